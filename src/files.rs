@@ -1,0 +1,53 @@
+//! Whole files or none: atomic writes, and the hashes by which reports name their data.
+
+use crate::error::{Error, Result};
+use sha2::{Digest, Sha256};
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+/// Writes `path` through a temporary file in the same folder: fill, flush, fsync, rename.
+///
+/// Readers see the old file or the new one, never a part. Missing parent folders are created.
+///
+/// # Errors
+/// [`Error::Io`] naming the file when the folder cannot be created or the file cannot be written, synced or renamed
+/// (a full disk among them); the temporary file is removed and an older `path` stays as it was.
+pub fn write_atomically(path: &Path, fill: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<()> {
+    let folder = match path.parent() {
+        Some(p) if !p.as_os_str().is_empty() => p,
+        _ => Path::new("."),
+    };
+    std::fs::create_dir_all(folder).map_err(Error::io(folder, "create the folder"))?;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".ebmotion-");
+    #[cfg(unix)]
+    {
+        // The temporary file becomes the user's file: readable as any file they create (umask still applies).
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    let temporary = builder.tempfile_in(folder).map_err(Error::io(path, "write"))?;
+    let mut writer = BufWriter::new(temporary);
+    fill(&mut writer).map_err(Error::io(path, "write"))?;
+    let temporary = writer.into_inner().map_err(|e| Error::io(path, "write")(e.into_error()))?;
+    temporary.as_file().sync_all().map_err(Error::io(path, "sync"))?;
+    temporary.persist(path).map_err(|e| Error::io(path, "replace")(e.error))?;
+    // Without this the rename itself may be lost with the power; a folder that cannot be synced is no failure.
+    if let Ok(directory) = std::fs::File::open(folder) {
+        let _ = directory.sync_all();
+    }
+    Ok(())
+}
+
+/// [`write_atomically`] of bytes already at hand.
+///
+/// # Errors
+/// As [`write_atomically`].
+pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_atomically(path, |w| w.write_all(bytes))
+}
+
+/// SHA-256 of `bytes` as 64 hexadecimal digits.
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
+}

@@ -1,0 +1,1 @@
+//! Baselines: what an honest report compares with.

@@ -1,0 +1,1 @@
+//! Forward kinematics of a chain of revolute joints.

@@ -1,0 +1,17 @@
+//! ebmotion
+#![cfg_attr(not(test), warn(missing_docs))]
+
+pub mod energy;
+pub mod error;
+pub mod eval;
+pub mod event;
+pub mod files;
+pub mod forecast;
+pub mod kinematics;
+pub mod model;
+pub mod noise;
+pub mod sample;
+pub mod train;
+pub mod trajectory;
+
+pub use error::{Error, Result};

@@ -1,0 +1,1 @@
+//! Chains: ways of drawing from an energy.
