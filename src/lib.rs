@@ -10,6 +10,7 @@ pub mod forecast;
 pub mod kinematics;
 pub mod model;
 pub mod noise;
+pub mod parallel;
 pub mod sample;
 pub mod train;
 pub mod trajectory;

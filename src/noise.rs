@@ -13,22 +13,36 @@ use serde::{Deserialize, Serialize};
 pub struct Noise {
     key: u64,
     draw: u32,
+    first_chain: u64,
 }
 
 impl Noise {
     /// The stream of a user's seed.
     pub fn new(seed: u64) -> Self {
-        Self { key: mix(seed), draw: 0 }
+        Self { key: mix(seed), draw: 0, first_chain: 0 }
     }
 
     /// An independent stream named by `label`; it does not depend on how much was drawn from `self`.
     pub fn fork(&self, label: u64) -> Self {
-        Self { key: mix(self.key ^ mix(label.wrapping_add(0x9e37_79b9_7f4a_7c15))), draw: 0 }
+        let key = mix(self.key ^ mix(label.wrapping_add(0x9e37_79b9_7f4a_7c15)));
+        Self { key, draw: 0, first_chain: self.first_chain }
+    }
+
+    /// The same stream for the chains from `first` on: row 0 of a draw is chain `first`. A batch may so be cut into tiles
+    /// that each get the numbers that they would have got in the whole.
+    pub fn from_chain(&self, first: u64) -> Self {
+        Self { first_chain: self.first_chain + first, ..self.clone() }
+    }
+
+    /// An independent stream that depends on how far `self` has been used, which it advances by one draw.
+    pub fn split_off(&mut self) -> Self {
+        let label = u64::from(self.next_draw().draw);
+        self.fork(!label)
     }
 
     /// Begins a new draw and returns its handle: rows of it may be filled in any order, by any thread.
     pub fn next_draw(&mut self) -> Draw {
-        let draw = Draw { key: self.key, draw: self.draw };
+        let draw = Draw { key: self.key, draw: self.draw, first_chain: self.first_chain };
         self.draw = match self.draw.checked_add(1) {
             Some(next) => next,
             None => {
@@ -87,6 +101,7 @@ impl Noise {
 pub struct Draw {
     key: u64,
     draw: u32,
+    first_chain: u64,
 }
 
 impl Draw {
@@ -114,7 +129,8 @@ impl Draw {
         }
     }
 
-    fn block(&self, chain: u64, position: u32) -> [u32; 4] {
+    fn block(&self, row: u64, position: u32) -> [u32; 4] {
+        let chain = self.first_chain + row;
         philox4x32(
             [position, self.draw, chain as u32, (chain >> 32) as u32],
             [self.key as u32, (self.key >> 32) as u32],
@@ -189,6 +205,8 @@ mod tests {
         let whole = Noise::new(7).normal((8, 5), DType::F64, &device)?.to_vec2::<f64>()?;
         let part = Noise::new(7).normal((3, 5), DType::F64, &device)?.to_vec2::<f64>()?;
         assert_eq!(whole[..3], part[..]);
+        let tail = Noise::new(7).from_chain(5).normal((3, 5), DType::F64, &device)?.to_vec2::<f64>()?;
+        assert_eq!(whole[5..], tail[..]);
         let single = Noise::new(7).normal((8, 5), DType::F32, &device)?.to_vec2::<f32>()?;
         assert!(whole.iter().flatten().zip(single.iter().flatten()).all(|(a, b)| *a as f32 == *b));
         Ok(())
@@ -201,7 +219,7 @@ mod tests {
         let moment = |k: i32| x.iter().map(|v| v.powi(k)).sum::<f64>() / n as f64;
         // Standard errors of the raw moments of N(0,1): sqrt(var(x^k) / n) with var 1, 2, 15, 96.
         for (k, expected, variance) in [(1, 0.0, 1.0), (2, 1.0, 2.0), (3, 0.0, 15.0), (4, 3.0, 96.0)] {
-            let z = (moment(k) - expected) / (variance / n as f64 as f64).sqrt();
+            let z = (moment(k) - expected) / (variance / n as f64).sqrt();
             assert!(z.abs() < 4.0, "moment {k} is {z} standard errors off");
         }
         Ok(())

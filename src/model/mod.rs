@@ -1,1 +1,14 @@
 //! Networks that are energies.
+
+mod activation;
+mod level;
+mod mlp;
+mod mlp_energy;
+mod parameters;
+mod spectral;
+
+pub use activation::Activation;
+pub use level::{AtLevel, Conditioned, LevelEnergy};
+pub use mlp::{Mlp, MlpConfig};
+pub use mlp_energy::MlpEnergy;
+pub use parameters::Parameters;

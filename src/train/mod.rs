@@ -1,1 +1,99 @@
-//! Learning a network from data.
+//! Learning a network from data: one trainer for every objective, every network and every shape of array.
+//!
+//! All randomness of step `k` comes from `Noise::new(seed).fork(k)`, so a run's state is its tensors and its step count.
+
+mod archive;
+mod checkpoint;
+pub mod objective;
+mod optimizer;
+mod trainer;
+
+pub use archive::Archive;
+pub use checkpoint::CheckpointPlan;
+pub use optimizer::{Adam, AdamConfig, Clip, Decay};
+pub use trainer::{Outcome, TrainConfig, train};
+
+use crate::error::Result;
+use crate::model::Parameters;
+use crate::noise::Noise;
+use candle_core::Tensor;
+
+/// A batch of training examples.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    /// `(B, *S)`: what the energy is learned over.
+    pub x: Tensor,
+    /// `(B, *C)`: what it is conditional on, if on anything.
+    pub context: Option<Tensor>,
+    /// `(B, *S)`: where a fresh chain begins, for objectives that run chains.
+    pub start: Option<Tensor>,
+}
+
+/// Where batches come from.
+pub trait Source {
+    /// A random training batch; a pure function of the noise.
+    ///
+    /// # Errors
+    /// When the batch cannot be assembled.
+    fn batch(&self, size: usize, noise: &mut Noise) -> Result<Batch>;
+
+    /// The held-out examples on which progress is judged, the same at every call; `None` where none are held out.
+    ///
+    /// # Errors
+    /// When the batch cannot be assembled.
+    fn validation(&self) -> Result<Option<Batch>>;
+}
+
+/// What is minimised.
+#[derive(Debug, Clone)]
+pub struct Loss {
+    /// A scalar, as a graph in the weights.
+    pub total: Tensor,
+    /// Figures for telemetry.
+    pub figures: Vec<(&'static str, f64)>,
+}
+
+/// A way of learning: it owns the network and whatever else its steps remember.
+pub trait Objective {
+    /// Short name for telemetry.
+    fn name(&self) -> &'static str;
+
+    /// The trainable tensors.
+    fn parameters(&self) -> &Parameters;
+
+    /// Work on the network before a step (a power iteration of the spectral norm).
+    ///
+    /// # Errors
+    /// [`crate::Error::Tensor`].
+    fn prepare(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    /// The loss of a batch. May change what the objective remembers (a replay buffer), never the weights.
+    ///
+    /// # Errors
+    /// [`crate::Error`] when shapes do not fit or a chain diverges.
+    fn loss(&mut self, batch: &Batch, noise: &mut Noise) -> Result<Loss>;
+
+    /// Figure of merit on held-out examples, lower is better; changes nothing.
+    ///
+    /// # Errors
+    /// As [`Objective::loss`].
+    fn validate(&self, batch: &Batch, noise: &mut Noise) -> Result<f64>;
+
+    /// Everything besides the weights that a resumed run needs, by name.
+    ///
+    /// # Errors
+    /// [`crate::Error::Tensor`].
+    fn state(&self) -> Result<Vec<(String, Tensor)>> {
+        Ok(Vec::new())
+    }
+
+    /// Sets what [`Objective::state`] gave. `get` returns the tensor of a name, if there is one.
+    ///
+    /// # Errors
+    /// [`crate::Error::Model`] when something is missing or has the wrong shape.
+    fn restore(&mut self, _get: &dyn Fn(&str) -> Option<Tensor>) -> Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,183 @@
+//! A scalar energy for every noise level: one network that knows how much noise its input holds.
+//!
+//! Along the path `x_t = cos(t) u + sin(t) eps`, from data (`t = 0`) to noise (`t = pi / 2`), the energy is
+//!
+//! ```text
+//! E_t(x | c) = |x|^2 / 2 + cot(t) g(x, t, c),      g = 10 MLP(x, level(t), c)
+//! ```
+//!
+//! Where `g = 0` every `E_t` is the standard normal's, so in whitened coordinates the network learns only how the data
+//! differ from a Gaussian. For the optimal `g`, `grad_x g(x, t, c) = E[cos(t) eps - sin(t) u | x_t = x, c]`, the velocity
+//! of the path (Salimans & Ho 2022, appendix D, for this angular parameterisation; the gradient of a scalar in its
+//! place), and `-grad E_t` is the score of `x_t` (Vincent 2011).
+
+use super::{Mlp, MlpConfig, Parameters};
+use crate::energy::{Energy, Evaluated};
+use crate::error::Result;
+use crate::noise::Noise;
+use candle_core::{D, DType, Device, Tensor};
+
+/// Numbers that tell the network its noise level.
+const LEVEL_FEATURES: usize = 9;
+/// Frequencies of the level's sine and cosine features.
+const FREQUENCIES: [f64; 4] = [0.5, 1.0, 2.0, 4.0];
+/// Scale of the network's output: it starts near 0 and must reach several nats.
+const GAIN: f64 = 10.0;
+
+/// The noise-level-conditional energy of arrays of `inputs` numbers given a context.
+#[derive(Debug, Clone)]
+pub struct LevelEnergy {
+    net: Mlp,
+}
+
+impl LevelEnergy {
+    /// A fresh network. `config.context` counts the numbers of the context alone; the level's features are added.
+    ///
+    /// # Errors
+    /// As [`Mlp::new`].
+    pub fn new(mut config: MlpConfig, noise: &mut Noise, dtype: DType, device: &Device) -> Result<Self> {
+        config.context += LEVEL_FEATURES;
+        config.outputs = 1;
+        Ok(Self { net: Mlp::new(config, noise, dtype, device)? })
+    }
+
+    /// The trainable tensors.
+    pub fn parameters(&self) -> &Parameters {
+        self.net.parameters()
+    }
+
+    /// The network inside.
+    pub fn network_mut(&mut self) -> &mut Mlp {
+        &mut self.net
+    }
+
+    /// The network inside.
+    pub fn network(&self) -> &Mlp {
+        &self.net
+    }
+
+    /// `g` `(B,)` and its gradient in `x` `(B, inputs)`, as graphs in the weights, at one angle a row (`(B, 1)`, in
+    /// `(0, pi / 2)`).
+    ///
+    /// # Errors
+    /// As [`Mlp::forward`].
+    pub fn correction_and_gradient(
+        &self,
+        x: &Tensor,
+        angle: &Tensor,
+        context: Option<&Tensor>,
+    ) -> Result<(Tensor, Tensor)> {
+        let context = with_level(angle, context)?;
+        let (g, grad) = self.net.value_and_gradient(x, Some(&context))?;
+        Ok(((g * GAIN)?, (grad * GAIN)?))
+    }
+
+    /// Fixes the context: its part of the first layer is computed here, once for all levels and steps.
+    ///
+    /// # Errors
+    /// As [`Mlp::forward`].
+    pub fn conditioned(&self, context: Option<&Tensor>, rows: usize) -> Result<Conditioned<'_>> {
+        let (dtype, device) = self.dtype_device();
+        let no_level = Tensor::zeros((rows, LEVEL_FEATURES), dtype, &device)?;
+        let context = match context {
+            Some(c) => Tensor::cat(&[&no_level, &c.flatten_from(1)?.detach()], 1)?,
+            None => no_level,
+        };
+        Ok(Conditioned { energy: self, base: self.net.context_part(Some(&context))? })
+    }
+
+    fn dtype_device(&self) -> (DType, Device) {
+        self.parameters().iter().next().map_or((DType::F32, Device::Cpu), |(_, v)| (v.dtype(), v.device().clone()))
+    }
+}
+
+/// A [`LevelEnergy`] whose context is fixed.
+#[derive(Debug, Clone)]
+pub struct Conditioned<'a> {
+    energy: &'a LevelEnergy,
+    /// `(B, H)`.
+    base: Tensor,
+}
+
+impl<'a> Conditioned<'a> {
+    /// The energy at the noise level of angle `t`, in `(0, pi / 2)`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Tensor`].
+    pub fn at(&self, t: f64) -> Result<AtLevel<'a>> {
+        let (dtype, device) = self.energy.dtype_device();
+        let angle = Tensor::full(t, (1, 1), &device)?.to_dtype(dtype)?;
+        let width = self.energy.net.config().context - LEVEL_FEATURES;
+        let none = Tensor::zeros((1, width + LEVEL_FEATURES), dtype, &device)?;
+        let only_level = Tensor::cat(&[&level_features(&angle)?, &none.narrow(1, 0, width)?], 1)?;
+        let net = &self.energy.net;
+        // The first layer is linear, so the level's part is a difference of two context parts (the bias drops out).
+        let shift = (net.context_part(Some(&only_level))? - net.context_part(Some(&none))?)?;
+        Ok(AtLevel { energy: self.energy, part: self.base.broadcast_add(&shift)?, t })
+    }
+}
+
+/// The energy of one noise level, given a context: an [`Energy`] with an analytic gradient.
+#[derive(Debug, Clone)]
+pub struct AtLevel<'a> {
+    energy: &'a LevelEnergy,
+    /// `(B, H)`: context and level in the first layer.
+    part: Tensor,
+    t: f64,
+}
+
+impl AtLevel<'_> {
+    /// Gradient of `g` in `x`, `(B, inputs)`: the velocity of the path from data to noise.
+    ///
+    /// # Errors
+    /// As [`Mlp::forward`].
+    pub fn velocity(&self, x: &Tensor) -> Result<Tensor> {
+        let (_, grad) = self.energy.net.value_and_gradient_at(x, &self.part)?;
+        Ok((grad * GAIN)?)
+    }
+
+    /// `E_t(x | c)` without its gradient, `(B,)`, detached.
+    ///
+    /// # Errors
+    /// As [`Mlp::forward`].
+    pub fn value(&self, x: &Tensor) -> Result<Tensor> {
+        self.energy(&x.detach())
+    }
+}
+
+impl Energy for AtLevel<'_> {
+    fn energy(&self, x: &Tensor) -> Result<Tensor> {
+        let g = self.energy.net.forward_at(x, &self.part)?.squeeze(D::Minus1)?;
+        combine(&x.flatten_from(1)?, &g, self.t)
+    }
+
+    fn evaluate(&self, x: &Tensor) -> Result<Evaluated> {
+        let (g, grad) = self.energy.net.value_and_gradient_at(x, &self.part)?;
+        let flat = x.flatten_from(1)?.detach();
+        let grad = (&flat + (grad * (GAIN / self.t.tan()))?)?;
+        Ok(Evaluated { energy: combine(&flat, &g, self.t)?, grad: grad.reshape(x.dims())? })
+    }
+}
+
+fn combine(flat: &Tensor, net: &Tensor, t: f64) -> Result<Tensor> {
+    Ok(((flat.sqr()?.sum(D::Minus1)? * 0.5)? + (net * (GAIN / t.tan()))?)?)
+}
+
+/// `(B, 9)` features of angles `(B, 1)`: `s = ln(tan t) / 2` and its sines and cosines.
+fn level_features(angle: &Tensor) -> Result<Tensor> {
+    let s = ((angle.sin()? / angle.cos()?)?.log()? * 0.5)?;
+    let mut features = vec![s.clone()];
+    for f in FREQUENCIES {
+        features.push((&s * f)?.sin()?);
+        features.push((&s * f)?.cos()?);
+    }
+    Ok(Tensor::cat(&features, 1)?)
+}
+
+fn with_level(angle: &Tensor, context: Option<&Tensor>) -> Result<Tensor> {
+    let level = level_features(angle)?;
+    Ok(match context {
+        Some(c) => Tensor::cat(&[&level, &c.flatten_from(1)?], 1)?,
+        None => level,
+    })
+}

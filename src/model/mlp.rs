@@ -1,0 +1,280 @@
+//! Multilayer perceptron over a flattened input and an optional context, with its input gradient as tensor operations.
+
+use super::{Activation, Parameters, spectral::SpectralNorm};
+use crate::error::{Error, Result};
+use crate::noise::Noise;
+use candle_core::{D, DType, Device, Tensor, Var};
+use serde::{Deserialize, Serialize};
+
+/// Shape and parts of an [`Mlp`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MlpConfig {
+    /// Numbers of the flattened input.
+    pub inputs: usize,
+    /// Numbers of the flattened context; 0 where there is none.
+    pub context: usize,
+    /// Widths of the hidden layers.
+    pub hidden: Vec<usize>,
+    /// Numbers of the output; 1 for an energy.
+    pub outputs: usize,
+    /// Activation after every layer but the last.
+    pub activation: Activation,
+    /// Divides every weight but the last by its largest singular value.
+    pub spectral_norm: bool,
+}
+
+/// A fully connected network `(x, context) -> outputs`.
+///
+/// The first layer's context part is a matrix of its own, so [`Mlp::context_part`] can be computed once and used for
+/// every step of a chain.
+#[derive(Debug, Clone)]
+pub struct Mlp {
+    config: MlpConfig,
+    parameters: Parameters,
+    /// `(H, inputs)`.
+    from_input: Var,
+    /// `(H, context)`.
+    from_context: Option<Var>,
+    /// `(H', H)` of the later layers, the last one `(outputs, H)`.
+    weights: Vec<Var>,
+    /// One a layer.
+    biases: Vec<Var>,
+    spectral: Vec<SpectralNorm>,
+}
+
+/// Weights as one evaluation uses them: normalised, and detached where no weight gradient is wanted.
+struct View {
+    from_input: Tensor,
+    weights: Vec<Tensor>,
+    biases: Vec<Tensor>,
+}
+
+impl Mlp {
+    /// A network with weights drawn from `noise`: uniform in `+-sqrt(1 / fan_in)`, biases likewise (the default of the
+    /// common deep-learning libraries, He et al. 2015 with a = sqrt 5).
+    ///
+    /// # Errors
+    /// [`Error::Config`] when a width is 0; [`Error::Tensor`].
+    pub fn new(config: MlpConfig, noise: &mut Noise, dtype: DType, device: &Device) -> Result<Self> {
+        if config.inputs == 0 || config.outputs == 0 || config.hidden.is_empty() || config.hidden.contains(&0) {
+            return Err(Error::config("hidden", format!("{:?}", config.hidden), "at least one layer, no width of 0"));
+        }
+        let mut parameters = Parameters::default();
+        let mut uniform = |rows: usize, columns: usize, fan_in: usize| -> Result<Tensor> {
+            let bound = (1.0 / fan_in as f64).sqrt();
+            Ok(noise.uniform((rows, columns), dtype, device)?.affine(2.0 * bound, -bound)?)
+        };
+        let fan_in = config.inputs + config.context;
+        let first = config.hidden[0];
+        let from_input = parameters.add("layer0.input", &uniform(first, config.inputs, fan_in)?)?;
+        let from_context = match config.context {
+            0 => None,
+            width => Some(parameters.add("layer0.context", &uniform(first, width, fan_in)?)?),
+        };
+        let mut biases = vec![parameters.add("layer0.bias", &uniform(1, first, fan_in)?.squeeze(0)?)?];
+        let mut weights = Vec::new();
+        let widths: Vec<usize> = config.hidden.iter().copied().chain([config.outputs]).collect();
+        for (i, pair) in widths.windows(2).enumerate() {
+            weights.push(parameters.add(format!("layer{}.weight", i + 1), &uniform(pair[1], pair[0], pair[0])?)?);
+            let bias = uniform(1, pair[1], pair[0])?.squeeze(0)?;
+            biases.push(parameters.add(format!("layer{}.bias", i + 1), &bias)?);
+        }
+        let mut spectral = Vec::new();
+        if config.spectral_norm {
+            // Every layer but the last. The first layer's two parts are one matrix, and are normalised as one.
+            spectral.push(SpectralNorm::new(first, fan_in, noise, dtype, device)?);
+            for w in &weights[..weights.len() - 1] {
+                let (rows, columns) = w.dims2()?;
+                spectral.push(SpectralNorm::new(rows, columns, noise, dtype, device)?);
+            }
+        }
+        Ok(Self { config, parameters, from_input, from_context, weights, biases, spectral })
+    }
+
+    /// Shape and parts.
+    pub fn config(&self) -> &MlpConfig {
+        &self.config
+    }
+
+    /// The trainable tensors.
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    /// One power iteration of each spectral norm; nothing where there is none. Call once per training step.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`].
+    pub fn power_iteration(&mut self) -> Result<()> {
+        if self.spectral.is_empty() {
+            return Ok(());
+        }
+        let first = self.first_layer()?;
+        self.spectral[0].iterate(&first)?;
+        for (norm, w) in self.spectral[1..].iter_mut().zip(&self.weights) {
+            norm.iterate(&w.as_detached_tensor())?;
+        }
+        Ok(())
+    }
+
+    /// The singular vectors of the spectral norms, which a checkpoint must keep: names and tensors.
+    pub fn state(&self) -> Vec<(String, Tensor)> {
+        self.spectral
+            .iter()
+            .enumerate()
+            .flat_map(|(i, s)| [(format!("spectral{i}.u"), s.u.clone()), (format!("spectral{i}.v"), s.v.clone())])
+            .collect()
+    }
+
+    /// Sets what [`Mlp::state`] gave.
+    ///
+    /// # Errors
+    /// What `get` returns for a name it does not know.
+    pub fn restore(&mut self, get: &dyn Fn(&str) -> Result<Tensor>) -> Result<()> {
+        for (i, s) in self.spectral.iter_mut().enumerate() {
+            s.u = get(&format!("spectral{i}.u"))?.to_dtype(s.u.dtype())?;
+            s.v = get(&format!("spectral{i}.v"))?.to_dtype(s.v.dtype())?;
+        }
+        Ok(())
+    }
+
+    /// `(B, outputs)` for `x` of `(B, *S)` and a context of `(B, *C)`; a graph in `x`, the context and the weights.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] when `x` or the context has the wrong number of numbers; [`Error::Tensor`].
+    pub fn forward(&self, x: &Tensor, context: Option<&Tensor>) -> Result<Tensor> {
+        let part = self.first_bias(context, true)?;
+        self.forward_by(&self.view(true)?, x, &part)
+    }
+
+    fn forward_by(&self, view: &View, x: &Tensor, part: &Tensor) -> Result<Tensor> {
+        let x = flat(x, self.config.inputs, "input")?;
+        let mut z = x.matmul(&view.from_input.t()?)?.broadcast_add(part)?;
+        for (w, b) in view.weights.iter().zip(&view.biases[1..]) {
+            z = self.config.activation.apply(&z)?.matmul(&w.t()?)?.broadcast_add(b)?;
+        }
+        Ok(z)
+    }
+
+    /// What the first layer adds for a context of `(B, *C)`: `(B, H)`, bias included, detached.
+    ///
+    /// # Errors
+    /// As [`Mlp::forward`].
+    pub fn context_part(&self, context: Option<&Tensor>) -> Result<Tensor> {
+        self.first_bias(context, false)
+    }
+
+    /// Output of a scalar network `(B,)` and its gradient in `x`, `(B, inputs)`, as graphs in the weights: one backward
+    /// pass through a loss of this gradient gives the mixed second derivative (candle's own double backward does not).
+    ///
+    /// # Errors
+    /// As [`Mlp::forward`]; [`Error::Config`] when the network has several outputs.
+    pub fn value_and_gradient(&self, x: &Tensor, context: Option<&Tensor>) -> Result<(Tensor, Tensor)> {
+        let part = self.first_bias(context, true)?;
+        self.gradient_by(&self.view(true)?, x, &part)
+    }
+
+    /// As [`Mlp::value_and_gradient`], detached, with the context's part already computed.
+    ///
+    /// # Errors
+    /// As [`Mlp::value_and_gradient`].
+    pub fn value_and_gradient_at(&self, x: &Tensor, context_part: &Tensor) -> Result<(Tensor, Tensor)> {
+        self.gradient_by(&self.view(false)?, &x.detach(), context_part)
+    }
+
+    /// `(B, outputs)` with the context's part already computed: a graph in `x` alone.
+    ///
+    /// # Errors
+    /// As [`Mlp::forward`].
+    pub fn forward_at(&self, x: &Tensor, context_part: &Tensor) -> Result<Tensor> {
+        self.forward_by(&self.view(false)?, x, context_part)
+    }
+
+    fn gradient_by(&self, view: &View, x: &Tensor, part: &Tensor) -> Result<(Tensor, Tensor)> {
+        if self.config.outputs != 1 {
+            return Err(Error::config("outputs", self.config.outputs, "1, for a network that is an energy"));
+        }
+        let x = flat(x, self.config.inputs, "input")?;
+        let mut z = x.matmul(&view.from_input.t()?)?.broadcast_add(part)?;
+        let mut slopes = Vec::with_capacity(view.weights.len());
+        for (w, b) in view.weights.iter().zip(&view.biases[1..]) {
+            let (h, slope) = self.config.activation.apply_with_slope(&z)?;
+            slopes.push(slope);
+            z = h.matmul(&w.t()?)?.broadcast_add(b)?;
+        }
+        // Backwards: v = dE/dz of each layer, from the row of the last layer down to the input.
+        let mut v: Option<Tensor> = None;
+        for (w, slope) in view.weights.iter().zip(&slopes).rev() {
+            let above = match v {
+                None => slope.broadcast_mul(w)?, // w is (1, H)
+                Some(v) => (v.matmul(w)? * slope)?,
+            };
+            v = Some(above);
+        }
+        let Some(v) = v else { return Err(Error::Other("a network without a hidden layer".into())) };
+        Ok((z.squeeze(D::Minus1)?, v.matmul(&view.from_input)?))
+    }
+
+    fn first_bias(&self, context: Option<&Tensor>, graph: bool) -> Result<Tensor> {
+        let bias = pick(&self.biases[0], graph);
+        match (&self.from_context, context) {
+            (Some(weight), Some(context)) => {
+                let mut weight = pick(weight, graph);
+                if let Some(norm) = self.spectral.first() {
+                    weight = weight.broadcast_div(&norm.sigma(&self.first_layer_as(graph)?)?)?;
+                }
+                let context = flat(context, self.config.context, "context")?;
+                Ok(context.matmul(&weight.t()?)?.broadcast_add(&bias)?)
+            }
+            (None, None) => Ok(bias.unsqueeze(0)?),
+            (Some(_), None) => Err(Error::Shape {
+                what: "context",
+                found: vec![],
+                expected: format!("(B, {}): this network is conditional", self.config.context),
+            }),
+            (None, Some(context)) => Err(Error::Shape {
+                what: "context",
+                found: context.dims().to_vec(),
+                expected: "none: this network is unconditional".into(),
+            }),
+        }
+    }
+
+    fn first_layer(&self) -> Result<Tensor> {
+        self.first_layer_as(false)
+    }
+
+    fn first_layer_as(&self, graph: bool) -> Result<Tensor> {
+        let input = pick(&self.from_input, graph);
+        Ok(match &self.from_context {
+            None => input,
+            Some(context) => Tensor::cat(&[&input, &pick(context, graph)], 1)?,
+        })
+    }
+
+    fn view(&self, graph: bool) -> Result<View> {
+        let mut from_input = pick(&self.from_input, graph);
+        let mut weights: Vec<Tensor> = self.weights.iter().map(|w| pick(w, graph)).collect();
+        if let Some((first, rest)) = self.spectral.split_first() {
+            from_input = from_input.broadcast_div(&first.sigma(&self.first_layer_as(graph)?)?)?;
+            for (norm, w) in rest.iter().zip(&mut weights) {
+                *w = w.broadcast_div(&norm.sigma(w)?)?;
+            }
+        }
+        Ok(View { from_input, weights, biases: self.biases.iter().map(|b| pick(b, graph)).collect() })
+    }
+}
+
+fn pick(var: &Var, graph: bool) -> Tensor {
+    if graph { var.as_tensor().clone() } else { var.as_detached_tensor() }
+}
+
+/// `(B, *S)` as `(B, width)`.
+fn flat(x: &Tensor, width: usize, what: &'static str) -> Result<Tensor> {
+    let batch = x.dims().first().copied().unwrap_or(0);
+    if batch == 0 || x.elem_count() != batch * width {
+        return Err(Error::Shape { what, found: x.dims().to_vec(), expected: format!("(B, {width}) numbers") });
+    }
+    Ok(x.reshape((batch, width))?)
+}

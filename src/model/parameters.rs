@@ -1,0 +1,80 @@
+//! Named trainable tensors in a fixed order.
+
+use crate::error::{Error, Result};
+use candle_core::{Tensor, Var};
+
+/// The weights of a network: an ordered list, so that optimisers and checkpoints see the same order every time.
+#[derive(Debug, Clone, Default)]
+pub struct Parameters {
+    items: Vec<(String, Var)>,
+}
+
+impl Parameters {
+    /// Adds a trainable tensor and returns its variable.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] when the variable cannot be made.
+    pub fn add(&mut self, name: impl Into<String>, value: &Tensor) -> Result<Var> {
+        let var = Var::from_tensor(value)?;
+        self.items.push((name.into(), var.clone()));
+        Ok(var)
+    }
+
+    /// Names and variables, in the order in which they were added.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Var)> {
+        self.items.iter().map(|(name, var)| (name.as_str(), var))
+    }
+
+    /// Number of tensors.
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// True where there is no tensor.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// Number of trainable numbers.
+    pub fn count(&self) -> usize {
+        self.items.iter().map(|(_, var)| var.elem_count()).sum()
+    }
+
+    /// Sets every parameter to the tensor that `get` gives for its name.
+    ///
+    /// # Errors
+    /// What `get` returns for a name it does not know; [`Error::Shape`] when a tensor has another shape.
+    pub fn assign(&self, get: impl Fn(&str) -> Result<Tensor>) -> Result<()> {
+        for (name, var) in self.iter() {
+            let value = get(name)?;
+            if value.dims() != var.dims() {
+                return Err(Error::Shape {
+                    what: "parameter",
+                    found: value.dims().to_vec(),
+                    expected: format!("{:?} for `{name}`", var.dims()),
+                });
+            }
+            var.set(&value.to_dtype(var.dtype())?.to_device(var.device())?.copy()?)?;
+        }
+        Ok(())
+    }
+
+    /// Copies of all parameters, in order.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`].
+    pub fn values(&self) -> Result<Vec<Tensor>> {
+        self.items.iter().map(|(_, var)| Ok(var.copy()?)).collect()
+    }
+
+    /// Sets all parameters, in order.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] when a shape differs.
+    pub fn set_values(&self, values: &[Tensor]) -> Result<()> {
+        for ((_, var), value) in self.items.iter().zip(values) {
+            var.set(value)?;
+        }
+        Ok(())
+    }
+}

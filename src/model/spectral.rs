@@ -1,0 +1,39 @@
+//! Spectral norm: a weight divided by its largest singular value (Miyato et al. 2018, algorithm 1).
+
+use crate::error::Result;
+use crate::noise::Noise;
+use candle_core::{DType, Device, Tensor};
+
+/// Persistent singular vectors of one weight `(rows, columns)`.
+#[derive(Debug, Clone)]
+pub(crate) struct SpectralNorm {
+    /// `(1, rows)`.
+    pub(crate) u: Tensor,
+    /// `(1, columns)`.
+    pub(crate) v: Tensor,
+}
+
+impl SpectralNorm {
+    pub(crate) fn new(rows: usize, columns: usize, noise: &mut Noise, dtype: DType, device: &Device) -> Result<Self> {
+        let u = unit(&noise.normal((1, rows), dtype, device)?)?;
+        let v = unit(&noise.normal((1, columns), dtype, device)?)?;
+        Ok(Self { u, v })
+    }
+
+    /// One power iteration on a detached weight.
+    pub(crate) fn iterate(&mut self, weight: &Tensor) -> Result<()> {
+        self.v = unit(&self.u.matmul(weight)?)?;
+        self.u = unit(&self.v.matmul(&weight.t()?)?)?;
+        Ok(())
+    }
+
+    /// `u^T W v` of shape `(1, 1)`: a graph in the weight, the vectors held fixed (section 2.1 of the source).
+    pub(crate) fn sigma(&self, weight: &Tensor) -> Result<Tensor> {
+        Ok(self.u.matmul(weight)?.matmul(&self.v.t()?)?)
+    }
+}
+
+fn unit(x: &Tensor) -> Result<Tensor> {
+    let norm = x.sqr()?.sum_all()?.sqrt()?;
+    Ok(x.broadcast_div(&(norm + 1e-12)?)?.detach())
+}

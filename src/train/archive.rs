@@ -1,0 +1,108 @@
+//! Named tensors and a JSON text in one safetensors file: models and checkpoints.
+
+use crate::error::{Error, Result};
+use crate::files;
+use candle_core::{DType, Device, Tensor};
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+/// Key of the JSON text in the file's metadata.
+const META: &str = "ebmotion";
+
+/// The content of a model or checkpoint file.
+#[derive(Debug, Clone, Default)]
+pub struct Archive {
+    /// Tensors by name, f32 or f64.
+    pub tensors: BTreeMap<String, Tensor>,
+    /// What describes them, as JSON.
+    pub meta: serde_json::Value,
+}
+
+impl Archive {
+    /// Writes the file whole or not at all.
+    ///
+    /// # Errors
+    /// [`Error::Io`] naming the file; [`Error::Other`] for a tensor of another type than f32 or f64.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let mut raw = Vec::with_capacity(self.tensors.len());
+        for (name, tensor) in &self.tensors {
+            let flat = tensor.flatten_all()?.to_device(&Device::Cpu)?;
+            let (dtype, bytes) = match tensor.dtype() {
+                DType::F32 => (Dtype::F32, flat.to_vec1::<f32>()?.iter().flat_map(|v| v.to_le_bytes()).collect()),
+                DType::F64 => {
+                    (Dtype::F64, flat.to_vec1::<f64>()?.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>())
+                }
+                other => return Err(Error::Other(format!("tensor `{name}` is {other:?}, which is not stored"))),
+            };
+            raw.push((name, dtype, tensor.dims().to_vec(), bytes));
+        }
+        let mut views = Vec::with_capacity(raw.len());
+        for (name, dtype, shape, bytes) in &raw {
+            let view = TensorView::new(*dtype, shape.clone(), bytes)
+                .map_err(|e| Error::Other(format!("tensor `{name}`: {e}")))?;
+            views.push((name.as_str(), view));
+        }
+        let meta = HashMap::from([(META.to_string(), self.meta.to_string())]);
+        let bytes = safetensors::serialize(views, Some(meta)).map_err(|e| Error::model(path, e, "storable tensors"))?;
+        files::write_bytes(path, &bytes)
+    }
+
+    /// Reads a file written by [`Archive::save`].
+    ///
+    /// # Errors
+    /// [`Error::Io`] when it cannot be read; [`Error::Model`] when it is truncated, damaged or not one of ours.
+    pub fn load(path: &Path) -> Result<Self> {
+        let bytes = std::fs::read(path).map_err(Error::io(path, "read"))?;
+        Self::from_bytes(path, &bytes)
+    }
+
+    /// As [`Archive::load`], for bytes at hand; `path` names them in errors.
+    ///
+    /// # Errors
+    /// As [`Archive::load`].
+    pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Self> {
+        const WHOLE: &str = "a whole safetensors file written by ebmotion";
+        let bad = |found: String| Error::model(path, found, WHOLE);
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| bad(format!("{} bytes: {e}", bytes.len())))?;
+        let file = SafeTensors::deserialize(bytes).map_err(|e| bad(format!("{} bytes: {e}", bytes.len())))?;
+        let text = header
+            .metadata()
+            .as_ref()
+            .and_then(|m| m.get(META))
+            .ok_or_else(|| bad("a safetensors file of another program".into()))?;
+        let meta = serde_json::from_str(text).map_err(|e| bad(format!("unreadable description: {e}")))?;
+        let mut tensors = BTreeMap::new();
+        for (name, view) in file.tensors() {
+            let data = view.data();
+            let tensor = match view.dtype() {
+                Dtype::F32 => {
+                    let values: Vec<f32> =
+                        data.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+                    Tensor::from_vec(values, view.shape(), &Device::Cpu)?
+                }
+                Dtype::F64 => {
+                    let values: Vec<f64> = data
+                        .chunks_exact(8)
+                        .map(|b| f64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]))
+                        .collect();
+                    Tensor::from_vec(values, view.shape(), &Device::Cpu)?
+                }
+                other => return Err(bad(format!("tensor `{name}` of type {other:?}"))),
+            };
+            tensors.insert(name, tensor);
+        }
+        Ok(Self { tensors, meta })
+    }
+
+    /// The tensor of a name.
+    ///
+    /// # Errors
+    /// [`Error::Model`] naming `path` when it is missing.
+    pub fn tensor(&self, path: &Path, name: &str) -> Result<Tensor> {
+        self.tensors
+            .get(name)
+            .cloned()
+            .ok_or_else(|| Error::model(path, format!("no tensor `{name}`"), "a whole model of this version"))
+    }
+}

@@ -1,0 +1,117 @@
+//! Saving and resuming a run.
+
+use super::{Adam, Archive, Objective, TrainConfig};
+use crate::error::{Error, Result};
+use candle_core::Tensor;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// Where, when and with what a run is saved.
+#[derive(Debug, Clone)]
+pub struct CheckpointPlan {
+    /// The checkpoint file.
+    pub path: PathBuf,
+    /// Steps between two saves.
+    pub every: u64,
+    /// Continue from the file if it is there.
+    pub resume: bool,
+    /// What identifies the run besides the trainer's own settings (data, model): a checkpoint of another run is refused.
+    pub identity: serde_json::Value,
+}
+
+/// What a checkpoint says of itself.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Header {
+    kind: String,
+    version: u32,
+    step: u64,
+    best_step: u64,
+    best: Option<f64>,
+    config: TrainConfig,
+    identity: serde_json::Value,
+}
+
+const KIND: &str = "checkpoint";
+const VERSION: u32 = 1;
+
+/// The trainer's state between two steps.
+pub(super) struct State {
+    /// Steps done.
+    pub(super) step: u64,
+    /// Moving average of the weights, in the parameters' order.
+    pub(super) average: Vec<Tensor>,
+    /// Averaged weights of the best validation so far.
+    pub(super) best_weights: Vec<Tensor>,
+    /// Its figure and step.
+    pub(super) best: Option<f64>,
+    pub(super) best_step: u64,
+}
+
+impl CheckpointPlan {
+    pub(super) fn save(&self, objective: &dyn Objective, adam: &Adam, s: &State, config: &TrainConfig) -> Result<()> {
+        let parameters = objective.parameters();
+        let mut tensors = BTreeMap::new();
+        for (i, (name, var)) in parameters.iter().enumerate() {
+            tensors.insert(format!("weight/{name}"), var.as_detached_tensor());
+            tensors.insert(format!("average/{name}"), s.average[i].clone());
+            tensors.insert(format!("best/{name}"), s.best_weights[i].clone());
+        }
+        tensors.extend(adam.state(parameters));
+        tensors.extend(objective.state()?.into_iter().map(|(name, t)| (format!("objective/{name}"), t)));
+        let header = Header {
+            kind: KIND.into(),
+            version: VERSION,
+            step: s.step,
+            best_step: s.best_step,
+            best: s.best,
+            config: config.clone(),
+            identity: self.identity.clone(),
+        };
+        let meta = serde_json::to_value(header).map_err(|e| Error::Other(format!("checkpoint header: {e}")))?;
+        Archive { tensors, meta }.save(&self.path)
+    }
+
+    pub(super) fn load(&self, objective: &mut dyn Objective, adam: &mut Adam, config: &TrainConfig) -> Result<State> {
+        let path = &self.path;
+        let archive = Archive::load(path)?;
+        let header: Header = serde_json::from_value(archive.meta.clone())
+            .map_err(|e| Error::model(path, format!("a header that says {e}"), "a checkpoint of this version"))?;
+        if header.kind != KIND || header.version != VERSION {
+            let found = format!("a {} of version {}", header.kind, header.version);
+            return Err(Error::model(path, found, format!("a {KIND} of version {VERSION}")));
+        }
+        same(path, "training settings", &serde_json::json!(header.config), &serde_json::json!(config))?;
+        same(path, "data and model", &header.identity, &self.identity)?;
+        let get = |name: &str| archive.tensor(path, name);
+        let parameters = objective.parameters();
+        parameters.assign(|name| get(&format!("weight/{name}")))?;
+        adam.restore(parameters, get)?;
+        let all = |kind: &str| parameters.iter().map(|(n, _)| get(&format!("{kind}/{n}"))).collect::<Result<Vec<_>>>();
+        let state = State {
+            step: header.step,
+            average: all("average")?,
+            best_weights: all("best")?,
+            best: header.best,
+            best_step: header.best_step,
+        };
+        objective.restore(&|name| archive.tensors.get(&format!("objective/{name}")).cloned())?;
+        Ok(state)
+    }
+}
+
+/// Refuses to continue a run with other settings, naming the first that differs.
+fn same(path: &std::path::Path, what: &str, found: &serde_json::Value, wanted: &serde_json::Value) -> Result<()> {
+    if found == wanted {
+        return Ok(());
+    }
+    let key = match (found.as_object(), wanted.as_object()) {
+        (Some(a), Some(b)) => b.iter().find(|(k, v)| a.get(*k) != Some(v)).map(|(k, v)| {
+            (format!("`{k}` = {}", a.get(k).unwrap_or(&serde_json::Value::Null)), format!("`{k}` = {v}"))
+        }),
+        _ => None,
+    };
+    let (found, wanted) = key.unwrap_or_else(|| (found.to_string(), wanted.to_string()));
+    Err(Error::model(path, format!("{what} with {found}"), format!("{wanted}, as this run asks (or start without --resume)")))
+}

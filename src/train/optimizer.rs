@@ -1,0 +1,161 @@
+//! Adam with everything a resumed run needs in the open: moments, warm-up, decay, clipping.
+
+use crate::error::{Error, Result};
+use crate::model::Parameters;
+use candle_core::{DType, Tensor, backprop::GradStore};
+use serde::{Deserialize, Serialize};
+
+/// How gradients are kept in bounds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Clip {
+    /// Not at all.
+    None,
+    /// The whole gradient is scaled down to this Euclidean norm (Pascanu et al. 2013).
+    Norm(f64),
+    /// Each element is held within `+-(multiple * sqrt(v) + floor)`, `v` Adam's bias-corrected second moment before
+    /// this step, as in the released code of Du & Mordatch 2019 (3 and 0.1 there). The first step is not clipped.
+    Running {
+        /// Multiple of the running root mean square.
+        multiple: f64,
+        /// Added to it.
+        floor: f64,
+    },
+}
+
+/// What the learning rate does after its warm-up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decay {
+    /// Stays.
+    Constant,
+    /// Falls to 1 % along half a cosine (Loshchilov & Hutter 2017, eq. 5).
+    Cosine,
+}
+
+/// Settings of [`Adam`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdamConfig {
+    /// Step size after the warm-up; positive.
+    pub learning_rate: f64,
+    /// Decay of the first moment, in `[0, 1)`.
+    pub beta1: f64,
+    /// Decay of the second moment, in `[0, 1)`.
+    pub beta2: f64,
+    /// Decoupled weight decay (Loshchilov & Hutter 2019); at least 0.
+    pub weight_decay: f64,
+    /// Steps over which the learning rate rises linearly from 0.
+    pub warmup_steps: u64,
+    /// What follows the warm-up.
+    pub decay: Decay,
+    /// How gradients are kept in bounds.
+    pub clip: Clip,
+}
+
+/// Added to the root of the second moment.
+const EPSILON: f64 = 1e-8;
+
+/// Adam (Kingma & Ba 2015, algorithm 1) with decoupled weight decay.
+#[derive(Debug, Clone)]
+pub struct Adam {
+    config: AdamConfig,
+    /// First and second moment of each parameter.
+    moments: Vec<(Tensor, Tensor)>,
+}
+
+impl Adam {
+    /// Moments at zero.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`].
+    pub fn new(config: AdamConfig, parameters: &Parameters) -> Result<Self> {
+        let zeros = |v: &candle_core::Var| -> Result<_> { Ok((v.zeros_like()?, v.zeros_like()?)) };
+        Ok(Self { config, moments: parameters.iter().map(|(_, v)| zeros(v)).collect::<Result<_>>()? })
+    }
+
+    /// Learning rate of step `step` (from 0) of a run of `total` steps.
+    pub fn learning_rate(&self, step: u64, total: u64) -> f64 {
+        let c = &self.config;
+        let warmup = ((step + 1) as f64 / c.warmup_steps.max(1) as f64).min(1.0);
+        let factor = match c.decay {
+            Decay::Constant => 1.0,
+            Decay::Cosine => {
+                let span = total.saturating_sub(c.warmup_steps).max(1) as f64;
+                let done = (step.saturating_sub(c.warmup_steps) as f64 / span).min(1.0);
+                0.01 + 0.99 * 0.5 * (1.0 + (std::f64::consts::PI * done).cos())
+            }
+        };
+        c.learning_rate * warmup * factor
+    }
+
+    /// Moves the weights against the gradient and returns the gradient's norm before clipping.
+    ///
+    /// # Errors
+    /// [`Error::NonFinite`] when the gradient is not finite (the weights stay as they were); [`Error::Tensor`].
+    pub fn step(&mut self, parameters: &Parameters, grads: &GradStore, step: u64, total: u64) -> Result<f64> {
+        let mut gradients = Vec::with_capacity(parameters.len());
+        let mut square = 0.0;
+        for (_, var) in parameters.iter() {
+            let g = match grads.get(var.as_tensor()) {
+                Some(g) => g.detach(),
+                None => var.zeros_like()?,
+            };
+            square += g.sqr()?.sum_all()?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
+            gradients.push(g);
+        }
+        let norm = square.sqrt();
+        if !norm.is_finite() {
+            return Err(Error::NonFinite { what: "norm of the loss's gradient".into(), value: norm, step });
+        }
+        let rate = self.learning_rate(step, total);
+        let c = &self.config;
+        let time = (step + 1) as f64;
+        let (correct1, correct2) = (1.0 - c.beta1.powf(time), 1.0 - c.beta2.powf(time));
+        for (((_, var), g), (m, v)) in parameters.iter().zip(gradients).zip(&mut self.moments) {
+            let g = match c.clip {
+                Clip::None => g,
+                Clip::Norm(limit) if norm > limit => (g * (limit / norm))?,
+                Clip::Norm(_) => g,
+                Clip::Running { .. } if step == 0 => g,
+                Clip::Running { multiple, floor } => {
+                    let before = 1.0 - c.beta2.powf(time - 1.0);
+                    let bound = ((v.sqrt()? * (multiple / before.sqrt()))? + floor)?;
+                    g.minimum(&bound)?.maximum(&bound.neg()?)?
+                }
+            };
+            *m = ((&*m * c.beta1)? + (&g * (1.0 - c.beta1))?)?;
+            *v = ((&*v * c.beta2)? + (g.sqr()? * (1.0 - c.beta2))?)?;
+            let scale = ((&*v / correct2)?.sqrt()? + EPSILON)?;
+            let update = ((&*m * (rate / correct1))? / scale)?;
+            let kept = if c.weight_decay > 0.0 {
+                (var.as_detached_tensor() * (1.0 - rate * c.weight_decay))?
+            } else {
+                var.as_detached_tensor()
+            };
+            var.set(&(kept - update)?)?;
+        }
+        Ok(norm)
+    }
+
+    /// The moments by parameter name.
+    pub fn state(&self, parameters: &Parameters) -> Vec<(String, Tensor)> {
+        parameters
+            .iter()
+            .zip(&self.moments)
+            .flat_map(|((name, _), (m, v))| [(format!("adam.m/{name}"), m.clone()), (format!("adam.v/{name}"), v.clone())])
+            .collect()
+    }
+
+    /// Sets what [`Adam::state`] gave.
+    ///
+    /// # Errors
+    /// What `get` returns for a name it does not know.
+    pub fn restore(&mut self, parameters: &Parameters, get: impl Fn(&str) -> Result<Tensor>) -> Result<()> {
+        for ((name, _), (m, v)) in parameters.iter().zip(&mut self.moments) {
+            *m = get(&format!("adam.m/{name}"))?;
+            *v = get(&format!("adam.v/{name}"))?;
+        }
+        Ok(())
+    }
+}
