@@ -1,0 +1,52 @@
+//! Constant velocity.
+
+use super::recent;
+use crate::error::Result;
+use crate::forecast::{Forecast, Forecaster, Request};
+use crate::noise::Noise;
+use candle_core::Tensor;
+
+/// Goes on as between the last two frames: frame `t` is `last + t (last - before)`.
+#[derive(Debug, Clone)]
+pub struct Velocity {
+    channels: usize,
+}
+
+impl Velocity {
+    /// For motion of `channels` channels.
+    pub fn new(channels: usize) -> Self {
+        Self { channels }
+    }
+}
+
+impl Forecaster for Velocity {
+    fn name(&self) -> &str {
+        "velocity"
+    }
+
+    fn context_frames(&self) -> usize {
+        2
+    }
+
+    fn parameters(&self) -> usize {
+        0
+    }
+
+    fn evaluations_per_chunk(&self) -> usize {
+        0
+    }
+
+    fn forecast(&self, history: &Tensor, request: &Request, _: &mut Noise) -> Result<Forecast> {
+        let two = recent(history, 2, self.channels, request)?;
+        let d = self.channels;
+        let mut values = Vec::with_capacity(two.batch * request.horizon * d);
+        for window in two.values.chunks_exact(2 * d) {
+            let (before, last) = window.split_at(d);
+            for t in 1..=request.horizon {
+                values.extend(last.iter().zip(before).map(|(l, b)| l + t as f32 * (l - b)));
+            }
+        }
+        let samples = Tensor::from_vec(values, (two.batch, 1, request.horizon, d), history.device())?;
+        Ok(Forecast { samples, energies: None })
+    }
+}

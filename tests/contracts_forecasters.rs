@@ -1,0 +1,243 @@
+//! What every forecaster must do. A new forecaster is one row of [`table`].
+
+use candle_core::{DType, Device, Tensor};
+use ebmotion::forecast::baseline::{Hold, Var, VarFit, Velocity};
+use ebmotion::forecast::{Forecaster, Request};
+use ebmotion::noise::Noise;
+use ebmotion::{Error, Result};
+
+const CHANNELS: usize = 3;
+const CONTEXT: usize = 4;
+const CHUNK: usize = 5;
+
+/// One row: the forecaster and whether it draws samples.
+struct Row {
+    forecaster: Box<dyn Forecaster>,
+    draws: bool,
+}
+
+fn table() -> Result<Vec<Row>> {
+    let fit = VarFit::fit(&oscillators(300, 1)?, CHANNELS, CONTEXT, CHUNK, 10.0)?;
+    Ok(vec![
+        Row { forecaster: Box::new(Hold::new(CHANNELS)), draws: false },
+        Row { forecaster: Box::new(Velocity::new(CHANNELS)), draws: false },
+        Row { forecaster: Box::new(Var::mean(fit.clone())), draws: false },
+        Row { forecaster: Box::new(Var::sampled(fit)), draws: true },
+    ])
+}
+
+/// `(n, CONTEXT + CHUNK, CHANNELS)`: noisy oscillations of one frequency per channel, any phase.
+fn oscillators(n: usize, seed: u64) -> Result<Vec<f32>> {
+    let frames = CONTEXT + CHUNK;
+    let phase = Noise::new(seed).uniform((n, CHANNELS), DType::F64, &Device::Cpu)?.to_vec2::<f64>()?;
+    let noise = Noise::new(seed).fork(1).normal((n, frames, CHANNELS), DType::F64, &Device::Cpu)?;
+    let noise = noise.flatten_all()?.to_vec1::<f64>()?;
+    let value = |i: usize| {
+        let (window, t, c) = (i / (frames * CHANNELS), i / CHANNELS % frames, i % CHANNELS);
+        let angle = 0.2 * (c + 1) as f64 * t as f64 + std::f64::consts::TAU * phase[window][c];
+        (angle.sin() + 0.05 * noise[i]) as f32
+    };
+    Ok((0..n * frames * CHANNELS).map(value).collect())
+}
+
+fn histories(batch: usize) -> Result<Tensor> {
+    let values = oscillators(batch, 2)?;
+    let windows = Tensor::from_vec(values, (batch, CONTEXT + CHUNK, CHANNELS), &Device::Cpu)?;
+    Ok(windows.narrow(1, 0, CONTEXT + 1)?) // one frame more than any of them reads: the last ones count
+}
+
+fn values(tensor: &Tensor) -> Result<Vec<f32>> {
+    Ok(tensor.flatten_all()?.to_vec1::<f32>()?)
+}
+
+#[test]
+fn samples_have_the_promised_shape_and_are_finite() -> Result<()> {
+    for Row { forecaster, draws } in table()? {
+        // 12 frames are no whole number of chunks of 5.
+        for (batch, horizon, samples) in [(1, 1, 1), (3, 12, 4)] {
+            let forecast = forecaster.forecast(&histories(batch)?, &Request { horizon, samples }, &mut Noise::new(1))?;
+            let expected = [batch, if draws { samples } else { 1 }, horizon, CHANNELS];
+            assert_eq!(forecast.samples.dims(), expected, "{}", forecaster.name());
+            assert_eq!(forecast.samples.dtype(), DType::F32, "{}", forecaster.name());
+            assert!(values(&forecast.samples)?.iter().all(|v| v.is_finite()), "{}", forecaster.name());
+            if let Some(energies) = forecast.energies {
+                assert_eq!(energies.dims(), &expected[..3], "{}", forecaster.name());
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn the_seed_alone_decides() -> Result<()> {
+    let request = Request { horizon: 12, samples: 3 };
+    for Row { forecaster, draws } in table()? {
+        let run = |seed| values(&forecaster.forecast(&histories(4)?, &request, &mut Noise::new(seed))?.samples);
+        assert_eq!(run(5)?, run(5)?, "{}", forecaster.name());
+        assert_eq!(run(5)? != run(6)?, draws, "{}", forecaster.name());
+        if draws {
+            let noise = &mut Noise::new(5);
+            let first = forecaster.forecast(&histories(4)?, &request, noise)?;
+            let second = forecaster.forecast(&histories(4)?, &request, noise)?;
+            assert_ne!(values(&first.samples)?, values(&second.samples)?, "{}: noise must move on", forecaster.name());
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_window_does_not_see_the_rest_of_its_batch() -> Result<()> {
+    let request = Request { horizon: 12, samples: 3 };
+    for Row { forecaster, .. } in table()? {
+        let history = histories(11)?;
+        let whole = forecaster.forecast(&history, &request, &mut Noise::new(5))?.samples;
+        for rows in [1, 4, 9] {
+            let part = forecaster.forecast(&history.narrow(0, 0, rows)?, &request, &mut Noise::new(5))?.samples;
+            assert_eq!(values(&whole.narrow(0, 0, rows)?)?, values(&part)?, "{}, {rows} rows", forecaster.name());
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn only_the_last_frames_count() -> Result<()> {
+    let request = Request { horizon: 7, samples: 2 };
+    for Row { forecaster, .. } in table()? {
+        let history = histories(3)?;
+        let frames = forecaster.context_frames();
+        let short = history.narrow(1, CONTEXT + 1 - frames, frames)?;
+        let run = |h: &Tensor| values(&forecaster.forecast(h, &request, &mut Noise::new(5))?.samples);
+        assert_eq!(run(&history)?, run(&short)?, "{}", forecaster.name());
+    }
+    Ok(())
+}
+
+#[test]
+fn bad_histories_and_requests_are_errors() -> Result<()> {
+    let good = Request { horizon: 3, samples: 2 };
+    for Row { forecaster, .. } in table()? {
+        let name = forecaster.name().to_string();
+        let run = |shape: &[usize], request: &Request| {
+            let history = Tensor::zeros(shape, DType::F32, &Device::Cpu)?;
+            forecaster.forecast(&history, request, &mut Noise::new(1)).map(|_| ())
+        };
+        let frames = forecaster.context_frames();
+        run(&[2, frames, CHANNELS], &good)?;
+        for shape in [vec![2, frames - 1, CHANNELS], vec![2, frames, CHANNELS + 1], vec![frames, CHANNELS]] {
+            let error = run(&shape, &good).expect_err(&name);
+            assert!(matches!(&error, Error::Shape { found, .. } if *found == shape), "{name}: {error}");
+        }
+        for request in [Request { horizon: 0, samples: 1 }, Request { horizon: 1, samples: 0 }] {
+            assert!(run(&[2, frames, CHANNELS], &request).is_err(), "{name} took {request:?}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn names_are_keys_of_the_report() -> Result<()> {
+    let names: Vec<String> = table()?.iter().map(|row| row.forecaster.name().to_string()).collect();
+    assert_eq!(names, ["hold", "velocity", "var", "var_sampled"]);
+    Ok(())
+}
+
+#[test]
+fn hold_and_velocity_do_what_they_say() -> Result<()> {
+    let history = Tensor::new(&[[[0.0_f32, 5.0, 1.0], [1.0, 3.0, 1.0]]], &Device::Cpu)?;
+    let request = Request { horizon: 2, samples: 1 };
+    let held = Hold::new(CHANNELS).forecast(&history, &request, &mut Noise::new(1))?;
+    assert_eq!(values(&held.samples)?, [1.0, 3.0, 1.0, 1.0, 3.0, 1.0]);
+    let moved = Velocity::new(CHANNELS).forecast(&history, &request, &mut Noise::new(1))?;
+    assert_eq!(values(&moved.samples)?, [2.0, 1.0, 1.0, 3.0, -1.0, 1.0]);
+    Ok(())
+}
+
+/// Oscillations without noise are exactly linear in two frames, so the regression must continue them over several
+/// chunks; what remains is rounding to f32 and the ridge (1e-6 of a sum of squares of hundreds).
+#[test]
+fn var_continues_an_oscillation() -> Result<()> {
+    let wave = |phase: f64, t: usize| (0.3 * t as f64 + phase).sin() as f32;
+    let (context, chunk, n) = (3, 4, 400);
+    let windows: Vec<f32> =
+        (0..n).flat_map(|i| (0..context + chunk).map(move |t| wave(i as f64 * 0.7, t))).collect();
+    let fit = VarFit::fit(&windows, 1, context, chunk, 1e-6)?;
+    let history: Vec<f32> = (0..context).map(|t| wave(0.1234, t)).collect();
+    let history = Tensor::from_vec(history, (1, context, 1), &Device::Cpu)?;
+    let request = Request { horizon: 20, samples: 1 };
+    let future = values(&Var::mean(fit).forecast(&history, &request, &mut Noise::new(1))?.samples)?;
+    for (t, value) in future.iter().enumerate() {
+        assert!((value - wave(0.1234, context + t)).abs() < 2e-3, "frame {t}: {value}");
+    }
+    Ok(())
+}
+
+/// A first-order autoregression x' = 0.8 x + e, sd(e) = 0.5, is recovered within five standard errors
+/// (sqrt((1 - 0.8^2) / n) for the coefficient), and its residual covariance too (sqrt(2 / n) of the variance).
+#[test]
+fn var_recovers_a_known_autoregression() -> Result<()> {
+    let n = 20_000;
+    let draws = Noise::new(4).normal((n, 3), DType::F64, &Device::Cpu)?.to_vec2::<f64>()?;
+    let windows: Vec<f32> = draws
+        .iter()
+        .flat_map(|e| {
+            let x0 = e[0] * 0.5 / (1.0_f64 - 0.64).sqrt();
+            let x1 = 0.8 * x0 + 0.5 * e[1];
+            [x0, x1, 0.8 * x1 + 0.5 * e[2]].map(|v| v as f32)
+        })
+        .collect();
+    let fit = VarFit::fit(&windows, 1, 1, 2, 0.0)?;
+    let b = fit.coefficients(); // (last, 1) x (frame 1, frame 2), of the change from the last frame
+    let error = 5.0 / (n as f64).sqrt();
+    for (found, expected) in [(b[0], -0.2), (b[1], 0.64 - 1.0), (b[2], 0.0), (b[3], 0.0)] {
+        assert!((found - expected).abs() < error, "{found} where {expected}");
+    }
+    let covariance = fit.residual_covariance();
+    for (found, expected) in covariance.iter().zip([0.25, 0.2, 0.2, 0.25 * 1.64]) {
+        assert!((found - expected).abs() < error, "{found} where {expected}");
+    }
+    assert!(fit.residual_mean().iter().all(|m| m.abs() < 1e-9));
+    // The draws of `var_sampled` have that covariance: same tolerance, as many samples.
+    let zero = Tensor::zeros((1, 1, 1), DType::F32, &Device::Cpu)?;
+    let request = Request { horizon: 2, samples: n };
+    let drawn = values(&Var::sampled(fit.clone()).forecast(&zero, &request, &mut Noise::new(9))?.samples)?;
+    let moment = |i: usize, j: usize| {
+        drawn.chunks_exact(2).map(|p| f64::from(p[i] * p[j])).sum::<f64>() / n as f64
+    };
+    for (i, j) in [(0, 0), (0, 1), (1, 1)] {
+        assert!((moment(i, j) - covariance[2 * i + j]).abs() < error, "moment {i}{j} is {}", moment(i, j));
+    }
+    Ok(())
+}
+
+#[test]
+fn a_fit_survives_its_tensors_and_refuses_foreign_ones() -> Result<()> {
+    let fit = VarFit::fit(&oscillators(50, 1)?, CHANNELS, CONTEXT, CHUNK, 10.0)?;
+    let mut tensors: std::collections::BTreeMap<String, Tensor> = fit.to_tensors()?.into_iter().collect();
+    let read = |tensors: &std::collections::BTreeMap<String, Tensor>| {
+        VarFit::from_tensors(&|name| tensors.get(name).cloned().ok_or_else(|| Error::Other(format!("no {name}"))))
+    };
+    assert_eq!(read(&tensors)?, fit);
+    tensors.insert("var.delta_std".into(), Tensor::ones(CHANNELS + 1, DType::F32, &Device::Cpu)?);
+    assert!(matches!(read(&tensors), Err(Error::Shape { what: "var.delta_std", .. })));
+    tensors.remove("var.delta_std");
+    assert!(read(&tensors).is_err());
+    Ok(())
+}
+
+#[test]
+fn fits_refuse_what_they_cannot_use() -> Result<()> {
+    let good = oscillators(20, 1)?;
+    let fit = |windows: &[f32], ridge| VarFit::fit(windows, CHANNELS, CONTEXT, CHUNK, ridge);
+    fit(&good, 10.0)?;
+    assert!(matches!(fit(&good[1..], 10.0), Err(Error::Data { .. })));
+    assert!(matches!(fit(&[], 10.0), Err(Error::Data { .. })));
+    assert!(matches!(fit(&good, -1.0), Err(Error::Config { .. })));
+    let mut bad = good.clone();
+    bad[40] = f32::NAN;
+    assert!(matches!(fit(&bad, 10.0), Err(Error::NonFinite { .. })));
+    // A channel that never moves: singular without a ridge, harmless with one.
+    let stuck: Vec<f32> = good.iter().enumerate().map(|(i, v)| if i % CHANNELS == 0 { 0.0 } else { *v }).collect();
+    assert!(fit(&stuck, 0.0).is_err());
+    assert_eq!(fit(&stuck, 10.0)?.delta_std()[0], 1.0);
+    Ok(())
+}
