@@ -1,10 +1,17 @@
 //! What comes next: one trait for the energy-based model and for every baseline.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::noise::Noise;
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 
 pub mod baseline;
+mod coordinates;
+mod data;
+mod ebm;
+
+pub use coordinates::ResidualCoordinates;
+pub use data::{ChunkSource, FrameSource, WindowArray, chain_start};
+pub use ebm::LevelForecaster;
 
 /// What is asked of a [`Forecaster`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,13 +22,24 @@ pub struct Request {
     pub samples: usize,
 }
 
+impl Request {
+    /// # Errors
+    /// [`Error::Config`] when nothing is asked for.
+    pub fn check(&self) -> Result<()> {
+        for (key, value) in [("horizon", self.horizon), ("samples", self.samples)] {
+            if value == 0 {
+                return Err(Error::config(key, value, "at least 1"));
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Predicted futures of a batch of windows, z-scored.
 #[derive(Debug, Clone)]
 pub struct Forecast {
     /// `(B, S, H, D)`, f32; `S` is the requested number of samples, or 1 where the forecaster knows only one future.
     pub samples: Tensor,
-    /// `(B, S, H)`: energy of the chunk that each predicted frame belongs to, nats; `None` where there is no energy.
-    pub energies: Option<Tensor>,
 }
 
 /// Predicts the future of z-scored motion.
@@ -48,4 +66,30 @@ pub trait Forecaster {
     /// [`crate::Error::Shape`] when the history is too short or has other channels; [`crate::Error::NonFinite`] when a
     /// chain diverges.
     fn forecast(&self, history: &Tensor, request: &Request, noise: &mut Noise) -> Result<Forecast>;
+
+    /// Energy of given futures `(B, H, D)` after `history`, `(B, H)`, nats: at each frame, that of the chunk it lies in.
+    /// `None` from a forecaster that has no energy.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] when the arrays do not fit.
+    fn energy(&self, _history: &Tensor, _future: &Tensor) -> Result<Option<Tensor>> {
+        Ok(None)
+    }
+}
+
+/// Batch and numbers of the last `frames` frames of `history`, as `(B, frames, channels)` row-major.
+///
+/// # Errors
+/// [`Error::Shape`] unless `history` is `(B, K, channels)`, f32, with `B` at least 1 and `K` at least `frames`.
+pub fn history_rows(history: &Tensor, frames: usize, channels: usize) -> Result<(usize, Vec<f32>)> {
+    let bad = |found: Vec<usize>| Error::Shape {
+        what: "history",
+        found,
+        expected: format!("(B, K, {channels}) f32 with B at least 1 and K at least {frames}"),
+    };
+    let &[batch, k, d] = history.dims() else { return Err(bad(history.dims().to_vec())) };
+    if batch == 0 || k < frames || d != channels || history.dtype() != DType::F32 {
+        return Err(bad(history.dims().to_vec()));
+    }
+    Ok((batch, history.narrow(1, k - frames, frames)?.flatten_all()?.to_vec1::<f32>()?))
 }

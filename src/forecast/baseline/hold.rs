@@ -1,8 +1,7 @@
 //! Hold the last frame.
 
-use super::recent;
 use crate::error::Result;
-use crate::forecast::{Forecast, Forecaster, Request};
+use crate::forecast::{Forecast, Forecaster, Request, history_rows};
 use crate::noise::Noise;
 use candle_core::Tensor;
 
@@ -37,9 +36,10 @@ impl Forecaster for Hold {
     }
 
     fn forecast(&self, history: &Tensor, request: &Request, _: &mut Noise) -> Result<Forecast> {
-        let last = recent(history, 1, self.channels, request)?;
-        let samples = Tensor::from_vec(last.values, (last.batch, 1, 1, self.channels), history.device())?;
+        request.check()?;
+        let (batch, last) = history_rows(history, 1, self.channels)?;
+        let samples = Tensor::from_vec(last, (batch, 1, 1, self.channels), history.device())?;
         let samples = samples.repeat((1, 1, request.horizon, 1))?;
-        Ok(Forecast { samples, energies: None })
+        Ok(Forecast { samples })
     }
 }

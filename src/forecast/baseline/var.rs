@@ -1,9 +1,8 @@
 //! Forecasts of a vector autoregression: its mean, or draws from it.
 
 use super::var_fit::{VarFit, rows_times};
-use super::recent;
 use crate::error::{Error, Result};
-use crate::forecast::{Forecast, Forecaster, Request};
+use crate::forecast::{Forecast, Forecaster, Request, history_rows};
 use crate::noise::{Draw, Noise};
 use candle_core::Tensor;
 use nalgebra::DMatrix;
@@ -104,16 +103,17 @@ impl Forecaster for Var {
     fn forecast(&self, history: &Tensor, request: &Request, noise: &mut Noise) -> Result<Forecast> {
         let (k, d, horizon) = (self.fit.context(), self.fit.channels(), request.horizon);
         let samples = if self.spread.is_some() { request.samples } else { 1 };
-        let contexts = recent(history, k, d, request)?;
+        request.check()?;
+        let (batch, contexts) = history_rows(history, k, d)?;
         let draws: Vec<Draw> = (0..horizon.div_ceil(self.fit.chunk())).map(|_| noise.next_draw()).collect();
-        let rows = contexts.batch * samples;
+        let rows = batch * samples;
         let mut values = vec![0.0; rows * horizon * d];
         for (tile, out) in values.chunks_mut(TILE * horizon * d).enumerate() {
             let first = tile * TILE;
             let mut frames = vec![0.0; out.len() / horizon * (k + horizon)];
             for (r, row) in frames.chunks_exact_mut((k + horizon) * d).enumerate() {
                 let window = (first + r) / samples;
-                row[..k * d].copy_from_slice(&contexts.values[window * k * d..(window + 1) * k * d]);
+                row[..k * d].copy_from_slice(&contexts[window * k * d..(window + 1) * k * d]);
             }
             self.roll_out(&mut frames, horizon, first, &draws)?;
             for (out, row) in out.chunks_exact_mut(horizon * d).zip(frames.chunks_exact((k + horizon) * d)) {
@@ -125,7 +125,7 @@ impl Forecaster for Var {
             let what = format!("forecast of `{}`, window {}", self.name(), row / samples);
             return Err(Error::NonFinite { what, value: f64::from(values[at]), step: t as u64 });
         }
-        let samples = Tensor::from_vec(values, (contexts.batch, samples, horizon, d), history.device())?;
-        Ok(Forecast { samples, energies: None })
+        let samples = Tensor::from_vec(values, (batch, samples, horizon, d), history.device())?;
+        Ok(Forecast { samples })
     }
 }

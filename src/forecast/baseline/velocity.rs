@@ -1,8 +1,7 @@
 //! Constant velocity.
 
-use super::recent;
 use crate::error::Result;
-use crate::forecast::{Forecast, Forecaster, Request};
+use crate::forecast::{Forecast, Forecaster, Request, history_rows};
 use crate::noise::Noise;
 use candle_core::Tensor;
 
@@ -37,16 +36,17 @@ impl Forecaster for Velocity {
     }
 
     fn forecast(&self, history: &Tensor, request: &Request, _: &mut Noise) -> Result<Forecast> {
-        let two = recent(history, 2, self.channels, request)?;
+        request.check()?;
+        let (batch, two) = history_rows(history, 2, self.channels)?;
         let d = self.channels;
-        let mut values = Vec::with_capacity(two.batch * request.horizon * d);
-        for window in two.values.chunks_exact(2 * d) {
+        let mut values = Vec::with_capacity(batch * request.horizon * d);
+        for window in two.chunks_exact(2 * d) {
             let (before, last) = window.split_at(d);
             for t in 1..=request.horizon {
                 values.extend(last.iter().zip(before).map(|(l, b)| l + t as f32 * (l - b)));
             }
         }
-        let samples = Tensor::from_vec(values, (two.batch, 1, request.horizon, d), history.device())?;
-        Ok(Forecast { samples, energies: None })
+        let samples = Tensor::from_vec(values, (batch, 1, request.horizon, d), history.device())?;
+        Ok(Forecast { samples })
     }
 }

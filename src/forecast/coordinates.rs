@@ -1,0 +1,127 @@
+//! Coordinates in which motion is nearly Gaussian: the whitened residual of a vector autoregression.
+//!
+//! A chunk of future frames is `last frame + prediction(history) + mean + V diag(sqrt l) u`, with `V`, `l` the eigenvectors
+//! and eigenvalues of the residual's covariance. The leading numbers of `u` are what an energy is learned over; the rest
+//! carries little variance and is standard normal.
+
+use super::baseline::VarFit;
+use crate::error::{Error, Result};
+use candle_core::{Device, Tensor};
+use nalgebra::DMatrix;
+
+/// Eigenvalues below this share of the largest are directions that never move (coupled joints): not whitened, not drawn.
+const RANK: f64 = 1e-10;
+
+/// The map between chunks of frames and whitened coordinates, given the history.
+#[derive(Debug, Clone)]
+pub struct ResidualCoordinates {
+    fit: VarFit,
+    latent: usize,
+    /// `(1, C D)`.
+    mean: Tensor,
+    /// `(C D, latent)`: residual to leading coordinates.
+    whiten: Tensor,
+    /// `(C D, C D)`: all coordinates (rows, leading ones first) to residual.
+    colour: Tensor,
+}
+
+impl ResidualCoordinates {
+    /// Coordinates of `fit`'s residual, of which the `latent` with the largest variance are leading.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when `latent` is 0 or more than the residual's rank.
+    pub fn new(fit: VarFit, latent: usize) -> Result<Self> {
+        let width = fit.target_width();
+        let eigen = DMatrix::from_column_slice(width, width, fit.residual_covariance()).symmetric_eigen();
+        let mut order: Vec<usize> = (0..width).collect();
+        order.sort_by(|a, b| eigen.eigenvalues[*b].total_cmp(&eigen.eigenvalues[*a]));
+        let largest = eigen.eigenvalues[order[0]].max(0.0);
+        let rank = order.iter().filter(|i| eigen.eigenvalues[**i] > RANK * largest).count();
+        if latent == 0 || latent > rank {
+            let expected = format!("1 to {rank}, the rank of a chunk of {} frames", fit.chunk());
+            return Err(Error::config("model.latent", latent, expected));
+        }
+        let mut whiten = vec![0f32; width * latent];
+        let mut colour = vec![0f32; width * width];
+        for (k, index) in order.iter().enumerate() {
+            let std = eigen.eigenvalues[*index].max(0.0).sqrt();
+            let vector = eigen.eigenvectors.column(*index);
+            // An eigenvector's sign is arbitrary; a fixed one keeps models comparable between platforms.
+            let sign = if vector[vector.iamax()] < 0.0 { -1.0 } else { 1.0 };
+            for (row, v) in vector.iter().enumerate() {
+                if k < latent {
+                    whiten[row * latent + k] = (sign * v / std) as f32;
+                }
+                colour[k * width + row] = (sign * v * std) as f32;
+            }
+        }
+        let mean: Vec<f32> = fit.residual_mean().iter().map(|v| *v as f32).collect();
+        Ok(Self {
+            latent,
+            mean: Tensor::from_vec(mean, (1, width), &Device::Cpu)?,
+            whiten: Tensor::from_vec(whiten, (width, latent), &Device::Cpu)?,
+            colour: Tensor::from_vec(colour, (width, width), &Device::Cpu)?,
+            fit,
+        })
+    }
+
+    /// The regression behind the coordinates.
+    pub fn fit(&self) -> &VarFit {
+        &self.fit
+    }
+
+    /// Leading coordinates.
+    pub fn latent(&self) -> usize {
+        self.latent
+    }
+
+    /// Numbers of a context: the regression's features without their constant.
+    pub fn context_width(&self) -> usize {
+        self.fit.feature_width() - 1
+    }
+
+    /// Numbers of all coordinates, `C D`.
+    pub fn width(&self) -> usize {
+        self.fit.target_width()
+    }
+
+    /// Context `(B, K D)` and the expected chunk `(B, C D)` (z-scored frames) of histories `(B, K, D)`.
+    ///
+    /// # Errors
+    /// As [`VarFit::features`].
+    pub fn expect(&self, history: &[f32]) -> Result<(Tensor, Tensor)> {
+        let features = self.fit.features(history)?;
+        let mut chunk = self.fit.predict(&features)?;
+        let (d, k) = (self.fit.channels(), self.fit.context());
+        let rows = history.len() / (k * d);
+        for (out, row) in chunk.chunks_exact_mut(self.width()).zip(history.chunks_exact(k * d)) {
+            for frame in out.chunks_exact_mut(d) {
+                for (value, last) in frame.iter_mut().zip(&row[(k - 1) * d..]) {
+                    *value += last;
+                }
+            }
+        }
+        let context: Vec<f32> =
+            features.chunks_exact(self.fit.feature_width()).flat_map(|row| &row[..row.len() - 1]).copied().collect();
+        Ok((
+            Tensor::from_vec(context, (rows, self.context_width()), &Device::Cpu)?,
+            Tensor::from_vec(chunk, (rows, self.width()), &Device::Cpu)?,
+        ))
+    }
+
+    /// Leading coordinates `(B, latent)` of chunks `(B, C D)` whose expectation is known.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] when shapes do not fit.
+    pub fn encode(&self, chunk: &Tensor, expected: &Tensor) -> Result<Tensor> {
+        Ok((chunk - expected)?.broadcast_sub(&self.mean)?.matmul(&self.whiten)?)
+    }
+
+    /// Chunks `(B, C D)` from all coordinates `(B, C D)`, the leading ones first.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] when shapes do not fit.
+    pub fn decode(&self, coordinates: &Tensor, expected: &Tensor) -> Result<Tensor> {
+        Ok((coordinates.matmul(&self.colour)?.broadcast_add(&self.mean)? + expected)?)
+    }
+}

@@ -1,0 +1,175 @@
+//! The default forecaster: a noise-level-conditional energy over the residual of a vector autoregression.
+//!
+//! A chunk is drawn by walking down the noise levels: along the path `x_t = cos(t) u + sin(t) eps` the gradient of the
+//! network's scalar is the path's velocity, so `x <- x - dt grad g` from noise to data is the deterministic sampler of
+//! Song et al. 2021 ("Denoising diffusion implicit models", eq. 12) in angular form. Where the network is 0 this draws
+//! exactly from the vector autoregression with Gaussian residuals.
+
+use super::coordinates::ResidualCoordinates;
+use super::{Forecast, Forecaster, Request, history_rows};
+use crate::error::{Error, Result};
+use crate::model::LevelEnergy;
+use crate::noise::Noise;
+use crate::parallel;
+use candle_core::{DType, Device, Tensor};
+
+/// First and last noise angle of the sampler.
+const FROM: f64 = 1.54;
+const TO: f64 = 0.02;
+/// Noise angle at which motion is judged: tan t = 0.5.
+const JUDGE_TAN: f64 = 0.5;
+/// Chains that one worker walks together.
+const TILE: usize = 256;
+
+/// Draws futures chunk by chunk from a [`LevelEnergy`].
+#[derive(Debug, Clone)]
+pub struct LevelForecaster {
+    coordinates: ResidualCoordinates,
+    energy: LevelEnergy,
+    steps: usize,
+}
+
+impl LevelForecaster {
+    /// Joins coordinates and energy; `steps` is the number of noise levels walked through per chunk.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when `steps` is 0.
+    pub fn new(coordinates: ResidualCoordinates, energy: LevelEnergy, steps: usize) -> Result<Self> {
+        if steps == 0 {
+            return Err(Error::config("model.levels", steps, "at least 1"));
+        }
+        Ok(Self { coordinates, energy, steps })
+    }
+
+    /// The coordinates.
+    pub fn coordinates(&self) -> &ResidualCoordinates {
+        &self.coordinates
+    }
+
+    /// The energy.
+    pub fn energy_model(&self) -> &LevelEnergy {
+        &self.energy
+    }
+
+    /// One chunk `(R, C D)` for histories `(R, K, D)`.
+    fn draw_chunk(&self, history: &[f32], noise: &mut Noise) -> Result<Vec<f32>> {
+        let (context, expected) = self.coordinates.expect(history)?;
+        let rows = context.dims2()?.0;
+        let (latent, width) = (self.coordinates.latent(), self.coordinates.width());
+        let start = noise.normal((rows, width), DType::F32, &Device::Cpu)?;
+        let mut x = start.narrow(1, 0, latent)?.contiguous()?;
+        let conditioned = self.energy.conditioned(Some(&context), rows)?;
+        let dt = (FROM - TO) / self.steps as f64;
+        for i in 0..self.steps {
+            let velocity = conditioned.at(FROM - i as f64 * dt)?.velocity(&x)?;
+            x = (x - (velocity * dt)?)?;
+        }
+        let velocity = conditioned.at(TO)?.velocity(&x)?;
+        let u = ((x * TO.cos())? - (velocity * TO.sin())?)?;
+        let coordinates = match width - latent {
+            0 => u,
+            rest => Tensor::cat(&[&u, &start.narrow(1, latent, rest)?], 1)?,
+        };
+        Ok(self.coordinates.decode(&coordinates, &expected)?.flatten_all()?.to_vec1::<f32>()?)
+    }
+
+    /// Rolls rows out; `contexts` is `(R, K, D)`, the answer `(R, H, D)`.
+    fn roll_out(&self, contexts: &[f32], horizon: usize, noise: &mut Noise) -> Result<Vec<f32>> {
+        let fit = self.coordinates.fit();
+        let (k, d, chunk) = (fit.context(), fit.channels(), fit.chunk());
+        let rows = contexts.len() / (k * d);
+        let chunks = horizon.div_ceil(chunk);
+        let width = (k + chunks * chunk) * d;
+        let mut frames = vec![0f32; rows * width];
+        for (row, context) in frames.chunks_exact_mut(width).zip(contexts.chunks_exact(k * d)) {
+            row[..k * d].copy_from_slice(context);
+        }
+        let mut history = vec![0f32; rows * k * d];
+        for c in 0..chunks {
+            let start = c * chunk * d;
+            for (h, row) in history.chunks_exact_mut(k * d).zip(frames.chunks_exact(width)) {
+                h.copy_from_slice(&row[start..start + k * d]);
+            }
+            let drawn = self.draw_chunk(&history, noise)?;
+            if let Some(bad) = drawn.iter().find(|v| !v.is_finite()) {
+                let what = "forecast of `ebm`".to_string();
+                return Err(Error::NonFinite { what, value: f64::from(*bad), step: (c * chunk) as u64 });
+            }
+            for (row, new) in frames.chunks_exact_mut(width).zip(drawn.chunks_exact(chunk * d)) {
+                row[start + k * d..start + (k + chunk) * d].copy_from_slice(new);
+            }
+        }
+        Ok(frames.chunks_exact(width).flat_map(|row| &row[k * d..(k + horizon) * d]).copied().collect())
+    }
+}
+
+impl Forecaster for LevelForecaster {
+    fn name(&self) -> &str {
+        "ebm"
+    }
+
+    fn context_frames(&self) -> usize {
+        self.coordinates.fit().context()
+    }
+
+    fn parameters(&self) -> usize {
+        self.energy.parameters().count()
+    }
+
+    fn evaluations_per_chunk(&self) -> usize {
+        self.steps + 1
+    }
+
+    fn forecast(&self, history: &Tensor, request: &Request, noise: &mut Noise) -> Result<Forecast> {
+        let fit = self.coordinates.fit();
+        let (k, d) = (fit.context(), fit.channels());
+        request.check()?;
+        let (batch, contexts) = history_rows(history, k, d)?;
+        let base = noise.split_off();
+        let tiles = parallel::tiles(batch * request.samples, TILE, |rows| {
+            let tile: Vec<f32> = rows
+                .clone()
+                .flat_map(|row| &contexts[row / request.samples * k * d..(row / request.samples + 1) * k * d])
+                .copied()
+                .collect();
+            self.roll_out(&tile, request.horizon, &mut base.from_chain(rows.start as u64))
+        })?;
+        let samples = Tensor::from_vec(tiles.concat(), (batch, request.samples, request.horizon, d), &Device::Cpu)?;
+        Ok(Forecast { samples })
+    }
+
+    /// Per frame, the energy of the chunk it lies in, at noise level tan t = 0.5 and measured from the energy of the
+    /// regression's own prediction: `E(u | c) - E(0 | c)`, which takes the arbitrary offset of each context away.
+    fn energy(&self, history: &Tensor, future: &Tensor) -> Result<Option<Tensor>> {
+        let fit = self.coordinates.fit();
+        let (k, d, chunk) = (fit.context(), fit.channels(), fit.chunk());
+        let (batch, contexts) = history_rows(history, k, d)?;
+        let (rows, horizon, channels) = future.dims3()?;
+        if rows != batch || channels != d || horizon < chunk {
+            let expected = format!("({batch}, H, {d}) with H at least {chunk}");
+            return Err(Error::Shape { what: "future", found: future.dims().to_vec(), expected });
+        }
+        let future = future.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
+        let t = JUDGE_TAN.atan();
+        let energies = parallel::tiles(batch, 1, |rows| {
+            let b = rows.start;
+            let all: Vec<f32> = contexts[b * k * d..(b + 1) * k * d]
+                .iter()
+                .chain(&future[b * horizon * d..(b + 1) * horizon * d])
+                .copied()
+                .collect();
+            // Chunk starts; the last chunk ends with the future and may overlap the one before it.
+            let starts: Vec<usize> =
+                (0..horizon.div_ceil(chunk)).map(|c| (c * chunk).min(horizon - chunk)).collect();
+            let history: Vec<f32> = starts.iter().flat_map(|s| &all[s * d..(s + k) * d]).copied().collect();
+            let chunks: Vec<f32> = starts.iter().flat_map(|s| &all[(s + k) * d..(s + k + chunk) * d]).copied().collect();
+            let (context, expected) = self.coordinates.expect(&history)?;
+            let chunks = Tensor::from_vec(chunks, (starts.len(), chunk * d), &Device::Cpu)?;
+            let u = self.coordinates.encode(&chunks, &expected)?;
+            let level = self.energy.conditioned(Some(&context), starts.len())?.at(t)?;
+            let energy = (level.value(&u)? - level.value(&u.zeros_like()?)?)?.to_vec1::<f32>()?;
+            Ok((0..horizon).map(|f| energy[(f / chunk).min(starts.len() - 1)]).collect::<Vec<f32>>())
+        })?;
+        Ok(Some(Tensor::from_vec(energies.concat(), (batch, horizon), &Device::Cpu)?))
+    }
+}
