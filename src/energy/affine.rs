@@ -168,9 +168,9 @@ impl<E: Energy> Affine<E> {
         &self.map
     }
 
-    /// The map between the coordinates, without the energy.
-    pub fn into_map(self) -> Map {
-        self.map
+    /// The same energy in other coordinates.
+    pub fn with_map(self, map: Map) -> Self {
+        Self { energy: self.energy, map }
     }
 }
 
