@@ -6,6 +6,17 @@
 use crate::error::Result;
 use candle_core::{Tensor, Var};
 
+pub mod affine;
+pub mod analytic;
+mod cholesky;
+pub mod clamp;
+pub mod compose;
+pub mod constraint;
+pub mod coordinates;
+pub(crate) mod rows;
+#[cfg(test)]
+mod tests;
+
 /// Energy and its gradient at a batch of points, detached from any graph.
 #[derive(Debug, Clone)]
 pub struct Evaluated {
@@ -89,6 +100,16 @@ impl<E: ConditionalEnergy + ?Sized> Energy for Given<'_, E> {
 }
 
 impl<E: Energy + ?Sized> Energy for &E {
+    fn energy(&self, x: &Tensor) -> Result<Tensor> {
+        (**self).energy(x)
+    }
+
+    fn evaluate(&self, x: &Tensor) -> Result<Evaluated> {
+        (**self).evaluate(x)
+    }
+}
+
+impl<E: Energy + ?Sized> Energy for Box<E> {
     fn energy(&self, x: &Tensor) -> Result<Tensor> {
         (**self).energy(x)
     }

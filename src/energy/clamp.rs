@@ -1,0 +1,78 @@
+//! Some coordinates held fixed: gap filling and forecasting are sampling of what is missing, given the rest.
+
+use super::coordinates::Coordinates;
+use super::rows::{like, rows};
+use super::{Energy, Evaluated};
+use crate::error::{Error, Result};
+use candle_core::Tensor;
+
+/// The energy of an array's free coordinates, `(B, C)`, while the others keep the values of a template: up to a constant
+/// the energy of the conditional density. Any sampler is correct on it without knowing about clamping.
+#[derive(Debug, Clone)]
+pub struct Clamped<E> {
+    energy: E,
+    free: Coordinates,
+    template: Tensor,
+    held: Tensor,
+}
+
+impl<E: Energy> Clamped<E> {
+    /// Frees the coordinates `free` of each row. `template` is `(B, *S)`, or `(1, *S)` for the same values in all chains;
+    /// its values at the free coordinates only serve as [`Clamped::start`].
+    ///
+    /// # Errors
+    /// [`Error::Shape`] when a row of the template has too few numbers.
+    pub fn new(energy: E, free: Coordinates, template: &Tensor) -> Result<Self> {
+        let template = template.detach();
+        // Embedding adds to zeros, which is exact.
+        let mut keep = vec![1.0; rows(&template)?.dims()[1]];
+        let indices = Tensor::arange(0, keep.len() as i64, template.device())?.unsqueeze(0)?;
+        for index in free.gather(&indices)?.flatten_all()?.to_vec1::<i64>()? {
+            keep[index as usize] = 0.0;
+        }
+        let keep = like(&Tensor::new(keep, template.device())?, &template)?;
+        let zeros = rows(&template)?.zeros_like()?;
+        // A selection, not a product: a gap may hold NaN.
+        let held = keep.ne(0.0)?.broadcast_as(zeros.shape())?.where_cond(&rows(&template)?, &zeros)?;
+        let held = held.reshape(template.shape())?;
+        Ok(Self { energy, free, template, held })
+    }
+
+    /// The template's values at the free coordinates, `(B, C)`.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] when the tensor library fails.
+    pub fn start(&self) -> Result<Tensor> {
+        self.free.gather(&self.template)
+    }
+
+    /// The whole arrays `(B, *S)` with `free`, `(B, C)`, in their places; differentiable in `free`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] when `free` has another number of rows or columns.
+    pub fn embed(&self, free: &Tensor) -> Result<Tensor> {
+        let held_rows = self.held.dim(0)?;
+        let batch = match free.dims() {
+            [batch, c] if *c == self.free.count() && (held_rows == 1 || held_rows == *batch) => *batch,
+            found => {
+                let rows = if held_rows == 1 { "B".to_string() } else { held_rows.to_string() };
+                let expected = format!("({rows}, {})", self.free.count());
+                return Err(Error::Shape { what: "free coordinates", found: found.to_vec(), expected });
+            }
+        };
+        let mut shape = self.held.dims().to_vec();
+        shape[0] = batch;
+        self.free.add(&like(&self.held, free)?.broadcast_as(shape)?.contiguous()?, free)
+    }
+}
+
+impl<E: Energy> Energy for Clamped<E> {
+    fn energy(&self, free: &Tensor) -> Result<Tensor> {
+        self.energy.energy(&self.embed(free)?)
+    }
+
+    fn evaluate(&self, free: &Tensor) -> Result<Evaluated> {
+        let at = self.energy.evaluate(&self.embed(&free.detach())?)?;
+        Ok(Evaluated { energy: at.energy, grad: self.free.gather(&at.grad)? })
+    }
+}

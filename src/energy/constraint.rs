@@ -1,0 +1,111 @@
+//! "What if": energies that a user adds to a model's. A constraint is soft: it costs `weight` nats per squared unit of
+//! violation, so `weight = 1 / (2 s^2)` lets it be missed by about `s`.
+
+use super::coordinates::Coordinates;
+use super::rows::{like, row_sum};
+use super::{Energy, Evaluated};
+use crate::error::{Error, Result};
+use candle_core::Tensor;
+
+/// Soft limits: `weight * sum(max(lo - x, 0)^2 + max(x - hi, 0)^2)`.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    lo: Tensor,
+    hi: Tensor,
+    weight: f64,
+}
+
+impl Limits {
+    /// Limits for each coordinate. `lo` and `hi` have one shape that broadcasts to `S`: `(D,)` for one pair of
+    /// limits per channel of `(B, H, D)`. An infinite limit is no limit.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] when the shapes differ; [`Error::Data`] when a lower limit is above its upper one or NaN, or
+    /// `weight` is negative or not finite.
+    pub fn new(lo: &Tensor, hi: &Tensor, weight: f64) -> Result<Self> {
+        check_weight(weight)?;
+        if lo.dims() != hi.dims() {
+            let expected = format!("the lower limits' shape {:?}", lo.dims());
+            return Err(Error::Shape { what: "upper limits", found: hi.dims().to_vec(), expected });
+        }
+        let values = |t: &Tensor| t.to_dtype(candle_core::DType::F64)?.flatten_all()?.to_vec1::<f64>();
+        for (i, (a, b)) in values(lo)?.into_iter().zip(values(hi)?).enumerate() {
+            if a.is_nan() || b.is_nan() || a > b {
+                return Err(Error::data(format!("limits of coordinate {i}"), format!("{a} to {b}"), "lower <= upper"));
+            }
+        }
+        Ok(Self { lo: lo.detach(), hi: hi.detach(), weight })
+    }
+
+    /// By how much each coordinate is below and above its limits.
+    fn violations(&self, x: &Tensor) -> Result<(Tensor, Tensor)> {
+        let below = x.broadcast_sub(&like(&self.lo, x)?)?.neg()?.relu()?;
+        let above = x.broadcast_sub(&like(&self.hi, x)?)?.relu()?;
+        Ok((below, above))
+    }
+
+    fn cost(&self, below: &Tensor, above: &Tensor) -> Result<Tensor> {
+        Ok((row_sum(&(below.sqr()? + above.sqr()?)?)? * self.weight)?)
+    }
+}
+
+impl Energy for Limits {
+    fn energy(&self, x: &Tensor) -> Result<Tensor> {
+        let (below, above) = self.violations(x)?;
+        self.cost(&below, &above)
+    }
+
+    fn evaluate(&self, x: &Tensor) -> Result<Evaluated> {
+        let (below, above) = self.violations(&x.detach())?;
+        Ok(Evaluated { energy: self.cost(&below, &above)?, grad: ((above - below)? * (2.0 * self.weight))? })
+    }
+}
+
+/// Pull to a goal: `weight * |x_c - target|^2` over chosen coordinates `c`.
+#[derive(Debug, Clone)]
+pub struct Goal {
+    coordinates: Coordinates,
+    target: Tensor,
+    weight: f64,
+}
+
+impl Goal {
+    /// A goal for `C` coordinates; `target` is `(C,)`, or `(B, C)` for one goal per chain.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] when `target` has another shape; [`Error::Data`] when `weight` is negative or not finite.
+    pub fn new(coordinates: Coordinates, target: &Tensor, weight: f64) -> Result<Self> {
+        check_weight(weight)?;
+        if !matches!(target.dims(), [c] | [_, c] if *c == coordinates.count()) {
+            let expected = format!("(C,) or (B, C) with C = {}", coordinates.count());
+            return Err(Error::Shape { what: "a goal's target", found: target.dims().to_vec(), expected });
+        }
+        Ok(Self { coordinates, target: target.detach(), weight })
+    }
+
+    fn error(&self, x: &Tensor) -> Result<Tensor> {
+        Ok(self.coordinates.gather(x)?.broadcast_sub(&like(&self.target, x)?)?)
+    }
+}
+
+impl Energy for Goal {
+    fn energy(&self, x: &Tensor) -> Result<Tensor> {
+        Ok((row_sum(&self.error(x)?.sqr()?)? * self.weight)?)
+    }
+
+    fn evaluate(&self, x: &Tensor) -> Result<Evaluated> {
+        let x = x.detach();
+        let error = self.error(&x)?;
+        Ok(Evaluated {
+            energy: (row_sum(&error.sqr()?)? * self.weight)?,
+            grad: self.coordinates.add(&x.zeros_like()?, &(error * (2.0 * self.weight))?)?,
+        })
+    }
+}
+
+fn check_weight(weight: f64) -> Result<()> {
+    if weight.is_finite() && weight >= 0.0 {
+        return Ok(());
+    }
+    Err(Error::data("a constraint's weight", weight, "a finite number, 0 or greater"))
+}

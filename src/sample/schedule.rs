@@ -1,0 +1,136 @@
+//! Step sizes and noise that change along a run.
+
+use super::langevin::{Langevin, Ula};
+use super::{ChainState, Place, StepInfo, Transition};
+use crate::energy::Energy;
+use crate::error::Result;
+use crate::noise::Noise;
+use serde::{Deserialize, Serialize};
+
+/// A number that changes along a run, from its first step to its last.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Schedule {
+    /// The same all the way.
+    Constant {
+        /// The value.
+        value: f64,
+    },
+    /// In a straight line.
+    Linear {
+        /// At the first step.
+        from: f64,
+        /// At the last step.
+        to: f64,
+    },
+    /// `to + (from - to) * (1 - progress)^power`; implicit behavioural cloning takes 0.1 to 1e-5 with power 2 (Florence et
+    /// al., CoRL 2021, appendix B).
+    Polynomial {
+        /// At the first step.
+        from: f64,
+        /// At the last step.
+        to: f64,
+        /// Exponent, 0 or greater.
+        power: f64,
+    },
+    /// Half a cosine wave: slow at both ends.
+    Cosine {
+        /// At the first step.
+        from: f64,
+        /// At the last step.
+        to: f64,
+    },
+}
+
+impl Schedule {
+    /// The value at one step of a run.
+    pub fn at(&self, place: Place) -> f64 {
+        let left = 1.0 - place.progress();
+        match *self {
+            Schedule::Constant { value } => value,
+            Schedule::Linear { from, to } => to + (from - to) * left,
+            Schedule::Polynomial { from, to, power } => to + (from - to) * left.powf(power),
+            Schedule::Cosine { from, to } => to + (from - to) * 0.5 * (1.0 - (std::f64::consts::PI * left).cos()),
+        }
+    }
+}
+
+/// The noise of an annealed chain.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum NoiseScale {
+    /// Standard deviation `sqrt(2 * step * temperature)`: what Langevin dynamics at this temperature asks for.
+    Temperature(f64),
+    /// Standard deviation with a schedule of its own.
+    Std(Schedule),
+}
+
+/// Unadjusted Langevin steps whose size and noise change along the run.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Annealed {
+    /// Gradient clip and bounds; its step and noise are replaced.
+    pub base: Langevin,
+    /// Multiplier of the gradient.
+    pub step: Schedule,
+    /// Noise.
+    pub noise: NoiseScale,
+}
+
+impl Annealed {
+    /// The transition at one place of a run.
+    pub fn at(&self, place: Place) -> Ula {
+        let step = self.step.at(place);
+        let noise = match self.noise {
+            NoiseScale::Temperature(temperature) => (2.0 * step * temperature).sqrt(),
+            NoiseScale::Std(schedule) => schedule.at(place),
+        };
+        super::Unadjusted(Langevin { step, noise, ..self.base })
+    }
+}
+
+impl Transition for Annealed {
+    /// A step alone is the first of its schedule.
+    fn step(&self, energy: &dyn Energy, from: &ChainState, noise: &mut Noise) -> Result<(ChainState, StepInfo)> {
+        self.step_at(Place { step: 0, of: 1 }, energy, from, noise)
+    }
+
+    fn step_at(
+        &self,
+        place: Place,
+        energy: &dyn Energy,
+        from: &ChainState,
+        noise: &mut Noise,
+    ) -> Result<(ChainState, StepInfo)> {
+        self.at(place).step(energy, from, noise)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn schedules_take_the_values_of_their_formulas() {
+        let (from, to) = (0.1, 1e-5);
+        let quarter = Place { step: 25, of: 101 };
+        for (schedule, at_quarter) in [
+            (Schedule::Linear { from, to }, 0.75 * 0.1 + 0.25 * 1e-5),
+            (Schedule::Polynomial { from, to, power: 2.0 }, 1e-5 + (0.1 - 1e-5) * 0.5625),
+            (Schedule::Cosine { from, to }, 1e-5 + (0.1 - 1e-5) * (2.0 + 2f64.sqrt()) / 4.0),
+        ] {
+            assert!((schedule.at(quarter) - at_quarter).abs() < 1e-15, "{schedule:?}");
+            assert!((schedule.at(Place { step: 0, of: 101 }) - from).abs() < 1e-15, "{schedule:?}");
+            assert!((schedule.at(Place { step: 100, of: 101 }) - to).abs() < 1e-15, "{schedule:?}");
+            assert!((schedule.at(Place { step: 0, of: 1 }) - from).abs() < 1e-15, "{schedule:?}");
+        }
+        assert_eq!(Schedule::Constant { value: 0.3 }.at(quarter), 0.3);
+    }
+
+    #[test]
+    fn a_schedule_reads_from_settings_and_refuses_unknown_ones() {
+        let text = r#"{"kind":"polynomial","from":0.1,"to":1e-5,"power":2}"#;
+        let expected = Schedule::Polynomial { from: 0.1, to: 1e-5, power: 2.0 };
+        assert_eq!(serde_json::from_str::<Schedule>(text).unwrap(), expected);
+        assert!(serde_json::from_str::<Schedule>(r#"{"kind":"linear","from":1,"to":0,"speed":3}"#).is_err());
+    }
+}
