@@ -1,7 +1,7 @@
 //! What every forecaster must do. A new forecaster is one row of [`table`].
 
 use candle_core::{DType, Device, Tensor};
-use ebmotion::forecast::baseline::{Hold, Var, VarFit, Velocity};
+use ebmotion::forecast::baseline::{Hold, Autoregression, VarFit, Velocity};
 use ebmotion::forecast::{Forecaster, Request};
 use ebmotion::noise::Noise;
 use ebmotion::{Error, Result};
@@ -21,8 +21,8 @@ fn table() -> Result<Vec<Row>> {
     Ok(vec![
         Row { forecaster: Box::new(Hold::new(CHANNELS)), draws: false },
         Row { forecaster: Box::new(Velocity::new(CHANNELS)), draws: false },
-        Row { forecaster: Box::new(Var::mean(fit.clone())), draws: false },
-        Row { forecaster: Box::new(Var::sampled(fit)), draws: true },
+        Row { forecaster: Box::new(Autoregression::mean(fit.clone())), draws: false },
+        Row { forecaster: Box::new(Autoregression::sampled(fit)), draws: true },
     ])
 }
 
@@ -164,7 +164,7 @@ fn var_continues_an_oscillation() -> Result<()> {
     let history: Vec<f32> = (0..context).map(|t| wave(0.1234, t)).collect();
     let history = Tensor::from_vec(history, (1, context, 1), &Device::Cpu)?;
     let request = Request { horizon: 20, samples: 1 };
-    let future = values(&Var::mean(fit).forecast(&history, &request, &mut Noise::new(1))?.samples)?;
+    let future = values(&Autoregression::mean(fit).forecast(&history, &request, &mut Noise::new(1))?.samples)?;
     for (t, value) in future.iter().enumerate() {
         assert!((value - wave(0.1234, context + t)).abs() < 2e-3, "frame {t}: {value}");
     }
@@ -199,7 +199,7 @@ fn var_recovers_a_known_autoregression() -> Result<()> {
     // The draws of `var_sampled` have that covariance: same tolerance, as many samples.
     let zero = Tensor::zeros((1, 1, 1), DType::F32, &Device::Cpu)?;
     let request = Request { horizon: 2, samples: n };
-    let drawn = values(&Var::sampled(fit.clone()).forecast(&zero, &request, &mut Noise::new(9))?.samples)?;
+    let drawn = values(&Autoregression::sampled(fit.clone()).forecast(&zero, &request, &mut Noise::new(9))?.samples)?;
     let moment = |i: usize, j: usize| {
         drawn.chunks_exact(2).map(|p| f64::from(p[i] * p[j])).sum::<f64>() / n as f64
     };

@@ -8,10 +8,12 @@ pub mod baseline;
 mod coordinates;
 mod data;
 mod ebm;
+mod igebm;
 
 pub use coordinates::ResidualCoordinates;
 pub use data::{ChunkSource, FrameSource, WindowArray, chain_start};
 pub use ebm::LevelForecaster;
+pub use igebm::ChainForecaster;
 
 /// What is asked of a [`Forecaster`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! A perceptron as the energy of arrays of any shape.
 
-use super::Mlp;
-use crate::energy::{ConditionalEnergy, Energy, Evaluated};
+use super::{Mlp, Network, Parameters};
+use crate::energy::{ConditionalEnergy, Evaluated};
 use crate::error::Result;
 use candle_core::{D, Tensor};
 
@@ -12,30 +12,40 @@ pub struct MlpEnergy {
     pub net: Mlp,
 }
 
-impl ConditionalEnergy for MlpEnergy {
-    fn energy_given(&self, x: &Tensor, context: &Tensor) -> Result<Tensor> {
-        Ok(self.net.forward(x, Some(context))?.squeeze(D::Minus1)?)
+impl Network for MlpEnergy {
+    fn parameters(&self) -> &Parameters {
+        self.net.parameters()
     }
 
-    fn evaluate_given(&self, x: &Tensor, context: &Tensor) -> Result<Evaluated> {
-        self.evaluate_with(x, Some(context))
-    }
-}
-
-impl Energy for MlpEnergy {
-    fn energy(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(self.net.forward(x, None)?.squeeze(D::Minus1)?)
+    fn energy(&self, x: &Tensor, context: Option<&Tensor>) -> Result<Tensor> {
+        Ok(self.net.forward(x, context)?.squeeze(D::Minus1)?)
     }
 
-    fn evaluate(&self, x: &Tensor) -> Result<Evaluated> {
-        self.evaluate_with(x, None)
-    }
-}
-
-impl MlpEnergy {
-    fn evaluate_with(&self, x: &Tensor, context: Option<&Tensor>) -> Result<Evaluated> {
+    fn evaluate(&self, x: &Tensor, context: Option<&Tensor>) -> Result<Evaluated> {
         let part = self.net.context_part(context)?;
         let (energy, grad) = self.net.value_and_gradient_at(x, &part)?;
         Ok(Evaluated { energy, grad: grad.reshape(x.dims())? })
+    }
+
+    fn prepare(&mut self) -> Result<()> {
+        self.net.power_iteration()
+    }
+
+    fn state(&self) -> Vec<(String, Tensor)> {
+        self.net.state()
+    }
+
+    fn restore(&mut self, get: &dyn Fn(&str) -> Result<Tensor>) -> Result<()> {
+        self.net.restore(get)
+    }
+}
+
+impl ConditionalEnergy for MlpEnergy {
+    fn energy_given(&self, x: &Tensor, context: &Tensor) -> Result<Tensor> {
+        self.energy(x, Some(context))
+    }
+
+    fn evaluate_given(&self, x: &Tensor, context: &Tensor) -> Result<Evaluated> {
+        self.evaluate(x, Some(context))
     }
 }

@@ -4,6 +4,7 @@ mod activation;
 mod level;
 mod mlp;
 mod mlp_energy;
+mod network;
 mod parameters;
 mod spectral;
 
@@ -11,4 +12,5 @@ pub use activation::Activation;
 pub use level::{AtLevel, Conditioned, LevelEnergy};
 pub use mlp::{Mlp, MlpConfig};
 pub use mlp_energy::MlpEnergy;
+pub use network::{Fixed, Network};
 pub use parameters::Parameters;

@@ -59,12 +59,12 @@ impl Parameters {
         Ok(())
     }
 
-    /// Copies of all parameters, in order.
+    /// Copies of all parameters, in order, detached: a graph that began at a weight would grow with every average.
     ///
     /// # Errors
     /// [`Error::Tensor`].
     pub fn values(&self) -> Result<Vec<Tensor>> {
-        self.items.iter().map(|(_, var)| Ok(var.copy()?)).collect()
+        self.items.iter().map(|(_, var)| Ok(var.copy()?.detach())).collect()
     }
 
     /// Sets all parameters, in order.

@@ -13,7 +13,7 @@ const META: &str = "ebmotion";
 /// The content of a model or checkpoint file.
 #[derive(Debug, Clone, Default)]
 pub struct Archive {
-    /// Tensors by name, f32 or f64.
+    /// Tensors by name: f32, f64, u32 or i64.
     pub tensors: BTreeMap<String, Tensor>,
     /// What describes them, as JSON.
     pub meta: serde_json::Value,
@@ -23,16 +23,16 @@ impl Archive {
     /// Writes the file whole or not at all.
     ///
     /// # Errors
-    /// [`Error::Io`] naming the file; [`Error::Other`] for a tensor of another type than f32 or f64.
+    /// [`Error::Io`] naming the file; [`Error::Other`] for a tensor of another type.
     pub fn save(&self, path: &Path) -> Result<()> {
         let mut raw = Vec::with_capacity(self.tensors.len());
         for (name, tensor) in &self.tensors {
             let flat = tensor.flatten_all()?.to_device(&Device::Cpu)?;
-            let (dtype, bytes) = match tensor.dtype() {
+            let (dtype, bytes): (Dtype, Vec<u8>) = match tensor.dtype() {
                 DType::F32 => (Dtype::F32, flat.to_vec1::<f32>()?.iter().flat_map(|v| v.to_le_bytes()).collect()),
-                DType::F64 => {
-                    (Dtype::F64, flat.to_vec1::<f64>()?.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>())
-                }
+                DType::F64 => (Dtype::F64, flat.to_vec1::<f64>()?.iter().flat_map(|v| v.to_le_bytes()).collect()),
+                DType::U32 => (Dtype::U32, flat.to_vec1::<u32>()?.iter().flat_map(|v| v.to_le_bytes()).collect()),
+                DType::I64 => (Dtype::I64, flat.to_vec1::<i64>()?.iter().flat_map(|v| v.to_le_bytes()).collect()),
                 other => return Err(Error::Other(format!("tensor `{name}` is {other:?}, which is not stored"))),
             };
             raw.push((name, dtype, tensor.dims().to_vec(), bytes));
@@ -74,22 +74,14 @@ impl Archive {
         let meta = serde_json::from_str(text).map_err(|e| bad(format!("unreadable description: {e}")))?;
         let mut tensors = BTreeMap::new();
         for (name, view) in file.tensors() {
-            let data = view.data();
-            let tensor = match view.dtype() {
-                Dtype::F32 => {
-                    let values: Vec<f32> =
-                        data.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
-                    Tensor::from_vec(values, view.shape(), &Device::Cpu)?
-                }
-                Dtype::F64 => {
-                    let values: Vec<f64> = data
-                        .chunks_exact(8)
-                        .map(|b| f64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]))
-                        .collect();
-                    Tensor::from_vec(values, view.shape(), &Device::Cpu)?
-                }
+            let dtype = match view.dtype() {
+                Dtype::F32 => DType::F32,
+                Dtype::F64 => DType::F64,
+                Dtype::U32 => DType::U32,
+                Dtype::I64 => DType::I64,
                 other => return Err(bad(format!("tensor `{name}` of type {other:?}"))),
             };
+            let tensor = Tensor::from_raw_buffer(view.data(), dtype, view.shape(), &Device::Cpu)?;
             tensors.insert(name, tensor);
         }
         Ok(Self { tensors, meta })

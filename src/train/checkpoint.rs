@@ -7,13 +7,11 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// Where, when and with what a run is saved.
+/// Where and with what a run is saved; how often is the trainer's setting.
 #[derive(Debug, Clone)]
 pub struct CheckpointPlan {
     /// The checkpoint file.
     pub path: PathBuf,
-    /// Steps between two saves.
-    pub every: u64,
     /// Continue from the file if it is there.
     pub resume: bool,
     /// What identifies the run besides the trainer's own settings (data, model): a checkpoint of another run is refused.

@@ -24,8 +24,8 @@ pub struct TrainConfig {
     pub validate_every: u64,
     /// Steps between two lines of telemetry.
     pub log_every: u64,
-    /// Seed of all randomness.
-    pub seed: u64,
+    /// Steps between two checkpoints, where checkpoints are kept.
+    pub checkpoint_every: u64,
 }
 
 /// How a run ended.
@@ -44,7 +44,7 @@ const LOSS_NOISE: u64 = 1;
 const VALIDATION_NOISE: u64 = u64::MAX;
 
 /// Trains `objective` on `source`; on return its weights are the averaged ones of the best validation (of the last step
-/// where nothing is held out).
+/// where nothing is held out). Step `k` draws from `noise.fork(k)` alone.
 ///
 /// # Errors
 /// [`Error::Config`] for settings out of range; [`Error::NonFinite`] naming the step when loss or gradient is not
@@ -53,6 +53,7 @@ pub fn train(
     objective: &mut dyn Objective,
     source: &dyn Source,
     config: &TrainConfig,
+    noise: &Noise,
     plan: Option<&CheckpointPlan>,
     sink: &mut dyn Sink,
 ) -> Result<Outcome> {
@@ -63,7 +64,6 @@ pub fn train(
     if let Some(plan) = plan.filter(|p| p.resume && p.path.exists()) {
         state = plan.load(objective, &mut adam, config)?;
     }
-    let noise = Noise::new(config.seed);
     let held_out = source.validation()?;
     sink.emit(&Event::Begin { phase: objective.name(), total: config.steps })?;
     sink.emit(&Event::Step { step: state.step, note: "" })?;
@@ -114,7 +114,7 @@ pub fn train(
         };
         sink.emit(&Event::Step { step: state.step, note: &note })?;
         let stop = sink.stop_requested() && !last;
-        if let Some(plan) = plan.filter(|p| stop || last || state.step.is_multiple_of(p.every.max(1))) {
+        if let Some(plan) = plan.filter(|p| stop || last || state.step.is_multiple_of(config.checkpoint_every.max(1))) {
             plan.save(objective, &adam, &state, config)?;
         }
         if stop {

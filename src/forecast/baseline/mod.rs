@@ -1,11 +1,13 @@
 //! Baselines: what an honest report compares with. Each is a [`Forecaster`](crate::forecast::Forecaster).
 
+mod fc;
 mod hold;
 mod var;
 mod var_fit;
 mod velocity;
 
+pub use fc::FullyConnected;
 pub use hold::Hold;
-pub use var::Var;
+pub use var::Autoregression;
 pub use var_fit::VarFit;
 pub use velocity::Velocity;

@@ -15,13 +15,13 @@ const TILE: usize = 256;
 /// `var` predicts the mean and knows one future; `var_sampled` adds to each chunk a draw from the Gaussian of the
 /// training residuals, its full covariance over frames and channels (but independent from chunk to chunk).
 #[derive(Debug, Clone)]
-pub struct Var {
+pub struct Autoregression {
     fit: VarFit,
     /// `V diag(sqrt(l))` of the residual covariance `V diag(l) V'`, `(C D, C D)`; none for the mean.
     spread: Option<DMatrix<f32>>,
 }
 
-impl Var {
+impl Autoregression {
     /// The forecaster `var`: the mean.
     pub fn mean(fit: VarFit) -> Self {
         Self { fit, spread: None }
@@ -82,7 +82,7 @@ impl Var {
     }
 }
 
-impl Forecaster for Var {
+impl Forecaster for Autoregression {
     fn name(&self) -> &str {
         if self.spread.is_some() { "var_sampled" } else { "var" }
     }

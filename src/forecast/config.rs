@@ -1,0 +1,278 @@
+//! Settings of a run, as a file and the command line give them and as the model file keeps them.
+
+use crate::error::{Error, Result};
+use crate::model::Activation;
+use crate::train::objective::{ContrastiveConfig, Form};
+use crate::train::{AdamConfig, Clip, Decay, TrainConfig};
+use crate::trajectory::ReadOptions;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Everything that determines a trained model besides the logs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunConfig {
+    /// Seed of the split, the initial weights and the training.
+    pub seed: u64,
+    /// How logs become frames.
+    pub data: DataConfig,
+    /// What is learned.
+    pub model: ModelConfig,
+    /// How it is learned.
+    pub train: TrainConfig,
+}
+
+/// How logs become frames and frames become episodes for training, validation and test.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataConfig {
+    /// Frames per second; the log's own rate where it is not given.
+    pub rate_hz: Option<f64>,
+    /// How far from its grid point a sample may lie and still count as it is, in frames.
+    pub rate_tolerance: f64,
+    /// Share of the episodes held out for validation.
+    pub validation_share: f64,
+    /// Share of the episodes held out for the report.
+    pub test_share: f64,
+    /// Leaves out episodes that are too short for a window instead of refusing them.
+    pub skip_short: bool,
+    /// How log files are read.
+    pub read: ReadOptions,
+}
+
+/// The kinds of energy.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum ModelConfig {
+    /// Noise-level-conditional energy over whitened residuals, learned by denoising score matching.
+    Denoising(DenoisingConfig),
+    /// The paper's energy over frames, learned by contrastive divergence with replay.
+    Igebm(IgebmConfig),
+}
+
+/// Settings of the default model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DenoisingConfig {
+    /// Frames of context.
+    pub context: usize,
+    /// Frames drawn at once.
+    pub chunk: usize,
+    /// Whitened coordinates that the energy is learned over; the rest stays Gaussian.
+    pub latent: usize,
+    /// Widths of the network's hidden layers.
+    pub hidden: Vec<usize>,
+    /// Noise levels walked through per chunk (one more evaluation ends the walk).
+    pub levels: usize,
+    /// Ridge penalty of the vector autoregression behind the coordinates.
+    pub ridge: f64,
+    /// Largest noise on a training batch's context, in standard deviations of the frame-to-frame delta: it teaches the
+    /// energy to answer contexts that it predicted itself.
+    pub context_noise: f64,
+}
+
+/// Settings of the paper's model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IgebmConfig {
+    /// Frames of context.
+    pub context: usize,
+    /// Frames drawn at once.
+    pub chunk: usize,
+    /// Widths of the network's hidden layers.
+    pub hidden: Vec<usize>,
+    /// Activation of the hidden layers.
+    pub activation: Activation,
+    /// Divides weights by their largest singular value.
+    pub spectral_norm: bool,
+    /// Half width of the uniform noise on a chain's start, z units.
+    pub start_noise: f64,
+    /// Chains, buffer and loss.
+    pub contrastive: ContrastiveConfig,
+}
+
+impl ModelConfig {
+    /// Frames of context and frames drawn at once.
+    pub fn frames(&self) -> (usize, usize) {
+        match self {
+            ModelConfig::Denoising(c) => (c.context, c.chunk),
+            ModelConfig::Igebm(c) => (c.context, c.chunk),
+        }
+    }
+}
+
+/// Names of the presets, the default first.
+pub const PRESETS: [&str; 2] = ["denoising", "igebm"];
+
+impl Default for RunConfig {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            data: DataConfig {
+                rate_hz: None,
+                rate_tolerance: 0.02,
+                validation_share: 0.1,
+                test_share: 0.2,
+                skip_short: false,
+                read: ReadOptions::default(),
+            },
+            model: ModelConfig::Denoising(DenoisingConfig {
+                context: 8,
+                chunk: 8,
+                latent: 40,
+                hidden: vec![256; 3],
+                levels: 4,
+                ridge: 10.0,
+                context_noise: 0.4,
+            }),
+            train: TrainConfig {
+                steps: 4500,
+                batch: 128,
+                optimizer: AdamConfig {
+                    learning_rate: 1e-3,
+                    beta1: 0.9,
+                    beta2: 0.999,
+                    weight_decay: 0.01,
+                    warmup_steps: 200,
+                    decay: Decay::Cosine,
+                    clip: Clip::Norm(1.0),
+                },
+                average_decay: 0.999,
+                validate_every: 250,
+                log_every: 50,
+                checkpoint_every: 500,
+            },
+        }
+    }
+}
+
+impl RunConfig {
+    /// The settings of a preset.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the presets for another name.
+    pub fn preset(name: &str) -> Result<Self> {
+        let default = Self::default();
+        match name {
+            "denoising" => Ok(default),
+            "igebm" => Ok(Self {
+                model: ModelConfig::Igebm(IgebmConfig {
+                    context: 4,
+                    chunk: 1,
+                    hidden: vec![128; 3],
+                    activation: Activation::LeakyRelu,
+                    spectral_norm: true,
+                    start_noise: 0.3,
+                    contrastive: ContrastiveConfig {
+                        form: Form::Softplus,
+                        energy_l2: 1.0,
+                        steps: 20,
+                        step_size: 1.0,
+                        noise: 0.001,
+                        gradient_clip: None,
+                        bounds: None,
+                        replay: 10_000,
+                        fresh: 0.05,
+                    },
+                }),
+                train: TrainConfig {
+                    steps: 5000,
+                    batch: 128,
+                    optimizer: AdamConfig {
+                        learning_rate: 3e-4,
+                        beta1: 0.0,
+                        beta2: 0.999,
+                        weight_decay: 0.0,
+                        warmup_steps: 100,
+                        decay: Decay::Constant,
+                        clip: Clip::Running { multiple: 3.0, floor: 0.1 },
+                    },
+                    ..default.train.clone()
+                },
+                ..default
+            }),
+            other => Err(Error::config("preset", format!("`{other}`"), format!("one of {}", PRESETS.join(", ")))),
+        }
+    }
+
+    /// These settings with those of `changes` (an object of the same structure, of any depth) in their place.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the first key that does not exist, or whose value is of the wrong type.
+    pub fn with(&self, changes: &Value) -> Result<Self> {
+        let mut all = serde_json::to_value(self).map_err(|e| Error::Other(format!("settings: {e}")))?;
+        merge(&mut all, changes, "")?;
+        // Not serde_path_to_error: the keys are known to exist, so the message that names type and value is enough.
+        serde_json::from_value(all).map_err(|e| Error::config("run settings", e, "values of the settings' types"))
+    }
+
+    /// These settings with one set by its dotted name, its value written as JSON or, failing that, as plain text.
+    ///
+    /// # Errors
+    /// As [`RunConfig::with`].
+    pub fn with_one(&self, key: &str, value: &str) -> Result<Self> {
+        let parsed = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_string()));
+        let nested = key.rsplit('.').fold(parsed, |inner, part| serde_json::json!({ part: inner }));
+        self.with(&nested).map_err(|e| match e {
+            Error::Config { key: place, found, expected } if place == "run settings" => {
+                Error::Config { key: key.into(), found: format!("{value} ({found})"), expected }
+            }
+            other => other,
+        })
+    }
+}
+
+/// Keys whose values are taken whole: maps of one choice.
+fn replaces(key: &str) -> bool {
+    key.ends_with(".clip")
+}
+
+fn merge(base: &mut Value, changes: &Value, place: &str) -> Result<()> {
+    match (base, changes) {
+        (Value::Object(known), Value::Object(given)) if !replaces(place) => {
+            for (key, value) in given {
+                let path = if place.is_empty() { key.clone() } else { format!("{place}.{key}") };
+                let names = known.keys().cloned().collect::<Vec<_>>().join(", ");
+                let Some(slot) = known.get_mut(key) else {
+                    return Err(Error::config(path, "an unknown setting", format!("one of {names}")));
+                };
+                merge(slot, value, &path)?;
+            }
+        }
+        (base, changes) => *base = changes.clone(),
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn settings_are_changed_by_name_and_unknown_ones_refused() -> Result<()> {
+        let base = RunConfig::default();
+        let changed = base.with(&json!({"train": {"steps": 7}}))?.with_one("model.hidden", "[64, 64]")?;
+        assert_eq!(changed.train.steps, 7);
+        let ModelConfig::Denoising(model) = &changed.model else { panic!("the kind changed") };
+        assert_eq!(model.hidden, [64, 64]);
+        assert_eq!(changed.with_one("data.read.on_gap", "split")?.seed, 0);
+
+        let unknown = base.with_one("train.stepz", "7").expect_err("no such setting").to_string();
+        assert!(unknown.contains("train.stepz") && unknown.contains("steps"), "{unknown}");
+        let wrong = base.with_one("train.steps", "many").expect_err("not a number").to_string();
+        assert!(wrong.contains("train.steps") && wrong.contains("many"), "{wrong}");
+        assert!(RunConfig::preset("nothing").is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn every_preset_survives_being_written_and_read() -> Result<()> {
+        for name in PRESETS {
+            let preset = RunConfig::preset(name)?;
+            let text = serde_json::to_string(&preset).expect("settings are plain data");
+            assert_eq!(preset, serde_json::from_str(&text).expect("what was just written"));
+        }
+        Ok(())
+    }
+}

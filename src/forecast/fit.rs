@@ -1,0 +1,232 @@
+//! From frames to a trained model, and to trained baselines.
+
+use super::baseline::{Autoregression, FullyConnected, Hold, VarFit, Velocity};
+use super::config::{ModelConfig, RunConfig};
+use super::coordinates::ResidualCoordinates;
+use super::data::{ChunkSource, FrameSource, WindowArray};
+use super::trained::{Kind, Model, chain_energy, chain_forecaster, level_energy};
+use super::{Forecaster, LevelForecaster};
+use crate::error::{Error, Result};
+use crate::event::Sink;
+use crate::files::sha256_hex;
+use crate::model::{Activation, Mlp, MlpConfig};
+use crate::noise::Noise;
+use crate::train::objective::{Contrastive, Denoising, Regression};
+use crate::train::{AdamConfig, CheckpointPlan, Clip, Decay, TrainConfig, train};
+use crate::trajectory::{Frames, Normaliser, Split, WindowSpec, Windows};
+use candle_core::{DType, Device};
+use std::path::Path;
+use std::time::Instant;
+
+/// Streams of a run's noise.
+const WEIGHTS: u64 = 1;
+const STEPS: u64 = 2;
+
+/// Frames cut into episodes for training, validation and test, with what was fitted on the training episodes alone.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// The motion.
+    pub frames: Frames,
+    /// Which episode serves what.
+    pub split: Split,
+    /// Means and standard deviations of the training episodes.
+    pub normaliser: Normaliser,
+    skip_short: bool,
+}
+
+impl Prepared {
+    /// Splits by episode and fits the normaliser.
+    ///
+    /// # Errors
+    /// As [`Split::by_episode`] and [`Normaliser::fit`].
+    pub fn new(frames: Frames, config: &RunConfig) -> Result<Self> {
+        let data = &config.data;
+        let split = Split::by_episode(&frames, data.validation_share, data.test_share, config.seed)?;
+        let normaliser = Normaliser::fit(&frames, &split.train)?;
+        Ok(Self { frames, split, normaliser, skip_short: data.skip_short })
+    }
+
+    /// The same episodes z-scored as a model's training data were.
+    pub fn with_normaliser(mut self, normaliser: Normaliser) -> Self {
+        self.normaliser = normaliser;
+        self
+    }
+
+    /// z-scored windows of some episodes, one every `stride` frames.
+    ///
+    /// # Errors
+    /// As [`Windows::new`].
+    pub fn windows(&self, episodes: &[usize], context: usize, future: usize, stride: usize) -> Result<WindowArray> {
+        let windows = self.listed(episodes, context, future, stride)?;
+        let channels = self.frames.channels.len();
+        let width = (context + future) * channels;
+        let mut values = vec![0f32; windows.len() * width];
+        for (i, out) in values.chunks_exact_mut(width).enumerate() {
+            windows.fill(i, &self.normaliser, out);
+        }
+        Ok(WindowArray { values, context, future, channels })
+    }
+
+    /// The places of those windows.
+    ///
+    /// # Errors
+    /// As [`Windows::new`].
+    pub fn listed(&self, episodes: &[usize], context: usize, future: usize, stride: usize) -> Result<Windows<'_>> {
+        let spec = WindowSpec { context, future, stride, skip_short: self.skip_short };
+        Windows::new(&self.frames, episodes, spec)
+    }
+
+    /// SHA-256 of an episode's numbers: the same motion is recognised under any name.
+    pub fn fingerprint(&self, episode: usize) -> String {
+        let bytes: Vec<u8> = self.frames.episodes[episode].values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        sha256_hex(&bytes)[..16].to_string()
+    }
+}
+
+impl Model {
+    /// Trains the energy that `config` describes.
+    ///
+    /// With a `checkpoint` the run is saved there from time to time and when the sink asks to stop; with `resume` it goes
+    /// on from there, to the same weights, to the last bit, as if it had never stopped.
+    ///
+    /// # Errors
+    /// As [`train()`]; [`Error::Config`] or [`Error::Data`] when settings and episodes do not fit.
+    pub fn train(
+        prepared: &Prepared,
+        config: &RunConfig,
+        checkpoint: Option<&Path>,
+        resume: bool,
+        sink: &mut dyn Sink,
+    ) -> Result<Self> {
+        let begun = Instant::now();
+        let noise = Noise::new(config.seed);
+        let mut weights = noise.fork(WEIGHTS);
+        let steps = noise.fork(STEPS);
+        let (context, chunk) = config.model.frames();
+        let training = prepared.windows(&prepared.split.train, context, chunk, 1)?;
+        let validation = prepared.windows(&prepared.split.validation, context, chunk, 1)?;
+        let seen: Vec<String> = prepared
+            .split
+            .train
+            .iter()
+            .chain(&prepared.split.validation)
+            .map(|e| prepared.fingerprint(*e))
+            .collect();
+        let plan = checkpoint.map(|path| CheckpointPlan {
+            path: path.to_path_buf(),
+            resume,
+            identity: serde_json::json!({
+                "seed": config.seed,
+                "data": config.data,
+                "model": config.model,
+                "channels": prepared.frames.channels,
+                "rate_hz": prepared.frames.rate_hz,
+                "episodes": seen,
+                "normaliser": prepared.normaliser,
+            }),
+        });
+        let d = prepared.frames.channels.len();
+        let (kind, outcome) = match &config.model {
+            ModelConfig::Denoising(c) => {
+                let fit = VarFit::fit(&training.values, d, context, chunk, c.ridge)?;
+                let coordinates = ResidualCoordinates::new(fit, c.latent)?;
+                let source = ChunkSource::new(&coordinates, &training, &validation, c.context_noise)?;
+                let mut objective = Denoising { energy: level_energy(&coordinates, &c.hidden, &mut weights)? };
+                let outcome = train(&mut objective, &source, &config.train, &steps, plan.as_ref(), sink)?;
+                (Kind::Level(LevelForecaster::new(coordinates, objective.energy, c.levels)?), outcome)
+            }
+            ModelConfig::Igebm(c) => {
+                let source = FrameSource::new(&training, &validation, c.start_noise)?;
+                let energy = chain_energy(c, d, &mut weights)?;
+                let shapes = ([chunk, d], [context, d]);
+                let mut objective = Contrastive::new(energy, c.contrastive.clone(), &shapes.0, Some(&shapes.1))?;
+                let outcome = train(&mut objective, &source, &config.train, &steps, plan.as_ref(), sink)?;
+                (Kind::Chain(chain_forecaster(c, objective.into_network(), d)), outcome)
+            }
+        };
+        let seconds = begun.elapsed().as_secs_f64();
+        let normaliser = prepared.normaliser.clone();
+        let info = Model::header(config, &prepared.frames, normaliser, seen, outcome, seconds);
+        Ok(Model { info, kind })
+    }
+}
+
+/// Names of the baselines, in the order of a report.
+pub const BASELINES: [&str; 5] = ["hold", "velocity", "var", "var_sampled", "fc"];
+
+/// A forecaster ready to be compared, and what it took to make it.
+pub struct Contender {
+    /// The forecaster.
+    pub forecaster: Box<dyn Forecaster + Sync>,
+    /// Seconds of fitting.
+    pub train_seconds: f64,
+}
+
+/// Fits the baseline of a name on the training episodes.
+///
+/// # Errors
+/// [`Error::Config`] for an unknown name; as the fits.
+pub fn fit_baseline(name: &str, prepared: &Prepared, seed: u64, sink: &mut dyn Sink) -> Result<Contender> {
+    let begun = Instant::now();
+    let d = prepared.frames.channels.len();
+    let autoregression = || -> Result<VarFit> {
+        let training = prepared.windows(&prepared.split.train, VAR.0, VAR.1, 1)?;
+        VarFit::fit(&training.values, d, VAR.0, VAR.1, VAR_RIDGE)
+    };
+    let forecaster: Box<dyn Forecaster + Sync> = match name {
+        "hold" => Box::new(Hold::new(d)),
+        "velocity" => Box::new(Velocity::new(d)),
+        "var" => Box::new(Autoregression::mean(autoregression()?)),
+        "var_sampled" => Box::new(Autoregression::sampled(autoregression()?)),
+        "fc" => Box::new(fully_connected(prepared, seed, sink)?),
+        other => {
+            let expected = format!("all, none, or some of {}", BASELINES.join(","));
+            return Err(Error::config("baselines", format!("`{other}`"), expected));
+        }
+    };
+    Ok(Contender { forecaster, train_seconds: begun.elapsed().as_secs_f64() })
+}
+
+/// Context and chunk of the autoregression, as the default model's.
+const VAR: (usize, usize) = (8, 8);
+const VAR_RIDGE: f64 = 10.0;
+/// Context of the paper's fully connected baseline.
+const FC_CONTEXT: usize = 4;
+
+/// The paper's baseline: 4 frames to the next, three layers of 128, least squares, spectral norm against explosion.
+fn fully_connected(prepared: &Prepared, seed: u64, sink: &mut dyn Sink) -> Result<FullyConnected> {
+    let d = prepared.frames.channels.len();
+    let training = prepared.windows(&prepared.split.train, FC_CONTEXT, 1, 1)?;
+    let validation = prepared.windows(&prepared.split.validation, FC_CONTEXT, 1, 1)?;
+    let source = FrameSource::new(&training, &validation, 0.0)?;
+    let noise = Noise::new(seed);
+    let config = MlpConfig {
+        inputs: FC_CONTEXT * d,
+        context: 0,
+        hidden: vec![128; 3],
+        outputs: d,
+        activation: Activation::LeakyRelu,
+        spectral_norm: true,
+    };
+    let net = Mlp::new(config, &mut noise.fork(WEIGHTS), DType::F32, &Device::Cpu)?;
+    let mut objective = Regression { net };
+    let config = TrainConfig {
+        steps: 10_000,
+        batch: 128,
+        optimizer: AdamConfig {
+            learning_rate: 1e-3,
+            beta1: 0.9,
+            beta2: 0.999,
+            weight_decay: 0.0,
+            warmup_steps: 200,
+            decay: Decay::Cosine,
+            clip: Clip::Norm(1.0),
+        },
+        average_decay: 0.999,
+        validate_every: 500,
+        log_every: 500,
+        checkpoint_every: u64::MAX,
+    };
+    train(&mut objective, &source, &config, &noise.fork(STEPS), None, sink)?;
+    FullyConnected::new(objective.net, FC_CONTEXT, d)
+}

@@ -1,0 +1,115 @@
+//! The paper's forecaster: Langevin chains over the next frames, the past held fixed (Du & Mordatch 2019, section 4.5).
+
+use super::data::chain_start;
+use super::{Forecast, Forecaster, Request, history_rows};
+use crate::error::{Error, Result};
+use crate::model::{Fixed, MlpEnergy, Network};
+use crate::noise::Noise;
+use crate::parallel;
+use crate::sample::langevin::Ula;
+use crate::sample::{ChainState, Transition};
+use candle_core::{Device, Tensor};
+
+/// Chains that one worker walks together.
+const TILE: usize = 256;
+
+/// Draws each chunk of frames by a Langevin chain that starts near the last frame, and feeds it back.
+#[derive(Debug, Clone)]
+pub struct ChainForecaster {
+    /// `E(future | context)` over z-scored frames.
+    pub energy: MlpEnergy,
+    /// One step of the chain.
+    pub sampler: Ula,
+    /// Steps a chunk.
+    pub steps: usize,
+    /// Half width of the uniform noise on the start, z units.
+    pub start_noise: f64,
+    /// Frames of context.
+    pub context: usize,
+    /// Frames a chunk.
+    pub chunk: usize,
+    /// Channels.
+    pub channels: usize,
+}
+
+impl ChainForecaster {
+    /// Rolls rows out; `contexts` is `(R, K, D)`, the answer `(R, H, D)`.
+    fn roll_out(&self, contexts: &[f32], horizon: usize, noise: &mut Noise) -> Result<Vec<f32>> {
+        let (k, d, chunk) = (self.context, self.channels, self.chunk);
+        let rows = contexts.len() / (k * d);
+        let mut history = Tensor::from_slice(contexts, (rows, k, d), &Device::Cpu)?;
+        let mut drawn = Vec::new();
+        for c in 0..horizon.div_ceil(chunk) {
+            let start = chain_start(&history, chunk, self.start_noise, noise)?;
+            let energy = Fixed { network: &self.energy, context: Some(&history) };
+            let begin = ChainState::start(&energy, &start)?;
+            let end = self.sampler.run(&energy, &begin, self.steps, noise).map_err(|e| match e {
+                Error::NonFinite { what, value, .. } => {
+                    Error::NonFinite { what: format!("forecast of `ebm`: {what}"), value, step: (c * chunk) as u64 }
+                }
+                other => other,
+            })?;
+            let frames = Tensor::cat(&[&history, &end.x], 1)?;
+            history = frames.narrow(1, chunk, k)?.contiguous()?;
+            drawn.push(end.x);
+        }
+        Ok(Tensor::cat(&drawn, 1)?.narrow(1, 0, horizon)?.flatten_all()?.to_vec1::<f32>()?)
+    }
+}
+
+impl Forecaster for ChainForecaster {
+    fn name(&self) -> &str {
+        "ebm"
+    }
+
+    fn context_frames(&self) -> usize {
+        self.context
+    }
+
+    fn parameters(&self) -> usize {
+        self.energy.parameters().count()
+    }
+
+    fn evaluations_per_chunk(&self) -> usize {
+        self.steps + 1 // the start is evaluated too
+    }
+
+    fn forecast(&self, history: &Tensor, request: &Request, noise: &mut Noise) -> Result<Forecast> {
+        request.check()?;
+        let (k, d) = (self.context, self.channels);
+        let (batch, contexts) = history_rows(history, k, d)?;
+        let base = noise.split_off();
+        let tiles = parallel::tiles(batch * request.samples, TILE, |rows| {
+            let tile: Vec<f32> = rows
+                .clone()
+                .flat_map(|row| &contexts[row / request.samples * k * d..(row / request.samples + 1) * k * d])
+                .copied()
+                .collect();
+            self.roll_out(&tile, request.horizon, &mut base.from_chain(rows.start as u64))
+        })?;
+        let samples = Tensor::from_vec(tiles.concat(), (batch, request.samples, request.horizon, d), &Device::Cpu)?;
+        Ok(Forecast { samples })
+    }
+
+    fn energy(&self, history: &Tensor, future: &Tensor) -> Result<Option<Tensor>> {
+        let (k, d, chunk) = (self.context, self.channels, self.chunk);
+        let (batch, contexts) = history_rows(history, k, d)?;
+        let (rows, horizon, channels) = future.dims3()?;
+        if rows != batch || channels != d || horizon < chunk {
+            let expected = format!("({batch}, H, {d}) with H at least {chunk}");
+            return Err(Error::Shape { what: "future", found: future.dims().to_vec(), expected });
+        }
+        let past = Tensor::from_vec(contexts, (batch, k, d), &Device::Cpu)?;
+        let all = Tensor::cat(&[&past, future], 1)?;
+        let mut columns = Vec::new();
+        for c in 0..horizon.div_ceil(chunk) {
+            // The last chunk ends with the future and may overlap the one before it.
+            let start = (c * chunk).min(horizon - chunk);
+            let context = all.narrow(1, start, k)?.contiguous()?;
+            let energy = self.energy.energy(&all.narrow(1, start + k, chunk)?.contiguous()?, Some(&context))?;
+            let frames = chunk.min(horizon - c * chunk);
+            columns.push(energy.detach().unsqueeze(1)?.repeat((1, frames))?);
+        }
+        Ok(Some(Tensor::cat(&columns, 1)?))
+    }
+}

@@ -1,0 +1,290 @@
+//! A trained model: everything that a forecast in the log's own units needs, in one file.
+
+use super::config::{IgebmConfig, ModelConfig, RunConfig};
+use super::coordinates::ResidualCoordinates;
+use super::baseline::VarFit;
+use super::{ChainForecaster, Forecaster, LevelForecaster};
+use crate::error::{Error, Result};
+use crate::model::{Activation, LevelEnergy, Mlp, MlpConfig, MlpEnergy, Network, Parameters};
+use crate::noise::Noise;
+use crate::train::{Archive, Outcome};
+use crate::trajectory::{Channel, Frames, Normaliser, Source};
+use candle_core::{DType, Device, Tensor};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+const KIND: &str = "model";
+const VERSION: u32 = 1;
+/// Two rates are one if they differ by less than this share.
+const SAME_RATE: f64 = 1e-3;
+
+/// What a model file says of itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelInfo {
+    /// Always `model`.
+    pub kind: String,
+    /// Version of the file's layout.
+    pub version: u32,
+    /// Settings of the run.
+    pub config: RunConfig,
+    /// Channels it was trained on, in order.
+    pub channels: Vec<Channel>,
+    /// Frames per second.
+    pub rate_hz: f64,
+    /// Means and standard deviations of the training episodes.
+    pub normaliser: Normaliser,
+    /// Files it was trained on.
+    pub sources: Vec<Source>,
+    /// Fingerprints of the episodes used for training and validation, so that a report can refuse to test on them.
+    pub seen: Vec<String>,
+    /// How the training ended.
+    pub outcome: Outcome,
+    /// Seconds of training, earlier parts of a resumed run left out.
+    pub train_seconds: f64,
+}
+
+/// The forecaster of either kind.
+#[derive(Debug, Clone)]
+pub(super) enum Kind {
+    Level(LevelForecaster),
+    Chain(ChainForecaster),
+}
+
+/// A trained model.
+#[derive(Debug, Clone)]
+pub struct Model {
+    pub(super) info: ModelInfo,
+    pub(super) kind: Kind,
+}
+
+impl Model {
+    /// What the file says of itself.
+    pub fn info(&self) -> &ModelInfo {
+        &self.info
+    }
+
+    /// The forecaster over z-scored frames.
+    pub fn forecaster(&self) -> &(dyn Forecaster + Sync) {
+        match &self.kind {
+            Kind::Level(f) => f,
+            Kind::Chain(f) => f,
+        }
+    }
+
+    fn parameters(&self) -> &Parameters {
+        match &self.kind {
+            Kind::Level(f) => f.energy_model().parameters(),
+            Kind::Chain(f) => f.energy.parameters(),
+        }
+    }
+
+    /// Writes the model whole or not at all.
+    ///
+    /// # Errors
+    /// As [`Archive::save`].
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let mut archive = Archive {
+            meta: serde_json::to_value(&self.info).map_err(|e| Error::Other(format!("model header: {e}")))?,
+            ..Archive::default()
+        };
+        for (name, var) in self.parameters().iter() {
+            archive.tensors.insert(format!("weight/{name}"), var.as_detached_tensor());
+        }
+        match &self.kind {
+            Kind::Level(f) => archive.tensors.extend(f.coordinates().fit().to_tensors()?),
+            Kind::Chain(f) => archive.tensors.extend(f.energy.state()),
+        }
+        archive.save(path)
+    }
+
+    /// Reads a model.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the file cannot be read; [`Error::Model`] when it is truncated, damaged, of another version or
+    /// not a model.
+    pub fn load(path: &Path) -> Result<Self> {
+        let archive = Archive::load(path)?;
+        if let Some(kind) = archive.meta.get("kind").and_then(|k| k.as_str()).filter(|k| *k != KIND) {
+            return Err(Error::model(path, format!("a {kind} file"), "a model (the .safetensors that `train -o` wrote)"));
+        }
+        let info: ModelInfo = serde_json::from_value(archive.meta.clone())
+            .map_err(|e| Error::model(path, format!("a description that says {e}"), "a model of this version"))?;
+        if info.version != VERSION {
+            return Err(Error::model(path, format!("version {}", info.version), format!("version {VERSION}")));
+        }
+        let get = |name: &str| archive.tensor(path, name);
+        let weights = |name: &str| get(&format!("weight/{name}"));
+        let d = info.channels.len();
+        let damaged = |e: Error| match e {
+            e @ (Error::Io { .. } | Error::Model { .. }) => e,
+            other => Error::model(path, other, "tensors that fit the model's description"),
+        };
+        let build = || -> Result<Kind> {
+            Ok(match &info.config.model {
+                ModelConfig::Denoising(c) => {
+                    let coordinates = ResidualCoordinates::new(VarFit::from_tensors(&get)?, c.latent)?;
+                    let energy = level_energy(&coordinates, &c.hidden, &mut Noise::new(0))?;
+                    energy.parameters().assign(weights)?;
+                    Kind::Level(LevelForecaster::new(coordinates, energy, c.levels)?)
+                }
+                ModelConfig::Igebm(c) => {
+                    let mut energy = chain_energy(c, d, &mut Noise::new(0))?;
+                    energy.parameters().assign(weights)?;
+                    energy.restore(&get)?;
+                    Kind::Chain(chain_forecaster(c, energy, d))
+                }
+            })
+        };
+        let kind = build().map_err(damaged)?;
+        Ok(Self { info, kind })
+    }
+
+    pub(super) fn header(
+        config: &RunConfig,
+        frames: &Frames,
+        normaliser: Normaliser,
+        seen: Vec<String>,
+        outcome: Outcome,
+        train_seconds: f64,
+    ) -> ModelInfo {
+        ModelInfo {
+            kind: KIND.into(),
+            version: VERSION,
+            config: config.clone(),
+            channels: frames.channels.clone(),
+            rate_hz: frames.rate_hz,
+            normaliser,
+            sources: frames.sources.clone(),
+            seen,
+            outcome,
+            train_seconds,
+        }
+    }
+
+    /// Checks that motion has the channels, units and rate that this model was trained on.
+    ///
+    /// # Errors
+    /// [`Error::Data`] naming the channels that are missing, additional, in another order or unit, or the rate.
+    pub fn check_fits(&self, frames: &Frames) -> Result<()> {
+        let describe = |c: &Channel| match &c.unit {
+            Some(unit) => format!("{} [{unit}]", c.name),
+            None => c.name.clone(),
+        };
+        let list = |of: &[Channel], without: &[Channel]| {
+            let names: Vec<String> = of.iter().filter(|c| !without.contains(c)).map(describe).collect();
+            if names.is_empty() { "none".to_string() } else { names.join(", ") }
+        };
+        let (own, given) = (&self.info.channels, &frames.channels);
+        if own != given {
+            let (missing, extra) = (list(own, given), list(given, own));
+            let found = match missing == "none" && extra == "none" {
+                true => "the model's channels in another order".to_string(),
+                false => format!("a log without {missing}; with, unknown to the model, {extra}"),
+            };
+            return Err(Error::data("channels of the log", found, format!("the model's {} channels", own.len())));
+        }
+        if (frames.rate_hz / self.info.rate_hz - 1.0).abs() > SAME_RATE {
+            let expected = format!("{} Hz, the model's rate", self.info.rate_hz);
+            return Err(Error::data("rate of the log", format!("{} Hz", frames.rate_hz), expected));
+        }
+        Ok(())
+    }
+
+    /// Possible continuations of `history`, in the channels' units.
+    ///
+    /// `history` holds at least [`Forecaster::context_frames`] frames, `(K, D)` row-major, at the model's rate; the last
+    /// ones count. The answer is `(samples, horizon, D)` row-major, channels that wrap continuing without a jump.
+    ///
+    /// # Errors
+    /// [`Error::Data`] when the history is too short or not a whole number of frames; [`Error::NonFinite`] when it or
+    /// the forecast holds a number that is not finite.
+    pub fn predict(&self, history: &[f64], request: &super::Request, seed: u64) -> Result<Vec<f64>> {
+        request.check()?;
+        let history = self.z_history(history)?;
+        let samples = self.forecaster().forecast(&history, request, &mut Noise::new(seed))?.samples;
+        let mut values: Vec<f64> = samples.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?;
+        self.info.normaliser.to_units(&mut values);
+        Ok(values)
+    }
+
+    /// Energy of given futures `(S, H, D)` after one history `(K, D)`, both in the channels' units: `(S, H)`, nats.
+    /// `None` where the horizon is shorter than the model's chunk.
+    ///
+    /// # Errors
+    /// As [`Model::predict`].
+    pub fn energies(&self, history: &[f64], futures: &[f64], horizon: usize) -> Result<Option<Vec<f64>>> {
+        let d = self.info.channels.len();
+        if horizon < self.info.config.model.frames().1 || futures.is_empty() {
+            return Ok(None);
+        }
+        let past = self.z_history(history)?;
+        let samples = futures.len() / (horizon * d);
+        let mut z = futures.to_vec();
+        self.info.normaliser.to_z(&mut z);
+        let future = Tensor::from_vec(z, (samples, horizon, d), &Device::Cpu)?.to_dtype(DType::F32)?;
+        let (_, k, _) = past.dims3()?;
+        let past = past.broadcast_as((samples, k, d))?.contiguous()?;
+        match self.forecaster().energy(&past, &future)? {
+            Some(e) => Ok(Some(e.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?)),
+            None => Ok(None),
+        }
+    }
+
+    /// The last frames of a history, z-scored: `(1, K, D)`.
+    fn z_history(&self, history: &[f64]) -> Result<Tensor> {
+        let (d, k) = (self.info.channels.len(), self.forecaster().context_frames());
+        let frames = history.len() / d;
+        if !history.len().is_multiple_of(d) || frames < k {
+            let expected = format!("at least {k} frames of {d} channels");
+            return Err(Error::data("history", format!("{} numbers", history.len()), expected));
+        }
+        let mut z = history[(frames - k) * d..].to_vec();
+        if let Some(at) = z.iter().position(|v| !v.is_finite()) {
+            let what = format!("history, channel `{}`", self.info.channels[at % d].name);
+            return Err(Error::NonFinite { what, value: z[at], step: (at / d) as u64 });
+        }
+        self.info.normaliser.to_z(&mut z);
+        Ok(Tensor::from_vec(z, (1, k, d), &Device::Cpu)?.to_dtype(DType::F32)?)
+    }
+}
+
+pub(super) fn level_energy(
+    coordinates: &ResidualCoordinates,
+    hidden: &[usize],
+    noise: &mut Noise,
+) -> Result<LevelEnergy> {
+    let config = MlpConfig {
+        inputs: coordinates.latent(),
+        context: coordinates.context_width(),
+        hidden: hidden.to_vec(),
+        outputs: 1,
+        activation: Activation::Swish,
+        spectral_norm: false,
+    };
+    LevelEnergy::new(config, noise, DType::F32, &Device::Cpu)
+}
+
+pub(super) fn chain_energy(c: &IgebmConfig, channels: usize, noise: &mut Noise) -> Result<MlpEnergy> {
+    let config = MlpConfig {
+        inputs: c.chunk * channels,
+        context: c.context * channels,
+        hidden: c.hidden.clone(),
+        outputs: 1,
+        activation: c.activation,
+        spectral_norm: c.spectral_norm,
+    };
+    Ok(MlpEnergy { net: Mlp::new(config, noise, DType::F32, &Device::Cpu)? })
+}
+
+pub(super) fn chain_forecaster(c: &IgebmConfig, energy: MlpEnergy, channels: usize) -> ChainForecaster {
+    ChainForecaster {
+        energy,
+        sampler: c.contrastive.sampler(),
+        steps: c.contrastive.steps,
+        start_noise: c.start_noise,
+        context: c.context,
+        chunk: c.chunk,
+        channels,
+    }
+}

@@ -1,0 +1,66 @@
+//! What training needs of a network that is an energy.
+
+use super::Parameters;
+use crate::energy::{Energy, Evaluated, by_autograd};
+use crate::error::Result;
+use candle_core::Tensor;
+
+/// A network whose scalar output is an energy of arrays of some shape, with or without a context.
+pub trait Network {
+    /// The trainable tensors.
+    fn parameters(&self) -> &Parameters;
+
+    /// `E(x | context)`, `(B,)`, as a graph in `x` and the weights; `x` is `(B, *S)`, the context `(B, *C)`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Shape`] when an array does not fit the network; [`crate::Error::Tensor`].
+    fn energy(&self, x: &Tensor, context: Option<&Tensor>) -> Result<Tensor>;
+
+    /// Energy and input gradient, detached; the default is the reference.
+    ///
+    /// # Errors
+    /// As [`Network::energy`].
+    fn evaluate(&self, x: &Tensor, context: Option<&Tensor>) -> Result<Evaluated> {
+        by_autograd(|x| self.energy(x, context), x)
+    }
+
+    /// Work before a training step (a power iteration of the spectral norm).
+    ///
+    /// # Errors
+    /// [`crate::Error::Tensor`].
+    fn prepare(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    /// What a resumed run needs besides the weights.
+    fn state(&self) -> Vec<(String, Tensor)> {
+        Vec::new()
+    }
+
+    /// Sets what [`Network::state`] gave.
+    ///
+    /// # Errors
+    /// What `get` returns for a name it does not know.
+    fn restore(&mut self, _get: &dyn Fn(&str) -> Result<Tensor>) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// A [`Network`] with its context held fixed: an [`Energy`] that chains can walk in.
+#[derive(Debug)]
+pub struct Fixed<'a, N: ?Sized> {
+    /// The network.
+    pub network: &'a N,
+    /// `(B, *C)`.
+    pub context: Option<&'a Tensor>,
+}
+
+impl<N: Network + ?Sized> Energy for Fixed<'_, N> {
+    fn energy(&self, x: &Tensor) -> Result<Tensor> {
+        self.network.energy(x, self.context)
+    }
+
+    fn evaluate(&self, x: &Tensor) -> Result<Evaluated> {
+        self.network.evaluate(x, self.context)
+    }
+}
