@@ -1,9 +1,7 @@
 //! Metrics against independent references (computed with numpy, scipy and scikit-learn), closed forms and definitions.
 
 use candle_core::{DType, Device};
-use ebmotion::eval::metric::{
-    self, Kind, auroc, average_precision, energy_distance, fpr_at_95_tpr, frechet_distance,
-};
+use ebmotion::eval::metric::{self, Kind, auroc, average_precision, energy_distance, fpr_at_95_tpr, frechet_distance};
 use ebmotion::eval::{BootstrapSettings, Evaluator, Futures, Options, Reference, Results, TestSet};
 use ebmotion::noise::Noise;
 use ebmotion::{Error, Result};
@@ -96,9 +94,8 @@ fn ranking_metrics_resolve_ties_for_nobody() -> Result<()> {
 #[test]
 fn frechet_distance_has_its_closed_forms() -> Result<()> {
     for d in [1, 7, 64] {
-        let identity = |scale: f64| -> Vec<f64> {
-            (0..d * d).map(|i| if i / d == i % d { scale } else { 0.0 }).collect()
-        };
+        let identity =
+            |scale: f64| -> Vec<f64> { (0..d * d).map(|i| if i / d == i % d { scale } else { 0.0 }).collect() };
         let (zero, one) = (vec![0.0; d], vec![1.0; d]);
         let shifted = frechet_distance(&zero, &identity(1.0), &one, &identity(1.0))?;
         assert_close(shifted, d as f64, 1e-12, "shifted");
@@ -282,8 +279,11 @@ fn segments_are_compared_as_defined() -> Result<()> {
                 for t in position * 8..position * 8 + 8 {
                     for c in 0..D {
                         let now = future[(i * H + t) * D + c];
-                        let before =
-                            if t == 0 { test.context[((i + 1) * K - 1) * D + c] } else { future[(i * H + t - 1) * D + c] };
+                        let before = if t == 0 {
+                            test.context[((i + 1) * K - 1) * D + c]
+                        } else {
+                            future[(i * H + t - 1) * D + c]
+                        };
                         all.push((f64::from(now) - f64::from(before)) / test.velocity_std[c]);
                     }
                 }
@@ -291,9 +291,8 @@ fn segments_are_compared_as_defined() -> Result<()> {
         }
         all
     };
-    let direct = |positions: &[usize]| {
-        energy_distance(&segments(&test.truth, positions), &segments(&samples, positions), 8 * D)
-    };
+    let direct =
+        |positions: &[usize]| energy_distance(&segments(&test.truth, positions), &segments(&samples, positions), 8 * D);
     assert_close(found.mean, direct(&[0, 1])?, 1e-8, "all segments");
     assert_close(found.per_step[0], direct(&[0])?, 1e-8, "first segment");
     assert_close(found.per_step[15], direct(&[1])?, 1e-8, "second segment");

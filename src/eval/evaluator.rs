@@ -115,10 +115,8 @@ impl<'a> Evaluator<'a> {
         let weights = units.resample(replicates, &mut noise.fork(0));
         let reference_weights = reference_units.resample(replicates, &mut noise.fork(1));
         let ground = Ground { test, options, units, reference_units, weights, reference_weights };
-        let prepared = METRICS
-            .iter()
-            .map(|metric| Ok((metric.spec(), metric.prepare(&ground)?)))
-            .collect::<Result<Vec<_>>>()?;
+        let prepared =
+            METRICS.iter().map(|metric| Ok((metric.spec(), metric.prepare(&ground)?))).collect::<Result<Vec<_>>>()?;
         Ok(Self { ground, prepared })
     }
 

@@ -30,7 +30,11 @@ fn cuts(labels: &[bool], scores: &[f64]) -> Result<Vec<Cut>> {
     order.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]));
     let (mut cuts, mut positives, mut negatives) = (Vec::new(), 0.0, 0.0);
     for (rank, index) in order.iter().enumerate() {
-        if labels[*index] { positives += 1.0 } else { negatives += 1.0 }
+        if labels[*index] {
+            positives += 1.0
+        } else {
+            negatives += 1.0
+        }
         let last_of_tie = order.get(rank + 1).is_none_or(|next| scores[*next] < scores[*index]);
         if last_of_tie {
             cuts.push(Cut { positives, negatives });

@@ -19,6 +19,7 @@ pub(super) static FDE: Displacement = Displacement { final_only: true };
 
 static ADE_SPEC: MetricSpec = MetricSpec {
     name: "ade_best20",
+    short: "ADE20",
     title: "Average displacement, best of 20",
     unit: "z",
     lower_is_better: true,
@@ -31,6 +32,7 @@ static ADE_SPEC: MetricSpec = MetricSpec {
 
 static FDE_SPEC: MetricSpec = MetricSpec {
     name: "fde_best20",
+    short: "FDE20",
     title: "Final displacement, best of 20",
     unit: "z",
     lower_is_better: true,

@@ -121,6 +121,7 @@ pub(super) static SEGMENT: SegmentEnergyDistance = SegmentEnergyDistance;
 
 static SPEC: MetricSpec = MetricSpec {
     name: "segment_energy_distance",
+    short: "ED.seg",
     title: "Energy distance of 8-frame velocity segments",
     unit: "z",
     lower_is_better: true,

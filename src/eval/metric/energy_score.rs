@@ -10,6 +10,7 @@ pub(super) struct EnergyScore;
 
 static SPEC: MetricSpec = MetricSpec {
     name: "energy_score",
+    short: "E.score",
     title: "Energy score",
     unit: "z",
     lower_is_better: true,

@@ -19,9 +19,7 @@ use nalgebra::{DMatrix, DVector};
 /// [`Error::Shape`] when the lengths do not fit, [`Error::NonFinite`] when a number is NaN or infinite.
 pub fn frechet_distance(mu1: &[f64], cov1: &[f64], mu2: &[f64], cov2: &[f64]) -> Result<f64> {
     let d = mu1.len();
-    for (what, values, expected) in
-        [("mu1", mu1, d), ("cov1", cov1, d * d), ("mu2", mu2, d), ("cov2", cov2, d * d)]
-    {
+    for (what, values, expected) in [("mu1", mu1, d), ("cov1", cov1, d * d), ("mu2", mu2, d), ("cov2", cov2, d * d)] {
         if values.len() != expected || d == 0 {
             return Err(Error::Shape { what, found: vec![values.len()], expected: format!("{expected} numbers") });
         }
@@ -46,7 +44,8 @@ fn squared_distance(one: &Gaussian, root: &DMatrix<f64>, two: &Gaussian) -> f64 
     // Eigenvalues this small are rounding (their square roots would not be small at all): they count as 0.
     let rounding = eigenvalues.amax() * f64::EPSILON * eigenvalues.len() as f64;
     let cross: f64 = eigenvalues.iter().filter(|l| **l > rounding).map(|l| l.sqrt()).sum();
-    let squared = (&one.mean - &two.mean).norm_squared() + one.covariance.trace() + two.covariance.trace() - 2.0 * cross;
+    let squared =
+        (&one.mean - &two.mean).norm_squared() + one.covariance.trace() + two.covariance.trace() - 2.0 * cross;
     squared.max(0.0)
 }
 
@@ -80,6 +79,7 @@ pub(super) static POSITION: Frechet = Frechet {
     feature: Feature::Position,
     spec: &MetricSpec {
         name: "frechet_position",
+        short: "Fr.pos",
         title: "Fréchet distance of positions",
         unit: "z²",
         lower_is_better: true,
@@ -94,6 +94,7 @@ pub(super) static VELOCITY: Frechet = Frechet {
     feature: Feature::Velocity,
     spec: &MetricSpec {
         name: "frechet_velocity",
+        short: "Fr.vel",
         title: "Fréchet distance of velocities",
         unit: "z²",
         lower_is_better: true,
@@ -108,6 +109,7 @@ pub(super) static WINDOW: Frechet = Frechet {
     feature: Feature::Window(WINDOW_FRAMES),
     spec: &MetricSpec {
         name: "frechet_window",
+        short: "Fr.win",
         title: "Fréchet distance of 5-frame windows",
         unit: "z²",
         lower_is_better: true,
@@ -132,9 +134,8 @@ impl Metric for Frechet {
         let motion = test.true_motion();
         let zero = vec![0.0; self.feature.width(test.channels)];
         let truth = parallel::map(ground.threads(), test.horizon, |t| {
-            let moments = |shift: &[f64]| {
-                Moments::new(&self.feature, &motion, t, &test.velocity_std, &ground.units, shift)
-            };
+            let moments =
+                |shift: &[f64]| Moments::new(&self.feature, &motion, t, &test.velocity_std, &ground.units, shift);
             let shift = moments(&zero).gaussian().mean;
             let gaussian = moments(shift.as_slice()).gaussian();
             let root = eigen_root(&gaussian.covariance);
@@ -174,7 +175,8 @@ impl PreparedFrechet {
                 return (point, None);
             }
             let real = moments(&real, &ground.units);
-            let pairs = real.resampled(&ground.weights[..self.replicates]).zip(others.resampled(&weights[..self.replicates]));
+            let pairs =
+                real.resampled(&ground.weights[..self.replicates]).zip(others.resampled(&weights[..self.replicates]));
             let replicates: Vec<f64> = pairs
                 .map(|(real, other)| squared_distance(&real, &quick_root(real.covariance.clone()), &other))
                 .collect();

@@ -38,6 +38,8 @@ pub enum Kind {
 pub struct MetricSpec {
     /// Key in `report.json`.
     pub name: &'static str,
+    /// Name where a column is narrow, at most 7 characters.
+    pub short: &'static str,
     /// Name for people.
     pub title: &'static str,
     /// Unit; `z` is one standard deviation of a channel over the training motion.

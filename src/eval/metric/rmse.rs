@@ -10,6 +10,7 @@ pub(super) struct Rmse;
 
 static SPEC: MetricSpec = MetricSpec {
     name: "rmse",
+    short: "RMSE",
     title: "Root mean square error of the mean",
     unit: "z",
     lower_is_better: true,

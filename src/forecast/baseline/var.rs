@@ -1,7 +1,7 @@
 //! Forecasts of a vector autoregression: its mean, or draws from it.
 
-use super::var_fit::{VarFit, rows_times};
 use super::recent;
+use super::var_fit::{VarFit, rows_times};
 use crate::error::{Error, Result};
 use crate::forecast::{Forecast, Forecaster, Request};
 use crate::noise::{Draw, Noise};
