@@ -55,7 +55,8 @@ fn samples_have_the_promised_shape_and_are_finite() -> Result<()> {
     for Row { forecaster, draws } in table()? {
         // 12 frames are no whole number of chunks of 5.
         for (batch, horizon, samples) in [(1, 1, 1), (3, 12, 4)] {
-            let forecast = forecaster.forecast(&histories(batch)?, &Request { horizon, samples }, &mut Noise::new(1))?;
+            let forecast =
+                forecaster.forecast(&histories(batch)?, &Request { horizon, samples }, &mut Noise::new(1))?;
             let expected = [batch, if draws { samples } else { 1 }, horizon, CHANNELS];
             assert_eq!(forecast.samples.dims(), expected, "{}", forecaster.name());
             assert_eq!(forecast.samples.dtype(), DType::F32, "{}", forecaster.name());
@@ -158,8 +159,7 @@ fn hold_and_velocity_do_what_they_say() -> Result<()> {
 fn var_continues_an_oscillation() -> Result<()> {
     let wave = |phase: f64, t: usize| (0.3 * t as f64 + phase).sin() as f32;
     let (context, chunk, n) = (3, 4, 400);
-    let windows: Vec<f32> =
-        (0..n).flat_map(|i| (0..context + chunk).map(move |t| wave(i as f64 * 0.7, t))).collect();
+    let windows: Vec<f32> = (0..n).flat_map(|i| (0..context + chunk).map(move |t| wave(i as f64 * 0.7, t))).collect();
     let fit = VarFit::fit(&windows, 1, context, chunk, 1e-6)?;
     let history: Vec<f32> = (0..context).map(|t| wave(0.1234, t)).collect();
     let history = Tensor::from_vec(history, (1, context, 1), &Device::Cpu)?;
@@ -200,9 +200,7 @@ fn var_recovers_a_known_autoregression() -> Result<()> {
     let zero = Tensor::zeros((1, 1, 1), DType::F32, &Device::Cpu)?;
     let request = Request { horizon: 2, samples: n };
     let drawn = values(&Autoregression::sampled(fit.clone()).forecast(&zero, &request, &mut Noise::new(9))?.samples)?;
-    let moment = |i: usize, j: usize| {
-        drawn.chunks_exact(2).map(|p| f64::from(p[i] * p[j])).sum::<f64>() / n as f64
-    };
+    let moment = |i: usize, j: usize| drawn.chunks_exact(2).map(|p| f64::from(p[i] * p[j])).sum::<f64>() / n as f64;
     for (i, j) in [(0, 0), (0, 1), (1, 1)] {
         assert!((moment(i, j) - covariance[2 * i + j]).abs() < error, "moment {i}{j} is {}", moment(i, j));
     }

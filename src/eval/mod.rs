@@ -1,1 +1,14 @@
-//! How good a forecast is: metrics and the report.
+//! How good a forecast is: metrics, their intervals, and the report.
+//!
+//! [`Evaluator`] holds the true motion and scores one forecaster's [`Futures`] at a time by every row of
+//! [`metric::METRICS`]; [`report`] turns the results into files. Nothing here knows how a forecast was made.
+
+mod bootstrap;
+mod data;
+mod evaluator;
+pub mod metric;
+mod parallel;
+pub mod report;
+
+pub use data::{Futures, Reference, TestSet};
+pub use evaluator::{BootstrapSettings, Evaluator, MetricResult, Options, Results};

@@ -53,7 +53,9 @@ impl VarFit {
         let width = (context + chunk) * channels;
         let count = windows.len() / width;
         if !windows.len().is_multiple_of(width) || count < 2 {
-            let expected = format!("a multiple of {width} ({context} + {chunk} frames of {channels} channels), at least 2 windows");
+            let expected = format!(
+                "a multiple of {width} ({context} + {chunk} frames of {channels} channels), at least 2 windows"
+            );
             return Err(Error::data("numbers in the training windows", windows.len(), expected));
         }
         if let Some(at) = windows.iter().position(|v| !v.is_finite()) {
@@ -158,7 +160,11 @@ impl VarFit {
         let width = self.context * self.channels;
         if !history.len().is_multiple_of(width) {
             let expected = format!("a multiple of {width} ({} frames of {} channels)", self.context, self.channels);
-            return Err(Error::Shape { what: "history of a vector autoregression", found: vec![history.len()], expected });
+            return Err(Error::Shape {
+                what: "history of a vector autoregression",
+                found: vec![history.len()],
+                expected,
+            });
         }
         let mut features = vec![0.0; history.len() / width * self.feature_width()];
         for (row, window) in features.chunks_exact_mut(self.feature_width()).zip(history.chunks_exact(width)) {
@@ -177,7 +183,11 @@ impl VarFit {
         let width = self.feature_width();
         if !features.len().is_multiple_of(width) {
             let expected = format!("a multiple of {width}");
-            return Err(Error::Shape { what: "features of a vector autoregression", found: vec![features.len()], expected });
+            return Err(Error::Shape {
+                what: "features of a vector autoregression",
+                found: vec![features.len()],
+                expected,
+            });
         }
         Ok(rows_times(&self.weights, features))
     }
@@ -254,7 +264,9 @@ pub(super) fn rows_times(weights: &DMatrix<f32>, rows: &[f32]) -> Vec<f32> {
 fn fill_features(window: &[f32], delta_std: &[f32], row: &mut [f32]) {
     let d = delta_std.len();
     row[..d].copy_from_slice(&window[window.len() - d..]);
-    for (out, (after, before)) in row[d..].chunks_exact_mut(d).zip(window[d..].chunks_exact(d).zip(window.chunks_exact(d))) {
+    for (out, (after, before)) in
+        row[d..].chunks_exact_mut(d).zip(window[d..].chunks_exact(d).zip(window.chunks_exact(d)))
+    {
         for c in 0..d {
             out[c] = ((after[c] - before[c]) / delta_std[c]).clamp(-DELTA_LIMIT, DELTA_LIMIT);
         }

@@ -1,0 +1,51 @@
+//! Energy score: a proper score of sampled forecasts.
+
+use super::score::{average, distance, mean};
+use super::{Kind, Metric, MetricSpec, Prepared};
+use crate::error::Result;
+use crate::eval::data::Futures;
+use crate::eval::evaluator::{Ground, MetricResult};
+
+pub(super) struct EnergyScore;
+
+static SPEC: MetricSpec = MetricSpec {
+    name: "energy_score",
+    short: "E.score",
+    title: "Energy score",
+    unit: "z",
+    lower_is_better: true,
+    kind: Kind::Score,
+    source: "Gneiting and Raftery, J. Am. Stat. Assoc. 102, 2007, eq. 21 (in its unbiased form)",
+    definition: "at each step, the mean distance of the samples to the truth minus half the mean distance between two \
+        different samples, distances divided by the square root of the number of channels; mean over windows and \
+        steps; with one sample only the first term",
+};
+
+impl Metric for EnergyScore {
+    fn spec(&self) -> &'static MetricSpec {
+        &SPEC
+    }
+
+    fn prepare(&self, _: &Ground) -> Result<Box<dyn Prepared>> {
+        Ok(Box::new(EnergyScore))
+    }
+}
+
+impl Prepared for EnergyScore {
+    fn score(&self, ground: &Ground, futures: &Futures) -> Result<MetricResult> {
+        let &Futures { samples, s, h, d, .. } = futures;
+        let truth = &ground.test.truth;
+        let window = |i: usize, values: &mut [f64]| {
+            for (t, value) in values.iter_mut().enumerate() {
+                let sample = |j: usize| &samples[((i * s + j) * h + t) * d..][..d];
+                let real = &truth[(i * h + t) * d..][..d];
+                let misses: f64 = (0..s).map(|j| distance(sample(j), real)).sum();
+                let spreads: f64 = (1..s).flat_map(|j| (0..j).map(move |k| distance(sample(j), sample(k)))).sum();
+                // Each unordered pair once: 1 / (2 S (S - 1)) over ordered pairs is 1 / (S (S - 1)) over these.
+                let pairs = (s * s.saturating_sub(1)).max(1) as f64;
+                *value = misses / s as f64 - spreads / pairs;
+            }
+        };
+        Ok(average(ground, window, |steps| mean(steps)))
+    }
+}

@@ -1,0 +1,104 @@
+//! `report.html`: one file that needs no other.
+
+use super::markdown::{COST_HEADS, cost_rows, groups, headline, metric_rows, protocol_rows};
+use super::verdict::{Passage, verdict};
+use super::{Figure, Report};
+use crate::eval::metric;
+use std::fmt::Write;
+
+/// Colours of the pictures are named in the style sheet too, so that ink and grid follow a dark page.
+const STYLE: &str = include_str!("style.css");
+
+/// The report as one self-contained page: style and pictures inline, no script, nothing fetched.
+pub fn html(report: &Report, figures: &[Figure]) -> String {
+    let mut page = format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \
+         content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n\
+         <title>Forecast report</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n<h1>Forecast report</h1>\n\
+         <p class=\"lead\">{}</p>\n",
+        escape(&headline(report))
+    );
+    for (title, kind) in groups() {
+        let specs: Vec<_> = metric::specs().filter(|spec| spec.kind == kind).collect();
+        let heads = specs.iter().map(|s| format!("<th>{} <small>[{}]</small></th>", escape(s.title), escape(s.unit)));
+        let _ = write!(page, "<h2>{}</h2>\n<div class=\"wide\"><table>\n<tr><th></th>", escape(title));
+        page += &heads.collect::<String>();
+        page += "</tr>\n";
+        for (name, cells) in metric_rows(report, kind) {
+            let class = if report.forecasters.contains_key(&name) { "" } else { " class=\"floor\"" };
+            let _ = write!(page, "<tr{class}><th>{}</th>", escape(&name));
+            for cell in cells {
+                page += &cell.map_or_else(
+                    || "<td>–</td>".into(),
+                    |c| {
+                        let figure = if c.best { format!("<b>{}</b>", c.figure) } else { c.figure };
+                        format!("<td>{figure}<small>{}</small></td>", c.interval)
+                    },
+                );
+            }
+            page += "</tr>\n";
+        }
+        page += "</table></div>\n";
+    }
+    page += "<h2>Verdict</h2>\n";
+    for passage in verdict(report) {
+        match passage {
+            Passage::Text(text) => {
+                let _ = writeln!(page, "<p>{}</p>", prose(&text));
+            }
+            Passage::List(items) => {
+                let items: String = items.iter().map(|item| format!("<li>{}</li>\n", prose(item))).collect();
+                let _ = writeln!(page, "<ul>\n{items}</ul>");
+            }
+        }
+    }
+    if !figures.is_empty() {
+        page += "<h2>Pictures</h2>\n<div class=\"figures\">\n";
+        for figure in figures {
+            let svg = figure.svg.find("<svg").map_or("", |start| &figure.svg[start..]);
+            let (title, caption) = (escape(&figure.title), escape(&figure.caption));
+            let _ = writeln!(
+                page,
+                "<figure id=\"{}\">\n{svg}\n<figcaption><b>{title}.</b> {caption}</figcaption>\n</figure>",
+                escape(&figure.name)
+            );
+        }
+        page += "</div>\n";
+    }
+    page += "<h2>Cost</h2>\n<div class=\"wide\"><table>\n<tr>";
+    page += &COST_HEADS.map(|head| format!("<th>{}</th>", escape(head))).concat();
+    page += "</tr>\n";
+    for [name, rest @ ..] in cost_rows(report) {
+        let cells = rest.map(|cell| format!("<td>{}</td>", escape(&cell))).concat();
+        let _ = writeln!(page, "<tr><th>{}</th>{cells}</tr>", escape(&name));
+    }
+    page += "</table></div>\n<h2>Protocol</h2>\n<dl>\n";
+    for (key, value) in protocol_rows(report) {
+        let _ = writeln!(page, "<dt>{}</dt><dd>{}</dd>", escape(key), escape(&value));
+    }
+    page += "</dl>\n<h3>Definitions</h3>\n<dl>\n";
+    for (name, m) in &report.protocol.metrics {
+        let (definition, source, unit) = (escape(&m.definition), escape(&m.source), escape(&m.unit));
+        let _ = writeln!(
+            page,
+            "<dt><code>{}</code> [{unit}]</dt><dd>{definition}. <small>{source}</small></dd>",
+            escape(name)
+        );
+    }
+    page + "</dl>\n</main>\n</body>\n</html>\n"
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+/// Escaped text with `` `code` `` marked up.
+fn prose(text: &str) -> String {
+    let mut parts = text.split('`');
+    let mut html = escape(parts.next().unwrap_or(""));
+    for (i, part) in parts.enumerate() {
+        html += if i % 2 == 0 { "<code>" } else { "</code>" };
+        html += &escape(part);
+    }
+    html
+}

@@ -1,0 +1,242 @@
+//! The report: every figure beside its interval and its floor, and how it was made.
+//!
+//! [`Report`] is the content; `report.json` is exactly that. The other files are views of it.
+
+#[cfg(feature = "plot")]
+mod canvas;
+mod format;
+mod html;
+mod markdown;
+#[cfg(feature = "plot")]
+mod plot;
+mod summary;
+mod verdict;
+
+pub use html::html;
+pub use markdown::markdown;
+#[cfg(feature = "plot")]
+pub use plot::{ForecastPanel, forecast_figure, metric_figures};
+pub use summary::summary_table;
+pub use verdict::{Passage, verdict};
+
+use super::evaluator::{BootstrapSettings, Evaluator, Options, Results};
+use super::metric;
+use crate::error::{Error, Result};
+use crate::files::write_bytes;
+use crate::trajectory::Source;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The forecaster that the verdict is about, where the report has it.
+pub const SUBJECT: &str = "ebm";
+
+/// The content of `report.json`. Keys are sorted, so the same results give the same bytes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Results by forecaster and metric.
+    pub forecasters: BTreeMap<String, Results>,
+    /// What real motion scores against real motion, for the distances.
+    pub floor: Results,
+    /// How the figures were made.
+    pub protocol: Protocol,
+    /// What each forecaster costs.
+    pub cost: BTreeMap<String, Cost>,
+}
+
+/// What a forecaster costs.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Cost {
+    /// Wall-clock time of its training or fit, seconds; 0 where there is none.
+    pub train_seconds: f64,
+    /// Trainable parameters.
+    pub parameters: usize,
+    /// Network evaluations per predicted chunk.
+    pub evaluations_per_chunk: usize,
+    /// Wall-clock time of all samples of one window over the whole horizon, milliseconds.
+    pub ms_per_window: f64,
+}
+
+/// How a report's figures were made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Protocol {
+    /// Program and version, see [`Protocol::program`].
+    pub program: String,
+    /// The files, each with its SHA-256.
+    pub data: Vec<Source>,
+    /// Episodes per split ("train", "validation", "test").
+    pub episodes: BTreeMap<String, usize>,
+    /// Windows per split, and "reference" for the floor.
+    pub windows: BTreeMap<String, usize>,
+    /// Channel names, in order.
+    pub channels: Vec<String>,
+    /// Frames per second.
+    pub rate_hz: f64,
+    /// Context frames.
+    pub context: usize,
+    /// Predicted frames.
+    pub horizon: usize,
+    /// Samples per window of the forecasters that draw any.
+    pub samples: usize,
+    /// Seeds by purpose.
+    pub seeds: BTreeMap<String, u64>,
+    /// What each metric means.
+    pub metrics: BTreeMap<String, MetricProtocol>,
+    /// How the intervals were made.
+    pub bootstrap: BootstrapProtocol,
+    /// Anything else a reader should know, one sentence each.
+    pub notes: Vec<String>,
+}
+
+/// A metric's meaning, as the report states it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MetricProtocol {
+    /// Unit.
+    pub unit: String,
+    /// True where less is better.
+    pub lower_is_better: bool,
+    /// True where real motion has a figure too.
+    pub has_floor: bool,
+    /// Where the formula comes from.
+    pub source: String,
+    /// How the figure is computed.
+    pub definition: String,
+}
+
+/// How the intervals were made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BootstrapProtocol {
+    /// What is resampled.
+    pub unit: String,
+    /// Coverage of the intervals.
+    pub level: f64,
+    /// The method, in words.
+    pub method: String,
+    /// Segments a side in an energy distance, at most.
+    pub max_segments: usize,
+    /// Seed, replicates and strides.
+    pub settings: BootstrapSettings,
+}
+
+impl Protocol {
+    /// This program and its version.
+    pub fn program() -> String {
+        format!("{} {}", env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))
+    }
+
+    /// The meaning of every metric.
+    pub fn metrics() -> BTreeMap<String, MetricProtocol> {
+        metric::specs()
+            .map(|spec| {
+                let protocol = MetricProtocol {
+                    unit: spec.unit.into(),
+                    lower_is_better: spec.lower_is_better,
+                    has_floor: spec.kind == metric::Kind::Distance,
+                    source: spec.source.into(),
+                    definition: spec.definition.into(),
+                };
+                (spec.name.to_string(), protocol)
+            })
+            .collect()
+    }
+}
+
+impl BootstrapProtocol {
+    /// Of the evaluation that gave the figures.
+    pub fn new(evaluator: &Evaluator, options: &Options) -> Self {
+        Self {
+            unit: evaluator.resampling_unit().into(),
+            level: 0.95,
+            method:
+                "episodes drawn with replacement, the same draws for all forecasters; interval = figure + quantiles \
+                of (replicate - mean of replicates), not below 0; frechet_position and frechet_velocity replicates \
+                average every frame_stride-th step, frechet_window replicates every window_stride-th"
+                    .into(),
+            max_segments: options.max_segments,
+            settings: options.bootstrap.clone(),
+        }
+    }
+}
+
+/// A picture of the report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Figure {
+    /// Stem of its file: `plots/<name>.svg`.
+    pub name: String,
+    /// Heading.
+    pub title: String,
+    /// What it shows, in a sentence or two.
+    pub caption: String,
+    /// The whole SVG document.
+    pub svg: String,
+}
+
+impl Report {
+    /// Refuses figures that are not finite: JSON has no word for them.
+    ///
+    /// # Errors
+    /// [`Error::NonFinite`] naming the first such figure by its path in `report.json`.
+    pub fn validate(&self) -> Result<()> {
+        let mut figures = vec![("protocol.rate_hz".to_string(), self.protocol.rate_hz)];
+        let floor = self.floor.iter().map(|(metric, result)| (format!("floor.{metric}"), result));
+        let scored = self.forecasters.iter().flat_map(|(name, results)| {
+            results.iter().map(move |(metric, result)| (format!("forecasters.{name}.{metric}"), result))
+        });
+        for (path, result) in floor.chain(scored) {
+            figures.push((format!("{path}.mean"), result.mean));
+            figures.extend(result.interval.iter().map(|v| (format!("{path}.interval"), *v)));
+            figures.extend(result.per_step.iter().enumerate().map(|(t, v)| (format!("{path}.per_step[{t}]"), *v)));
+        }
+        for (name, cost) in &self.cost {
+            figures.push((format!("cost.{name}.train_seconds"), cost.train_seconds));
+            figures.push((format!("cost.{name}.ms_per_window"), cost.ms_per_window));
+        }
+        match figures.into_iter().find(|(_, value)| !value.is_finite()) {
+            Some((what, value)) => Err(Error::NonFinite { what, value, step: 0 }),
+            None => Ok(()),
+        }
+    }
+
+    /// The bytes of `report.json`: indented, keys in a fixed order.
+    ///
+    /// # Errors
+    /// As [`Report::validate`].
+    pub fn to_json(&self) -> Result<String> {
+        self.validate()?;
+        let json = serde_json::to_string_pretty(self);
+        json.map(|text| text + "\n").map_err(|e| Error::Other(format!("the report cannot be written as JSON: {e}")))
+    }
+
+    /// Writes `report.json`, `report.md`, `report.html` and `plots/<name>.svg` of each figure under `folder`; returns
+    /// the files written.
+    ///
+    /// # Errors
+    /// As [`Report::validate`], before anything is written; [`Error::Io`] naming the file that cannot be written.
+    pub fn write(&self, folder: &Path, figures: &[Figure]) -> Result<Vec<PathBuf>> {
+        let mut files = vec![
+            (folder.join("report.json"), self.to_json()?),
+            (folder.join("report.md"), markdown(self, figures)),
+            (folder.join("report.html"), html(self, figures)),
+        ];
+        let plot = |figure: &Figure| (folder.join("plots").join(format!("{}.svg", figure.name)), figure.svg.clone());
+        files.extend(figures.iter().map(plot));
+        for (path, text) in &files {
+            write_bytes(path, text.as_bytes())?;
+        }
+        Ok(files.into_iter().map(|(path, _)| path).collect())
+    }
+
+    /// Forecasters as tables and plots order them: the subject first.
+    fn names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.forecasters.keys().map(String::as_str).collect();
+        names.sort_by_key(|name| *name != SUBJECT);
+        names
+    }
+
+    /// Name and figure of the best forecaster of a metric.
+    fn best(&self, metric: &metric::MetricSpec) -> Option<(&str, f64)> {
+        let figures = self.names().into_iter().filter_map(|n| Some((n, self.forecasters[n].get(metric.name)?.mean)));
+        let better = |a: f64, b: f64| if metric.lower_is_better { a < b } else { a > b };
+        figures.reduce(|best, next| if better(next.1, best.1) { next } else { best })
+    }
+}

@@ -1,0 +1,323 @@
+//! The report: its JSON contract, its other files, and that its words follow its numbers.
+
+use candle_core::{DType, Device, Tensor};
+use ebmotion::eval::report::{
+    BootstrapProtocol, Cost, Passage, Protocol, Report, html, markdown, summary_table, verdict,
+};
+use ebmotion::eval::{BootstrapSettings, Evaluator, Futures, MetricResult, Options, Reference, TestSet};
+use ebmotion::forecast::baseline::{Hold, Var, VarFit, Velocity};
+use ebmotion::forecast::{Forecaster, Request};
+use ebmotion::noise::Noise;
+use ebmotion::trajectory::Source;
+use ebmotion::{Error, Result};
+use std::collections::BTreeMap;
+
+const K: usize = 6;
+const H: usize = 24;
+const D: usize = 3;
+const SAMPLES: usize = 5;
+
+/// `(n, K + H, D)`: oscillations of one frequency per channel with a wandering phase, z-scored to about 1.
+fn motion(n: usize, seed: u64) -> Result<Vec<f32>> {
+    let noise = Noise::new(seed).normal((n, K + H + 1, D), DType::F64, &Device::Cpu)?.to_vec3::<f64>()?;
+    let mut values = Vec::new();
+    for window in noise {
+        let mut phase: Vec<f64> = window[0].iter().map(|v| 20.0 * v).collect();
+        for frame in &window[1..] {
+            for (c, (phase, step)) in phase.iter_mut().zip(frame).enumerate() {
+                *phase += 0.15 * (c + 1) as f64 + 0.1 * step;
+                values.push((phase.sin() * std::f64::consts::SQRT_2) as f32);
+            }
+        }
+    }
+    Ok(values)
+}
+
+fn split(windows: &[f32]) -> (Vec<f32>, Vec<f32>) {
+    let (mut context, mut future) = (Vec::new(), Vec::new());
+    for window in windows.chunks_exact((K + H) * D) {
+        context.extend_from_slice(&window[..K * D]);
+        future.extend_from_slice(&window[K * D..]);
+    }
+    (context, future)
+}
+
+/// A real evaluation of real baselines; `ebm` stands for a sampled forecaster.
+fn report() -> Result<Report> {
+    let n = 120;
+    let training = motion(400, 1)?;
+    let (context, truth) = split(&motion(n, 2)?);
+    let (reference_context, reference_future) = split(&motion(n, 3)?);
+    let episode: Vec<usize> = (0..n).map(|i| i / 10).collect();
+    let deltas: Vec<f64> = training
+        .chunks_exact((K + H) * D)
+        .flat_map(|w| w.iter().zip(&w[D..]).map(|(a, b)| f64::from(b - a)).collect::<Vec<_>>())
+        .collect();
+    let std = |c: usize| {
+        let channel = deltas.iter().skip(c).step_by(D);
+        (channel.clone().map(|v| v * v).sum::<f64>() / channel.count() as f64).sqrt()
+    };
+    let test = TestSet {
+        context,
+        truth,
+        episode: episode.clone(),
+        context_frames: K,
+        horizon: H,
+        channels: D,
+        velocity_std: (0..D).map(std).collect(),
+        reference: Reference { context: reference_context, future: reference_future, episode },
+    };
+    let bootstrap = BootstrapSettings { replicates: 40, window_replicates: 20, ..BootstrapSettings::default() };
+    let options = Options { bootstrap, ..Options::default() };
+    let evaluator = Evaluator::new(&test, options.clone())?;
+    let chunks: Vec<f32> = training.chunks_exact((K + H) * D).flat_map(|w| w[..(K + 4) * D].to_vec()).collect();
+    let fit = VarFit::fit(&chunks, D, K, 4, 10.0)?;
+    let table: Vec<(&str, Box<dyn Forecaster>)> = vec![
+        ("ebm", Box::new(Var::sampled(fit.clone()))),
+        ("hold", Box::new(Hold::new(D))),
+        ("velocity", Box::new(Velocity::new(D))),
+        ("var", Box::new(Var::mean(fit))),
+    ];
+    let history = Tensor::from_vec(test.context.clone(), (n, K, D), &Device::Cpu)?;
+    let (mut forecasters, mut cost) = (BTreeMap::new(), BTreeMap::new());
+    for (name, forecaster) in table {
+        let request = Request { horizon: H, samples: SAMPLES };
+        let forecast = forecaster.forecast(&history, &request, &mut Noise::new(7))?;
+        let (_, s, _, _) = forecast.samples.dims4()?;
+        let samples = forecast.samples.flatten_all()?.to_vec1::<f32>()?;
+        forecasters.insert(name.to_string(), evaluator.evaluate(&Futures { samples: &samples, n, s, h: H, d: D })?);
+        let (parameters, evaluations_per_chunk) = (forecaster.parameters(), forecaster.evaluations_per_chunk());
+        cost.insert(
+            name.to_string(),
+            Cost { train_seconds: 0.5, parameters, evaluations_per_chunk, ms_per_window: 1.25 },
+        );
+    }
+    let counts = |pairs: &[(&str, usize)]| pairs.iter().map(|(k, v)| (k.to_string(), *v)).collect();
+    let protocol = Protocol {
+        program: Protocol::program(),
+        data: vec![Source { path: "a <log>.csv".into(), sha256: ebmotion::files::sha256_hex(b"a") }],
+        episodes: counts(&[("train", 40), ("validation", 4), ("test", 12)]),
+        windows: counts(&[("train", 400), ("test", n), ("reference", n)]),
+        channels: (0..D).map(|c| format!("q_{c}")).collect(),
+        rate_hz: 12.5,
+        context: K,
+        horizon: H,
+        samples: SAMPLES,
+        seeds: BTreeMap::from([("forecast".to_string(), 7)]),
+        metrics: Protocol::metrics(),
+        bootstrap: BootstrapProtocol::new(&evaluator, &options),
+        notes: vec!["Synthetic.".into()],
+    };
+    Ok(Report { forecasters, floor: evaluator.floor()?, protocol, cost })
+}
+
+const METRICS: [&str; 8] = [
+    "frechet_position",
+    "frechet_velocity",
+    "frechet_window",
+    "segment_energy_distance",
+    "energy_score",
+    "ade_best20",
+    "fde_best20",
+    "rmse",
+];
+
+#[test]
+fn the_json_has_every_key_of_the_contract() -> Result<()> {
+    let report = report()?;
+    let json: serde_json::Value = serde_json::from_str(&report.to_json()?).expect("JSON");
+    let number = |value: &serde_json::Value, path: &str| {
+        assert!(value.is_number(), "{path} is {value}");
+        value.as_f64().expect(path)
+    };
+    for name in ["ebm", "hold", "velocity", "var"] {
+        for metric in METRICS {
+            let path = format!("forecasters.{name}.{metric}");
+            let result = &json["forecasters"][name][metric];
+            let mean = number(&result["mean"], &path);
+            let steps = result["per_step"].as_array().expect(&path);
+            assert_eq!(steps.len(), H, "{path}");
+            steps.iter().for_each(|v| assert!(number(v, &path) >= 0.0, "{path}"));
+            let interval: Vec<f64> =
+                result["interval"].as_array().expect(&path).iter().map(|v| number(v, &path)).collect();
+            assert!(
+                interval.len() == 2 && interval[0] <= mean && mean <= interval[1],
+                "{path}: {mean} in {interval:?}"
+            );
+        }
+        for key in ["train_seconds", "parameters", "evaluations_per_chunk", "ms_per_window"] {
+            number(&json["cost"][name][key], &format!("cost.{name}.{key}"));
+        }
+    }
+    for metric in &METRICS[..4] {
+        number(&json["floor"][metric]["mean"], metric);
+        assert_eq!(json["floor"][metric]["interval"].as_array().map(Vec::len), Some(2), "{metric}");
+    }
+    assert_eq!(json["floor"].as_object().map(|floor| floor.len()), Some(4), "scores have no floor");
+    let protocol = &json["protocol"];
+    for (path, expected) in [("context", K), ("horizon", H), ("samples", SAMPLES)] {
+        assert_eq!(protocol[path], expected, "protocol.{path}");
+    }
+    assert_eq!(protocol["episodes"]["test"], 12);
+    assert_eq!(protocol["windows"]["reference"], 120);
+    assert_eq!(protocol["seeds"]["forecast"], 7);
+    assert_eq!(protocol["data"][0]["sha256"].as_str().map(str::len), Some(64));
+    assert_eq!(protocol["bootstrap"]["unit"], "test episodes");
+    assert_eq!(protocol["bootstrap"]["settings"]["replicates"], 40);
+    for metric in METRICS {
+        let definition = protocol["metrics"][metric]["definition"].as_str().expect(metric);
+        assert!(definition.len() > 40 && !definition.contains("  "), "{metric}: {definition}");
+    }
+    // What is written can be read (serde_json's quick parser may be off by the last bit of a number).
+    let read: Report = serde_json::from_value(json).expect("a report");
+    assert_eq!(read.protocol, report.protocol);
+    assert_eq!(read.cost, report.cost);
+    for (name, results) in &report.forecasters {
+        for (metric, result) in results {
+            let error = (read.forecasters[name][metric].mean / result.mean - 1.0).abs();
+            assert!(error < 1e-14, "{name}, {metric}: {error:e}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn the_same_evaluation_gives_the_same_bytes() -> Result<()> {
+    assert_eq!(report()?.to_json()?, report()?.to_json()?);
+    Ok(())
+}
+
+#[test]
+fn a_figure_that_is_not_finite_is_an_error_and_nothing_is_written() -> Result<()> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let good = report()?;
+    type Damage = fn(&mut Report);
+    let cases: [(Damage, &str); 3] = [
+        (|r| result(r, "var", "rmse").per_step[3] = f64::NAN, "forecasters.var.rmse.per_step[3]"),
+        (|r| result(r, "ebm", "energy_score").interval[1] = f64::INFINITY, "forecasters.ebm.energy_score.interval"),
+        (|r| r.cost.get_mut("hold").expect("hold").ms_per_window = f64::NAN, "cost.hold.ms_per_window"),
+    ];
+    for (damage, path) in cases {
+        let mut bad = good.clone();
+        damage(&mut bad);
+        let error = bad.write(folder.path(), &[]).expect_err(path);
+        assert!(matches!(&error, Error::NonFinite { what, .. } if what == path), "{error}");
+        assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0);
+    }
+    Ok(())
+}
+
+fn result<'a>(report: &'a mut Report, name: &str, metric: &str) -> &'a mut MetricResult {
+    report.forecasters.get_mut(name).expect(name).get_mut(metric).expect(metric)
+}
+
+fn words(report: &Report) -> String {
+    let text = |passage| match passage {
+        Passage::Text(text) => text,
+        Passage::List(items) => items.join("\n"),
+    };
+    verdict(report).into_iter().map(text).collect::<Vec<_>>().join("\n")
+}
+
+/// Sets a metric of a forecaster to a figure with an interval of +-10 %.
+fn set(report: &mut Report, name: &str, metric: &str, mean: f64) {
+    *result(report, name, metric) = MetricResult { mean, per_step: vec![mean; H], interval: [0.9 * mean, 1.1 * mean] };
+}
+
+#[test]
+fn the_verdict_follows_the_numbers() -> Result<()> {
+    let mut report = report()?;
+    for (name, figure) in [("ebm", 1.0), ("var", 1.1), ("hold", 3.0), ("velocity", 4.0)] {
+        METRICS.iter().for_each(|metric| set(&mut report, name, metric, figure));
+    }
+    let text = words(&report);
+    assert!(text.contains("Energy score: `ebm` is best with 1.00 [0.900, 1.10]; next `var` with 1.10"), "{text}");
+    assert!(text.contains(
+        "Against `var`, `ebm` is better in 8 of 8 metrics, in 0 of them with intervals apart; it is worse in none."
+    ));
+    assert!(text.contains("Against `hold`, `ebm` is better in 8 of 8 metrics, in 8 of them"));
+    set(&mut report, "ebm", "energy_score", 1.155);
+    set(&mut report, "ebm", "rmse", 2.2);
+    let text = words(&report);
+    assert!(text.contains("Energy score: `var` is best"), "{text}");
+    assert!(text.contains("it is worse in: energy score (5.00 % more, intervals overlap)"), "{text}");
+    assert!(text.contains("root mean square error of the mean (2.00 times as much)."), "{text}");
+    // With hold near the floor in position and far from it in velocity the report warns; without, it does not.
+    let floor = |mean: f64| MetricResult { mean, per_step: vec![mean; H], interval: [mean, mean] };
+    report.floor.insert("frechet_position".into(), floor(3.0));
+    report.floor.insert("frechet_velocity".into(), floor(0.25));
+    assert!(
+        words(&report)
+            .contains("(1.00 times the floor) and a velocity Fréchet distance of 3.00 [2.70, 3.30] (12.0 times")
+    );
+    assert!(words(&report).contains("would mislead"));
+    report.floor.insert("frechet_velocity".into(), floor(3.0));
+    assert!(!words(&report).contains("would mislead"));
+    // A report without the subject has no comparison with it.
+    report.forecasters.remove("ebm");
+    assert!(!words(&report).contains("Against"));
+    Ok(())
+}
+
+#[test]
+fn the_tables_show_the_numbers() -> Result<()> {
+    let mut report = report()?;
+    for (name, figure) in [("ebm", 0.5), ("var", 0.75), ("hold", 3.0), ("velocity", 40.0)] {
+        METRICS.iter().for_each(|metric| set(&mut report, name, metric, figure));
+    }
+    let text = markdown(&report, &[]);
+    assert!(text.contains("| ebm | **0.500** [0.450, 0.550] | **0.500**"), "{text}");
+    assert!(text.contains("| velocity | 40.0 [36.0, 44.0] |"));
+    assert!(text.contains("| floor (real against real) |"));
+    let table = summary_table(&report);
+    assert!(table.lines().all(|line| line.chars().count() <= 100), "{table}");
+    let row = table.lines().find(|line| line.starts_with("ebm")).expect("a row");
+    assert_eq!(row.matches("0.500*").count(), 8, "{row}");
+    assert!(!table.lines().any(|line| line.starts_with("var") && line.contains('*')));
+    let page = html(&report, &[]);
+    assert!(page.contains("<td><b>0.500</b><small>[0.450, 0.550]</small></td>"));
+    assert!(page.contains("a &lt;log&gt;.csv") && !page.contains("<log>"), "text is escaped");
+    assert!(!page.contains("<script") && !page.contains("src=") && !page.contains("href="), "self-contained");
+    Ok(())
+}
+
+#[cfg(feature = "plot")]
+#[test]
+fn all_files_are_written_with_their_plots() -> Result<()> {
+    use ebmotion::eval::report::{ForecastPanel, forecast_figure, metric_figures};
+    let report = report()?;
+    let mut figures = metric_figures(&report)?;
+    assert_eq!(figures.iter().map(|f| f.name.as_str()).collect::<Vec<_>>(), METRICS);
+    let wave = |shift: f64| (0..H).map(|t| (0.3 * t as f64 + shift).sin()).collect::<Vec<f64>>();
+    let panel = ForecastPanel {
+        title: "episode 3, q_0".into(),
+        unit: "rad".into(),
+        context: wave(-2.0)[..K].to_vec(),
+        truth: wave(0.0),
+        samples: (0..8).map(|i| wave(0.05 * f64::from(i))).collect(),
+    };
+    figures.push(forecast_figure("forecasts", "Forecasts", 12.5, 2, &[panel.clone(), panel.clone(), panel.clone()])?);
+    let empty = ForecastPanel { samples: vec![], ..panel };
+    assert!(matches!(forecast_figure("x", "x", 12.5, 2, &[empty]), Err(Error::Data { .. })));
+    for figure in &figures {
+        assert!(figure.svg.starts_with("<svg ") && figure.svg.trim_end().ends_with("</svg>"), "{}", figure.name);
+        assert!(!figure.svg.contains("NaN") && !figure.svg.contains("inf"), "{}", figure.name);
+        assert!(figure.svg.matches("<polyline").count() >= 4, "{}", figure.name);
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let files = report.write(folder.path(), &figures)?;
+    assert_eq!(files.len(), 3 + 9);
+    let page = std::fs::read_to_string(folder.path().join("report.html")).expect("a page");
+    let text = std::fs::read_to_string(folder.path().join("report.md")).expect("a text");
+    assert_eq!(page.matches("<svg ").count(), 9);
+    for figure in &figures {
+        let link = format!("plots/{}.svg", figure.name);
+        assert!(text.contains(&link) && folder.path().join(&link).is_file(), "{link}");
+    }
+    // For people who want to look: EBMOTION_KEEP=folder keeps what the test wrote.
+    if let Some(keep) = std::env::var_os("EBMOTION_KEEP") {
+        report.write(std::path::Path::new(&keep), &figures)?;
+        println!("{}", summary_table(&report));
+    }
+    Ok(())
+}
