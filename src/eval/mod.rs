@@ -4,11 +4,13 @@
 //! [`metric::METRICS`]; [`report`] turns the results into files. Nothing here knows how a forecast was made.
 
 mod bootstrap;
+mod compare;
 mod data;
 mod evaluator;
 pub mod metric;
 mod parallel;
 pub mod report;
 
+pub use compare::{CompareOptions, Comparison, ShownWindow, compare};
 pub use data::{Futures, Reference, TestSet};
 pub use evaluator::{BootstrapSettings, Evaluator, MetricResult, Options, Results};

@@ -5,15 +5,21 @@ use crate::noise::Noise;
 use candle_core::{DType, Tensor};
 
 pub mod baseline;
+mod config;
 mod coordinates;
 mod data;
 mod ebm;
+mod fit;
 mod igebm;
+mod trained;
 
+pub use config::{DataConfig, DenoisingConfig, IgebmConfig, ModelConfig, PRESETS, RunConfig};
 pub use coordinates::ResidualCoordinates;
 pub use data::{ChunkSource, FrameSource, WindowArray, chain_start};
 pub use ebm::LevelForecaster;
+pub use fit::{BASELINES, Contender, Prepared, fit_baseline};
 pub use igebm::ChainForecaster;
+pub use trained::{Model, ModelInfo};
 
 /// What is asked of a [`Forecaster`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

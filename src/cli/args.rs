@@ -1,0 +1,358 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand};
+use ebmotion::forecast::RunConfig;
+use ebmotion::trajectory::OnGap;
+use ebmotion::{Error, Result};
+use std::path::PathBuf;
+
+/// Learns an energy-based model from robot logs and answers questions about motion.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true, max_term_width = 100, after_help = "\
+Examples:
+  ebmotion demo
+  ebmotion inspect logs/*.csv
+  ebmotion train logs/ -o arm.safetensors
+  ebmotion predict arm.safetensors logs/last.csv --horizon 4s --samples 64 -o forecast.json
+  ebmotion report arm.safetensors logs/ -o report/
+  ebmotion view forecast.json -o forecast.rrd
+
+Exit status: 0 done; 2 the input is at fault (the message says where); 130 interrupted; 1 anything else.")]
+pub(crate) struct Cli {
+    /// No progress bars and no messages beside errors and asked-for output.
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Shows what a log holds: channels, units, rate, gaps, stuck channels, ranges.
+    Inspect(InspectArgs),
+    /// Trains a model on logs.
+    Train(TrainArgs),
+    /// Draws possible continuations of a log.
+    Predict(PredictArgs),
+    /// Compares a model with baselines on episodes that it has never seen.
+    Report(ReportArgs),
+    /// Turns a forecast into a rerun recording.
+    View(ViewArgs),
+    /// Trains, forecasts, compares and draws on the embedded robot-hand logs: everything at once, no set-up.
+    Demo(DemoArgs),
+    /// Prints shell completions.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// How logs are read: given for `inspect` and `train`; the other verbs take it from the model and change what is given.
+#[derive(Debug, Args, Default)]
+#[command(next_help_heading = "Reading logs")]
+pub(crate) struct ReadArgs {
+    /// What to do at missing time steps and NaN cells: refuse the log, or split the episode there.
+    #[arg(long, value_name = "error|split", value_parser = on_gap)]
+    pub(crate) on_gap: Option<OnGap>,
+    /// Take only these channels (comma-separated names, `*` stands for any text).
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) channels: Option<Vec<String>>,
+    /// Leave these columns out (comma-separated names, `*` stands for any text).
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) ignore: Option<Vec<String>>,
+    /// Channels that are angles and wrap around (comma-separated names, `*` stands for any text).
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) wrap: Option<Vec<String>>,
+    /// Column of the time stamps.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) time_column: Option<String>,
+    /// Column that numbers the episodes of a file.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) episode_column: Option<String>,
+}
+
+/// How recordings become frames.
+#[derive(Debug, Args, Default)]
+#[command(next_help_heading = "Frames")]
+pub(crate) struct FrameArgs {
+    /// Frames per second to resample to; the log's own rate where it is not given.
+    #[arg(long, value_name = "HZ")]
+    pub(crate) rate: Option<f64>,
+    /// Leave out episodes that are too short for a window instead of refusing them.
+    #[arg(long)]
+    pub(crate) skip_short: bool,
+}
+
+impl ReadArgs {
+    /// Sets what was given.
+    pub(crate) fn apply(&self, config: &mut RunConfig) {
+        let read = &mut config.data.read;
+        if let Some(v) = self.on_gap {
+            read.on_gap = v;
+        }
+        if let Some(v) = &self.channels {
+            read.channels = Some(v.clone());
+        }
+        if let Some(v) = &self.ignore {
+            read.ignore.clone_from(v);
+        }
+        if let Some(v) = &self.wrap {
+            read.wrap.clone_from(v);
+        }
+        if let Some(v) = &self.time_column {
+            read.time_column.clone_from(v);
+        }
+        if let Some(v) = &self.episode_column {
+            read.episode_column = Some(v.clone());
+        }
+    }
+}
+
+impl FrameArgs {
+    /// Sets what was given.
+    pub(crate) fn apply(&self, config: &mut RunConfig) {
+        if self.rate.is_some() {
+            config.data.rate_hz = self.rate;
+        }
+        config.data.skip_short |= self.skip_short;
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ebmotion inspect logs/run1.csv
+  ebmotion inspect logs/ --json > logs.json")]
+pub(crate) struct InspectArgs {
+    /// Log files, or folders of them.
+    #[arg(required = true, value_name = "LOG")]
+    pub(crate) logs: Vec<PathBuf>,
+    /// Prints JSON instead of tables.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ebmotion train logs/ -o arm.safetensors
+  ebmotion train logs/ -o arm.safetensors --set train.steps=8000 --set model.hidden=[512,512]
+  ebmotion train logs/ -o arm.safetensors --resume          after Ctrl-C or a crash
+  ebmotion train logs/ -o paper.safetensors --preset igebm  the recipe of Du & Mordatch 2019
+  ebmotion train --preset igebm --print-config > run.toml   every setting, to be edited and given with --config
+
+Beside the model stand MODEL.config.toml (the settings as resolved), MODEL.telemetry.jsonl and, until the run has
+ended, MODEL.checkpoint.")]
+pub(crate) struct TrainArgs {
+    /// Log files, or folders of them.
+    #[arg(value_name = "LOG", required_unless_present = "print_config")]
+    pub(crate) logs: Vec<PathBuf>,
+    /// Where the model is written.
+    #[arg(long, short, value_name = "FILE", required_unless_present = "print_config")]
+    pub(crate) output: Option<PathBuf>,
+    /// Settings to start from.
+    #[arg(long, value_name = "NAME", value_parser = ebmotion::forecast::PRESETS, default_value = "denoising")]
+    pub(crate) preset: String,
+    /// Settings in a TOML file, in place of the preset's.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// One setting, in place of the preset's and the file's; may be repeated.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Seed of split, weights and training.
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// Goes on with an interrupted run.
+    #[arg(long)]
+    pub(crate) resume: bool,
+    /// Starts anew although an interrupted run or a model is there.
+    #[arg(long, conflicts_with = "resume")]
+    pub(crate) overwrite: bool,
+    /// Prints the settings as they are resolved, and stops.
+    #[arg(long)]
+    pub(crate) print_config: bool,
+    #[command(flatten)]
+    pub(crate) frames: FrameArgs,
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ebmotion predict arm.safetensors log.csv -o forecast.csv
+  ebmotion predict arm.safetensors log.csv --horizon 4s --samples 64 --seed 7 -o forecast.json
+  ebmotion predict arm.safetensors log.csv --at 2.5s -o forecast.json   from the middle of the log, beside what followed")]
+pub(crate) struct PredictArgs {
+    /// A model that `train` wrote.
+    #[arg(value_name = "MODEL")]
+    pub(crate) model: PathBuf,
+    /// The log to be continued.
+    #[arg(value_name = "LOG")]
+    pub(crate) log: PathBuf,
+    /// How far ahead: seconds (`4s`, `400ms`) or frames (`100f`).
+    #[arg(long, default_value = "4s", value_parser = span)]
+    pub(crate) horizon: Span,
+    /// Possible futures.
+    #[arg(long, default_value_t = 64)]
+    pub(crate) samples: usize,
+    /// Seed of the draws.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Episode to be continued; the last of the log where it is not given.
+    #[arg(long, value_name = "ID")]
+    pub(crate) episode: Option<String>,
+    /// Where in the episode the forecast begins, from its start (`2.5s`, `60f`); its end where it is not given.
+    #[arg(long, value_name = "TIME", value_parser = span)]
+    pub(crate) at: Option<Span>,
+    /// Where the forecast is written: .csv or .json.
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ebmotion report arm.safetensors logs/ -o report/
+  ebmotion report arm.safetensors logs/ --baselines var,fc --horizon 2s -o report/
+
+The logs are split by episode exactly as in training, so test episodes are ones that the model has never seen; an
+episode that it was trained on is refused as a test episode.")]
+pub(crate) struct ReportArgs {
+    /// A model that `train` wrote.
+    #[arg(value_name = "MODEL")]
+    pub(crate) model: PathBuf,
+    /// The logs, those of the training or others.
+    #[arg(required = true, value_name = "LOG")]
+    pub(crate) logs: Vec<PathBuf>,
+    /// Baselines: all, none, or some of hold,velocity,var,var_sampled,fc.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "all")]
+    pub(crate) baselines: Vec<String>,
+    /// How far ahead: seconds (`4s`, `400ms`) or frames (`100f`).
+    #[arg(long, default_value = "4s", value_parser = span)]
+    pub(crate) horizon: Span,
+    /// Samples a window.
+    #[arg(long, default_value_t = 20)]
+    pub(crate) samples: usize,
+    /// Frames between the starts of two test windows.
+    #[arg(long, default_value_t = 5)]
+    pub(crate) stride: usize,
+    /// Seed of forecasts, baselines and bootstrap.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Folder of the report.
+    #[arg(long, short, value_name = "DIR")]
+    pub(crate) output: PathBuf,
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ebmotion view forecast.json -o forecast.rrd && rerun forecast.rrd
+  ebmotion view forecast.json --spawn")]
+pub(crate) struct ViewArgs {
+    /// A forecast that `predict -o FILE.json` wrote.
+    #[arg(value_name = "FORECAST")]
+    pub(crate) forecast: PathBuf,
+    /// Where the recording is written.
+    #[arg(long, short, value_name = "FILE", required_unless_present = "spawn")]
+    pub(crate) output: Option<PathBuf>,
+    /// Opens rerun's viewer (`rerun` must be on the PATH).
+    #[arg(long)]
+    pub(crate) spawn: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ebmotion demo
+  ebmotion demo -o /tmp/demo --seed 3")]
+pub(crate) struct DemoArgs {
+    /// Folder of everything that the demo makes.
+    #[arg(long, short, value_name = "DIR", default_value = "out/demo")]
+    pub(crate) output: PathBuf,
+    /// Seed of everything.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Training steps of the model.
+    #[arg(long)]
+    pub(crate) steps: Option<u64>,
+}
+
+/// A length of time, as the user gave it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Span {
+    /// In seconds.
+    Secs(f64),
+    /// In frames.
+    Frames(usize),
+}
+
+impl Span {
+    /// The nearest whole number of frames.
+    pub(crate) fn frames(self, rate_hz: f64) -> usize {
+        match self {
+            Span::Secs(s) => (s * rate_hz).round() as usize,
+            Span::Frames(n) => n,
+        }
+    }
+
+    /// As [`Span::frames`], at least 1.
+    pub(crate) fn horizon(self, rate_hz: f64) -> Result<usize> {
+        match self.frames(rate_hz) {
+            0 => Err(Error::config("horizon", "less than one frame", format!("at least {} s", 1.0 / rate_hz))),
+            n => Ok(n),
+        }
+    }
+}
+
+fn span(text: &str) -> std::result::Result<Span, String> {
+    let wrong = || format!("`{text}` is no length of time: expected seconds (`4s`, `400ms`) or frames (`100f`)");
+    let number = |t: &str| t.trim().parse::<f64>().ok().filter(|v| v.is_finite() && *v >= 0.0).ok_or_else(wrong);
+    if let Some(t) = text.strip_suffix("ms") {
+        Ok(Span::Secs(number(t)? / 1e3))
+    } else if let Some(t) = text.strip_suffix('s') {
+        Ok(Span::Secs(number(t)?))
+    } else if let Some(t) = text.strip_suffix('f') {
+        t.trim().parse().map(Span::Frames).map_err(|_| wrong())
+    } else {
+        Err(wrong())
+    }
+}
+
+fn on_gap(text: &str) -> std::result::Result<OnGap, String> {
+    match text {
+        "error" => Ok(OnGap::Error),
+        "split" => Ok(OnGap::Split),
+        _ => Err("expected `error` or `split`".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn spans_are_seconds_or_frames() {
+        assert_eq!(span("4s"), Ok(Span::Secs(4.0)));
+        assert_eq!(span("400ms"), Ok(Span::Secs(0.4)));
+        assert_eq!(span("100f"), Ok(Span::Frames(100)));
+        assert_eq!(Span::Secs(0.4).frames(25.0), 10);
+        for wrong in ["4", "s", "-1s", "NaNs", "1.5f", ""] {
+            assert!(span(wrong).is_err(), "{wrong}");
+        }
+        assert!(Span::Secs(0.001).horizon(25.0).is_err());
+    }
+}

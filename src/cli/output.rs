@@ -1,0 +1,42 @@
+//! Standard output, and checks that an output can be written before long work begins.
+
+use ebmotion::{Error, Result};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Prints to standard output; a reader that has gone away (`| head`) is no error.
+pub(crate) fn print(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::io("standard output", "write")(e)),
+        _ => Ok(()),
+    }
+}
+
+/// `model.safetensors` -> `model.SUFFIX`.
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let stem = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy();
+    path.with_file_name(format!("{stem}.{suffix}"))
+}
+
+/// Fails now rather than after the work when nothing can be written to the file's folder.
+pub(crate) fn check_writable(path: &Path) -> Result<()> {
+    if path.is_dir() {
+        return Err(Error::io(path, "write")(std::io::Error::from(std::io::ErrorKind::IsADirectory)));
+    }
+    let folder = match path.parent() {
+        Some(p) if !p.as_os_str().is_empty() => p,
+        _ => Path::new("."),
+    };
+    check_folder(folder)
+}
+
+/// Fails now rather than after the work when nothing can be written to the folder, which is created.
+pub(crate) fn check_folder(folder: &Path) -> Result<()> {
+    std::fs::create_dir_all(folder).map_err(Error::io(folder, "create the folder"))?;
+    tempfile::Builder::new()
+        .prefix(".ebmotion-")
+        .tempfile_in(folder)
+        .map(drop)
+        .map_err(Error::io(folder, "write into the folder"))
+}

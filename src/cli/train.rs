@@ -1,0 +1,109 @@
+//! `ebmotion train`.
+
+use super::args::TrainArgs;
+use super::console::Console;
+use super::output;
+use super::telemetry::Telemetry;
+use ebmotion::forecast::{Model, Prepared, RunConfig};
+use ebmotion::trajectory::{Frames, Recording};
+use ebmotion::{Error, Result, files};
+use std::path::Path;
+
+pub(super) fn run(args: &TrainArgs, console: &mut Console) -> Result<()> {
+    let config = resolve(args)?;
+    if args.print_config {
+        return output::print(&config_text(&config)?);
+    }
+    let Some(path) = args.output.as_deref() else {
+        return Err(Error::config("output", "nothing", "the file that the model is written to"));
+    };
+    let checkpoint = output::beside(path, "checkpoint");
+    check_outputs(args, path, &checkpoint)?;
+    let prepared = Prepared::new(read_frames(&args.logs, &config)?, &config)?;
+    let split = &prepared.split;
+    console.say(&format!(
+        "{} channels at {} Hz; episodes: {} training, {} validation, {} kept for the report",
+        prepared.frames.channels.len(),
+        prepared.frames.rate_hz,
+        split.train.len(),
+        split.validation.len(),
+        split.test.len()
+    ));
+    files::write_bytes(&output::beside(path, "config.toml"), config_text(&config)?.as_bytes())?;
+    console.stop_on_interrupt()?;
+    let telemetry = output::beside(path, "telemetry.jsonl");
+    let mut sink = Telemetry::new(&telemetry, args.resume, console);
+    let model = match Model::train(&prepared, &config, Some(&checkpoint), args.resume, &mut sink) {
+        Err(Error::Interrupted { step, saved }) => {
+            console.say("to go on: the same command with --resume");
+            return Err(Error::Interrupted { step, saved });
+        }
+        other => other?,
+    };
+    model.save(path)?;
+    std::fs::remove_file(&checkpoint).map_err(Error::io(&checkpoint, "remove"))?;
+    let outcome = &model.info().outcome;
+    let best = outcome.best_validation.map_or(String::new(), |b| format!(", best validation {b:.4}"));
+    console.say(&format!(
+        "{}: weights of step {} of {}{best}, {:.0} s",
+        path.display(),
+        outcome.best_step,
+        outcome.steps,
+        model.info().train_seconds
+    ));
+    console.say(&format!("next: ebmotion report {} LOG... -o report/", path.display()));
+    Ok(())
+}
+
+/// Preset, then file, then command line.
+fn resolve(args: &TrainArgs) -> Result<RunConfig> {
+    let mut config = RunConfig::preset(&args.preset)?;
+    if let Some(path) = &args.config {
+        let text = std::fs::read_to_string(path).map_err(Error::io(path, "read"))?;
+        let changes: serde_json::Value =
+            toml::from_str(&text).map_err(|e| Error::config(path.display().to_string(), e, "TOML"))?;
+        config = config.with(&changes)?;
+    }
+    for pair in &args.set {
+        let (key, value) =
+            pair.split_once('=').ok_or_else(|| Error::config("--set", format!("`{pair}`"), "KEY=VALUE"))?;
+        config = config.with_one(key.trim(), value.trim())?;
+    }
+    if let Some(seed) = args.seed {
+        config.seed = seed;
+    }
+    args.frames.apply(&mut config);
+    args.read.apply(&mut config);
+    Ok(config)
+}
+
+/// The settings as TOML; settings without a value are left out.
+fn config_text(config: &RunConfig) -> Result<String> {
+    let body = toml::to_string(config).map_err(|e| Error::Other(format!("settings as TOML: {e}")))?;
+    Ok(format!("# Settings of `ebmotion train`, as resolved. Use with --config.\n\n{body}"))
+}
+
+/// Refuses to lose an earlier run, and finds out now whether the outputs can be written.
+fn check_outputs(args: &TrainArgs, path: &Path, checkpoint: &Path) -> Result<()> {
+    output::check_writable(path)?;
+    if checkpoint.exists() && !args.resume && !args.overwrite {
+        let expected = "--resume to go on with it, or --overwrite to start anew";
+        return Err(Error::model(checkpoint, "the checkpoint of a run that did not end", expected));
+    }
+    if path.exists() && !args.overwrite && !args.resume {
+        return Err(Error::model(path, "a file that is already there", "--overwrite to replace it"));
+    }
+    if args.resume && !checkpoint.exists() {
+        return Err(Error::model(checkpoint, "no checkpoint", "one, for --resume"));
+    }
+    if args.overwrite && checkpoint.exists() {
+        std::fs::remove_file(checkpoint).map_err(Error::io(checkpoint, "remove"))?;
+    }
+    Ok(())
+}
+
+/// Logs to frames, as the settings say.
+pub(super) fn read_frames(logs: &[std::path::PathBuf], config: &RunConfig) -> Result<Frames> {
+    let recording = Recording::read(logs, &config.data.read)?;
+    Frames::resample(&recording, config.data.rate_hz, config.data.rate_tolerance)
+}
