@@ -10,6 +10,9 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 /// plotters places everything on whole units: the picture is drawn this much larger and shown at its own size.
 pub(super) const SCALE: i32 = 8;
 
+/// plotters divides a font size by this before it writes it.
+const FONT: f64 = 1.24;
+
 pub(super) const INK: RGBColor = RGBColor(0x22, 0x22, 0x22);
 pub(super) const SOFT: RGBColor = RGBColor(0x66, 0x66, 0x66);
 pub(super) const FLOOR: RGBColor = RGBColor(0x77, 0x77, 0x77);
@@ -63,7 +66,8 @@ pub(super) fn text(area: &Area, text: &str, x: i32, y: i32, size: i32, colour: R
         Anchor::Centre => HPos::Center,
         Anchor::Right => HPos::Right,
     };
-    let style = ("sans-serif", size * SCALE).into_font().color(&colour).pos(Pos::new(h, VPos::Center));
+    let style =
+        ("sans-serif", f64::from(size * SCALE) * FONT).into_font().color(&colour).pos(Pos::new(h, VPos::Center));
     area.draw(&Text::new(text.to_string(), (x * SCALE, y * SCALE), style)).map_err(refused)
 }
 

@@ -56,10 +56,11 @@ pub fn html(report: &Report, figures: &[Figure]) -> String {
         page += "<h2>Pictures</h2>\n<div class=\"figures\">\n";
         for figure in figures {
             let svg = figure.svg.find("<svg").map_or("", |start| &figure.svg[start..]);
+            let class = if figure.wide { " class=\"full\"" } else { "" };
             let (title, caption) = (escape(&figure.title), escape(&figure.caption));
             let _ = writeln!(
                 page,
-                "<figure id=\"{}\">\n{svg}\n<figcaption><b>{title}.</b> {caption}</figcaption>\n</figure>",
+                "<figure id=\"{}\"{class}>\n{svg}\n<figcaption><b>{title}.</b> {caption}</figcaption>\n</figure>",
                 escape(&figure.name)
             );
         }

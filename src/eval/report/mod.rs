@@ -169,6 +169,8 @@ pub struct Figure {
     pub caption: String,
     /// The whole SVG document.
     pub svg: String,
+    /// True where it should take the page's whole width.
+    pub wide: bool,
 }
 
 impl Report {

@@ -37,12 +37,12 @@ fn metric_figure(report: &Report, spec: &MetricSpec) -> Result<Figure> {
     let y = Axis::for_positive(values());
     let x = Axis::exactly(0.0, report.protocol.horizon as f64 / rate);
     let (width, height) = (640, 330);
-    let frame = Frame { left: 58, top: 50, right: 520, bottom: height - 46 };
+    let frame = Frame { left: 58, top: 50, right: 520, bottom: height - 44 };
     let scale = if y.is_log() { ", logarithmic" } else { "" };
     let svg = picture(width, height, |area| {
         text(area, spec.title, 12, 16, 15, INK, Anchor::Left)?;
         text(area, &format!("[{}]{scale}; less is better", spec.unit), 12, 34, 11, SOFT, Anchor::Left)?;
-        text(area, "time ahead [s]", (frame.left + frame.right) / 2, height - 12, 12, SOFT, Anchor::Centre)?;
+        text(area, "time ahead [s]", (frame.left + frame.right) / 2, frame.bottom + 31, 12, SOFT, Anchor::Centre)?;
         // The legend stands in the order in which the lines end, so that it can be read across.
         let mut order: Vec<&(String, Line)> = lines.iter().collect();
         order.sort_by(|a, b| last(&b.1).total_cmp(&last(&a.1)));
@@ -54,12 +54,14 @@ fn metric_figure(report: &Report, spec: &MetricSpec) -> Result<Figure> {
         let lines: Vec<Line> = lines.into_iter().map(|(_, line)| line).collect();
         frame.draw(area, &x, &y, &lines, 12)
     })?;
+    let mut definition = spec.definition.chars();
+    let first = definition.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
     let floor = match report.floor.contains_key(spec.name) {
         true => " The dashed line is the floor: real motion against real motion.",
         false => "",
     };
-    let caption = format!("{} along the horizon.{floor}", spec.title);
-    Ok(Figure { name: spec.name.into(), title: spec.title.into(), caption, svg })
+    let caption = format!("{first}{}.{floor}", definition.as_str());
+    Ok(Figure { name: spec.name.into(), title: spec.title.into(), caption, svg, wide: false })
 }
 
 fn last(line: &Line) -> f64 {
@@ -120,11 +122,11 @@ pub fn forecast_figure(
     let caption = "Thin lines are samples, the thick one their mean, the dark one what really followed (grey: the \
                    frames that the forecaster read)."
         .into();
-    Ok(Figure { name: name.into(), title: title.into(), caption, svg })
+    Ok(Figure { name: name.into(), title: title.into(), caption, svg, wide: true })
 }
 
 fn samples_line(points: Vec<(f64, f64)>) -> Line {
-    Line { points, colour: PALETTE[5], opacity: 0.35, width: 0.9, dashed: false }
+    Line { points, colour: PALETTE[1], opacity: 0.3, width: 1.0, dashed: false }
 }
 
 fn mean_line(points: Vec<(f64, f64)>) -> Line {
@@ -143,7 +145,7 @@ fn legend(area: &Area) -> Result<()> {
     let entries = [
         ("context", context_line(vec![])),
         ("truth", truth_line(vec![])),
-        ("samples", samples_line(vec![])),
+        ("samples", Line { opacity: 0.7, ..samples_line(vec![]) }),
         ("mean", mean_line(vec![])),
     ];
     for (i, (name, line)) in entries.into_iter().enumerate() {

@@ -115,7 +115,10 @@ fn subject_against_baselines(report: &Report) -> Vec<Passage> {
         };
         lines.push(text);
     }
-    if lines.is_empty() { Vec::new() } else { vec![Passage::List(lines)] }
+    if lines.is_empty() {
+        return Vec::new();
+    }
+    vec![Passage::Text(format!("`{SUBJECT}` against each of the others:")), Passage::List(lines)]
 }
 
 fn lower_first(title: &str) -> String {

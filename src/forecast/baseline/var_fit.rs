@@ -76,7 +76,7 @@ impl VarFit {
         })?;
         // With R = Y - X B: R'R = Y'Y - B'X'Y - Y'X B + B'X'X B, so no second pass is needed.
         let bt = b.transpose();
-        let explained = &bt * &xy;
+        let explained = &bt * xy;
         let squares = yy - &explained - explained.transpose() + &bt * (xx * &b);
         let n = count as f64;
         let constant = f - 1;
@@ -212,7 +212,7 @@ impl VarFit {
     ///
     /// # Errors
     /// Whatever `get` returns, [`Error::Shape`] for tensors that do not fit each other, [`Error::NonFinite`] for
-    /// numbers that are not finite.
+    /// numbers that are not finite, [`Error::Data`] for a standard deviation that is not above 0.
     pub fn from_tensors(get: &dyn Fn(&str) -> Result<Tensor>) -> Result<Self> {
         let sizes = get("var.sizes")?;
         let found = sizes.dims().to_vec();
@@ -233,7 +233,10 @@ impl VarFit {
                 None => Ok(values),
             }
         };
-        let delta_std = read("var.delta_std", &[channels])?.into_iter().map(|v| v as f32).collect();
+        let delta_std: Vec<f32> = read("var.delta_std", &[channels])?.into_iter().map(|v| v as f32).collect();
+        if let Some(c) = delta_std.iter().position(|v| *v <= 0.0) {
+            return Err(Error::data(format!("var.delta_std of channel {c}"), delta_std[c], "above 0"));
+        }
         Ok(Self::assemble(
             [context, chunk, channels],
             read("var.coefficients", &[f, o])?,
