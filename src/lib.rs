@@ -1,6 +1,8 @@
 //! ebmotion
 #![cfg_attr(not(test), warn(missing_docs))]
 
+#[cfg(feature = "cli")]
+pub mod embedded;
 pub mod energy;
 pub mod error;
 pub mod eval;

@@ -1,58 +1,64 @@
-//! Tiles of rows on all cores: the batch is split once per call, and the answer does not depend on how.
+//! The same work for many indices or tiles of rows on all cores. Results stand in index order, so the number of threads
+//! changes nothing in them.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Runs `work` on consecutive tiles of `0..rows` of at most `tile` rows and returns the results in order.
+/// Threads of this machine.
+pub fn available() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// `work(0), work(1), ..., work(count - 1)`, on up to `threads` threads; a free one takes the next index.
+pub fn map<T: Send>(threads: usize, count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let next = AtomicUsize::new(0);
+    let one_thread = || {
+        let mut done = Vec::new();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            if index >= count {
+                return done;
+            }
+            done.push((index, work(index)));
+        }
+    };
+    let mut results: Vec<(usize, T)> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (1..threads.min(count)).map(|_| scope.spawn(one_thread)).collect();
+        let mut all = one_thread();
+        for worker in workers {
+            match worker.join() {
+                Ok(part) => all.extend(part),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        all
+    });
+    results.sort_unstable_by_key(|(index, _)| *index);
+    results.into_iter().map(|(_, result)| result).collect()
+}
+
+/// Runs `work` on consecutive tiles of `0..rows` of at most `tile` rows, on all cores.
 ///
-/// One worker per core takes the next tile when it is free. `work` gets the tile's range only, so with noise indexed by
-/// row the result is the same for any number of workers.
+/// The batch is split once per call. `work` gets the tile's range only, so with noise counted by row the answer does not
+/// depend on who did what.
 ///
 /// # Errors
 /// The error of the first tile, in order, that failed.
 pub fn tiles<T: Send>(rows: usize, tile: usize, work: impl Fn(Range<usize>) -> Result<T> + Sync) -> Result<Vec<T>> {
     let tile = tile.max(1);
-    let count = rows.div_ceil(tile);
     let range = |i: usize| i * tile..((i + 1) * tile).min(rows);
-    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(count);
-    if workers <= 1 {
-        return (0..count).map(|i| work(range(i))).collect();
-    }
-    let next = AtomicUsize::new(0);
-    let mut done: Vec<(usize, Result<T>)> = Vec::with_capacity(count);
-    std::thread::scope(|scope| {
-        let run = || {
-            let mut mine = Vec::new();
-            loop {
-                let i = next.fetch_add(1, Ordering::Relaxed);
-                if i >= count {
-                    return mine;
-                }
-                mine.push((i, work(range(i))));
-            }
-        };
-        let handles: Vec<_> = (0..workers).map(|_| scope.spawn(run)).collect();
-        for handle in handles {
-            match handle.join() {
-                Ok(results) => done.extend(results),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-    });
-    done.sort_by_key(|(i, _)| *i);
-    if done.len() != count {
-        return Err(Error::Other(format!("{} of {count} tiles finished", done.len())));
-    }
-    done.into_iter().map(|(_, result)| result).collect()
+    map(available(), rows.div_ceil(tile), |i| work(range(i))).into_iter().collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Error;
 
     #[test]
     fn results_come_in_order_and_the_first_error_wins() {
+        assert_eq!(map(3, 5, |i| i * i), map(1, 5, |i| i * i));
         let sums = tiles(10, 3, |r| Ok(r.sum::<usize>())).expect("no tile fails");
         assert_eq!(sums, [3, 12, 21, 9]);
         let failed = tiles(10, 3, |r| if r.start >= 3 { Err(Error::Other(r.start.to_string())) } else { Ok(()) });

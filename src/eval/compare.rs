@@ -52,6 +52,8 @@ pub struct Comparison {
 pub struct ShownWindow {
     /// Episode's name and the second at which the forecast begins.
     pub name: String,
+    /// That second.
+    pub start_secs: f64,
     /// `(K)(D,)`.
     pub history: Vec<Vec<f64>>,
     /// `(H)(D,)`.
@@ -229,9 +231,10 @@ fn show(
         };
         let truth_energy = energies.as_mut().and_then(Vec::pop);
         let episode = &prepared.frames.episodes[listed.episode_of(i)];
-        let second = episode.time_secs[listed.start_of(i) + context - 1] - episode.time_secs[0];
+        let second = (listed.start_of(i) + context) as f64 / prepared.frames.rate_hz;
         shown.push(ShownWindow {
             name: format!("{} at {second:.2} s", episode.id),
+            start_secs: second,
             history: units(past),
             truth: units(truth),
             samples: drawn.chunks_exact(h * d).map(&units).collect(),

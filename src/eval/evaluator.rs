@@ -3,7 +3,7 @@
 use super::bootstrap::{Units, interval};
 use super::data::{Futures, TestSet};
 use super::metric::{METRICS, MetricSpec, Prepared};
-use super::parallel;
+use crate::parallel;
 use crate::error::{Error, Result};
 use crate::noise::Noise;
 use serde::{Deserialize, Serialize};

@@ -8,7 +8,6 @@ mod compare;
 mod data;
 mod evaluator;
 pub mod metric;
-mod parallel;
 pub mod report;
 
 pub use compare::{CompareOptions, Comparison, ShownWindow, compare};

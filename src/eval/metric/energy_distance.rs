@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::eval::bootstrap::Units;
 use crate::eval::data::{Futures, Motion};
 use crate::eval::evaluator::{Ground, MetricResult};
-use crate::eval::parallel;
+use crate::parallel;
 use crate::noise::Noise;
 use nalgebra::{DMatrix, DVector};
 

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::eval::bootstrap::Units;
 use crate::eval::data::{Futures, Motion};
 use crate::eval::evaluator::{Ground, MetricResult};
-use crate::eval::parallel;
+use crate::parallel;
 use nalgebra::{DMatrix, DVector};
 
 /// Squared Fréchet (2-Wasserstein) distance between two Gaussians,

@@ -1,7 +1,7 @@
 //! What all scores share: values per window and step, averaged over windows, resampled by episodes.
 
 use crate::eval::evaluator::{Ground, MetricResult};
-use crate::eval::parallel;
+use crate::parallel;
 
 /// Euclidean distance over the square root of the number of channels: the unit is that of one channel.
 pub(super) fn distance(a: &[f32], b: &[f32]) -> f64 {

@@ -1,0 +1,90 @@
+//! `ebmotion demo`: the whole way on the embedded robot-hand logs.
+
+use super::args::DemoArgs;
+use super::console::Console;
+use super::predict::{FORMAT, ForecastFile, write_csv, write_json};
+use super::telemetry::Telemetry;
+use super::{output, report, view};
+use ebmotion::embedded;
+use ebmotion::eval::CompareOptions;
+use ebmotion::eval::report::summary_table;
+use ebmotion::forecast::{BASELINES, Model, Prepared, RunConfig};
+use ebmotion::trajectory::{Frames, Recording};
+use ebmotion::Result;
+use std::time::Instant;
+
+/// Frames predicted: 4 s at 25 Hz.
+const HORIZON: usize = 100;
+/// Windows in the recording.
+const SHOWN: usize = 3;
+
+pub(super) fn run(args: &DemoArgs, console: &mut Console) -> Result<()> {
+    let begun = Instant::now();
+    let folder = &args.output;
+    output::check_folder(folder)?;
+    let mut config = RunConfig { seed: args.seed, ..RunConfig::default() };
+    // More of the few embedded episodes for learning than the default keeps: enough for test remain.
+    config.data.validation_share = 0.05;
+    if let Some(steps) = args.steps {
+        config.train.steps = steps;
+    }
+    let recording = Recording::from_bytes(embedded::HAND_GESTURES_NAME, embedded::HAND_GESTURES, &config.data.read)?;
+    let frames = Frames::resample(&recording, config.data.rate_hz, config.data.rate_tolerance)?;
+    let prepared = Prepared::new(frames, &config)?;
+    console.say(&format!(
+        "simulated robot hand: {} episodes of 8 s, {} joint angles at {} Hz; {} episodes are kept for the test",
+        prepared.frames.episodes.len(),
+        prepared.frames.channels.len(),
+        prepared.frames.rate_hz,
+        prepared.split.test.len()
+    ));
+    console.stop_on_interrupt()?;
+    let telemetry = folder.join("model.telemetry.jsonl");
+    let model = Model::train(&prepared, &config, None, false, &mut Telemetry::new(&telemetry, false, console))?;
+    let path = folder.join("model.safetensors");
+    model.save(&path)?;
+
+    let mut options = CompareOptions::new(HORIZON, args.seed);
+    options.shown = SHOWN;
+    let names: Vec<String> = BASELINES.iter().map(|n| (*n).to_string()).collect();
+    let comparison = report::compare_with_baselines(&model, &prepared, &names, &options, console)?;
+    report::write(folder, &comparison)?;
+
+    let forecasts: Vec<ForecastFile> = comparison
+        .shown
+        .iter()
+        .map(|window| ForecastFile {
+            format: FORMAT.into(),
+            model: path.display().to_string(),
+            seed: args.seed,
+            episode: window.name.clone(),
+            start_secs: window.start_secs,
+            channels: prepared.frames.channels.clone(),
+            rate_hz: prepared.frames.rate_hz,
+            history: window.history.clone(),
+            truth: window.truth.clone(),
+            samples: window.samples.clone(),
+            energies: window.energies.clone(),
+            truth_energy: window.truth_energy.clone(),
+        })
+        .collect();
+    if let Some(first) = forecasts.first() {
+        write_csv(&folder.join("forecast.csv"), first)?;
+        write_json(&folder.join("forecast.json"), first)?;
+    }
+    let recorded = view::write(&forecasts, &folder.join("demo.rrd"));
+    output::print(&summary_table(&comparison.report))?;
+    let mut text = String::from("\nopen next\n");
+    let mut line = |file: &str, what: &str| text.push_str(&format!("  {:<28} {what}\n", folder.join(file).display().to_string()));
+    line("report.html", "the whole comparison with its plots, in a browser");
+    line("report.md, report.json", "the same to read here and by machine");
+    match recorded {
+        Ok(()) => line("demo.rrd", "predicted and true hands: rerun demo.rrd (pip install rerun-sdk==0.36.3)"),
+        Err(ebmotion::Error::Other(reason)) => console.say(&reason),
+        Err(other) => return Err(other),
+    }
+    line("forecast.csv, forecast.json", "20 futures of one test window");
+    line("model.safetensors", "the model: ebmotion predict MODEL LOG -o forecast.json");
+    text.push_str(&format!("\ndone in {:.0} s\n", begun.elapsed().as_secs_f64()));
+    output::print(&text)
+}

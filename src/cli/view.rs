@@ -1,0 +1,94 @@
+//! `ebmotion view`: forecasts as rerun recordings.
+
+use super::args::ViewArgs;
+use super::console::Console;
+use super::predict::{self, ForecastFile};
+use ebmotion::Result;
+use std::path::Path;
+
+pub(super) fn run(args: &ViewArgs, console: &mut Console) -> Result<()> {
+    let forecast = predict::read_json(&args.forecast)?;
+    let forecasts = std::slice::from_ref(&forecast);
+    if let Some(path) = &args.output {
+        write(forecasts, path)?;
+        console.say(&format!("{}: open it with `rerun {}`", path.display(), path.display()));
+    }
+    if args.spawn {
+        spawn(forecasts)?;
+    }
+    Ok(())
+}
+
+#[cfg(not(feature = "rerun"))]
+fn left_out() -> ebmotion::Error {
+    ebmotion::Error::Other("this build leaves rerun out: build with `--features rerun` for recordings".into())
+}
+
+#[cfg(not(feature = "rerun"))]
+pub(super) fn write(_: &[ForecastFile], _: &Path) -> Result<()> {
+    Err(left_out())
+}
+
+#[cfg(not(feature = "rerun"))]
+fn spawn(_: &[ForecastFile]) -> Result<()> {
+    Err(left_out())
+}
+
+#[cfg(feature = "rerun")]
+pub(super) use with_rerun::{spawn, write};
+
+#[cfg(feature = "rerun")]
+mod with_rerun {
+    use super::{ForecastFile, Path, Result};
+    use ebmotion::Error;
+    use ebmotion::embedded;
+    use ebmotion::kinematics::Skeleton;
+    use ebmotion_viz::{ChannelLabel, Scene, Skeleton3d};
+
+    /// Samples drawn as hands: more would hide each other.
+    const HANDS: usize = 6;
+
+    pub(crate) fn write(forecasts: &[ForecastFile], path: &Path) -> Result<()> {
+        ebmotion_viz::write(&scenes(forecasts)?, path).map_err(|e| Error::model(path, e, "a file that can be written"))
+    }
+
+    pub(crate) fn spawn(forecasts: &[ForecastFile]) -> Result<()> {
+        ebmotion_viz::spawn(&scenes(forecasts)?).map_err(|e| Error::Other(e.to_string()))
+    }
+
+    fn scenes(forecasts: &[ForecastFile]) -> Result<Vec<Scene>> {
+        let hand = embedded::hand_skeleton()?;
+        forecasts.iter().map(|f| scene(f, &hand)).collect()
+    }
+
+    fn scene(f: &ForecastFile, hand: &Skeleton) -> Result<Scene> {
+        let names: Vec<&str> = f.channels.iter().map(|c| c.name.as_str()).collect();
+        let skeleton = if hand.matches(&names) {
+            let draw = |frames: &[Vec<f64>]| -> Result<Vec<Vec<[f32; 3]>>> {
+                frames.iter().map(|frame| hand.points(&names, frame)).collect()
+            };
+            Some(Skeleton3d {
+                links: hand.links(),
+                history: draw(&f.history)?,
+                truth: if f.truth.is_empty() { None } else { Some(draw(&f.truth)?) },
+                samples: f.samples.iter().take(HANDS).map(|s| draw(s)).collect::<Result<_>>()?,
+            })
+        } else {
+            None
+        };
+        Ok(Scene {
+            name: f.episode.clone(),
+            rate_hz: f.rate_hz,
+            channels: f
+                .channels
+                .iter()
+                .map(|c| ChannelLabel { name: c.name.clone(), unit: c.unit.clone().unwrap_or_default() })
+                .collect(),
+            history: f.history.clone(),
+            truth: if f.truth.is_empty() { None } else { Some(f.truth.clone()) },
+            samples: f.samples.clone(),
+            energies: f.energies.clone(),
+            skeleton,
+        })
+    }
+}
