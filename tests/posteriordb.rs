@@ -1,6 +1,8 @@
 //! Reference posteriors of posteriordb, drawn by HMC and by MALA: means and second moments of all parameters within four
 //! standard errors (theirs from 10000 reference draws, ours from the effective sample size).
 
+#![allow(clippy::unwrap_used)] // a failed unwrap is a failed test
+
 mod support;
 
 use candle_core::{Device, Tensor};

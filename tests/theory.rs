@@ -1,6 +1,8 @@
 //! Samplers against closed forms. Tolerances are four standard errors of the estimates themselves (by their effective sample
 //! size, or exactly where draws are independent); seeds are fixed.
 
+#![allow(clippy::unwrap_used)] // a failed unwrap is a failed test
+
 mod support;
 
 use candle_core::{DType, Device, Tensor};
@@ -173,7 +175,8 @@ fn sums_and_factors_of_energies_draw_from_products_and_powers() {
     let product = ([(1.0 - 4.0) / 5.0, 3.0 / 1.25], [1.0 / 5.0, 1.0 / 1.25]);
     let pulled = ([product.0[0], (3.0 + 2.0 * 3.0) / 4.25], [product.1[0], 1.0 / 4.25]);
     let cold = ([1.0, 0.0], [1.0 / 2.5, 4.0 / 2.5]);
-    let cases: Vec<(&str, Box<dyn Energy>, ([f64; 2], [f64; 2]))> = vec![
+    type Case<'a> = (&'static str, Box<dyn Energy + 'a>, ([f64; 2], [f64; 2]));
+    let cases: Vec<Case> = vec![
         ("sum", Box::new(Sum(one.clone(), two.clone())), product),
         ("total", Box::new(Total::new().with(&one).with(&two).with(goal)), pulled),
         ("scaled", Box::new(Scaled { energy: one.clone(), factor: 2.5 }), cold),
