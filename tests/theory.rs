@@ -284,11 +284,11 @@ fn warms<P: Tunable>(name: &str, sampler: Metropolis<P>, map: Option<Shape>, ess
         [s[0] * s[0], 0.95 * s[0] * s[1], 0.0, 0.95 * s[0] * s[1], s[1] * s[1], 0.0, 0.0, 0.0, s[2] * s[2]];
     let target = Gaussian::from_covariance(&mean, &covariance).unwrap();
     let mut noise = Noise::new(31);
-    let warmup = Warmup { steps: 1000, target: None, map };
+    let warmup = Warmup { steps: 2000, target: None, map };
     let warmed = warmup.run(&target, &sampler, &normal(2, &[32, 3]), &mut noise).unwrap();
     let draws = Draws::record(&warmed.energy, &warmed.transition, &warmed.state, 1000, &mut noise);
-    // The mean of log sizes tried is kept, which accepts a little more often than aimed at.
-    assert!((draws.acceptance - P::TARGET).abs() < 0.1, "{name}: acceptance {}", draws.acceptance);
+    // 400 steps tune the last coordinates; dual averaging then errs by some hundredths.
+    assert!((draws.acceptance - P::TARGET).abs() < 0.05, "{name}: acceptance {}", draws.acceptance);
     let x: Vec<Vec<Vec<f64>>> = draws
         .rows
         .iter()
@@ -314,8 +314,8 @@ fn warm_up_finds_scales_correlations_and_step_size() {
     let mala = Metropolis(Langevin::calibrated(1.0));
     // Of 32000 draws. Whitened coordinates mix in a few steps. Scaled ones keep variances 1.95 and 0.05 across the diagonals: the
     // step is small against the longer by their ratio of 39 for MALA, and by its root for HMC.
-    warms("hmc, dense", hmc, Some(Shape::Dense), 10_000.0);
-    warms("mala, dense", mala, Some(Shape::Dense), 6_000.0);
+    warms("hmc, dense", hmc, Some(Shape::Dense), 5_000.0);
+    warms("mala, dense", mala, Some(Shape::Dense), 4_000.0);
     warms("hmc, diagonal", hmc, Some(Shape::Diagonal), 3_000.0);
     warms("mala, diagonal", mala, Some(Shape::Diagonal), 100.0);
 }
