@@ -113,17 +113,19 @@ fn gradients_are_those_of_finite_differences() {
     let h = 1e-5;
     for (name, shape, energy) in table() {
         let x = points(&shape, 5);
-        let grad = super::rows::rows(&energy.evaluate(&x).unwrap().grad).unwrap().to_vec2::<f64>().unwrap();
-        for coordinate in 0..grad[0].len() {
+        let grad = super::rows::rows(&energy.evaluate(&x).unwrap().grad).unwrap().t().unwrap();
+        for (coordinate, column) in grad.to_vec2::<f64>().unwrap().into_iter().enumerate() {
             let moved = |by: f64| {
                 let step = Tensor::full(by, (5, 1), &Device::Cpu).unwrap();
                 let x = chosen(&[coordinate]).add(&x, &step).unwrap();
                 energy.energy(&x).unwrap().to_vec1::<f64>().unwrap()
             };
-            for (row, (up, down)) in moved(h).into_iter().zip(moved(-h)).enumerate() {
-                let slope = (up - down) / (2.0 * h);
-                let tolerance = 1e-6 * (1.0 + slope.abs());
-                assert!((slope - grad[row][coordinate]).abs() < tolerance, "{name}, row {row}, {coordinate}");
+            for ((up, down), slope) in moved(h).into_iter().zip(moved(-h)).zip(column) {
+                let numeric = (up - down) / (2.0 * h);
+                assert!(
+                    (numeric - slope).abs() < 1e-6 * (1.0 + slope.abs()),
+                    "{name}, {coordinate}: {numeric}, {slope}"
+                );
             }
         }
     }

@@ -129,7 +129,7 @@ impl Warmup {
     ///
     /// All chains share a step size, and the means over them drive it. With [`Warmup::map`], windows of doubling length
     /// each fit new coordinates to the draws of all chains, as in the Stan Reference Manual's warm-up: the first 15 % of
-    /// the steps only find the mass of the density, the last 10 % only tune the step size.
+    /// the steps only find the mass of the density, the last 20 % only tune the step size.
     ///
     /// # Errors
     /// [`Error::Config`] when there are fewer than 20 steps, the target is not between 0 and 1, or the proposal's settings
@@ -191,7 +191,7 @@ struct Windows {
 
 impl Windows {
     fn new(steps: usize) -> Self {
-        let (from, to) = (steps * 15 / 100, steps - steps / 10);
+        let (from, to) = (steps * 15 / 100, steps - steps / 5);
         let mut ends = Vec::new();
         let mut length = 25.min(to - from);
         let mut end = from + length;
@@ -265,11 +265,11 @@ mod tests {
     #[test]
     fn windows_double_and_cover_the_middle() {
         let windows = Windows::new(1000);
-        assert_eq!((windows.from, windows.ends.as_slice()), (150, &[175, 225, 325, 900][..]));
-        assert!(!windows.collects(150) && windows.collects(151) && windows.collects(900) && !windows.collects(901));
+        assert_eq!((windows.from, windows.ends.as_slice()), (150, &[175, 225, 325, 800][..]));
+        assert!(!windows.collects(150) && windows.collects(151) && windows.collects(800) && !windows.collects(801));
         for steps in 20..400 {
             let windows = Windows::new(steps);
-            assert_eq!(windows.ends.last(), Some(&(steps - steps / 10)));
+            assert_eq!(windows.ends.last(), Some(&(steps - steps / 5)));
             assert!(windows.from < windows.ends[0] && windows.ends.is_sorted());
         }
     }

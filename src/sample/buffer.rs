@@ -1,7 +1,7 @@
 //! Replay buffer: chains that go on in the next training step instead of starting again (Du and Mordatch 2019, section
 //! 3.2), each with the context it was sampled for and the sampling it has seen.
 
-use crate::energy::rows::rows;
+use super::column::Column;
 use crate::error::{Error, Result};
 use crate::noise::Noise;
 use candle_core::{DType, Device, Tensor, WithDType};
@@ -16,13 +16,6 @@ pub struct Replay<T = f32> {
     age: Vec<u64>,
     /// The slot that the next fresh chain takes once the buffer is full.
     next: usize,
-}
-
-/// Rows of one shape, side by side.
-#[derive(Debug, Clone, PartialEq)]
-struct Column<T> {
-    shape: Vec<usize>,
-    values: Vec<T>,
 }
 
 /// Chains to be sampled further. Hand it back to [`Replay::write_back`].
@@ -55,8 +48,13 @@ impl<T: WithDType> Replay<T> {
         if capacity == 0 {
             return Err(Error::config("replay capacity", 0, "1 or more"));
         }
-        let column = |shape: &[usize]| Column { shape: shape.to_vec(), values: Vec::new() };
-        Ok(Self { capacity, x: column(x_shape), context: context_shape.map(column), age: Vec::new(), next: 0 })
+        Ok(Self {
+            capacity,
+            x: Column::new(x_shape),
+            context: context_shape.map(Column::new),
+            age: Vec::new(),
+            next: 0,
+        })
     }
 
     /// Chains held.
@@ -220,44 +218,6 @@ impl<T: WithDType> Replay<T> {
             column.values = column.rows_of(context, held, "context of a replay buffer")?;
         }
         Ok(buffer)
-    }
-}
-
-impl<T: WithDType> Column<T> {
-    fn width(&self) -> usize {
-        self.shape.iter().product()
-    }
-
-    fn grow(&mut self) {
-        let length = self.values.len() + self.width();
-        self.values.resize(length, T::zero());
-    }
-
-    /// Copies the row of `slot` to row `b` of `to`.
-    fn copy(&self, slot: usize, to: &mut [T], b: usize) {
-        let w = self.width();
-        to[b * w..(b + 1) * w].copy_from_slice(&self.values[slot * w..(slot + 1) * w]);
-    }
-
-    /// Copies row `b` of `from` to the row of `slot`.
-    fn set(&mut self, slot: usize, from: &[T], b: usize) {
-        let w = self.width();
-        self.values[slot * w..(slot + 1) * w].copy_from_slice(&from[b * w..(b + 1) * w]);
-    }
-
-    fn rows_of(&self, t: &Tensor, batch: usize, what: &'static str) -> Result<Vec<T>> {
-        let shape = [&[batch], self.shape.as_slice()].concat();
-        if t.dims() != shape || batch == 0 {
-            return Err(Error::Shape { what, found: t.dims().to_vec(), expected: format!("{shape:?}") });
-        }
-        if t.dtype() != T::DTYPE {
-            return Err(Error::data(what, t.dtype().as_str(), T::DTYPE.as_str()));
-        }
-        Ok(rows(t)?.flatten_all()?.to_vec1()?)
-    }
-
-    fn tensor(&self, values: Vec<T>, batch: usize, device: &Device) -> Result<Tensor> {
-        Ok(Tensor::from_vec(values, [&[batch], self.shape.as_slice()].concat(), device)?)
     }
 }
 

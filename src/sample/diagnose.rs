@@ -254,6 +254,15 @@ mod tests {
         }
     }
 
+    /// The draws of one case, each number rounded correctly. JSON readers may be one unit in the last place off, which
+    /// would part the two draws around the median, whose folds share a rank.
+    fn exact(text: &str, name: &str) -> Vec<Vec<f64>> {
+        let case = &text[text.find(&format!("\"name\": \"{name}\"")).unwrap()..];
+        let from = case.find("[[").unwrap() + 2;
+        let chains = case[from..from + case[from..].find("]]").unwrap()].split("], [");
+        chains.map(|chain| chain.split(", ").map(|x| x.parse().unwrap()).collect()).collect()
+    }
+
     /// Reference values computed with ArviZ 0.23.4; agreement to 1e-8.
     #[test]
     fn figures_agree_with_arviz() {
@@ -266,7 +275,7 @@ mod tests {
         let cases = file["cases"].as_array().unwrap();
         assert!(cases.len() >= 4);
         for case in cases {
-            let draws: Vec<Vec<f64>> = serde_json::from_value(case["draws"].clone()).unwrap();
+            let draws = exact(&text, case["name"].as_str().unwrap());
             for (field, value) in [
                 ("ess_bulk", ess_bulk(&draws)),
                 ("ess_tail", ess_tail(&draws)),
