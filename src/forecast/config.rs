@@ -58,7 +58,7 @@ pub struct DenoisingConfig {
     pub context: usize,
     /// Frames drawn at once.
     pub chunk: usize,
-    /// Whitened coordinates that the energy is learned over; the rest stays Gaussian.
+    /// Whitened coordinates that the energy is learned over, at most; the rest stays Gaussian.
     pub latent: usize,
     /// Widths of the network's hidden layers.
     pub hidden: Vec<usize>,
@@ -119,11 +119,11 @@ impl Default for RunConfig {
             model: ModelConfig::Denoising(DenoisingConfig {
                 context: 8,
                 chunk: 8,
-                latent: 40,
+                latent: 24,
                 hidden: vec![256; 3],
                 levels: 4,
                 ridge: 10.0,
-                context_noise: 0.4,
+                context_noise: 1.0,
             }),
             train: TrainConfig {
                 steps: 4500,

@@ -26,10 +26,11 @@ pub struct ResidualCoordinates {
 }
 
 impl ResidualCoordinates {
-    /// Coordinates of `fit`'s residual, of which the `latent` with the largest variance are leading.
+    /// Coordinates of `fit`'s residual, of which the `latent` with the largest variance are leading (all of them where
+    /// the residual's rank is lower).
     ///
     /// # Errors
-    /// [`Error::Config`] when `latent` is 0 or more than the residual's rank.
+    /// [`Error::Config`] when `latent` is 0; [`Error::Data`] when the residual has no variance at all.
     pub fn new(fit: VarFit, latent: usize) -> Result<Self> {
         let width = fit.target_width();
         let eigen = DMatrix::from_column_slice(width, width, fit.residual_covariance()).symmetric_eigen();
@@ -37,10 +38,13 @@ impl ResidualCoordinates {
         order.sort_by(|a, b| eigen.eigenvalues[*b].total_cmp(&eigen.eigenvalues[*a]));
         let largest = eigen.eigenvalues[order[0]].max(0.0);
         let rank = order.iter().filter(|i| eigen.eigenvalues[**i] > RANK * largest).count();
-        if latent == 0 || latent > rank {
-            let expected = format!("1 to {rank}, the rank of a chunk of {} frames", fit.chunk());
-            return Err(Error::config("model.latent", latent, expected));
+        if latent == 0 {
+            return Err(Error::config("model.latent", latent, "at least 1"));
         }
+        if rank == 0 {
+            return Err(Error::data("motion that the past does not determine", "none", "channels that move"));
+        }
+        let latent = latent.min(rank);
         let mut whiten = vec![0f32; width * latent];
         let mut colour = vec![0f32; width * width];
         for (k, index) in order.iter().enumerate() {

@@ -108,9 +108,6 @@ impl Source for ChunkSource {
                 1 => last,
                 _ => Tensor::cat(&[last, (frames.narrow(1, 1, k - 1)? - frames.narrow(1, 0, k - 1)?)?], 1)?,
             };
-            let features = if std::env::var("CN_MODE").is_ok() { // tmp
-                let n=(noise.normal((size,k,d),DType::F32,&Device::Cpu)?*level)?;
-                Tensor::cat(&[&n.narrow(1,0,1)?.broadcast_mul(&self.delta_std)?, &n.narrow(1,1,k-1)?],1)? } else {features};
             context = (context + features.reshape((size, k * d))?)?;
         }
         Ok(Batch { x, context: Some(context), start: None })

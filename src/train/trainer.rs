@@ -29,7 +29,8 @@ pub struct TrainConfig {
 }
 
 /// How a run ended.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Outcome {
     /// Steps done, those before a resume included.
     pub steps: u64,
@@ -114,7 +115,8 @@ pub fn train(
         };
         sink.emit(&Event::Step { step: state.step, note: &note })?;
         let stop = sink.stop_requested() && !last;
-        if let Some(plan) = plan.filter(|p| stop || last || state.step.is_multiple_of(config.checkpoint_every.max(1))) {
+        let due = stop || last || state.step.is_multiple_of(config.checkpoint_every);
+        if let Some(plan) = plan.filter(|_| due) {
             plan.save(objective, &adam, &state, config)?;
         }
         if stop {
@@ -129,14 +131,16 @@ pub fn train(
 }
 
 fn check(config: &TrainConfig) -> Result<()> {
-    let positive = [("steps", config.steps), ("batch", config.batch as u64)];
-    for (key, value) in positive.into_iter().chain([("validate_every", config.validate_every)]) {
+    for (key, value) in [
+        ("steps", config.steps),
+        ("batch", config.batch as u64),
+        ("validate_every", config.validate_every),
+        ("log_every", config.log_every),
+        ("checkpoint_every", config.checkpoint_every),
+    ] {
         if value == 0 {
             return Err(Error::config(key, value, "at least 1"));
         }
-    }
-    if config.log_every == 0 {
-        return Err(Error::config("log_every", 0, "at least 1"));
     }
     let o = &config.optimizer;
     for (key, value) in [("beta1", o.beta1), ("beta2", o.beta2), ("average_decay", config.average_decay)] {

@@ -2,6 +2,17 @@
 //!
 //! The way of the data is `log file -> Recording -> Frames -> Windows -> normalised tensors`.
 
+mod normalise;
+mod read;
+mod resample;
+mod split;
+mod window;
+
+pub use normalise::Normaliser;
+pub use read::{OnGap, ReadOptions};
+pub use split::Split;
+pub use window::{WindowSpec, Windows};
+
 use serde::{Deserialize, Serialize};
 
 /// One measured quantity of a log.

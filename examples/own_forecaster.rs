@@ -1,0 +1,55 @@
+//! A forecaster of one's own in the report, beside a baseline: it repeats the last second.
+//!
+//!     cargo run --release --example own_forecaster
+
+use candle_core::Tensor;
+use ebmotion::Result;
+use ebmotion::eval::report::summary_table;
+use ebmotion::eval::{CompareOptions, compare};
+use ebmotion::event::Silent;
+use ebmotion::forecast::{Forecast, Forecaster, Prepared, Request, RunConfig, fit_baseline};
+use ebmotion::noise::Noise;
+use ebmotion::trajectory::{Frames, Recording};
+
+/// Plays the last `frames` frames again and again.
+struct Repeat {
+    frames: usize,
+}
+
+impl Forecaster for Repeat {
+    fn name(&self) -> &str {
+        "repeat"
+    }
+
+    fn context_frames(&self) -> usize {
+        self.frames
+    }
+
+    fn parameters(&self) -> usize {
+        0
+    }
+
+    fn evaluations_per_chunk(&self) -> usize {
+        0
+    }
+
+    fn forecast(&self, history: &Tensor, request: &Request, _: &mut Noise) -> Result<Forecast> {
+        let last = history.narrow(1, history.dims()[1] - self.frames, self.frames)?;
+        let again = last.repeat((1, request.horizon.div_ceil(self.frames), 1))?.narrow(1, 0, request.horizon)?;
+        Ok(Forecast { samples: again.unsqueeze(1)? }) // one future: (B, 1, H, D)
+    }
+}
+
+fn main() -> Result<()> {
+    let log = concat!(env!("CARGO_MANIFEST_DIR"), "/data/hand_gestures/hand_gestures.csv.gz");
+    let config = RunConfig::default();
+    let recording = Recording::read(&[log], &config.data.read)?;
+    let prepared = Prepared::new(Frames::resample(&recording, None, 0.02)?, &config)?;
+    let others = [fit_baseline("hold", &prepared, 0, &mut Silent)?, fit_baseline("var", &prepared, 0, &mut Silent)?];
+    let mut options = CompareOptions::new(50, 0);
+    options.stride = 25;
+    let comparison = compare(&prepared, (&Repeat { frames: 25 }, 0.0), &others, &options, &mut Silent)?;
+    print!("{}", summary_table(&comparison.report));
+    assert!(comparison.report.forecasters["repeat"]["frechet_velocity"].mean > 0.0);
+    Ok(())
+}

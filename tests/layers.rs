@@ -1,0 +1,180 @@
+//! Who may import whom: the table of ARCHITECTURE.md, held against the `use` lines of `src/`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// Module, the modules of this crate that it may use, and the outside crates that it must not name.
+const LAYERS: &[(&str, &[&str], &[&str])] = &[
+    ("error", &[], &["nalgebra", "plotters", "clap"]),
+    ("files", &["error"], &["candle_core", "nalgebra", "plotters", "clap"]),
+    ("parallel", &["error"], &["candle_core", "nalgebra", "plotters", "clap"]),
+    ("noise", &["error"], &["nalgebra", "plotters", "clap"]),
+    ("event", &["error"], &["candle_core", "nalgebra", "plotters", "clap"]),
+    ("energy", &["error", "noise"], &["nalgebra", "csv", "plotters", "clap"]),
+    ("sample", &["error", "noise", "energy"], &["nalgebra", "csv", "plotters", "clap"]),
+    ("model", &["error", "noise", "energy"], &["nalgebra", "csv", "plotters", "clap"]),
+    ("train", &["error", "files", "noise", "event", "energy", "sample", "model"], &["nalgebra", "csv", "plotters", "clap"]),
+    ("trajectory", &["error", "files", "noise"], &["candle_core", "nalgebra", "plotters", "clap"]),
+    ("kinematics", &["error"], &["candle_core", "csv", "plotters", "clap"]),
+    ("embedded", &["error", "kinematics"], &["candle_core", "nalgebra", "csv", "plotters", "clap"]),
+    (
+        "forecast",
+        &["error", "files", "noise", "parallel", "event", "energy", "sample", "model", "train", "trajectory"],
+        &["csv", "plotters", "clap"],
+    ),
+    (
+        "eval",
+        &["error", "files", "noise", "parallel", "event", "forecast", "trajectory"],
+        &["csv", "clap"],
+    ),
+];
+
+/// Crates that only one place may name.
+const ONLY: &[(&str, &[&str])] = &[
+    ("clap", &["src/cli", "src/main.rs"]),
+    ("rerun", &["viz"]),
+    ("plotters", &["src/eval/report"]),
+    ("ebmotion_viz", &["src/cli/view.rs"]),
+];
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).expect("a folder of the repository").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// The code of a file without its comments and its test module.
+fn code(path: &Path) -> String {
+    let text = std::fs::read_to_string(path).expect("a source file");
+    let text = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default().to_string();
+    text.lines().map(|l| l.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
+}
+
+/// Every `crate::NAME` of a file, in `use crate::{a, b::c}` too.
+fn uses(code: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for (at, _) in code.match_indices("crate::") {
+        let rest = &code[at + "crate::".len()..];
+        let word = |t: &str| t.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+        match rest.strip_prefix('{') {
+            None => {
+                found.insert(word(rest));
+            }
+            Some(list) => {
+                let mut depth = 0;
+                let mut start = true;
+                for (i, c) in list.char_indices() {
+                    match c {
+                        '{' => depth += 1,
+                        '}' if depth == 0 => break,
+                        '}' => depth -= 1,
+                        ',' if depth == 0 => start = true,
+                        c if start && (c.is_alphanumeric() || c == '_') => {
+                            found.insert(word(&list[i..]));
+                            start = false;
+                        }
+                        _ => {}
+                    }
+                }
+            }
+        }
+    }
+    // `crate::Error` and `crate::Result` stand in the crate's root.
+    found.into_iter().map(|n| if n == "Error" || n == "Result" { "error".into() } else { n }).collect()
+}
+
+fn names(code: &str, krate: &str) -> bool {
+    code.match_indices(krate).any(|(at, _)| {
+        let before = code[..at].chars().next_back().unwrap_or(' ');
+        let after = &code[at + krate.len()..];
+        !(before.is_alphanumeric() || before == '_') && after.starts_with("::")
+    })
+}
+
+#[test]
+fn every_module_uses_only_what_its_layer_may() {
+    let mut files = Vec::new();
+    sources(&root().join("src"), &mut files);
+    let allowed: BTreeMap<&str, (&[&str], &[&str])> = LAYERS.iter().map(|(m, u, n)| (*m, (*u, *n))).collect();
+    let mut seen = BTreeSet::new();
+    let mut wrong = Vec::new();
+    for path in &files {
+        let relative = path.strip_prefix(root().join("src")).expect("below src");
+        let first = relative.components().next().expect("a name").as_os_str().to_string_lossy().replace(".rs", "");
+        if ["lib", "main", "cli"].contains(&first.as_str()) {
+            continue;
+        }
+        let Some((may, never)) = allowed.get(first.as_str()) else {
+            wrong.push(format!("{}: module `{first}` has no row in the table", relative.display()));
+            continue;
+        };
+        seen.insert(first.clone());
+        let text = code(path);
+        for used in uses(&text) {
+            if used != first && !may.contains(&used.as_str()) {
+                wrong.push(format!("{}: `{first}` must not use `{used}`", relative.display()));
+            }
+        }
+        for krate in *never {
+            if names(&text, krate) {
+                wrong.push(format!("{}: `{first}` must not name `{krate}`", relative.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+    let rows: BTreeSet<String> = LAYERS.iter().map(|(m, _, _)| (*m).to_string()).collect();
+    assert_eq!(rows, seen, "rows without a module");
+}
+
+#[test]
+fn some_crates_are_known_in_one_place_only() {
+    let mut files = Vec::new();
+    sources(&root().join("src"), &mut files);
+    sources(&root().join("viz/src"), &mut files);
+    for (krate, places) in ONLY {
+        let mut used = false;
+        for path in &files {
+            if names(&code(path), krate) {
+                used = true;
+                let relative = path.strip_prefix(root()).expect("below the root");
+                assert!(places.iter().any(|p| relative.starts_with(p)), "{} names `{krate}`", relative.display());
+            }
+        }
+        assert!(used, "nothing names `{krate}`: the row is out of date");
+    }
+}
+
+#[test]
+fn random_numbers_and_weight_gradients_come_from_one_place() {
+    let mut files = Vec::new();
+    sources(&root().join("src"), &mut files);
+    for path in &files {
+        let relative = path.strip_prefix(root()).expect("below the root").display().to_string();
+        let text = code(path);
+        for random in ["rand::", "Tensor::rand", "Tensor::randn", "thread_rng"] {
+            assert!(!text.contains(random), "{relative} draws random numbers by `{random}`");
+        }
+        if text.contains(".backward()") {
+            let allowed = ["src/energy/mod.rs", "src/train/trainer.rs"];
+            assert!(allowed.contains(&relative.as_str()), "{relative} calls backward");
+        }
+    }
+}
+
+/// The checks above can fail: they see what they look for.
+#[test]
+fn the_reader_of_use_lines_sees_all_forms() {
+    let text = "use crate::error::{Error, Result};\nuse crate::{noise::Noise, train::{Batch, Loss}};\nfn f() { crate::eval::x() }";
+    let expected = ["error", "eval", "noise", "train"].map(String::from);
+    assert_eq!(uses(text), BTreeSet::from(expected));
+    assert!(names("use rerun::RecordingStream;", "rerun") && !names("let prerun::x", "rerun"));
+}
