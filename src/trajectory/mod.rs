@@ -2,6 +2,22 @@
 //!
 //! The way of the data is `log file -> Recording -> Frames -> Windows -> normalised tensors`.
 
+mod angle;
+mod inspect;
+mod normalise;
+mod pace;
+mod read;
+mod resample;
+mod split;
+mod window;
+
+pub use inspect::{ChannelFaults, ChannelReport, EpisodeReport, GapReport, Inspection, LogGroup, Run, Stuck, inspect};
+pub use normalise::{Normaliser, Scalar};
+pub use read::{OnGap, ReadOptions};
+pub use resample::DEFAULT_TOLERANCE;
+pub use split::Split;
+pub use window::{ShortEpisode, WindowSpec, Windows};
+
 use serde::{Deserialize, Serialize};
 
 /// One measured quantity of a log.

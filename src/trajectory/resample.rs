@@ -1,0 +1,131 @@
+//! One fixed rate for all episodes.
+
+use super::angle::unwrap;
+use super::{Episode, Frames, Recording};
+use crate::error::{Error, Result};
+
+/// How far, as a share of a frame, a sample may lie from the frame it is taken for: 0.02, at 25 Hz 0.8 ms.
+pub const DEFAULT_TOLERANCE: f64 = 0.02;
+
+/// A rate above the recorded one by more than this factor invents frames.
+const MAX_UPSAMPLING: f64 = 1.01;
+
+/// Rounding that a product of times and rates may gather, frames.
+const ROUNDING: f64 = 1e-6;
+
+impl Frames {
+    /// Brings a recording to `rate_hz` frames per second; `None` stands for [`Recording::rate_hz`].
+    ///
+    /// Frame `k` of an episode lies `k / rate_hz` seconds after its first sample. Where every frame of an episode has a
+    /// sample within `tolerance` frames (a share of a frame, from 0 to below 0.5, see [`DEFAULT_TOLERANCE`]), the
+    /// samples are taken as they are; otherwise all its frames are interpolated linearly between the two samples
+    /// around them. There is no extrapolation: the last frame is the last one that samples reach.
+    ///
+    /// Channels with a period are made continuous first, so they are interpolated along the shorter arc and come out
+    /// unwrapped; a joint that really turns more than half a period between two samples cannot be told from one that
+    /// turns the other way.
+    ///
+    /// A lower rate than the recorded one only picks or interpolates: it is no low-pass filter, and motion faster than
+    /// half of the new rate folds into slower motion.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when `rate_hz` is not positive and finite or `tolerance` is out of range; [`Error::Data`] when
+    /// `rate_hz` is more than 1.01 times the recorded rate, when no rate can be told, or when an episode's arrays do
+    /// not fit the channels or its times do not increase.
+    pub fn resample(recording: &Recording, rate_hz: Option<f64>, tolerance: f64) -> Result<Self> {
+        if !(0.0..0.5).contains(&tolerance) {
+            return Err(Error::config("tolerance", tolerance, "a share of a frame, from 0 to below 0.5"));
+        }
+        let width = recording.channels.len();
+        for episode in &recording.episodes {
+            check(episode, width)?;
+        }
+        let recorded = recording.rate_hz()?;
+        let rate_hz = rate_hz.unwrap_or(recorded);
+        if !(rate_hz.is_finite() && rate_hz > 0.0) {
+            return Err(Error::config("rate_hz", rate_hz, "a positive number of frames per second"));
+        }
+        if rate_hz > MAX_UPSAMPLING * recorded {
+            let expected = format!("at most the recorded {recorded:.6} Hz: frames in between would be invented");
+            return Err(Error::data("rate", format!("{rate_hz} Hz"), expected));
+        }
+        let resampled = |episode: &Episode| {
+            let mut values = episode.values.clone();
+            for (i, channel) in recording.channels.iter().enumerate() {
+                if let Some(period) = channel.period {
+                    unwrap(&mut values, width, i, period);
+                }
+            }
+            let time = &episode.time_secs;
+            let values = match nearest(time, rate_hz, tolerance) {
+                Some(samples) => samples.iter().flat_map(|k| &values[k * width..(k + 1) * width]).copied().collect(),
+                None => interpolated(time, &values, width, rate_hz),
+            };
+            let frames = values.len() / width;
+            let time_secs = (0..frames).map(|k| time[0] + k as f64 / rate_hz).collect();
+            Episode { id: episode.id.clone(), time_secs, values }
+        };
+        Ok(Self {
+            channels: recording.channels.clone(),
+            rate_hz,
+            episodes: recording.episodes.iter().map(resampled).collect(),
+            sources: recording.sources.clone(),
+        })
+    }
+}
+
+fn check(episode: &Episode, width: usize) -> Result<()> {
+    let rows = episode.time_secs.len();
+    let what = || format!("episode `{}`", episode.id);
+    if rows == 0 || width == 0 || episode.values.len() != rows * width {
+        let found = format!("{rows} times, {} values, {width} channels", episode.values.len());
+        return Err(Error::data(what(), found, "one value per time and channel, at least one"));
+    }
+    if let Some(w) = episode.time_secs.windows(2).find(|w| !(w[1] - w[0] > 0.0 && (w[1] - w[0]).is_finite())) {
+        return Err(Error::data(what(), format!("{} s after {} s", w[1], w[0]), "times that increase"));
+    }
+    Ok(())
+}
+
+/// For every frame the sample within `tolerance` frames of it; `None` where a frame has none.
+fn nearest(time: &[f64], rate_hz: f64, tolerance: f64) -> Option<Vec<usize>> {
+    let tolerance = tolerance.max(ROUNDING);
+    let position = |k: usize| (time[k] - time[0]) * rate_hz;
+    let frames = (position(time.len() - 1) + tolerance).floor() as usize + 1;
+    let mut sample = 0;
+    (0..frames)
+        .map(|frame| {
+            while position(sample) < frame as f64 - tolerance {
+                // The last sample reaches the last frame, so there is a next one.
+                sample += 1;
+            }
+            let first = sample;
+            // Of several samples within the tolerance the nearest counts.
+            let offset = |k: usize| (position(k) - frame as f64).abs();
+            let best = (first..time.len())
+                .take_while(|k| position(*k) <= frame as f64 + tolerance)
+                .min_by(|a, b| offset(*a).total_cmp(&offset(*b)));
+            best
+        })
+        .collect()
+}
+
+fn interpolated(time: &[f64], values: &[f64], width: usize, rate_hz: f64) -> Vec<f64> {
+    let position = |k: usize| (time[k] - time[0]) * rate_hz;
+    let last = time.len() - 1;
+    let frames = (position(last) + ROUNDING).floor() as usize + 1;
+    let mut out = Vec::with_capacity(frames * width);
+    let mut after = 0;
+    for frame in 0..frames {
+        let frame = (frame as f64).min(position(last));
+        while position(after) < frame {
+            after += 1;
+        }
+        let before = after.saturating_sub(usize::from(position(after) > frame));
+        let share =
+            if before == after { 0.0 } else { (frame - position(before)) / (position(after) - position(before)) };
+        let row = |k: usize| &values[k * width..(k + 1) * width];
+        out.extend(row(before).iter().zip(row(after)).map(|(a, b)| a + share * (b - a)));
+    }
+    out
+}
