@@ -11,7 +11,7 @@ mod resample;
 mod split;
 mod window;
 
-pub use inspect::{ChannelFaults, ChannelReport, EpisodeReport, GapReport, Inspection, LogGroup, Run, Stuck, inspect};
+pub use inspect::{ChannelFaults, ChannelReport, EpisodeReport, GapReport, Hold, Inspection, LogGroup, Stuck, inspect};
 pub use normalise::{Normaliser, Scalar};
 pub use read::{OnGap, ReadOptions};
 pub use resample::DEFAULT_TOLERANCE;

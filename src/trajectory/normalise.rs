@@ -144,13 +144,12 @@ impl Normaliser {
     }
 }
 
-/// Mean and population standard deviation, in two passes: subtracting squares would lose small spreads.
+/// Mean and population standard deviation; (0, 0) of nothing. In two passes, and relative to the first value: sums of
+/// large values, and still more of their squares, would lose a small spread.
 pub(crate) fn moments(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
-    let (n, sum) = values.clone().fold((0_usize, 0.0), |(n, sum), v| (n + 1, sum + v));
-    if n == 0 {
-        return (0.0, 0.0);
-    }
-    let mean = sum / n as f64;
+    let Some(first) = values.clone().next() else { return (0.0, 0.0) };
+    let (n, sum) = values.clone().fold((0_usize, 0.0), |(n, sum), v| (n + 1, sum + (v - first)));
+    let mean = first + sum / n as f64;
     let squares: f64 = values.map(|v| (v - mean).powi(2)).sum();
     (mean, (squares / n as f64).sqrt())
 }

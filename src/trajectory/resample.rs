@@ -95,17 +95,16 @@ fn nearest(time: &[f64], rate_hz: f64, tolerance: f64) -> Option<Vec<usize>> {
     let mut sample = 0;
     (0..frames)
         .map(|frame| {
-            while position(sample) < frame as f64 - tolerance {
-                // The last sample reaches the last frame, so there is a next one.
+            // The last sample reaches the last frame, but rounding may say that it does not.
+            while sample + 1 < time.len() && position(sample) < frame as f64 - tolerance {
                 sample += 1;
             }
             let first = sample;
             // Of several samples within the tolerance the nearest counts.
             let offset = |k: usize| (position(k) - frame as f64).abs();
-            let best = (first..time.len())
+            (first..time.len())
                 .take_while(|k| position(*k) <= frame as f64 + tolerance)
-                .min_by(|a, b| offset(*a).total_cmp(&offset(*b)));
-            best
+                .min_by(|a, b| offset(*a).total_cmp(&offset(*b)))
         })
         .collect()
 }

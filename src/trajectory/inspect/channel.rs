@@ -1,7 +1,7 @@
 //! The values of one channel over all episodes.
 
 use super::episode::Stretch;
-use super::{ChannelFaults, ChannelReport, Run, Stuck};
+use super::{ChannelFaults, ChannelReport, Hold, Stuck};
 use crate::trajectory::normalise::moments;
 use crate::trajectory::read::header::period;
 use crate::trajectory::read::table::{FaultKind, Table};
@@ -54,9 +54,9 @@ pub(super) fn report(group: &[(String, Table)], stretches: &[Stretch], c: usize)
         std: some(std),
         changes: (runs.steps > 0).then(|| runs.changes as f64 / runs.steps as f64),
         faults: faults(group, c),
-        longest_run: runs.longest,
+        longest_hold: runs.longest,
         stuck,
-        stuck_runs: if constant { 0 } else { runs.stuck },
+        stuck_holds: if constant { 0 } else { runs.stuck },
         wrap_jumps,
         suspected_period: (wrap_jumps > 0 && channel.period.is_none()).then_some(suspected),
         channel,
@@ -85,7 +85,7 @@ fn faults(group: &[(String, Table)], c: usize) -> ChannelFaults {
 /// Stretches with the same value, and steps between values, in file order.
 #[derive(Default)]
 struct Runs {
-    longest: Option<Run>,
+    longest: Option<Hold>,
     stuck: usize,
     steps: usize,
     changes: usize,
@@ -134,7 +134,7 @@ impl Runs {
         }
         if self.longest.as_ref().is_none_or(|longest| secs > longest.secs) {
             let line = stretch.table.lines[first];
-            self.longest = Some(Run { episode: stretch.id.clone(), line, frames, secs, value: value(first) });
+            self.longest = Some(Hold { episode: stretch.id.clone(), line, frames, secs, value: value(first) });
         }
     }
 }

@@ -96,11 +96,11 @@ pub struct ChannelReport {
     /// Cells without a finite number.
     pub faults: ChannelFaults,
     /// The longest stretch with exactly the same value.
-    pub longest_run: Option<Run>,
+    pub longest_hold: Option<Hold>,
     /// Whether the channel stands still when it should not.
     pub stuck: Option<Stuck>,
     /// Stretches of more than one second with exactly the same value while other channels move.
-    pub stuck_runs: usize,
+    pub stuck_holds: usize,
     /// Steps of nearly a whole period within a range of a period: an angle that wraps.
     pub wrap_jumps: usize,
     /// The period that those steps suggest, where none is declared.
@@ -133,7 +133,7 @@ impl ChannelFaults {
 
 /// A stretch of one episode with exactly the same value.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Run {
+pub struct Hold {
     /// The episode.
     pub episode: String,
     /// Line of its first row.

@@ -2,6 +2,7 @@
 
 use super::{ChannelReport, EpisodeReport, Inspection, LogGroup, Stuck};
 use std::fmt::{Display, Formatter, Result};
+use std::path::Path;
 
 const WIDTH: usize = 100;
 /// Of more episodes than this only those with findings are listed.
@@ -28,7 +29,6 @@ impl Display for Inspection {
 
 impl Display for LogGroup {
     fn fmt(&self, f: &mut Formatter) -> Result {
-        let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
         let title = match self.sources.as_slice() {
             [one] => one.path.clone(),
             [first, ..] => format!("{} and {} more", first.path, self.sources.len() - 1),
@@ -99,22 +99,25 @@ impl EpisodeReport {
         let id = &self.id;
         if let Some(g) = &self.gaps {
             found.push(format!(
-                "{id}: {} gaps, {} frames missing; the longest is {} s at {} s (line {}); `--on-gap split` splits there",
-                g.count,
-                g.missing_frames,
+                "{id}: {} with {} missing; the longest is {} s at {} s (line {}); `--on-gap split` splits there",
+                count(g.count, "gap"),
+                count(g.missing_frames, "frame"),
                 short(Some(g.longest_secs)),
                 short(Some(g.longest_from_secs)),
                 g.longest_line
             ));
         }
         if let Some(line) = self.backwards_line {
-            found.push(format!("{id}: time runs backwards {} times, first at line {line}", self.backwards));
+            found.push(format!("{id}: time runs backwards at {}, first at line {line}", count(self.backwards, "row")));
         }
         if let Some(line) = self.repeated_line {
-            found.push(format!("{id}: {} rows stand at the time of another row, first at line {line}", self.repeated));
+            found.push(format!(
+                "{id}: {} at the time of another row, first at line {line}",
+                count(self.repeated, "row")
+            ));
         }
         if self.bad_times > 0 {
-            found.push(format!("{id}: {} rows have no finite time", self.bad_times));
+            found.push(format!("{id}: {} without a finite time", count(self.bad_times, "row")));
         }
         found
     }
@@ -130,7 +133,7 @@ impl ChannelReport {
             short(self.mean),
             short(self.std),
             short(self.changes.map(|c| 100.0 * c)),
-            short(self.longest_run.as_ref().map(|r| r.secs)),
+            short(self.longest_hold.as_ref().map(|r| r.secs)),
             self.faults.total().to_string(),
         ]
     }
@@ -144,14 +147,15 @@ impl ChannelReport {
                 [("empty", faults.empty), ("NaN", faults.nan), ("infinite", faults.infinite), ("text", faults.text)];
             let kinds: Vec<String> =
                 kinds.iter().filter(|(_, n)| *n > 0).map(|(kind, n)| format!("{n} {kind}")).collect();
-            found.push(format!("{name}: cells without a number: {}, first in {path}, line {line}", kinds.join(", ")));
+            let file = Path::new(path).file_name().unwrap_or_default().display();
+            found.push(format!("{name}: cells without a number: {}, first at line {line} of {file}", kinds.join(", ")));
         }
-        match (self.stuck, &self.longest_run) {
+        match (self.stuck, &self.longest_hold) {
             (Some(Stuck::Constant), _) => found.push(format!("{name}: never changes, always {}", short(self.min))),
             (Some(Stuck::Run), Some(run)) => found.push(format!(
-                "{name}: stands still for more than 1 s while others move, {} times; its longest run is {} frames ({} s) \
+                "{name}: stands still for more than 1 s while others move ({}); the longest is {} frames ({} s) \
                  at {} from line {} of {}",
-                self.stuck_runs,
+                count(self.stuck_holds, "time"),
                 run.frames,
                 short(Some(run.secs)),
                 short(Some(run.value)),
@@ -162,9 +166,9 @@ impl ChannelReport {
         }
         if let Some(period) = self.suspected_period {
             found.push(format!(
-                "{name}: jumps by nearly {} {} times: an angle that wraps? `--wrap {name}` declares it",
+                "{name}: jumps by nearly {} ({}): an angle that wraps? `--wrap {name}` declares it",
                 short(Some(period)),
-                self.wrap_jumps
+                count(self.wrap_jumps, "time")
             ));
         }
         found
@@ -181,9 +185,13 @@ fn short(value: Option<f64>) -> String {
     if !(1e-3..1e6).contains(&size) {
         return format!("{v:.2e}");
     }
-    let decimals = (4.0 - size.log10().floor()).clamp(0.0, 5.0) as usize;
+    let decimals = (4.0 - size.log10().floor()).clamp(0.0, 7.0) as usize;
     let text = format!("{v:.decimals$}");
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_string() } else { text }
+}
+
+fn count(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 fn cut(text: &str, width: usize) -> String {

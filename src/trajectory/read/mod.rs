@@ -136,10 +136,21 @@ impl Recording {
     /// # Errors
     /// As [`Recording::read`].
     pub fn from_bytes(name: &str, bytes: &[u8], options: &ReadOptions) -> Result<Self> {
-        let path = PathBuf::from(name);
+        Self::from_memory(&[(name, bytes)], options)
+    }
+
+    /// Reads several logs from memory, each with the name that stands for its path: [`Recording::read`] for embedded
+    /// files.
+    ///
+    /// # Errors
+    /// As [`Recording::read`].
+    pub fn from_memory(logs: &[(&str, &[u8])], options: &ReadOptions) -> Result<Self> {
         let mut into = Assembly::default();
-        let stems = paths::stems(std::slice::from_ref(&path), &extensions());
-        into.add(stems.first().map_or(name, |s| s), table(&path, bytes, options)?, options)?;
+        let files: Vec<PathBuf> = logs.iter().map(|(name, _)| PathBuf::from(name)).collect();
+        let stems = paths::stems(&files, &extensions());
+        for ((path, stem), (_, bytes)) in files.iter().zip(stems).zip(logs) {
+            into.add(&stem, table(path, bytes, options)?, options)?;
+        }
         into.finish()
     }
 }
