@@ -69,6 +69,12 @@ pub(crate) struct ReadArgs {
     /// Column that numbers the episodes of a file.
     #[arg(long, value_name = "NAME")]
     pub(crate) episode_column: Option<String>,
+    /// What separates the columns; a comma where it is not given.
+    #[arg(long, value_name = "CHARACTER")]
+    pub(crate) delimiter: Option<char>,
+    /// Numbers are written with a decimal comma.
+    #[arg(long)]
+    pub(crate) decimal_comma: bool,
 }
 
 /// How recordings become frames.
@@ -100,11 +106,15 @@ impl ReadArgs {
             read.wrap.clone_from(v);
         }
         if let Some(v) = &self.time_column {
-            read.time_column.clone_from(v);
+            read.time_column = Some(v.clone());
         }
         if let Some(v) = &self.episode_column {
             read.episode_column = Some(v.clone());
         }
+        if let Some(v) = self.delimiter {
+            read.delimiter = v;
+        }
+        read.decimal_comma |= self.decimal_comma;
     }
 }
 

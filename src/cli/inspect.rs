@@ -1,4 +1,19 @@
-//! tmp
+//! `ebmotion inspect`.
+
 use super::args::InspectArgs;
-use ebmotion::Result;
-pub(super) fn run(args: &InspectArgs) -> Result<()> { let _ = (&args.logs, args.json, &args.read); Ok(()) }
+use super::output;
+use ebmotion::forecast::RunConfig;
+use ebmotion::trajectory::inspect;
+use ebmotion::{Error, Result};
+
+pub(super) fn run(args: &InspectArgs) -> Result<()> {
+    let mut config = RunConfig::default();
+    args.read.apply(&mut config);
+    let inspection = inspect(&args.logs, &config.data.read)?;
+    if args.json {
+        let json = serde_json::to_string_pretty(&inspection).map_err(|e| Error::Other(format!("inspection: {e}")))?;
+        output::print(&(json + "\n"))
+    } else {
+        output::print(&inspection.to_string())
+    }
+}

@@ -205,10 +205,10 @@ fn show(
 ) -> Result<Vec<ShownWindow>> {
     let (n, h, d) = (test.episode.len(), test.horizon, test.channels);
     let listed = prepared.listed(&prepared.split.test, context, h, options.stride)?;
-    let units = |z: &[f32]| -> Vec<Vec<f64>> {
-        let mut values: Vec<f64> = z.iter().map(|v| f64::from(*v)).collect();
-        prepared.normaliser.to_units(&mut values);
-        values.chunks_exact(d).map(<[f64]>::to_vec).collect()
+    let units = |z: &[f32]| -> Result<Vec<Vec<f64>>> {
+        let mut values = vec![0f64; z.len()];
+        prepared.normaliser.to_units(z, &mut values)?;
+        Ok(values.chunks_exact(d).map(<[f64]>::to_vec).collect())
     };
     let count = options.shown.min(n);
     let mut shown = Vec::with_capacity(count);
@@ -235,9 +235,9 @@ fn show(
         shown.push(ShownWindow {
             name: format!("{} at {second:.2} s", episode.id),
             start_secs: second,
-            history: units(past),
-            truth: units(truth),
-            samples: drawn.chunks_exact(h * d).map(&units).collect(),
+            history: units(past)?,
+            truth: units(truth)?,
+            samples: drawn.chunks_exact(h * d).map(&units).collect::<Result<_>>()?,
             energies,
             truth_energy,
         });

@@ -62,7 +62,7 @@ impl Prepared {
         let width = (context + future) * channels;
         let mut values = vec![0f32; windows.len() * width];
         for (i, out) in values.chunks_exact_mut(width).enumerate() {
-            windows.fill(i, &self.normaliser, out);
+            windows.fill(i, &self.normaliser, out)?;
         }
         Ok(WindowArray { values, context, future, channels })
     }

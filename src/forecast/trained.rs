@@ -201,10 +201,14 @@ impl Model {
     /// the forecast holds a number that is not finite.
     pub fn predict(&self, history: &[f64], request: &super::Request, seed: u64) -> Result<Vec<f64>> {
         request.check()?;
-        let history = self.z_history(history)?;
+        let (history, turns) = self.z_history(history)?;
         let samples = self.forecaster().forecast(&history, request, &mut Noise::new(seed))?.samples;
-        let mut values: Vec<f64> = samples.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?;
-        self.info.normaliser.to_units(&mut values);
+        let z: Vec<f32> = samples.flatten_all()?.to_vec1()?;
+        let mut values = vec![0f64; z.len()];
+        self.info.normaliser.to_units(&z, &mut values)?;
+        for frame in values.chunks_exact_mut(turns.len()) {
+            frame.iter_mut().zip(&turns).for_each(|(v, turn)| *v += turn);
+        }
         Ok(values)
     }
 
@@ -218,11 +222,12 @@ impl Model {
         if horizon < self.info.config.model.frames().1 || futures.is_empty() {
             return Ok(None);
         }
-        let past = self.z_history(history)?;
+        let (past, turns) = self.z_history(history)?;
         let samples = futures.len() / (horizon * d);
-        let mut z = futures.to_vec();
-        self.info.normaliser.to_z(&mut z);
-        let future = Tensor::from_vec(z, (samples, horizon, d), &Device::Cpu)?.to_dtype(DType::F32)?;
+        let relative: Vec<f64> = futures.iter().zip(turns.iter().cycle()).map(|(v, turn)| v - turn).collect();
+        let mut z = vec![0f32; relative.len()];
+        self.info.normaliser.to_z(&relative, &mut z)?;
+        let future = Tensor::from_vec(z, (samples, horizon, d), &Device::Cpu)?;
         let (_, k, _) = past.dims3()?;
         let past = past.broadcast_as((samples, k, d))?.contiguous()?;
         match self.forecaster().energy(&past, &future)? {
@@ -231,21 +236,34 @@ impl Model {
         }
     }
 
-    /// The last frames of a history, z-scored: `(1, K, D)`.
-    fn z_history(&self, history: &[f64]) -> Result<Tensor> {
+    /// The last frames of a history, z-scored, `(1, K, D)`; and the whole periods, `(D,)`, that were taken from channels
+    /// that wrap, as training windows have it.
+    fn z_history(&self, history: &[f64]) -> Result<(Tensor, Vec<f64>)> {
         let (d, k) = (self.info.channels.len(), self.forecaster().context_frames());
         let frames = history.len() / d;
         if !history.len().is_multiple_of(d) || frames < k {
             let expected = format!("at least {k} frames of {d} channels");
             return Err(Error::data("history", format!("{} numbers", history.len()), expected));
         }
-        let mut z = history[(frames - k) * d..].to_vec();
-        if let Some(at) = z.iter().position(|v| !v.is_finite()) {
+        let recent = &history[(frames - k) * d..];
+        if let Some(at) = recent.iter().position(|v| !v.is_finite()) {
             let what = format!("history, channel `{}`", self.info.channels[at % d].name);
-            return Err(Error::NonFinite { what, value: z[at], step: (at / d) as u64 });
+            return Err(Error::NonFinite { what, value: recent[at], step: (at / d) as u64 });
         }
-        self.info.normaliser.to_z(&mut z);
-        Ok(Tensor::from_vec(z, (1, k, d), &Device::Cpu)?.to_dtype(DType::F32)?)
+        let last = &recent[(k - 1) * d..];
+        let turns: Vec<f64> = self.info.channels.iter().zip(last).map(|(c, v)| c.whole_periods(*v)).collect();
+        // Neighbouring frames of a raw log may lie on both sides of the wrap: each goes next to the one after it.
+        let mut continuous = recent.to_vec();
+        for row in (0..k - 1).rev() {
+            for (c, channel) in self.info.channels.iter().enumerate() {
+                let step = continuous[row * d + c] - continuous[(row + 1) * d + c];
+                continuous[row * d + c] -= channel.whole_periods(step);
+            }
+        }
+        continuous.chunks_exact_mut(d).for_each(|f| f.iter_mut().zip(&turns).for_each(|(v, turn)| *v -= turn));
+        let mut z = vec![0f32; continuous.len()];
+        self.info.normaliser.to_z(&continuous, &mut z)?;
+        Ok((Tensor::from_vec(z, (1, k, d), &Device::Cpu)?, turns))
     }
 }
 

@@ -2,16 +2,21 @@
 //!
 //! The way of the data is `log file -> Recording -> Frames -> Windows -> normalised tensors`.
 
+mod angle;
+mod inspect;
 mod normalise;
+mod pace;
 mod read;
 mod resample;
 mod split;
 mod window;
 
-pub use normalise::Normaliser;
+pub use inspect::{ChannelFaults, ChannelReport, EpisodeReport, GapReport, Hold, Inspection, LogGroup, Stuck, inspect};
+pub use normalise::{Normaliser, Scalar};
 pub use read::{OnGap, ReadOptions};
+pub use resample::DEFAULT_TOLERANCE;
 pub use split::Split;
-pub use window::{WindowSpec, Windows};
+pub use window::{ShortEpisode, WindowSpec, Windows};
 
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +29,14 @@ pub struct Channel {
     pub unit: Option<String>,
     /// Period of a quantity that wraps (2 pi for an angle in rad, 360 in deg), `None` where it does not.
     pub period: Option<f64>,
+}
+
+impl Channel {
+    /// The whole periods in `value` (as a value, not a count): what remains lies in `[-period / 2, period / 2)`. 0 for a
+    /// channel that does not wrap.
+    pub fn whole_periods(&self, value: f64) -> f64 {
+        self.period.map_or(0.0, |period| angle::whole_periods(value, period))
+    }
 }
 
 /// A stretch of motion without gaps.

@@ -1,86 +1,155 @@
-//! z-scores: every channel with mean 0 and standard deviation 1 over the training episodes.
+//! z-scores: every channel in units of its own spread over the training episodes.
 
 use super::Frames;
+use super::angle::wrapped;
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-/// A channel whose standard deviation is below this share of its mean's size is constant.
-const CONSTANT: f64 = 1e-9;
-
-/// Means and standard deviations, `(D,)` each.
+/// Mean and spread of every channel, `(D,)` each, in the channels' units; stored in the model.
+///
+/// `z = (x - mean) / std`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Normaliser {
-    /// Means, in the channels' units; 0 for channels that wrap.
+    /// Mean; 0 for a channel with a period.
     pub mean: Vec<f64>,
-    /// Standard deviations, in the channels' units; 1 for constant channels.
+    /// Population standard deviation; for a channel with a period the root mean square of its values in
+    /// `[-period / 2, period / 2)`; 1 for a constant channel.
     pub std: Vec<f64>,
-    /// Standard deviations of the frame-to-frame difference of the z-scored motion; 0 for constant channels.
+    /// Population standard deviation of the difference between neighbouring frames, z-scored; 0 for a constant
+    /// channel.
     pub velocity_std: Vec<f64>,
+    /// Indices of the channels that were constant in the training episodes.
+    pub constant: Vec<usize>,
+}
+
+/// A number that [`Normaliser`] reads and writes: f32 or f64. All arithmetic is done in f64.
+pub trait Scalar: Copy + private::Sealed {
+    /// The number as f64.
+    fn to_f64(self) -> f64;
+    /// The nearest number to `value`.
+    fn from_f64(value: f64) -> Self;
+}
+
+mod private {
+    pub trait Sealed {}
+    impl Sealed for f32 {}
+    impl Sealed for f64 {}
+}
+
+impl Scalar for f32 {
+    fn to_f64(self) -> f64 {
+        f64::from(self)
+    }
+    fn from_f64(value: f64) -> Self {
+        value as f32
+    }
+}
+
+impl Scalar for f64 {
+    fn to_f64(self) -> f64 {
+        self
+    }
+    fn from_f64(value: f64) -> Self {
+        value
+    }
 }
 
 impl Normaliser {
-    /// Fits to some episodes. Of channels that wrap the wrapped values count.
+    /// Fits on the given episodes (indices into `frames.episodes`): those to train on, and no others.
+    ///
+    /// A channel whose standard deviation is at most 1e-9 of its largest magnitude is constant: it is only shifted.
     ///
     /// # Errors
-    /// [`Error::Data`] when there are no frames.
+    /// [`Error::Data`] when the episodes hold no frame, or an index is out of range.
     pub fn fit(frames: &Frames, episodes: &[usize]) -> Result<Self> {
-        let d = frames.channels.len();
-        let total: usize = episodes.iter().map(|e| frames.episodes[*e].time_secs.len()).sum();
-        if total < 2 {
-            return Err(Error::data("training frames", total, "at least 2"));
+        let width = frames.channels.len();
+        let known = frames.episodes.len();
+        if let Some(i) = episodes.iter().find(|i| **i >= known) {
+            return Err(Error::data("episode to fit the normaliser on", i, format!("an index below {known}")));
         }
-        let rows = || episodes.iter().flat_map(|e| frames.episodes[*e].values.chunks_exact(d));
-        let wrapped = |c: usize, v: f64| match frames.channels[c].period {
-            Some(period) => v - period * (v / period).round(),
-            None => v,
+        let rows = || episodes.iter().flat_map(|i| frames.episodes[*i].values.chunks_exact(width.max(1)));
+        if rows().next().is_none() {
+            return Err(Error::data("frames to fit the normaliser on", 0, "at least one"));
+        }
+        let mut fitted = Self {
+            mean: vec![0.0; width],
+            std: vec![1.0; width],
+            velocity_std: vec![0.0; width],
+            constant: Vec::new(),
         };
-        let (mut mean, mut std, mut velocity_std) = (vec![0.0; d], vec![1.0; d], vec![0.0; d]);
-        for c in 0..d {
-            let values = || rows().map(|row| wrapped(c, row[c]));
-            if frames.channels[c].period.is_none() {
-                mean[c] = values().sum::<f64>() / total as f64;
+        for (c, channel) in frames.channels.iter().enumerate() {
+            let period = channel.period;
+            let values = || rows().map(move |row| period.map_or(row[c], |p| wrapped(row[c], p)));
+            let (mean, std) = moments(values());
+            let largest = values().fold(0.0, |a: f64, v| a.max(v.abs()));
+            // A turning joint has no mean; its spread is that around 0, where the windows are shifted to.
+            fitted.mean[c] = if period.is_some() { 0.0 } else { mean };
+            if std <= 1e-9 * largest || std < f64::MIN_POSITIVE {
+                fitted.constant.push(c);
+                continue;
             }
-            let spread = (values().map(|v| (v - mean[c]).powi(2)).sum::<f64>() / total as f64).sqrt();
-            if spread > CONSTANT * mean[c].abs().max(1.0) {
-                std[c] = spread;
-            }
-            let (mut sum, mut squares, mut count) = (0.0, 0.0, 0.0_f64);
-            for e in episodes {
-                let column: Vec<f64> = frames.episodes[*e].values.iter().skip(c).step_by(d).copied().collect();
-                for pair in column.windows(2) {
-                    let step = (pair[1] - pair[0]) / std[c];
-                    sum += step;
-                    squares += step * step;
-                    count += 1.0;
-                }
-            }
-            let count = count.max(1.0);
-            velocity_std[c] = (squares / count - (sum / count).powi(2)).max(0.0).sqrt();
+            fitted.std[c] = if period.is_some() { std.hypot(mean) } else { std };
+            let steps = episodes.iter().flat_map(|i| {
+                frames.episodes[*i].values.windows(width + 1).skip(c).step_by(width).map(|w| w[width] - w[0])
+            });
+            fitted.velocity_std[c] = moments(steps).1 / fitted.std[c];
         }
-        Ok(Self { mean, std, velocity_std })
+        Ok(fitted)
     }
 
-    /// Channels that never move in the training episodes.
-    pub fn constant_channels(&self) -> Vec<usize> {
-        (0..self.mean.len()).filter(|c| self.velocity_std[*c] == 0.0).collect()
+    /// Number of channels, `D`.
+    pub fn channels(&self) -> usize {
+        self.mean.len()
     }
 
-    /// z-scores `(T, D)` values in place.
-    pub fn to_z(&self, values: &mut [f64]) {
-        for row in values.chunks_exact_mut(self.mean.len()) {
-            for (c, v) in row.iter_mut().enumerate() {
-                *v = (*v - self.mean[c]) / self.std[c];
-            }
-        }
+    /// Indices of the channels that were constant in the training episodes: nothing can be learned about them.
+    pub fn constant_channels(&self) -> &[usize] {
+        &self.constant
     }
 
-    /// Undoes [`Normaliser::to_z`] in place.
-    pub fn to_units(&self, values: &mut [f64]) {
-        for row in values.chunks_exact_mut(self.mean.len()) {
-            for (c, v) in row.iter_mut().enumerate() {
-                *v = *v * self.std[c] + self.mean[c];
-            }
+    /// z-scores `(T, D)` values into `out` of the same shape.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] when the lengths differ or are no multiple of `D`.
+    pub fn to_z<A: Scalar, B: Scalar>(&self, values: &[A], out: &mut [B]) -> Result<()> {
+        self.check(values.len(), out.len())?;
+        self.each(values, out, |v, mean, std| (v - mean) / std);
+        Ok(())
+    }
+
+    /// Takes `(T, D)` z-scores back to the channels' units, into `out` of the same shape.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] when the lengths differ or are no multiple of `D`.
+    pub fn to_units<A: Scalar, B: Scalar>(&self, z: &[A], out: &mut [B]) -> Result<()> {
+        self.check(z.len(), out.len())?;
+        self.each(z, out, |z, mean, std| z * std + mean);
+        Ok(())
+    }
+
+    fn check(&self, from: usize, to: usize) -> Result<()> {
+        if from != to || !from.is_multiple_of(self.channels().max(1)) {
+            let expected = format!("two arrays of the same length, a multiple of {}", self.channels());
+            return Err(Error::Shape { what: "values to normalise", found: vec![from, to], expected });
+        }
+        Ok(())
+    }
+
+    fn each<A: Scalar, B: Scalar>(&self, from: &[A], to: &mut [B], f: impl Fn(f64, f64, f64) -> f64) {
+        let statistics = self.mean.iter().zip(&self.std).cycle();
+        for ((a, b), (mean, std)) in from.iter().zip(to).zip(statistics) {
+            *b = B::from_f64(f(a.to_f64(), *mean, *std));
         }
     }
+}
+
+/// Mean and population standard deviation; (0, 0) of nothing. In two passes, and relative to the first value: sums of
+/// large values, and still more of their squares, would lose a small spread.
+pub(crate) fn moments(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
+    let Some(first) = values.clone().next() else { return (0.0, 0.0) };
+    let (n, sum) = values.clone().fold((0_usize, 0.0), |(n, sum), v| (n + 1, sum + (v - first)));
+    let mean = first + sum / n as f64;
+    let squares: f64 = values.map(|v| (v - mean).powi(2)).sum();
+    (mean, (squares / n as f64).sqrt())
 }

@@ -1,79 +1,130 @@
-//! Recordings at one fixed rate.
+//! One fixed rate for all episodes.
 
-use super::read::table::{median, significant, steps};
-use super::{Channel, Episode, Frames, Recording};
+use super::angle::unwrap;
+use super::{Episode, Frames, Recording};
 use crate::error::{Error, Result};
 
-/// A rate above the recorded one by more than this share would invent frames.
-const FASTER: f64 = 1.01;
+/// How far, as a share of a frame, a sample may lie from the frame it is taken for: 0.02, at 25 Hz 0.8 ms.
+pub const DEFAULT_TOLERANCE: f64 = 0.02;
+
+/// A rate above the recorded one by more than this factor invents frames.
+const MAX_UPSAMPLING: f64 = 1.01;
+
+/// Rounding that a product of times and rates may gather, frames.
+const ROUNDING: f64 = 1e-6;
 
 impl Frames {
-    /// Brings every episode to `rate_hz`, or to the recording's own rate (its median) where none is given.
+    /// Brings a recording to `rate_hz` frames per second; `None` stands for [`Recording::rate_hz`].
     ///
-    /// Where every sample of an episode lies within `tolerance` frames of a grid point the values are taken as they are;
-    /// otherwise they are interpolated linearly, channels that wrap along the shorter arc. Nothing is extrapolated. A
-    /// lower rate is interpolated too, not low-pass filtered: motion faster than half the new rate aliases.
+    /// Frame `k` of an episode lies `k / rate_hz` seconds after its first sample. Where every frame of an episode has a
+    /// sample within `tolerance` frames (a share of a frame, from 0 to below 0.5, see [`DEFAULT_TOLERANCE`]), the
+    /// samples are taken as they are; otherwise all its frames are interpolated linearly between the two samples
+    /// around them. There is no extrapolation: the last frame is the last one that samples reach.
+    ///
+    /// Channels with a period are made continuous first, so they are interpolated along the shorter arc and come out
+    /// unwrapped; a joint that really turns more than half a period between two samples cannot be told from one that
+    /// turns the other way.
+    ///
+    /// A lower rate than the recorded one only picks or interpolates: it is no low-pass filter, and motion faster than
+    /// half of the new rate folds into slower motion.
     ///
     /// # Errors
-    /// [`Error::Config`] when the rate is not positive or above the recorded one, or the tolerance not in `[0, 0.5)`.
+    /// [`Error::Config`] when `rate_hz` is not positive and finite or `tolerance` is out of range; [`Error::Data`] when
+    /// `rate_hz` is more than 1.01 times the recorded rate, when no rate can be told, or when an episode's arrays do
+    /// not fit the channels or its times do not increase.
     pub fn resample(recording: &Recording, rate_hz: Option<f64>, tolerance: f64) -> Result<Self> {
         if !(0.0..0.5).contains(&tolerance) {
-            return Err(Error::config("data.rate_tolerance", tolerance, "at least 0 and below 0.5 frames"));
+            return Err(Error::config("tolerance", tolerance, "a share of a frame, from 0 to below 0.5"));
         }
-        let all = recording.episodes.iter().flat_map(|e| steps(&e.time_secs)).collect();
-        let own = significant(1.0 / median(all));
-        let rate_hz = rate_hz.unwrap_or(own);
-        if !(rate_hz > 0.0 && rate_hz <= own * FASTER) {
-            let expected = format!("above 0 and at most {own} Hz, the recorded rate");
-            return Err(Error::config("data.rate_hz", rate_hz, expected));
+        let width = recording.channels.len();
+        for episode in &recording.episodes {
+            check(episode, width)?;
         }
-        let episodes = recording
-            .episodes
-            .iter()
-            .map(|e| resample(e, &recording.channels, rate_hz, tolerance))
-            .collect();
-        Ok(Self { channels: recording.channels.clone(), rate_hz, episodes, sources: recording.sources.clone() })
+        let recorded = recording.rate_hz()?;
+        let rate_hz = rate_hz.unwrap_or(recorded);
+        if !(rate_hz.is_finite() && rate_hz > 0.0) {
+            return Err(Error::config("rate_hz", rate_hz, "a positive number of frames per second"));
+        }
+        if rate_hz > MAX_UPSAMPLING * recorded {
+            let expected = format!("at most the recorded {recorded:.6} Hz: frames in between would be invented");
+            return Err(Error::data("rate", format!("{rate_hz} Hz"), expected));
+        }
+        let resampled = |episode: &Episode| {
+            let mut values = episode.values.clone();
+            for (i, channel) in recording.channels.iter().enumerate() {
+                if let Some(period) = channel.period {
+                    unwrap(&mut values, width, i, period);
+                }
+            }
+            let time = &episode.time_secs;
+            let values = match nearest(time, rate_hz, tolerance) {
+                Some(samples) => samples.iter().flat_map(|k| &values[k * width..(k + 1) * width]).copied().collect(),
+                None => interpolated(time, &values, width, rate_hz),
+            };
+            let frames = values.len() / width;
+            let time_secs = (0..frames).map(|k| time[0] + k as f64 / rate_hz).collect();
+            Episode { id: episode.id.clone(), time_secs, values }
+        };
+        Ok(Self {
+            channels: recording.channels.clone(),
+            rate_hz,
+            episodes: recording.episodes.iter().map(resampled).collect(),
+            sources: recording.sources.clone(),
+        })
     }
 }
 
-fn resample(episode: &Episode, channels: &[Channel], rate_hz: f64, tolerance: f64) -> Episode {
-    let d = channels.len();
-    let values = unwrapped(&episode.values, channels);
-    let start = episode.time_secs[0];
-    let at = |i: usize| (episode.time_secs[i] - start) * rate_hz; // in frames
+fn check(episode: &Episode, width: usize) -> Result<()> {
     let rows = episode.time_secs.len();
-    let on_grid = (0..rows).all(|i| (at(i) - i as f64).abs() <= tolerance);
-    let count = if on_grid { rows } else { (at(rows - 1) + tolerance).floor() as usize + 1 };
-    let values = if on_grid {
-        values
-    } else {
-        let mut out = Vec::with_capacity(count * d);
-        let mut before = 0;
-        for frame in 0..count {
-            while before + 2 < rows && at(before + 1) <= frame as f64 {
-                before += 1;
-            }
-            let share = ((frame as f64 - at(before)) / (at(before + 1) - at(before))).clamp(0.0, 1.0);
-            let (a, b) = (&values[before * d..][..d], &values[(before + 1) * d..][..d]);
-            out.extend(a.iter().zip(b).map(|(a, b)| a + share * (b - a)));
-        }
-        out
-    };
-    let time_secs = (0..count).map(|frame| start + frame as f64 / rate_hz).collect();
-    Episode { id: episode.id.clone(), time_secs, values }
+    let what = || format!("episode `{}`", episode.id);
+    if rows == 0 || width == 0 || episode.values.len() != rows * width {
+        let found = format!("{rows} times, {} values, {width} channels", episode.values.len());
+        return Err(Error::data(what(), found, "one value per time and channel, at least one"));
+    }
+    if let Some(w) = episode.time_secs.windows(2).find(|w| !(w[1] - w[0] > 0.0 && (w[1] - w[0]).is_finite())) {
+        return Err(Error::data(what(), format!("{} s after {} s", w[1], w[0]), "times that increase"));
+    }
+    Ok(())
 }
 
-/// `(T, D)` with every channel that wraps made continuous: no step is longer than half a period.
-fn unwrapped(values: &[f64], channels: &[Channel]) -> Vec<f64> {
-    let d = channels.len();
-    let mut out = values.to_vec();
-    for (c, channel) in channels.iter().enumerate() {
-        let Some(period) = channel.period else { continue };
-        for row in 1..values.len() / d {
-            let before = out[(row - 1) * d + c];
-            let step = values[row * d + c] - before;
-            out[row * d + c] = before + step - period * (step / period).round();
+/// For every frame the sample within `tolerance` frames of it; `None` where a frame has none.
+fn nearest(time: &[f64], rate_hz: f64, tolerance: f64) -> Option<Vec<usize>> {
+    let tolerance = tolerance.max(ROUNDING);
+    let position = |k: usize| (time[k] - time[0]) * rate_hz;
+    let frames = (position(time.len() - 1) + tolerance).floor() as usize + 1;
+    let mut sample = 0;
+    (0..frames)
+        .map(|frame| {
+            // The last sample reaches the last frame, but rounding may say that it does not.
+            while sample + 1 < time.len() && position(sample) < frame as f64 - tolerance {
+                sample += 1;
+            }
+            let first = sample;
+            // Of several samples within the tolerance the nearest counts.
+            let offset = |k: usize| (position(k) - frame as f64).abs();
+            (first..time.len())
+                .take_while(|k| position(*k) <= frame as f64 + tolerance)
+                .min_by(|a, b| offset(*a).total_cmp(&offset(*b)))
+        })
+        .collect()
+}
+
+fn interpolated(time: &[f64], values: &[f64], width: usize, rate_hz: f64) -> Vec<f64> {
+    let position = |k: usize| (time[k] - time[0]) * rate_hz;
+    let last = time.len() - 1;
+    let frames = (position(last) + ROUNDING).floor() as usize + 1;
+    let mut out = Vec::with_capacity(frames * width);
+    let mut after = 0;
+    for frame in 0..frames {
+        let frame = (frame as f64).min(position(last));
+        while position(after) < frame {
+            after += 1;
         }
+        let before = after.saturating_sub(usize::from(position(after) > frame));
+        let share =
+            if before == after { 0.0 } else { (frame - position(before)) / (position(after) - position(before)) };
+        let row = |k: usize| &values[k * width..(k + 1) * width];
+        out.extend(row(before).iter().zip(row(after)).map(|(a, b)| a + share * (b - a)));
     }
     out
 }

@@ -1,57 +1,80 @@
-//! Episodes for training, validation and test.
+//! Which episodes train, which steer the training, and which are kept for the report.
 
 use super::Frames;
 use crate::error::{Error, Result};
 use crate::noise::Noise;
+use serde::{Deserialize, Serialize};
 
-/// Which episode serves what; indices into [`Frames::episodes`], each set ascending.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Label of the split's own stream of random numbers.
+const STREAM: u64 = 0x0073_706c_6974;
+
+/// Indices of episodes, each in exactly one of the three sets, ascending.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Split {
-    /// Learned from.
+    /// Episodes to learn from, and to fit the normaliser on.
     pub train: Vec<usize>,
-    /// Chosen by.
+    /// Episodes by which a training run is judged while it runs.
     pub validation: Vec<usize>,
-    /// Judged by, and by nothing else.
+    /// Episodes that only the report sees.
     pub test: Vec<usize>,
 }
 
 impl Split {
-    /// Splits at random by *recorded* episode: the pieces that a gap has left of one stay together.
+    /// Draws a split by recorded episode: the pieces of an episode that gaps have split (`a/3#1`, `a/3#2`) stay
+    /// together, so no set sees the same motion as another.
+    ///
+    /// The shares (from 0 to 1, together below 1) are shares of recorded episodes, rounded; every set gets at least
+    /// one episode. The same frames and seed give the same split.
     ///
     /// # Errors
-    /// [`Error::Config`] for shares that are not positive or leave nothing; [`Error::Data`] for fewer than three episodes.
+    /// [`Error::Config`] for shares out of range; [`Error::Data`] with the counts when there are fewer than three
+    /// recorded episodes or the shares leave none to train on.
     pub fn by_episode(frames: &Frames, validation_share: f64, test_share: f64, seed: u64) -> Result<Self> {
-        let shares = [("data.validation_share", validation_share), ("data.test_share", test_share)];
-        for (key, share) in shares {
-            if !(share > 0.0 && validation_share + test_share < 1.0) {
-                return Err(Error::config(key, share, "a positive share; validation and test together below 1"));
+        for (key, share) in [("validation_share", validation_share), ("test_share", test_share)] {
+            if !(0.0..1.0).contains(&share) {
+                return Err(Error::config(key, share, "a share from 0 to below 1"));
             }
         }
-        let origin = |i: usize| frames.episodes[i].id.split('#').next().unwrap_or_default();
-        let mut groups: Vec<Vec<usize>> = Vec::new();
-        for i in 0..frames.episodes.len() {
-            match groups.last_mut().filter(|g| origin(g[0]) == origin(i)) {
-                Some(group) => group.push(i),
-                None => groups.push(vec![i]),
+        if validation_share + test_share >= 1.0 {
+            let found = validation_share + test_share;
+            return Err(Error::config("validation_share + test_share", found, "a sum below 1"));
+        }
+        let mut recorded: Vec<(&str, Vec<usize>)> = Vec::new();
+        for (i, episode) in frames.episodes.iter().enumerate() {
+            let id = recorded_id(&episode.id);
+            match recorded.iter_mut().find(|(known, _)| *known == id) {
+                Some((_, pieces)) => pieces.push(i),
+                None => recorded.push((id, vec![i])),
             }
         }
-        let n = groups.len();
-        if n < 3 {
-            return Err(Error::data("episodes", n, "at least 3: one each for training, validation and test"));
+        let n = recorded.len();
+        let count = |share: f64| ((share * n as f64).round() as usize).max(1);
+        let (validation, test) = (count(validation_share), count(test_share));
+        if n < 3 || validation + test >= n {
+            let found = format!("{n} ({validation} for validation and {test} for test leave none to train on)");
+            let found = if n < 3 { n.to_string() } else { found };
+            let expected =
+                format!("at least {}: one each for training, validation and test", 3.max(validation + test + 1));
+            return Err(Error::data("recorded episodes", found, expected));
         }
-        let count = |share: f64| ((n as f64 * share).round() as usize).max(1);
-        let test = count(test_share).min(n - 2);
-        let validation = count(validation_share).min(n - 1 - test);
-        let order = Noise::new(seed).permutation(n);
-        let pick = |ranks: &[usize]| {
-            let mut episodes: Vec<usize> = ranks.iter().flat_map(|g| &groups[*g]).copied().collect();
-            episodes.sort_unstable();
-            episodes
+        let order = Noise::new(seed).fork(STREAM).permutation(n);
+        let pick = |positions: &[usize]| {
+            let mut indices: Vec<usize> = positions.iter().flat_map(|p| recorded[*p].1.iter().copied()).collect();
+            indices.sort_unstable();
+            indices
         };
         Ok(Self {
-            test: pick(&order[..test]),
-            validation: pick(&order[test..test + validation]),
-            train: pick(&order[test + validation..]),
+            validation: pick(&order[..validation]),
+            test: pick(&order[validation..validation + test]),
+            train: pick(&order[validation + test..]),
         })
+    }
+}
+
+/// Name of the recorded episode that `id` is a piece of.
+fn recorded_id(id: &str) -> &str {
+    match id.rsplit_once('#') {
+        Some((recorded, part)) if part.parse::<u64>().is_ok() => recorded,
+        _ => id,
     }
 }

@@ -1,109 +1,166 @@
 //! Windows of context and future, cut from episodes.
 
-use super::{Frames, Normaliser};
+use super::Frames;
+use super::angle::whole_periods;
+use super::normalise::Normaliser;
 use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
 
-/// Size and spacing of windows, in frames.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How windows are cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct WindowSpec {
-    /// Frames before the present.
+    /// Frames known, at least 1.
     pub context: usize,
-    /// Frames after it.
+    /// Frames to predict, at least 1.
     pub future: usize,
-    /// Frames between the starts of two windows of an episode.
+    /// Frames between the starts of neighbouring windows, at least 1.
     pub stride: usize,
-    /// Leaves episodes out that are too short, instead of refusing them.
+    /// Whether an episode shorter than a window is passed over; otherwise it is an error.
+    #[serde(default)]
     pub skip_short: bool,
 }
 
-/// Windows that never cross an episode (nor so a gap: an episode has none).
+impl WindowSpec {
+    /// Frames of a window.
+    pub fn frames(&self) -> usize {
+        self.context + self.future
+    }
+}
+
+/// An episode that is shorter than a window.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ShortEpisode {
+    /// The episode's name.
+    pub id: String,
+    /// Its length.
+    pub frames: usize,
+}
+
+/// All windows of some episodes. None crosses the end of an episode, and an episode has no gaps.
 #[derive(Debug, Clone)]
 pub struct Windows<'a> {
     frames: &'a Frames,
     spec: WindowSpec,
-    /// Episode and first frame.
-    places: Vec<(usize, usize)>,
+    /// Episode and first frame of every window.
+    starts: Vec<(usize, usize)>,
+    short: Vec<ShortEpisode>,
 }
 
 impl<'a> Windows<'a> {
-    /// All windows of some episodes.
+    /// Lists the windows of `episodes` (indices into `frames.episodes`), in that order and by time.
     ///
     /// # Errors
-    /// [`Error::Config`] for a size of 0; [`Error::Data`] naming the first episode that is shorter than a window (unless
-    /// short ones are skipped), and when there is no window at all.
+    /// [`Error::Config`] when a length or the stride of `spec` is 0; [`Error::Data`] when an index is out of range,
+    /// when an episode is shorter than a window and `spec.skip_short` is off (naming it and both lengths), or when no
+    /// episode yields a window.
     pub fn new(frames: &'a Frames, episodes: &[usize], spec: WindowSpec) -> Result<Self> {
         for (key, value) in [("context", spec.context), ("future", spec.future), ("stride", spec.stride)] {
             if value == 0 {
-                return Err(Error::config(key, 0, "at least 1 frame"));
+                return Err(Error::config(format!("window.{key}"), value, "a number of frames, at least 1"));
             }
         }
-        let need = spec.context + spec.future;
-        let mut places = Vec::new();
-        for e in episodes {
-            let episode = &frames.episodes[*e];
+        let needed = spec.frames();
+        let (mut starts, mut short) = (Vec::new(), Vec::new());
+        for &index in episodes {
+            let episode = frames.episodes.get(index).ok_or_else(|| {
+                Error::data("episode to cut windows from", index, format!("an index below {}", frames.episodes.len()))
+            })?;
             let length = episode.time_secs.len();
-            if length < need && !spec.skip_short {
-                let expected = format!(
-                    "at least {need}: {} of context and {} of future (or --skip-short, to leave such episodes out)",
-                    spec.context, spec.future
-                );
-                return Err(Error::data(format!("frames of episode `{}`", episode.id), length, expected));
+            if length < needed {
+                short.push(ShortEpisode { id: episode.id.clone(), frames: length });
+                continue;
             }
-            if length >= need {
-                places.extend((0..=length - need).step_by(spec.stride).map(|start| (*e, start)));
-            }
+            starts.extend((0..=length - needed).step_by(spec.stride).map(|start| (index, start)));
         }
-        if places.is_empty() {
-            return Err(Error::data("windows", 0, format!("an episode of at least {need} frames")));
+        let window =
+            format!("at least {needed} (a window of {} context and {} future frames)", spec.context, spec.future);
+        if let (Some(first), true) = (short.first(), !spec.skip_short || starts.is_empty()) {
+            let others = match short.len() - 1 {
+                0 => String::new(),
+                n => format!(" (and {n} more episodes are too short)"),
+            };
+            return Err(Error::data(
+                format!("frames of episode `{}`", first.id),
+                format!("{}{others}", first.frames),
+                window,
+            ));
         }
-        Ok(Self { frames, spec, places })
+        if starts.is_empty() {
+            return Err(Error::data("episodes to cut windows from", 0, "at least one"));
+        }
+        Ok(Self { frames, spec, starts, short })
     }
 
-    /// Number of windows.
+    /// Number of windows, at least 1.
     pub fn len(&self) -> usize {
-        self.places.len()
+        self.starts.len()
     }
 
-    /// Never true: [`Windows::new`] refuses that.
+    /// Always false: there is at least one window.
     pub fn is_empty(&self) -> bool {
-        self.places.is_empty()
+        self.starts.is_empty()
     }
 
-    /// The episode of window `i`.
+    /// How the windows were cut.
+    pub fn spec(&self) -> WindowSpec {
+        self.spec
+    }
+
+    /// Channels of a window, `D`.
+    pub fn channels(&self) -> usize {
+        self.frames.channels.len()
+    }
+
+    /// Index in `frames.episodes` of the episode that window `i` is cut from. Panics when `i >= len()`, as a slice does.
     pub fn episode_of(&self, i: usize) -> usize {
-        self.places[i].0
+        self.starts[i].0
     }
 
-    /// The first frame of window `i` in its episode.
+    /// First frame of window `i` within its episode. Panics when `i >= len()`, as a slice does.
     pub fn start_of(&self, i: usize) -> usize {
-        self.places[i].1
+        self.starts[i].1
     }
 
-    /// Writes window `i`, z-scored, `(context + future, D)` row-major, into `out`.
+    /// The episodes that were passed over because they are shorter than a window.
+    pub fn too_short(&self) -> &[ShortEpisode] {
+        &self.short
+    }
+
+    /// Writes window `i` z-scored into `out`, `(context + future, D)` row-major.
     ///
-    /// Channels that wrap are shifted by whole periods so that the last context frame lies within half a period of 0.
+    /// Channels with a period stay continuous within the window and are shifted by whole periods so that the last
+    /// context frame lies in `[-period / 2, period / 2)`: the same motion gives the same window in whatever turn it
+    /// was recorded.
     ///
-    /// # Panics
-    /// When `out` has another length or `i` is out of range: errors of the caller, not of the data.
-    pub fn fill(&self, i: usize, normaliser: &Normaliser, out: &mut [f32]) {
-        let d = self.frames.channels.len();
-        let (e, start) = self.places[i];
-        let length = self.spec.context + self.spec.future;
-        let mut window = self.frames.episodes[e].values[start * d..(start + length) * d].to_vec();
-        anchor(&mut window, &self.frames.channels, self.spec.context - 1);
-        normaliser.to_z(&mut window);
-        for (out, value) in out.iter_mut().zip(window) {
-            *out = value as f32;
+    /// # Errors
+    /// [`Error::Data`] when `i` is out of range; [`Error::Shape`] when `out` or the normaliser has another size.
+    pub fn fill(&self, i: usize, normaliser: &Normaliser, out: &mut [f32]) -> Result<()> {
+        let Some(&(index, start)) = self.starts.get(i) else {
+            return Err(Error::data("window", i, format!("an index below {}", self.len())));
+        };
+        let (width, needed) = (self.channels(), self.spec.frames());
+        if normaliser.channels() != width {
+            let found = vec![normaliser.channels()];
+            return Err(Error::Shape { what: "normaliser", found, expected: format!("{width} channels") });
         }
-    }
-}
-
-/// Shifts channels that wrap by whole periods so that frame `at` lies within half a period of 0.
-pub(crate) fn anchor(values: &mut [f64], channels: &[super::Channel], at: usize) {
-    let d = channels.len();
-    for (c, channel) in channels.iter().enumerate() {
-        let Some(period) = channel.period else { continue };
-        let turns = (values[at * d + c] / period).round() * period;
-        values.iter_mut().skip(c).step_by(d).for_each(|v| *v -= turns);
+        if out.len() != needed * width {
+            return Err(Error::Shape {
+                what: "window",
+                found: vec![out.len()],
+                expected: format!("{}", needed * width),
+            });
+        }
+        let window = &self.frames.episodes[index].values[start * width..(start + needed) * width];
+        normaliser.to_z(window, out)?;
+        let last = (self.spec.context - 1) * width;
+        for (c, channel) in self.frames.channels.iter().enumerate() {
+            let Some(period) = channel.period else { continue };
+            let turns = whole_periods(window[last + c], period);
+            for (z, value) in out.iter_mut().zip(window).skip(c).step_by(width) {
+                *z = ((value - turns - normaliser.mean[c]) / normaliser.std[c]) as f32;
+            }
+        }
+        Ok(())
     }
 }

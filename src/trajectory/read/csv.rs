@@ -1,165 +1,179 @@
-//! CSV: one header row, commas, a time column, any number of channels with their units in the header.
+//! CSV: one header row, a time column, an optional episode column, any number of channels.
 
-use super::{ReadOptions, Table, fits, whole};
+use super::header::Header;
+use super::table::{Fault, FaultKind, Run, Table, number};
+use super::{Input, ReadOptions};
 use crate::error::{Error, Result};
-use crate::trajectory::Channel;
+use crate::trajectory::pace::median;
+use std::collections::HashMap;
 use std::path::Path;
 
-/// What a column holds.
-#[derive(Clone, Copy, PartialEq)]
-enum Role {
-    Time,
-    Episode,
-    Channel,
-    Ignored,
-}
-
-/// Reads a table. Cells that are empty, NaN or infinite become NaN: what they mean is decided later.
-///
-/// # Errors
-/// [`Error::Log`] for a file that is empty or not UTF-8, for missing, unnamed or duplicate columns, ragged rows, and cells
-/// that are neither numbers nor empty.
-pub(super) fn read(path: &Path, bytes: &[u8], options: &ReadOptions) -> Result<Table> {
+/// Reads the bytes of a CSV file.
+pub(crate) fn parse(input: Input, options: &ReadOptions) -> Result<Table> {
+    let Input { path, source, bytes } = input;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let mut reader = ::csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bytes);
-    let mut record = ::csv::ByteRecord::new();
-    let place = |line: u64, column: Option<String>, found: String, expected: String| Error::Log {
-        path: path.to_path_buf(),
+    check_utf8(&path, bytes, options)?;
+    let at = |line: u64, column: Option<&str>, found: String, expected: String| Error::Log {
+        path: path.clone(),
         line: Some(line),
-        column,
+        column: column.map(Into::into),
         found,
         expected,
     };
-    let mut next = |record: &mut ::csv::ByteRecord| -> Result<bool> {
-        reader.read_byte_record(record).map_err(|e| whole(path, e.to_string(), "CSV"))
-    };
-    if !next(&mut record)? {
-        return Err(whole(path, "an empty file".into(), "a header row and at least two rows of numbers"));
+
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .delimiter(options.delimiter_byte()?)
+        .from_reader(bytes);
+    let mut lines = Lines::new(bytes);
+    let mut record = csv::ByteRecord::new();
+    let broken = |e: csv::Error| at(1, None, format!("CSV that cannot be read ({e})"), "a CSV file".into());
+    if !reader.read_byte_record(&mut record).map_err(broken)? {
+        return Err(at(1, None, "an empty file".into(), "a header row and at least one row of values".into()));
     }
-    let header = columns(path, &record, options)?;
-    let width = header.len();
-    let channels: Vec<Channel> =
-        header.iter().filter(|(_, r)| *r == Role::Channel).map(|(c, _)| c.clone()).collect();
-    let time_unit = header.iter().find(|(_, r)| *r == Role::Time).and_then(|(c, _)| c.unit.clone());
-    let mut table = Table { channels, time_unit, lines: vec![], episodes: vec![], times: vec![], values: vec![] };
-    while next(&mut record)? {
-        let line = record.position().map_or(0, ::csv::Position::line);
-        if record.len() != width {
-            let expected = format!("{width}, as in the header");
-            return Err(place(line, None, format!("a row of {} fields", record.len()), expected));
+    let cells: Vec<&str> = record.iter().map(text).collect();
+    let header_line = lines.of(&record);
+    check_delimiter(&path, &cells, options)?;
+    let header = Header::new(&path, &cells, options)?;
+    let fields = cells.len();
+    let episode_column = header.episode.map(|i| cells[i].to_string());
+
+    let mut table = Table {
+        source,
+        time_column: header.time_column.clone(),
+        channels: header.channels.clone(),
+        time_secs: Vec::new(),
+        values: Vec::new(),
+        lines: Vec::new(),
+        faults: Vec::new(),
+        runs: Vec::new(),
+        path: path.clone(),
+    };
+    let mut seen: HashMap<String, u64> = HashMap::new();
+    let mut dotted = String::new();
+    while reader.read_byte_record(&mut record).map_err(broken)? {
+        let (row, line) = (table.rows(), lines.of(&record));
+        if record.len() != fields {
+            let found = format!("a row of {} fields", record.len());
+            return Err(at(line, None, found, format!("{fields} fields as in the header")));
+        }
+        let mut read = |column: usize, channel: Option<usize>| {
+            let mut cell = record.get(column).map_or("", text);
+            if options.decimal_comma {
+                dotted.clear();
+                dotted.extend(cell.chars().map(|c| if c == ',' { '.' } else { c }));
+                cell = &dotted;
+            }
+            number(cell).unwrap_or_else(|kind: FaultKind| {
+                table.faults.push(Fault { row, channel, kind, text: cell.into() });
+                f64::NAN
+            })
+        };
+        table.time_secs.push(read(header.time, None));
+        for (channel, column) in header.columns.iter().enumerate() {
+            table.values.push(read(*column, Some(channel)));
         }
         table.lines.push(line);
-        let mut episode = String::new();
-        for ((column, role), cell) in header.iter().zip(&record) {
-            let name = || Some(column.name.clone());
-            if *role == Role::Ignored {
-                continue;
-            }
-            let Ok(text) = std::str::from_utf8(cell) else {
-                let found = format!("bytes that are not UTF-8 ({cell:02x?})");
-                return Err(place(line, name(), found, "UTF-8 text".into()));
-            };
-            let text = text.trim();
-            if *role == Role::Episode {
-                episode = text.to_string();
-                continue;
-            }
-            let value = match text {
-                "" => f64::NAN,
-                _ => text.parse::<f64>().map_err(|_| {
-                    let expected = match role {
-                        Role::Time => "a time stamp".to_string(),
-                        _ => format!("a number (or leave the column out: --ignore '{}')", column.name),
-                    };
-                    place(line, name(), format!("`{text}`"), expected)
-                })?,
-            };
-            match role {
-                Role::Time if !value.is_finite() => {
-                    let found = if text.is_empty() { "an empty cell".into() } else { format!("`{text}`") };
-                    return Err(place(line, name(), found, "a time stamp".into()));
+
+        let episode = header.episode.map(|column| record.get(column).map_or("", text));
+        match table.runs.last_mut() {
+            Some(run) if run.episode.as_deref() == episode => run.rows.end += 1,
+            _ => {
+                if let Some(id) = episode {
+                    let column = episode_column.as_deref();
+                    if id.is_empty() {
+                        return Err(at(line, column, "an empty cell".into(), "the row's episode".into()));
+                    }
+                    if let Some(first) = seen.insert(id.into(), line) {
+                        let found = format!("episode `{id}` again, after other episodes (it began at line {first})");
+                        return Err(at(line, column, found, "the rows of an episode one after the other".into()));
+                    }
                 }
-                Role::Time => table.times.push(value),
-                _ => table.values.push(if value.is_finite() { value } else { f64::NAN }),
+                table.runs.push(Run { episode: episode.map(Into::into), rows: row..row + 1 });
             }
         }
-        if table.episodes.last().is_none_or(|(id, _)| *id != episode) {
-            if table.episodes.iter().any(|(id, _)| *id == episode) {
-                let column = header.iter().find(|(_, r)| *r == Role::Episode).map(|(c, _)| c.name.clone());
-                let expected = "the rows of an episode one after another".to_string();
-                return Err(place(line, column, format!("episode `{episode}` again"), expected));
-            }
-            table.episodes.push((episode, table.times.len() - 1));
-        }
     }
-    if table.times.len() < 2 {
-        let found = format!("{} rows below the header", table.times.len());
-        return Err(whole(path, found, "at least two"));
+    if table.rows() == 0 {
+        return Err(at(header_line, None, "a header and no rows".into(), "at least one row of values".into()));
     }
+    let secs_per_unit = header.secs_per_unit.unwrap_or_else(|| guessed_unit(&table.time_secs));
+    // Dividing by a whole number rounds once: 2040 ms become exactly the number written as 2.04.
+    let units_per_sec = (1.0 / secs_per_unit).round();
+    table.time_secs.iter_mut().for_each(|t| *t /= units_per_sec);
     Ok(table)
 }
 
-/// Names, units and roles of the header's columns.
-fn columns(path: &Path, header: &::csv::ByteRecord, options: &ReadOptions) -> Result<Vec<(Channel, Role)>> {
-    let bad = |column: String, found: String, expected: String| Error::Log {
-        path: path.to_path_buf(),
-        line: Some(1),
-        column: Some(column),
-        found,
-        expected,
-    };
-    let mut columns: Vec<(Channel, Role)> = Vec::new();
-    for (i, cell) in header.iter().enumerate() {
-        let Ok(text) = std::str::from_utf8(cell) else {
-            return Err(bad((i + 1).to_string(), "bytes that are not UTF-8".into(), "a name in UTF-8".into()));
-        };
-        let (name, unit) = name_and_unit(text);
-        if name.is_empty() {
-            return Err(bad((i + 1).to_string(), "an empty name".into(), "a name, and perhaps a unit: `q1 [rad]`".into()));
-        }
-        if columns.iter().any(|(c, _)| c.name == name) {
-            return Err(bad(name.into(), "the name twice".into(), "each name once".into()));
-        }
-        let matches = |patterns: &[String]| patterns.iter().any(|p| fits(p, name));
-        let episode = options.episode_column.as_deref().unwrap_or("episode");
-        let role = if name == options.time_column {
-            Role::Time
-        } else if name == episode {
-            Role::Episode
-        } else if matches(&options.ignore) || options.channels.as_ref().is_some_and(|c| !matches(c)) {
-            Role::Ignored
-        } else {
-            Role::Channel
-        };
-        let turn = if unit == Some("deg") { 360.0 } else { std::f64::consts::TAU };
-        let period = (role == Role::Channel && matches(&options.wrap)).then_some(turn);
-        columns.push((Channel { name: name.to_string(), unit: unit.map(String::from), period }, role));
-    }
-    let names = columns.iter().map(|(c, _)| c.name.as_str()).collect::<Vec<_>>().join(", ");
-    let missing = |what: &str| bad(what.into(), format!("no such column, only {names}"), format!("a column `{what}`"));
-    if !columns.iter().any(|(_, r)| *r == Role::Time) {
-        return Err(missing(&options.time_column));
-    }
-    if let Some(name) = options.episode_column.as_deref().filter(|n| columns.iter().all(|(c, _)| c.name != **n)) {
-        return Err(missing(name));
-    }
-    let asked = options.channels.iter().flatten().chain(&options.wrap);
-    for pattern in asked {
-        if !columns.iter().any(|(c, _)| fits(pattern, &c.name)) {
-            return Err(missing(pattern));
-        }
-    }
-    if !columns.iter().any(|(_, r)| *r == Role::Channel) {
-        return Err(whole(path, format!("no channel among the columns {names}"), "at least one column beside the time"));
-    }
-    Ok(columns)
+/// A time without a unit: nanoseconds where every stamp is an integer and the median step at least 1000, else seconds.
+fn guessed_unit(time: &[f64]) -> f64 {
+    let stamps: Vec<f64> = time.iter().copied().filter(|t| t.is_finite()).collect();
+    let mut steps: Vec<f64> = stamps.windows(2).map(|w| (w[1] - w[0]).abs()).collect();
+    let whole = stamps.iter().all(|t| t.fract().abs() < f64::MIN_POSITIVE);
+    if whole && median(&mut steps).is_some_and(|m| m >= 1000.0) { 1e-9 } else { 1.0 }
 }
 
-/// `q_FFJ3 [rad]` as `q_FFJ3` and `rad`.
-fn name_and_unit(text: &str) -> (&str, Option<&str>) {
-    let text = text.trim();
-    match text.strip_suffix(']').and_then(|t| t.rsplit_once('[')) {
-        Some((name, unit)) if !unit.trim().is_empty() => (name.trim(), Some(unit.trim())),
-        _ => (text, None),
+/// The bytes were checked to be UTF-8 as a whole, and delimiters are ASCII: no cell can fail here.
+fn text(cell: &[u8]) -> &str {
+    std::str::from_utf8(cell).unwrap_or_default().trim()
+}
+
+/// Lines of records. The reader's own count takes blank lines and the end of `\r\n` for parts of the next record.
+struct Lines<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    line: u64,
+}
+
+impl<'a> Lines<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0, line: 1 }
     }
+
+    /// 1-based line of `record`; records must come in file order.
+    fn of(&mut self, record: &csv::ByteRecord) -> u64 {
+        let start = record.position().map_or(self.at, |p| p.byte() as usize).clamp(self.at, self.bytes.len());
+        self.line += self.bytes[self.at..start].iter().filter(|b| **b == b'\n').count() as u64;
+        self.at = start;
+        while let Some(byte @ (b'\r' | b'\n')) = self.bytes.get(self.at) {
+            self.line += u64::from(*byte == b'\n');
+            self.at += 1;
+        }
+        self.line
+    }
+}
+
+fn check_utf8(path: &Path, bytes: &[u8], options: &ReadOptions) -> Result<()> {
+    let Err(error) = std::str::from_utf8(bytes) else { return Ok(()) };
+    let before = &bytes[..error.valid_up_to()];
+    let line_start = before.iter().rposition(|b| *b == b'\n').map_or(0, |i| i + 1);
+    let delimiter = options.delimiter_byte()?;
+    let column = before[line_start..].iter().filter(|b| **b == delimiter).count() + 1;
+    Err(Error::Log {
+        path: path.to_path_buf(),
+        line: Some(before.iter().filter(|b| **b == b'\n').count() as u64 + 1),
+        column: Some(column.to_string()),
+        found: format!("the byte 0x{:02x}, which is not UTF-8", bytes[error.valid_up_to()]),
+        expected: "text in UTF-8".into(),
+    })
+}
+
+/// A header in one piece was written with another delimiter.
+fn check_delimiter(path: &Path, cells: &[&str], options: &ReadOptions) -> Result<()> {
+    let [header] = cells else { return Ok(()) };
+    let Some((mark, shown)) =
+        [(';', "';'"), ('\t', "$'\\t'"), (',', "','")].into_iter().find(|(mark, _)| header.contains(*mark))
+    else {
+        return Ok(());
+    };
+    Err(Error::Log {
+        path: path.to_path_buf(),
+        line: Some(1),
+        column: None,
+        found: format!(
+            "a header without `{}` that holds {shown} {} times",
+            options.delimiter,
+            header.matches(mark).count()
+        ),
+        expected: format!("columns separated by `{}` (`--delimiter {shown}` for this file)", options.delimiter),
+    })
 }

@@ -1,45 +1,72 @@
-//! Log files to a [`Recording`]: one file per format, and a row in [`FORMATS`].
+//! From log files to a [`Recording`]. A new format is one file and one row in the table of formats.
 
 mod csv;
-pub(super) mod table;
+mod episodes;
+pub(crate) mod header;
+mod paths;
+pub(crate) mod table;
 
 use super::{Recording, Source};
 use crate::error::{Error, Result};
-use crate::files::sha256_hex;
+use crate::files;
+use episodes::Reference;
+pub(crate) use episodes::id as episode_id;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::io::Read;
 use std::path::{Path, PathBuf};
-pub(super) use table::Table;
+use table::Table;
 
-/// What to do where a log has a gap: a missing time step, or a cell that holds no finite number.
+/// One row per format: the ending of its files (also with `.gz`) and its parser.
+const FORMATS: &[Format] = &[Format { extension: ".csv", parse: csv::parse }];
+
+struct Format {
+    extension: &'static str,
+    parse: fn(Input, &ReadOptions) -> Result<Table>,
+}
+
+/// A file's contents, unpacked.
+pub(crate) struct Input<'a> {
+    pub path: PathBuf,
+    pub source: Source,
+    pub bytes: &'a [u8],
+}
+
+/// How logs are read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReadOptions {
+    /// What happens at a gap in time and at a cell without a finite number.
+    pub on_gap: OnGap,
+    /// A step longer than this many median steps of the file is a gap. Above 1, default 1.5.
+    pub max_gap: f64,
+    /// The channels to keep, by name without unit; `*` stands for any characters. `None` keeps all.
+    pub channels: Option<Vec<String>>,
+    /// Channels to leave out, as in `channels`.
+    pub ignore: Vec<String>,
+    /// Channels that wrap, as in `channels`: their period is 2 pi for the unit rad or none, 360 for deg.
+    pub wrap: Vec<String>,
+    /// Name of the time column, default `time`. Its unit stands in the header (`[s]`, `[ms]`, `[us]`, `[ns]`); without
+    /// one it is nanoseconds where every stamp is an integer and the median step at least 1000, else seconds.
+    pub time_column: Option<String>,
+    /// Name of the episode column. Without it the column `episode` is taken where there is one.
+    pub episode_column: Option<String>,
+    /// What separates the columns of a CSV file, an ASCII character, default `,`.
+    pub delimiter: char,
+    /// Numbers are written as `0,5` (with another delimiter than `,`).
+    pub decimal_comma: bool,
+}
+
+/// What to do where a log has a gap: missing rows, or cells without a finite number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnGap {
-    /// Refuse the log, naming the place.
+    /// Refuse the log and say where the gap is.
     #[default]
     Error,
-    /// End the episode there and begin another; rows without a finite number are left out.
+    /// End the episode before the gap and begin another one after it. A row with a cell that is not a finite number
+    /// is left out.
     Split,
-}
-
-/// How log files are read.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ReadOptions {
-    /// What to do at gaps.
-    pub on_gap: OnGap,
-    /// A step longer than this many median steps of its episode is a gap; above 1.
-    pub max_gap: f64,
-    /// Only these channels, in the file's order (`*` stands for any text); all where it is not given.
-    pub channels: Option<Vec<String>>,
-    /// Columns left out.
-    pub ignore: Vec<String>,
-    /// Channels that wrap around: every 360 for the unit `deg`, every 2 pi for `rad` and without a unit.
-    pub wrap: Vec<String>,
-    /// Column of the time stamps. Their unit stands in the header (`time [s]`, `[ms]`, `[us]`, `[ns]`); without one they
-    /// are nanoseconds where all are whole numbers at least 1000 apart, else seconds.
-    pub time_column: String,
-    /// Column that numbers the episodes of a file; where it is not given, `episode` if there is such a column.
-    pub episode_column: Option<String>,
 }
 
 impl Default for ReadOptions {
@@ -50,161 +77,193 @@ impl Default for ReadOptions {
             channels: None,
             ignore: Vec::new(),
             wrap: Vec::new(),
-            time_column: "time".into(),
+            time_column: None,
             episode_column: None,
+            delimiter: ',',
+            decimal_comma: false,
         }
     }
 }
 
-/// Reads the bytes of one file, uncompressed, into a table.
-type Reader = fn(&Path, &[u8], &ReadOptions) -> Result<Table>;
-
-/// File name endings and their readers. gzip is undone before, by the file's first bytes.
-const FORMATS: &[(&str, Reader)] = &[(".csv", csv::read), (".csv.gz", csv::read)];
-
-impl Recording {
-    /// Reads log files; a folder stands for the log files in it, in the order of their names.
-    ///
-    /// # Errors
-    /// [`Error::Io`] for a path that cannot be read; [`Error::Log`] naming file, line and column for anything that a log
-    /// must not hold, for files that differ in channels, and for two sampling rates mixed.
-    pub fn read(paths: &[impl AsRef<Path>], options: &ReadOptions) -> Result<Self> {
-        let mut parts = Vec::new();
-        for path in log_files(paths)? {
-            let bytes = std::fs::read(&path).map_err(Error::io(&path, "read"))?;
-            parts.push(Self::from_bytes(&path.display().to_string(), &bytes, options)?);
+impl ReadOptions {
+    fn validate(&self) -> Result<()> {
+        if !(self.max_gap.is_finite() && self.max_gap > 1.0) {
+            return Err(Error::config("max_gap", self.max_gap, "a number of median steps above 1"));
         }
-        let mut parts = parts.into_iter();
-        let Some(mut all) = parts.next() else {
-            return Err(Error::data("log files", "none", format!("files ending in {}", endings())));
-        };
-        for part in parts {
-            same_channels(&all, &part)?;
-            all.episodes.extend(part.episodes);
-            all.sources.extend(part.sources);
+        let delimiter = self.delimiter_byte()?;
+        if self.decimal_comma && delimiter == b',' {
+            return Err(Error::config("decimal_comma", true, "another delimiter than `,`"));
         }
-        table::one_rate(&all)?;
-        Ok(all)
+        Ok(())
     }
 
-    /// Reads a log at hand; `name` stands for its path in errors and tells the format by its ending.
+    fn delimiter_byte(&self) -> Result<u8> {
+        u8::try_from(self.delimiter)
+            .ok()
+            .filter(|d| d.is_ascii() && !matches!(d, b'"' | b'\n' | b'\r'))
+            .ok_or_else(|| Error::config("delimiter", self.delimiter.escape_default(), "one ASCII character"))
+    }
+}
+
+impl Recording {
+    /// Reads log files; a folder stands for all log files directly in it, sorted by name.
+    ///
+    /// Formats are told by the ending: `.csv`, and `.csv.gz`. All files must hold the same channels with the same
+    /// units at the same rate (the mean step of an episode within 1 % of the first episode's). An episode is named
+    /// after its file's stem, then `/` and the value of the episode column where there is one, then `#` and the number
+    /// of the piece, from 1, where a gap has split it.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when a path cannot be read; [`Error::Data`] without any log file; [`Error::Config`] for options
+    /// out of range; [`Error::Log`] with file, line and column for a file that is not as described: no time column, no
+    /// channel, a name that is empty or used twice, no rows, a row of another length, a cell without a finite number,
+    /// time that stands still or runs backwards, a gap, another rate or other channels than before, a selected channel
+    /// that is not there, text that is not UTF-8, a damaged gzip file, a file given twice. Of these only gaps and
+    /// cells without a finite number become new episodes under [`OnGap::Split`]; nothing else is mended.
+    pub fn read(paths: &[impl AsRef<Path>], options: &ReadOptions) -> Result<Self> {
+        let mut into = Assembly::default();
+        let files = paths::log_files(paths, &extensions())?;
+        let stems = paths::stems(&files, &extensions());
+        for (path, stem) in files.iter().zip(stems) {
+            let bytes = std::fs::read(path).map_err(Error::io(path, "read"))?;
+            into.add(&stem, table(path, &bytes, options)?, options)?;
+        }
+        into.finish()
+    }
+
+    /// Reads one log from memory; `name` stands for its path, in messages and by its ending.
     ///
     /// # Errors
     /// As [`Recording::read`].
     pub fn from_bytes(name: &str, bytes: &[u8], options: &ReadOptions) -> Result<Self> {
-        let path = Path::new(name);
-        let table = read_table(path, bytes, options)?;
-        let source = Source { path: name.to_string(), sha256: sha256_hex(bytes) };
-        let recording = table.into_recording(path, options, source)?;
-        table::one_rate(&recording)?;
-        Ok(recording)
+        Self::from_memory(&[(name, bytes)], options)
     }
-}
 
-/// Reads one file into its table.
-pub(super) fn read_table(path: &Path, bytes: &[u8], options: &ReadOptions) -> Result<Table> {
-    if options.max_gap.is_nan() || options.max_gap <= 1.0 {
-        return Err(Error::config("data.read.max_gap", options.max_gap, "a number above 1"));
-    }
-    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
-    let reader = FORMATS.iter().find(|(ending, _)| name.ends_with(ending)).map(|(_, reader)| reader);
-    let Some(reader) = reader else {
-        return Err(whole(path, format!("the name `{name}`"), format!("a log file, ending in {}", endings())));
-    };
-    if bytes.starts_with(&[0x1f, 0x8b]) {
-        let mut plain = Vec::new();
-        std::io::Read::read_to_end(&mut flate2::read::MultiGzDecoder::new(bytes), &mut plain)
-            .map_err(|e| whole(path, format!("broken gzip data ({e})"), "a whole gzip file"))?;
-        return reader(path, &plain, options);
-    }
-    reader(path, bytes, options)
-}
-
-/// The log files that paths stand for.
-pub(super) fn log_files(paths: &[impl AsRef<Path>]) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for path in paths {
-        let path = path.as_ref();
-        if !path.is_dir() {
-            files.push(path.to_path_buf());
-            continue;
+    /// Reads several logs from memory, each with the name that stands for its path: [`Recording::read`] for embedded
+    /// files.
+    ///
+    /// # Errors
+    /// As [`Recording::read`].
+    pub fn from_memory(logs: &[(&str, &[u8])], options: &ReadOptions) -> Result<Self> {
+        let mut into = Assembly::default();
+        let files: Vec<PathBuf> = logs.iter().map(|(name, _)| PathBuf::from(name)).collect();
+        let stems = paths::stems(&files, &extensions());
+        for ((path, stem), (_, bytes)) in files.iter().zip(stems).zip(logs) {
+            into.add(&stem, table(path, bytes, options)?, options)?;
         }
-        let mut inside = Vec::new();
-        for entry in std::fs::read_dir(path).map_err(Error::io(path, "list the folder"))? {
-            let file = entry.map_err(Error::io(path, "list the folder"))?.path();
-            let name = file.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
-            if FORMATS.iter().any(|(ending, _)| name.ends_with(ending)) {
-                inside.push(file);
+        into.finish()
+    }
+}
+
+fn extensions() -> Vec<&'static str> {
+    FORMATS.iter().map(|f| f.extension).collect()
+}
+
+/// Reads the tables of all files, without judging their rows.
+pub(crate) fn tables(paths: &[impl AsRef<Path>], options: &ReadOptions) -> Result<Vec<(String, Table)>> {
+    let files = paths::log_files(paths, &extensions())?;
+    let stems = paths::stems(&files, &extensions());
+    let read = |(path, stem): (&PathBuf, String)| {
+        let bytes = std::fs::read(path).map_err(Error::io(path, "read"))?;
+        Ok((stem, table(path, &bytes, options)?))
+    };
+    files.iter().zip(stems).map(read).collect()
+}
+
+/// Unpacks and parses one file.
+fn table(path: &Path, bytes: &[u8], options: &ReadOptions) -> Result<Table> {
+    options.validate()?;
+    let error = |found: String, expected: &str| Error::Log {
+        path: path.to_path_buf(),
+        line: None,
+        column: None,
+        found,
+        expected: expected.into(),
+    };
+    let source = Source { path: path.display().to_string(), sha256: files::sha256_hex(bytes) };
+    let name = source.path.to_lowercase();
+    let inner = name.strip_suffix(".gz").unwrap_or(&name);
+    let format = FORMATS.iter().find(|f| inner.ends_with(f.extension)).ok_or_else(|| {
+        let known: Vec<String> = FORMATS.iter().map(|f| format!("`{0}`, `{0}.gz`", f.extension)).collect();
+        error("a file of an unknown kind".into(), &format!("a file that ends in {}", known.join(", ")))
+    })?;
+    let bytes: Cow<[u8]> = if bytes.starts_with(b"\x1f\x8b") {
+        let mut unpacked = Vec::new();
+        flate2::read::MultiGzDecoder::new(bytes)
+            .read_to_end(&mut unpacked)
+            .map_err(|e| error(format!("a damaged gzip file ({e})"), "a complete gzip file"))?;
+        unpacked.into()
+    } else if name.ends_with(".gz") {
+        return Err(error("no gzip file".into(), "gzip data in a file that ends in `.gz`"));
+    } else {
+        bytes.into()
+    };
+    (format.parse)(Input { path: path.to_path_buf(), source, bytes: &bytes }, options)
+}
+
+/// The files read so far.
+#[derive(Default)]
+struct Assembly {
+    recording: Option<Recording>,
+    /// The first episode's rate, by which all others are measured.
+    reference: Option<Reference>,
+}
+
+impl Assembly {
+    fn add(&mut self, stem: &str, table: Table, options: &ReadOptions) -> Result<()> {
+        if let Some(first) = &self.recording {
+            let error = |column: Option<&str>, found: String, expected: String| Error::Log {
+                path: table.path.clone(),
+                line: Some(1),
+                column: column.map(Into::into),
+                found,
+                expected,
+            };
+            let first_path = &first.sources[0].path;
+            if let Some(twin) = first.sources.iter().find(|s| s.sha256 == table.source.sha256) {
+                let found = format!("the same contents as in {}", twin.path);
+                return Err(error(None, found, "every log once".into()));
+            }
+            let (a, b) = (&first.channels, &table.channels);
+            if let Some(i) = (0..a.len().max(b.len())).find(|i| a.get(*i) != b.get(*i)) {
+                let name = |c: Option<&super::Channel>| match c {
+                    Some(c) => format!(
+                        "channel `{}` with {}",
+                        c.name,
+                        c.unit.as_ref().map_or("no unit".into(), |u| format!("unit `{u}`"))
+                    ),
+                    None => "no further channel".into(),
+                };
+                let column = b.get(i).or(a.get(i)).map(|c| c.name.as_str());
+                let expected = format!("{} as in {first_path}", name(a.get(i)));
+                return Err(error(column, name(b.get(i)), expected));
             }
         }
-        if inside.is_empty() {
-            return Err(whole(path, "a folder without a log file".into(), format!("files ending in {}", endings())));
+        let episodes = episodes::episodes(stem, &table, options, &mut self.reference)?;
+        match &mut self.recording {
+            None => {
+                let sources = vec![table.source];
+                self.recording = Some(Recording { channels: table.channels, episodes, sources });
+            }
+            Some(recording) => {
+                // `a.csv` beside `a.csv.gz`: almost surely the same log, and reports could not tell the two apart.
+                if let Some(twin) = episodes.iter().find(|e| recording.episodes.iter().any(|known| known.id == e.id)) {
+                    return Err(Error::Log {
+                        path: table.path,
+                        line: None,
+                        column: None,
+                        found: format!("a second episode `{}`", twin.id),
+                        expected: "every log once".into(),
+                    });
+                }
+                recording.episodes.extend(episodes);
+                recording.sources.push(table.source);
+            }
         }
-        inside.sort();
-        files.extend(inside);
+        Ok(())
     }
-    Ok(files)
-}
 
-fn endings() -> String {
-    FORMATS.iter().map(|(ending, _)| *ending).collect::<Vec<_>>().join(", ")
-}
-
-/// An error about a file as a whole.
-pub(super) fn whole(path: &Path, found: String, expected: impl Into<String>) -> Error {
-    Error::Log { path: path.to_path_buf(), line: None, column: None, found, expected: expected.into() }
-}
-
-fn same_channels(all: &Recording, part: &Recording) -> Result<()> {
-    if all.channels == part.channels {
-        return Ok(());
-    }
-    let describe = |c: &super::Channel| match &c.unit {
-        Some(unit) => format!("`{} [{unit}]`", c.name),
-        None => format!("`{}`", c.name),
-    };
-    let at = (0..).find(|i| all.channels.get(*i) != part.channels.get(*i)).unwrap_or(0);
-    let show = |r: &Recording| r.channels.get(at).map_or("no further channel".to_string(), describe);
-    let first = &all.sources[0].path;
-    let path = Path::new(&part.sources[0].path);
-    let found = format!("{} as channel {}", show(part), at + 1);
-    Err(whole(path, found, format!("{}, as in {first}: all files need the same channels", show(all))))
-}
-
-/// True where `name` fits `pattern`, in which `*` stands for any text.
-pub(super) fn fits(pattern: &str, name: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let Some(rest) = parts.next().and_then(|head| name.strip_prefix(head)) else { return false };
-    let parts: Vec<&str> = parts.collect();
-    let Some((tail, middle)) = parts.split_last() else { return rest.is_empty() };
-    let mut rest = rest;
-    for part in middle {
-        match rest.find(part) {
-            Some(at) => rest = &rest[at + part.len()..],
-            None => return false,
-        }
-    }
-    rest.ends_with(tail)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn patterns_fit_names() {
-        for (pattern, name, expected) in [
-            ("q_*", "q_FFJ3", true),
-            ("q_*", "dq_FFJ3", false),
-            ("*", "", true),
-            ("a*c", "abc", true),
-            ("a*c", "ab", false),
-            ("*J*3", "q_FFJ3", true),
-            ("q", "q", true),
-            ("q", "qq", false),
-            ("a*a", "a", false),
-        ] {
-            assert_eq!(fits(pattern, name), expected, "{pattern} {name}");
-        }
+    fn finish(self) -> Result<Recording> {
+        self.recording.ok_or_else(|| Error::data("logs", "no file", "at least one log file"))
     }
 }

@@ -1,0 +1,137 @@
+//! The step of a log's time stamps: robust against gaps, exact where the stamps are only rounded.
+
+use super::Recording;
+use crate::error::{Error, Result};
+
+/// How the time of an episode advances.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pace {
+    /// Median step, seconds.
+    pub median: f64,
+    /// Mean of the steps within half a median of the median, seconds. Unlike the median it is exact where stamps are
+    /// rounded (30 Hz in milliseconds gives 33.3 ms, not 33) because the rounding errors of neighbours cancel.
+    pub step: f64,
+    /// Standard deviation of those steps, seconds.
+    pub spread: f64,
+    /// Number of those steps.
+    pub count: usize,
+}
+
+impl Pace {
+    /// The pace of `steps` (seconds, in any order; they are reordered); `None` without a positive step.
+    pub fn of(steps: &mut Vec<f64>) -> Option<Self> {
+        steps.retain(|s| *s > 0.0);
+        let median = median(steps)?;
+        let regular = || steps.iter().filter(|s| (**s - median).abs() <= 0.5 * median);
+        let count = regular().count();
+        // With two steps the median may lie between them, far from both.
+        if count == 0 {
+            return Some(Self { median, step: median, spread: 0.0, count: steps.len() });
+        }
+        let step = regular().sum::<f64>() / count as f64;
+        let spread = (regular().map(|s| (s - step).powi(2)).sum::<f64>() / count as f64).sqrt();
+        Some(Self { median, step, spread, count })
+    }
+
+    /// Steps per second.
+    pub fn rate_hz(&self) -> f64 {
+        1.0 / self.step
+    }
+
+    /// Whether `other` is another rate: more than 1 % away, and more than four standard errors (so that a jittery
+    /// episode of a few rows is not taken for another rate).
+    pub fn differs_from(&self, other: &Self) -> bool {
+        let difference = (self.step - other.step).abs();
+        let spread = self.spread.max(other.spread);
+        let error = spread * (1.0 / self.count as f64 + 1.0 / other.count as f64).sqrt();
+        difference > 0.01 * other.step && difference > 4.0 * error
+    }
+}
+
+/// Median of `values` (which are reordered); the mean of the two middle values where their number is even.
+pub(crate) fn median(values: &mut [f64]) -> Option<f64> {
+    if values.is_empty() {
+        return None;
+    }
+    let middle = values.len() / 2;
+    let even = values.len().is_multiple_of(2);
+    let (below, upper, _) = values.select_nth_unstable_by(middle, f64::total_cmp);
+    let upper = *upper;
+    if !even {
+        return Some(upper);
+    }
+    let lower = below.iter().copied().max_by(f64::total_cmp)?;
+    Some(0.5 * (lower + upper))
+}
+
+impl Recording {
+    /// The recorded rate, frames per second: one over the mean of the regular steps (those within half of the median
+    /// step) of all episodes.
+    ///
+    /// The number is freed from rounding noise: where a rate, or else a period in seconds, of at most four digits lies
+    /// within its uncertainty (1e-6 relative, or two standard errors of the mean step where the stamps jitter, at most
+    /// 1e-3), that number is given: 25, 29.97, 1/0.0125.
+    ///
+    /// # Errors
+    /// [`Error::Data`] when no episode has two frames.
+    pub fn rate_hz(&self) -> Result<f64> {
+        let mut steps: Vec<f64> =
+            self.episodes.iter().flat_map(|e| e.time_secs.windows(2).map(|w| w[1] - w[0])).collect();
+        let pace = Pace::of(&mut steps).ok_or_else(|| {
+            Error::data("recorded rate", "no episode of two rows", "at least two rows in one episode")
+        })?;
+        // The errors of an episode's stamps cancel but for its first and last one.
+        let error = pace.spread * (self.episodes.len() as f64).sqrt() / (pace.count as f64 * pace.step);
+        Ok(plain(pace.rate_hz(), (2.0 * error).clamp(1e-6, 1e-3)))
+    }
+}
+
+/// The plainest rate within the relative `tolerance` of `rate_hz`.
+fn plain(rate_hz: f64, tolerance: f64) -> f64 {
+    let short = |x: f64| (1..=4).map(|digits| rounded(x, digits)).find(|y| (y - x).abs() <= tolerance * x);
+    if let Some(rate) = short(rate_hz) {
+        return rate;
+    }
+    match short(1.0 / rate_hz) {
+        Some(period) => 1.0 / period,
+        None => rate_hz,
+    }
+}
+
+/// `x` rounded to `digits` significant decimal digits. Through text, so that the result is the number that one writes.
+fn rounded(x: f64, digits: usize) -> f64 {
+    format!("{x:.*e}", digits - 1).parse().unwrap_or(x)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn medians() {
+        assert_eq!(median(&mut []), None);
+        assert_eq!(median(&mut [3.0, 1.0, 2.0]), Some(2.0));
+        assert_eq!(median(&mut [4.0, 1.0, 2.0, 3.0]), Some(2.5));
+    }
+
+    #[test]
+    fn rates_are_the_plainest_within_their_uncertainty() {
+        assert_eq!(plain(25.000_001, 1e-6), 25.0);
+        assert_eq!(plain(29.999_9, 1e-6), 29.999_9);
+        assert_eq!(plain(29.97, 1e-6), 29.97);
+        assert_eq!(plain(1.0 / 0.03, 1e-6), 1.0 / 0.03);
+        assert_eq!(plain(1000.0, 1e-6), 1000.0);
+        assert_eq!(plain(123.432_1, 1e-6), 123.432_1);
+    }
+
+    #[test]
+    fn the_step_is_exact_where_stamps_are_rounded_and_ignores_gaps() {
+        // 30 Hz in whole milliseconds, one gap of ten frames: the median is 33 ms.
+        let stamp = |k: usize| (k as f64 * 1000.0 / 30.0).round() / 1000.0;
+        let times: Vec<f64> = (0..300).map(stamp).chain((310..610).map(stamp)).collect();
+        let pace = Pace::of(&mut times.windows(2).map(|w| w[1] - w[0]).collect()).unwrap();
+        assert!((pace.median - 0.033).abs() < 1e-9);
+        // Each of the two stretches is off by at most one rounding step (1 ms) over 299 frames.
+        assert!((pace.step * 30.0 - 1.0).abs() < 2.0 * 0.001 / (598.0 / 30.0), "{}", pace.step);
+    }
+}

@@ -1,0 +1,59 @@
+//! Which files are meant, and what their episodes are called.
+
+use crate::error::{Error, Result};
+use std::path::{Path, PathBuf};
+
+/// The files meant by `paths`: files as they are, folders as the log files directly in them, sorted.
+pub(crate) fn log_files(paths: &[impl AsRef<Path>], extensions: &[&str]) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for path in paths.iter().map(AsRef::as_ref) {
+        if !path.is_dir() {
+            files.push(path.to_path_buf());
+            continue;
+        }
+        let mut inside = Vec::new();
+        for entry in std::fs::read_dir(path).map_err(Error::io(path, "list"))? {
+            let entry = entry.map_err(Error::io(path, "list"))?;
+            let hidden = entry.file_name().to_string_lossy().starts_with('.');
+            if !hidden && stem(&entry.path(), extensions).is_some() && entry.path().is_file() {
+                inside.push(entry.path());
+            }
+        }
+        if inside.is_empty() {
+            let expected = format!("at least one file that ends in {} (or that and .gz)", extensions.join(", "));
+            return Err(Error::data(format!("folder {}", path.display()), "no log file", expected));
+        }
+        inside.sort();
+        files.append(&mut inside);
+    }
+    if files.is_empty() {
+        return Err(Error::data("logs", "no path", "at least one log file or folder"));
+    }
+    Ok(files)
+}
+
+/// Names for the episodes of `files`: the file's name without its ending, with its folders where two would be alike.
+pub(crate) fn stems(files: &[PathBuf], extensions: &[&str]) -> Vec<String> {
+    let short = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or(path.as_os_str());
+        let name = Path::new(name);
+        stem(name, extensions).unwrap_or_else(|| name.display().to_string())
+    };
+    let all: Vec<String> = files.iter().map(short).collect();
+    let alike = |name: &String| all.iter().filter(|other| *other == name).count() > 1;
+    let pick = |(path, short): (&PathBuf, &String)| match alike(short) {
+        true => stem(path, extensions).unwrap_or_else(|| path.display().to_string()),
+        false => short.clone(),
+    };
+    files.iter().zip(&all).map(pick).collect()
+}
+
+/// `path` without the ending of a known format; `None` where it has none.
+fn stem(path: &Path, extensions: &[&str]) -> Option<String> {
+    let text = path.to_string_lossy();
+    let lower = text.to_lowercase();
+    let inner = lower.strip_suffix(".gz").unwrap_or(&lower);
+    // Lowercasing may change the length of a letter; the endings themselves are ASCII.
+    let ending = extensions.iter().find(|e| inner.ends_with(**e))?.len() + lower.len() - inner.len();
+    text.get(..text.len().checked_sub(ending)?).map(Into::into)
+}

@@ -1,0 +1,163 @@
+//! What `inspect` finds in dirty logs.
+
+use crate::shared;
+use ebmotion::trajectory::{Inspection, LogGroup, ReadOptions, Stuck, inspect};
+use std::fmt::Write;
+
+fn look(text: &str, options: &ReadOptions) -> LogGroup {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log.csv");
+    std::fs::write(&path, text).unwrap();
+    let mut found = inspect(&[path], options).unwrap();
+    assert_eq!(found.groups.len(), 1);
+    narrow(&found);
+    found.groups.remove(0)
+}
+
+/// The text keeps within 100 columns and the JSON can be read.
+fn narrow(found: &Inspection) {
+    let text = found.to_string();
+    assert!(text.lines().all(|l| l.chars().count() <= 100), "{text}");
+    let json: serde_json::Value = serde_json::from_str(&serde_json::to_string(found).unwrap()).unwrap();
+    assert!(json["groups"][0]["channels"].is_array());
+}
+
+#[test]
+fn every_fault_that_was_put_in_is_found() {
+    // 20 Hz, 100 rows: `moving` moves, `held` keeps one value for rows 30..=59, `dead` is constant, `angle` wraps twice.
+    let mut text = String::from("time,moving [m],held,dead,angle [rad],gaps,flag\n");
+    for k in 0..100 {
+        if (70..75).contains(&k) || k == 90 {
+            continue; // two gaps, six frames
+        }
+        let t = 0.05 * f64::from(k);
+        let held = if (30..60).contains(&k) { 3.0 } else { f64::from(k) };
+        let angle = (0.13 * f64::from(k) + 2.0) % 6.283 - 3.14;
+        let gaps = match k {
+            3 => "".into(),
+            8 => "nan".into(),
+            9 => "inf".into(),
+            _ => k.to_string(),
+        };
+        writeln!(text, "{t},{},{held},7,{angle},{gaps},{}", (0.3 * t).sin(), if k % 2 == 0 { "on" } else { "off" })
+            .unwrap();
+    }
+    text += "2.5,0,0,7,0,0,on\n"; // the time of row 50 again, at the end
+    let group = look(&text, &ReadOptions::default());
+    assert_eq!((group.rows, group.channels.len()), (95, 6));
+    let e = &group.episodes[0];
+    let gaps = e.gaps.as_ref().unwrap();
+    assert_eq!((gaps.count, gaps.missing_frames, gaps.longest_line), (2, 6, 72));
+    assert!((gaps.longest_secs - 0.3).abs() < 1e-9 && (gaps.longest_from_secs - 3.45).abs() < 1e-9);
+    assert_eq!((e.backwards, e.backwards_line, e.repeated, e.repeated_line), (1, Some(96), 1, Some(96)));
+    assert!((e.rate_hz.unwrap() - 20.0).abs() < 1e-9 && (e.duration_secs - 4.95).abs() < 1e-9);
+
+    let find = |name: &str| group.channels.iter().find(|c| c.channel.name == name).unwrap();
+    assert_eq!(find("moving").channel.unit.as_deref(), Some("m"));
+    assert_eq!((find("moving").stuck, find("moving").faults.total()), (None, 0));
+    assert_eq!((find("dead").stuck, find("dead").changes), (Some(Stuck::Constant), Some(0.0)));
+    let held = find("held");
+    let run = held.longest_hold.as_ref().unwrap();
+    assert_eq!((held.stuck, held.stuck_holds, run.frames, run.line, run.value), (Some(Stuck::Run), 1, 30, 32, 3.0));
+    assert!((run.secs - 29.0 * 0.05).abs() < 1e-9);
+    assert_eq!((find("angle").wrap_jumps, find("angle").suspected_period), (2, Some(std::f64::consts::TAU)));
+    let faults = &find("gaps").faults;
+    assert_eq!((faults.empty, faults.nan, faults.infinite, faults.text, faults.first_line), (1, 1, 1, 0, Some(5)));
+    assert_eq!((find("gaps").min, find("gaps").max), (Some(0.0), Some(99.0)));
+    assert_eq!((find("flag").faults.text, find("flag").mean), (95, None));
+    assert_eq!(group.findings().len(), 8, "{:#?}", group.findings());
+}
+
+#[test]
+fn a_resting_robot_and_a_clean_log_are_not_suspicious() {
+    let rows = |f: &dyn Fn(f64) -> f64| -> String {
+        (0..100).map(|k| format!("{},{},{}\n", 0.04 * f64::from(k), f(f64::from(k)), f(f64::from(k + 1)))).collect()
+    };
+    let clean = look(&format!("time,x,y\n{}", rows(&|k| (0.1 * k).sin())), &ReadOptions::default());
+    assert_eq!(clean.findings(), Vec::<String>::new());
+    // Both channels rest from row 40 on: nothing moves meanwhile, so nothing is stuck.
+    let resting = look(&format!("time,x,y\n{}", rows(&|k| k.min(40.0))), &ReadOptions::default());
+    assert_eq!(resting.channels[0].stuck, None);
+    assert!(resting.channels[0].longest_hold.as_ref().unwrap().secs > 2.0);
+}
+
+#[test]
+fn structure_is_still_checked_and_unlike_files_stay_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("a.csv"), "time,x\n0,1\n1,2\n").unwrap();
+    std::fs::write(path("b.csv"), "time,y\n0,1\n1,3\n").unwrap();
+    let found = inspect(&[folder.path()], &ReadOptions::default()).unwrap();
+    assert_eq!(found.groups.len(), 2);
+    assert!(found.to_string().contains("cannot be read as one recording"));
+    for text in ["time,x\n0\n", "t,x\n0,1\n", "", "time,x\n", "time,x,x\n0,1,2\n"] {
+        std::fs::write(path("b.csv"), text).unwrap();
+        assert_eq!(inspect(&[path("b.csv")], &ReadOptions::default()).unwrap_err().exit_code(), 2, "{text:?}");
+    }
+}
+
+#[test]
+fn the_faults_listed_for_the_dirty_log_are_found() {
+    let Some(dirty) = shared("data/joint_state_logs/g1_inspire_ep000/dirty.csv") else { return };
+    let listed = std::fs::read_to_string(dirty.with_file_name("dirty.json")).unwrap();
+    let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
+    let number = |key: &str| listed[key].as_u64().unwrap() as usize;
+    let options = ReadOptions { time_column: Some("t".into()), ..Default::default() };
+    let found = inspect(&[&dirty], &options).unwrap();
+    eprintln!("{found}");
+    narrow(&found);
+    let group = &found.groups[0];
+    let e = &group.episodes[0];
+    let gaps = e.gaps.as_ref().unwrap();
+    assert_eq!(group.rows, number("rows"));
+    assert_eq!(gaps.missing_frames, number("dropped_rows_total"));
+    // The longest step spans the missing frames and one more, at 30 Hz; the jitter of both stamps is 0.2 ms each.
+    assert!((gaps.longest_secs - (number("gap_len") + 1) as f64 / 30.0).abs() < 4.0 * 0.0002 * 2.0_f64.sqrt());
+    assert_eq!((gaps.longest_from_secs * 30.0).round() as usize + 1, number("gap_at_original_row"));
+    assert_eq!(e.repeated, listed["duplicated_rows_appended"].as_array().unwrap().len());
+    // One swap, and of the three rows at the end (98, 388, 73) the first and the last run back.
+    assert_eq!((e.backwards, e.backwards_line), (3, Some(13)));
+    assert_eq!(group.channels.iter().map(|c| c.faults.nan).sum::<usize>(), number("nan_cells"));
+    let jitter_secs = e.jitter.unwrap() / e.rate_hz.unwrap();
+    // A step is the difference of two stamps: sqrt 2 of their jitter; 440 steps give it to 4 / sqrt(880) = 14 %.
+    let listed_jitter = listed["t_jitter_sigma_s"].as_f64().unwrap() * 2.0_f64.sqrt();
+    assert!((jitter_secs / listed_jitter - 1.0).abs() < 0.14, "{jitter_secs}");
+
+    let truth = inspect(&[dirty.with_file_name("truth.csv")], &options).unwrap();
+    let e = &truth.groups[0].episodes[0];
+    assert_eq!((&e.gaps, e.backwards, e.repeated), (&None, 0, 0));
+    // The hands are read far less often than they are logged; the arms are not.
+    let changes =
+        |name: &str| truth.groups[0].channels.iter().find(|c| c.channel.name == name).unwrap().changes.unwrap();
+    assert!(changes("kLeftHandPinky.pos") < 0.3 && changes("kLeftElbow.pos") > 0.5);
+}
+
+#[test]
+fn foreign_logs_get_a_clear_answer() {
+    if let Some(door) = shared("data/adroit_door/demo_00.csv") {
+        let error = inspect(&[door], &ReadOptions::default()).unwrap_err().to_string();
+        assert!(error.contains("demo_00.csv, line 1, column `time`") && error.contains("`q_ARRx`"), "{error}");
+    }
+    if let Some(cobot) = shared("data/ur3_cobotops/dataset_02052023.csv") {
+        let error = inspect(&[&cobot], &ReadOptions::default()).unwrap_err().to_string();
+        assert!(error.contains("--delimiter ';'"), "{error}");
+        let options = ReadOptions {
+            delimiter: ';',
+            decimal_comma: true,
+            time_column: Some("Num".into()),
+            ignore: vec!["Timestamp".into(), "Robot_ProtectiveStop".into(), "grip_lost".into()],
+            ..Default::default()
+        };
+        // Its header has eleven empty names at the end.
+        let error = inspect(&[&cobot], &options).unwrap_err().to_string();
+        assert!(error.contains("line 1, column `25`") && error.contains("empty name"), "{error}");
+        // Without them its decimal commas and exponents are read.
+        let text = std::fs::read_to_string(&cobot).unwrap();
+        let text: String = text.lines().map(|l| l.split(';').take(24).collect::<Vec<_>>().join(";") + "\n").collect();
+        let group = look(&text, &options);
+        let current = group.channels.iter().find(|c| c.channel.name == "Current_J0").unwrap();
+        let speed = group.channels.iter().find(|c| c.channel.name == "Speed_J0").unwrap();
+        assert!(current.values > 7000 && speed.values > 7000);
+        assert_eq!(current.faults.text, 0);
+    }
+}

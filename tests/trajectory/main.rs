@@ -1,0 +1,44 @@
+//! Robot logs from file to window: what is read, what is refused and where, what is kept exactly.
+
+mod bad_input;
+mod frames;
+mod inspection;
+mod reading;
+
+use ebmotion::trajectory::{ReadOptions, Recording};
+use ebmotion::{Error, Result};
+use std::path::PathBuf;
+
+/// Reads `text` as a log named `log.csv`.
+fn read(text: &str, options: &ReadOptions) -> Result<Recording> {
+    Recording::from_bytes("log.csv", text.as_bytes(), options)
+}
+
+/// A log of one channel `x` at the given times.
+fn log_at(times: impl IntoIterator<Item = f64>) -> String {
+    let rows = times.into_iter().enumerate().map(|(k, t)| format!("{t},{k}\n"));
+    std::iter::once("time,x\n".to_string()).chain(rows).collect()
+}
+
+/// Line, column, found and expected of an [`Error::Log`].
+#[track_caller]
+fn log_error(result: Result<Recording>) -> (Option<u64>, Option<String>, String, String) {
+    match result {
+        Err(error @ Error::Log { .. }) => {
+            assert_eq!(error.exit_code(), 2);
+            let Error::Log { line, column, found, expected, .. } = error else { unreachable!() };
+            (line, column, found, expected)
+        }
+        other => panic!("expected an error about the log, not {other:?}"),
+    }
+}
+
+/// A file of the data that lie beside the project; `None`, said on stderr, where they are absent.
+fn shared(path: &str) -> Option<PathBuf> {
+    let full = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared")).join(path);
+    if full.exists() {
+        return Some(full);
+    }
+    eprintln!("skipped: {} is absent", full.display());
+    None
+}
