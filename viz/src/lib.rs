@@ -1,1 +1,156 @@
-//! x
+//! Forecasts of motion as pictures in [rerun](https://rerun.io): plain arrays in, an `.rrd` file or a viewer out.
+//!
+//! A [`Scene`] is one forecast: what was known, many samples of what may come, and, where known, what did come.
+//! [`write`] puts scenes and the arrangement of their views into one file; [`spawn`] opens them in the viewer.
+//!
+//! Every scene `k` fills the entities below `/scene_k`, on one timeline `time` in seconds whose zero is the last known
+//! frame:
+//!
+//! | entity | what | rows |
+//! |---|---|---|
+//! | `channels/<name>/history` | known values | one per known frame |
+//! | `channels/<name>/truth` | what came | one per future frame, and the last known one |
+//! | `channels/<name>/samples` | all samples, as one batch of lines | the same |
+//! | `channels/<name>/mean`, `…/low`, `…/high` | mean, 5 % and 95 % quantile of the samples | the same |
+//! | `energy/samples`, `energy/mean` | energy of each sample, and its mean | one per future frame |
+//! | `skeleton/truth` | the skeleton as it was and came, as line strips | one per known and future frame |
+//! | `skeleton/sample_<i>` | the skeleton of some samples | one per future frame |
+//! | `legend` | what the colours mean | static |
+//!
+//! This crate knows nothing of energies, models or logs, and is the only one here that knows rerun.
+//!
+//! ```
+//! use ebmotion_viz::{ChannelLabel, Scene};
+//! let scene = Scene {
+//!     name: "a joint".into(),
+//!     rate_hz: 25.0,
+//!     channels: vec![ChannelLabel { name: "q_elbow".into(), unit: "rad".into() }],
+//!     history: vec![vec![0.0], vec![0.1]],
+//!     truth: None,
+//!     samples: vec![vec![vec![0.2], vec![0.3]], vec![vec![0.1], vec![0.0]]],
+//!     energies: None,
+//!     skeleton: None,
+//! };
+//! let folder = tempfile::tempdir().unwrap();
+//! ebmotion_viz::write(&[scene], &folder.path().join("joint.rrd"))?;
+//! # Ok::<(), ebmotion_viz::VizError>(())
+//! ```
+
+mod arrange;
+mod layout;
+mod record;
+mod scene;
+mod style;
+
+pub use scene::{ChannelLabel, Scene, Skeleton3d};
+
+use rerun::{RecordingStream, RecordingStreamBuilder};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Name under which the viewer keeps what the user changes in the arrangement.
+const APPLICATION: &str = "ebmotion";
+
+/// What can go wrong.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum VizError {
+    /// A scene's arrays do not fit together.
+    #[error("scene `{scene}`, {what}: found {found}, expected {expected}")]
+    Scene {
+        /// The scene's name.
+        scene: String,
+        /// Which array, and where in it.
+        what: String,
+        /// What was found.
+        found: String,
+        /// What was expected.
+        expected: String,
+    },
+    /// The file could not be written; nothing of it is left.
+    #[error("{}: cannot {action}: {source}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What was being done.
+        action: &'static str,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The viewer could not be started or did not take the data.
+    #[error(
+        "cannot show the forecast in the rerun viewer: {0} (install it with `cargo install rerun-cli` or `pip install rerun-sdk`, version 0.36)"
+    )]
+    Viewer(String),
+    /// Rerun refused the data.
+    #[error("rerun refused the data: {0}")]
+    Rerun(String),
+}
+
+/// Writes `scenes` with the arrangement of their views to the `.rrd` file `path`, whole or not at all. Missing parent
+/// folders are created; an older file is replaced.
+///
+/// # Errors
+/// [`VizError::Scene`] for arrays that do not fit together, [`VizError::Io`] naming `path` where it cannot be written
+/// (an older file then stays as it was), [`VizError::Rerun`] where the SDK fails.
+pub fn write(scenes: &[Scene], path: &Path) -> Result<(), VizError> {
+    check(scenes)?;
+    // Through memory, for a sink into a file reports a full disk late or never. 64 samples of 24 channels and
+    // 100 frames are about a megabyte.
+    let (stream, storage) = builder().memory().map_err(refused)?;
+    fill(&stream, scenes)?;
+    let bytes = storage.drain_as_bytes().map_err(refused)?;
+    replace(path, &bytes)
+}
+
+/// Opens `scenes` in the rerun viewer: the one already running, or a new one (`rerun` must be on the `PATH`). Returns
+/// when everything has been sent.
+///
+/// # Errors
+/// [`VizError::Scene`] as in [`write`], [`VizError::Viewer`] where no viewer can be started or reached.
+pub fn spawn(scenes: &[Scene]) -> Result<(), VizError> {
+    check(scenes)?;
+    let stream = builder().spawn().map_err(|e| VizError::Viewer(e.to_string()))?;
+    fill(&stream, scenes)?;
+    stream.flush_blocking().map_err(|e| VizError::Viewer(e.to_string()))
+}
+
+fn check(scenes: &[Scene]) -> Result<(), VizError> {
+    scenes.iter().try_for_each(Scene::check)
+}
+
+fn builder() -> RecordingStreamBuilder {
+    // `enabled` because an environment variable could otherwise turn the file into an empty one.
+    RecordingStreamBuilder::new(APPLICATION).recording_name("forecast").enabled(true)
+}
+
+fn fill(stream: &RecordingStream, scenes: &[Scene]) -> Result<(), VizError> {
+    for (index, scene) in scenes.iter().enumerate() {
+        record::scene(stream, &record::root(index), scene).map_err(refused)?;
+    }
+    layout::send(stream, APPLICATION, &arrange::scenes(scenes)).map_err(refused)
+}
+
+fn refused(error: impl std::fmt::Display) -> VizError {
+    VizError::Rerun(error.to_string())
+}
+
+/// A temporary file in the same folder, then a rename: readers see the old file or the new one.
+fn replace(path: &Path, bytes: &[u8]) -> Result<(), VizError> {
+    let failed = |action| move |source| VizError::Io { path: path.to_path_buf(), action, source };
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder).map_err(failed("create its folder"))?;
+    let mut options = tempfile::Builder::new();
+    options.prefix(".ebmotion-");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // As any file that the user creates (the umask applies), not private as temporary files are.
+        options.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    let mut temporary = options.tempfile_in(folder).map_err(failed("write"))?;
+    temporary.write_all(bytes).map_err(failed("write"))?;
+    temporary.as_file().sync_all().map_err(failed("sync"))?;
+    temporary.persist(path).map_err(|e| failed("replace")(e.error))?;
+    Ok(())
+}
