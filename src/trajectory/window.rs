@@ -112,12 +112,18 @@ impl<'a> Windows<'a> {
         self.frames.channels.len()
     }
 
-    /// Index in `frames.episodes` of the episode that window `i` is cut from. Panics when `i >= len()`, as a slice does.
+    /// Index in `frames.episodes` of the episode that window `i` is cut from.
+    ///
+    /// # Panics
+    /// When `i >= len()`, as a slice does.
     pub fn episode_of(&self, i: usize) -> usize {
         self.starts[i].0
     }
 
-    /// First frame of window `i` within its episode. Panics when `i >= len()`, as a slice does.
+    /// First frame of window `i` within its episode.
+    ///
+    /// # Panics
+    /// When `i >= len()`, as a slice does.
     pub fn start_of(&self, i: usize) -> usize {
         self.starts[i].1
     }

@@ -87,7 +87,7 @@ fn two_rates_are_refused_within_a_file_within_an_episode_and_across_files() {
             "{error:?}"
         );
 
-        // Twenty steps of 40 ms, then thirty of 100 ms: line 23 is the first row after a long step... of the rarer kind.
+        // Thirty rows 40 ms apart, then nineteen 100 ms apart: the first of these stands in line 32.
         let times = (0..30).map(|k| 0.04 * f64::from(k)).chain((1..20).map(|k| 1.16 + 0.1 * f64::from(k)));
         let error = log_error(read(&log_at(times), &options));
         assert_eq!((error.0, error.1.as_deref()), (Some(32), Some("time")), "{error:?}");
@@ -129,6 +129,13 @@ fn no_log_is_read_twice() {
     std::fs::copy(&a, &b).unwrap();
     let error = Recording::read(&[&a, &b], &ReadOptions::default()).unwrap_err().to_string();
     assert!(error.contains("the same contents as in") && error.contains("b.csv"), "{error}");
+    // Packed it has other bytes, but the name gives it away.
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    gzip.write_all(b"time,x\n0,1\n1,1\n").unwrap();
+    let packed = folder.path().join("a.csv.gz");
+    std::fs::write(&packed, gzip.finish().unwrap()).unwrap();
+    let error = Recording::read(&[&a, &packed], &ReadOptions::default()).unwrap_err().to_string();
+    assert!(error.contains("a.csv.gz: found a second episode"), "{error}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use crate::shared;
 use ebmotion::trajectory::{Inspection, LogGroup, ReadOptions, Stuck, inspect};
+use std::f64::consts::{PI, TAU};
 use std::fmt::Write;
 
 fn look(text: &str, options: &ReadOptions) -> LogGroup {
@@ -32,7 +33,7 @@ fn every_fault_that_was_put_in_is_found() {
         }
         let t = 0.05 * f64::from(k);
         let held = if (30..60).contains(&k) { 3.0 } else { f64::from(k) };
-        let angle = (0.13 * f64::from(k) + 2.0) % 6.283 - 3.14;
+        let angle = (0.13 * f64::from(k) + 2.0) % TAU - PI;
         let gaps = match k {
             3 => "".into(),
             8 => "nan".into(),
@@ -60,7 +61,7 @@ fn every_fault_that_was_put_in_is_found() {
     let run = held.longest_hold.as_ref().unwrap();
     assert_eq!((held.stuck, held.stuck_holds, run.frames, run.line, run.value), (Some(Stuck::Run), 1, 30, 32, 3.0));
     assert!((run.secs - 29.0 * 0.05).abs() < 1e-9);
-    assert_eq!((find("angle").wrap_jumps, find("angle").suspected_period), (2, Some(std::f64::consts::TAU)));
+    assert_eq!((find("angle").wrap_jumps, find("angle").suspected_period), (2, Some(TAU)));
     let faults = &find("gaps").faults;
     assert_eq!((faults.empty, faults.nan, faults.infinite, faults.text, faults.first_line), (1, 1, 1, 0, Some(5)));
     assert_eq!((find("gaps").min, find("gaps").max), (Some(0.0), Some(99.0)));

@@ -1,5 +1,8 @@
 //! Robot logs from file to window: what is read, what is refused and where, what is kept exactly.
 
+// A test may stop at once: a failed unwrap is a failed test.
+#![allow(clippy::unwrap_used)]
+
 mod bad_input;
 mod frames;
 mod inspection;

@@ -156,7 +156,8 @@ pub enum Stuck {
     Run,
 }
 
-/// Looks at log files or folders of them, leniently: missing values, gaps and disorder in time are counted, not refused.
+/// Looks at log files or folders of them, leniently: missing values, gaps and disorder in time are counted, not
+/// refused.
 ///
 /// `options` select and name columns as in reading; [`ReadOptions::on_gap`] has no effect.
 ///

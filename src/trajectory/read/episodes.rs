@@ -44,7 +44,8 @@ pub(crate) fn episodes(
             if let (Some(step), OnGap::Error) = (gap, options.on_gap) {
                 let found = format!("a gap of {step:.6} s ({:.1} median steps)", step / median_step);
                 let expected = format!(
-                    "steps of at most {} median steps of {median_step:.6} s (`--on-gap split` begins a new episode here)",
+                    "steps of at most {} median steps of {median_step:.6} s (`--on-gap split` begins a new episode \
+                     here)",
                     options.max_gap
                 );
                 return Err(table.error(row, None, found, expected));
@@ -101,16 +102,15 @@ fn usable_rows(table: &Table, options: &ReadOptions) -> Result<Vec<bool>> {
 
 /// Time must run forward within every recorded episode.
 fn check_order(table: &Table) -> Result<()> {
-    for (row, step) in table.runs.iter().flat_map(|run| steps(table, run)).filter(|(_, step)| *step <= 0.0) {
-        let now = table.time_secs[row];
-        let found = if step < 0.0 {
-            format!("{now} s, {:.6} s before the row above: time runs backwards", -step)
-        } else {
-            format!("{now} s, the time of the row above: time is repeated")
-        };
-        return Err(table.error(row, None, found, "a later time than in the row above"));
-    }
-    Ok(())
+    let mut all = table.runs.iter().flat_map(|run| steps(table, run));
+    let Some((row, step)) = all.find(|(_, step)| *step <= 0.0) else { return Ok(()) };
+    let now = table.time_secs[row];
+    let found = if step < 0.0 {
+        format!("{now} s, {:.6} s before the row above: time runs backwards", -step)
+    } else {
+        format!("{now} s, the time of the row above: time is repeated")
+    };
+    Err(table.error(row, None, found, "a later time than in the row above"))
 }
 
 /// All recorded episodes must have the first one's rate.
