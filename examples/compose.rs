@@ -14,9 +14,7 @@ use ebmotion::sample::{ChainState, Metropolis, Transition};
 
 fn main() -> Result<()> {
     let cpu = Device::Cpu;
-    let mean = Tensor::new(&[0f64, 0.0], &cpu)?;
-    let std = Tensor::new(&[1f64, 0.5], &cpu)?;
-    let prior = Diagonal::new(&mean, &std)?;
+    let prior = Diagonal::new(&[0.0, 0.0], &[1.0, 0.5])?;
     // The first coordinate should be near 3: 0.5 * (x - 3)^2, and twice as strongly.
     let goal = Goal::new(Coordinates::new(&[0])?, &Tensor::new(&[3f64], &cpu)?, 0.5)?;
     let both = Sum(prior, Scaled { energy: goal, factor: 2.0 });

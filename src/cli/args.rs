@@ -69,6 +69,9 @@ pub(crate) struct ReadArgs {
     /// Column that numbers the episodes of a file.
     #[arg(long, value_name = "NAME")]
     pub(crate) episode_column: Option<String>,
+    /// A step longer than this many median steps is a gap; 1.5 where it is not given.
+    #[arg(long, value_name = "STEPS")]
+    pub(crate) max_gap: Option<f64>,
     /// What separates the columns; a comma where it is not given.
     #[arg(long, value_name = "CHARACTER")]
     pub(crate) delimiter: Option<char>,
@@ -110,6 +113,9 @@ impl ReadArgs {
         }
         if let Some(v) = &self.episode_column {
             read.episode_column = Some(v.clone());
+        }
+        if let Some(v) = self.max_gap {
+            read.max_gap = v;
         }
         if let Some(v) = self.delimiter {
             read.delimiter = v;

@@ -64,8 +64,10 @@ mod with_rerun {
     fn scene(f: &ForecastFile, hand: &Skeleton) -> Result<Scene> {
         let names: Vec<&str> = f.channels.iter().map(|c| c.name.as_str()).collect();
         let skeleton = if hand.matches(&names) {
+            let point = |p: [f64; 3]| p.map(|v| v as f32);
             let draw = |frames: &[Vec<f64>]| -> Result<Vec<Vec<[f32; 3]>>> {
-                frames.iter().map(|frame| hand.points(&names, frame)).collect()
+                let pose = |frame: &Vec<f64>| Ok(hand.points(&names, frame)?.into_iter().map(point).collect());
+                frames.iter().map(pose).collect()
             };
             Some(Skeleton3d {
                 links: hand.links(),
