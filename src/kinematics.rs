@@ -224,12 +224,11 @@ fn check_joint(joint: &Joint) -> Result<()> {
     let Joint { name, anchor, axis, limits, .. } = joint;
     finite(anchor, || format!("anchor of joint `{name}`"))?;
     let length = Vector3::from(*axis).norm();
-    // Negated, so that a NaN is refused too.
-    if !((length - 1.0).abs() <= UNIT_TOLERANCE) {
+    if length.is_nan() || (length - 1.0).abs() > UNIT_TOLERANCE {
         return Err(Error::data(format!("axis of joint `{name}`"), format!("length {length}"), "a unit vector"));
     }
     match limits {
-        Some([low, high]) if !(low <= high) => {
+        Some([low, high]) if low.is_nan() || high.is_nan() || low > high => {
             let found = format!("{low} to {high}");
             Err(Error::data(format!("limits of joint `{name}`"), found, "the lower angle first"))
         }

@@ -1,4 +1,5 @@
 //! Forward kinematics against the simulator that recorded the embedded log, and against paper and pencil.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap in a test's helper is a failed test")]
 
 use ebmotion::Error;
 use ebmotion::kinematics::Skeleton;

@@ -13,7 +13,7 @@ pub(crate) const HISTORY: Style = Style { colour: [205, 205, 205, 255], width: 2
 pub(crate) const TRUTH: Style = Style { colour: [255, 145, 20, 255], width: 2.5 };
 pub(crate) const SAMPLES: Style = Style { colour: [90, 155, 255, 110], width: 1.0 };
 pub(crate) const MEAN: Style = Style { colour: [120, 225, 255, 255], width: 1.8 };
-pub(crate) const BAND: Style = Style { colour: [120, 225, 255, 150], width: 1.0 };
+pub(crate) const BAND: Style = Style { colour: [120, 225, 255, 200], width: 1.4 };
 /// In space, where rerun 0.36 draws every line opaque, a shade of its own tells each sample's fingers from the others'.
 pub(crate) const SAMPLES_3D: [Style; 6] = [
     Style { colour: [70, 130, 235, 255], width: 1.3 },
@@ -43,7 +43,7 @@ pub(crate) fn legend(scene: &Scene) -> String {
     }
     if let Some(skeleton) = &scene.skeleton {
         let known = if skeleton.truth.is_some() { "known and true" } else { "last known" };
-        entry("in space", &format!("{known} pose in orange, {} samples in blue to violet", skeleton.samples.len()));
+        entry("in space", &format!("{known} pose in orange, {} samples in cool colours", skeleton.samples.len()));
     }
     // Empty lines, which Markdown needs around the list.
     let (heading, list) = (lines[..2].join("\n\n"), lines[2..].join("\n"));

@@ -1,4 +1,5 @@
 //! Files read back with rerun's own decoder: every promised entity, on the promised timeline, with the promised values.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap in a test's helper is a failed test")]
 
 use ebmotion_viz::{ChannelLabel, Scene, Skeleton3d, VizError, write};
 use rerun::external::arrow::array::{Array, AsArray};
