@@ -61,7 +61,6 @@ fn samples_have_the_promised_shape_and_are_finite() -> Result<()> {
             assert_eq!(forecast.samples.dims(), expected, "{}", forecaster.name());
             assert_eq!(forecast.samples.dtype(), DType::F32, "{}", forecaster.name());
             assert!(values(&forecast.samples)?.iter().all(|v| v.is_finite()), "{}", forecaster.name());
-            }
         }
     }
     Ok(())

@@ -5,7 +5,7 @@ use ebmotion::eval::report::{
     BootstrapProtocol, Cost, Passage, Protocol, Report, html, markdown, summary_table, verdict,
 };
 use ebmotion::eval::{BootstrapSettings, Evaluator, Futures, MetricResult, Options, Reference, TestSet};
-use ebmotion::forecast::baseline::{Hold, Var, VarFit, Velocity};
+use ebmotion::forecast::baseline::{Hold, Autoregression, VarFit, Velocity};
 use ebmotion::forecast::{Forecaster, Request};
 use ebmotion::noise::Noise;
 use ebmotion::trajectory::Source;
@@ -73,10 +73,10 @@ fn report() -> Result<Report> {
     let chunks: Vec<f32> = training.chunks_exact((K + H) * D).flat_map(|w| w[..(K + 4) * D].to_vec()).collect();
     let fit = VarFit::fit(&chunks, D, K, 4, 10.0)?;
     let table: Vec<(&str, Box<dyn Forecaster>)> = vec![
-        ("ebm", Box::new(Var::sampled(fit.clone()))),
+        ("ebm", Box::new(Autoregression::sampled(fit.clone()))),
         ("hold", Box::new(Hold::new(D))),
         ("velocity", Box::new(Velocity::new(D))),
-        ("var", Box::new(Var::mean(fit))),
+        ("var", Box::new(Autoregression::mean(fit))),
     ];
     let history = Tensor::from_vec(test.context.clone(), (n, K, D), &Device::Cpu)?;
     let (mut forecasters, mut cost) = (BTreeMap::new(), BTreeMap::new());
