@@ -1,5 +1,4 @@
-//! ebmotion
-#![cfg_attr(not(test), warn(missing_docs))]
+#![doc = include_str!("../README.md")]
 
 #[cfg(feature = "cli")]
 pub mod embedded;

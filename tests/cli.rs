@@ -354,11 +354,8 @@ fn a_full_disk_leaves_the_old_file_and_no_part_of_a_new_one() {
     let before = left_in(f);
     // With SIGXFSZ ignored a write beyond the limit fails as a write to a full disk does.
     let script = "trap '' XFSZ; ulimit -f 8; exec \"$0\" predict m.safetensors log.csv --samples 500 -o a.json";
-    let output = Command::new("sh")
-        .args(["-c", script, env!("CARGO_BIN_EXE_ebmotion")])
-        .current_dir(f)
-        .output()
-        .unwrap();
+    let output =
+        Command::new("sh").args(["-c", script, env!("CARGO_BIN_EXE_ebmotion")]).current_dir(f).output().unwrap();
     assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
     assert!(stderr(&output).contains("a.json"), "{}", stderr(&output));
     assert_eq!(std::fs::read(f.join("a.json")).unwrap(), old);
@@ -396,7 +393,11 @@ fn an_interrupted_or_killed_run_goes_on_to_the_same_bits() {
         let output = interrupted(f, signal);
         if signal == "-INT" {
             assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
-            assert!(stderr(&output).contains("--resume") && stderr(&output).contains("m.checkpoint"), "{}", stderr(&output));
+            assert!(
+                stderr(&output).contains("--resume") && stderr(&output).contains("m.checkpoint"),
+                "{}",
+                stderr(&output)
+            );
         }
         assert!(!f.join("m.safetensors").exists(), "the run was to be broken off");
         let forgotten = train(f, "m.safetensors", &more);

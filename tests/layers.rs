@@ -13,7 +13,11 @@ const LAYERS: &[(&str, &[&str], &[&str])] = &[
     ("energy", &["error", "noise"], &["nalgebra", "csv", "plotters", "clap"]),
     ("sample", &["error", "noise", "energy"], &["nalgebra", "csv", "plotters", "clap"]),
     ("model", &["error", "noise", "energy"], &["nalgebra", "csv", "plotters", "clap"]),
-    ("train", &["error", "files", "noise", "event", "energy", "sample", "model"], &["nalgebra", "csv", "plotters", "clap"]),
+    (
+        "train",
+        &["error", "files", "noise", "event", "energy", "sample", "model"],
+        &["nalgebra", "csv", "plotters", "clap"],
+    ),
     ("trajectory", &["error", "files", "noise"], &["candle_core", "nalgebra", "plotters", "clap"]),
     ("kinematics", &["error"], &["candle_core", "csv", "plotters", "clap"]),
     ("embedded", &["error", "kinematics"], &["candle_core", "nalgebra", "csv", "plotters", "clap"]),
@@ -22,11 +26,7 @@ const LAYERS: &[(&str, &[&str], &[&str])] = &[
         &["error", "files", "noise", "parallel", "event", "energy", "sample", "model", "train", "trajectory"],
         &["csv", "plotters", "clap"],
     ),
-    (
-        "eval",
-        &["error", "files", "noise", "parallel", "event", "forecast", "trajectory"],
-        &["csv", "clap"],
-    ),
+    ("eval", &["error", "files", "noise", "parallel", "event", "forecast", "trajectory"], &["csv", "clap"]),
 ];
 
 /// Crates that only one place may name.

@@ -5,7 +5,7 @@ use ebmotion::eval::report::{
     BootstrapProtocol, Cost, Passage, Protocol, Report, html, markdown, summary_table, verdict,
 };
 use ebmotion::eval::{BootstrapSettings, Evaluator, Futures, MetricResult, Options, Reference, TestSet};
-use ebmotion::forecast::baseline::{Hold, Autoregression, VarFit, Velocity};
+use ebmotion::forecast::baseline::{Autoregression, Hold, VarFit, Velocity};
 use ebmotion::forecast::{Forecaster, Request};
 use ebmotion::noise::Noise;
 use ebmotion::trajectory::Source;

@@ -241,7 +241,8 @@ fn denoising_learns_the_scores_of_a_gaussian() -> Result<()> {
 #[test]
 fn contrastive_training_finds_two_blobs_with_every_form_of_the_loss() -> Result<()> {
     for form in [Form::Linear, Form::Softplus, Form::LogSumExp] {
-        let network = MlpEnergy { net: Mlp::new(mlp(2, 0, 1, Activation::Swish, false), &mut Noise::new(8), DType::F32, &CPU)? };
+        let network =
+            MlpEnergy { net: Mlp::new(mlp(2, 0, 1, Activation::Swish, false), &mut Noise::new(8), DType::F32, &CPU)? };
         let mut objective = Contrastive::new(network, ContrastiveConfig { form, ..chains(20) }, &[2], None)?;
         train(&mut objective, &Blobs, &settings(600, 5e-3), &Noise::new(9), None, &mut Silent)?;
         let points = Tensor::new(&[[-1f32, 0.0], [1.0, 0.5], [0.0, 0.25], [0.0, 1.5], [-1.5, -1.5]], &CPU)?;
@@ -257,7 +258,8 @@ fn contrastive_training_finds_two_blobs_with_every_form_of_the_loss() -> Result<
 /// The same trainer, objective and network on arrays of another shape: conditional 4x4 images.
 #[test]
 fn an_image_user_needs_nothing_new() -> Result<()> {
-    let network = MlpEnergy { net: Mlp::new(mlp(16, 4, 1, Activation::Swish, false), &mut Noise::new(10), DType::F32, &CPU)? };
+    let network =
+        MlpEnergy { net: Mlp::new(mlp(16, 4, 1, Activation::Swish, false), &mut Noise::new(10), DType::F32, &CPU)? };
     let config = ContrastiveConfig { bounds: Some((0.0, 1.0)), ..chains(20) };
     let mut objective = Contrastive::new(network, config, &[1, 4, 4], Some(&[4]))?;
     train(&mut objective, &Rows, &settings(400, 3e-3), &Noise::new(11), None, &mut Silent)?;
@@ -347,7 +349,8 @@ fn a_resumed_run_is_bit_identical() -> Result<()> {
             }
         }
         let path = folder.path().join(format!("{name}-killed"));
-        let killed = train(make()?.as_mut(), &Blobs, &config, &Noise::new(13), Some(&plan(&path, false)), &mut Kill(37));
+        let killed =
+            train(make()?.as_mut(), &Blobs, &config, &Noise::new(13), Some(&plan(&path, false)), &mut Kill(37));
         assert!(killed.is_err());
         let mut resumed = make()?;
         train(resumed.as_mut(), &Blobs, &config, &Noise::new(13), Some(&plan(&path, true)), &mut Silent)?;

@@ -8,7 +8,11 @@ use std::path::PathBuf;
 
 /// Learns an energy-based model from robot logs and answers questions about motion.
 #[derive(Debug, Parser)]
-#[command(version, propagate_version = true, max_term_width = 100, after_help = "\
+#[command(
+    version,
+    propagate_version = true,
+    max_term_width = 100,
+    after_help = "\
 Examples:
   ebmotion demo
   ebmotion inspect logs/*.csv
@@ -17,7 +21,8 @@ Examples:
   ebmotion report arm.safetensors logs/ -o report/
   ebmotion view forecast.json -o forecast.rrd
 
-Exit status: 0 done; 2 the input is at fault (the message says where); 130 interrupted; 1 anything else.")]
+Exit status: 0 done; 2 the input is at fault (the message says where); 130 interrupted; 1 anything else."
+)]
 pub(crate) struct Cli {
     /// No progress bars and no messages beside errors and asked-for output.
     #[arg(long, short, global = true)]

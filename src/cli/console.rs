@@ -90,17 +90,15 @@ impl Sink for Console {
                 }
             }
             Event::Figures { .. } => {}
-            Event::End => {
-                match (self.style, self.bar.take()) {
-                    (_, Some(bar)) => bar.finish(),
-                    (Style::Lines, None) => {
-                        let seconds = self.begun.elapsed().as_secs_f64();
-                        let line = format!("{:>12}  done in {seconds:.1} s  {}", self.phase, self.note);
-                        self.say(line.trim_end());
-                    }
-                    _ => {}
+            Event::End => match (self.style, self.bar.take()) {
+                (_, Some(bar)) => bar.finish(),
+                (Style::Lines, None) => {
+                    let seconds = self.begun.elapsed().as_secs_f64();
+                    let line = format!("{:>12}  done in {seconds:.1} s  {}", self.phase, self.note);
+                    self.say(line.trim_end());
                 }
-            }
+                _ => {}
+            },
         }
         Ok(())
     }

@@ -5,12 +5,12 @@ use super::console::Console;
 use super::predict::{FORMAT, ForecastFile, write_csv, write_json};
 use super::telemetry::Telemetry;
 use super::{output, report, view};
+use ebmotion::Result;
 use ebmotion::embedded;
 use ebmotion::eval::CompareOptions;
 use ebmotion::eval::report::summary_table;
 use ebmotion::forecast::{BASELINES, Model, Prepared, RunConfig};
 use ebmotion::trajectory::{Frames, Recording};
-use ebmotion::Result;
 use std::time::Instant;
 
 /// Frames predicted: 4 s at 25 Hz.
@@ -75,7 +75,8 @@ pub(super) fn run(args: &DemoArgs, console: &mut Console) -> Result<()> {
     let recorded = view::write(&forecasts, &folder.join("demo.rrd"));
     output::print(&summary_table(&comparison.report))?;
     let mut text = String::from("\nopen next\n");
-    let mut line = |file: &str, what: &str| text.push_str(&format!("  {:<28} {what}\n", folder.join(file).display().to_string()));
+    let mut line =
+        |file: &str, what: &str| text.push_str(&format!("  {:<28} {what}\n", folder.join(file).display().to_string()));
     line("report.html", "the whole comparison with its plots, in a browser");
     line("report.md, report.json", "the same to read here and by machine");
     match recorded {

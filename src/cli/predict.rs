@@ -166,4 +166,3 @@ pub(super) fn read_json(path: &std::path::Path) -> Result<ForecastFile> {
     }
     Ok(file)
 }
-

@@ -45,6 +45,19 @@ pub(super) fn compare_with_baselines(
         names.iter().map(|name| fit_baseline(name, prepared, options.seed, sink)).collect::<Result<_>>()?;
     let mut comparison =
         compare(prepared, (model.forecaster(), model.info().train_seconds), &baselines, options, sink)?;
+    let notes = &mut comparison.report.protocol.notes;
+    if names.iter().any(|n| n == "fc") {
+        notes.push(
+            "fc is the paper's baseline: 4 frames to the next, 3 layers of 128, spectral norm (without it its rollouts \
+             grow without bound), 10,000 steps, weights of the best validation loss."
+                .into(),
+        );
+    }
+    if names.iter().any(|n| n.starts_with("var")) {
+        notes.push(
+            "var and var_sampled: 8 frames to 8, ridge 10 on the sum of squares, as the model's coordinates.".into(),
+        );
+    }
     let seeds = &mut comparison.report.protocol.seeds;
     seeds.insert("model".into(), model.info().config.seed);
     seeds.insert("baselines".into(), options.seed);

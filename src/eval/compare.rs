@@ -71,7 +71,7 @@ impl ShownWindow {
     pub fn panel(&self, channel: usize, name: &str, unit: &str) -> ForecastPanel {
         let column = |frames: &[Vec<f64>]| frames.iter().map(|f| f[channel]).collect();
         ForecastPanel {
-            title: format!("{name}, {}", self.name),
+            title: name.to_string(),
             unit: unit.to_string(),
             context: column(&self.history),
             truth: column(&self.truth),
@@ -213,7 +213,8 @@ fn show(
     let count = options.shown.min(n);
     let mut shown = Vec::with_capacity(count);
     for k in 0..count {
-        let i = (2 * k + 1) * n / (2 * count);
+        // Spread over the episodes, and over the time within them.
+        let i = ((2 * k + 1) * n / (2 * count) + 5 * k).min(n - 1);
         let past = &test.context[i * context * d..(i + 1) * context * d];
         let truth = &test.truth[i * h * d..(i + 1) * h * d];
         let drawn = &samples[i * s * h * d..(i + 1) * s * h * d];

@@ -3,9 +3,9 @@
 use super::bootstrap::{Units, interval};
 use super::data::{Futures, TestSet};
 use super::metric::{METRICS, MetricSpec, Prepared};
-use crate::parallel;
 use crate::error::{Error, Result};
 use crate::noise::Noise;
+use crate::parallel;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

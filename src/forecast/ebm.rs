@@ -159,10 +159,10 @@ impl Forecaster for LevelForecaster {
                 .copied()
                 .collect();
             // Chunk starts; the last chunk ends with the future and may overlap the one before it.
-            let starts: Vec<usize> =
-                (0..horizon.div_ceil(chunk)).map(|c| (c * chunk).min(horizon - chunk)).collect();
+            let starts: Vec<usize> = (0..horizon.div_ceil(chunk)).map(|c| (c * chunk).min(horizon - chunk)).collect();
             let history: Vec<f32> = starts.iter().flat_map(|s| &all[s * d..(s + k) * d]).copied().collect();
-            let chunks: Vec<f32> = starts.iter().flat_map(|s| &all[(s + k) * d..(s + k + chunk) * d]).copied().collect();
+            let chunks: Vec<f32> =
+                starts.iter().flat_map(|s| &all[(s + k) * d..(s + k + chunk) * d]).copied().collect();
             let (context, expected) = self.coordinates.expect(&history)?;
             let chunks = Tensor::from_vec(chunks, (starts.len(), chunk * d), &Device::Cpu)?;
             let u = self.coordinates.encode(&chunks, &expected)?;

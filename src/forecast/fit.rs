@@ -105,13 +105,8 @@ impl Model {
         let (context, chunk) = config.model.frames();
         let training = prepared.windows(&prepared.split.train, context, chunk, 1)?;
         let validation = prepared.windows(&prepared.split.validation, context, chunk, 1)?;
-        let seen: Vec<String> = prepared
-            .split
-            .train
-            .iter()
-            .chain(&prepared.split.validation)
-            .map(|e| prepared.fingerprint(*e))
-            .collect();
+        let seen: Vec<String> =
+            prepared.split.train.iter().chain(&prepared.split.validation).map(|e| prepared.fingerprint(*e)).collect();
         let plan = checkpoint.map(|path| CheckpointPlan {
             path: path.to_path_buf(),
             resume,

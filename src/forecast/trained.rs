@@ -1,8 +1,8 @@
 //! A trained model: everything that a forecast in the log's own units needs, in one file.
 
+use super::baseline::VarFit;
 use super::config::{IgebmConfig, ModelConfig, RunConfig};
 use super::coordinates::ResidualCoordinates;
-use super::baseline::VarFit;
 use super::{ChainForecaster, Forecaster, LevelForecaster};
 use crate::error::{Error, Result};
 use crate::model::{Activation, LevelEnergy, Mlp, MlpConfig, MlpEnergy, Network, Parameters};
@@ -106,7 +106,11 @@ impl Model {
     pub fn load(path: &Path) -> Result<Self> {
         let archive = Archive::load(path)?;
         if let Some(kind) = archive.meta.get("kind").and_then(|k| k.as_str()).filter(|k| *k != KIND) {
-            return Err(Error::model(path, format!("a {kind} file"), "a model (the .safetensors that `train -o` wrote)"));
+            return Err(Error::model(
+                path,
+                format!("a {kind} file"),
+                "a model (the .safetensors that `train -o` wrote)",
+            ));
         }
         let info: ModelInfo = serde_json::from_value(archive.meta.clone())
             .map_err(|e| Error::model(path, format!("a description that says {e}"), "a model of this version"))?;

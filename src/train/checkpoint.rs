@@ -111,5 +111,9 @@ fn same(path: &std::path::Path, what: &str, found: &serde_json::Value, wanted: &
         _ => None,
     };
     let (found, wanted) = key.unwrap_or_else(|| (found.to_string(), wanted.to_string()));
-    Err(Error::model(path, format!("{what} with {found}"), format!("{wanted}, as this run asks (or start without --resume)")))
+    Err(Error::model(
+        path,
+        format!("{what} with {found}"),
+        format!("{wanted}, as this run asks (or start without --resume)"),
+    ))
 }

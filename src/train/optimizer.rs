@@ -143,7 +143,9 @@ impl Adam {
         parameters
             .iter()
             .zip(&self.moments)
-            .flat_map(|((name, _), (m, v))| [(format!("adam.m/{name}"), m.clone()), (format!("adam.v/{name}"), v.clone())])
+            .flat_map(|((name, _), (m, v))| {
+                [(format!("adam.m/{name}"), m.clone()), (format!("adam.v/{name}"), v.clone())]
+            })
             .collect()
     }
 

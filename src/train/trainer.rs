@@ -91,9 +91,8 @@ pub fn train(
         figures.extend(loss.figures);
         let mut validated = false;
         if let Some(batch) = held_out.as_ref().filter(|_| last || state.step.is_multiple_of(config.validate_every)) {
-            let figure = with_weights(objective, &state.average, |o| {
-                o.validate(batch, &mut noise.fork(VALIDATION_NOISE))
-            })?;
+            let figure =
+                with_weights(objective, &state.average, |o| o.validate(batch, &mut noise.fork(VALIDATION_NOISE)))?;
             if !figure.is_finite() {
                 return Err(Error::NonFinite { what: "validation figure".into(), value: figure, step: state.step });
             }

@@ -6,8 +6,8 @@ use crate::error::{Error, Result};
 use crate::eval::bootstrap::Units;
 use crate::eval::data::{Futures, Motion};
 use crate::eval::evaluator::{Ground, MetricResult};
-use crate::parallel;
 use crate::noise::Noise;
+use crate::parallel;
 use nalgebra::{DMatrix, DVector};
 
 /// Columns of the second sample per block of distances.
