@@ -5,15 +5,17 @@ mod cli;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    use_one_elementwise_thread();
+    use_one_tensor_thread();
     cli::run()
 }
 
-/// candle's pool for elementwise operations spins while it waits, which costs small networks more than it gains (the
-/// ratio is in `benches/README.md`); ebmotion splits the batch over the cores itself. A value that the user has set stays.
+/// One thread for each tensor operation: at the sizes of these networks waking the others costs more than they do (the
+/// ratios are in `benches/README.md`), and ebmotion cuts the batch over the cores itself. It also makes a training run's
+/// bits independent of the number of cores. A value that the user has set stays.
 #[allow(unsafe_code)]
-fn use_one_elementwise_thread() {
-    const KEY: &str = "CANDLE_NUM_THREADS";
+fn use_one_tensor_thread() {
+    // candle's own variable falls back to this one.
+    const KEY: &str = "RAYON_NUM_THREADS";
     if std::env::var_os(KEY).is_none() {
         // SAFETY: the first statement of `main`: no other thread exists yet that could read the environment.
         unsafe { std::env::set_var(KEY, "1") };

@@ -25,7 +25,7 @@ fn every_example_runs() {
         let name = file.file_stem().expect("a name").to_string_lossy().into_owned();
         let binary = binary(&name);
         assert!(binary.exists(), "{} is not built", binary.display());
-        let output = Command::new(&binary).env("CANDLE_NUM_THREADS", "1").output().expect("an example that starts");
+        let output = Command::new(&binary).env("RAYON_NUM_THREADS", "1").output().expect("an example that starts");
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{name}: {text}");
         assert!(!output.stdout.is_empty(), "{name} shows nothing");
