@@ -5,12 +5,12 @@ use super::console::Console;
 use super::predict::{FORMAT, ForecastFile, write_csv, write_json};
 use super::telemetry::Telemetry;
 use super::{output, report, view};
-use ebmotion::Result;
 use ebmotion::embedded;
 use ebmotion::eval::CompareOptions;
 use ebmotion::eval::report::summary_table;
 use ebmotion::forecast::{BASELINES, Model, Prepared, RunConfig};
 use ebmotion::trajectory::{Frames, Recording};
+use ebmotion::{Error, Result};
 use std::time::Instant;
 
 /// Frames predicted: 4 s at 25 Hz.
@@ -40,9 +40,23 @@ pub(super) fn run(args: &DemoArgs, console: &mut Console) -> Result<()> {
     ));
     console.stop_on_interrupt()?;
     let telemetry = folder.join("model.telemetry.jsonl");
-    let model = Model::train(&prepared, &config, None, false, &mut Telemetry::new(&telemetry, false, console))?;
+    let checkpoint = folder.join("model.checkpoint");
+    let train = |resume: bool, console: &mut Console| {
+        let sink = &mut Telemetry::new(&telemetry, resume, console);
+        Model::train(&prepared, &config, Some(&checkpoint), resume, sink)
+    };
+    let model = match train(checkpoint.exists(), console) {
+        // The checkpoint of a demo with other settings: this one begins anew.
+        Err(Error::Model { path, .. }) if path == checkpoint => train(false, console),
+        other => other,
+    };
+    if matches!(model, Err(Error::Interrupted { .. })) {
+        console.say("to go on: the same command again");
+    }
+    let model = model?;
     let path = folder.join("model.safetensors");
     model.save(&path)?;
+    std::fs::remove_file(&checkpoint).map_err(Error::io(&checkpoint, "remove"))?;
 
     let mut options = CompareOptions::new(HORIZON, args.seed);
     options.shown = SHOWN;
@@ -81,7 +95,7 @@ pub(super) fn run(args: &DemoArgs, console: &mut Console) -> Result<()> {
     line("report.md, report.json", "the same to read here and by machine");
     match recorded {
         Ok(()) => line("demo.rrd", "predicted and true hands: rerun demo.rrd (pip install rerun-sdk==0.36.3)"),
-        Err(ebmotion::Error::Other(reason)) => console.say(&reason),
+        Err(Error::Other(reason)) => console.say(&reason),
         Err(other) => return Err(other),
     }
     line("forecast.csv, forecast.json", "20 futures of one test window");

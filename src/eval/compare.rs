@@ -2,7 +2,7 @@
 
 use super::report::{BootstrapProtocol, Cost, ForecastPanel, Protocol, Report};
 use super::{Evaluator, Futures, Options, Reference, TestSet};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::{Event, Sink};
 use crate::forecast::{Contender, Forecaster, Prepared, Request};
 use crate::noise::Noise;
@@ -112,6 +112,9 @@ pub fn compare(
     let mut cost = BTreeMap::new();
     let mut shown = Vec::new();
     for (i, (forecaster, train_seconds)) in contenders.iter().enumerate() {
+        if sink.stop_requested() {
+            return Err(Error::Interrupted { step: i as u64, saved: None });
+        }
         let name = forecaster.name().to_string();
         sink.emit(&Event::Step { step: i as u64 + 1, note: &name })?;
         let begun = Instant::now();
@@ -227,7 +230,7 @@ fn show(
                 Some(rows)
             }
             Ok(None) => None,
-            Err(crate::Error::Shape { .. }) => None, // a horizon shorter than the forecaster's chunk has no energy
+            Err(Error::Shape { .. }) => None, // a horizon shorter than the forecaster's chunk has no energy
             Err(other) => return Err(other),
         };
         let truth_energy = energies.as_mut().and_then(Vec::pop);

@@ -1,0 +1,142 @@
+//! What a user does when all is well.
+
+use super::*;
+
+#[test]
+fn the_whole_way_on_a_users_own_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let f = folder.path();
+    trained(f);
+    for name in ["m.safetensors", "m.config.toml", "m.telemetry.jsonl"] {
+        assert!(f.join(name).exists(), "{name}");
+    }
+    assert!(!f.join("m.checkpoint").exists(), "a run that ended needs no checkpoint");
+    let telemetry = std::fs::read_to_string(f.join("m.telemetry.jsonl")).unwrap();
+    let last: serde_json::Value = serde_json::from_str(telemetry.lines().last().unwrap()).unwrap();
+    assert_eq!(last["step"], 60);
+    assert!(last["validation"].is_f64() && last["gradient_norm"].is_f64(), "{last}");
+    // The settings as resolved give the same run again.
+    let again = ["train", "log.csv", "-o", "n.safetensors", "--config", "m.config.toml"];
+    succeeds(f, &again);
+    assert_eq!(weights(&f.join("m.safetensors")), weights(&f.join("n.safetensors")));
+
+    let predict = ["predict", "m.safetensors", "log.csv", "--horizon", "0.5s", "--samples", "6"];
+    let with = |extra: &[&'static str]| -> Vec<&'static str> { predict.iter().chain(extra).copied().collect() };
+    succeeds(f, &with(&["--seed", "7", "-o", "a.csv"]));
+    succeeds(f, &with(&["--seed", "7", "-o", "b.csv"]));
+    succeeds(f, &with(&["--seed", "8", "-o", "c.csv"]));
+    let read = |name: &str| std::fs::read_to_string(f.join(name)).unwrap();
+    assert_eq!(read("a.csv"), read("b.csv"), "the same seed");
+    assert_ne!(read("a.csv"), read("c.csv"), "another seed");
+    let csv = read("a.csv");
+    assert_eq!(csv.lines().next().unwrap(), "sample,step,time [s],energy [nats],q_a [rad],q_b [rad]");
+    assert_eq!(csv.lines().count(), 1 + 6 * 10);
+
+    succeeds(f, &with(&["--at", "2s", "--episode", "3", "-o", "a.json"]));
+    let json: serde_json::Value = serde_json::from_str(&read("a.json")).unwrap();
+    assert_eq!(json["samples"].as_array().unwrap().len(), 6);
+    assert_eq!(json["truth"].as_array().unwrap().len(), 10, "the log goes on after second 2");
+    assert_eq!(json["truth_energy"].as_array().unwrap().len(), 10);
+    assert_eq!(json["history"].as_array().unwrap().len(), 4);
+
+    let report = succeeds(f, &["report", "m.safetensors", "log.csv", "--horizon", "1s", "--stride", "10", "-o", "r"]);
+    let table = String::from_utf8(report.stdout).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&read("r/report.json")).unwrap();
+    for name in ["ebm", "hold", "velocity", "var", "var_sampled", "fc"] {
+        assert!(table.contains(name), "{table}");
+        for metric in [
+            "frechet_position",
+            "frechet_velocity",
+            "frechet_window",
+            "segment_energy_distance",
+            "energy_score",
+            "ade_best20",
+            "fde_best20",
+            "rmse",
+        ] {
+            let result = &json["forecasters"][name][metric];
+            assert!(result["mean"].is_f64(), "{name} {metric}");
+            assert_eq!(result["per_step"].as_array().unwrap().len(), 20, "{name} {metric}");
+            assert_eq!(result["interval"].as_array().unwrap().len(), 2, "{name} {metric}");
+        }
+        for key in ["train_seconds", "parameters", "evaluations_per_chunk", "ms_per_window"] {
+            assert!(json["cost"][name][key].is_number(), "{name} {key}");
+        }
+    }
+    assert!(json["floor"]["frechet_window"]["mean"].is_f64());
+    for key in ["episodes", "windows", "context", "horizon", "samples", "seeds", "data"] {
+        assert!(!json["protocol"][key].is_null(), "{key}");
+    }
+    for name in ["r/report.md", "r/report.html", "r/plots/energy_score.svg", "r/plots/forecast_0.svg"] {
+        assert!(!read(name).is_empty(), "{name}");
+    }
+    assert!(read("r/report.html").contains("<svg"), "the page carries its plots");
+}
+
+#[test]
+#[cfg(feature = "rerun")]
+fn a_forecast_becomes_a_recording() {
+    let folder = tempfile::tempdir().unwrap();
+    let f = folder.path();
+    trained(f);
+    succeeds(f, &["predict", "m.safetensors", "log.csv", "--horizon", "1s", "--samples", "4", "-o", "a.json"]);
+    succeeds(f, &["view", "a.json", "-o", "a.rrd"]);
+    let bytes = std::fs::read(f.join("a.rrd")).unwrap();
+    assert!(bytes.starts_with(b"RRF2"), "rerun's recordings begin so: {:?}", &bytes[..4]);
+    refuses(f, &["view", "log.csv", "-o", "b.rrd"], &["log.csv", "expected a forecast"]);
+    assert!(!f.join("b.rrd").exists());
+}
+
+#[test]
+fn the_papers_preset_trains_and_predicts_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let f = folder.path();
+    log(f, "log.csv");
+    let settings = ["--set", "train.steps=30", "--set", "model.hidden=[16,16]", "--set", "model.chunk=2"];
+    let mut args = vec!["train", "log.csv", "-o", "p.safetensors", "--preset", "igebm"];
+    args.extend(settings);
+    succeeds(f, &args);
+    let telemetry = std::fs::read_to_string(f.join("p.telemetry.jsonl")).unwrap();
+    let last: serde_json::Value = serde_json::from_str(telemetry.lines().last().unwrap()).unwrap();
+    for key in ["energy_data", "energy_samples", "energy_gap", "gradient_norm", "chain_moved", "replay_age"] {
+        assert!(last[key].is_f64(), "{key} is not in {last}");
+    }
+    succeeds(f, &["predict", "p.safetensors", "log.csv", "--horizon", "10f", "--samples", "3", "-o", "a.csv"]);
+}
+
+#[test]
+fn quiet_is_quiet_and_colours_stay_away_from_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let f = folder.path();
+    log(f, "log.csv");
+    let loud = train(f, "a.safetensors", &[]);
+    assert!(!loud.stderr.is_empty(), "a person is told what happens");
+    assert!(!loud.stderr.contains(&0x1b), "no escape codes where there is no terminal");
+    let quiet = train(f, "b.safetensors", &["--quiet"]);
+    assert!(quiet.status.success() && quiet.stderr.is_empty() && quiet.stdout.is_empty(), "{}", stderr(&quiet));
+}
+
+#[test]
+fn every_verb_explains_itself_with_examples() {
+    let folder = tempfile::tempdir().unwrap();
+    for verb in ["inspect", "train", "predict", "report", "view", "demo"] {
+        let help = succeeds(folder.path(), &[verb, "--help"]);
+        let text = String::from_utf8(help.stdout).unwrap();
+        assert!(text.contains("Examples:") && text.contains(&format!("ebmotion {verb}")), "{text}");
+    }
+    for shell in ["bash", "zsh", "fish"] {
+        let text = succeeds(folder.path(), &["completions", shell]).stdout;
+        assert!(String::from_utf8(text).unwrap().contains("ebmotion"));
+    }
+}
+
+#[test]
+fn inspect_shows_a_log_to_people_and_machines() {
+    let folder = tempfile::tempdir().unwrap();
+    let f = folder.path();
+    log(f, "log.csv");
+    let text = String::from_utf8(succeeds(f, &["inspect", "log.csv"]).stdout).unwrap();
+    assert!(text.contains("q_a") && text.contains("rad") && text.contains("20"), "{text}");
+    let json = succeeds(f, &["inspect", "log.csv", "--json"]).stdout;
+    assert!(serde_json::from_slice::<serde_json::Value>(&json).is_ok());
+}

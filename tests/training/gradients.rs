@@ -1,0 +1,105 @@
+//! Gradients against the reference and against finite differences.
+
+use super::*;
+
+#[test]
+fn the_analytic_input_gradient_is_the_reference_gradient() -> Result<()> {
+    let mut noise = Noise::new(1);
+    for activation in [Activation::Swish, Activation::LeakyRelu] {
+        for spectral_norm in [false, true] {
+            let config = mlp(6, 5, 1, activation, spectral_norm);
+            let net = Mlp::new(config, &mut noise, DType::F64, &CPU)?;
+            let energy = MlpEnergy { net };
+            let x = noise.normal((7, 2, 3), DType::F64, &CPU)?;
+            let context = noise.normal((7, 5), DType::F64, &CPU)?;
+            let fast = energy.evaluate_given(&x, &context)?;
+            let slow = by_autograd(|x| energy.energy_given(x, &context), &x)?;
+            assert_eq!(fast.grad.dims(), x.dims());
+            for (a, b) in [(&fast.energy, &slow.energy), (&fast.grad, &slow.grad)] {
+                let error = (a - b)?.abs()?.flatten_all()?.max(0)?.to_scalar::<f64>()?;
+                assert!(error < 1e-12, "{activation:?}, spectral norm {spectral_norm}: {error}");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// candle's own double backward is silently wrong; the gradient as tensor operations is not (METHOD: mixed second
+/// derivatives by central differences of the loss in single weights).
+#[test]
+fn a_loss_of_the_input_gradient_has_the_right_weight_gradient() -> Result<()> {
+    let mut noise = Noise::new(2);
+    let net = Mlp::new(mlp(3, 2, 1, Activation::Swish, false), &mut noise, DType::F64, &CPU)?;
+    let x = noise.normal((5, 3), DType::F64, &CPU)?;
+    let context = noise.normal((5, 2), DType::F64, &CPU)?;
+    let loss = || -> Result<Tensor> { Ok(net.value_and_gradient(&x, Some(&context))?.1.sqr()?.sum_all()?) };
+    let grads = loss()?.backward()?;
+    let step = 1e-5;
+    let mut largest: f64 = 0.0;
+    for (name, var) in net.parameters().iter() {
+        let values = var.flatten_all()?.to_vec1::<f64>()?;
+        let Some(gradient) = grads.get(var.as_tensor()) else {
+            assert!(name.ends_with("layer2.bias"), "{name} has no gradient"); // the offset of the energy alone
+            continue;
+        };
+        let gradient = gradient.flatten_all()?.to_vec1::<f64>()?;
+        for at in [0, values.len() / 2, values.len() - 1] {
+            let mut around = [0.0; 2];
+            for (value, sign) in around.iter_mut().zip([1.0, -1.0]) {
+                let mut moved = values.clone();
+                moved[at] += sign * step;
+                var.set(&Tensor::from_vec(moved, var.dims(), &CPU)?)?;
+                *value = loss()?.to_scalar::<f64>()?;
+            }
+            var.set(&Tensor::from_vec(values.clone(), var.dims(), &CPU)?)?;
+            let numeric = (around[0] - around[1]) / (2.0 * step);
+            let error = (numeric - gradient[at]).abs();
+            largest = largest.max(gradient[at].abs());
+            // Central differences: truncation of order step^2, rounding of order 1e-16 / step.
+            assert!(error < 1e-7 * (1.0 + numeric.abs()), "{name}[{at}]: {numeric} against {}", gradient[at]);
+        }
+    }
+    assert!(largest > 1e-3, "the test must see gradients that matter");
+    Ok(())
+}
+
+#[test]
+fn spectral_norm_brings_the_largest_singular_value_to_one() -> Result<()> {
+    let mut noise = Noise::new(3);
+    let mut net = Mlp::new(mlp(8, 0, 1, Activation::LeakyRelu, true), &mut noise, DType::F64, &CPU)?;
+    for _ in 0..200 {
+        net.power_iteration()?;
+    }
+    // The network is at most as steep as its last weight, which is not normalised: leaky ReLU has slope at most 1.
+    let last = net.parameters().iter().find(|(n, _)| *n == "layer2.weight").map(|(_, v)| v.as_detached_tensor());
+    let bound = last.expect("three layers").sqr()?.sum_all()?.sqrt()?.to_scalar::<f64>()?;
+    let x = (noise.normal((500, 8), DType::F64, &CPU)? * 3.0)?;
+    let (_, grad) = net.value_and_gradient(&x, None)?;
+    let steepest = grad.sqr()?.sum(1)?.sqrt()?.max(0)?.to_scalar::<f64>()?;
+    assert!(steepest <= bound * (1.0 + 1e-9), "slope {steepest} above {bound}");
+    let plain = Mlp::new(mlp(8, 0, 1, Activation::LeakyRelu, false), &mut Noise::new(3), DType::F64, &CPU)?;
+    let free = plain.value_and_gradient(&x, None)?.1.sqr()?.sum(1)?.sqrt()?.max(0)?.to_scalar::<f64>()?;
+    assert!((free - steepest).abs() > 1e-6, "normalising changed nothing");
+    Ok(())
+}
+
+#[test]
+fn a_level_energy_is_its_own_gradient_at_every_level() -> Result<()> {
+    let mut noise = Noise::new(4);
+    let energy = LevelEnergy::new(mlp(4, 3, 1, Activation::Swish, false), &mut noise, DType::F64, &CPU)?;
+    let (x, context) = (noise.normal((6, 4), DType::F64, &CPU)?, noise.normal((6, 3), DType::F64, &CPU)?);
+    let fixed = energy.conditioned(Some(&context), 6)?;
+    for t in [0.05f64, 0.5, 1.2] {
+        let level = fixed.at(t)?;
+        let fast = level.evaluate(&x)?;
+        let slow = by_autograd(|x| level.energy(x), &x)?;
+        let error = (&fast.grad - &slow.grad)?.abs()?.flatten_all()?.max(0)?.to_scalar::<f64>()?;
+        assert!(error < 1e-10, "level {t}: {error}");
+        // Context part computed once, level added: the same as both together.
+        let angle = Tensor::full(t, (6, 1), &CPU)?;
+        let (_, whole) = energy.correction_and_gradient(&x, &angle, Some(&context))?;
+        let error = (level.velocity(&x)? - whole)?.abs()?.flatten_all()?.max(0)?.to_scalar::<f64>()?;
+        assert!(error < 1e-10, "level {t}: {error}");
+    }
+    Ok(())
+}

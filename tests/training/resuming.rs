@@ -1,0 +1,137 @@
+//! Runs that stop, go on, or must not go on.
+
+use super::*;
+
+/// A sink that asks to stop at a step, as Ctrl-C does.
+struct StopAt(u64, bool);
+
+impl Sink for StopAt {
+    fn emit(&mut self, event: &Event<'_>) -> Result<()> {
+        if let Event::Step { step, .. } = event {
+            self.1 = *step >= self.0;
+        }
+        Ok(())
+    }
+
+    fn stop_requested(&self) -> bool {
+        self.1
+    }
+}
+
+fn contrastive() -> Result<Contrastive<MlpEnergy>> {
+    let config = mlp(2, 0, 1, Activation::LeakyRelu, true);
+    let network = MlpEnergy { net: Mlp::new(config, &mut Noise::new(12), DType::F32, &CPU)? };
+    Contrastive::new(network, chains(5), &[2], None)
+}
+
+fn denoising() -> Result<Denoising> {
+    let config = mlp(2, 0, 1, Activation::Swish, false);
+    Ok(Denoising { energy: LevelEnergy::new(config, &mut Noise::new(12), DType::F32, &CPU)? })
+}
+
+fn plan(path: &Path, resume: bool) -> CheckpointPlan {
+    CheckpointPlan { path: path.to_path_buf(), resume, identity: serde_json::json!({"data": "blobs"}) }
+}
+
+/// Stopped at any step, or killed and set back to the last checkpoint, a run ends in the same bits as an unbroken one.
+#[test]
+fn a_resumed_run_is_bit_identical() -> Result<()> {
+    let folder = tempfile::tempdir().map_err(Error::io("a temporary folder", "create"))?;
+    let mut config = settings(60, 3e-3);
+    config.optimizer.clip = Clip::Running { multiple: 3.0, floor: 0.1 };
+    config.optimizer.beta1 = 0.0;
+    type Make = fn() -> Result<Box<dyn Objective>>;
+    let makers: [(&str, Make); 2] =
+        [("contrastive", || Ok(Box::new(contrastive()?))), ("denoising", || Ok(Box::new(denoising()?)))];
+    for (name, make) in makers {
+        let mut unbroken = make()?;
+        let outcome = train(unbroken.as_mut(), &Blobs, &config, &Noise::new(13), None, &mut Silent)?;
+        for stop in [1, 23, 59] {
+            let path = folder.path().join(format!("{name}-{stop}"));
+            let stopped = train(
+                make()?.as_mut(),
+                &Blobs,
+                &config,
+                &Noise::new(13),
+                Some(&plan(&path, false)),
+                &mut StopAt(stop, false),
+            );
+            assert!(matches!(stopped, Err(Error::Interrupted { step, .. }) if step == stop), "{stopped:?}");
+            let mut resumed = make()?;
+            let again =
+                train(resumed.as_mut(), &Blobs, &config, &Noise::new(13), Some(&plan(&path, true)), &mut Silent)?;
+            assert_eq!(again, outcome, "{name} stopped at {stop}");
+            assert_eq!(weights(resumed.as_ref())?, weights(unbroken.as_ref())?, "{name} stopped at {stop}");
+        }
+        // A kill leaves the last periodic checkpoint: break off at 37 by an error, go on from 30.
+        struct Kill(u64);
+        impl Sink for Kill {
+            fn emit(&mut self, event: &Event<'_>) -> Result<()> {
+                match event {
+                    Event::Step { step, .. } if *step == self.0 => Err(Error::Other("killed".into())),
+                    _ => Ok(()),
+                }
+            }
+        }
+        let path = folder.path().join(format!("{name}-killed"));
+        let killed =
+            train(make()?.as_mut(), &Blobs, &config, &Noise::new(13), Some(&plan(&path, false)), &mut Kill(37));
+        assert!(killed.is_err());
+        let mut resumed = make()?;
+        train(resumed.as_mut(), &Blobs, &config, &Noise::new(13), Some(&plan(&path, true)), &mut Silent)?;
+        assert_eq!(weights(resumed.as_ref())?, weights(unbroken.as_ref())?, "{name} killed");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_checkpoint_of_another_run_or_a_damaged_one_is_refused() -> Result<()> {
+    let folder = tempfile::tempdir().map_err(Error::io("a temporary folder", "create"))?;
+    let path = folder.path().join("run.checkpoint");
+    let config = settings(20, 3e-3);
+    train(&mut denoising()?, &Blobs, &config, &Noise::new(1), Some(&plan(&path, false)), &mut Silent)?;
+    let mut other = config.clone();
+    other.batch = 32;
+    let message = |config: &TrainConfig, plan: &CheckpointPlan| -> Result<String> {
+        let mut objective = denoising()?;
+        let result = train(&mut objective, &Blobs, config, &Noise::new(1), Some(plan), &mut Silent);
+        let error = result.expect_err("a foreign checkpoint must be refused");
+        assert_eq!(error.exit_code(), 2);
+        Ok(error.to_string())
+    };
+    let text = message(&other, &plan(&path, true))?;
+    assert!(text.contains("batch") && text.contains("64") && text.contains("32"), "{text}");
+    let mut foreign = plan(&path, true);
+    foreign.identity = serde_json::json!({"data": "others"});
+    let text = message(&config, &foreign)?;
+    assert!(text.contains("blobs") && text.contains("others"), "{text}");
+    let whole = std::fs::read(&path).map_err(Error::io(&path, "read"))?;
+    for cut in [0, 7, 200, whole.len() - 1] {
+        std::fs::write(&path, &whole[..cut]).map_err(Error::io(&path, "write"))?;
+        let text = message(&config, &plan(&path, true))?;
+        assert!(text.contains("run.checkpoint") && text.contains("expected"), "{text}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_loss_that_is_not_finite_is_an_error_with_its_step() -> Result<()> {
+    struct Poison;
+    impl Source for Poison {
+        fn batch(&self, size: usize, noise: &mut Noise) -> Result<Batch> {
+            let mut batch = Blobs.batch(size, noise)?;
+            batch.context = Some((&batch.x * f64::NAN)?);
+            Ok(batch)
+        }
+        fn validation(&self) -> Result<Option<Batch>> {
+            Ok(None)
+        }
+    }
+    let net = Mlp::new(mlp(2, 0, 2, Activation::Swish, false), &mut Noise::new(1), DType::F32, &CPU)?;
+    let mut objective = Regression { net };
+    let before = weights(&objective)?;
+    let result = train(&mut objective, &Poison, &settings(5, 1e-3), &Noise::new(1), None, &mut Silent);
+    assert!(matches!(&result, Err(Error::NonFinite { step: 0, .. })), "{result:?}");
+    assert_eq!(before, weights(&objective)?, "the weights stay as they were");
+    Ok(())
+}
