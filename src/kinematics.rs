@@ -135,7 +135,7 @@ impl Skeleton {
         Ok(found.into_iter().flatten().collect())
     }
 
-    /// Places of all points [m] for one frame of `values` [rad], one per channel.
+    /// Places of all points, in m, for one frame of `values`, in rad, one per channel.
     ///
     /// # Errors
     /// [`Error::Data`] as in [`Skeleton::channels`], or where there are not as many values as channels.
@@ -148,7 +148,7 @@ impl Skeleton {
         self.place(&angles)
     }
 
-    /// Places of all points [m] for `angles` [rad] in the order of [`Skeleton::joints`].
+    /// Places of all points, in m, for `angles`, in rad, in the order of [`Skeleton::joints`].
     ///
     /// # Errors
     /// [`Error::Data`] where there are not as many angles as joints.

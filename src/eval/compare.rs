@@ -1,6 +1,8 @@
 //! One comparison of any number of forecasters on the same windows with the same budget.
 
-use super::report::{BootstrapProtocol, Cost, ForecastPanel, Protocol, Report};
+#[cfg(feature = "plot")]
+use super::report::ForecastPanel;
+use super::report::{BootstrapProtocol, Cost, Protocol, Report};
 use super::{Evaluator, Futures, Options, Reference, TestSet};
 use crate::error::{Error, Result};
 use crate::event::{Event, Sink};
@@ -66,6 +68,7 @@ pub struct ShownWindow {
     pub truth_energy: Option<Vec<f64>>,
 }
 
+#[cfg(feature = "plot")]
 impl ShownWindow {
     /// One channel as a panel of a picture.
     pub fn panel(&self, channel: usize, name: &str, unit: &str) -> ForecastPanel {

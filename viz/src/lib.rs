@@ -1,7 +1,7 @@
 //! Forecasts of motion as pictures in [rerun](https://rerun.io): plain arrays in, an `.rrd` file or a viewer out.
 //!
 //! A [`Scene`] is one forecast: what was known, many samples of what may come, and, where known, what did come.
-//! [`write`] puts scenes and the arrangement of their views into one file; [`spawn`] opens them in the viewer.
+//! [`write()`] puts scenes and the arrangement of their views into one file; [`spawn`] opens them in the viewer.
 //!
 //! Every scene `k` fills the entities below `/scene_k`, on one timeline `time` in seconds whose zero is the last known
 //! frame:
@@ -107,7 +107,7 @@ pub fn write(scenes: &[Scene], path: &Path) -> Result<(), VizError> {
 /// when everything has been sent.
 ///
 /// # Errors
-/// [`VizError::Scene`] as in [`write`], [`VizError::Viewer`] where no viewer can be started or reached.
+/// [`VizError::Scene`] as in [`write()`], [`VizError::Viewer`] where no viewer can be started or reached.
 pub fn spawn(scenes: &[Scene]) -> Result<(), VizError> {
     check(scenes)?;
     let stream = builder().spawn().map_err(|e| VizError::Viewer(e.to_string()))?;
