@@ -6,6 +6,7 @@
 //! exactly from the vector autoregression with Gaussian residuals.
 
 use super::coordinates::ResidualCoordinates;
+use super::roll::{check_future, chunk_starts, in_tiles};
 use super::{Forecast, Forecaster, Request, history_rows};
 use crate::error::{Error, Result};
 use crate::model::LevelEnergy;
@@ -18,8 +19,6 @@ const FROM: f64 = 1.54;
 const TO: f64 = 0.02;
 /// Noise angle at which motion is judged: tan t = 0.5.
 const JUDGE_TAN: f64 = 0.5;
-/// Chains that one worker walks together.
-const TILE: usize = 256;
 
 /// Draws futures chunk by chunk from a [`LevelEnergy`].
 #[derive(Debug, Clone)]
@@ -122,20 +121,9 @@ impl Forecaster for LevelForecaster {
 
     fn forecast(&self, history: &Tensor, request: &Request, noise: &mut Noise) -> Result<Forecast> {
         let fit = self.coordinates.fit();
-        let (k, d) = (fit.context(), fit.channels());
-        request.check()?;
-        let (batch, contexts) = history_rows(history, k, d)?;
-        let base = noise.split_off();
-        let tiles = parallel::tiles(batch * request.samples, TILE, |rows| {
-            let tile: Vec<f32> = rows
-                .clone()
-                .flat_map(|row| &contexts[row / request.samples * k * d..(row / request.samples + 1) * k * d])
-                .copied()
-                .collect();
-            self.roll_out(&tile, request.horizon, &mut base.from_chain(rows.start as u64))
-        })?;
-        let samples = Tensor::from_vec(tiles.concat(), (batch, request.samples, request.horizon, d), &Device::Cpu)?;
-        Ok(Forecast { samples })
+        in_tiles(history, request, noise, [fit.context(), fit.channels()], |contexts, noise| {
+            self.roll_out(contexts, request.horizon, noise)
+        })
     }
 
     /// Per frame, the energy of the chunk it lies in, at noise level tan t = 0.5 and measured from the energy of the
@@ -144,11 +132,7 @@ impl Forecaster for LevelForecaster {
         let fit = self.coordinates.fit();
         let (k, d, chunk) = (fit.context(), fit.channels(), fit.chunk());
         let (batch, contexts) = history_rows(history, k, d)?;
-        let (rows, horizon, channels) = future.dims3()?;
-        if rows != batch || channels != d || horizon < chunk {
-            let expected = format!("({batch}, H, {d}) with H at least {chunk}");
-            return Err(Error::Shape { what: "future", found: future.dims().to_vec(), expected });
-        }
+        let horizon = check_future(future, batch, d, chunk)?;
         let future = future.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
         let t = JUDGE_TAN.atan();
         let energies = parallel::tiles(batch, 1, |rows| {
@@ -158,8 +142,7 @@ impl Forecaster for LevelForecaster {
                 .chain(&future[b * horizon * d..(b + 1) * horizon * d])
                 .copied()
                 .collect();
-            // Chunk starts; the last chunk ends with the future and may overlap the one before it.
-            let starts: Vec<usize> = (0..horizon.div_ceil(chunk)).map(|c| (c * chunk).min(horizon - chunk)).collect();
+            let starts = chunk_starts(horizon, chunk);
             let history: Vec<f32> = starts.iter().flat_map(|s| &all[s * d..(s + k) * d]).copied().collect();
             let chunks: Vec<f32> =
                 starts.iter().flat_map(|s| &all[(s + k) * d..(s + k + chunk) * d]).copied().collect();

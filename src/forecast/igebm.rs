@@ -1,17 +1,15 @@
 //! The paper's forecaster: Langevin chains over the next frames, the past held fixed (Du & Mordatch 2019, section 4.5).
 
 use super::data::chain_start;
+use super::roll::{check_future, chunk_starts, in_tiles};
 use super::{Forecast, Forecaster, Request, history_rows};
 use crate::error::{Error, Result};
 use crate::model::{Fixed, MlpEnergy, Network};
 use crate::noise::Noise;
-use crate::parallel;
 use crate::sample::langevin::Ula;
 use crate::sample::{ChainState, Transition};
 use candle_core::{Device, Tensor};
 
-/// Chains that one worker walks together.
-const TILE: usize = 256;
 
 /// Draws each chunk of frames by a Langevin chain that starts near the last frame, and feeds it back.
 #[derive(Debug, Clone)]
@@ -75,36 +73,19 @@ impl Forecaster for ChainForecaster {
     }
 
     fn forecast(&self, history: &Tensor, request: &Request, noise: &mut Noise) -> Result<Forecast> {
-        request.check()?;
-        let (k, d) = (self.context, self.channels);
-        let (batch, contexts) = history_rows(history, k, d)?;
-        let base = noise.split_off();
-        let tiles = parallel::tiles(batch * request.samples, TILE, |rows| {
-            let tile: Vec<f32> = rows
-                .clone()
-                .flat_map(|row| &contexts[row / request.samples * k * d..(row / request.samples + 1) * k * d])
-                .copied()
-                .collect();
-            self.roll_out(&tile, request.horizon, &mut base.from_chain(rows.start as u64))
-        })?;
-        let samples = Tensor::from_vec(tiles.concat(), (batch, request.samples, request.horizon, d), &Device::Cpu)?;
-        Ok(Forecast { samples })
+        in_tiles(history, request, noise, [self.context, self.channels], |contexts, noise| {
+            self.roll_out(contexts, request.horizon, noise)
+        })
     }
 
     fn energy(&self, history: &Tensor, future: &Tensor) -> Result<Option<Tensor>> {
         let (k, d, chunk) = (self.context, self.channels, self.chunk);
         let (batch, contexts) = history_rows(history, k, d)?;
-        let (rows, horizon, channels) = future.dims3()?;
-        if rows != batch || channels != d || horizon < chunk {
-            let expected = format!("({batch}, H, {d}) with H at least {chunk}");
-            return Err(Error::Shape { what: "future", found: future.dims().to_vec(), expected });
-        }
+        let horizon = check_future(future, batch, d, chunk)?;
         let past = Tensor::from_vec(contexts, (batch, k, d), &Device::Cpu)?;
         let all = Tensor::cat(&[&past, future], 1)?;
         let mut columns = Vec::new();
-        for c in 0..horizon.div_ceil(chunk) {
-            // The last chunk ends with the future and may overlap the one before it.
-            let start = (c * chunk).min(horizon - chunk);
+        for (c, start) in chunk_starts(horizon, chunk).into_iter().enumerate() {
             let context = all.narrow(1, start, k)?.contiguous()?;
             let energy = self.energy.energy(&all.narrow(1, start + k, chunk)?.contiguous()?, Some(&context))?;
             let frames = chunk.min(horizon - c * chunk);

@@ -11,6 +11,7 @@ mod data;
 mod ebm;
 mod fit;
 mod igebm;
+mod roll;
 mod trained;
 
 pub use config::{DataConfig, DenoisingConfig, IgebmConfig, ModelConfig, PRESETS, RunConfig};

@@ -94,7 +94,8 @@ impl CheckpointPlan {
             best: header.best,
             best_step: header.best_step,
         };
-        objective.restore(&|name| archive.tensors.get(&format!("objective/{name}")).cloned())?;
+        let restored = objective.restore(&|name| archive.tensors.get(&format!("objective/{name}")).cloned());
+        restored.map_err(|e| Error::model(path, e, "the whole state of this objective"))?;
         Ok(state)
     }
 }
