@@ -10,7 +10,6 @@ use crate::sample::langevin::Ula;
 use crate::sample::{ChainState, Transition};
 use candle_core::{Device, Tensor};
 
-
 /// Draws each chunk of frames by a Langevin chain that starts near the last frame, and feeds it back.
 #[derive(Debug, Clone)]
 pub struct ChainForecaster {

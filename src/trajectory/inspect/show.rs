@@ -34,11 +34,21 @@ impl Display for LogGroup {
             [first, ..] => format!("{} and {} more", first.path, self.sources.len() - 1),
             [] => String::new(),
         };
+        let secs: f64 = self.episodes.iter().map(|e| e.duration_secs).sum();
+        let rates = || self.episodes.iter().filter_map(|e| e.rate_hz);
+        let (slowest, fastest) = rates().fold((f64::INFINITY, 0.0_f64), |(lo, hi), r| (lo.min(r), hi.max(r)));
+        let rate = match fastest - slowest {
+            spread if spread < 0.005 * fastest => format!("{} Hz", short(Some(fastest))),
+            _ if fastest > 0.0 => format!("{} to {} Hz", short(Some(slowest)), short(Some(fastest))),
+            _ => "no rate".to_string(),
+        };
         let sizes = [
             count(self.sources.len(), "file"),
             count(self.episodes.len(), "episode"),
             count(self.rows, "row"),
             count(self.channels.len(), "channel"),
+            format!("{} s", short(Some(secs))),
+            rate,
         ];
         writeln!(f, "{}", cut(&title, WIDTH))?;
         writeln!(f, "{}\n", sizes.join(", "))?;
@@ -54,7 +64,8 @@ impl Display for LogGroup {
             rows,
         )?;
         if listed.len() < self.episodes.len() {
-            writeln!(f, "({} more episodes are not listed)", self.episodes.len() - listed.len())?;
+            let rest = self.episodes.len() - listed.len();
+            writeln!(f, "({rest} more episodes, in order, are not listed)")?;
         }
         writeln!(f)?;
         let rows = self.channels.iter().map(ChannelReport::row).collect();
