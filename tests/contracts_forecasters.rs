@@ -48,7 +48,7 @@ fn level(fit: VarFit) -> Result<LevelForecaster> {
     let coordinates = ResidualCoordinates::new(fit, 6)?;
     let config = config(coordinates.latent(), coordinates.context_width(), 1);
     let energy = LevelEnergy::new(config, &mut Noise::new(4), DType::F32, &Device::Cpu)?;
-    LevelForecaster::new(coordinates, energy, 4)
+    LevelForecaster::new(coordinates, energy, 4, 1.0)
 }
 
 /// The paper's model, untrained.
@@ -76,7 +76,7 @@ fn a_silent_network_leaves_the_autoregression() -> Result<()> {
         let (_, var) = energy.parameters().iter().find(|(n, _)| *n == name).expect("a parameter's own name");
         Ok(var.zeros_like()?)
     })?;
-    let silent = LevelForecaster::new(coordinates, energy, 4)?;
+    let silent = LevelForecaster::new(coordinates, energy, 4, 1.0)?;
     let history = histories(1)?;
     let n = 40_000;
     let request = Request { horizon: CHUNK, samples: n };

@@ -64,6 +64,8 @@ pub struct DenoisingConfig {
     pub hidden: Vec<usize>,
     /// Noise levels walked through per chunk (one more evaluation ends the walk).
     pub levels: usize,
+    /// Scale of the noise that a chunk's walk starts from: 1 follows the energy, more widens the samples.
+    pub temperature: f64,
     /// Ridge penalty of the vector autoregression behind the coordinates.
     pub ridge: f64,
     /// Largest noise on a training batch's context, in standard deviations of the frame-to-frame delta: it teaches the
@@ -122,8 +124,9 @@ impl Default for RunConfig {
                 latent: 24,
                 hidden: vec![256; 3],
                 levels: 4,
+                temperature: 1.02,
                 ridge: 10.0,
-                context_noise: 1.0,
+                context_noise: 2.0,
             }),
             train: TrainConfig {
                 steps: 4500,

@@ -26,18 +26,23 @@ pub struct LevelForecaster {
     coordinates: ResidualCoordinates,
     energy: LevelEnergy,
     steps: usize,
+    temperature: f64,
 }
 
 impl LevelForecaster {
-    /// Joins coordinates and energy; `steps` is the number of noise levels walked through per chunk.
+    /// Joins coordinates and energy; `steps` is the number of noise levels walked through per chunk, `temperature` the
+    /// scale of the noise that the walk starts from.
     ///
     /// # Errors
-    /// [`Error::Config`] when `steps` is 0.
-    pub fn new(coordinates: ResidualCoordinates, energy: LevelEnergy, steps: usize) -> Result<Self> {
+    /// [`Error::Config`] when `steps` is 0 or the temperature is not positive.
+    pub fn new(coordinates: ResidualCoordinates, energy: LevelEnergy, steps: usize, temperature: f64) -> Result<Self> {
+        if !(temperature > 0.0 && temperature.is_finite()) {
+            return Err(Error::config("model.temperature", temperature, "a positive number"));
+        }
         if steps == 0 {
             return Err(Error::config("model.levels", steps, "at least 1"));
         }
-        Ok(Self { coordinates, energy, steps })
+        Ok(Self { coordinates, energy, steps, temperature })
     }
 
     /// The coordinates.
@@ -56,7 +61,7 @@ impl LevelForecaster {
         let rows = context.dims2()?.0;
         let (latent, width) = (self.coordinates.latent(), self.coordinates.width());
         let start = noise.normal((rows, width), DType::F32, &Device::Cpu)?;
-        let mut x = start.narrow(1, 0, latent)?.contiguous()?;
+        let mut x = (start.narrow(1, 0, latent)?.contiguous()? * self.temperature)?;
         let conditioned = self.energy.conditioned(Some(&context), rows)?;
         let dt = (FROM - TO) / self.steps as f64;
         for i in 0..self.steps {

@@ -128,7 +128,7 @@ impl Model {
                 let source = ChunkSource::new(&coordinates, &training, &validation, c.context_noise)?;
                 let mut objective = Denoising { energy: level_energy(&coordinates, &c.hidden, &mut weights)? };
                 let outcome = train(&mut objective, &source, &config.train, &steps, plan.as_ref(), sink)?;
-                (Kind::Level(LevelForecaster::new(coordinates, objective.energy, c.levels)?), outcome)
+                (Kind::Level(LevelForecaster::new(coordinates, objective.energy, c.levels, c.temperature)?), outcome)
             }
             ModelConfig::Igebm(c) => {
                 let source = FrameSource::new(&training, &validation, c.start_noise)?;

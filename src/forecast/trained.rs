@@ -130,7 +130,7 @@ impl Model {
                     let coordinates = ResidualCoordinates::new(VarFit::from_tensors(&get)?, c.latent)?;
                     let energy = level_energy(&coordinates, &c.hidden, &mut Noise::new(0))?;
                     energy.parameters().assign(weights)?;
-                    Kind::Level(LevelForecaster::new(coordinates, energy, c.levels)?)
+                    Kind::Level(LevelForecaster::new(coordinates, energy, c.levels, c.temperature)?)
                 }
                 ModelConfig::Igebm(c) => {
                     let mut energy = chain_energy(c, d, &mut Noise::new(0))?;
