@@ -50,11 +50,7 @@ pub(super) fn run(args: &PredictArgs, console: &mut Console) -> Result<()> {
     };
     output::check_writable(&args.output)?;
     let model = Model::load(&args.model)?;
-    let mut config = model.info().config.clone();
-    config.data.rate_hz = Some(model.info().rate_hz);
-    args.read.apply(&mut config);
-    let frames = train::read_frames(std::slice::from_ref(&args.log), &config)?;
-    model.check_fits(&frames)?;
+    let (_, frames) = train::read_frames_for(&model, std::slice::from_ref(&args.log), &args.read)?;
     let episode = choose(&frames.episodes, args.episode.as_deref())?;
     let rate = frames.rate_hz;
     let horizon = args.horizon.horizon(rate)?;

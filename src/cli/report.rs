@@ -14,11 +14,7 @@ pub(super) fn run(args: &ReportArgs, console: &mut Console) -> Result<()> {
     output::check_folder(&args.output)?;
     let model = Model::load(&args.model)?;
     let names = baseline_names(&args.baselines)?;
-    let mut config = model.info().config.clone();
-    config.data.rate_hz = Some(model.info().rate_hz);
-    args.read.apply(&mut config);
-    let frames = train::read_frames(&args.logs, &config)?;
-    model.check_fits(&frames)?;
+    let (config, frames) = train::read_frames_for(&model, &args.logs, &args.read)?;
     let prepared = Prepared::new(frames, &config)?.with_normaliser(model.info().normaliser.clone());
     refuse_seen(&model, &prepared)?;
     let mut options = CompareOptions::new(args.horizon.horizon(prepared.frames.rate_hz)?, args.seed);

@@ -1,6 +1,6 @@
 //! `ebmotion train`.
 
-use super::args::TrainArgs;
+use super::args::{ReadArgs, TrainArgs};
 use super::console::Console;
 use super::output;
 use super::telemetry::Telemetry;
@@ -103,7 +103,21 @@ fn check_outputs(args: &TrainArgs, path: &Path, checkpoint: &Path) -> Result<()>
 }
 
 /// Logs to frames, as the settings say.
-pub(super) fn read_frames(logs: &[std::path::PathBuf], config: &RunConfig) -> Result<Frames> {
+fn read_frames(logs: &[std::path::PathBuf], config: &RunConfig) -> Result<Frames> {
     let recording = Recording::read(logs, &config.data.read)?;
     Frames::resample(&recording, config.data.rate_hz, config.data.rate_tolerance)
+}
+
+/// Logs as a model needs them: read with its settings (but for those given now), at its rate, with its channels.
+pub(super) fn read_frames_for(
+    model: &Model,
+    logs: &[std::path::PathBuf],
+    read: &ReadArgs,
+) -> Result<(RunConfig, Frames)> {
+    let mut config = model.info().config.clone();
+    config.data.rate_hz = Some(model.info().rate_hz);
+    read.apply(&mut config);
+    let frames = read_frames(logs, &config)?;
+    model.check_fits(&frames)?;
+    Ok((config, frames))
 }

@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::event::{Event, Sink};
 use crate::forecast::{Contender, Forecaster, Prepared, Request};
 use crate::noise::Noise;
+use crate::trajectory::{WindowSpec, Windows};
 use candle_core::{Device, Tensor};
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -100,7 +101,8 @@ pub fn compare(
     // Windows of five frames reach four frames into the context.
     let context = contenders.iter().map(|(f, _)| f.context_frames()).max().unwrap_or(0).max(4);
     let horizon = options.horizon;
-    let (test, reference) = test_set(prepared, context, options)?;
+    let listed = prepared.listed(&prepared.split.test, context, horizon, options.stride)?;
+    let (test, reference) = test_set(prepared, &listed, options)?;
     let d = test.channels;
     let n = test.episode.len();
     let total = contenders.len() as u64 + 1;
@@ -137,7 +139,7 @@ pub fn compare(
             },
         );
         if i == 0 {
-            shown = show(prepared, *forecaster, &test, &flat, s, context, options)?;
+            shown = show(prepared, *forecaster, &listed, &test, &flat, s, options.shown)?;
         }
     }
     sink.emit(&Event::Step { step: total, note: "done" })?;
@@ -171,20 +173,19 @@ pub fn compare(
 }
 
 /// The test windows and, for the floor, windows of as many training episodes; and how many of the latter.
-fn test_set(prepared: &Prepared, context: usize, options: &CompareOptions) -> Result<(TestSet, usize)> {
-    let horizon = options.horizon;
+fn test_set(prepared: &Prepared, listed: &Windows<'_>, options: &CompareOptions) -> Result<(TestSet, usize)> {
+    let WindowSpec { context, future: horizon, stride, .. } = listed.spec();
     let split = &prepared.split;
-    let cut = |episodes: &[usize]| -> Result<(Vec<f32>, Vec<f32>, Vec<usize>)> {
-        let windows = prepared.windows(episodes, context, horizon, options.stride)?;
-        let listed = prepared.listed(episodes, context, horizon, options.stride)?;
+    let cut = |listed: &Windows<'_>| -> Result<(Vec<f32>, Vec<f32>, Vec<usize>)> {
+        let windows = prepared.filled(listed)?;
         let episode = (0..listed.len()).map(|i| listed.episode_of(i)).collect();
         Ok((windows.cut(0, context), windows.cut(context, horizon), episode))
     };
-    let (test_context, truth, episode) = cut(&split.test)?;
+    let (test_context, truth, episode) = cut(listed)?;
     let mut order = Noise::new(options.seed).fork(u64::MAX).permutation(split.train.len());
     order.truncate(split.test.len());
     let chosen: Vec<usize> = order.into_iter().map(|i| split.train[i]).collect();
-    let (reference_context, future, reference_episode) = cut(&chosen)?;
+    let (reference_context, future, reference_episode) = cut(&prepared.listed(&chosen, context, horizon, stride)?)?;
     let reference_windows = reference_episode.len();
     let test = TestSet {
         context: test_context,
@@ -203,20 +204,19 @@ fn test_set(prepared: &Prepared, context: usize, options: &CompareOptions) -> Re
 fn show(
     prepared: &Prepared,
     forecaster: &dyn Forecaster,
+    listed: &Windows<'_>,
     test: &TestSet,
     samples: &[f32],
     s: usize,
-    context: usize,
-    options: &CompareOptions,
+    count: usize,
 ) -> Result<Vec<ShownWindow>> {
-    let (n, h, d) = (test.episode.len(), test.horizon, test.channels);
-    let listed = prepared.listed(&prepared.split.test, context, h, options.stride)?;
+    let (n, h, d, context) = (test.episode.len(), test.horizon, test.channels, test.context_frames);
     let units = |z: &[f32]| -> Result<Vec<Vec<f64>>> {
         let mut values = vec![0f64; z.len()];
         prepared.normaliser.to_units(z, &mut values)?;
         Ok(values.chunks_exact(d).map(<[f64]>::to_vec).collect())
     };
-    let count = options.shown.min(n);
+    let count = count.min(n);
     let mut shown = Vec::with_capacity(count);
     for k in 0..count {
         // Spread over the episodes, and over the time within them.

@@ -93,8 +93,7 @@ impl ChunkSource {
 
 impl Source for ChunkSource {
     fn batch(&self, size: usize, noise: &mut Noise) -> Result<Batch> {
-        let rows = self.x.dims2()?.0;
-        let rows = Tensor::from_vec(noise.indices(size, rows).iter().map(|i| *i as u32).collect(), size, &Device::Cpu)?;
+        let rows = random_rows(size, &self.x, noise)?;
         let x = self.x.index_select(&rows, 0)?;
         let mut context = self.context.index_select(&rows, 0)?;
         if self.context_noise > 0.0 {
@@ -157,8 +156,7 @@ impl FrameSource {
 
 impl Source for FrameSource {
     fn batch(&self, size: usize, noise: &mut Noise) -> Result<Batch> {
-        let n = self.x.dims()[0];
-        let rows = Tensor::from_vec(noise.indices(size, n).iter().map(|i| *i as u32).collect(), size, &Device::Cpu)?;
+        let rows = random_rows(size, &self.x, noise)?;
         let (context, x) = (self.context.index_select(&rows, 0)?, self.x.index_select(&rows, 0)?);
         let start = chain_start(&context, x.dims()[1], self.start_noise, noise)?;
         Ok(Batch { x, context: Some(context), start: Some(start) })
@@ -167,6 +165,12 @@ impl Source for FrameSource {
     fn validation(&self) -> Result<Option<Batch>> {
         Ok(self.held_out.clone())
     }
+}
+
+/// `(size,)` indices of rows of `of`, uniform and with replacement.
+fn random_rows(size: usize, of: &Tensor, noise: &mut Noise) -> Result<Tensor> {
+    let rows: Vec<u32> = noise.indices(size, of.dims()[0]).into_iter().map(|i| i as u32).collect();
+    Ok(Tensor::from_vec(rows, size, &Device::Cpu)?)
 }
 
 /// Where the paper's chains begin: the last context frame, repeated, plus `U(-width, width)`; `(B, frames, D)`.

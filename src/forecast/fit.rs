@@ -57,7 +57,15 @@ impl Prepared {
     /// # Errors
     /// As [`Windows::new`].
     pub fn windows(&self, episodes: &[usize], context: usize, future: usize, stride: usize) -> Result<WindowArray> {
-        let windows = self.listed(episodes, context, future, stride)?;
+        self.filled(&self.listed(episodes, context, future, stride)?)
+    }
+
+    /// Listed windows, z-scored.
+    ///
+    /// # Errors
+    /// As [`Windows::fill`].
+    pub fn filled(&self, windows: &Windows<'_>) -> Result<WindowArray> {
+        let WindowSpec { context, future, .. } = windows.spec();
         let channels = self.frames.channels.len();
         let width = (context + future) * channels;
         let mut values = vec![0f32; windows.len() * width];
