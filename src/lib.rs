@@ -3,6 +3,7 @@
 #[cfg(feature = "cli")]
 pub mod embedded;
 pub mod energy;
+pub mod engine;
 pub mod error;
 pub mod eval;
 pub mod event;
@@ -13,6 +14,7 @@ pub mod model;
 pub mod noise;
 pub mod parallel;
 pub mod sample;
+pub(crate) mod simd;
 pub mod train;
 pub mod trajectory;
 

@@ -5,6 +5,7 @@
 //! batch is split into, on any number of threads and on any device.
 
 use crate::error::Result;
+use crate::simd::{Level, normal};
 use candle_core::{DType, Device, Shape, Tensor};
 use serde::{Deserialize, Serialize};
 
@@ -58,8 +59,17 @@ impl Noise {
     /// # Errors
     /// [`crate::Error::Tensor`] when the tensor cannot be made (unsupported `dtype`).
     pub fn normal(&mut self, shape: impl Into<Shape>, dtype: DType, device: &Device) -> Result<Tensor> {
-        let draw = self.next_draw();
-        tensor(shape.into(), dtype, device, |row, out| draw.normal(row, out))
+        let (draw, shape) = (self.next_draw(), shape.into());
+        if dtype != DType::F32 {
+            return tensor(shape, dtype, device, |row, out| draw.normal(row, out));
+        }
+        let rows = shape.dims().first().copied().unwrap_or(1);
+        let width = shape.elem_count().checked_div(rows).unwrap_or(0);
+        let mut values = vec![0f32; rows * width];
+        if width > 0 {
+            values.chunks_exact_mut(width).enumerate().for_each(|(row, out)| draw.normal_f32(row as u64, out));
+        }
+        Ok(Tensor::from_vec(values, shape, device)?)
     }
 
     /// Uniform numbers in the open interval (0, 1), of the given shape; the first dimension is the chain.
@@ -120,6 +130,17 @@ impl Draw {
         }
     }
 
+    /// As [`Draw::normal`], computed in f32 on the processor's vectors: equal to it within some 1e-6.
+    pub fn normal_f32(&self, chain: u64, out: &mut [f32]) {
+        let Place { key, draw, chain } = self.place(chain);
+        Level::best().call(normal::Row { key, draw, chain, block: 0, out });
+    }
+
+    /// Where the numbers of chain `chain` stand in the generator's space, for those who make them elsewhere.
+    pub(crate) fn place(&self, chain: u64) -> Place {
+        Place { key: self.key, draw: self.draw, chain: self.first_chain + chain }
+    }
+
     /// Uniform numbers in (0, 1) of chain `chain`.
     pub fn uniform(&self, chain: u64, out: &mut [f64]) {
         for (i, four) in out.chunks_mut(4).enumerate() {
@@ -136,6 +157,14 @@ impl Draw {
             [self.key as u32, (self.key >> 32) as u32],
         )
     }
+}
+
+/// Key, draw and chain of a number; its position in the row is all that is missing.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) key: u64,
+    pub(crate) draw: u32,
+    pub(crate) chain: u64,
 }
 
 fn tensor(shape: Shape, dtype: DType, device: &Device, fill: impl Fn(u64, &mut [f64])) -> Result<Tensor> {
@@ -208,8 +237,27 @@ mod tests {
         let tail = Noise::new(7).from_chain(5).normal((3, 5), DType::F64, &device)?.to_vec2::<f64>()?;
         assert_eq!(whole[5..], tail[..]);
         let single = Noise::new(7).normal((8, 5), DType::F32, &device)?.to_vec2::<f32>()?;
-        assert!(whole.iter().flatten().zip(single.iter().flatten()).all(|(a, b)| *a as f32 == *b));
+        assert!(whole.iter().flatten().zip(single.iter().flatten()).all(|(a, b)| (a - f64::from(*b)).abs() < 1e-6));
         Ok(())
+    }
+
+    /// Over a million numbers, so that small and large arguments of the logarithm are among them.
+    #[test]
+    fn vectors_give_the_numbers_of_the_definition() {
+        let draw = Noise::new(11).next_draw();
+        let (mut exact, mut fast) = (vec![0f64; 1000], vec![0f32; 1000]);
+        for level in Level::available() {
+            let mut worst = 0f64;
+            for chain in 0..1000u64 {
+                draw.normal(chain, &mut exact);
+                let Place { key, draw, chain } = draw.place(chain);
+                level.call(normal::Row { key, draw, chain, block: 0, out: &mut fast });
+                for (a, b) in exact.iter().zip(&fast) {
+                    worst = worst.max((a - f64::from(*b)).abs());
+                }
+            }
+            assert!(worst < 1.5e-6, "{level:?} is off by {worst}");
+        }
     }
 
     #[test]

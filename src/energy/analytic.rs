@@ -2,8 +2,9 @@
 //! integral of `exp(-E)` is 1.
 
 use super::cholesky::{cholesky, gram, invert_lower, log_diagonal};
-use super::rows::{like, row_sum, rows_of};
+use super::rows::{like, plain, row_sum, rows_of};
 use super::{Energy, Evaluated};
+use crate::engine::{Program, Rows, Term};
 use crate::error::{Error, Result};
 use candle_core::{Device, Tensor};
 
@@ -116,6 +117,14 @@ impl Energy for Diagonal {
             energy: row_sum(&z.sqr()?)?.affine(0.5, self.normaliser)?,
             grad: z.broadcast_div(&like(&self.std, x)?)?.reshape(x.shape())?,
         })
+    }
+
+    fn program(&self, _: &[usize]) -> Result<Option<Program>> {
+        let weight: Vec<f32> = self.std.to_vec1::<f64>()?.iter().map(|s| (0.5 / (s * s)) as f32).collect();
+        let width = weight.len();
+        let centre = Rows::new(width, plain(&self.mean)?)?;
+        let constant = Term::Constant(Rows::new(1, vec![self.normaliser as f32])?);
+        Ok(Some(Program::new(width, vec![Term::Quadratic { centre, weight: weight.into() }, constant])?))
     }
 }
 

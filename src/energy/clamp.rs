@@ -1,8 +1,9 @@
 //! Some coordinates held fixed: gap filling and forecasting are sampling of what is missing, given the rest.
 
 use super::coordinates::Coordinates;
-use super::rows::{like, rows};
+use super::rows::{like, plain, rows};
 use super::{Energy, Evaluated};
+use crate::engine::{Program, Rows};
 use crate::error::{Error, Result};
 use candle_core::Tensor;
 
@@ -74,5 +75,14 @@ impl<E: Energy> Energy for Clamped<E> {
     fn evaluate(&self, free: &Tensor) -> Result<Evaluated> {
         let at = self.energy.evaluate(&self.embed(&free.detach())?)?;
         Ok(Evaluated { energy: at.energy, grad: self.free.gather(&at.grad)? })
+    }
+
+    /// What is held becomes part of the terms' constants: the free coordinates are all that is computed with.
+    fn program(&self, shape: &[usize]) -> Result<Option<Program>> {
+        let mut whole = self.held.dims().to_vec();
+        whole[0] = shape[0];
+        let Some(program) = self.energy.program(&whole)? else { return Ok(None) };
+        let held = Rows::new(program.width(), plain(&self.held)?)?;
+        program.restricted(&self.free.indices()?, &held)
     }
 }

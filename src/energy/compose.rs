@@ -5,6 +5,7 @@
 
 use super::rows::column;
 use super::{Energy, Evaluated};
+use crate::engine::Program;
 use crate::error::{Error, Result};
 use candle_core::Tensor;
 
@@ -19,6 +20,13 @@ impl<A: Energy, B: Energy> Energy for Sum<A, B> {
 
     fn evaluate(&self, x: &Tensor) -> Result<Evaluated> {
         plus(self.0.evaluate(x)?, self.1.evaluate(x)?)
+    }
+
+    fn program(&self, shape: &[usize]) -> Result<Option<Program>> {
+        match (self.0.program(shape)?, self.1.program(shape)?) {
+            (Some(a), Some(b)) => Ok(Some(a.plus(b)?)),
+            _ => Ok(None),
+        }
     }
 }
 
@@ -39,6 +47,10 @@ impl<E: Energy> Energy for Scaled<E> {
     fn evaluate(&self, x: &Tensor) -> Result<Evaluated> {
         let at = self.energy.evaluate(x)?;
         Ok(Evaluated { energy: (at.energy * self.factor)?, grad: (at.grad * self.factor)? })
+    }
+
+    fn program(&self, shape: &[usize]) -> Result<Option<Program>> {
+        Ok(self.energy.program(shape)?.map(|program| program.scaled(self.factor as f32)))
     }
 }
 
@@ -98,6 +110,17 @@ impl Energy for Total<'_> {
             Some((first, rest)) => rest.iter().try_fold(first.evaluate(x)?, |sum, part| plus(sum, part.evaluate(x)?)),
             None => Ok(Evaluated { energy: self.energy(x)?, grad: x.zeros_like()?.detach() }),
         }
+    }
+
+    fn program(&self, shape: &[usize]) -> Result<Option<Program>> {
+        let mut sum = Program::new(shape.iter().skip(1).product(), Vec::new())?;
+        for part in &self.parts {
+            match part.program(shape)? {
+                Some(program) => sum = sum.plus(program)?,
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(sum))
     }
 }
 

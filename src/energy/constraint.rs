@@ -2,8 +2,9 @@
 //! violation, so `weight = 1 / (2 s^2)` lets it be missed by about `s`.
 
 use super::coordinates::Coordinates;
-use super::rows::{like, row_sum};
+use super::rows::{like, plain, row_sum};
 use super::{Energy, Evaluated};
+use crate::engine::{Program, Rows, Term};
 use crate::error::{Error, Result};
 use candle_core::Tensor;
 
@@ -59,6 +60,14 @@ impl Energy for Limits {
         let (below, above) = self.violations(&x.detach())?;
         Ok(Evaluated { energy: self.cost(&below, &above)?, grad: ((above - below)? * (2.0 * self.weight))? })
     }
+
+    fn program(&self, shape: &[usize]) -> Result<Option<Program>> {
+        let row = &shape[1..];
+        let (lo, hi) = (plain(&self.lo.broadcast_as(row)?)?, plain(&self.hi.broadcast_as(row)?)?);
+        let width = lo.len();
+        let term = Term::Limits { lo: lo.into(), hi: hi.into(), weight: self.weight as f32 };
+        Ok(Some(Program::new(width, vec![term])?))
+    }
 }
 
 /// Pull to a goal: `weight * |x_c - target|^2` over chosen coordinates `c`.
@@ -100,6 +109,25 @@ impl Energy for Goal {
             energy: (row_sum(&error.sqr()?)? * self.weight)?,
             grad: self.coordinates.add(&x.zeros_like()?, &(error * (2.0 * self.weight))?)?,
         })
+    }
+
+    fn program(&self, shape: &[usize]) -> Result<Option<Program>> {
+        let width: usize = shape[1..].iter().product();
+        let free = self.coordinates.indices()?;
+        let mut weight = vec![0.0; width];
+        let target = plain(&self.target)?;
+        let mut centre = vec![0.0; target.len() / free.len() * width];
+        if let Some(out) = free.iter().find(|index| **index >= width) {
+            return Err(Error::data("a goal's coordinate", out, format!("below {width}")));
+        }
+        for (c, index) in free.iter().enumerate() {
+            weight[*index] = self.weight as f32;
+            for (row, target) in centre.chunks_exact_mut(width).zip(target.chunks_exact(free.len())) {
+                row[*index] = target[c];
+            }
+        }
+        let term = Term::Quadratic { centre: Rows::new(width, centre)?, weight: weight.into() };
+        Ok(Some(Program::new(width, vec![term])?))
     }
 }
 

@@ -34,6 +34,11 @@ impl Coordinates {
         self.indices.elem_count()
     }
 
+    /// The indices, in order.
+    pub(crate) fn indices(&self) -> Result<Vec<usize>> {
+        Ok(self.indices.to_vec1::<i64>()?.into_iter().map(|i| i as usize).collect())
+    }
+
     /// These coordinates of `x` `(B, *S)` as `(B, C)`; differentiable.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 //! `x` has shape `(B, *S)`, batch first; the shape `S` is opaque here: a trajectory window and an image are both just
 //! `x`. Energies are in nats at temperature 1: the density is proportional to `exp(-E(x))`.
 
+use crate::engine::Program;
 use crate::error::Result;
 use candle_core::{Tensor, Var};
 
@@ -42,6 +43,16 @@ pub trait Energy {
     fn evaluate(&self, x: &Tensor) -> Result<Evaluated> {
         by_autograd(|x| self.energy(x), x)
     }
+
+    /// The same energy written out as plain numbers for arrays of `shape` `(B, *S)`, so that [`crate::engine`] can run
+    /// whole chains on it; `None`, the default, where it cannot be said so.
+    ///
+    /// # Errors
+    /// As [`Energy::energy`].
+    fn program(&self, shape: &[usize]) -> Result<Option<Program>> {
+        let _ = shape;
+        Ok(None)
+    }
 }
 
 /// Reference gradient: reverse-mode differentiation of the batch's summed energy, correct for any network because
@@ -76,6 +87,15 @@ pub trait ConditionalEnergy {
         by_autograd(|x| self.energy_given(x, context), x)
     }
 
+    /// As [`Energy::program`].
+    ///
+    /// # Errors
+    /// As [`Energy::energy`].
+    fn program_given(&self, shape: &[usize], context: &Tensor) -> Result<Option<Program>> {
+        let _ = (shape, context);
+        Ok(None)
+    }
+
     /// The energy that remains when the context is held fixed.
     fn given<'a>(&'a self, context: &'a Tensor) -> Given<'a, Self> {
         Given { energy: self, context }
@@ -97,6 +117,10 @@ impl<E: ConditionalEnergy + ?Sized> Energy for Given<'_, E> {
     fn evaluate(&self, x: &Tensor) -> Result<Evaluated> {
         self.energy.evaluate_given(x, self.context)
     }
+
+    fn program(&self, shape: &[usize]) -> Result<Option<Program>> {
+        self.energy.program_given(shape, self.context)
+    }
 }
 
 impl<E: Energy + ?Sized> Energy for &E {
@@ -107,6 +131,10 @@ impl<E: Energy + ?Sized> Energy for &E {
     fn evaluate(&self, x: &Tensor) -> Result<Evaluated> {
         (**self).evaluate(x)
     }
+
+    fn program(&self, shape: &[usize]) -> Result<Option<Program>> {
+        (**self).program(shape)
+    }
 }
 
 impl<E: Energy + ?Sized> Energy for Box<E> {
@@ -116,5 +144,9 @@ impl<E: Energy + ?Sized> Energy for Box<E> {
 
     fn evaluate(&self, x: &Tensor) -> Result<Evaluated> {
         (**self).evaluate(x)
+    }
+
+    fn program(&self, shape: &[usize]) -> Result<Option<Program>> {
+        (**self).program(shape)
     }
 }

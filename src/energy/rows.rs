@@ -1,7 +1,7 @@
 //! Small tensor helpers that see a batch `(B, *S)` as rows.
 
 use crate::error::{Error, Result};
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 
 /// `x` of shape `(B, *S)` as `(B, F)` with `F` the number of elements of `S`.
 pub(crate) fn rows(x: &Tensor) -> Result<Tensor> {
@@ -40,4 +40,9 @@ pub(crate) fn column(values: &Tensor, x: &Tensor) -> Result<Tensor> {
 /// `constant` with the number type and on the device of `x`; the same tensor where both agree already.
 pub(crate) fn like(constant: &Tensor, x: &Tensor) -> Result<Tensor> {
     Ok(constant.to_dtype(x.dtype())?.to_device(x.device())?)
+}
+
+/// All numbers of a tensor in f32, row by row.
+pub(crate) fn plain(x: &Tensor) -> Result<Vec<f32>> {
+    Ok(x.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?)
 }

@@ -18,6 +18,14 @@ pub enum Activation {
 }
 
 impl Activation {
+    /// The same for [`crate::engine`].
+    pub(crate) fn plain(self) -> crate::engine::Activation {
+        match self {
+            Activation::Swish => crate::engine::Activation::Swish,
+            Activation::LeakyRelu => crate::engine::Activation::Leaky(LEAK as f32),
+        }
+    }
+
     /// The activation, as a graph in `z`.
     ///
     /// # Errors

@@ -13,6 +13,7 @@
 
 use super::{Mlp, MlpConfig, Parameters};
 use crate::energy::{Energy, Evaluated};
+use crate::engine::{Program, Rows, Term};
 use crate::error::Result;
 use crate::noise::Noise;
 use candle_core::{D, DType, Device, Tensor};
@@ -156,6 +157,14 @@ impl Energy for AtLevel<'_> {
         let flat = x.flatten_from(1)?.detach();
         let grad = (&flat + (grad * (GAIN / self.t.tan()))?)?;
         Ok(Evaluated { energy: combine(&flat, &g, self.t)?, grad: grad.reshape(x.dims())? })
+    }
+
+    fn program(&self, _: &[usize]) -> Result<Option<Program>> {
+        let width = self.energy.net.config().inputs;
+        let (network, first) = (self.energy.net.packed()?.into(), super::mlp::rows(&self.part)?);
+        let network = Term::Network { network, first, factor: (GAIN / self.t.tan()) as f32 };
+        let centre = Rows::new(width, vec![0.0; width])?;
+        Ok(Some(Program::new(width, vec![network, Term::Quadratic { centre, weight: vec![0.5; width].into() }])?))
     }
 }
 

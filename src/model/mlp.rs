@@ -1,6 +1,8 @@
 //! Multilayer perceptron over a flattened input and an optional context, with its input gradient as tensor operations.
 
 use super::{Activation, Parameters, spectral::SpectralNorm};
+use crate::energy::rows::plain;
+use crate::engine::{Layer, Layers, Packed, Rows};
 use crate::error::{Error, Result};
 use crate::noise::Noise;
 use candle_core::{D, DType, Device, Tensor, Var};
@@ -216,6 +218,36 @@ impl Mlp {
         Ok((z.squeeze(D::Minus1)?, v.matmul(&view.from_input)?))
     }
 
+    /// The network as it is evaluated now, spectral norms divided out, packed for [`crate::engine`].
+    ///
+    /// # Errors
+    /// [`Error::Config`] when the network has several outputs; [`Error::Tensor`].
+    pub fn packed(&self) -> Result<Packed> {
+        if self.config.outputs != 1 {
+            return Err(Error::config("outputs", self.config.outputs, "1, for a network that is an energy"));
+        }
+        let view = self.view(false)?;
+        let mut hidden = Vec::new();
+        let mut inputs = self.config.inputs;
+        let weights = std::iter::once(&view.from_input).chain(&view.weights);
+        for ((weight, bias), outputs) in weights.zip(&view.biases).zip(&self.config.hidden) {
+            hidden.push(Layer { inputs, outputs: *outputs, weight: plain(weight)?, bias: plain(bias)? });
+            inputs = *outputs;
+        }
+        let last = view.weights.len() - 1;
+        let head_bias = plain(&view.biases[last + 1])?[0];
+        let activation = self.config.activation.plain();
+        Packed::new(Layers { hidden, head: plain(&view.weights[last])?, head_bias, activation })
+    }
+
+    /// What the first layer adds for a context, see [`Mlp::context_part`], as plain rows.
+    ///
+    /// # Errors
+    /// As [`Mlp::forward`].
+    pub fn context_rows(&self, context: Option<&Tensor>) -> Result<Rows> {
+        rows(&self.context_part(context)?)
+    }
+
     fn first_bias(&self, context: Option<&Tensor>, graph: bool) -> Result<Tensor> {
         let bias = pick(&self.biases[0], graph);
         match (&self.from_context, context) {
@@ -268,6 +300,11 @@ impl Mlp {
 
 fn pick(var: &Var, graph: bool) -> Tensor {
     if graph { var.as_tensor().clone() } else { var.as_detached_tensor() }
+}
+
+/// `(B, H)` as plain rows.
+pub(super) fn rows(part: &Tensor) -> Result<Rows> {
+    Rows::new(part.dim(D::Minus1)?, plain(part)?)
 }
 
 /// `(B, *S)` as `(B, width)`.

@@ -2,6 +2,7 @@
 
 use super::{Mlp, Network, Parameters};
 use crate::energy::{ConditionalEnergy, Evaluated};
+use crate::engine::{Program, Term};
 use crate::error::Result;
 use candle_core::{D, Tensor};
 
@@ -27,6 +28,11 @@ impl Network for MlpEnergy {
         Ok(Evaluated { energy, grad: grad.reshape(x.dims())? })
     }
 
+    fn program(&self, _: &[usize], context: Option<&Tensor>) -> Result<Option<Program>> {
+        let (network, first) = (self.net.packed()?.into(), self.net.context_rows(context)?);
+        Ok(Some(Program::new(self.net.config().inputs, vec![Term::Network { network, first, factor: 1.0 }])?))
+    }
+
     fn prepare(&mut self) -> Result<()> {
         self.net.power_iteration()
     }
@@ -47,5 +53,9 @@ impl ConditionalEnergy for MlpEnergy {
 
     fn evaluate_given(&self, x: &Tensor, context: &Tensor) -> Result<Evaluated> {
         self.evaluate(x, Some(context))
+    }
+
+    fn program_given(&self, shape: &[usize], context: &Tensor) -> Result<Option<Program>> {
+        self.program(shape, Some(context))
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Parameters;
 use crate::energy::{Energy, Evaluated, by_autograd};
+use crate::engine::Program;
 use crate::error::Result;
 use candle_core::Tensor;
 
@@ -22,6 +23,15 @@ pub trait Network {
     /// As [`Network::energy`].
     fn evaluate(&self, x: &Tensor, context: Option<&Tensor>) -> Result<Evaluated> {
         by_autograd(|x| self.energy(x, context), x)
+    }
+
+    /// As [`Energy::program`].
+    ///
+    /// # Errors
+    /// As [`Network::energy`].
+    fn program(&self, shape: &[usize], context: Option<&Tensor>) -> Result<Option<Program>> {
+        let _ = (shape, context);
+        Ok(None)
     }
 
     /// Work before a training step (a power iteration of the spectral norm).
@@ -62,5 +72,9 @@ impl<N: Network + ?Sized> Energy for Fixed<'_, N> {
 
     fn evaluate(&self, x: &Tensor) -> Result<Evaluated> {
         self.network.evaluate(x, self.context)
+    }
+
+    fn program(&self, shape: &[usize]) -> Result<Option<Program>> {
+        self.network.program(shape, self.context)
     }
 }

@@ -1,6 +1,6 @@
 //! Whether chains go where a proposal points: always, or by Metropolis' rule.
 
-use super::{ChainState, Proposal, StepInfo, Summary, Transition, plain};
+use super::{ChainState, Proposal, RunInfo, StepInfo, Summary, Transition, fast, plain};
 use crate::energy::rows::{column, row_sum};
 use crate::energy::{Energy, Evaluated};
 use crate::error::{Error, Result};
@@ -22,6 +22,21 @@ impl<P: Proposal> Transition for Unadjusted<P> {
             return Err(Error::NonFinite { what: "the chains' mean move".into(), value: info.moved, step: 0 });
         }
         Ok((to, info))
+    }
+
+    fn run_summed(
+        &self,
+        energy: &dyn Energy,
+        from: &ChainState,
+        steps: usize,
+        noise: &mut Noise,
+    ) -> Result<(ChainState, RunInfo)> {
+        if let Some(walk) = self.0.walk(false, steps)? {
+            if let Some(done) = fast::run(&walk, energy, from, noise)? {
+                return Ok(done);
+            }
+        }
+        super::summed(self, energy, from, steps, noise)
     }
 }
 
@@ -61,5 +76,20 @@ impl<P: Proposal> Transition for Metropolis<P> {
         let acceptance = Tensor::new(acceptance, &Device::Cpu)?;
         let info = StepInfo::new(from, &next, Some(acceptance), proposed.gradients)?;
         Ok((next, info))
+    }
+
+    fn run_summed(
+        &self,
+        energy: &dyn Energy,
+        from: &ChainState,
+        steps: usize,
+        noise: &mut Noise,
+    ) -> Result<(ChainState, RunInfo)> {
+        if let Some(walk) = self.0.walk(true, steps)? {
+            if let Some(done) = fast::run(&walk, energy, from, noise)? {
+                return Ok(done);
+            }
+        }
+        super::summed(self, energy, from, steps, noise)
     }
 }

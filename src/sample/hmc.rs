@@ -3,6 +3,7 @@
 use super::{ChainState, Metropolis, Proposal, Proposed};
 use crate::energy::Energy;
 use crate::energy::rows::{column, row_sum};
+use crate::engine::Walk;
 use crate::error::{Error, Result};
 use crate::noise::Noise;
 use candle_core::Tensor;
@@ -72,6 +73,12 @@ impl Proposal for Leapfrog {
         let (to, end) = self.follow(energy, from, &momentum, &column(&step_sizes, x)?)?;
         let log_ratio = ((row_sum(&momentum.sqr()?)? - row_sum(&end.sqr()?)?)? * 0.5)?;
         Ok(Proposed { to, log_ratio, gradients: self.leapfrogs })
+    }
+
+    fn walk(&self, metropolis: bool, steps: usize) -> Result<Option<Walk>> {
+        self.check()?;
+        let Self { step, leapfrogs, jitter } = *self;
+        Ok(metropolis.then_some(Walk::Hmc { step, leapfrogs, jitter, steps }))
     }
 }
 

@@ -3,6 +3,7 @@
 use super::{ChainState, Metropolis, Proposal, Proposed, Unadjusted};
 use crate::energy::Energy;
 use crate::energy::rows::{row_sum, rows};
+use crate::engine::{LangevinStep, Walk};
 use crate::error::{Error, Result};
 use crate::noise::Noise;
 use candle_core::Tensor;
@@ -36,6 +37,14 @@ impl Langevin {
     /// Eq. 1 with step size `lambda`: temperature 1, no clip, no bounds.
     pub fn calibrated(lambda: f64) -> Self {
         Self { step: lambda / 2.0, noise: lambda.sqrt(), gradient_clip: None, bounds: None }
+    }
+
+    /// The step as the engine makes it.
+    pub(super) fn plain(&self) -> Result<LangevinStep> {
+        self.check()?;
+        let bounds = self.bounds.map(|(lo, hi)| (lo as f32, hi as f32));
+        let clip = self.gradient_clip.map(|clip| clip as f32);
+        Ok(LangevinStep { step: self.step as f32, noise: self.noise as f32, clip, bounds })
     }
 
     fn check(&self) -> Result<()> {
@@ -104,5 +113,14 @@ impl Proposal for Langevin {
         self.check()?;
         let (_, boxed, _) = self.draw(from, noise)?;
         Ok((ChainState::at(energy, &boxed)?, 1))
+    }
+
+    fn walk(&self, metropolis: bool, steps: usize) -> Result<Option<Walk>> {
+        let step = self.plain()?;
+        Ok(match metropolis {
+            false => Some(Walk::Langevin(vec![step; steps])),
+            true if self.noise > 0.0 => Some(Walk::Mala { step, steps }),
+            true => None, // the tensors' way says what is wrong
+        })
     }
 }

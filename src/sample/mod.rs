@@ -6,6 +6,7 @@
 
 use crate::energy::rows::row_sum;
 use crate::energy::{Energy, Evaluated};
+use crate::engine::Walk;
 use crate::error::{Error, Result};
 use crate::noise::Noise;
 use candle_core::{DType, Tensor};
@@ -14,6 +15,7 @@ pub mod accept;
 pub mod adapt;
 pub mod buffer;
 mod column;
+mod fast;
 pub mod diagnose;
 pub mod hmc;
 pub mod langevin;
@@ -82,6 +84,16 @@ pub trait Proposal {
         let proposed = self.propose(energy, from, noise)?;
         Ok((proposed.to, proposed.gradients))
     }
+
+    /// Steps of this proposal as [`crate::engine`] makes them, with Metropolis' rule or without; `None`, the default, where
+    /// it cannot.
+    ///
+    /// # Errors
+    /// As [`Proposal::propose`].
+    fn walk(&self, metropolis: bool, steps: usize) -> Result<Option<Walk>> {
+        let _ = (metropolis, steps);
+        Ok(None)
+    }
 }
 
 /// What one step was like: means over the batch, for telemetry.
@@ -113,6 +125,19 @@ impl StepInfo {
     pub fn mean_acceptance(&self) -> Result<Option<f64>> {
         self.acceptance.as_ref().map(mean).transpose()
     }
+}
+
+/// What the steps of a run were like: means over steps and batch.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct RunInfo {
+    /// Probability with which proposals were accepted; `None` without an accept rule.
+    pub acceptance: Option<f64>,
+    /// Euclidean norm of the gradient after a step.
+    pub gradient_norm: f64,
+    /// Euclidean distance moved in a step.
+    pub moved: f64,
+    /// Evaluations of the energy and its gradient, of the whole batch.
+    pub gradients: usize,
 }
 
 /// Place of a step in a run.
@@ -159,7 +184,22 @@ pub trait Transition {
     /// # Errors
     /// As [`Transition::step`]; [`Error::NonFinite`] carries the step, counted from 0.
     fn run(&self, energy: &dyn Energy, from: &ChainState, steps: usize, noise: &mut Noise) -> Result<ChainState> {
-        self.run_watched(energy, from, steps, noise, &mut |_, _, _| Ok(()))
+        Ok(self.run_summed(energy, from, steps, noise)?.0)
+    }
+
+    /// [`Transition::run`] that also tells what its steps were like on average. The default takes step by step; where
+    /// energy and transition can be said to [`crate::engine`], whole chains run there.
+    ///
+    /// # Errors
+    /// As [`Transition::run`].
+    fn run_summed(
+        &self,
+        energy: &dyn Energy,
+        from: &ChainState,
+        steps: usize,
+        noise: &mut Noise,
+    ) -> Result<(ChainState, RunInfo)> {
+        summed(self, energy, from, steps, noise)
     }
 
     /// [`Transition::run`] that shows each new state and what its step was like to `watch`.
@@ -203,6 +243,37 @@ impl<T: Transition + ?Sized> Transition for &T {
     ) -> Result<(ChainState, StepInfo)> {
         (**self).step_at(place, energy, from, noise)
     }
+
+    fn run_summed(
+        &self,
+        energy: &dyn Energy,
+        from: &ChainState,
+        steps: usize,
+        noise: &mut Noise,
+    ) -> Result<(ChainState, RunInfo)> {
+        (**self).run_summed(energy, from, steps, noise)
+    }
+}
+
+/// [`Transition::run_summed`] step by step.
+fn summed<T: Transition + ?Sized>(
+    transition: &T,
+    energy: &dyn Energy,
+    from: &ChainState,
+    steps: usize,
+    noise: &mut Noise,
+) -> Result<(ChainState, RunInfo)> {
+    let mut sum = RunInfo::default();
+    let end = transition.run_watched(energy, from, steps, noise, &mut |_, _, info| {
+        if let Some(acceptance) = info.mean_acceptance()? {
+            *sum.acceptance.get_or_insert(0.0) += acceptance / steps as f64;
+        }
+        sum.gradient_norm += info.gradient_norm / steps as f64;
+        sum.moved += info.moved / steps as f64;
+        sum.gradients += info.gradients;
+        Ok(())
+    })?;
+    Ok((end, sum))
 }
 
 struct Summary {

@@ -1,8 +1,9 @@
 //! Step sizes and noise that change along a run.
 
 use super::langevin::{Langevin, Ula};
-use super::{ChainState, Place, StepInfo, Transition};
+use super::{ChainState, Place, RunInfo, StepInfo, Transition, fast};
 use crate::energy::Energy;
+use crate::engine::Walk;
 use crate::error::Result;
 use crate::noise::Noise;
 use serde::{Deserialize, Serialize};
@@ -102,6 +103,20 @@ impl Transition for Annealed {
         noise: &mut Noise,
     ) -> Result<(ChainState, StepInfo)> {
         self.at(place).step(energy, from, noise)
+    }
+
+    fn run_summed(
+        &self,
+        energy: &dyn Energy,
+        from: &ChainState,
+        steps: usize,
+        noise: &mut Noise,
+    ) -> Result<(ChainState, RunInfo)> {
+        let all = (0..steps).map(|step| self.at(Place { step, of: steps }).0.plain()).collect::<Result<Vec<_>>>()?;
+        match fast::run(&Walk::Langevin(all), energy, from, noise)? {
+            Some(done) => Ok(done),
+            None => super::summed(self, energy, from, steps, noise),
+        }
     }
 }
 

@@ -157,14 +157,9 @@ impl<N: Network> Objective for Contrastive<N> {
         };
         let energy = Fixed { network: &self.network, context };
         let chain = ChainState::start(&energy, x)?;
-        let (mut moved, mut slope) = (0.0, 0.0);
-        let end = self.config.sampler().run_watched(&energy, &chain, self.config.steps, noise, &mut |_, _, info| {
-            moved += info.moved;
-            slope += info.gradient_norm;
-            Ok(())
-        })?;
-        figures.push(("chain_moved", moved / self.config.steps as f64));
-        figures.push(("chain_gradient_norm", slope / self.config.steps as f64));
+        let (end, info) = self.config.sampler().run_summed(&energy, &chain, self.config.steps, noise)?;
+        figures.push(("chain_moved", info.moved));
+        figures.push(("chain_gradient_norm", info.gradient_norm));
         let samples = self.network.energy(&end.x, context)?;
         let data = self.network.energy(&batch.x, batch.context.as_ref())?;
         if let (Some(replay), Some(drawn)) = (&mut self.replay, &drawn) {

@@ -1,0 +1,511 @@
+//! Whole chains: every worker runs all steps of its tile.
+
+use super::crew::{Crew, Member};
+use super::evaluate::Ready;
+use super::field::{Arena, Field, Tile};
+use super::moves::{Back, Drift, GROUP, Kick, LangevinStep, Unit};
+use super::plan::{self, Options};
+use super::program::Program;
+use crate::error::{Error, Result};
+use crate::noise::{Draw, Noise};
+use crate::parallel;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A way of moving chains.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Walk {
+    /// Unadjusted Langevin steps, each with its own settings: a schedule is written out.
+    Langevin(Vec<LangevinStep>),
+    /// Metropolis-adjusted Langevin steps.
+    Mala {
+        /// Every step's settings; its noise must be positive.
+        step: LangevinStep,
+        /// Steps.
+        steps: usize,
+    },
+    /// Hamiltonian Monte Carlo with unit mass.
+    Hmc {
+        /// Step size.
+        step: f64,
+        /// Leapfrog steps a trajectory.
+        leapfrogs: usize,
+        /// Each trajectory's step size is uniform in `step * (1 -+ jitter)`.
+        jitter: f64,
+        /// Trajectories.
+        steps: usize,
+    },
+}
+
+impl Walk {
+    /// Steps (trajectories).
+    pub fn steps(&self) -> usize {
+        match self {
+            Walk::Langevin(steps) => steps.len(),
+            Walk::Mala { steps, .. } | Walk::Hmc { steps, .. } => *steps,
+        }
+    }
+
+    /// Evaluations of the energy and its gradient, for each chain.
+    pub fn evaluations(&self) -> usize {
+        match self {
+            Walk::Hmc { leapfrogs, steps, .. } => leapfrogs * steps,
+            _ => self.steps(),
+        }
+    }
+
+    /// Draws of one step, in the order in which [`crate::sample`] makes them.
+    fn draws(&self) -> usize {
+        match self {
+            Walk::Langevin(_) => 1,
+            Walk::Mala { .. } => 2,
+            Walk::Hmc { .. } => 3,
+        }
+    }
+}
+
+/// Where chains start.
+#[derive(Debug, Clone, Copy)]
+pub struct Start<'a> {
+    /// `(B, F)`.
+    pub x: &'a [f32],
+    /// Energy `(B,)` and gradient `(B, F)` there, where known.
+    pub at: Option<(&'a [f32], &'a [f32])>,
+}
+
+/// Where chains ended, and what the walk was like.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finish {
+    /// `(B, F)`.
+    pub x: Vec<f32>,
+    /// `(B,)`.
+    pub energy: Vec<f32>,
+    /// `(B, F)`.
+    pub grad: Vec<f32>,
+    /// Mean Euclidean distance that a chain moved in a step.
+    pub moved: f64,
+    /// Mean Euclidean norm of the gradient after a step.
+    pub gradient_norm: f64,
+    /// Mean acceptance probability; `None` without an accept rule.
+    pub acceptance: Option<f64>,
+}
+
+/// Runs chains on the energy that `program` describes.
+///
+/// The numbers drawn are those that [`crate::sample`] draws from the same noise, which it advances as far. The answer does
+/// not depend on the number of threads.
+///
+/// # Errors
+/// [`Error::Shape`] when the start does not fit the program; [`Error::NonFinite`] naming the step when a chain without an
+/// accept rule diverges.
+pub fn run(program: &Program, walk: &Walk, start: Start<'_>, noise: &mut Noise, options: &Options) -> Result<Finish> {
+    let width = program.width();
+    let chains = start.x.len() / width.max(1);
+    let shape = |what, found: usize, expected: String| Err(Error::Shape { what, found: vec![found], expected });
+    if chains == 0 || start.x.len() != chains * width {
+        return shape("start of chains", start.x.len(), format!("whole rows of {width} numbers"));
+    }
+    if let Some(count) = program.chains().filter(|count| *count != chains) {
+        return shape("chains", chains, format!("{count}, the rows that the energy's terms have"));
+    }
+    if let Some((energy, grad)) = start.at {
+        if energy.len() != chains || grad.len() != start.x.len() {
+            return shape("gradient at the start of chains", grad.len(), format!("{}", start.x.len()));
+        }
+    }
+    let draws: Vec<Draw> = (0..walk.steps() * walk.draws()).map(|_| noise.next_draw()).collect();
+    let plan = plan::plan(program, chains, options);
+    let tiles = parallel::map(plan.tiles_at_once, chains.div_ceil(plan.tile), |i| {
+        let first = i * plan.tile;
+        let tile = Tile { level: options.level(), first, chains: plan.tile.min(chains - first) };
+        let mut arena = Arena::new(tile);
+        let ready = Ready::new(program, tile, chains > super::thin::CHAINS, &mut arena);
+        let run = Run::new(&ready, walk, tile, width, &draws, &mut arena);
+        run.begin(start);
+        Crew::run(plan.crew, |member| run.walk(&member, start.at.is_some()));
+        run.end()
+    });
+    let mut finish =
+        Finish { x: Vec::with_capacity(chains * width), energy: Vec::new(), grad: Vec::new(), moved: 0.0, gradient_norm: 0.0, acceptance: None };
+    let mut bad = u64::MAX;
+    let mut acceptance = 0.0;
+    for tile in tiles {
+        finish.x.extend(tile.x);
+        finish.energy.extend(tile.energy);
+        finish.grad.extend(tile.grad);
+        finish.moved += tile.moved;
+        finish.gradient_norm += tile.gradient_norm;
+        acceptance += tile.acceptance.unwrap_or(0.0);
+        bad = bad.min(tile.bad);
+    }
+    if bad < u64::MAX {
+        let what = if bad.is_multiple_of(2) { "a chain's gradient norm" } else { "a chain's move" };
+        return Err(Error::NonFinite { what: what.into(), value: f64::NAN, step: bad / 2 });
+    }
+    let all = (chains * walk.steps().max(1)) as f64;
+    finish.moved /= all;
+    finish.gradient_norm /= all;
+    if !matches!(walk, Walk::Langevin(_)) {
+        finish.acceptance = Some(acceptance / all);
+    } else if let Some(energy) = finish.energy.iter().find(|e| !e.is_finite()) {
+        let step = walk.steps().saturating_sub(1) as u64;
+        return Err(Error::NonFinite { what: "a chain's energy".into(), value: f64::from(*energy), step });
+    }
+    Ok(finish)
+}
+
+/// One tile's chains with all their memory.
+struct Run<'a> {
+    ready: &'a Ready<'a>,
+    walk: &'a Walk,
+    tile: Tile,
+    width: usize,
+    draws: &'a [Draw],
+    x: Field,
+    grad: Field,
+    /// Energies before and after a step, in turns.
+    energy: [Field; 2],
+    /// Where an accept rule weighs whether to go.
+    proposed: Option<Proposal>,
+    moved: Field,
+    slope: Field,
+    tally: Tally,
+    bad: AtomicU64,
+}
+
+struct Proposal {
+    x: Field,
+    grad: Field,
+    energy: Field,
+    momentum: Field,
+    sizes: Field,
+    before: Field,
+    after: Field,
+}
+
+/// Sums over the steps, a number a chain.
+struct Tally {
+    moved: Field,
+    slope: Field,
+    norm: Field,
+    acceptance: Field,
+}
+
+impl<'a> Run<'a> {
+    fn new(
+        ready: &'a Ready<'a>,
+        walk: &'a Walk,
+        tile: Tile,
+        width: usize,
+        draws: &'a [Draw],
+        arena: &mut Arena,
+    ) -> Self {
+        let groups = width.div_ceil(GROUP);
+        let proposed = match walk {
+            Walk::Langevin(_) => None,
+            Walk::Mala { .. } | Walk::Hmc { .. } => Some(Proposal {
+                x: arena.field(width),
+                grad: arena.field(width),
+                energy: arena.field(1),
+                momentum: arena.field(if matches!(walk, Walk::Hmc { .. }) { width } else { 0 }),
+                sizes: arena.field(1),
+                before: arena.field(groups),
+                after: arena.field(groups),
+            }),
+        };
+        Self {
+            ready,
+            walk,
+            tile,
+            width,
+            draws,
+            x: arena.field(width),
+            grad: arena.field(width),
+            energy: [arena.field(1), arena.field(1)],
+            proposed,
+            moved: arena.field(groups),
+            slope: arena.field(groups),
+            tally: Tally {
+                moved: arena.field(1),
+                slope: arena.field(1),
+                norm: arena.field(1),
+                acceptance: arena.field(1),
+            },
+            bad: AtomicU64::new(u64::MAX),
+        }
+    }
+
+    fn begin(&self, start: Start<'_>) {
+        for block in 0..self.tile.blocks() {
+            // SAFETY: the crew has not begun; each row holds as many numbers as the field has features.
+            unsafe {
+                self.x.put(&self.tile, block, |chain| start.x[chain * self.width..].as_ptr());
+                if let Some((energy, grad)) = start.at {
+                    self.grad.put(&self.tile, block, |chain| grad[chain * self.width..].as_ptr());
+                    self.energy[0].put(&self.tile, block, |chain| energy[chain..].as_ptr());
+                }
+            }
+        }
+    }
+
+    fn walk(&self, member: &Member<'_>, known: bool) {
+        if !known {
+            // SAFETY: the fields are this run's own, and all workers of the crew are here.
+            unsafe { self.ready.evaluate(member, self.x, self.grad) };
+            self.ready.settle(member, self.energy[0]);
+            member.meet();
+        }
+        match self.walk {
+            Walk::Langevin(steps) => self.langevin(member, steps),
+            Walk::Mala { step, steps } => self.mala(member, step, *steps),
+            Walk::Hmc { step, leapfrogs, jitter, steps } => self.hmc(member, *step, *leapfrogs, *jitter, *steps),
+        }
+    }
+
+    fn units(&self, member: &Member<'_>) -> impl Iterator<Item = Unit> + use<> {
+        let (tile, width) = (self.tile, self.width);
+        member.share(Unit::count(&tile, width)).map(move |index| Unit::of(tile, width, index))
+    }
+
+    fn langevin(&self, member: &Member<'_>, steps: &[LangevinStep]) {
+        for (k, step) in steps.iter().enumerate() {
+            for unit in self.units(member) {
+                self.tile.level.call(Drift {
+                    unit,
+                    step: *step,
+                    draw: self.draws[k],
+                    x: self.x,
+                    grad: self.grad,
+                    to: self.x,
+                    moved: self.moved,
+                    slope: self.slope,
+                    lots: None,
+                });
+            }
+            member.meet();
+            for block in member.share(self.tile.blocks()) {
+                self.count(block, k, k > 0);
+            }
+            // SAFETY: the fields are this run's own, and all workers of the crew are here.
+            unsafe { self.ready.evaluate(member, self.x, self.grad) };
+        }
+        if !steps.is_empty() {
+            self.ready.settle(member, self.energy[0]);
+            for block in member.share(self.tile.blocks()) {
+                self.last_slope(block, steps.len());
+            }
+        }
+    }
+
+    /// Adds a Langevin step's distance, and the gradient's norm before it, to the tally.
+    fn count(&self, block: usize, k: usize, slope: bool) {
+        for lane in 0..self.tile.live(block) {
+            // SAFETY: a barrier has passed since the sums were written; the block's tally is this worker's.
+            unsafe {
+                let norm = self.sum(self.slope, block, lane).sqrt();
+                let moved = self.sum(self.moved, block, lane).sqrt();
+                if !norm.is_finite() && k > 0 {
+                    self.bad.fetch_min(2 * (k as u64 - 1), Ordering::Relaxed);
+                }
+                if !moved.is_finite() {
+                    self.bad.fetch_min(2 * k as u64 + 1, Ordering::Relaxed);
+                }
+                *self.tally.moved.at(block, 0).add(lane) += moved;
+                if slope {
+                    *self.tally.slope.at(block, 0).add(lane) += norm;
+                }
+            }
+        }
+    }
+
+    /// The norm of the gradient after the last step.
+    fn last_slope(&self, block: usize, steps: usize) {
+        for lane in 0..self.tile.live(block) {
+            // SAFETY: the gradient is complete, the block's tally is this worker's.
+            unsafe {
+                let square: f32 = (0..self.width).map(|f| *self.grad.at(block, f).add(lane)).map(|g| g * g).sum();
+                if !square.is_finite() {
+                    self.bad.fetch_min(2 * (steps as u64 - 1), Ordering::Relaxed);
+                }
+                *self.tally.slope.at(block, 0).add(lane) += square.sqrt();
+            }
+        }
+    }
+
+    /// # Safety
+    /// A barrier has passed since the field's rows were written.
+    unsafe fn sum(&self, rows: Field, block: usize, lane: usize) -> f32 {
+        // SAFETY: the lane is within the block.
+        (0..self.width.div_ceil(GROUP)).map(|group| unsafe { *rows.at(block, group).add(lane) }).sum()
+    }
+
+    fn mala(&self, member: &Member<'_>, step: &LangevinStep, steps: usize) {
+        let Some(p) = &self.proposed else { return };
+        for k in 0..steps {
+            for unit in self.units(member) {
+                self.tile.level.call(Drift {
+                    unit,
+                    step: *step,
+                    draw: self.draws[2 * k],
+                    x: self.x,
+                    grad: self.grad,
+                    to: p.x,
+                    moved: self.moved,
+                    slope: self.slope,
+                    lots: Some(p.before),
+                });
+            }
+            member.meet();
+            // SAFETY: the fields are this run's own, and all workers of the crew are here.
+            unsafe { self.ready.evaluate(member, p.x, p.grad) };
+            for unit in self.units(member) {
+                let (x, to, grad) = (self.x, p.x, p.grad);
+                self.tile.level.call(Back { unit, step: *step, x, to, grad, lots: p.after, slope: self.slope });
+            }
+            self.accept(member, p, k, &self.draws[2 * k + 1]);
+        }
+    }
+
+    fn hmc(&self, member: &Member<'_>, step: f64, leapfrogs: usize, jitter: f64, steps: usize) {
+        let Some(p) = &self.proposed else { return };
+        for k in 0..steps {
+            let draws = &self.draws[3 * k..3 * k + 3];
+            for block in member.share(self.tile.blocks()) {
+                for lane in 0..self.tile.live(block) {
+                    let mut u = [0f64];
+                    draws[1].uniform((self.tile.first + block * self.tile.width() + lane) as u64, &mut u);
+                    let size = u[0].mul_add(2.0 * jitter * step, step * (1.0 - jitter));
+                    // SAFETY: the block is this worker's, the lane within it.
+                    unsafe { *p.sizes.at(block, 0).add(lane) = size as f32 };
+                }
+            }
+            member.meet();
+            for left in (0..=leapfrogs).rev() {
+                let first = left == leapfrogs;
+                for unit in self.units(member) {
+                    self.tile.level.call(Kick {
+                        unit,
+                        draw: first.then_some(draws[0]),
+                        half: first || left == 0,
+                        glide: left > 0,
+                        sizes: p.sizes,
+                        from: if first { self.x } else { p.x },
+                        grad: if first { self.grad } else { p.grad },
+                        momentum: p.momentum,
+                        to: p.x,
+                        squares: if first { p.before } else { p.after },
+                        slope: self.slope,
+                    });
+                }
+                if left > 0 {
+                    member.meet();
+                    // SAFETY: the fields are this run's own, and all workers of the crew are here.
+                    unsafe { self.ready.evaluate(member, p.x, p.grad) };
+                }
+            }
+            self.accept(member, p, k, &draws[2]);
+        }
+    }
+
+    /// Metropolis' rule, chain by chain; begins before the barrier that makes the proposal's sums whole, ends with one.
+    fn accept(&self, member: &Member<'_>, p: &Proposal, k: usize, draw: &Draw) {
+        self.ready.settle(member, p.energy);
+        member.meet();
+        let (old, new) = (self.energy[k % 2], self.energy[(k + 1) % 2]);
+        for unit in self.units(member) {
+            let block = unit.block;
+            for lane in 0..self.tile.live(block) {
+                // SAFETY: sums and energies are complete and nobody writes them in this phase; positions and gradients of
+                // the unit, and for group 0 the chain's tally and new energy, are this worker's.
+                unsafe {
+                    let (before, after) = (*old.at(block, 0).add(lane), *p.energy.at(block, 0).add(lane));
+                    let (from, to) = (self.sum(p.before, block, lane), self.sum(p.after, block, lane));
+                    let slope = self.sum(self.slope, block, lane);
+                    let log = f64::from(before) - f64::from(after) + 0.5 * (f64::from(from) - f64::from(to));
+                    let usable = after.is_finite() && slope.is_finite() && from.is_finite() && !log.is_nan();
+                    let probability = if usable { log.min(0.0).exp() } else { 0.0 };
+                    let mut u = [0f64];
+                    draw.uniform((self.tile.first + block * self.tile.width() + lane) as u64, &mut u);
+                    let accepted = u[0] < probability;
+                    let mut moved = 0.0;
+                    if accepted {
+                        for f in unit.range() {
+                            let (x, to) = (self.x.at(block, f).add(lane), *p.x.at(block, f).add(lane));
+                            moved += (to - *x) * (to - *x);
+                            *x = to;
+                            *self.grad.at(block, f).add(lane) = *p.grad.at(block, f).add(lane);
+                        }
+                    }
+                    *self.moved.at(block, unit.group).add(lane) = moved;
+                    if unit.group == 0 {
+                        *new.at(block, 0).add(lane) = if accepted { after } else { before };
+                        let norm = self.tally.norm.at(block, 0).add(lane);
+                        if accepted {
+                            *norm = slope.sqrt();
+                        } else if k == 0 {
+                            *norm = f32::NAN; // not known yet: filled in below, once the gradient is whole
+                        }
+                        *self.tally.acceptance.at(block, 0).add(lane) += probability as f32;
+                    }
+                }
+            }
+        }
+        member.meet();
+        for block in member.share(self.tile.blocks()) {
+            for lane in 0..self.tile.live(block) {
+                // SAFETY: as above, after the barrier.
+                unsafe {
+                    let norm = self.tally.norm.at(block, 0).add(lane);
+                    if norm.read().is_nan() {
+                        let square = |f: usize| (*self.grad.at(block, f).add(lane)).powi(2);
+                        *norm = (0..self.width).map(square).sum::<f32>().sqrt();
+                    }
+                    *self.tally.slope.at(block, 0).add(lane) += *norm;
+                    *self.tally.moved.at(block, 0).add(lane) += self.sum(self.moved, block, lane).sqrt();
+                }
+            }
+        }
+        member.meet();
+    }
+
+    fn end(&self) -> Ended {
+        let (chains, width) = (self.tile.chains, self.width);
+        let mut ended = Ended {
+            x: vec![0.0; chains * width],
+            grad: vec![0.0; chains * width],
+            energy: vec![0.0; chains],
+            moved: 0.0,
+            gradient_norm: 0.0,
+            acceptance: self.proposed.as_ref().map(|_| 0.0),
+            bad: self.bad.load(Ordering::Relaxed),
+        };
+        let last = if self.proposed.is_some() { self.walk.steps() % 2 } else { 0 };
+        for block in 0..self.tile.blocks() {
+            let first = block * self.tile.width();
+            let live = self.tile.live(block);
+            // SAFETY: the crew is done.
+            unsafe {
+                self.x.get(&self.tile, block, &mut ended.x[first * width..(first + live) * width]);
+                self.grad.get(&self.tile, block, &mut ended.grad[first * width..(first + live) * width]);
+                self.energy[last].get(&self.tile, block, &mut ended.energy[first..first + live]);
+                for lane in 0..live {
+                    ended.moved += f64::from(*self.tally.moved.at(block, 0).add(lane));
+                    ended.gradient_norm += f64::from(*self.tally.slope.at(block, 0).add(lane));
+                    if let Some(acceptance) = &mut ended.acceptance {
+                        *acceptance += f64::from(*self.tally.acceptance.at(block, 0).add(lane));
+                    }
+                }
+            }
+        }
+        ended
+    }
+}
+
+struct Ended {
+    x: Vec<f32>,
+    energy: Vec<f32>,
+    grad: Vec<f32>,
+    moved: f64,
+    gradient_norm: f64,
+    acceptance: Option<f64>,
+    bad: u64,
+}

@@ -1,0 +1,182 @@
+//! A program with the memory to be evaluated for one tile of chains.
+
+use super::crew::Member;
+use super::field::{Arena, Field, Tile};
+use super::mlp::Net;
+use super::moves::{Analytic, GROUP, Settle, Unit};
+use super::program::{Program, Term};
+
+/// Every term of a program, ready for one tile.
+pub(crate) struct Ready<'a> {
+    program: &'a Program,
+    tile: Tile,
+    nets: Vec<Net<'a>>,
+    /// Centres of the terms that have one a chain, in lanes.
+    centres: Vec<Option<Field>>,
+    analytic: bool,
+    customs: Vec<Custom>,
+    parts: Field,
+    count: usize,
+    constant: Field,
+}
+
+/// Row-major memory of a custom term, for each block apart.
+struct Custom {
+    term: usize,
+    x: *mut f32,
+    grad: *mut f32,
+    energy: *mut f32,
+    scratch: *mut f32,
+    scratch_len: usize,
+}
+
+// SAFETY: the pointers are the arena's; each block's part is used by the one worker that has the block.
+unsafe impl Send for Ready<'_> {}
+// SAFETY: as above.
+unsafe impl Sync for Ready<'_> {}
+
+impl<'a> Ready<'a> {
+    /// Takes memory for `tile`. `wide`: products of tiles even for a few chains.
+    pub(crate) fn new(program: &'a Program, tile: Tile, wide: bool, arena: &mut Arena) -> Self {
+        let mut nets = Vec::new();
+        let mut centres = Vec::new();
+        let mut customs = Vec::new();
+        let mut analytic = false;
+        let mut count = 0;
+        let constant = arena.field(1);
+        let width = program.width();
+        for (index, term) in program.terms().iter().enumerate() {
+            let mut rows = None;
+            match term {
+                Term::Network { network, first, factor } => {
+                    nets.push(Net::new(network, first, *factor, tile, wide, false, arena));
+                    count += network.parts();
+                    add_constant(&tile, constant, |_| factor * network.layers().head_bias);
+                }
+                Term::Quadratic { centre, .. } => {
+                    analytic = true;
+                    if centre.count() > 1 {
+                        let field = arena.field(width);
+                        for block in 0..tile.blocks() {
+                            // SAFETY: nobody else knows the field yet; a row holds `width` numbers.
+                            unsafe { field.put(&tile, block, |chain| centre.row(chain).as_ptr()) };
+                        }
+                        rows = Some(field);
+                    }
+                }
+                Term::Limits { .. } => analytic = true,
+                Term::Constant(rows) => add_constant(&tile, constant, |chain| rows.row(chain)[0]),
+                Term::Custom { energy, .. } => {
+                    let scratch_len = energy.scratch(tile.width());
+                    customs.push(Custom {
+                        term: index,
+                        x: arena.numbers(tile.blocks() * tile.width() * width),
+                        grad: arena.numbers(tile.blocks() * tile.width() * width),
+                        energy: arena.numbers(tile.blocks() * tile.width()),
+                        scratch: arena.numbers(tile.blocks() * scratch_len),
+                        scratch_len,
+                    });
+                    count += 1;
+                }
+            }
+            centres.push(rows);
+        }
+        let groups = width.div_ceil(GROUP);
+        if analytic {
+            count += groups;
+        }
+        let parts = arena.field(count.max(1));
+        Self { program, tile, nets, centres, analytic, customs, parts, count, constant }
+    }
+
+    /// Gradient at `x` into `grad`, and the energy's parts, which [`Ready::settle`] adds up. All workers call it together;
+    /// on return all of it can be read.
+    ///
+    /// # Safety
+    /// `x` and `grad` are fields of this tile that no other work uses meanwhile.
+    pub(crate) unsafe fn evaluate(&self, member: &Member<'_>, x: Field, grad: Field) {
+        // SAFETY (all blocks below): the caller's; each phase hands every unit to one worker and ends with a barrier.
+        let mut part = 0;
+        let mut store = true;
+        for net in &self.nets {
+            unsafe { net.evaluate(member, x, self.parts.from(part), grad, store) };
+            part += net.parts();
+            store = false;
+            member.meet();
+        }
+        if self.analytic || self.nets.is_empty() {
+            for index in member.share(Unit::count(&self.tile, self.program.width())) {
+                let unit = Unit::of(self.tile, self.program.width(), index);
+                let (terms, centres) = (self.program.terms(), &self.centres[..]);
+                let parts = self.parts.from(part);
+                if self.analytic {
+                    self.tile.level.call(Analytic { unit, terms, centres, x, grad, parts, store });
+                } else {
+                    unsafe { clear(&unit, grad) };
+                }
+            }
+            if self.analytic {
+                part += self.program.width().div_ceil(GROUP);
+            }
+            member.meet();
+        }
+        for custom in &self.customs {
+            for block in member.share(self.tile.blocks()) {
+                unsafe { self.custom(custom, block, x, grad, self.parts.from(part)) };
+            }
+            part += 1;
+            member.meet();
+        }
+    }
+
+    unsafe fn custom(&self, custom: &Custom, block: usize, x: Field, grad: Field, part: Field) {
+        let Term::Custom { energy, factor } = &self.program.terms()[custom.term] else { return };
+        let (width, most) = (self.program.width(), self.tile.width());
+        let live = self.tile.live(block);
+        // SAFETY: the block's parts of the term's memory, which only this worker uses now.
+        unsafe {
+            let rows = |start: *mut f32, row: usize, len: usize| {
+                std::slice::from_raw_parts_mut(start.add(block * most * row), len)
+            };
+            let (xs, gs) = (rows(custom.x, width, live * width), rows(custom.grad, width, live * width));
+            let es = rows(custom.energy, 1, live);
+            let scratch =
+                std::slice::from_raw_parts_mut(custom.scratch.add(block * custom.scratch_len), custom.scratch_len);
+            x.get(&self.tile, block, xs);
+            gs.fill(0.0);
+            es.fill(0.0);
+            let first = self.tile.first + block * most;
+            energy.add(first..first + live, xs, *factor, es, gs, scratch);
+            for lane in 0..live {
+                *part.at(block, 0).add(lane) = es[lane];
+                for f in 0..width {
+                    *grad.at(block, f).add(lane) += gs[lane * width + f];
+                }
+            }
+        }
+    }
+
+    /// This worker's share of the energies' sums, into `to`. Nobody may read them before [`Member::meet`].
+    pub(crate) fn settle(&self, member: &Member<'_>, to: Field) {
+        let level = self.tile.level;
+        let blocks = member.share(self.tile.blocks());
+        level.call(Settle { level, blocks, from: self.parts, count: self.count, start: self.constant, to });
+    }
+}
+
+fn add_constant(tile: &Tile, field: Field, value: impl Fn(usize) -> f32) {
+    for chain in 0..tile.chains {
+        let (block, lane) = (chain / tile.width(), chain % tile.width());
+        // SAFETY: nobody else knows the field yet; the lane is within the block.
+        unsafe { *field.at(block, 0).add(lane) += value(tile.first + chain) };
+    }
+}
+
+/// # Safety
+/// Nobody else uses the unit's part of the field now.
+unsafe fn clear(unit: &Unit, field: Field) {
+    for f in unit.range() {
+        // SAFETY: a feature of a block has the tile's width of lanes.
+        unsafe { std::slice::from_raw_parts_mut(field.at(unit.block, f), unit.tile.width()).fill(0.0) };
+    }
+}

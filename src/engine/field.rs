@@ -1,0 +1,162 @@
+//! Memory of a tile of chains: a feature's numbers of neighbouring chains lie side by side, a chain a lane.
+//!
+//! ```text
+//! field[block][feature][lane],   chain = block * width + lane,   width = 2 vectors
+//! ```
+//!
+//! So a product is a sum of weight times vector for any number of chains, sums over features are sums of vectors, and what
+//! one lane holds never depends on the others.
+
+use crate::simd::Level;
+
+/// One cache line.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct Line([f32; 16]);
+
+/// Zeroed numbers that begin on a cache line.
+#[derive(Clone)]
+pub(crate) struct Aligned {
+    lines: Vec<Line>,
+    len: usize,
+}
+
+impl Aligned {
+    pub(crate) fn new(len: usize) -> Self {
+        Self { lines: vec![Line([0.0; 16]); len.div_ceil(16)], len }
+    }
+
+    pub(crate) fn as_slice(&self) -> &[f32] {
+        // SAFETY: a line is 16 numbers without padding, and there are lines for `len` of them.
+        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.len) }
+    }
+
+    pub(crate) fn as_mut_slice(&mut self) -> &mut [f32] {
+        // SAFETY: as above, and borrowed mutably.
+        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.len) }
+    }
+
+    pub(crate) fn as_ptr(&self) -> *const f32 {
+        self.lines.as_ptr().cast()
+    }
+}
+
+impl std::fmt::Debug for Aligned {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} numbers", self.len)
+    }
+}
+
+/// How many chains a tile holds, and in what blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Tile {
+    pub(crate) level: Level,
+    /// Number of the first chain in the batch.
+    pub(crate) first: usize,
+    /// Chains.
+    pub(crate) chains: usize,
+}
+
+impl Tile {
+    /// Lanes of a block.
+    pub(crate) fn width(&self) -> usize {
+        2 * self.level.lanes()
+    }
+
+    pub(crate) fn blocks(&self) -> usize {
+        self.chains.div_ceil(self.width())
+    }
+
+    /// Chains of one block.
+    pub(crate) fn live(&self, block: usize) -> usize {
+        (self.chains - block * self.width()).min(self.width())
+    }
+
+    /// Vectors that hold a block's chains: 2, or 1 where one is enough.
+    pub(crate) fn vectors(&self, block: usize) -> usize {
+        self.live(block).div_ceil(self.level.lanes())
+    }
+}
+
+/// `[block][feature][lane]` in the memory of an [`Arena`], shared by the workers of a crew.
+///
+/// A field is a plain pointer: who writes what and when is the contract of the phases of a chain, which hand each part of
+/// a field to one worker, with a barrier between writing and reading elsewhere.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Field {
+    start: *mut f32,
+    pub(crate) features: usize,
+    width: usize,
+}
+
+// SAFETY: see the type's contract; the arena outlives the crew.
+unsafe impl Send for Field {}
+// SAFETY: as above.
+unsafe impl Sync for Field {}
+
+impl Field {
+    /// The features from `first` on.
+    pub(crate) fn from(&self, first: usize) -> Field {
+        Field { start: self.start.wrapping_add(first * self.width), ..*self }
+    }
+
+    /// The lanes of one feature of one block.
+    #[inline(always)]
+    pub(crate) fn at(&self, block: usize, feature: usize) -> *mut f32 {
+        self.start.wrapping_add((block * self.features + feature) * self.width)
+    }
+
+    /// Writes rows `(chains, features)` of one block into the lanes.
+    ///
+    /// # Safety
+    /// No other worker uses the block's part of the field now.
+    pub(crate) unsafe fn put(&self, tile: &Tile, block: usize, row: impl Fn(usize) -> *const f32) {
+        for lane in 0..tile.live(block) {
+            let from = row(tile.first + block * tile.width() + lane);
+            for feature in 0..self.features {
+                // SAFETY: `row` gives `features` numbers, the lane is within the block.
+                unsafe { *self.at(block, feature).add(lane) = *from.add(feature) };
+            }
+        }
+    }
+
+    /// Reads rows of one block into `out`, `(chains of the block, features)`.
+    ///
+    /// # Safety
+    /// No other worker writes the block's part of the field now.
+    pub(crate) unsafe fn get(&self, tile: &Tile, block: usize, out: &mut [f32]) {
+        for (lane, row) in out.chunks_exact_mut(self.features).enumerate().take(tile.live(block)) {
+            for (feature, value) in row.iter_mut().enumerate() {
+                // SAFETY: the lane is within the block.
+                *value = unsafe { *self.at(block, feature).add(lane) };
+            }
+        }
+    }
+}
+
+/// The memory of one tile's fields.
+#[derive(Debug)]
+pub(crate) struct Arena {
+    tile: Tile,
+    pieces: Vec<Aligned>,
+}
+
+impl Arena {
+    pub(crate) fn new(tile: Tile) -> Self {
+        Self { tile, pieces: Vec::new() }
+    }
+
+    /// A new field, zero everywhere.
+    pub(crate) fn field(&mut self, features: usize) -> Field {
+        let width = self.tile.width();
+        Field { start: self.numbers(features * self.tile.blocks() * width), features, width }
+    }
+
+    /// `len` zeros that begin on a cache line.
+    pub(crate) fn numbers(&mut self, len: usize) -> *mut f32 {
+        let mut piece = Aligned::new(len);
+        let start = piece.as_mut_slice().as_mut_ptr();
+        self.pieces.push(piece); // the numbers stay where they are on the heap
+        start
+    }
+}

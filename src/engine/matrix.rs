@@ -1,0 +1,276 @@
+//! Packed matrices and their products with tiles of chains.
+//!
+//! A product of a tile computes [`Level::outputs`] outputs of two vectors of chains at once, all partial sums in registers:
+//! each weight is loaded once and used for all chains of the block, each chain's number once for all those outputs. The
+//! sum over the inputs is one chain of additions from the first input to the last, so a result depends neither on the
+//! number of chains nor on who computes it.
+
+use super::field::{Aligned, Field, Tile};
+use super::program::Activation;
+use crate::simd::{Kernel, Level, Simd, math};
+use std::ops::Range;
+
+/// Most outputs that any level computes at once.
+const MOST: usize = 12;
+
+/// A matrix `(outputs, inputs)` as products with tiles read it: groups of outputs, all inputs of a group together.
+#[derive(Debug)]
+pub(crate) struct Matrix {
+    outputs: usize,
+    inputs: usize,
+    group: usize,
+    numbers: Aligned,
+}
+
+impl Matrix {
+    /// Packs `weight(output, input)`.
+    pub(crate) fn pack(level: Level, outputs: usize, inputs: usize, weight: impl Fn(usize, usize) -> f32) -> Self {
+        let group = level.outputs();
+        let padded = outputs.next_multiple_of(2);
+        let mut numbers = Aligned::new(padded * inputs + 64);
+        let all = numbers.as_mut_slice();
+        for first in (0..outputs).step_by(group) {
+            let size = group.min(padded - first);
+            let base = first * inputs;
+            for input in 0..inputs {
+                for o in 0..size.min(outputs - first) {
+                    all[base + input * size + o] = weight(first + o, input);
+                }
+            }
+        }
+        Self { outputs, inputs, group, numbers }
+    }
+
+    pub(crate) fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    /// Units that workers share.
+    pub(crate) fn groups(&self) -> usize {
+        self.outputs.div_ceil(self.group)
+    }
+
+    /// Numbers held.
+    pub(crate) fn len(&self) -> usize {
+        self.outputs * self.inputs
+    }
+}
+
+/// What the sums start from.
+#[derive(Clone, Copy)]
+pub(crate) enum Init {
+    /// 0.
+    Zero,
+    /// A number an output, the same for all chains.
+    Bias(*const f32),
+    /// Numbers of their own for each chain.
+    Rows(Field),
+}
+
+/// What becomes of the sums.
+#[derive(Clone, Copy)]
+pub(crate) enum Then {
+    /// `to = sum`.
+    Store(Field),
+    /// `to += sum`.
+    Add(Field),
+    /// `to *= sum`.
+    Times(Field),
+    /// `to = activation(sum)`, `slope` its derivative.
+    Activate { to: Field, slope: Field, activation: Activation },
+    /// The last hidden layer: `h = activation(sum)`, `part` of the group is the sum of `head * h`, `delta` is `head`
+    /// times the derivative: the energy's gradient in this layer's sums. `to` keeps `h` where weights are to be learned.
+    Head { head: *const f32, part: Field, delta: Field, to: Option<Field>, activation: Activation },
+}
+
+/// One worker's part of a product: some groups of outputs for all chains of a tile.
+pub(crate) struct Product<'a> {
+    pub(crate) matrix: &'a Matrix,
+    pub(crate) groups: Range<usize>,
+    pub(crate) tile: Tile,
+    pub(crate) x: Field,
+    pub(crate) init: Init,
+    pub(crate) then: Then,
+}
+
+/// The innermost loop: `out[o][lane] += sum_k w[k][o] * x[k][lane]` for `M` outputs and `N` vectors of chains.
+#[inline(always)]
+unsafe fn micro<S: Simd, const M: usize, const N: usize>(inputs: usize, w: *const f32, x: *const f32, out: *mut f32) {
+    unsafe {
+        let width = 2 * S::LANES;
+        let mut acc = [[S::splat(0.0); N]; M];
+        let mut o = 0;
+        while o < M {
+            let mut v = 0;
+            while v < N {
+                acc[o][v] = S::load(out.add(o * width + v * S::LANES));
+                v += 1;
+            }
+            o += 1;
+        }
+        let (mut w, mut x) = (w, x);
+        let mut k = 0;
+        while k < inputs {
+            let mut lanes = [S::splat(0.0); N];
+            let mut v = 0;
+            while v < N {
+                lanes[v] = S::load(x.add(v * S::LANES));
+                v += 1;
+            }
+            let mut o = 0;
+            while o < M {
+                let weight = S::splat(*w.add(o));
+                let mut v = 0;
+                while v < N {
+                    acc[o][v] = S::mul_add(weight, lanes[v], acc[o][v]);
+                    v += 1;
+                }
+                o += 1;
+            }
+            w = w.add(M);
+            x = x.add(width);
+            k += 1;
+        }
+        let mut o = 0;
+        while o < M {
+            let mut v = 0;
+            while v < N {
+                S::store(out.add(o * width + v * S::LANES), acc[o][v]);
+                v += 1;
+            }
+            o += 1;
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn sized<S: Simd, const N: usize>(size: usize, inputs: usize, w: *const f32, x: *const f32, out: *mut f32) {
+    unsafe {
+        match size {
+            12 if S::LANES == 16 => micro::<S, 12, N>(inputs, w, x, out),
+            10 if S::LANES == 16 => micro::<S, 10, N>(inputs, w, x, out),
+            8 if S::LANES == 16 => micro::<S, 8, N>(inputs, w, x, out),
+            6 if S::LANES >= 8 => micro::<S, 6, N>(inputs, w, x, out),
+            4 => micro::<S, 4, N>(inputs, w, x, out),
+            _ => micro::<S, 2, N>(inputs, w, x, out),
+        }
+    }
+}
+
+/// Activation and its derivative.
+#[inline(always)]
+pub(crate) unsafe fn activate<S: Simd>(z: S::F, activation: Activation) -> (S::F, S::F) {
+    unsafe {
+        match activation {
+            Activation::Swish => {
+                // h = z s; h' = s + h (1 - s).
+                let s = math::sigmoid::<S>(z);
+                let h = S::mul(z, s);
+                (h, S::mul_add(h, S::sub(S::splat(1.0), s), s))
+            }
+            Activation::Leaky(leak) => {
+                // The derivative at 0 is that from above; a NaN stays one.
+                let slope = S::select_gt(S::splat(0.0), z, S::splat(leak), S::splat(1.0));
+                (S::mul(z, slope), slope)
+            }
+        }
+    }
+}
+
+impl Kernel for Product<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        unsafe {
+            let m = self.matrix;
+            let width = 2 * S::LANES;
+            let mut sums = Line([0.0; MOST * 32]);
+            let sums = sums.0.as_mut_ptr();
+            for group in self.groups.clone() {
+                let first = group * m.group;
+                let size = m.group.min(m.outputs.next_multiple_of(2) - first);
+                let real = size.min(m.outputs - first);
+                let w = m.numbers.as_ptr().add(first * m.inputs);
+                for block in 0..self.tile.blocks() {
+                    let vectors = self.tile.vectors(block);
+                    for o in 0..size {
+                        for v in 0..vectors {
+                            let to = sums.add(o * width + v * S::LANES);
+                            let start = match self.init {
+                                _ if o >= real => S::splat(0.0),
+                                Init::Zero => S::splat(0.0),
+                                Init::Bias(bias) => S::splat(*bias.add(first + o)),
+                                Init::Rows(rows) => S::load(rows.at(block, first + o).add(v * S::LANES)),
+                            };
+                            S::store(to, start);
+                        }
+                    }
+                    let x = self.x.at(block, 0).cast_const();
+                    if vectors == 2 {
+                        sized::<S, 2>(size, m.inputs, w, x, sums);
+                    } else {
+                        sized::<S, 1>(size, m.inputs, w, x, sums);
+                    }
+                    self.finish::<S>(group, block, first, real, vectors, sums);
+                }
+            }
+        }
+    }
+}
+
+impl Product<'_> {
+    #[inline(always)]
+    unsafe fn finish<S: Simd>(
+        &self,
+        group: usize,
+        block: usize,
+        first: usize,
+        real: usize,
+        vectors: usize,
+        sums: *const f32,
+    ) {
+        unsafe {
+            let width = 2 * S::LANES;
+            let mut v = 0;
+            while v < vectors {
+                let lane = v * S::LANES;
+                let mut energy = S::splat(0.0);
+                for o in 0..real {
+                    let sum = S::load(sums.add(o * width + lane));
+                    let feature = first + o;
+                    match self.then {
+                        Then::Store(to) => S::store(to.at(block, feature).add(lane), sum),
+                        Then::Add(to) => {
+                            let to = to.at(block, feature).add(lane);
+                            S::store(to, S::add(S::load(to), sum));
+                        }
+                        Then::Times(to) => {
+                            let to = to.at(block, feature).add(lane);
+                            S::store(to, S::mul(S::load(to), sum));
+                        }
+                        Then::Activate { to, slope, activation } => {
+                            let (h, s) = activate::<S>(sum, activation);
+                            S::store(to.at(block, feature).add(lane), h);
+                            S::store(slope.at(block, feature).add(lane), s);
+                        }
+                        Then::Head { head, delta, to, activation, .. } => {
+                            let (h, s) = activate::<S>(sum, activation);
+                            let weight = S::splat(*head.add(feature));
+                            energy = S::mul_add(weight, h, energy);
+                            S::store(delta.at(block, feature).add(lane), S::mul(weight, s));
+                            if let Some(to) = to {
+                                S::store(to.at(block, feature).add(lane), h);
+                            }
+                        }
+                    }
+                }
+                if let Then::Head { part, .. } = self.then {
+                    S::store(part.at(block, group).add(lane), energy);
+                }
+                v += 1;
+            }
+        }
+    }
+}
+
+#[repr(C, align(64))]
+struct Line([f32; MOST * 32]);

@@ -1,0 +1,304 @@
+//! A packed network, and its value and gradient for a tile of chains.
+
+use super::crew::Member;
+use super::field::{Aligned, Arena, Field, Tile};
+use super::matrix::{Init, Matrix, Product, Then};
+use super::program::{Activation, Layers, Rows};
+use super::thin::{self, Backward, Combine, Forward, Next, STRIPES, Strip, Thin};
+use crate::error::Result;
+use crate::simd::Level;
+use std::sync::OnceLock;
+
+/// A network's weights as the engine reads them. Made once per change of the weights.
+///
+/// Each of the two layouts is made when it is first needed: one for tiles of chains, one for a few chains.
+#[derive(Debug)]
+pub struct Packed {
+    level: Level,
+    layers: Layers,
+    wide: OnceLock<Vec<(Matrix, Matrix)>>,
+    thin: OnceLock<Vec<Thin>>,
+}
+
+impl Packed {
+    /// Packs `layers` for this machine.
+    ///
+    /// # Errors
+    /// As [`Layers::check`].
+    pub fn new(layers: Layers) -> Result<Self> {
+        Self::at_level(layers, Level::best())
+    }
+
+    pub(crate) fn at_level(layers: Layers, level: Level) -> Result<Self> {
+        layers.check()?;
+        Ok(Self { level, layers, wide: OnceLock::new(), thin: OnceLock::new() })
+    }
+
+    /// The weights in the open.
+    pub fn layers(&self) -> &Layers {
+        &self.layers
+    }
+
+    pub(crate) fn level(&self) -> Level {
+        self.level
+    }
+
+    /// Forward and backward matrix of each hidden layer.
+    pub(crate) fn wide(&self) -> &[(Matrix, Matrix)] {
+        self.wide.get_or_init(|| {
+            let pack = |l: &super::program::Layer| {
+                let forward = Matrix::pack(self.level, l.outputs, l.inputs, |o, i| l.weight[o * l.inputs + i]);
+                let backward = Matrix::pack(self.level, l.inputs, l.outputs, |i, o| l.weight[o * l.inputs + i]);
+                (forward, backward)
+            };
+            self.layers.hidden.iter().map(pack).collect()
+        })
+    }
+
+    fn thin(&self) -> &[Thin] {
+        self.thin.get_or_init(|| {
+            let pack = |l: &super::program::Layer| {
+                Thin::pack(self.level, l.outputs, l.inputs, |o, i| l.weight[o * l.inputs + i])
+            };
+            self.layers.hidden.iter().map(pack).collect()
+        })
+    }
+
+    /// Energy parts that one evaluation leaves.
+    pub(crate) fn parts(&self) -> usize {
+        self.layers.head.len().div_ceil(self.level.outputs())
+    }
+}
+
+/// A network with the memory to be evaluated for one tile.
+pub(crate) struct Net<'a> {
+    packed: &'a Packed,
+    tile: Tile,
+    /// The head times the term's factor, padded.
+    head: Aligned,
+    way: Way,
+}
+
+enum Way {
+    Wide { init: Init, hidden: Vec<Field>, slopes: Vec<Field> },
+    Thin { init: Vec<Strip>, x: Strip, hidden: Vec<Strip>, slopes: Vec<Strip>, parts: Strip, partial: [Strip; 2] },
+}
+
+impl<'a> Net<'a> {
+    /// Takes memory for `tile` from `arena`. `keep`: the last hidden layer's values are kept too.
+    pub(crate) fn new(
+        packed: &'a Packed,
+        first: &Rows,
+        factor: f32,
+        tile: Tile,
+        wide: bool,
+        keep: bool,
+        arena: &mut Arena,
+    ) -> Self {
+        let hidden = &packed.layers.hidden;
+        let lanes = packed.level.lanes();
+        let mut head = Aligned::new(packed.layers.head.len().next_multiple_of(4 * lanes));
+        for (to, from) in head.as_mut_slice().iter_mut().zip(&packed.layers.head) {
+            *to = factor * from;
+        }
+        if !wide && tile.chains <= thin::CHAINS && !keep {
+            return Self { packed, tile, head, way: Self::thin_way(packed, first, tile, arena) };
+        }
+        let init = if first.count() == 1 {
+            let bias = arena.numbers(first.width);
+            // SAFETY: `bias` holds as many numbers, and nothing else points there yet.
+            unsafe { std::slice::from_raw_parts_mut(bias, first.width).copy_from_slice(first.row(0)) };
+            Init::Bias(bias)
+        } else {
+            let rows = arena.field(first.width);
+            for block in 0..tile.blocks() {
+                // SAFETY: nobody else knows the field yet; a row holds `width` numbers.
+                unsafe { rows.put(&tile, block, |chain| first.row(chain).as_ptr()) };
+            }
+            Init::Rows(rows)
+        };
+        let kept = if keep { hidden.len() } else { hidden.len() - 1 };
+        let way = Way::Wide {
+            init,
+            hidden: hidden[..kept].iter().map(|l| arena.field(l.outputs)).collect(),
+            slopes: hidden.iter().map(|l| arena.field(l.outputs)).collect(),
+        };
+        Self { packed, tile, head, way }
+    }
+
+    fn thin_way(packed: &Packed, first: &Rows, tile: Tile, arena: &mut Arena) -> Way {
+        let matrices = packed.thin();
+        let chains = tile.chains;
+        let mut strip = |len: usize| {
+            let stride = len.next_multiple_of(16);
+            Strip { start: arena.numbers(stride * chains), stride }
+        };
+        let outputs = |l: usize| matrices[l].padded_outputs();
+        let init: Vec<Strip> = (0..matrices.len()).map(|l| strip(outputs(l))).collect();
+        for chain in 0..chains {
+            for (l, to) in init.iter().enumerate() {
+                let from = if l == 0 { first.row(tile.first + chain) } else { &packed.layers.hidden[l].bias };
+                // SAFETY: a strip's row holds the layer's outputs, and nothing else points there yet.
+                unsafe { std::slice::from_raw_parts_mut(to.row(chain), from.len()).copy_from_slice(from) };
+            }
+        }
+        let widest = matrices.iter().map(Thin::padded_inputs).max().unwrap_or(0);
+        Way::Thin {
+            init,
+            x: strip(matrices[0].padded_inputs()),
+            hidden: (0..matrices.len() - 1).map(|l| strip(outputs(l))).collect(),
+            slopes: (0..matrices.len()).map(|l| strip(outputs(l))).collect(),
+            parts: strip(packed.parts()),
+            partial: [strip(STRIPES * widest), strip(STRIPES * widest)],
+        }
+    }
+
+    /// Energy parts.
+    pub(crate) fn parts(&self) -> usize {
+        self.packed.parts()
+    }
+
+    /// Adds this network's part of the energy at `x` to `parts` (one row a group, overwritten) and its gradient to `grad`
+    /// (overwritten where `store`). All workers of the crew call it together; it ends with its last writes, before which
+    /// the caller must not read without [`Member::meet`].
+    ///
+    /// # Safety
+    /// `x`, `parts` and `grad` are fields of this tile that no other work uses meanwhile.
+    pub(crate) unsafe fn evaluate(&self, member: &Member<'_>, x: Field, parts: Field, grad: Field, store: bool) {
+        match &self.way {
+            Way::Wide { init, hidden, slopes } => {
+                self.forward(member, x, parts, *init, hidden, slopes);
+                self.backward(member, slopes);
+                let (_, first) = &self.packed.wide()[0];
+                let then = if store { Then::Store(grad) } else { Then::Add(grad) };
+                self.product(member, first, slopes[0], Init::Zero, then);
+            }
+            Way::Thin { .. } => {
+                // SAFETY: the caller's.
+                unsafe { self.evaluate_thin(member, x, parts, grad, store) }
+            }
+        }
+    }
+
+    /// Hidden values, the gradients in each layer's sums and the energy's parts, for learning: without the gradient in
+    /// `x`. Only of a network that was made to keep its values.
+    ///
+    /// # Safety
+    /// As [`Net::evaluate`].
+    pub(crate) unsafe fn layers(&self, member: &Member<'_>, x: Field, parts: Field) -> Option<(&[Field], &[Field])> {
+        match &self.way {
+            Way::Wide { init, hidden, slopes } => {
+                self.forward(member, x, parts, *init, hidden, slopes);
+                self.backward(member, slopes);
+                Some((hidden, slopes))
+            }
+            Way::Thin { .. } => None,
+        }
+    }
+
+    fn product(&self, member: &Member<'_>, matrix: &Matrix, x: Field, init: Init, then: Then) {
+        let groups = member.share(matrix.groups());
+        self.packed.level.call(Product { matrix, groups, tile: self.tile, x, init, then });
+    }
+
+    fn activation(&self) -> Activation {
+        self.packed.layers.activation
+    }
+
+    fn forward(&self, member: &Member<'_>, x: Field, part: Field, init: Init, hidden: &[Field], slopes: &[Field]) {
+        let last = slopes.len() - 1;
+        let activation = self.activation();
+        let mut from = x;
+        for (l, (forward, _)) in self.packed.wide().iter().enumerate() {
+            let init = if l == 0 { init } else { Init::Bias(self.packed.layers.hidden[l].bias.as_ptr()) };
+            let then = if l == last {
+                let head = self.head.as_ptr();
+                Then::Head { head, part, delta: slopes[l], to: hidden.get(l).copied(), activation }
+            } else {
+                Then::Activate { to: hidden[l], slope: slopes[l], activation }
+            };
+            self.product(member, forward, from, init, then);
+            member.meet();
+            if l < last {
+                from = hidden[l];
+            }
+        }
+    }
+
+    /// From the gradient in the last layer's sums to that in the first's.
+    fn backward(&self, member: &Member<'_>, slopes: &[Field]) {
+        for l in (1..slopes.len()).rev() {
+            let (_, backward) = &self.packed.wide()[l];
+            self.product(member, backward, slopes[l], Init::Zero, Then::Times(slopes[l - 1]));
+            member.meet();
+        }
+    }
+
+    unsafe fn evaluate_thin(&self, member: &Member<'_>, x_field: Field, parts_field: Field, grad: Field, store: bool) {
+        let Way::Thin { init, x, hidden, slopes, parts, partial } = &self.way else { return };
+        let (matrices, level, chains) = (self.packed.thin(), self.packed.level, self.tile.chains);
+        let stripes = member.share(STRIPES);
+        let inputs = self.packed.layers.inputs();
+        // SAFETY (all blocks below): each worker writes its own stripes or its own share of the numbers, and a barrier
+        // stands before another reads them.
+        if member.leads() {
+            for chain in 0..chains {
+                for i in 0..inputs {
+                    unsafe { *x.row(chain).add(i) = *x_field.at(0, i).add(chain) };
+                }
+            }
+        }
+        member.meet();
+        let activation = self.activation();
+        let last = matrices.len() - 1;
+        let mut from = *x;
+        for (l, matrix) in matrices.iter().enumerate() {
+            let next = if l == last {
+                Next::Head { head: self.head.as_ptr(), part: *parts, delta: slopes[l], activation }
+            } else {
+                Next::Activate { to: hidden[l], slope: slopes[l], activation }
+            };
+            level.call(Forward { matrix, stripes: stripes.clone(), chains, x: from, init: init[l], next });
+            if l < last {
+                member.meet();
+                from = hidden[l];
+            }
+        }
+        // A worker's stripes of a layer's gradient are its own, and partial sums alternate between two places: one barrier
+        // a layer is enough.
+        for (l, matrix) in matrices.iter().enumerate().rev() {
+            let (delta, partial) = (slopes[l], partial[l % 2]);
+            level.call(Backward { matrix, stripes: stripes.clone(), chains, delta, partial });
+            member.meet();
+            let (range, slope, to) = match l {
+                0 => {
+                    let vectors = member.share(matrix.padded_inputs() / level.lanes());
+                    (vectors.start * level.lanes()..vectors.end * level.lanes(), None, *x)
+                }
+                _ => {
+                    let mine = matrices[l - 1].outputs_of(stripes.clone());
+                    (mine, Some(slopes[l - 1]), slopes[l - 1])
+                }
+            };
+            let inputs = matrix.padded_inputs();
+            level.call(Combine { range: range.clone(), inputs, chains, partial, slope, to });
+            if l > 0 {
+                continue;
+            }
+            for chain in 0..chains {
+                for i in range.start..range.end.min(self.packed.layers.inputs()) {
+                    unsafe {
+                        let to = grad.at(0, i).add(chain);
+                        let g = *x.row(chain).add(i);
+                        *to = if store { g } else { *to + g };
+                    }
+                }
+                if member.leads() {
+                    for part in 0..self.packed.parts() {
+                        unsafe { *parts_field.at(0, part).add(chain) = *parts.row(chain).add(part) };
+                    }
+                }
+            }
+        }
+    }
+}

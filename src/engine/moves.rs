@@ -1,0 +1,340 @@
+//! The elementwise parts of a chain's step, for one block's group of features at a time.
+//!
+//! Sums over features are left as one row a group, so that they do not depend on who did which group.
+
+use super::field::{Field, Tile};
+use super::program::Term;
+use super::thin;
+use crate::noise::Draw;
+use crate::simd::{Kernel, Level, Simd, normal};
+use std::ops::Range;
+
+/// Features of a group: a multiple of the 4 numbers that one block of the generator gives.
+pub(crate) const GROUP: usize = 32;
+
+/// One step of Langevin dynamics: `x' = x - step * dE/dx + noise * n`, `n` standard normal.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LangevinStep {
+    /// Multiplier of the gradient.
+    pub step: f32,
+    /// Standard deviation of the noise.
+    pub noise: f32,
+    /// Each element of the gradient is limited to plus or minus this before it is used.
+    pub clip: Option<f32>,
+    /// Each element of `x'` is limited to this interval.
+    pub bounds: Option<(f32, f32)>,
+}
+
+impl LangevinStep {
+    fn limits(&self) -> (f32, f32, f32) {
+        let (lo, hi) = self.bounds.unwrap_or((f32::NEG_INFINITY, f32::INFINITY));
+        (self.clip.unwrap_or(f32::INFINITY), lo, hi)
+    }
+}
+
+/// A block's group of features.
+#[derive(Clone, Copy)]
+pub(crate) struct Unit {
+    pub(crate) tile: Tile,
+    pub(crate) block: usize,
+    pub(crate) group: usize,
+    pub(crate) features: usize,
+}
+
+impl Unit {
+    /// The units of a tile, numbered block by block.
+    pub(crate) fn of(tile: Tile, features: usize, index: usize) -> Self {
+        let groups = features.div_ceil(GROUP);
+        Self { tile, block: index / groups, group: index % groups, features }
+    }
+
+    /// Number of units of a tile.
+    pub(crate) fn count(tile: &Tile, features: usize) -> usize {
+        tile.blocks() * features.div_ceil(GROUP)
+    }
+
+    pub(crate) fn range(&self) -> Range<usize> {
+        self.group * GROUP..((self.group + 1) * GROUP).min(self.features)
+    }
+
+    fn vectors(&self) -> usize {
+        self.tile.vectors(self.block)
+    }
+
+    fn chain(&self) -> usize {
+        self.tile.first + self.block * self.tile.width()
+    }
+}
+
+/// Normal numbers of a unit, `[feature of the group][lane]`.
+#[repr(C, align(64))]
+struct Lots([f32; GROUP * 32]);
+
+#[inline(always)]
+unsafe fn lots<S: Simd>(unit: &Unit, draw: &Draw, out: &mut Lots) {
+    unsafe {
+        let width = 2 * S::LANES;
+        let first = (unit.group * GROUP / 4) as u32;
+        let place = draw.place(unit.chain() as u64);
+        let live = unit.tile.live(unit.block);
+        if live <= thin::CHAINS {
+            // A block of four numbers a lane, chain by chain: less is thrown away.
+            let mut row = [0f32; GROUP];
+            for lane in 0..live {
+                let chain = place.chain.wrapping_add(lane as u64);
+                let all = &mut row[..unit.range().len()];
+                normal::Row { key: place.key, draw: place.draw, chain, block: first, out: all }.run::<S>();
+                for (f, value) in row.iter().enumerate() {
+                    out.0[f * width + lane] = *value;
+                }
+            }
+            return;
+        }
+        for v in 0..unit.vectors() {
+            let chain = place.chain.wrapping_add((v * S::LANES) as u64);
+            for block in 0..unit.range().len().div_ceil(4) {
+                let four = normal::of_chains::<S>(place.key, place.draw, chain, first + block as u32);
+                let to = out.0.as_mut_ptr().add(4 * block * width + v * S::LANES);
+                let mut i = 0;
+                while i < 4 {
+                    S::store(to.add(i * width), four[i]);
+                    i += 1;
+                }
+            }
+        }
+    }
+}
+
+/// A Langevin move of a unit from `x` to `to` (which may be `x`), with three sums over its features: of the squared
+/// distance moved, of the squared gradient, and of the squared noise, with infinity there where the box was left.
+pub(crate) struct Drift {
+    pub(crate) unit: Unit,
+    pub(crate) step: LangevinStep,
+    pub(crate) draw: Draw,
+    pub(crate) x: Field,
+    pub(crate) grad: Field,
+    pub(crate) to: Field,
+    pub(crate) moved: Field,
+    pub(crate) slope: Field,
+    pub(crate) lots: Option<Field>,
+}
+
+impl Kernel for Drift {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        unsafe {
+            let width = 2 * S::LANES;
+            let mut n = Lots([0.0; GROUP * 32]);
+            if self.step.noise > 0.0 {
+                lots::<S>(&self.unit, &self.draw, &mut n);
+            }
+            let (clip, lo, hi) = self.step.limits();
+            let (step, noise) = (S::splat(-self.step.step), S::splat(self.step.noise));
+            let block = self.unit.block;
+            for v in 0..self.unit.vectors() {
+                let lane = v * S::LANES;
+                let (mut moved, mut slope, mut squares) = (S::splat(0.0), S::splat(0.0), S::splat(0.0));
+                for (i, f) in self.unit.range().enumerate() {
+                    let x = S::load(self.x.at(block, f).add(lane));
+                    let g = S::load(self.grad.at(block, f).add(lane));
+                    let n = S::load(n.0.as_ptr().add(i * width + lane));
+                    slope = S::mul_add(g, g, slope);
+                    // Second arguments come through where the first is NaN, so a NaN gradient is not hidden.
+                    let g = S::max(S::splat(-clip), S::min(S::splat(clip), g));
+                    let free = S::mul_add(noise, n, S::mul_add(step, g, x));
+                    let to = S::max(S::splat(lo), S::min(S::splat(hi), free));
+                    let away = S::sub(to, x);
+                    moved = S::mul_add(away, away, moved);
+                    squares = S::mul_add(n, n, squares);
+                    let out = S::sub(free, to);
+                    squares = S::select_gt(S::mul(out, out), S::splat(0.0), S::splat(f32::INFINITY), squares);
+                    S::store(self.to.at(block, f).add(lane), to);
+                }
+                S::store(self.moved.at(block, self.unit.group).add(lane), moved);
+                S::store(self.slope.at(block, self.unit.group).add(lane), slope);
+                if let Some(lots) = self.lots {
+                    S::store(lots.at(block, self.unit.group).add(lane), squares);
+                }
+            }
+        }
+    }
+}
+
+/// The squared noise that would lead a Langevin move back from `to` to `x`, and the squared gradient at `to`.
+pub(crate) struct Back {
+    pub(crate) unit: Unit,
+    pub(crate) step: LangevinStep,
+    pub(crate) x: Field,
+    pub(crate) to: Field,
+    pub(crate) grad: Field,
+    pub(crate) lots: Field,
+    pub(crate) slope: Field,
+}
+
+impl Kernel for Back {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        unsafe {
+            let (clip, _, _) = self.step.limits();
+            let block = self.unit.block;
+            for v in 0..self.unit.vectors() {
+                let lane = v * S::LANES;
+                let (mut sum, mut slope) = (S::splat(0.0), S::splat(0.0));
+                for f in self.unit.range() {
+                    let (x, to) =
+                        (S::load(self.x.at(block, f).add(lane)), S::load(self.to.at(block, f).add(lane)));
+                    let g = S::load(self.grad.at(block, f).add(lane));
+                    slope = S::mul_add(g, g, slope);
+                    let g = S::max(S::splat(-clip), S::min(S::splat(clip), g));
+                    let back = S::mul_add(S::splat(self.step.step), g, S::sub(x, to));
+                    let back = S::mul(back, S::splat(1.0 / self.step.noise));
+                    sum = S::mul_add(back, back, sum);
+                }
+                S::store(self.lots.at(block, self.unit.group).add(lane), sum);
+                S::store(self.slope.at(block, self.unit.group).add(lane), slope);
+            }
+        }
+    }
+}
+
+/// A kick of momenta against the gradient and, except after the last, a move along them (leapfrog); `sizes` holds each
+/// chain's step size. With a draw the momenta are fresh. Leaves the squared momenta (before the first kick, after the last) and
+/// the squared gradient.
+pub(crate) struct Kick {
+    pub(crate) unit: Unit,
+    pub(crate) draw: Option<Draw>,
+    pub(crate) half: bool,
+    pub(crate) glide: bool,
+    pub(crate) sizes: Field,
+    pub(crate) from: Field,
+    pub(crate) grad: Field,
+    pub(crate) momentum: Field,
+    pub(crate) to: Field,
+    pub(crate) squares: Field,
+    pub(crate) slope: Field,
+}
+
+impl Kernel for Kick {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        unsafe {
+            let width = 2 * S::LANES;
+            let mut n = Lots([0.0; GROUP * 32]);
+            if let Some(draw) = &self.draw {
+                lots::<S>(&self.unit, draw, &mut n);
+            }
+            let block = self.unit.block;
+            for v in 0..self.unit.vectors() {
+                let lane = v * S::LANES;
+                let size = S::load(self.sizes.at(block, 0).add(lane));
+                let kick = if self.half { S::mul(size, S::splat(-0.5)) } else { S::mul(size, S::splat(-1.0)) };
+                let (mut squares, mut slope) = (S::splat(0.0), S::splat(0.0));
+                for (i, f) in self.unit.range().enumerate() {
+                    let g = S::load(self.grad.at(block, f).add(lane));
+                    slope = S::mul_add(g, g, slope);
+                    let place = self.momentum.at(block, f).add(lane);
+                    let p = match &self.draw {
+                        Some(_) => S::load(n.0.as_ptr().add(i * width + lane)),
+                        None => S::load(place),
+                    };
+                    let after = S::mul_add(kick, g, p);
+                    let counted = if self.draw.is_some() { p } else { after };
+                    squares = S::mul_add(counted, counted, squares);
+                    S::store(place, after);
+                    if self.glide {
+                        let x = S::load(self.from.at(block, f).add(lane));
+                        S::store(self.to.at(block, f).add(lane), S::mul_add(size, after, x));
+                    }
+                }
+                S::store(self.squares.at(block, self.unit.group).add(lane), squares);
+                S::store(self.slope.at(block, self.unit.group).add(lane), slope);
+            }
+        }
+    }
+}
+
+/// Adds the analytic terms' energy to one row of parts and their gradients to `grad`.
+pub(crate) struct Analytic<'a> {
+    pub(crate) unit: Unit,
+    pub(crate) terms: &'a [Term],
+    /// Centres given chain by chain, in lanes, for the quadratic terms that have them; in the order of the terms.
+    pub(crate) centres: &'a [Option<Field>],
+    pub(crate) x: Field,
+    pub(crate) grad: Field,
+    pub(crate) parts: Field,
+    /// Nothing was written to `grad` before.
+    pub(crate) store: bool,
+}
+
+impl Kernel for Analytic<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        unsafe {
+            let block = self.unit.block;
+            for v in 0..self.unit.vectors() {
+                let lane = v * S::LANES;
+                let mut energy = S::splat(0.0);
+                for f in self.unit.range() {
+                    let x = S::load(self.x.at(block, f).add(lane));
+                    let place = self.grad.at(block, f).add(lane);
+                    let mut g = if self.store { S::splat(0.0) } else { S::load(place) };
+                    for (term, centres) in self.terms.iter().zip(self.centres) {
+                        match term {
+                            Term::Quadratic { centre, weight } => {
+                                let c = match centres {
+                                    Some(field) => S::load(field.at(block, f).add(lane)),
+                                    None => S::splat(centre.values[f]),
+                                };
+                                let (away, w) = (S::sub(x, c), S::splat(weight[f]));
+                                let pull = S::mul(w, away);
+                                energy = S::mul_add(pull, away, energy);
+                                g = S::add(g, S::add(pull, pull));
+                            }
+                            Term::Limits { lo, hi, weight } => {
+                                // The violation last, so that a NaN comes through.
+                                let zero = S::splat(0.0);
+                                let below = S::max(zero, S::sub(S::splat(lo[f]), x));
+                                let above = S::max(zero, S::sub(x, S::splat(hi[f])));
+                                let away = S::sub(above, below);
+                                let pull = S::mul(S::splat(*weight), away);
+                                energy = S::mul_add(pull, away, energy);
+                                g = S::add(g, S::add(pull, pull));
+                            }
+                            Term::Network { .. } | Term::Constant(_) | Term::Custom { .. } => {}
+                        }
+                    }
+                    S::store(place, g);
+                }
+                S::store(self.parts.at(block, self.unit.group).add(lane), energy);
+            }
+        }
+    }
+}
+
+/// Sums rows `0..count` of a field, block by block, into `to`.
+pub(crate) struct Settle {
+    pub(crate) level: Level,
+    pub(crate) blocks: Range<usize>,
+    pub(crate) from: Field,
+    pub(crate) count: usize,
+    pub(crate) start: Field,
+    pub(crate) to: Field,
+}
+
+impl Kernel for Settle {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        unsafe {
+            for block in self.blocks.clone() {
+                for v in 0..2 {
+                    let lane = v * S::LANES;
+                    let mut sum = S::load(self.start.at(block, 0).add(lane));
+                    for row in 0..self.count {
+                        sum = S::add(sum, S::load(self.from.at(block, row).add(lane)));
+                    }
+                    S::store(self.to.at(block, 0).add(lane), sum);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Who works on what: tiles of chains for each worker, or one tile for all of them.
+
+use super::program::Program;
+use super::thin;
+use crate::parallel;
+use crate::simd::Level;
+
+/// How the engine uses the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    threads: usize,
+    level: Level,
+}
+
+impl Default for Options {
+    /// All cores and the best instructions of this machine.
+    fn default() -> Self {
+        Self { threads: parallel::available(), level: Level::best() }
+    }
+}
+
+impl Options {
+    /// All of this machine's instructions on `threads` threads (at least 1).
+    pub fn with_threads(threads: usize) -> Self {
+        Self { threads: threads.max(1), ..Self::default() }
+    }
+
+    /// Threads.
+    pub fn threads(&self) -> usize {
+        self.threads
+    }
+
+    /// Instructions.
+    pub fn level(&self) -> Level {
+        self.level
+    }
+
+    #[cfg(test)]
+    pub(crate) fn at_level(threads: usize, level: Level) -> Self {
+        Self { threads, level }
+    }
+}
+
+/// Weights that a core's own cache holds beside a tile's numbers, in bytes.
+const CACHE: usize = 700 << 10;
+/// Below this a worker has too little to do between two barriers, in multiplications of one evaluation of all chains.
+const WORTH_MEETING: usize = 40_000;
+/// Blocks of chains of one worker's tile.
+const BLOCKS: usize = 4;
+
+/// The division of one call's chains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Plan {
+    /// Chains of a tile.
+    pub(crate) tile: usize,
+    /// Tiles worked on at the same time.
+    pub(crate) tiles_at_once: usize,
+    /// Workers of each tile.
+    pub(crate) crew: usize,
+}
+
+pub(crate) fn plan(program: &Program, chains: usize, options: &Options) -> Plan {
+    let width = 2 * options.level.lanes();
+    let blocks = chains.div_ceil(width);
+    let threads = options.threads;
+    let alone = |tile_blocks: usize| Plan { tile: tile_blocks * width, tiles_at_once: threads, crew: 1 };
+    let together = Plan { tile: blocks * width, tiles_at_once: 1, crew: threads };
+    let thin = chains <= thin::CHAINS;
+    let lanes = if thin { chains } else { blocks * width };
+    let weights = 4 * program.products() * if thin { 1 } else { 2 };
+    if threads == 1 {
+        return alone(blocks.clamp(1, BLOCKS));
+    }
+    if blocks < threads {
+        let worth = program.products() * lanes.min(8) > WORTH_MEETING;
+        return if worth { together } else { alone(1) };
+    }
+    if weights > CACHE && blocks <= BLOCKS * threads {
+        return together;
+    }
+    // As many whole rounds of tiles as needed, all tiles of nearly one size.
+    let rounds = blocks.div_ceil(BLOCKS * threads);
+    alone(blocks.div_ceil(rounds * threads))
+}

@@ -1,0 +1,41 @@
+//! Whole runs handed to the engine, where energy and transition can be said to it.
+
+use super::{ChainState, RunInfo};
+use crate::energy::rows::plain;
+use crate::energy::{Energy, Evaluated};
+use crate::engine::{self, Options, Start, Walk};
+use crate::error::Result;
+use crate::noise::Noise;
+use candle_core::{DType, Device, Tensor};
+
+/// The run of `walk` from `from`; `None` where the energy has no program, or the
+/// chains are not f32 on the CPU: there the tensors are the only way.
+pub(super) fn run(
+    walk: &Walk,
+    energy: &dyn Energy,
+    from: &ChainState,
+    noise: &mut Noise,
+) -> Result<Option<(ChainState, RunInfo)>> {
+    if walk.steps() == 0 || from.x.dtype() != DType::F32 || !from.x.device().is_cpu() || from.x.elem_count() == 0 {
+        return Ok(None);
+    }
+    let Some(program) = energy.program(from.x.dims())? else { return Ok(None) };
+    let (x, value, grad) = (plain(&from.x)?, plain(&from.at.energy)?, plain(&from.at.grad)?);
+    let start = Start { x: &x, at: Some((&value, &grad)) };
+    let finish = engine::run(&program, walk, start, noise, &Options::default())?;
+    let shape = from.x.shape();
+    let state = ChainState {
+        x: Tensor::from_vec(finish.x, shape, &Device::Cpu)?,
+        at: Evaluated {
+            energy: Tensor::from_vec(finish.energy, from.at.energy.shape(), &Device::Cpu)?,
+            grad: Tensor::from_vec(finish.grad, shape, &Device::Cpu)?,
+        },
+    };
+    let info = RunInfo {
+        acceptance: finish.acceptance,
+        gradient_norm: finish.gradient_norm,
+        moved: finish.moved,
+        gradients: walk.evaluations(),
+    };
+    Ok(Some((state, info)))
+}
