@@ -124,8 +124,14 @@ pub fn run(program: &Program, walk: &Walk, start: Start<'_>, noise: &mut Noise, 
         Crew::run(plan.crew, |member| run.walk(&member, start.at.is_some()));
         run.end()
     });
-    let mut finish =
-        Finish { x: Vec::with_capacity(chains * width), energy: Vec::new(), grad: Vec::new(), moved: 0.0, gradient_norm: 0.0, acceptance: None };
+    let mut finish = Finish {
+        x: Vec::with_capacity(chains * width),
+        energy: Vec::new(),
+        grad: Vec::new(),
+        moved: 0.0,
+        gradient_norm: 0.0,
+        acceptance: None,
+    };
     let mut bad = u64::MAX;
     let mut acceptance = 0.0;
     for tile in tiles {

@@ -27,12 +27,8 @@ impl Crew {
     /// Runs `work` on `size` threads, this one among them, until all are done.
     pub(crate) fn run(size: usize, work: impl Fn(Member<'_>) + Sync) {
         let size = size.max(1);
-        let crew = Crew {
-            size,
-            arrived: AtomicUsize::new(0),
-            round: AtomicUsize::new(0),
-            broken: AtomicBool::new(false),
-        };
+        let crew =
+            Crew { size, arrived: AtomicUsize::new(0), round: AtomicUsize::new(0), broken: AtomicBool::new(false) };
         let one = |index: usize| {
             let member = Member { crew: &crew, index };
             let _leave = Leave(&crew);

@@ -181,8 +181,7 @@ impl Kernel for Back {
                 let lane = v * S::LANES;
                 let (mut sum, mut slope) = (S::splat(0.0), S::splat(0.0));
                 for f in self.unit.range() {
-                    let (x, to) =
-                        (S::load(self.x.at(block, f).add(lane)), S::load(self.to.at(block, f).add(lane)));
+                    let (x, to) = (S::load(self.x.at(block, f).add(lane)), S::load(self.to.at(block, f).add(lane)));
                     let g = S::load(self.grad.at(block, f).add(lane));
                     slope = S::mul_add(g, g, slope);
                     let g = S::max(S::splat(-clip), S::min(S::splat(clip), g));

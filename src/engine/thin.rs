@@ -122,7 +122,12 @@ pub(crate) struct Forward<'a> {
 }
 
 #[inline(always)]
-unsafe fn column_sums<S: Simd, const N: usize>(inputs: usize, w: *const f32, x: *const f32, init: *const f32) -> [S::F; N] {
+unsafe fn column_sums<S: Simd, const N: usize>(
+    inputs: usize,
+    w: *const f32,
+    x: *const f32,
+    init: *const f32,
+) -> [S::F; N] {
     unsafe {
         // Two sets of sums, or the additions would wait for each other.
         let mut even = [S::splat(0.0); N];
@@ -168,7 +173,8 @@ impl Forward<'_> {
         unsafe {
             let first = panel * VECTORS * S::LANES;
             let m = self.matrix;
-            let sums = column_sums::<S, N>(m.inputs, m.panel(panel), self.x.row(chain), self.init.row(chain).add(first));
+            let sums =
+                column_sums::<S, N>(m.inputs, m.panel(panel), self.x.row(chain), self.init.row(chain).add(first));
             let mut energy = S::splat(0.0);
             for (v, sum) in sums.into_iter().enumerate() {
                 let at = first + v * S::LANES;

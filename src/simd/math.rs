@@ -27,10 +27,8 @@ pub(crate) unsafe fn exp<S: Simd>(x: S::F) -> S::F {
         // ln 2 in two parts, the first exact in few bits.
         let r = S::mul_add(n, S::splat(-0.693_359_4), x);
         let r = S::mul_add(n, S::splat(2.121_944_4e-4), r);
-        let p = polynomial::<S, 6>(
-            r,
-            [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5],
-        );
+        let p =
+            polynomial::<S, 6>(r, [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5]);
         let p = S::add(S::mul_add(p, S::mul(r, r), r), S::splat(1.0));
         let scale = S::shl::<23>(S::iadd(S::to_i32(n), S::isplat(127)));
         S::mul(p, S::from_bits(scale))
