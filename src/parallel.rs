@@ -2,18 +2,26 @@
 //! changes nothing in them.
 
 use crate::error::Result;
+use std::cell::Cell;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Threads of this machine.
+thread_local! {
+    /// This thread is one of several that share some work: what it calls must not ask for more.
+    static BUSY: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Threads that new work may use: those of this machine, or 1 within work that is already shared among threads.
 pub fn available() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
+    if BUSY.get() { 1 } else { std::thread::available_parallelism().map_or(1, usize::from) }
 }
 
 /// `work(0), work(1), ..., work(count - 1)`, on up to `threads` threads; a free one takes the next index.
 pub fn map<T: Send>(threads: usize, count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
     let next = AtomicUsize::new(0);
+    let shared = threads.min(count) > 1;
     let one_thread = || {
+        let _busy = Busy::set(shared);
         let mut done = Vec::new();
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
@@ -38,6 +46,21 @@ pub fn map<T: Send>(threads: usize, count: usize, work: impl Fn(usize) -> T + Sy
     results.into_iter().map(|(_, result)| result).collect()
 }
 
+/// Marks this thread as busy until dropped.
+struct Busy(bool);
+
+impl Busy {
+    fn set(busy: bool) -> Self {
+        Self(BUSY.replace(busy || BUSY.get()))
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        BUSY.set(self.0);
+    }
+}
+
 /// Runs `work` on consecutive tiles of `0..rows` of at most `tile` rows, on all cores.
 ///
 /// The batch is split once per call. `work` gets the tile's range only, so with noise counted by row the answer does not
@@ -55,6 +78,12 @@ pub fn tiles<T: Send>(rows: usize, tile: usize, work: impl Fn(Range<usize>) -> R
 mod tests {
     use super::*;
     use crate::Error;
+
+    #[test]
+    fn shared_work_does_not_share_again() {
+        assert_eq!(map(2, 4, |_| available()), [1; 4]);
+        assert_eq!(map(1, 1, |_| available()), [std::thread::available_parallelism().map_or(1, usize::from)]);
+    }
 
     #[test]
     fn results_come_in_order_and_the_first_error_wins() {

@@ -45,6 +45,8 @@ pub(crate) enum Verb {
     View(ViewArgs),
     /// Trains, forecasts, compares and draws on the embedded robot-hand logs: everything at once, no set-up.
     Demo(DemoArgs),
+    /// Measures the chain engine on this machine.
+    Bench(BenchArgs),
     /// Prints shell completions.
     Completions {
         /// The shell.
@@ -304,6 +306,52 @@ pub(crate) struct DemoArgs {
     /// Training steps of the model.
     #[arg(long)]
     pub(crate) steps: Option<u64>,
+}
+
+/// Arguments of `bench`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ebmotion bench
+  ebmotion bench --dims 240,128,128,128,1 --batches 1,16,64 --threads 1
+  ebmotion bench forecast --samples 1,64
+  ebmotion bench train --dims 240,128,128,128,1 --batches 128,1024 --json")]
+pub(crate) struct BenchArgs {
+    /// What to measure.
+    #[arg(value_enum, default_value_t = Workload::Langevin)]
+    pub(crate) workload: Workload,
+    /// Widths of the network from input to output, the last one 1.
+    #[arg(long, value_name = "WIDTHS", value_delimiter = ',', default_value = "192,512,512,1")]
+    pub(crate) dims: Vec<usize>,
+    /// Chains that run at once (`langevin`), windows a step (`train`).
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "1,16,64,256,1024")]
+    pub(crate) batches: Vec<usize>,
+    /// Samples of one forecast (`forecast`).
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "1,16,64,1024")]
+    pub(crate) samples: Vec<usize>,
+    /// Langevin steps of a training step (`train`).
+    #[arg(long, default_value_t = 20)]
+    pub(crate) steps: usize,
+    /// Threads; all cores unless given.
+    #[arg(long)]
+    pub(crate) threads: Option<usize>,
+    /// Runs whose median is told.
+    #[arg(long, default_value_t = 7)]
+    pub(crate) repeats: usize,
+    /// One JSON object a line.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What `bench` measures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Workload {
+    /// One Langevin step: energy, input gradient, update, noise.
+    Langevin,
+    /// A forecast of 100 frames by the default model's network.
+    Forecast,
+    /// A training step of the paper's recipe.
+    Train,
 }
 
 /// A length of time, as the user gave it.

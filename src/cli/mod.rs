@@ -1,6 +1,7 @@
 //! clap -> one function per verb -> exit code.
 
 mod args;
+mod bench;
 mod console;
 mod demo;
 mod inspect;
@@ -49,6 +50,7 @@ fn perform(cli: &Cli) -> Result<()> {
         Verb::Report(args) => report::run(args, &mut console),
         Verb::View(args) => view::run(args, &mut console),
         Verb::Demo(args) => demo::run(args, &mut console),
+        Verb::Bench(args) => bench::run(args),
         Verb::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "ebmotion", &mut text);

@@ -65,6 +65,8 @@ pub(crate) enum Init {
     Bias(*const f32),
     /// Numbers of their own for each chain.
     Rows(Field),
+    /// Numbers of their own for each chain, and one an output for all.
+    Both(Field, *const f32),
 }
 
 /// What becomes of the sums.
@@ -200,6 +202,10 @@ impl Kernel for Product<'_> {
                                 Init::Zero => S::splat(0.0),
                                 Init::Bias(bias) => S::splat(*bias.add(first + o)),
                                 Init::Rows(rows) => S::load(rows.at(block, first + o).add(v * S::LANES)),
+                                Init::Both(rows, bias) => {
+                                    let row = S::load(rows.at(block, first + o).add(v * S::LANES));
+                                    S::add(row, S::splat(*bias.add(first + o)))
+                                }
                             };
                             S::store(to, start);
                         }

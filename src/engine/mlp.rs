@@ -104,19 +104,7 @@ impl<'a> Net<'a> {
         if !wide && tile.chains <= thin::CHAINS && !keep {
             return Self { packed, tile, head, way: Self::thin_way(packed, first, tile, arena) };
         }
-        let init = if first.count() == 1 {
-            let bias = arena.numbers(first.width);
-            // SAFETY: `bias` holds as many numbers, and nothing else points there yet.
-            unsafe { std::slice::from_raw_parts_mut(bias, first.width).copy_from_slice(first.row(0)) };
-            Init::Bias(bias)
-        } else {
-            let rows = arena.field(first.width);
-            for block in 0..tile.blocks() {
-                // SAFETY: nobody else knows the field yet; a row holds `width` numbers.
-                unsafe { rows.put(&tile, block, |chain| first.row(chain).as_ptr()) };
-            }
-            Init::Rows(rows)
-        };
+        let init = wide_init(first, tile, arena);
         let kept = if keep { hidden.len() } else { hidden.len() - 1 };
         let way = Way::Wide {
             init,
@@ -124,6 +112,47 @@ impl<'a> Net<'a> {
             slopes: hidden.iter().map(|l| arena.field(l.outputs)).collect(),
         };
         Self { packed, tile, head, way }
+    }
+
+    /// A network whose first layer's part is a field that changes between evaluations, see [`Net::evaluate_at`].
+    pub(crate) fn over(packed: &'a Packed, factor: f32, tile: Tile, arena: &mut Arena) -> Self {
+        let none =
+            Rows { width: packed.layers.hidden[0].outputs, values: vec![0.0; packed.layers.hidden[0].outputs].into() };
+        Self::new(packed, &none, factor, tile, false, false, arena)
+    }
+
+    /// [`Net::evaluate`] with `base` plus `shift` (a number an output of the first layer) as the first layer's part.
+    ///
+    /// # Safety
+    /// As [`Net::evaluate`]; `base` is complete and `shift` holds as many numbers.
+    pub(crate) unsafe fn evaluate_at(
+        &self,
+        member: &Member<'_>,
+        (base, shift): (Field, *const f32),
+        x: Field,
+        parts: Field,
+        grad: Field,
+    ) {
+        match &self.way {
+            Way::Wide { hidden, slopes, .. } => {
+                self.forward(member, x, parts, Init::Both(base, shift), hidden, slopes);
+                self.backward(member, slopes);
+                let (_, first) = &self.packed.wide()[0];
+                self.product(member, first, slopes[0], Init::Zero, Then::Store(grad));
+            }
+            Way::Thin { init, .. } => {
+                if member.leads() {
+                    for chain in 0..self.tile.chains {
+                        for o in 0..self.packed.layers.hidden[0].outputs {
+                            // SAFETY: the leader's part of this phase; a barrier follows before it is read.
+                            unsafe { *init[0].row(chain).add(o) = *base.at(0, o).add(chain) + *shift.add(o) };
+                        }
+                    }
+                }
+                // SAFETY: the caller's.
+                unsafe { self.evaluate_thin(member, x, parts, grad, true) }
+            }
+        }
     }
 
     fn thin_way(packed: &Packed, first: &Rows, tile: Tile, arena: &mut Arena) -> Way {
@@ -301,4 +330,20 @@ impl<'a> Net<'a> {
             }
         }
     }
+}
+
+/// The first layer's part of a tile's chains.
+fn wide_init(first: &Rows, tile: Tile, arena: &mut Arena) -> Init {
+    if first.count() == 1 {
+        let bias = arena.numbers(first.width);
+        // SAFETY: `bias` holds as many numbers, and nothing else points there yet.
+        unsafe { std::slice::from_raw_parts_mut(bias, first.width).copy_from_slice(first.row(0)) };
+        return Init::Bias(bias);
+    }
+    let rows = arena.field(first.width);
+    for block in 0..tile.blocks() {
+        // SAFETY: nobody else knows the field yet; a row holds `width` numbers.
+        unsafe { rows.put(&tile, block, |chain| first.row(chain).as_ptr()) };
+    }
+    Init::Rows(rows)
 }

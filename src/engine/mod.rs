@@ -11,11 +11,14 @@ mod chain;
 mod crew;
 mod evaluate;
 mod field;
+mod linear;
 mod matrix;
 mod mlp;
 mod moves;
+mod peak;
 mod plan;
 mod program;
+mod rollout;
 #[cfg(test)]
 mod tests;
 mod thin;
@@ -23,8 +26,11 @@ mod tile;
 
 pub use crate::simd::Level;
 pub use chain::{Finish, Start, Walk, run};
+pub use linear::Linear;
 pub use mlp::Packed;
 pub use moves::LangevinStep;
+pub use peak::peak_gflops;
 pub use plan::Options;
 pub use program::{Activation, Layer, Layers, Program, Rows, Term};
+pub use rollout::{Rollout, Stop};
 pub use tile::TileEnergy;

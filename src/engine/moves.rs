@@ -105,6 +105,34 @@ unsafe fn lots<S: Simd>(unit: &Unit, draw: &Draw, out: &mut Lots) {
     }
 }
 
+/// Fresh normal numbers, the first `leading` features times `scale`.
+pub(crate) struct Deal {
+    pub(crate) unit: Unit,
+    pub(crate) draw: Draw,
+    pub(crate) leading: usize,
+    pub(crate) scale: f32,
+    pub(crate) to: Field,
+}
+
+impl Kernel for Deal {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        unsafe {
+            let width = 2 * S::LANES;
+            let mut n = Lots([0.0; GROUP * 32]);
+            lots::<S>(&self.unit, &self.draw, &mut n);
+            for (i, f) in self.unit.range().enumerate() {
+                let scale = S::splat(if f < self.leading { self.scale } else { 1.0 });
+                for v in 0..self.unit.vectors() {
+                    let lane = v * S::LANES;
+                    let value = S::mul(scale, S::load(n.0.as_ptr().add(i * width + lane)));
+                    S::store(self.to.at(self.unit.block, f).add(lane), value);
+                }
+            }
+        }
+    }
+}
+
 /// A Langevin move of a unit from `x` to `to` (which may be `x`), with three sums over its features: of the squared
 /// distance moved, of the squared gradient, and of the squared noise, with infinity there where the box was left.
 pub(crate) struct Drift {

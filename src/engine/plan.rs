@@ -44,9 +44,9 @@ impl Options {
 /// Weights that a core's own cache holds beside a tile's numbers, in bytes.
 const CACHE: usize = 700 << 10;
 /// Below this a worker has too little to do between two barriers, in multiplications of one evaluation of all chains.
-const WORTH_MEETING: usize = 40_000;
+const WORTH_MEETING: usize = 100_000;
 /// Blocks of chains of one worker's tile.
-const BLOCKS: usize = 4;
+const BLOCKS: usize = 2;
 
 /// The division of one call's chains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +60,11 @@ pub(crate) struct Plan {
 }
 
 pub(crate) fn plan(program: &Program, chains: usize, options: &Options) -> Plan {
+    divide(program.products(), 2 * program.products(), chains, options)
+}
+
+/// The division for work of so many multiplications a chain between two meetings, with so many packed weights.
+pub(crate) fn divide(products: usize, weights: usize, chains: usize, options: &Options) -> Plan {
     let width = 2 * options.level.lanes();
     let blocks = chains.div_ceil(width);
     let threads = options.threads;
@@ -67,15 +72,15 @@ pub(crate) fn plan(program: &Program, chains: usize, options: &Options) -> Plan 
     let together = Plan { tile: blocks * width, tiles_at_once: 1, crew: threads };
     let thin = chains <= thin::CHAINS;
     let lanes = if thin { chains } else { blocks * width };
-    let weights = 4 * program.products() * if thin { 1 } else { 2 };
+    let weights = 4 * weights;
     if threads == 1 {
         return alone(blocks.clamp(1, BLOCKS));
     }
     if blocks < threads {
-        let worth = program.products() * lanes.min(8) > WORTH_MEETING;
+        let worth = products * lanes.min(8) > WORTH_MEETING;
         return if worth { together } else { alone(1) };
     }
-    if weights > CACHE && blocks <= BLOCKS * threads {
+    if weights > CACHE && blocks < BLOCKS * threads {
         return together;
     }
     // As many whole rounds of tiles as needed, all tiles of nearly one size.

@@ -5,6 +5,7 @@
 //! carries little variance and is standard normal.
 
 use super::baseline::VarFit;
+use crate::engine::Linear;
 use crate::error::{Error, Result};
 use candle_core::{Device, Tensor};
 use nalgebra::DMatrix;
@@ -67,6 +68,18 @@ impl ResidualCoordinates {
             colour: Tensor::from_vec(colour, (width, width), &Device::Cpu)?,
             fit,
         })
+    }
+
+    /// Features without their constant to the expected chunk less the last frame, and coordinates to a chunk's deviation
+    /// from its expectation, for [`crate::engine`].
+    pub(super) fn linear(&self) -> Result<(Linear, Linear)> {
+        let (width, features) = (self.width(), self.context_width());
+        let coefficient = |f: usize, o: usize| self.fit.coefficients()[f * width + o] as f32;
+        let weight = (0..width).flat_map(|o| (0..features).map(move |f| coefficient(f, o))).collect();
+        let bias: Vec<f32> = (0..width).map(|o| coefficient(features, o)).collect();
+        let colour = self.colour.t()?.flatten_all()?.to_vec1::<f32>()?;
+        let mean = self.mean.flatten_all()?.to_vec1::<f32>()?;
+        Ok((Linear::new(weight, &bias)?, Linear::new(colour, &mean)?))
     }
 
     /// The regression behind the coordinates.

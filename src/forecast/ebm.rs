@@ -5,11 +5,13 @@
 //! Song et al. 2021 ("Denoising diffusion implicit models", eq. 12) in angular form. Where the network is 0 this draws
 //! exactly from the vector autoregression with Gaussian residuals.
 
+use super::baseline::DELTA_LIMIT;
 use super::coordinates::ResidualCoordinates;
-use super::roll::{check_future, chunk_starts, in_tiles};
+use super::roll::{check_future, chunk_starts};
 use super::{Forecast, Forecaster, Request, history_rows};
+use crate::engine::{Linear, Options, Rollout, Stop};
 use crate::error::{Error, Result};
-use crate::model::LevelEnergy;
+use crate::model::{GAIN, LevelEnergy};
 use crate::noise::Noise;
 use crate::parallel;
 use candle_core::{DType, Device, Tensor};
@@ -26,11 +28,11 @@ pub struct LevelForecaster {
     coordinates: ResidualCoordinates,
     energy: LevelEnergy,
     steps: usize,
-    temperature: f64,
+    rollout: Rollout,
 }
 
 impl LevelForecaster {
-    /// Joins coordinates and energy; `steps` is the number of noise levels walked through per chunk, `temperature` the
+    /// Joins coordinates and energy, whose weights are taken as they are now; `steps` is the number of noise levels walked through per chunk, `temperature` the
     /// scale of the noise that the walk starts from.
     ///
     /// # Errors
@@ -42,7 +44,8 @@ impl LevelForecaster {
         if steps == 0 {
             return Err(Error::config("model.levels", steps, "at least 1"));
         }
-        Ok(Self { coordinates, energy, steps, temperature })
+        let rollout = Self::rollout(&coordinates, &energy, steps, temperature)?;
+        Ok(Self { coordinates, energy, steps, rollout })
     }
 
     /// The coordinates.
@@ -55,55 +58,37 @@ impl LevelForecaster {
         &self.energy
     }
 
-    /// One chunk `(R, C D)` for histories `(R, K, D)`.
-    fn draw_chunk(&self, history: &[f32], noise: &mut Noise) -> Result<Vec<f32>> {
-        let (context, expected) = self.coordinates.expect(history)?;
-        let rows = context.dims2()?.0;
-        let (latent, width) = (self.coordinates.latent(), self.coordinates.width());
-        let start = noise.normal((rows, width), DType::F32, &Device::Cpu)?;
-        let mut x = (start.narrow(1, 0, latent)?.contiguous()? * self.temperature)?;
-        let conditioned = self.energy.conditioned(Some(&context), rows)?;
-        let dt = (FROM - TO) / self.steps as f64;
-        for i in 0..self.steps {
-            let velocity = conditioned.at(FROM - i as f64 * dt)?.velocity(&x)?;
-            x = (x - (velocity * dt)?)?;
-        }
-        let velocity = conditioned.at(TO)?.velocity(&x)?;
-        let u = ((x * TO.cos())? - (velocity * TO.sin())?)?;
-        let coordinates = match width - latent {
-            0 => u,
-            rest => Tensor::cat(&[&u, &start.narrow(1, latent, rest)?], 1)?,
+    /// The same model for the engine: weights packed, what the levels add to the first layer computed.
+    fn rollout(
+        coordinates: &ResidualCoordinates,
+        energy: &LevelEnergy,
+        steps: usize,
+        temperature: f64,
+    ) -> Result<Rollout> {
+        let fit = coordinates.fit();
+        let (weight, bias) = energy.context_layer()?;
+        let numbers = |t: &Tensor| -> Result<Vec<f32>> { Ok(t.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?) };
+        let (to_expected, to_frames) = coordinates.linear()?;
+        let dt = (FROM - TO) / steps as f64;
+        let stop = |t: f64, keep: f64, pull: f64| -> Result<Stop> {
+            Ok(Stop { shift: numbers(&energy.level_shift(t)?)?, keep: keep as f32, pull: pull as f32 })
         };
-        Ok(self.coordinates.decode(&coordinates, &expected)?.flatten_all()?.to_vec1::<f32>()?)
-    }
-
-    /// Rolls rows out; `contexts` is `(R, K, D)`, the answer `(R, H, D)`.
-    fn roll_out(&self, contexts: &[f32], horizon: usize, noise: &mut Noise) -> Result<Vec<f32>> {
-        let fit = self.coordinates.fit();
-        let (k, d, chunk) = (fit.context(), fit.channels(), fit.chunk());
-        let rows = contexts.len() / (k * d);
-        let chunks = horizon.div_ceil(chunk);
-        let width = (k + chunks * chunk) * d;
-        let mut frames = vec![0f32; rows * width];
-        for (row, context) in frames.chunks_exact_mut(width).zip(contexts.chunks_exact(k * d)) {
-            row[..k * d].copy_from_slice(context);
-        }
-        let mut history = vec![0f32; rows * k * d];
-        for c in 0..chunks {
-            let start = c * chunk * d;
-            for (h, row) in history.chunks_exact_mut(k * d).zip(frames.chunks_exact(width)) {
-                h.copy_from_slice(&row[start..start + k * d]);
-            }
-            let drawn = self.draw_chunk(&history, noise)?;
-            if let Some(bad) = drawn.iter().find(|v| !v.is_finite()) {
-                let what = "forecast of `ebm`".to_string();
-                return Err(Error::NonFinite { what, value: f64::from(*bad), step: (c * chunk) as u64 });
-            }
-            for (row, new) in frames.chunks_exact_mut(width).zip(drawn.chunks_exact(chunk * d)) {
-                row[start + k * d..start + (k + chunk) * d].copy_from_slice(new);
-            }
-        }
-        Ok(frames.chunks_exact(width).flat_map(|row| &row[k * d..(k + horizon) * d]).copied().collect())
+        let mut stops = (0..steps).map(|i| stop(FROM - i as f64 * dt, 1.0, dt)).collect::<Result<Vec<_>>>()?;
+        stops.push(stop(TO, TO.cos(), TO.sin())?);
+        Ok(Rollout {
+            channels: fit.channels(),
+            context: fit.context(),
+            chunk: fit.chunk(),
+            delta_std: fit.delta_std().to_vec(),
+            delta_limit: DELTA_LIMIT,
+            to_first: Linear::new(numbers(&weight)?, &numbers(&bias)?)?.into(),
+            to_expected: to_expected.into(),
+            to_frames: to_frames.into(),
+            network: energy.network().packed()?.into(),
+            gain: GAIN as f32,
+            temperature: temperature as f32,
+            stops,
+        })
     }
 }
 
@@ -125,10 +110,13 @@ impl Forecaster for LevelForecaster {
     }
 
     fn forecast(&self, history: &Tensor, request: &Request, noise: &mut Noise) -> Result<Forecast> {
+        request.check()?;
         let fit = self.coordinates.fit();
-        in_tiles(history, request, noise, [fit.context(), fit.channels()], |contexts, noise| {
-            self.roll_out(contexts, request.horizon, noise)
-        })
+        let (batch, contexts) = history_rows(history, fit.context(), fit.channels())?;
+        let (samples, horizon) = (request.samples, request.horizon);
+        let drawn = self.rollout.run(&contexts, samples, horizon, &mut noise.split_off(), &Options::default())?;
+        let shape = (batch, samples, horizon, fit.channels());
+        Ok(Forecast { samples: Tensor::from_vec(drawn, shape, &Device::Cpu)? })
     }
 
     /// Per frame, the energy of the chunk it lies in, at noise level tan t = 0.5 and measured from the energy of the
@@ -159,5 +147,108 @@ impl Forecaster for LevelForecaster {
             Ok((0..horizon).map(|f| energy[(f / chunk).min(starts.len() - 1)]).collect::<Vec<f32>>())
         })?;
         Ok(Some(Tensor::from_vec(energies.concat(), (batch, horizon), &Device::Cpu)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Activation, MlpConfig};
+    use candle_core::D;
+
+    // The same rollouts as tensor operations: the specification of what the engine does.
+
+    /// One chunk `(R, C D)` for histories `(R, K, D)`.
+    fn draw_chunk(model: &LevelForecaster, temperature: f64, history: &[f32], noise: &mut Noise) -> Result<Vec<f32>> {
+        let (context, expected) = model.coordinates.expect(history)?;
+        let rows = context.dims2()?.0;
+        let (latent, width) = (model.coordinates.latent(), model.coordinates.width());
+        let start = noise.normal((rows, width), DType::F32, &Device::Cpu)?;
+        let mut x = (start.narrow(1, 0, latent)?.contiguous()? * temperature)?;
+        let conditioned = model.energy.conditioned(Some(&context), rows)?;
+        let dt = (FROM - TO) / model.steps as f64;
+        for i in 0..model.steps {
+            let velocity = conditioned.at(FROM - i as f64 * dt)?.velocity(&x)?;
+            x = (x - (velocity * dt)?)?;
+        }
+        let velocity = conditioned.at(TO)?.velocity(&x)?;
+        let u = ((x * TO.cos())? - (velocity * TO.sin())?)?;
+        let coordinates = match width - latent {
+            0 => u,
+            rest => Tensor::cat(&[&u, &start.narrow(1, latent, rest)?], 1)?,
+        };
+        Ok(model.coordinates.decode(&coordinates, &expected)?.flatten_all()?.to_vec1::<f32>()?)
+    }
+
+    /// Rolls rows out; `contexts` is `(R, K, D)`, the answer `(R, H, D)`.
+    fn roll_out(
+        model: &LevelForecaster,
+        temperature: f64,
+        contexts: &[f32],
+        horizon: usize,
+        noise: &mut Noise,
+    ) -> Result<Vec<f32>> {
+        let fit = model.coordinates.fit();
+        let (k, d, chunk) = (fit.context(), fit.channels(), fit.chunk());
+        let rows = contexts.len() / (k * d);
+        let chunks = horizon.div_ceil(chunk);
+        let width = (k + chunks * chunk) * d;
+        let mut frames = vec![0f32; rows * width];
+        for (row, context) in frames.chunks_exact_mut(width).zip(contexts.chunks_exact(k * d)) {
+            row[..k * d].copy_from_slice(context);
+        }
+        let mut history = vec![0f32; rows * k * d];
+        for c in 0..chunks {
+            let start = c * chunk * d;
+            for (h, row) in history.chunks_exact_mut(k * d).zip(frames.chunks_exact(width)) {
+                h.copy_from_slice(&row[start..start + k * d]);
+            }
+            let drawn = draw_chunk(model, temperature, &history, noise)?;
+            if let Some(bad) = drawn.iter().find(|v| !v.is_finite()) {
+                let what = "forecast of `ebm`".to_string();
+                return Err(Error::NonFinite { what, value: f64::from(*bad), step: (c * chunk) as u64 });
+            }
+            for (row, new) in frames.chunks_exact_mut(width).zip(drawn.chunks_exact(chunk * d)) {
+                row[start + k * d..start + (k + chunk) * d].copy_from_slice(new);
+            }
+        }
+        Ok(frames.chunks_exact(width).flat_map(|row| &row[k * d..(k + horizon) * d]).copied().collect())
+    }
+
+    #[test]
+    fn the_engine_rolls_out_what_the_tensors_say() {
+        let device = Device::Cpu;
+        let (k, c, d) = (5, 3, 4);
+        let mut noise = Noise::new(4);
+        let windows = noise.normal((60, (k + c) * d), DType::F32, &device).unwrap();
+        let windows = windows.cumsum(D::Minus1).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let fit = super::super::baseline::VarFit::fit(&windows, d, k, c, 1.0).unwrap();
+        for (spectral_norm, latent) in [(false, 7), (true, 12)] {
+            let coordinates = ResidualCoordinates::new(fit.clone(), latent).unwrap();
+            let config = MlpConfig {
+                inputs: coordinates.latent(),
+                context: coordinates.context_width(),
+                hidden: vec![40, 30],
+                outputs: 1,
+                activation: Activation::Swish,
+                spectral_norm,
+            };
+            let energy = LevelEnergy::new(config, &mut noise, DType::F32, &device).unwrap();
+            let model = LevelForecaster::new(coordinates, energy, 4, 1.1).unwrap();
+            for (batch, samples, horizon) in [(1, 1, 10), (2, 1, 3), (3, 5, 11), (2, 40, 8)] {
+                let history = noise.normal((batch, k + 2, d), DType::F32, &device).unwrap();
+                let request = Request { horizon, samples };
+                let drawn = model.forecast(&history, &request, &mut Noise::new(9)).unwrap();
+                let expected =
+                    super::super::roll::in_tiles(&history, &request, &mut Noise::new(9), [k, d], |contexts, noise| {
+                        roll_out(&model, 1.1, contexts, horizon, noise)
+                    })
+                    .unwrap();
+                let scale = expected.samples.abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
+                let away = (drawn.samples - expected.samples).unwrap().abs().unwrap();
+                let away = away.max_all().unwrap().to_scalar::<f32>().unwrap();
+                assert!(away < 1e-4 * scale.max(1.0), "{batch} x {samples} x {horizon}: off by {away} of {scale}");
+            }
+        }
     }
 }

@@ -23,7 +23,7 @@ const LEVEL_FEATURES: usize = 9;
 /// Frequencies of the level's sine and cosine features.
 const FREQUENCIES: [f64; 4] = [0.5, 1.0, 2.0, 4.0];
 /// Scale of the network's output: it starts near 0 and must reach several nats.
-const GAIN: f64 = 10.0;
+pub(crate) const GAIN: f64 = 10.0;
 
 /// The noise-level-conditional energy of arrays of `inputs` numbers given a context.
 #[derive(Debug, Clone)]
@@ -85,6 +85,27 @@ impl LevelEnergy {
             None => no_level,
         };
         Ok(Conditioned { energy: self, base: self.net.context_part(Some(&context))? })
+    }
+
+    /// The context's weight in the first layer, `(H, C)`, and the bias, `(H,)`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Tensor`].
+    pub fn context_layer(&self) -> Result<(Tensor, Tensor)> {
+        let (weight, bias) = self.net.context_layer()?;
+        let width = weight.dim(1)? - LEVEL_FEATURES;
+        Ok((weight.narrow(1, LEVEL_FEATURES, width)?.contiguous()?, bias))
+    }
+
+    /// What the noise level of angle `t` adds to the first layer, `(H,)`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Tensor`].
+    pub fn level_shift(&self, t: f64) -> Result<Tensor> {
+        let (weight, _) = self.net.context_layer()?;
+        let angle = Tensor::full(t, (1, 1), weight.device())?.to_dtype(weight.dtype())?;
+        let level = weight.narrow(1, 0, LEVEL_FEATURES)?;
+        Ok(level_features(&angle)?.matmul(&level.t()?)?.squeeze(0)?)
     }
 
     fn dtype_device(&self) -> (DType, Device) {

@@ -248,6 +248,21 @@ impl Mlp {
         rows(&self.context_part(context)?)
     }
 
+    /// The first layer's weight of the context, `(H, context)`, normalised as it is evaluated, and its bias, `(H,)`.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when the network is unconditional; [`Error::Tensor`].
+    pub fn context_layer(&self) -> Result<(Tensor, Tensor)> {
+        let Some(weight) = &self.from_context else {
+            return Err(Error::config("context", 0, "at least 1, for a network with a context"));
+        };
+        let mut weight = pick(weight, false);
+        if let Some(norm) = self.spectral.first() {
+            weight = weight.broadcast_div(&norm.sigma(&self.first_layer()?)?)?;
+        }
+        Ok((weight, pick(&self.biases[0], false)))
+    }
+
     fn first_bias(&self, context: Option<&Tensor>, graph: bool) -> Result<Tensor> {
         let bias = pick(&self.biases[0], graph);
         match (&self.from_context, context) {

@@ -9,6 +9,7 @@ mod parameters;
 mod spectral;
 
 pub use activation::Activation;
+pub(crate) use level::GAIN;
 pub use level::{AtLevel, Conditioned, LevelEnergy};
 pub use mlp::{Mlp, MlpConfig};
 pub use mlp_energy::MlpEnergy;

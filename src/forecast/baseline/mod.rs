@@ -9,5 +9,6 @@ mod velocity;
 pub use fc::FullyConnected;
 pub use hold::Hold;
 pub use var::Autoregression;
+pub(super) use var_fit::DELTA_LIMIT;
 pub use var_fit::VarFit;
 pub use velocity::Velocity;

@@ -5,7 +5,7 @@ use candle_core::{DType, Device, Tensor};
 use nalgebra::{DMatrix, DVector};
 
 /// Deltas, in standard deviations, are cut off here: a glitch in a log must not throw the whole chunk.
-const DELTA_LIMIT: f32 = 8.0;
+pub(crate) const DELTA_LIMIT: f32 = 8.0;
 /// Windows per block of the normal equations: the design matrix exists one block at a time.
 const BLOCK: usize = 1024;
 

@@ -1,0 +1,46 @@
+//! `bench`: the engine's figures on the user's machine.
+
+mod langevin;
+
+use super::args::{BenchArgs, Workload};
+use ebmotion::{Error, Result};
+use std::time::Instant;
+
+pub(crate) fn run(args: &BenchArgs) -> Result<()> {
+    check(args)?;
+    match args.workload {
+        Workload::Langevin => langevin::run(args),
+        Workload::Forecast | Workload::Train => Err(Error::Other("not yet".into())),
+    }
+}
+
+fn check(args: &BenchArgs) -> Result<()> {
+    let list = |key: &str, values: &[usize]| match values.is_empty() || values.contains(&0) {
+        true => Err(Error::config(key, format!("{values:?}"), "numbers of at least 1")),
+        false => Ok(()),
+    };
+    list("--dims", &args.dims)?;
+    list("--batches", &args.batches)?;
+    list("--samples", &args.samples)?;
+    list("--repeats", &[args.repeats])?;
+    list("--steps", &[args.steps])?;
+    list("--threads", &[args.threads.unwrap_or(1)])?;
+    if args.dims.len() < 3 || args.dims.last() != Some(&1) {
+        let found = format!("{:?}", args.dims);
+        return Err(Error::config("--dims", found, "input, at least one hidden width, and 1: an energy is one number"));
+    }
+    Ok(())
+}
+
+/// Median seconds of `repeats` runs of `work`, after one that is not counted.
+fn median_secs(repeats: usize, mut work: impl FnMut() -> Result<()>) -> Result<f64> {
+    work()?;
+    let mut secs = Vec::with_capacity(repeats);
+    for _ in 0..repeats {
+        let begin = Instant::now();
+        work()?;
+        secs.push(begin.elapsed().as_secs_f64());
+    }
+    secs.sort_by(f64::total_cmp);
+    Ok(secs[secs.len() / 2])
+}

@@ -1,0 +1,119 @@
+//! A linear map on its own, for what surrounds a network: contexts, regressions, changes of coordinates.
+
+use super::crew::Member;
+use super::field::{Aligned, Arena, Field, Tile};
+use super::matrix::{Init, Matrix, Product, Then};
+use super::thin::{self, Forward, Next, STRIPES, Strip, Thin};
+use crate::error::{Error, Result};
+use crate::simd::Level;
+use std::sync::OnceLock;
+
+/// `y = W x + b`, packed.
+#[derive(Debug)]
+pub struct Linear {
+    level: Level,
+    outputs: usize,
+    inputs: usize,
+    /// `(outputs, inputs)`.
+    weight: Vec<f32>,
+    bias: Aligned,
+    wide: OnceLock<Matrix>,
+    thin: OnceLock<Thin>,
+}
+
+impl Linear {
+    /// `weight` is `(outputs, inputs)` row-major, `bias` `(outputs,)`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] when the weight does not fit the bias.
+    pub fn new(weight: Vec<f32>, bias: &[f32]) -> Result<Self> {
+        let outputs = bias.len();
+        if outputs == 0 || weight.is_empty() || !weight.len().is_multiple_of(outputs) {
+            let expected = format!("whole rows for {outputs} outputs");
+            return Err(Error::Shape { what: "weight of a linear map", found: vec![weight.len()], expected });
+        }
+        let mut all = Aligned::new(outputs);
+        all.as_mut_slice().copy_from_slice(bias);
+        let inputs = weight.len() / outputs;
+        let (level, wide, thin) = (Level::best(), OnceLock::new(), OnceLock::new());
+        Ok(Self { level, outputs, inputs, weight, bias: all, wide, thin })
+    }
+
+    /// Numbers that go out.
+    pub fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    /// Numbers that come in.
+    pub fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    /// The bias.
+    pub fn bias(&self) -> &[f32] {
+        self.bias.as_slice()
+    }
+}
+
+/// A linear map with the memory to be applied to one tile.
+pub(crate) struct Map<'a> {
+    linear: &'a Linear,
+    tile: Tile,
+    thin: Option<[Strip; 3]>,
+}
+
+impl<'a> Map<'a> {
+    pub(crate) fn new(linear: &'a Linear, tile: Tile, arena: &mut Arena) -> Self {
+        let chains = tile.chains;
+        let thin = (chains <= thin::CHAINS).then(|| {
+            let mut strip = |len: usize| {
+                let stride = len.next_multiple_of(64);
+                Strip { start: arena.numbers(stride * chains), stride }
+            };
+            let (x, init, out) = (strip(linear.inputs), strip(linear.outputs), strip(linear.outputs));
+            for chain in 0..chains {
+                // SAFETY: a strip's row holds the outputs, and nothing else points there yet.
+                unsafe {
+                    std::slice::from_raw_parts_mut(init.row(chain), linear.outputs).copy_from_slice(linear.bias());
+                }
+            }
+            [x, init, out]
+        });
+        Self { linear, tile, thin }
+    }
+
+    /// Writes `W x + b` to `y`. All workers call it together; nobody may read `y` before [`Member::meet`].
+    ///
+    /// # Safety
+    /// `x` is complete and has at least as many features as the map has inputs; nobody else uses `y`.
+    pub(crate) unsafe fn apply(&self, member: &Member<'_>, x: Field, y: Field) {
+        let (l, tile) = (self.linear, self.tile);
+        let Some([strip, init, out]) = self.thin else {
+            let pack = || Matrix::pack(l.level, l.outputs, l.inputs, |o, i| l.weight[o * l.inputs + i]);
+            let matrix = l.wide.get_or_init(pack);
+            let groups = member.share(matrix.groups());
+            let (init, then) = (Init::Bias(l.bias.as_ptr()), Then::Store(y));
+            l.level.call(Product { matrix, groups, tile, x, init, then });
+            return;
+        };
+        let pack = || Thin::pack(l.level, l.outputs, l.inputs, |o, i| l.weight[o * l.inputs + i]);
+        let matrix = l.thin.get_or_init(pack);
+        if member.leads() {
+            for chain in 0..tile.chains {
+                for i in 0..l.inputs {
+                    // SAFETY: the leader's part of this phase; a barrier follows before it is read.
+                    unsafe { *strip.row(chain).add(i) = *x.at(0, i).add(chain) };
+                }
+            }
+        }
+        member.meet();
+        let (stripes, chains) = (member.share(STRIPES), tile.chains);
+        l.level.call(Forward { matrix, stripes: stripes.clone(), chains, x: strip, init, next: Next::Store(out) });
+        for o in matrix.outputs_of(stripes) {
+            for chain in 0..if o < l.outputs { chains } else { 0 } {
+                // SAFETY: these outputs are this worker's own.
+                unsafe { *y.at(0, o).add(chain) = *out.row(chain).add(o) };
+            }
+        }
+    }
+}
