@@ -159,6 +159,16 @@ unsafe fn sized<S: Simd, const N: usize>(size: usize, inputs: usize, w: *const f
     }
 }
 
+/// `out[o][lane] += sum_k w[k][o] * x[k][lane]` for `size` outputs and two vectors.
+///
+/// # Safety
+/// `w` is `(count, size)`, `x` `(count, 2 vectors)`, `out` `(size, 2 vectors)`; `size` is [`Level::outputs`] of the level.
+#[inline(always)]
+pub(crate) unsafe fn accumulate<S: Simd>(size: usize, count: usize, w: *const f32, x: *const f32, out: *mut f32) {
+    // SAFETY: the caller's.
+    unsafe { sized::<S, 2>(size, count, w, x, out) }
+}
+
 /// Activation and its derivative.
 #[inline(always)]
 pub(crate) unsafe fn activate<S: Simd>(z: S::F, activation: Activation) -> (S::F, S::F) {

@@ -11,6 +11,7 @@ mod chain;
 mod crew;
 mod evaluate;
 mod field;
+mod learn;
 mod linear;
 mod matrix;
 mod mlp;
@@ -26,6 +27,7 @@ mod tile;
 
 pub use crate::simd::Level;
 pub use chain::{Finish, Start, Walk, run};
+pub use learn::{Examples, WeightGradient, learn};
 pub use linear::Linear;
 pub use mlp::Packed;
 pub use moves::LangevinStep;

@@ -2,7 +2,7 @@
 
 use super::{Activation, Parameters, spectral::SpectralNorm};
 use crate::energy::rows::plain;
-use crate::engine::{Layer, Layers, Packed, Rows};
+use crate::engine::{self, Examples, Layer, Layers, Options, Packed, Rows};
 use crate::error::{Error, Result};
 use crate::noise::Noise;
 use candle_core::{D, DType, Device, Tensor, Var};
@@ -238,6 +238,59 @@ impl Mlp {
         let head_bias = plain(&view.biases[last + 1])?[0];
         let activation = self.config.activation.plain();
         Packed::new(Layers { hidden, head: plain(&view.weights[last])?, head_bias, activation })
+    }
+
+    /// Energies `(B,)` and the gradient of `sum_b coefficient_b E_b` in each parameter, in the order of
+    /// [`Mlp::parameters`]; `coefficients` makes the coefficients of the energies. Computed by [`crate::engine`], for f32
+    /// on the CPU.
+    ///
+    /// # Errors
+    /// As [`Mlp::packed`] and [`crate::engine::learn`].
+    pub fn learn(
+        &self,
+        x: &Tensor,
+        context: Option<&Tensor>,
+        coefficients: &mut dyn FnMut(&[f32]) -> Result<Vec<f32>>,
+    ) -> Result<Vec<Tensor>> {
+        let (packed, first) = (self.packed()?, self.context_rows(context)?);
+        let numbers = plain(&flat(x, self.config.inputs, "input")?)?;
+        let contexts = context.map(plain).transpose()?.unwrap_or_default();
+        let examples = Examples { first: &first, x: &numbers, context: &contexts };
+        let (_, gradient) = engine::learn(&packed, examples, |e| coefficients(e), &Options::default())?;
+        let mut weights = Vec::new();
+        let inner = self.weights.len() - 1;
+        for (l, weight) in gradient.hidden.into_iter().enumerate() {
+            let rows = self.config.hidden[l];
+            let weight = Tensor::from_vec(weight.clone(), (rows, weight.len() / rows), &Device::Cpu)?;
+            weights.push(match self.spectral.get(l) {
+                None => weight,
+                Some(norm) if l == 0 => norm.pull_back(&self.first_layer()?, &weight)?,
+                Some(norm) => norm.pull_back(&self.weights[l - 1].as_detached_tensor(), &weight)?,
+            });
+        }
+        let mut biases = gradient.biases.into_iter().map(|b| (b.len(), b));
+        let mut bias = || -> Result<Tensor> {
+            let (len, values) = biases.next().unwrap_or_default();
+            Ok(Tensor::from_vec(values, len, &Device::Cpu)?)
+        };
+        // The parameters' order: the first layer's input, context and bias, then weight and bias of each layer.
+        let mut weights = weights.into_iter();
+        let mut all = Vec::with_capacity(self.parameters.len());
+        if let Some(first) = weights.next() {
+            all.push(first.narrow(1, 0, self.config.inputs)?.contiguous()?);
+            if self.config.context > 0 {
+                all.push(first.narrow(1, self.config.inputs, self.config.context)?.contiguous()?);
+            }
+            all.push(bias()?);
+        }
+        for weight in weights.take(inner) {
+            all.push(weight);
+            all.push(bias()?);
+        }
+        let head = gradient.head.len();
+        all.push(Tensor::from_vec(gradient.head, (1, head), &Device::Cpu)?);
+        all.push(Tensor::from_vec(vec![gradient.head_bias], 1, &Device::Cpu)?);
+        Ok(all)
     }
 
     /// What the first layer adds for a context, see [`Mlp::context_part`], as plain rows.

@@ -4,7 +4,7 @@ use super::{Mlp, Network, Parameters};
 use crate::energy::{ConditionalEnergy, Evaluated};
 use crate::engine::{Program, Term};
 use crate::error::Result;
-use candle_core::{D, Tensor};
+use candle_core::{D, DType, Tensor};
 
 /// An [`Mlp`] with one output as the energy of arrays of any shape, given a context of any shape (both flattened).
 #[derive(Debug, Clone)]
@@ -31,6 +31,19 @@ impl Network for MlpEnergy {
     fn program(&self, _: &[usize], context: Option<&Tensor>) -> Result<Option<Program>> {
         let (network, first) = (self.net.packed()?.into(), self.net.context_rows(context)?);
         Ok(Some(Program::new(self.net.config().inputs, vec![Term::Network { network, first, factor: 1.0 }])?))
+    }
+
+    fn learn(
+        &self,
+        x: &Tensor,
+        context: Option<&Tensor>,
+        coefficients: &mut dyn FnMut(&[f32]) -> Result<Vec<f32>>,
+    ) -> Result<Vec<Tensor>> {
+        self.net.learn(x, context, coefficients)
+    }
+
+    fn learns(&self, x: &Tensor) -> bool {
+        x.dtype() == DType::F32 && x.device().is_cpu() && self.net.config().outputs == 1
     }
 
     fn prepare(&mut self) -> Result<()> {

@@ -3,7 +3,7 @@
 use super::Parameters;
 use crate::energy::{Energy, Evaluated, by_autograd};
 use crate::engine::Program;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use candle_core::Tensor;
 
 /// A network whose scalar output is an energy of arrays of some shape, with or without a context.
@@ -32,6 +32,28 @@ pub trait Network {
     fn program(&self, shape: &[usize], context: Option<&Tensor>) -> Result<Option<Program>> {
         let _ = (shape, context);
         Ok(None)
+    }
+
+    /// The gradient of `sum_b coefficient_b E(x_b | context_b)` in each parameter, in their order, where `coefficients`
+    /// makes the coefficients of the energies `(B,)`. Only where [`Network::learns`].
+    ///
+    /// # Errors
+    /// As [`Network::energy`]; whatever `coefficients` returns; [`Error::Other`] by default.
+    fn learn(
+        &self,
+        x: &Tensor,
+        context: Option<&Tensor>,
+        coefficients: &mut dyn FnMut(&[f32]) -> Result<Vec<f32>>,
+    ) -> Result<Vec<Tensor>> {
+        let _ = (x, context, coefficients);
+        Err(Error::Other("this network has no way of its own to the gradient in its weights".into()))
+    }
+
+    /// True where [`Network::learn`] gives the gradient in the weights for arrays like `x`; by default only
+    /// differentiation does.
+    fn learns(&self, x: &Tensor) -> bool {
+        let _ = x;
+        false
     }
 
     /// Work before a training step (a power iteration of the spectral norm).

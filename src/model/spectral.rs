@@ -27,6 +27,14 @@ impl SpectralNorm {
         Ok(())
     }
 
+    /// Gradient in the weight of a gradient in the weight divided by its norm: `(G - <G, W / s> u v^T) / s`, `s` the norm.
+    pub(crate) fn pull_back(&self, weight: &Tensor, gradient: &Tensor) -> Result<Tensor> {
+        let sigma = self.sigma(weight)?;
+        let along = (gradient * weight.broadcast_div(&sigma)?)?.sum_all()?.reshape((1, 1))?;
+        let outer = self.u.t()?.matmul(&self.v)?.broadcast_mul(&along)?;
+        Ok((gradient - outer)?.broadcast_div(&sigma)?)
+    }
+
     /// `u^T W v` of shape `(1, 1)`: a graph in the weight, the vectors held fixed (section 2.1 of the source).
     pub(crate) fn sigma(&self, weight: &Tensor) -> Result<Tensor> {
         Ok(self.u.matmul(weight)?.matmul(&self.v.t()?)?)

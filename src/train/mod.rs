@@ -53,6 +53,17 @@ pub struct Loss {
     pub figures: Vec<(&'static str, f64)>,
 }
 
+/// One step's loss and what it asks of the weights.
+#[derive(Debug, Clone)]
+pub struct Gradients {
+    /// The loss.
+    pub loss: f64,
+    /// Its gradient in each parameter, in their order; `None` where it does not depend on one.
+    pub by_parameter: Vec<Option<Tensor>>,
+    /// Figures for telemetry.
+    pub figures: Vec<(&'static str, f64)>,
+}
+
 /// A way of learning: it owns the network and whatever else its steps remember.
 pub trait Objective {
     /// Short name for telemetry.
@@ -74,6 +85,16 @@ pub trait Objective {
     /// # Errors
     /// [`crate::Error`] when shapes do not fit or a chain diverges.
     fn loss(&mut self, batch: &Batch, noise: &mut Noise) -> Result<Loss>;
+
+    /// Loss and gradient of a batch by a way of the objective's own; `None`, the default, leaves it to differentiating
+    /// [`Objective::loss`], which is the specification of what this may compute faster.
+    ///
+    /// # Errors
+    /// As [`Objective::loss`].
+    fn gradients(&mut self, batch: &Batch, noise: &mut Noise) -> Result<Option<Gradients>> {
+        let _ = (batch, noise);
+        Ok(None)
+    }
 
     /// Figure of merit on held-out examples, lower is better; changes nothing.
     ///

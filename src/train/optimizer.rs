@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::model::Parameters;
-use candle_core::{DType, Tensor, backprop::GradStore};
+use candle_core::{DType, Tensor};
 use serde::{Deserialize, Serialize};
 
 /// How gradients are kept in bounds.
@@ -89,16 +89,16 @@ impl Adam {
         c.learning_rate * warmup * factor
     }
 
-    /// Moves the weights against the gradient and returns the gradient's norm before clipping.
+    /// Moves the weights against the gradient (one a parameter, in their order; `None` is 0) and returns the gradient's norm before clipping.
     ///
     /// # Errors
     /// [`Error::NonFinite`] when the gradient is not finite (the weights stay as they were); [`Error::Tensor`].
-    pub fn step(&mut self, parameters: &Parameters, grads: &GradStore, step: u64, total: u64) -> Result<f64> {
+    pub fn step(&mut self, parameters: &Parameters, grads: &[Option<Tensor>], step: u64, total: u64) -> Result<f64> {
         let mut gradients = Vec::with_capacity(parameters.len());
         let mut square = 0.0;
-        for (_, var) in parameters.iter() {
-            let g = match grads.get(var.as_tensor()) {
-                Some(g) => g.detach(),
+        for ((_, var), g) in parameters.iter().zip(grads) {
+            let g = match g {
+                Some(g) => g.clone(),
                 None => var.zeros_like()?,
             };
             square += g.sqr()?.sum_all()?.to_dtype(DType::F64)?.to_scalar::<f64>()?;

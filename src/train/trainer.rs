@@ -1,7 +1,7 @@
 //! The training loop.
 
 use super::checkpoint::State;
-use super::{Adam, AdamConfig, CheckpointPlan, Objective, Source};
+use super::{Adam, AdamConfig, Batch, CheckpointPlan, Gradients, Objective, Source};
 use crate::error::{Error, Result};
 use crate::event::{Event, Sink};
 use crate::noise::Noise;
@@ -74,13 +74,12 @@ pub fn train(
         let local = noise.fork(step);
         let batch = source.batch(config.batch, &mut local.fork(BATCH_NOISE))?;
         objective.prepare()?;
-        let loss = objective.loss(&batch, &mut local.fork(LOSS_NOISE))?;
-        let value = loss.total.to_dtype(DType::F64)?.to_scalar::<f64>()?;
+        let gradients = gradients(objective, &batch, &mut local.fork(LOSS_NOISE))?;
+        let value = gradients.loss;
         if !value.is_finite() {
             return Err(Error::NonFinite { what: format!("{} loss", objective.name()), value, step });
         }
-        let grads = loss.total.backward()?;
-        let norm = adam.step(objective.parameters(), &grads, step, config.steps)?;
+        let norm = adam.step(objective.parameters(), &gradients.by_parameter, step, config.steps)?;
         update_average(objective, &mut state.average, config.average_decay, step)?;
         state.step += 1;
         smooth = Some(smooth.map_or(value, |s| 0.98 * s + 0.02 * value));
@@ -88,7 +87,7 @@ pub fn train(
         let last = state.step == config.steps;
         let mut figures = vec![("loss", value), ("gradient_norm", norm)];
         figures.push(("learning_rate", adam.learning_rate(step, config.steps)));
-        figures.extend(loss.figures);
+        figures.extend(gradients.figures);
         let mut validated = false;
         if let Some(batch) = held_out.as_ref().filter(|_| last || state.step.is_multiple_of(config.validate_every)) {
             let figure =
@@ -127,6 +126,21 @@ pub fn train(
     objective.parameters().set_values(kept)?;
     let best_step = if held_out.is_some() { state.best_step } else { state.step };
     Ok(Outcome { steps: state.step, best_validation: state.best, best_step })
+}
+
+/// The objective's own gradient, or that of its loss.
+fn gradients(objective: &mut dyn Objective, batch: &Batch, noise: &mut Noise) -> Result<Gradients> {
+    if let Some(gradients) = objective.gradients(batch, &mut noise.clone())? {
+        return Ok(gradients);
+    }
+    let loss = objective.loss(batch, noise)?;
+    let value = loss.total.to_dtype(DType::F64)?.to_scalar::<f64>()?;
+    let mut by_parameter = Vec::with_capacity(objective.parameters().len());
+    if value.is_finite() {
+        let store = loss.total.backward()?;
+        by_parameter.extend(objective.parameters().iter().map(|(_, var)| store.get(var.as_tensor()).map(Tensor::detach)));
+    }
+    Ok(Gradients { loss: value, by_parameter, figures: loss.figures })
 }
 
 fn check(config: &TrainConfig) -> Result<()> {

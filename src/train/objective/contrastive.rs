@@ -6,7 +6,7 @@ use crate::noise::Noise;
 use crate::sample::buffer::Replay;
 use crate::sample::langevin::{Langevin, Ula};
 use crate::sample::{ChainState, Transition};
-use crate::train::{Batch, Loss, Objective};
+use crate::train::{Batch, Gradients, Loss, Objective};
 use candle_core::{D, DType, Tensor};
 use serde::{Deserialize, Serialize};
 
@@ -106,6 +106,74 @@ impl<N: Network> Contrastive<N> {
         self.network
     }
 
+    /// Draws the samples of a step and writes their chains back.
+    fn walk(&mut self, batch: &Batch, noise: &mut Noise) -> Result<Walked> {
+        let Some(start) = &batch.start else {
+            return Err(Error::Other("contrastive training needs a source that says where chains start".into()));
+        };
+        let mut figures = Vec::new();
+        let drawn = match &self.replay {
+            Some(replay) => Some(replay.draw(start, batch.context.as_ref(), self.config.fresh, noise)?),
+            None => None,
+        };
+        // A resumed chain brings its own context: it must not meet another's.
+        let (x, context) = match &drawn {
+            Some(drawn) => (&drawn.x, drawn.context.as_ref()),
+            None => (start, batch.context.as_ref()),
+        };
+        let energy = Fixed { network: &self.network, context };
+        let chain = ChainState::start(&energy, x)?;
+        let (end, info) = self.config.sampler().run_summed(&energy, &chain, self.config.steps, noise)?;
+        figures.push(("chain_moved", info.moved));
+        figures.push(("chain_gradient_norm", info.gradient_norm));
+        let context = context.cloned();
+        if let (Some(replay), Some(drawn)) = (&mut self.replay, &drawn) {
+            replay.write_back(drawn, &end.x, self.config.steps as u64)?;
+            figures.push(("replay_age", replay.mean_age()));
+            figures.push(("replay_filled", replay.len() as f64));
+            figures.push(("replay_resumed", drawn.resumed() as f64));
+        }
+        Ok(Walked { x: end.x, context, figures })
+    }
+
+    /// [`Contrastive::combine`] in plain numbers: the loss, and its derivative in each energy, data first.
+    fn slopes(&self, data: &[f32], samples: &[f32]) -> (f64, Vec<f32>) {
+        let (n, m) = (data.len() as f64, samples.len() as f64);
+        let plus: Vec<f64> = data.iter().map(|e| f64::from(*e)).collect();
+        let minus: Vec<f64> = samples.iter().map(|e| f64::from(*e)).collect();
+        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+        let (mut loss, mut up, mut down) = (mean(&plus), vec![1.0 / n; plus.len()], vec![0.0; minus.len()]);
+        match self.config.form {
+            Form::Linear => {
+                loss -= mean(&minus);
+                down.fill(-1.0 / m);
+            }
+            Form::Softplus => {
+                let gaps: Vec<f64> = plus.iter().zip(&minus).map(|(a, b)| a - b).collect();
+                loss = mean(&gaps.iter().map(|d| d.max(0.0) + (-d.abs()).exp().ln_1p()).collect::<Vec<_>>());
+                for (i, d) in gaps.iter().enumerate() {
+                    up[i] = 1.0 / (1.0 + (-d).exp()) / n;
+                    down[i] = -up[i];
+                }
+            }
+            Form::LogSumExp => {
+                let least = minus.iter().copied().fold(f64::INFINITY, f64::min);
+                let weights: Vec<f64> = minus.iter().map(|e| (least - e).exp()).collect();
+                let total: f64 = weights.iter().sum();
+                loss += total.ln() - least - m.ln();
+                down.iter_mut().zip(weights).for_each(|(d, w)| *d = -w / total);
+            }
+        }
+        let l2 = self.config.energy_l2;
+        if l2 > 0.0 {
+            loss += l2 * (mean(&plus.iter().map(|e| e * e).collect::<Vec<_>>()));
+            loss += l2 * (mean(&minus.iter().map(|e| e * e).collect::<Vec<_>>()));
+            up.iter_mut().zip(&plus).for_each(|(s, e)| *s += 2.0 * l2 * e / n);
+            down.iter_mut().zip(&minus).for_each(|(s, e)| *s += 2.0 * l2 * e / m);
+        }
+        (loss, up.into_iter().chain(down).map(|s| s as f32).collect())
+    }
+
     fn combine(&self, data: &Tensor, samples: &Tensor) -> Result<Tensor> {
         let main = match self.config.form {
             Form::Linear => (data.mean_all()? - samples.mean_all()?)?,
@@ -128,6 +196,21 @@ impl<N: Network> Contrastive<N> {
     }
 }
 
+/// Samples of one step.
+struct Walked {
+    x: Tensor,
+    context: Option<Tensor>,
+    figures: Vec<(&'static str, f64)>,
+}
+
+impl Walked {
+    fn energies(&mut self, data: f64, samples: f64) {
+        self.figures.push(("energy_data", data));
+        self.figures.push(("energy_samples", samples));
+        self.figures.push(("energy_gap", samples - data));
+    }
+}
+
 impl<N: Network> Objective for Contrastive<N> {
     fn name(&self) -> &'static str {
         "contrastive"
@@ -142,37 +225,36 @@ impl<N: Network> Objective for Contrastive<N> {
     }
 
     fn loss(&mut self, batch: &Batch, noise: &mut Noise) -> Result<Loss> {
-        let Some(start) = &batch.start else {
-            return Err(Error::Other("contrastive training needs a source that says where chains start".into()));
-        };
-        let mut figures = Vec::new();
-        let drawn = match &self.replay {
-            Some(replay) => Some(replay.draw(start, batch.context.as_ref(), self.config.fresh, noise)?),
-            None => None,
-        };
-        // A resumed chain brings its own context: it must not meet another's.
-        let (x, context) = match &drawn {
-            Some(drawn) => (&drawn.x, drawn.context.as_ref()),
-            None => (start, batch.context.as_ref()),
-        };
-        let energy = Fixed { network: &self.network, context };
-        let chain = ChainState::start(&energy, x)?;
-        let (end, info) = self.config.sampler().run_summed(&energy, &chain, self.config.steps, noise)?;
-        figures.push(("chain_moved", info.moved));
-        figures.push(("chain_gradient_norm", info.gradient_norm));
-        let samples = self.network.energy(&end.x, context)?;
+        let mut walked = self.walk(batch, noise)?;
+        let samples = self.network.energy(&walked.x, walked.context.as_ref())?;
         let data = self.network.energy(&batch.x, batch.context.as_ref())?;
-        if let (Some(replay), Some(drawn)) = (&mut self.replay, &drawn) {
-            replay.write_back(drawn, &end.x, self.config.steps as u64)?;
-            figures.push(("replay_age", replay.mean_age()));
-            figures.push(("replay_filled", replay.len() as f64));
-            figures.push(("replay_resumed", drawn.resumed() as f64));
+        walked.energies(mean(&data)?, mean(&samples)?);
+        Ok(Loss { total: self.combine(&data, &samples)?, figures: walked.figures })
+    }
+
+    /// Data and samples as one batch of the network's own way to its weights' gradient.
+    fn gradients(&mut self, batch: &Batch, noise: &mut Noise) -> Result<Option<Gradients>> {
+        if !self.network.learns(&batch.x) {
+            return Ok(None);
         }
-        let (mean_data, mean_samples) = (mean(&data)?, mean(&samples)?);
-        figures.push(("energy_data", mean_data));
-        figures.push(("energy_samples", mean_samples));
-        figures.push(("energy_gap", mean_samples - mean_data));
-        Ok(Loss { total: self.combine(&data, &samples)?, figures })
+        let mut walked = self.walk(batch, noise)?;
+        let rows = batch.x.dim(0)?;
+        let x = Tensor::cat(&[&batch.x, &walked.x], 0)?;
+        let context = match (&batch.context, &walked.context) {
+            (Some(a), Some(b)) => Some(Tensor::cat(&[a, b], 0)?),
+            _ => None,
+        };
+        let mut loss = 0.0;
+        let by_parameter = self.network.learn(&x, context.as_ref(), &mut |energies| {
+            let (data, samples) = energies.split_at(rows);
+            let (value, slopes) = self.slopes(data, samples);
+            loss = value;
+            let mean = |e: &[f32]| e.iter().map(|v| f64::from(*v)).sum::<f64>() / e.len() as f64;
+            walked.energies(mean(data), mean(samples));
+            Ok(slopes)
+        })?;
+        let by_parameter = by_parameter.into_iter().map(Some).collect();
+        Ok(Some(Gradients { loss, by_parameter, figures: walked.figures }))
     }
 
     /// The energy score of two chains against the example (Gneiting & Raftery 2007, eq. 21), which only the true
@@ -215,4 +297,66 @@ impl<N: Network> Objective for Contrastive<N> {
 
 fn mean(values: &Tensor) -> Result<f64> {
     Ok(values.to_dtype(DType::F64)?.mean_all()?.to_scalar()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Activation, Mlp, MlpConfig, MlpEnergy};
+    use candle_core::Device;
+
+    fn objective(form: Form, context: usize, spectral_norm: bool, activation: Activation) -> Contrastive<MlpEnergy> {
+        let config = MlpConfig { inputs: 12, context, hidden: vec![40, 24, 18], outputs: 1, activation, spectral_norm };
+        let mut net = Mlp::new(config, &mut Noise::new(1), DType::F32, &Device::Cpu).unwrap();
+        net.power_iteration().unwrap();
+        let settings = ContrastiveConfig {
+            form,
+            energy_l2: 0.3,
+            steps: 3,
+            step_size: 0.1,
+            noise: 0.05,
+            gradient_clip: None,
+            bounds: None,
+            replay: 0,
+            fresh: 1.0,
+        };
+        let shape = (context > 0).then_some([context]);
+        Contrastive::new(MlpEnergy { net }, settings, &[3, 4], shape.as_ref().map(|s| &s[..])).unwrap()
+    }
+
+    /// 150 examples: more than one tile, and a tail. The tolerance is that of sums of 300 f32 numbers.
+    #[test]
+    fn the_engines_weight_gradient_is_that_of_differentiation() {
+        let mut noise = Noise::new(2);
+        let rows = 150;
+        for (form, context, spectral_norm, activation) in [
+            (Form::Linear, 0, false, Activation::Swish),
+            (Form::Softplus, 5, false, Activation::LeakyRelu),
+            (Form::LogSumExp, 35, true, Activation::Swish),
+        ] {
+            let mut draw = |shape: (usize, usize, usize)| noise.normal(shape, DType::F32, &Device::Cpu).unwrap();
+            let x = draw((rows, 3, 4));
+            let start = draw((rows, 3, 4));
+            let contexts = draw((rows, 1, context.max(1))).squeeze(1).unwrap();
+            let batch = Batch { x, context: (context > 0).then_some(contexts), start: Some(start) };
+            let mut one = objective(form, context, spectral_norm, activation);
+            let mut two = one.clone();
+            let loss = one.loss(&batch, &mut Noise::new(3)).unwrap();
+            let fast = two.gradients(&batch, &mut Noise::new(3)).unwrap().expect("a perceptron learns by the engine");
+            let value = loss.total.to_scalar::<f32>().unwrap();
+            assert!((f64::from(value) - fast.loss).abs() < 1e-5, "{form:?}: {value} and {}", fast.loss);
+            for ((name, a), (other, b)) in loss.figures.iter().zip(&fast.figures) {
+                assert!(name == other && (a - b).abs() < 1e-5, "{form:?} {name}: {a} and {b}");
+            }
+            let store = loss.total.backward().unwrap();
+            for ((name, var), fast) in one.parameters().iter().zip(&fast.by_parameter) {
+                let exact = store.get(var.as_tensor()).unwrap();
+                let fast = fast.as_ref().unwrap();
+                assert_eq!(exact.dims(), fast.dims(), "{name}");
+                let largest = exact.abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
+                let away = (exact - fast).unwrap().abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
+                assert!(largest > 0.0 && away < 2e-5 * largest.max(0.1), "{form:?} {name}: off by {away} of {largest}");
+            }
+        }
+    }
 }
