@@ -44,7 +44,7 @@ impl LevelForecaster {
         if steps == 0 {
             return Err(Error::config("model.levels", steps, "at least 1"));
         }
-        let rollout = Self::rollout(&coordinates, &energy, steps, temperature)?;
+        let rollout = Self::pack(&coordinates, &energy, steps, temperature)?;
         Ok(Self { coordinates, energy, steps, rollout })
     }
 
@@ -53,13 +53,18 @@ impl LevelForecaster {
         &self.coordinates
     }
 
+    /// What the engine runs for a forecast.
+    pub fn rollout(&self) -> &Rollout {
+        &self.rollout
+    }
+
     /// The energy.
     pub fn energy_model(&self) -> &LevelEnergy {
         &self.energy
     }
 
     /// The same model for the engine: weights packed, what the levels add to the first layer computed.
-    fn rollout(
+    fn pack(
         coordinates: &ResidualCoordinates,
         energy: &LevelEnergy,
         steps: usize,

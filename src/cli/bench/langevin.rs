@@ -2,10 +2,10 @@
 
 use super::super::args::BenchArgs;
 use super::super::output;
-use super::median_secs;
+use super::{config, median_secs, round};
 use candle_core::{DType, Device};
 use ebmotion::engine::{self, LangevinStep, Level, Options, Program, Start, Term, Walk};
-use ebmotion::model::{Activation, Mlp, MlpConfig};
+use ebmotion::model::Mlp;
 use ebmotion::noise::Noise;
 use ebmotion::{Result, parallel};
 
@@ -57,15 +57,7 @@ pub(super) fn run(args: &BenchArgs) -> Result<()> {
 
 /// A network of `dims` with fresh weights as an energy.
 pub(super) fn program(dims: &[usize]) -> Result<Program> {
-    let config = MlpConfig {
-        inputs: dims[0],
-        context: 0,
-        hidden: dims[1..dims.len() - 1].to_vec(),
-        outputs: 1,
-        activation: Activation::Swish,
-        spectral_norm: false,
-    };
-    let net = Mlp::new(config, &mut Noise::new(0), DType::F32, &Device::Cpu)?;
+    let net = Mlp::new(config(dims), &mut Noise::new(0), DType::F32, &Device::Cpu)?;
     let (network, first) = (net.packed()?.into(), net.context_rows(None)?);
     Program::new(dims[0], vec![Term::Network { network, first, factor: 1.0 }])
 }
@@ -88,8 +80,4 @@ fn step_secs(program: &Program, batch: usize, options: &Options, repeats: usize)
         Ok(())
     })?;
     Ok(secs / steps as f64)
-}
-
-fn round(value: f64) -> f64 {
-    (value * 100.0).round() / 100.0
 }

@@ -1,8 +1,11 @@
 //! `bench`: the engine's figures on the user's machine.
 
+mod forecast;
 mod langevin;
+mod train;
 
 use super::args::{BenchArgs, Workload};
+use ebmotion::model::{Activation, MlpConfig};
 use ebmotion::{Error, Result};
 use std::time::Instant;
 
@@ -10,7 +13,8 @@ pub(crate) fn run(args: &BenchArgs) -> Result<()> {
     check(args)?;
     match args.workload {
         Workload::Langevin => langevin::run(args),
-        Workload::Forecast | Workload::Train => Err(Error::Other("not yet".into())),
+        Workload::Forecast => forecast::run(args),
+        Workload::Train => train::run(args),
     }
 }
 
@@ -30,6 +34,23 @@ fn check(args: &BenchArgs) -> Result<()> {
         return Err(Error::config("--dims", found, "input, at least one hidden width, and 1: an energy is one number"));
     }
     Ok(())
+}
+
+/// A perceptron of widths `dims`.
+fn config(dims: &[usize]) -> MlpConfig {
+    MlpConfig {
+        inputs: dims[0],
+        context: 0,
+        hidden: dims[1..dims.len() - 1].to_vec(),
+        outputs: 1,
+        activation: Activation::Swish,
+        spectral_norm: false,
+    }
+}
+
+/// To two decimals.
+fn round(value: f64) -> f64 {
+    (value * 100.0).round() / 100.0
 }
 
 /// Median seconds of `repeats` runs of `work`, after one that is not counted.

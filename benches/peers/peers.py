@@ -1,0 +1,220 @@
+"""What users would pick instead: the same work in PyTorch and JAX, float32, on all cores.
+
+Each function returns a closure that does the work once and waits for it, and how many units (steps, forecasts) that was.
+Weights are drawn alike for all; `check.py` holds their energies, gradients and losses against each other.
+"""
+import math
+
+import numpy as np
+
+STEP = 1e-2  # x <- x - STEP / 2 grad + sqrt(STEP) normal
+CHANNELS, CONTEXT, CHUNK, HORIZON, LATENT, HIDDEN, LEVELS = 24, 8, 8, 100, 24, [256, 256, 256], 4
+GAIN, FROM, TO, FREQUENCIES = 10.0, 1.54, 0.02, [0.5, 1.0, 2.0, 4.0]
+
+
+def weights(dims, seed=0):
+    """[(weight (in, out), bias)] with the uniform initialisation of the common libraries."""
+    rng = np.random.default_rng(seed)
+    draw = lambda n, shape: rng.uniform(-n**-0.5, n**-0.5, shape).astype(np.float32)
+    return [(draw(n, (n, m)), draw(n, (m,))) for n, m in zip(dims, dims[1:])]
+
+
+def points(batch, width, seed=1):
+    return np.random.default_rng(seed).standard_normal((batch, width)).astype(np.float32)
+
+
+def level(t):
+    s = math.log(math.tan(t)) / 2
+    return np.array([s] + [f(s * w) for w in FREQUENCIES for f in (math.sin, math.cos)], np.float32)
+
+
+def forecast_parts(seed=0):
+    """The default forecaster's matrices: context and level to the first layer, regression, decoding, network."""
+    width, rng = CHUNK * CHANNELS, np.random.default_rng(seed)
+    draw = lambda n, shape: (0.3 * rng.standard_normal(shape) / math.sqrt(n)).astype(np.float32)
+    net = weights([LATENT] + HIDDEN + [1], seed)
+    dt = (FROM - TO) / LEVELS
+    angles = [FROM - i * dt for i in range(LEVELS)] + [TO]
+    shift = draw(9, (9, HIDDEN[0]))
+    return dict(
+        net=net, context=draw(width, (CONTEXT * CHANNELS, HIDDEN[0])), regress=draw(width, (CONTEXT * CHANNELS, width)),
+        decode=draw(width, (width, width)), shifts=np.stack([level(t) @ shift for t in angles]),
+        keep=[1.0] * LEVELS + [math.cos(TO)], pull=[dt] * LEVELS + [math.sin(TO)],
+        history=np.cumsum(0.1 * points(CONTEXT, CHANNELS), 0))
+
+
+# ---------------------------------------------------------------- PyTorch
+
+
+class Torch:
+    def __init__(self, threads, compiled=False, device="cpu"):
+        import torch
+        torch.set_num_threads(threads)
+        self.torch, self.compiled, self.device = torch, compiled, device
+
+    def tensor(self, a):
+        return self.torch.tensor(a, device=self.device)
+
+    def net(self, w):
+        return [(self.tensor(m), self.tensor(b)) for m, b in w]
+
+    def energy(self, w, x, first=None):
+        for i, (m, b) in enumerate(w):
+            x = x @ m + (b if i or first is None else first)
+            if i + 1 < len(w):
+                x = self.torch.nn.functional.silu(x)
+        return x[:, 0]
+
+    def slope(self, w, x, first=None):
+        if self.compiled:
+            return self.torch.func.grad(lambda y: self.energy(w, y, first).sum())(x)
+        x = x.detach().requires_grad_(True)
+        return self.torch.autograd.grad(self.energy(w, x, first).sum(), x)[0]
+
+    def step(self, w):
+        noise = self.torch.randn_like
+        f = lambda x: x.detach() - 0.5 * STEP * self.slope(w, x) + STEP**0.5 * noise(x)
+        return self.torch.compile(f) if self.compiled else f
+
+    def wait(self):
+        if self.device != "cpu":
+            self.torch.cuda.synchronize()
+
+    def langevin(self, dims, batch):
+        step, x0, steps = self.step(self.net(weights(dims))), self.tensor(points(batch, dims[0])), 200 if batch < 256 else 40
+        def run():
+            x = x0
+            for _ in range(steps):
+                x = step(x)
+            self.wait()
+        return run, steps
+
+    def forecast(self, samples):
+        torch, p = self.torch, forecast_parts()
+        t = {k: self.tensor(np.asarray(v, np.float32)) for k, v in p.items() if k not in ("net", "keep", "pull")}
+        w = self.net(p["net"])
+        def chunk(history):
+            last, delta = history[:, -1], (history[:, 1:] - history[:, :-1]).clamp(-8, 8)
+            c = torch.cat([last[:, None], delta], 1).flatten(1)
+            first, expected = c @ t["context"] + w[0][1], c @ t["regress"]
+            u = torch.randn(samples, CHUNK * CHANNELS, device=self.device)
+            x = u[:, :LATENT]
+            for i, (keep, pull) in enumerate(zip(p["keep"], p["pull"])):
+                x = keep * x.detach() - pull * GAIN * self.slope(w, x, first + t["shifts"][i])
+            frames = torch.cat([x, u[:, LATENT:]], 1) @ t["decode"] + expected
+            return frames.view(samples, CHUNK, CHANNELS) + last[:, None]
+        if self.compiled:
+            chunk = torch.compile(chunk)
+        def run():
+            history, out = t["history"].expand(samples, -1, -1), []
+            for _ in range(math.ceil(HORIZON / CHUNK)):
+                frames = chunk(history)
+                out.append(frames)
+                history = torch.cat([history, frames], 1)[:, -CONTEXT:]
+            self.wait()
+            return torch.cat(out, 1)[:, :HORIZON]
+        return run, 1
+
+    def train(self, dims, batch, steps):
+        torch, w = self.torch, self.net(weights(dims))
+        flat = [v.requires_grad_(True) for pair in w for v in pair]
+        adam = torch.optim.Adam(flat, lr=1e-4, betas=(0.0, 0.999), fused=True)
+        frozen = [(m.detach(), b.detach()) for m, b in w]  # shares memory: the chain needs no weight gradient
+        step = self.step(frozen)
+        data, start = self.tensor(points(batch, dims[0])), self.tensor(points(batch, dims[0], 2))
+        def loss(x):
+            up, down = self.energy(w, data), self.energy(w, x)
+            return up.mean() - down.mean() + (up**2).mean() + (down**2).mean()
+        f = torch.compile(loss) if self.compiled else loss
+        def run():
+            for _ in range(5):
+                x = start
+                for _ in range(steps):
+                    x = step(x)
+                adam.zero_grad()
+                f(x.detach()).backward()
+                adam.step()
+            self.wait()
+        run.loss = lambda x: loss(self.tensor(x))
+        return run, 5 * batch
+
+
+# ---------------------------------------------------------------- JAX
+
+
+class Jax:
+    def __init__(self, threads):
+        import jax
+        import jax.numpy as jnp
+        self.jax, self.np = jax, jnp
+
+    def net(self, w):
+        return [(self.np.array(m), self.np.array(b)) for m, b in w]
+
+    def energy(self, w, x, first=None):
+        for i, (m, b) in enumerate(w):
+            x = x @ m + (b if i or first is None else first)
+            if i + 1 < len(w):
+                x = self.jax.nn.silu(x)
+        return x[:, 0]
+
+    def slope(self, w, x, first=None):
+        return self.jax.grad(lambda y: self.energy(w, y, first).sum())(x)
+
+    def chain(self, w, x, key, steps):
+        normal = self.jax.random.normal
+        body = lambda x, k: (x - 0.5 * STEP * self.slope(w, x) + STEP**0.5 * normal(k, x.shape), None)
+        return self.jax.lax.scan(body, x, self.jax.random.split(key, steps))[0]
+
+    def langevin(self, dims, batch):
+        w, steps = self.net(weights(dims)), 200 if batch < 256 else 40
+        f = self.jax.jit(lambda x, key: self.chain(w, x, key, steps))
+        x, key = self.np.array(points(batch, dims[0])), self.jax.random.PRNGKey(0)
+        return lambda: f(x, key).block_until_ready(), steps
+
+    def forecast(self, samples):
+        jnp, p = self.np, forecast_parts()
+        w = self.net(p["net"])
+        def chunk(history, key):
+            last, delta = history[:, -1], jnp.clip(history[:, 1:] - history[:, :-1], -8, 8)
+            c = jnp.concatenate([last[:, None], delta], 1).reshape(samples, -1)
+            first, expected = c @ p["context"] + w[0][1], c @ p["regress"]
+            u = self.jax.random.normal(key, (samples, CHUNK * CHANNELS))
+            x = u[:, :LATENT]
+            for i, (keep, pull) in enumerate(zip(p["keep"], p["pull"])):
+                x = keep * x - pull * GAIN * self.slope(w, x, first + p["shifts"][i])
+            frames = jnp.concatenate([x, u[:, LATENT:]], 1) @ p["decode"] + expected
+            frames = frames.reshape(samples, CHUNK, CHANNELS) + last[:, None]
+            return jnp.concatenate([history, frames], 1)[:, -CONTEXT:], frames
+        def whole(history, key):
+            _, frames = self.jax.lax.scan(chunk, history, self.jax.random.split(key, math.ceil(HORIZON / CHUNK)))
+            return frames.transpose(1, 0, 2, 3).reshape(samples, -1, CHANNELS)[:, :HORIZON]
+        f, key = self.jax.jit(whole), self.jax.random.PRNGKey(0)
+        history = jnp.broadcast_to(jnp.array(p["history"]), (samples, CONTEXT, CHANNELS))
+        return lambda: f(history, key).block_until_ready(), 1
+
+    def train(self, dims, batch, steps):
+        jnp, tree = self.np, self.jax.tree_util.tree_map
+        data, start = jnp.array(points(batch, dims[0])), jnp.array(points(batch, dims[0], 2))
+        def loss(w, x):
+            up, down = self.energy(w, data), self.energy(w, x)
+            return up.mean() - down.mean() + (up**2).mean() + (down**2).mean()
+        def step(state, key):
+            w, v, t = state
+            g = self.jax.grad(loss)(w, self.chain(w, start, key, steps))
+            v = tree(lambda v, g: 0.999 * v + 0.001 * g * g, v, g)
+            w = tree(lambda w, g, v: w - 1e-4 * g / (jnp.sqrt(v / (1 - 0.999 ** (t + 1))) + 1e-8), w, g, v)
+            return (w, v, t + 1), None
+        w = self.net(weights(dims))
+        f = self.jax.jit(lambda s, key: self.jax.lax.scan(step, s, self.jax.random.split(key, 5))[0])
+        state, key = (w, tree(jnp.zeros_like, w), 0.0), self.jax.random.PRNGKey(0)
+        run = lambda: self.jax.block_until_ready(f(state, key))
+        run.loss = lambda x: loss(w, x)
+        return run, 5 * batch
+
+
+PEERS = {
+    "torch-eager": lambda threads: Torch(threads),
+    "torch-compile": lambda threads: Torch(threads, compiled=True),
+    "jax-jit": lambda threads: Jax(threads),
+}

@@ -1,0 +1,82 @@
+//! Microseconds of a 100-frame forecast by the default model's network, on motion that means nothing.
+
+use super::super::args::BenchArgs;
+use super::super::output;
+use super::{median_secs, round};
+use candle_core::{DType, Device};
+use ebmotion::engine::Options;
+use ebmotion::forecast::baseline::VarFit;
+use ebmotion::forecast::{DenoisingConfig, LevelForecaster, ModelConfig, ResidualCoordinates, RunConfig};
+use ebmotion::model::{Activation, LevelEnergy, MlpConfig};
+use ebmotion::noise::Noise;
+use ebmotion::{Error, Result, parallel};
+
+/// Channels of the embedded hand.
+const CHANNELS: usize = 24;
+/// Frames ahead.
+const HORIZON: usize = 100;
+
+pub(super) fn run(args: &BenchArgs) -> Result<()> {
+    let threads = args.threads.unwrap_or_else(parallel::available);
+    let ModelConfig::Denoising(settings) = RunConfig::default().model else {
+        return Err(Error::Other("the default model is not the noise-level-conditional one".into()));
+    };
+    let model = model(&settings)?;
+    let rollout = model.rollout();
+    let width = settings.context * CHANNELS;
+    let history = Noise::new(3).normal((1, width), DType::F32, &Device::Cpu)?.flatten_all()?.to_vec1::<f32>()?;
+    if !args.json {
+        output::print(&format!(
+            "{HORIZON}-frame forecasts of {CHANNELS} channels by the default model, {threads} threads\n\n\
+             {:>8} {:>15} {:>12}\n",
+            "samples", "us a forecast", "us a sample"
+        ))?;
+    }
+    for samples in &args.samples {
+        let secs = median_secs(args.repeats, || {
+            let options = Options::with_threads(threads);
+            // Short forecasts are repeated within one measurement.
+            for seed in 0..repeats(*samples) {
+                let drawn = rollout.run(&history, *samples, HORIZON, &mut Noise::new(seed), &options)?;
+                std::hint::black_box(drawn);
+            }
+            Ok(())
+        })? / repeats(*samples) as f64;
+        let micros = secs * 1e6;
+        let line = match args.json {
+            true => serde_json::json!({
+                "peer": "ours", "what": "forecast", "samples": samples, "threads": threads,
+                "us_per_forecast": round(micros),
+            })
+            .to_string(),
+            false => format!("{samples:>8} {micros:>15.1} {:>12.1}", micros / *samples as f64),
+        };
+        output::print(&format!("{line}\n"))?;
+    }
+    Ok(())
+}
+
+fn repeats(samples: usize) -> u64 {
+    (64 / samples.max(1)).max(1) as u64
+}
+
+/// The default model's parts with fresh weights, on a random walk.
+fn model(settings: &DenoisingConfig) -> Result<LevelForecaster> {
+    let device = Device::Cpu;
+    let mut noise = Noise::new(0);
+    let frames = settings.context + settings.chunk;
+    let windows = noise.normal((400, frames, CHANNELS), DType::F32, &device)?.cumsum(1)?;
+    let windows = windows.flatten_all()?.to_vec1::<f32>()?;
+    let fit = VarFit::fit(&windows, CHANNELS, settings.context, settings.chunk, settings.ridge)?;
+    let coordinates = ResidualCoordinates::new(fit, settings.latent)?;
+    let config = MlpConfig {
+        inputs: coordinates.latent(),
+        context: coordinates.context_width(),
+        hidden: settings.hidden.clone(),
+        outputs: 1,
+        activation: Activation::Swish,
+        spectral_norm: false,
+    };
+    let energy = LevelEnergy::new(config, &mut noise, DType::F32, &device)?;
+    LevelForecaster::new(coordinates, energy, settings.levels, settings.temperature)
+}

@@ -1,0 +1,96 @@
+//! Windows a second of the paper's recipe, by the trainer that `train` uses: chains, loss, weight gradient, Adam, average.
+
+use super::super::args::BenchArgs;
+use super::super::output;
+use super::{config, median_secs, round};
+use candle_core::{DType, Device, Tensor};
+use ebmotion::event::Silent;
+use ebmotion::model::{Mlp, MlpEnergy};
+use ebmotion::noise::Noise;
+use ebmotion::train::objective::{Contrastive, ContrastiveConfig, Form};
+use ebmotion::train::{AdamConfig, Batch, Clip, Decay, Source, TrainConfig, train};
+use ebmotion::{Result, parallel};
+
+/// Optimizer steps of one run.
+const STEPS: u64 = 10;
+
+/// The same batch again and again: assembling batches is not what is measured.
+struct Same(Batch);
+
+impl Source for Same {
+    fn batch(&self, _: usize, _: &mut Noise) -> Result<Batch> {
+        Ok(self.0.clone())
+    }
+
+    fn validation(&self) -> Result<Option<Batch>> {
+        Ok(None)
+    }
+}
+
+pub(super) fn run(args: &BenchArgs) -> Result<()> {
+    if !args.json {
+        output::print(&format!(
+            "Training steps with {} Langevin steps on {} threads\n\n{:>8} {:>12} {:>12}\n",
+            args.steps,
+            parallel::available(),
+            "batch",
+            "ms a step",
+            "windows/s"
+        ))?;
+    }
+    for batch in &args.batches {
+        let secs = step_secs(args, *batch)?;
+        let rate = *batch as f64 / secs;
+        let line = match args.json {
+            true => serde_json::json!({
+                "peer": "ours", "what": "train", "dims": args.dims, "batch": batch, "steps": args.steps,
+                "windows_per_s": round(rate),
+            })
+            .to_string(),
+            false => format!("{batch:>8} {:>12.2} {rate:>12.0}", secs * 1e3),
+        };
+        output::print(&format!("{line}\n"))?;
+    }
+    Ok(())
+}
+
+fn step_secs(args: &BenchArgs, batch: usize) -> Result<f64> {
+    let width = args.dims[0];
+    let settings = ContrastiveConfig {
+        form: Form::Linear,
+        energy_l2: 1.0,
+        steps: args.steps,
+        step_size: 5e-3,
+        noise: 0.1,
+        gradient_clip: None,
+        bounds: None,
+        replay: 0,
+        fresh: 1.0,
+    };
+    let net = Mlp::new(config(&args.dims), &mut Noise::new(0), DType::F32, &Device::Cpu)?;
+    let mut objective = Contrastive::new(MlpEnergy { net }, settings, &[width], None)?;
+    let mut noise = Noise::new(1);
+    let mut draw = || -> Result<Tensor> { noise.normal((batch, width), DType::F32, &Device::Cpu) };
+    let source = Same(Batch { x: draw()?, context: None, start: Some(draw()?) });
+    let plan = TrainConfig {
+        steps: STEPS,
+        batch,
+        optimizer: AdamConfig {
+            learning_rate: 1e-4,
+            beta1: 0.0,
+            beta2: 0.999,
+            weight_decay: 0.0,
+            warmup_steps: 1,
+            decay: Decay::Constant,
+            clip: Clip::None,
+        },
+        average_decay: 0.999,
+        validate_every: STEPS,
+        log_every: STEPS,
+        checkpoint_every: STEPS,
+    };
+    let secs = median_secs(args.repeats, || {
+        train(&mut objective, &source, &plan, &Noise::new(2), None, &mut Silent).map(|_| ())
+    })?;
+    Ok(secs / STEPS as f64)
+}
