@@ -3,7 +3,7 @@
 use super::crew::Member;
 use super::field::{Aligned, Arena, Field, Tile};
 use super::matrix::{Init, Matrix, Product, Then};
-use super::thin::{self, Forward, Next, STRIPES, Strip, Thin};
+use super::thin::{self, Forward, Next, Strip, Thin};
 use crate::error::{Error, Result};
 use crate::simd::Level;
 use std::sync::OnceLock;
@@ -107,7 +107,7 @@ impl<'a> Map<'a> {
             }
         }
         member.meet();
-        let (stripes, chains) = (member.share(STRIPES), tile.chains);
+        let (stripes, chains) = (member.share(matrix.stripes()), tile.chains);
         l.level.call(Forward { matrix, stripes: stripes.clone(), chains, x: strip, init, next: Next::Store(out) });
         for o in matrix.outputs_of(stripes) {
             for chain in 0..if o < l.outputs { chains } else { 0 } {

@@ -4,7 +4,7 @@ use super::crew::Member;
 use super::field::{Aligned, Arena, Field, Tile};
 use super::matrix::{Init, Matrix, Product, Then};
 use super::program::{Activation, Layers, Rows};
-use super::thin::{self, Backward, Combine, Forward, Next, STRIPES, Strip, Thin};
+use super::thin::{self, Backward, Combine, Forward, Next, Strip, Thin};
 use crate::error::Result;
 use crate::simd::Level;
 use std::sync::OnceLock;
@@ -171,14 +171,14 @@ impl<'a> Net<'a> {
                 unsafe { std::slice::from_raw_parts_mut(to.row(chain), from.len()).copy_from_slice(from) };
             }
         }
-        let widest = matrices.iter().map(Thin::padded_inputs).max().unwrap_or(0);
+        let widest = matrices.iter().map(|m| m.stripes() * m.padded_inputs()).max().unwrap_or(0);
         Way::Thin {
             init,
             x: strip(matrices[0].padded_inputs()),
             hidden: (0..matrices.len() - 1).map(|l| strip(outputs(l))).collect(),
             slopes: (0..matrices.len()).map(|l| strip(outputs(l))).collect(),
             parts: strip(packed.parts()),
-            partial: [strip(STRIPES * widest), strip(STRIPES * widest)],
+            partial: [strip(widest), strip(widest)],
         }
     }
 
@@ -266,7 +266,7 @@ impl<'a> Net<'a> {
     unsafe fn evaluate_thin(&self, member: &Member<'_>, x_field: Field, parts_field: Field, grad: Field, store: bool) {
         let Way::Thin { init, x, hidden, slopes, parts, partial } = &self.way else { return };
         let (matrices, level, chains) = (self.packed.thin(), self.packed.level, self.tile.chains);
-        let stripes = member.share(STRIPES);
+        let stripes = |l: usize| member.share(matrices[l].stripes());
         let inputs = self.packed.layers.inputs();
         // SAFETY (all blocks below): each worker writes its own stripes or its own share of the numbers, and a barrier
         // stands before another reads them.
@@ -287,7 +287,7 @@ impl<'a> Net<'a> {
             } else {
                 Next::Activate { to: hidden[l], slope: slopes[l], activation }
             };
-            level.call(Forward { matrix, stripes: stripes.clone(), chains, x: from, init: init[l], next });
+            level.call(Forward { matrix, stripes: stripes(l), chains, x: from, init: init[l], next });
             if l < last {
                 member.meet();
                 from = hidden[l];
@@ -297,7 +297,7 @@ impl<'a> Net<'a> {
         // a layer is enough.
         for (l, matrix) in matrices.iter().enumerate().rev() {
             let (delta, partial) = (slopes[l], partial[l % 2]);
-            level.call(Backward { matrix, stripes: stripes.clone(), chains, delta, partial });
+            level.call(Backward { matrix, stripes: stripes(l), chains, delta, partial });
             member.meet();
             let (range, slope, to) = match l {
                 0 => {
@@ -305,12 +305,12 @@ impl<'a> Net<'a> {
                     (vectors.start * level.lanes()..vectors.end * level.lanes(), None, *x)
                 }
                 _ => {
-                    let mine = matrices[l - 1].outputs_of(stripes.clone());
+                    let mine = matrices[l - 1].outputs_of(stripes(l - 1));
                     (mine, Some(slopes[l - 1]), slopes[l - 1])
                 }
             };
-            let inputs = matrix.padded_inputs();
-            level.call(Combine { range: range.clone(), inputs, chains, partial, slope, to });
+            let (inputs, stripes) = (matrix.padded_inputs(), matrix.stripes());
+            level.call(Combine { range: range.clone(), inputs, stripes, chains, partial, slope, to });
             if l > 0 {
                 continue;
             }

@@ -10,7 +10,7 @@ use crate::simd::{Kernel, Level, Simd, normal};
 use std::ops::Range;
 
 /// Features of a group: a multiple of the 4 numbers that one block of the generator gives.
-pub(crate) const GROUP: usize = 32;
+pub(crate) const GROUP: usize = 64;
 
 /// One step of Langevin dynamics: `x' = x - step * dE/dx + noise * n`, `n` standard normal.
 #[derive(Debug, Clone, Copy, PartialEq)]

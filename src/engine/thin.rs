@@ -13,8 +13,8 @@ use std::ops::Range;
 
 /// Chains up to which this way is taken.
 pub(crate) const CHAINS: usize = 4;
-/// Parts whose backward sums are kept apart.
-pub(crate) const STRIPES: usize = 4;
+/// Most parts whose backward sums are kept apart.
+const STRIPES: usize = 8;
 /// Vectors of outputs in a panel.
 const VECTORS: usize = 4;
 
@@ -64,9 +64,15 @@ impl Thin {
         (self.padded_outputs() - panel * VECTORS * self.lanes).min(VECTORS * self.lanes)
     }
 
+    /// Parts whose backward sums are kept apart: at least two panels each, or adding up lanes would cost too much.
+    pub(crate) fn stripes(&self) -> usize {
+        (self.panels() / 2).clamp(1, STRIPES)
+    }
+
     /// Panels of some stripes.
     pub(crate) fn panels_of(&self, stripes: Range<usize>) -> Range<usize> {
-        stripes.start * self.panels() / STRIPES..stripes.end * self.panels() / STRIPES
+        let at = |stripe: usize| stripe * self.panels() / self.stripes();
+        at(stripes.start)..at(stripes.end)
     }
 
     /// Outputs of some stripes, padded.
@@ -266,6 +272,7 @@ impl Kernel for Backward<'_> {
 pub(crate) struct Combine {
     pub(crate) range: Range<usize>,
     pub(crate) inputs: usize,
+    pub(crate) stripes: usize,
     pub(crate) chains: usize,
     pub(crate) partial: Strip,
     pub(crate) slope: Option<Strip>,
@@ -279,7 +286,7 @@ impl Kernel for Combine {
             for chain in 0..self.chains {
                 for i in self.range.clone().step_by(S::LANES) {
                     let mut sum = S::splat(0.0);
-                    for stripe in 0..STRIPES {
+                    for stripe in 0..self.stripes {
                         sum = S::add(sum, S::load(self.partial.row(chain).add(stripe * self.inputs + i)));
                     }
                     if let Some(slope) = self.slope {

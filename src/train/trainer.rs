@@ -138,7 +138,8 @@ fn gradients(objective: &mut dyn Objective, batch: &Batch, noise: &mut Noise) ->
     let mut by_parameter = Vec::with_capacity(objective.parameters().len());
     if value.is_finite() {
         let store = loss.total.backward()?;
-        by_parameter.extend(objective.parameters().iter().map(|(_, var)| store.get(var.as_tensor()).map(Tensor::detach)));
+        by_parameter
+            .extend(objective.parameters().iter().map(|(_, var)| store.get(var.as_tensor()).map(Tensor::detach)));
     }
     Ok(Gradients { loss: value, by_parameter, figures: loss.figures })
 }
