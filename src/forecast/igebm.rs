@@ -6,8 +6,8 @@ use super::{Forecast, Forecaster, Request, history_rows};
 use crate::error::{Error, Result};
 use crate::model::{Fixed, MlpEnergy, Network};
 use crate::noise::Noise;
+use crate::sample::Transition;
 use crate::sample::langevin::Ula;
-use crate::sample::{ChainState, Transition};
 use candle_core::{Device, Tensor};
 
 /// Draws each chunk of frames by a Langevin chain that starts near the last frame, and feeds it back.
@@ -39,8 +39,7 @@ impl ChainForecaster {
         for c in 0..horizon.div_ceil(chunk) {
             let start = chain_start(&history, chunk, self.start_noise, noise)?;
             let energy = Fixed { network: &self.energy, context: Some(&history) };
-            let begin = ChainState::start(&energy, &start)?;
-            let end = self.sampler.run(&energy, &begin, self.steps, noise).map_err(|e| match e {
+            let (end, _) = self.sampler.run_from(&energy, &start, self.steps, noise).map_err(|e| match e {
                 Error::NonFinite { what, value, .. } => {
                     Error::NonFinite { what: format!("forecast of `ebm`: {what}"), value, step: (c * chunk) as u64 }
                 }

@@ -32,11 +32,26 @@ impl<P: Proposal> Transition for Unadjusted<P> {
         noise: &mut Noise,
     ) -> Result<(ChainState, RunInfo)> {
         if let Some(walk) = self.0.walk(false, steps)? {
-            if let Some(done) = fast::run(&walk, energy, from, noise)? {
+            if let Some(done) = fast::run(&walk, energy, &from.x, Some(&from.at), noise)? {
                 return Ok(done);
             }
         }
         super::summed(self, energy, from, steps, noise)
+    }
+
+    fn run_from(
+        &self,
+        energy: &dyn Energy,
+        x: &Tensor,
+        steps: usize,
+        noise: &mut Noise,
+    ) -> Result<(ChainState, RunInfo)> {
+        if let Some(walk) = self.0.walk(false, steps)? {
+            if let Some(done) = fast::run(&walk, energy, x, None, noise)? {
+                return Ok(done);
+            }
+        }
+        super::summed(self, energy, &ChainState::start(energy, x)?, steps, noise)
     }
 }
 
@@ -86,10 +101,25 @@ impl<P: Proposal> Transition for Metropolis<P> {
         noise: &mut Noise,
     ) -> Result<(ChainState, RunInfo)> {
         if let Some(walk) = self.0.walk(true, steps)? {
-            if let Some(done) = fast::run(&walk, energy, from, noise)? {
+            if let Some(done) = fast::run(&walk, energy, &from.x, Some(&from.at), noise)? {
                 return Ok(done);
             }
         }
         super::summed(self, energy, from, steps, noise)
+    }
+
+    fn run_from(
+        &self,
+        energy: &dyn Energy,
+        x: &Tensor,
+        steps: usize,
+        noise: &mut Noise,
+    ) -> Result<(ChainState, RunInfo)> {
+        if let Some(walk) = self.0.walk(true, steps)? {
+            if let Some(done) = fast::run(&walk, energy, x, None, noise)? {
+                return Ok(done);
+            }
+        }
+        super::summed(self, energy, &ChainState::start(energy, x)?, steps, noise)
     }
 }

@@ -8,26 +8,28 @@ use crate::error::Result;
 use crate::noise::Noise;
 use candle_core::{DType, Device, Tensor};
 
-/// The run of `walk` from `from`; `None` where the energy has no program, or the
+/// The run of `walk` from `x`, where energy and gradient may be known; `None` where the energy has no program, or the
 /// chains are not f32 on the CPU: there the tensors are the only way.
 pub(super) fn run(
     walk: &Walk,
     energy: &dyn Energy,
-    from: &ChainState,
+    x: &Tensor,
+    at: Option<&Evaluated>,
     noise: &mut Noise,
 ) -> Result<Option<(ChainState, RunInfo)>> {
-    if walk.steps() == 0 || from.x.dtype() != DType::F32 || !from.x.device().is_cpu() || from.x.elem_count() == 0 {
+    if walk.steps() == 0 || x.dtype() != DType::F32 || !x.device().is_cpu() || x.elem_count() == 0 {
         return Ok(None);
     }
-    let Some(program) = energy.program(from.x.dims())? else { return Ok(None) };
-    let (x, value, grad) = (plain(&from.x)?, plain(&from.at.energy)?, plain(&from.at.grad)?);
-    let start = Start { x: &x, at: Some((&value, &grad)) };
+    let Some(program) = energy.program(x.dims())? else { return Ok(None) };
+    let numbers = plain(x)?;
+    let known = at.map(|at| -> Result<_> { Ok((plain(&at.energy)?, plain(&at.grad)?)) }).transpose()?;
+    let start = Start { x: &numbers, at: known.as_ref().map(|(value, grad)| (&value[..], &grad[..])) };
     let finish = engine::run(&program, walk, start, noise, &Options::default())?;
-    let shape = from.x.shape();
+    let shape = x.shape();
     let state = ChainState {
         x: Tensor::from_vec(finish.x, shape, &Device::Cpu)?,
         at: Evaluated {
-            energy: Tensor::from_vec(finish.energy, from.at.energy.shape(), &Device::Cpu)?,
+            energy: Tensor::from_vec(finish.energy, x.dim(0)?, &Device::Cpu)?,
             grad: Tensor::from_vec(finish.grad, shape, &Device::Cpu)?,
         },
     };

@@ -202,6 +202,20 @@ pub trait Transition {
         summed(self, energy, from, steps, noise)
     }
 
+    /// [`Transition::run_summed`] of chains that start at `x`, whose energy and gradient are not known yet.
+    ///
+    /// # Errors
+    /// As [`ChainState::start`] and [`Transition::run`].
+    fn run_from(
+        &self,
+        energy: &dyn Energy,
+        x: &Tensor,
+        steps: usize,
+        noise: &mut Noise,
+    ) -> Result<(ChainState, RunInfo)> {
+        self.run_summed(energy, &ChainState::start(energy, x)?, steps, noise)
+    }
+
     /// [`Transition::run`] that shows each new state and what its step was like to `watch`.
     ///
     /// # Errors
@@ -252,6 +266,16 @@ impl<T: Transition + ?Sized> Transition for &T {
         noise: &mut Noise,
     ) -> Result<(ChainState, RunInfo)> {
         (**self).run_summed(energy, from, steps, noise)
+    }
+
+    fn run_from(
+        &self,
+        energy: &dyn Energy,
+        x: &Tensor,
+        steps: usize,
+        noise: &mut Noise,
+    ) -> Result<(ChainState, RunInfo)> {
+        (**self).run_from(energy, x, steps, noise)
     }
 }
 

@@ -113,7 +113,7 @@ impl Transition for Annealed {
         noise: &mut Noise,
     ) -> Result<(ChainState, RunInfo)> {
         let all = (0..steps).map(|step| self.at(Place { step, of: steps }).0.plain()).collect::<Result<Vec<_>>>()?;
-        match fast::run(&Walk::Langevin(all), energy, from, noise)? {
+        match fast::run(&Walk::Langevin(all), energy, &from.x, Some(&from.at), noise)? {
             Some(done) => Ok(done),
             None => super::summed(self, energy, from, steps, noise),
         }

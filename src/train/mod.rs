@@ -4,6 +4,7 @@
 
 mod archive;
 mod checkpoint;
+mod fused;
 pub mod objective;
 mod optimizer;
 mod trainer;

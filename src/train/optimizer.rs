@@ -1,5 +1,6 @@
 //! Adam with everything a resumed run needs in the open: moments, warm-up, decay, clipping.
 
+use super::fused::{Blend, Descend};
 use crate::error::{Error, Result};
 use crate::model::Parameters;
 use candle_core::{DType, Tensor};
@@ -57,7 +58,7 @@ pub struct AdamConfig {
 const EPSILON: f64 = 1e-8;
 
 /// Adam (Kingma & Ba 2015, algorithm 1) with decoupled weight decay.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Adam {
     config: AdamConfig,
     /// First and second moment of each parameter.
@@ -124,16 +125,10 @@ impl Adam {
                     g.minimum(&bound)?.maximum(&bound.neg()?)?
                 }
             };
-            *m = ((&*m * c.beta1)? + (&g * (1.0 - c.beta1))?)?;
-            *v = ((&*v * c.beta2)? + (g.sqr()? * (1.0 - c.beta2))?)?;
-            let scale = ((&*v / correct2)?.sqrt()? + EPSILON)?;
-            let update = ((&*m * (rate / correct1))? / scale)?;
-            let kept = if c.weight_decay > 0.0 {
-                (var.as_detached_tensor() * (1.0 - rate * c.weight_decay))?
-            } else {
-                var.as_detached_tensor()
-            };
-            var.set(&(kept - update)?)?;
+            Blend { keep: c.beta1, add: 1.0 - c.beta1, square: false }.apply(m, &g)?;
+            Blend { keep: c.beta2, add: 1.0 - c.beta2, square: true }.apply(v, &g)?;
+            let keep = 1.0 - rate * c.weight_decay;
+            Descend { keep, rate: rate / correct1, correct: correct2, epsilon: EPSILON }.apply(var, m, v)?;
         }
         Ok(norm)
     }

@@ -1,6 +1,7 @@
 //! The training loop.
 
 use super::checkpoint::State;
+use super::fused::Blend;
 use super::{Adam, AdamConfig, Batch, CheckpointPlan, Gradients, Objective, Source};
 use crate::error::{Error, Result};
 use crate::event::{Event, Sink};
@@ -61,7 +62,7 @@ pub fn train(
     check(config)?;
     let mut adam = Adam::new(config.optimizer.clone(), objective.parameters())?;
     let weights = objective.parameters().values()?;
-    let mut state = State { step: 0, average: weights.clone(), best_weights: weights, best: None, best_step: 0 };
+    let mut state = State { step: 0, average: copies(&weights)?, best_weights: weights, best: None, best_step: 0 };
     if let Some(plan) = plan.filter(|p| p.resume && p.path.exists()) {
         state = plan.load(objective, &mut adam, config)?;
     }
@@ -100,7 +101,7 @@ pub fn train(
             if state.best.is_none_or(|best| figure < best) {
                 state.best = Some(figure);
                 state.best_step = state.step;
-                state.best_weights = state.average.clone();
+                state.best_weights = copies(&state.average)?; // the average goes on in place
             }
         }
         if validated || last || state.step.is_multiple_of(config.log_every) {
@@ -171,11 +172,15 @@ fn check(config: &TrainConfig) -> Result<()> {
     Ok(())
 }
 
+fn copies(tensors: &[Tensor]) -> Result<Vec<Tensor>> {
+    tensors.iter().map(|t| Ok(t.copy()?)).collect()
+}
+
 /// Moving average whose decay grows with the steps done, so that the first weights are soon forgotten.
 fn update_average(objective: &dyn Objective, average: &mut [Tensor], decay: f64, step: u64) -> Result<()> {
     let decay = decay.min((1.0 + step as f64) / (10.0 + step as f64));
     for ((_, var), mean) in objective.parameters().iter().zip(average) {
-        *mean = ((&*mean * decay)? + (var.as_detached_tensor() * (1.0 - decay))?)?;
+        Blend { keep: decay, add: 1.0 - decay, square: false }.apply(mean, &var.as_detached_tensor())?;
     }
     Ok(())
 }

@@ -3,9 +3,9 @@
 use crate::error::{Error, Result};
 use crate::model::{Fixed, Network, Parameters};
 use crate::noise::Noise;
+use crate::sample::Transition;
 use crate::sample::buffer::Replay;
 use crate::sample::langevin::{Langevin, Ula};
-use crate::sample::{ChainState, Transition};
 use crate::train::{Batch, Gradients, Loss, Objective};
 use candle_core::{D, DType, Tensor};
 use serde::{Deserialize, Serialize};
@@ -122,8 +122,7 @@ impl<N: Network> Contrastive<N> {
             None => (start, batch.context.as_ref()),
         };
         let energy = Fixed { network: &self.network, context };
-        let chain = ChainState::start(&energy, x)?;
-        let (end, info) = self.config.sampler().run_summed(&energy, &chain, self.config.steps, noise)?;
+        let (end, info) = self.config.sampler().run_from(&energy, x, self.config.steps, noise)?;
         figures.push(("chain_moved", info.moved));
         figures.push(("chain_gradient_norm", info.gradient_norm));
         let context = context.cloned();
@@ -264,10 +263,10 @@ impl<N: Network> Objective for Contrastive<N> {
             return Err(Error::Other("contrastive validation needs a source that says where chains start".into()));
         };
         let energy = Fixed { network: &self.network, context: batch.context.as_ref() };
-        let chain = ChainState::start(&energy, start)?;
         let sampler = self.config.sampler();
-        let one = sampler.run(&energy, &chain, self.config.steps, &mut noise.split_off())?.x;
-        let two = sampler.run(&energy, &chain, self.config.steps, &mut noise.split_off())?.x;
+        let (one, _) = sampler.run_from(&energy, start, self.config.steps, &mut noise.split_off())?;
+        let (two, _) = sampler.run_from(&energy, start, self.config.steps, &mut noise.split_off())?;
+        let (one, two) = (one.x, two.x);
         let distance = |a: &Tensor, b: &Tensor| -> Result<f64> {
             mean(&(a - b)?.flatten_from(1)?.sqr()?.mean(D::Minus1)?.sqrt()?)
         };

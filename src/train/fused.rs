@@ -1,0 +1,113 @@
+//! Elementwise updates of weights, moments and averages in one pass and in place, where tensor operations would make a new
+//! tensor for each sign in the formula.
+
+use crate::error::Result;
+use candle_core::{CpuStorage, InplaceOp2, InplaceOp3, Layout, Tensor};
+
+/// `x <- keep x + add y`, or `keep x + add y^2`.
+pub(super) struct Blend {
+    pub(super) keep: f64,
+    pub(super) add: f64,
+    pub(super) square: bool,
+}
+
+impl Blend {
+    /// Updates `x`, which no other tensor may share its numbers with.
+    pub(super) fn apply(&self, x: &mut Tensor, y: &Tensor) -> Result<()> {
+        if in_place(&[x, y]) {
+            return Ok(x.inplace_op2(y, self)?);
+        }
+        let y = if self.square { y.sqr()? } else { y.clone() };
+        *x = ((&*x * self.keep)? + (y * self.add)?)?;
+        Ok(())
+    }
+}
+
+impl InplaceOp2 for Blend {
+    fn name(&self) -> &'static str {
+        "blend"
+    }
+
+    fn cpu_fwd(&self, x: &mut CpuStorage, xl: &Layout, y: &CpuStorage, yl: &Layout) -> candle_core::Result<()> {
+        macro_rules! blend {
+            ($t:ty, $x:expr, $y:expr) => {{
+                let (keep, add) = (self.keep as $t, self.add as $t);
+                for (x, y) in part_mut($x, xl).iter_mut().zip(part($y, yl)) {
+                    *x = keep * *x + add * if self.square { y * y } else { *y };
+                }
+                Ok(())
+            }};
+        }
+        match (x, y) {
+            (CpuStorage::F32(x), CpuStorage::F32(y)) => blend!(f32, x, y),
+            (CpuStorage::F64(x), CpuStorage::F64(y)) => blend!(f64, x, y),
+            _ => candle_core::bail!("blend of other than f32 or f64"),
+        }
+    }
+}
+
+/// `w <- keep w - rate m / (sqrt(v / correct) + epsilon)`.
+pub(super) struct Descend {
+    pub(super) keep: f64,
+    pub(super) rate: f64,
+    pub(super) correct: f64,
+    pub(super) epsilon: f64,
+}
+
+impl Descend {
+    /// The new weights; those in `w` itself where that can be done in place.
+    pub(super) fn apply(&self, w: &candle_core::Var, m: &Tensor, v: &Tensor) -> Result<()> {
+        if in_place(&[w.as_tensor(), m, v]) {
+            return Ok(w.as_tensor().inplace_op3(m, v, self)?);
+        }
+        let scale = ((v / self.correct)?.sqrt()? + self.epsilon)?;
+        let update = ((m * self.rate)? / scale)?;
+        Ok(w.set(&((w.as_detached_tensor() * self.keep)? - update)?)?)
+    }
+}
+
+impl InplaceOp3 for Descend {
+    fn name(&self) -> &'static str {
+        "descend"
+    }
+
+    fn cpu_fwd(
+        &self,
+        w: &mut CpuStorage,
+        wl: &Layout,
+        m: &CpuStorage,
+        ml: &Layout,
+        v: &CpuStorage,
+        vl: &Layout,
+    ) -> candle_core::Result<()> {
+        macro_rules! descend {
+            ($t:ty, $w:expr, $m:expr, $v:expr) => {{
+                let (keep, rate) = (self.keep as $t, self.rate as $t);
+                let (correct, epsilon) = (1.0 / self.correct as $t, self.epsilon as $t);
+                for ((w, m), v) in part_mut($w, wl).iter_mut().zip(part($m, ml)).zip(part($v, vl)) {
+                    *w = keep * *w - rate * m / ((v * correct).sqrt() + epsilon);
+                }
+                Ok(())
+            }};
+        }
+        match (w, m, v) {
+            (CpuStorage::F32(w), CpuStorage::F32(m), CpuStorage::F32(v)) => descend!(f32, w, m, v),
+            (CpuStorage::F64(w), CpuStorage::F64(m), CpuStorage::F64(v)) => descend!(f64, w, m, v),
+            _ => candle_core::bail!("descent of other than f32 or f64"),
+        }
+    }
+}
+
+fn in_place(all: &[&Tensor]) -> bool {
+    let dtype = all[0].dtype();
+    let plain = matches!(dtype, candle_core::DType::F32 | candle_core::DType::F64);
+    plain && all.iter().all(|t| t.device().is_cpu() && t.is_contiguous() && t.dtype() == dtype)
+}
+
+fn part<'a, T>(all: &'a [T], layout: &Layout) -> &'a [T] {
+    &all[layout.start_offset()..layout.start_offset() + layout.shape().elem_count()]
+}
+
+fn part_mut<'a, T>(all: &'a mut [T], layout: &Layout) -> &'a mut [T] {
+    &mut all[layout.start_offset()..layout.start_offset() + layout.shape().elem_count()]
+}
