@@ -335,12 +335,50 @@ pub(crate) struct BenchArgs {
     /// Threads; all cores unless given.
     #[arg(long)]
     pub(crate) threads: Option<usize>,
+    /// Where `langevin` runs: `cpu`, or `cuda:0` and so on in a build with the feature `cuda` (GPU.md).
+    #[arg(long, default_value = "cpu", value_parser = device)]
+    pub(crate) device: Device,
+    /// How products are computed on a GPU.
+    #[arg(long, value_enum, default_value_t = Precision::F32)]
+    pub(crate) precision: Precision,
     /// Runs whose median is told.
     #[arg(long, default_value_t = 7)]
     pub(crate) repeats: usize,
     /// One JSON object a line.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Where chains run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Device {
+    /// On the processor.
+    Cpu,
+    /// On the NVIDIA GPU of this number.
+    Cuda(usize),
+}
+
+fn device(text: &str) -> Result<Device, String> {
+    match text.split_once(':') {
+        None if text == "cpu" => Ok(Device::Cpu),
+        None if text == "cuda" => Ok(Device::Cuda(0)),
+        Some(("cuda", number)) => match number.parse() {
+            Ok(number) => Ok(Device::Cuda(number)),
+            Err(_) => Err(format!("found GPU number `{number}`, expected 0, 1, ...")),
+        },
+        _ => Err("expected cpu or cuda:0".into()),
+    }
+}
+
+/// Precision of products on a GPU.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Precision {
+    /// f32 throughout.
+    F32,
+    /// Matrix units with tf32 inputs.
+    Tf32,
+    /// Matrix units with bf16 inputs.
+    Bf16,
 }
 
 /// What `bench` measures.

@@ -107,10 +107,10 @@ pub fn run(program: &Program, walk: &Walk, start: Start<'_>, noise: &mut Noise, 
     if let Some(count) = program.chains().filter(|count| *count != chains) {
         return shape("chains", chains, format!("{count}, the rows that the energy's terms have"));
     }
-    if let Some((energy, grad)) = start.at {
-        if energy.len() != chains || grad.len() != start.x.len() {
-            return shape("gradient at the start of chains", grad.len(), format!("{}", start.x.len()));
-        }
+    if let Some((energy, grad)) = start.at
+        && (energy.len() != chains || grad.len() != start.x.len())
+    {
+        return shape("gradient at the start of chains", grad.len(), format!("{}", start.x.len()));
     }
     let draws: Vec<Draw> = (0..walk.steps() * walk.draws()).map(|_| noise.next_draw()).collect();
     let plan = plan::plan(program, chains, options);

@@ -160,7 +160,7 @@ impl<'a> Ready<'a> {
     pub(crate) fn settle(&self, member: &Member<'_>, to: Field) {
         let level = self.tile.level;
         let blocks = member.share(self.tile.blocks());
-        level.call(Settle { level, blocks, from: self.parts, count: self.count, start: self.constant, to });
+        level.call(Settle { blocks, from: self.parts, count: self.count, start: self.constant, to });
     }
 }
 

@@ -41,18 +41,9 @@ impl Matrix {
         Self { outputs, inputs, group, numbers }
     }
 
-    pub(crate) fn outputs(&self) -> usize {
-        self.outputs
-    }
-
     /// Units that workers share.
     pub(crate) fn groups(&self) -> usize {
         self.outputs.div_ceil(self.group)
-    }
-
-    /// Numbers held.
-    pub(crate) fn len(&self) -> usize {
-        self.outputs * self.inputs
     }
 }
 

@@ -9,6 +9,7 @@
 
 mod chain;
 mod crew;
+pub mod cuda;
 mod evaluate;
 mod field;
 mod learn;

@@ -6,7 +6,7 @@ use super::field::{Field, Tile};
 use super::program::Term;
 use super::thin;
 use crate::noise::Draw;
-use crate::simd::{Kernel, Level, Simd, normal};
+use crate::simd::{Kernel, Simd, normal};
 use std::ops::Range;
 
 /// Features of a group: a multiple of the 4 numbers that one block of the generator gives.
@@ -340,7 +340,6 @@ impl Kernel for Analytic<'_> {
 
 /// Sums rows `0..count` of a field, block by block, into `to`.
 pub(crate) struct Settle {
-    pub(crate) level: Level,
     pub(crate) blocks: Range<usize>,
     pub(crate) from: Field,
     pub(crate) count: usize,

@@ -204,10 +204,10 @@ impl Program {
             if found != width {
                 return wrong("numbers a row of an energy's term", found, width);
             }
-            if let Some(count) = rows.map(Rows::count).filter(|count| *count > 1) {
-                if *chains.get_or_insert(count) != count {
-                    return wrong("rows of an energy's term", count, chains.unwrap_or(1));
-                }
+            if let Some(count) = rows.map(Rows::count).filter(|count| *count > 1)
+                && *chains.get_or_insert(count) != count
+            {
+                return wrong("rows of an energy's term", count, chains.unwrap_or(1));
             }
         }
         Ok(Self { width, terms })

@@ -16,10 +16,10 @@ fn reference(program: &Program, chain: usize, x: &[f64]) -> (f64, Vec<f64>) {
                 for (l, layer) in layers.hidden.iter().enumerate() {
                     let start = if l == 0 { first.row(chain) } else { &layer.bias };
                     let (mut h, mut s) = (Vec::new(), Vec::new());
-                    for o in 0..layer.outputs {
+                    for (o, start) in start.iter().enumerate() {
                         let row = &layer.weight[o * layer.inputs..(o + 1) * layer.inputs];
-                        let z: f64 = f64::from(start[o])
-                            + row.iter().zip(&values[l]).map(|(w, v)| f64::from(*w) * v).sum::<f64>();
+                        let z: f64 =
+                            f64::from(*start) + row.iter().zip(&values[l]).map(|(w, v)| f64::from(*w) * v).sum::<f64>();
                         match layers.activation {
                             Activation::Swish => {
                                 let sigmoid = 1.0 / (1.0 + (-z).exp());
@@ -202,7 +202,7 @@ fn network(level: Level, widths: &[usize], activation: Activation) -> Arc<Packed
 }
 
 /// Programs over rows of `width` numbers for `chains` chains.
-fn programs(level: Level, chains: usize) -> Vec<(&'static str, Program)> {
+pub(super) fn programs(level: Level, chains: usize) -> Vec<(&'static str, Program)> {
     let rows = |label, count, width| Rows::new(width, numbers(label, count * width, 0.4)).unwrap();
     let net = |widths: &[usize], activation, count, factor| {
         let first = rows(30, count, widths[1]);

@@ -136,7 +136,15 @@ impl Model {
                 let source = ChunkSource::new(&coordinates, &training, &validation, c.context_noise)?;
                 let mut objective = Denoising { energy: level_energy(&coordinates, &c.hidden, &mut weights)? };
                 let outcome = train(&mut objective, &source, &config.train, &steps, plan.as_ref(), sink)?;
-                (Kind::Level(LevelForecaster::new(coordinates, objective.energy, c.levels, c.temperature)?), outcome)
+                (
+                    Kind::Level(Box::new(LevelForecaster::new(
+                        coordinates,
+                        objective.energy,
+                        c.levels,
+                        c.temperature,
+                    )?)),
+                    outcome,
+                )
             }
             ModelConfig::Igebm(c) => {
                 let source = FrameSource::new(&training, &validation, c.start_noise)?;
@@ -144,7 +152,7 @@ impl Model {
                 let shapes = ([chunk, d], [context, d]);
                 let mut objective = Contrastive::new(energy, c.contrastive.clone(), &shapes.0, Some(&shapes.1))?;
                 let outcome = train(&mut objective, &source, &config.train, &steps, plan.as_ref(), sink)?;
-                (Kind::Chain(chain_forecaster(c, objective.into_network(), d)), outcome)
+                (Kind::Chain(Box::new(chain_forecaster(c, objective.into_network(), d))), outcome)
             }
         };
         let seconds = begun.elapsed().as_secs_f64();

@@ -47,8 +47,8 @@ pub struct ModelInfo {
 /// The forecaster of either kind.
 #[derive(Debug, Clone)]
 pub(super) enum Kind {
-    Level(LevelForecaster),
-    Chain(ChainForecaster),
+    Level(Box<LevelForecaster>),
+    Chain(Box<ChainForecaster>),
 }
 
 /// A trained model.
@@ -67,8 +67,8 @@ impl Model {
     /// The forecaster over z-scored frames.
     pub fn forecaster(&self) -> &(dyn Forecaster + Sync) {
         match &self.kind {
-            Kind::Level(f) => f,
-            Kind::Chain(f) => f,
+            Kind::Level(f) => f.as_ref(),
+            Kind::Chain(f) => f.as_ref(),
         }
     }
 
@@ -130,13 +130,13 @@ impl Model {
                     let coordinates = ResidualCoordinates::new(VarFit::from_tensors(&get)?, c.latent)?;
                     let energy = level_energy(&coordinates, &c.hidden, &mut Noise::new(0))?;
                     energy.parameters().assign(weights)?;
-                    Kind::Level(LevelForecaster::new(coordinates, energy, c.levels, c.temperature)?)
+                    Kind::Level(Box::new(LevelForecaster::new(coordinates, energy, c.levels, c.temperature)?))
                 }
                 ModelConfig::Igebm(c) => {
                     let mut energy = chain_energy(c, d, &mut Noise::new(0))?;
                     energy.parameters().assign(weights)?;
                     energy.restore(&get)?;
-                    Kind::Chain(chain_forecaster(c, energy, d))
+                    Kind::Chain(Box::new(chain_forecaster(c, energy, d)))
                 }
             })
         };

@@ -31,10 +31,10 @@ impl<P: Proposal> Transition for Unadjusted<P> {
         steps: usize,
         noise: &mut Noise,
     ) -> Result<(ChainState, RunInfo)> {
-        if let Some(walk) = self.0.walk(false, steps)? {
-            if let Some(done) = fast::run(&walk, energy, &from.x, Some(&from.at), noise)? {
-                return Ok(done);
-            }
+        if let Some(walk) = self.0.walk(false, steps)?
+            && let Some(done) = fast::run(&walk, energy, &from.x, Some(&from.at), noise)?
+        {
+            return Ok(done);
         }
         super::summed(self, energy, from, steps, noise)
     }
@@ -46,10 +46,10 @@ impl<P: Proposal> Transition for Unadjusted<P> {
         steps: usize,
         noise: &mut Noise,
     ) -> Result<(ChainState, RunInfo)> {
-        if let Some(walk) = self.0.walk(false, steps)? {
-            if let Some(done) = fast::run(&walk, energy, x, None, noise)? {
-                return Ok(done);
-            }
+        if let Some(walk) = self.0.walk(false, steps)?
+            && let Some(done) = fast::run(&walk, energy, x, None, noise)?
+        {
+            return Ok(done);
         }
         super::summed(self, energy, &ChainState::start(energy, x)?, steps, noise)
     }
@@ -100,10 +100,10 @@ impl<P: Proposal> Transition for Metropolis<P> {
         steps: usize,
         noise: &mut Noise,
     ) -> Result<(ChainState, RunInfo)> {
-        if let Some(walk) = self.0.walk(true, steps)? {
-            if let Some(done) = fast::run(&walk, energy, &from.x, Some(&from.at), noise)? {
-                return Ok(done);
-            }
+        if let Some(walk) = self.0.walk(true, steps)?
+            && let Some(done) = fast::run(&walk, energy, &from.x, Some(&from.at), noise)?
+        {
+            return Ok(done);
         }
         super::summed(self, energy, from, steps, noise)
     }
@@ -115,10 +115,10 @@ impl<P: Proposal> Transition for Metropolis<P> {
         steps: usize,
         noise: &mut Noise,
     ) -> Result<(ChainState, RunInfo)> {
-        if let Some(walk) = self.0.walk(true, steps)? {
-            if let Some(done) = fast::run(&walk, energy, x, None, noise)? {
-                return Ok(done);
-            }
+        if let Some(walk) = self.0.walk(true, steps)?
+            && let Some(done) = fast::run(&walk, energy, x, None, noise)?
+        {
+            return Ok(done);
         }
         super::summed(self, energy, &ChainState::start(energy, x)?, steps, noise)
     }

@@ -40,10 +40,6 @@ unsafe impl Simd for Portable {
         from_fn(|i| a[i] * b[i])
     }
     #[inline(always)]
-    unsafe fn div(a: F, b: F) -> F {
-        from_fn(|i| a[i] / b[i])
-    }
-    #[inline(always)]
     unsafe fn mul_add(a: F, b: F, c: F) -> F {
         from_fn(|i| a[i] * b[i] + c[i])
     }
@@ -82,8 +78,9 @@ unsafe impl Simd for Portable {
     }
     #[inline(always)]
     unsafe fn store_quads(p: *mut f32, v: [F; 4]) {
+        let [a, b, c, d] = v;
         for i in 0..4 {
-            unsafe { Self::store(p.add(4 * i), [v[0][i], v[1][i], v[2][i], v[3][i]]) };
+            unsafe { Self::store(p.add(4 * i), [a[i], b[i], c[i], d[i]]) };
         }
     }
 

@@ -1,8 +1,9 @@
 // A CUDA block on a CPU: its threads are coroutines that take turns at every barrier, and the matrix instructions are
 // written out from their definition in the PTX ISA. For tests of the kernel's arithmetic, not of its speed.
-#include <cmath>
+#include <math.h>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <ucontext.h>
 #include <vector>
@@ -11,9 +12,9 @@
 #define GLOBAL extern "C" void
 #define SHARED(name) float* name = host::shared.data()
 
-using std::fabsf, std::fmaf, std::fmaxf, std::sqrtf, std::logf, std::log1pf, std::expf;
-static inline float cospif(float v) { return (float)std::cos(3.14159265358979323846 * (double)v); }
-static inline float sinpif(float v) { return (float)std::sin(3.14159265358979323846 * (double)v); }
+
+static inline float cospif(float v) { return (float)cos(3.14159265358979323846 * (double)v); }
+static inline float sinpif(float v) { return (float)sin(3.14159265358979323846 * (double)v); }
 
 namespace host {
 struct Fiber { ucontext_t context; std::vector<char> stack; long block = 0, warp = 0; bool done = false; };

@@ -1,9 +1,9 @@
 //! Microseconds of one Langevin step of a perceptron's energy.
 
-use super::super::args::BenchArgs;
+use super::super::args::{BenchArgs, Device};
 use super::super::output;
 use super::{config, median_secs, round};
-use candle_core::{DType, Device};
+use candle_core::DType;
 use ebmotion::engine::{self, LangevinStep, Level, Options, Program, Start, Term, Walk};
 use ebmotion::model::Mlp;
 use ebmotion::noise::Noise;
@@ -11,8 +11,13 @@ use ebmotion::{Result, parallel};
 
 /// Multiplications of one run, about: so that a run takes some milliseconds whatever the batch.
 const WORK: usize = 1 << 30;
+/// What every step does.
+pub(super) const STEP: LangevinStep = LangevinStep { step: 5e-3, noise: 0.1, clip: None, bounds: None };
 
 pub(super) fn run(args: &BenchArgs) -> Result<()> {
+    if let Device::Cuda(number) = args.device {
+        return super::gpu::run(args, number);
+    }
     let threads = args.threads.unwrap_or_else(parallel::available);
     let program = program(&args.dims)?;
     let level = Level::best();
@@ -57,22 +62,20 @@ pub(super) fn run(args: &BenchArgs) -> Result<()> {
 
 /// A network of `dims` with fresh weights as an energy.
 pub(super) fn program(dims: &[usize]) -> Result<Program> {
-    let net = Mlp::new(config(dims), &mut Noise::new(0), DType::F32, &Device::Cpu)?;
+    let net = Mlp::new(config(dims), &mut Noise::new(0), DType::F32, &candle_core::Device::Cpu)?;
     let (network, first) = (net.packed()?.into(), net.context_rows(None)?);
     Program::new(dims[0], vec![Term::Network { network, first, factor: 1.0 }])
 }
 
 /// Value and input gradient take two multiply-adds for each multiplication of the value.
-fn gflops(program: &Program, batch: usize, secs: f64) -> f64 {
+pub(super) fn gflops(program: &Program, batch: usize, secs: f64) -> f64 {
     4.0 * batch as f64 * program.products() as f64 / secs / 1e9
 }
 
 fn step_secs(program: &Program, batch: usize, options: &Options, repeats: usize) -> Result<f64> {
     let steps = (WORK / (2 * batch * program.products())).clamp(20, 5_000);
-    let walk = Walk::Langevin(vec![LangevinStep { step: 5e-3, noise: 0.1, clip: None, bounds: None }; steps]);
-    let mut x = vec![0f32; batch * program.width()];
-    let draw = Noise::new(1).next_draw();
-    x.chunks_exact_mut(program.width()).enumerate().for_each(|(row, out)| draw.normal_f32(row as u64, out));
+    let walk = Walk::Langevin(vec![STEP; steps]);
+    let x = points(program, batch);
     let mut noise = Noise::new(2);
     let secs = median_secs(repeats, || {
         let finish = engine::run(program, &walk, Start { x: &x, at: None }, &mut noise, options)?;
@@ -80,4 +83,12 @@ fn step_secs(program: &Program, batch: usize, options: &Options, repeats: usize)
         Ok(())
     })?;
     Ok(secs / steps as f64)
+}
+
+/// Where chains start.
+pub(super) fn points(program: &Program, batch: usize) -> Vec<f32> {
+    let mut x = vec![0f32; batch * program.width()];
+    let draw = Noise::new(1).next_draw();
+    x.chunks_exact_mut(program.width()).enumerate().for_each(|(row, out)| draw.normal_f32(row as u64, out));
+    x
 }

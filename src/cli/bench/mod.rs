@@ -1,6 +1,7 @@
 //! `bench`: the engine's figures on the user's machine.
 
 mod forecast;
+mod gpu;
 mod langevin;
 mod train;
 

@@ -1,0 +1,15 @@
+//! Chains on an NVIDIA GPU: one launch runs all steps of all chains.
+//!
+//! What is compiled for an energy is made here from its [`Program`], on any machine; only `run` (feature `cuda`) needs a
+//! GPU. `GPU.md` tells how to build for one.
+
+mod source;
+#[cfg(test)]
+mod tests;
+
+#[cfg(feature = "cuda")]
+mod run;
+
+#[cfg(feature = "cuda")]
+pub use run::{Card, run};
+pub use source::{Device, Job, Mode};
