@@ -1,6 +1,6 @@
 //! Chains on an NVIDIA GPU: one launch runs all steps of all chains.
 //!
-//! What is compiled for an energy is made here from its [`Program`], on any machine; only `run` (feature `cuda`) needs a
+//! What is compiled for an energy is made here from its [`Program`](super::Program), on any machine; only `run` (feature `cuda`) needs a
 //! GPU. `GPU.md` tells how to build for one.
 
 mod source;
