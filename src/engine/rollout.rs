@@ -210,7 +210,7 @@ impl Roll<'_> {
                 let (block, f) = (index / latent, index % latent);
                 unsafe {
                     let (u, v) = (self.u.at(block, f), self.velocity.at(block, f));
-                    for lane in 0..tile.vectors(block) * tile.level.lanes() {
+                    for lane in 0..tile.live(block) {
                         *u.add(lane) = stop.keep * *u.add(lane) - stop.pull * *v.add(lane);
                     }
                 }
@@ -230,7 +230,7 @@ impl Roll<'_> {
         let m = self.model;
         let d = m.channels;
         let last = (m.context - 1) * d;
-        let live = self.tile.vectors(block) * self.tile.level.lanes();
+        let live = self.tile.live(block);
         for i in 0..m.context * d {
             // SAFETY: the block is this worker's.
             unsafe {
