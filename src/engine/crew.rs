@@ -2,10 +2,11 @@
 //! a core's cache, each worker takes a part of every layer instead of a part of the batch.
 
 use std::ops::Range;
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-/// Looks at the barrier before a worker lets others run.
-const SPINS: u32 = 20_000;
+/// Looks at the barrier before a worker lets others run: a few times as long as a layer takes.
+const SPINS: u32 = 1_000;
 
 /// A crew's meeting point.
 #[derive(Debug)]
@@ -35,9 +36,13 @@ impl Crew {
         let size = size.max(1);
         let crew =
             Crew { size, arrived: AtomicUsize::new(0), round: AtomicUsize::new(0), broken: AtomicBool::new(false) };
+        // A new thread often begins on its parent's core. Who waits for it here sleeps, so that the system places both on
+        // cores of their own; who looked at a barrier again and again would keep it from running.
+        let all_here = Barrier::new(size);
         let one = |index: usize| {
             let member = Member { crew: &crew, index };
             let _leave = Leave(&crew);
+            all_here.wait();
             work(member);
         };
         std::thread::scope(|scope| {

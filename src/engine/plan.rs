@@ -43,8 +43,9 @@ impl Options {
 
 /// Weights that a core's own cache holds beside a tile's numbers, in bytes.
 const CACHE: usize = 700 << 10;
-/// Below this a worker has too little to do between two barriers, in multiplications of one evaluation of all chains.
-const WORTH_MEETING: usize = 100_000;
+/// Below this a worker has too little to do between two barriers, in multiplications of one evaluation of all chains: the
+/// gain would be small, and on a busy machine a worker that has to wait for a core costs many times as much.
+const WORTH_MEETING: usize = 200_000;
 /// Blocks of chains of one worker's tile.
 const BLOCKS: usize = 2;
 
@@ -63,7 +64,7 @@ pub(crate) fn plan(program: &Program, chains: usize, options: &Options) -> Plan 
     divide(program.products(), 2 * program.products(), chains, options)
 }
 
-/// The division for work of so many multiplications a chain between two meetings, with so many packed weights.
+/// The division for work of so many multiplications a chain and evaluation, with so many packed weights.
 pub(crate) fn divide(products: usize, weights: usize, chains: usize, options: &Options) -> Plan {
     let width = 2 * options.level.lanes();
     let blocks = chains.div_ceil(width);

@@ -77,7 +77,7 @@ impl Rollout {
         let chains = histories.len() / row * samples;
         let chunks = horizon.div_ceil(self.chunk);
         let draws: Vec<Draw> = (0..chunks).map(|_| noise.next_draw()).collect();
-        let plan = plan::divide(self.products(), 2 * self.products(), chains, options);
+        let plan = plan::divide(self.network.layers().products(), 2 * self.products(), chains, options);
         let tiles = parallel::map(plan.tiles_at_once, chains.div_ceil(plan.tile), |i| {
             let first = i * plan.tile;
             let tile = Tile { level: options.level(), first, chains: plan.tile.min(chains - first) };
@@ -90,7 +90,7 @@ impl Rollout {
         Ok(all)
     }
 
-    /// Multiplications of a chunk, to plan with.
+    /// Multiplications by all matrices, to plan with.
     fn products(&self) -> usize {
         let linear = |l: &Linear| l.inputs() * l.outputs();
         linear(&self.to_first) + linear(&self.to_expected) + linear(&self.to_frames) + self.network.layers().products()
