@@ -50,12 +50,7 @@ fn main() -> Result<()> {
             rounds.sort_by(|a, b| (a.1 / a.0).total_cmp(&(b.1 / b.0)));
             let (engine, autograd) = rounds[rounds.len() / 2];
             let name = dims.iter().map(usize::to_string).collect::<Vec<_>>().join("-");
-            println!(
-                "| {name}-1 | {batch} | {:.0} | {:.0} | {:.1} |",
-                engine * 1e6,
-                autograd * 1e6,
-                autograd / engine
-            );
+            println!("| {name}-1 | {batch} | {:.0} | {:.0} | {:.1} |", engine * 1e6, autograd * 1e6, autograd / engine);
         }
     }
     Ok(())

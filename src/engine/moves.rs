@@ -7,6 +7,7 @@ use super::program::Term;
 use super::thin;
 use crate::noise::Draw;
 use crate::simd::{Kernel, Simd, normal};
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 /// Features of a group: a multiple of the 4 numbers that one block of the generator gives.
@@ -66,35 +67,43 @@ impl Unit {
     }
 }
 
-/// Normal numbers of a unit, `[feature of the group][lane]`.
+/// Room for a unit's normal numbers, `[feature of the group][lane]`, the lanes of [`Unit::vectors`] vectors a row.
 #[repr(C, align(64))]
-struct Lots([f32; GROUP * 32]);
+struct Lots(MaybeUninit<[f32; GROUP * 32]>);
 
+/// Fills `out` with a unit's normal numbers, or with zeros where there is no draw; every lane of every row is written.
 #[inline(always)]
-unsafe fn lots<S: Simd>(unit: &Unit, draw: &Draw, out: &mut Lots) {
+unsafe fn lots<S: Simd>(unit: &Unit, draw: Option<&Draw>, out: &mut Lots) -> *const f32 {
+    // SAFETY: rows of at most 2 vectors of at most 16 lanes, for at most `GROUP` features, which is a multiple of 4.
     unsafe {
-        let width = 2 * S::LANES;
+        let width = unit.vectors() * S::LANES;
+        let out = out.0.as_mut_ptr().cast::<f32>();
+        let Some(draw) = draw else {
+            out.write_bytes(0, unit.range().len() * width);
+            return out;
+        };
         let first = (unit.group * GROUP / 4) as u32;
         let place = draw.place(unit.chain() as u64);
         let live = unit.tile.live(unit.block);
         if live <= thin::CHAINS {
             // A block of four numbers a lane, chain by chain: less is thrown away.
+            out.write_bytes(0, unit.range().len() * width);
             let mut row = [0f32; GROUP];
             for lane in 0..live {
                 let chain = place.chain.wrapping_add(lane as u64);
                 let all = &mut row[..unit.range().len()];
                 normal::Row { key: place.key, draw: place.draw, chain, block: first, out: all }.run::<S>();
-                for (f, value) in row.iter().enumerate() {
-                    out.0[f * width + lane] = *value;
+                for (f, value) in row[..unit.range().len()].iter().enumerate() {
+                    *out.add(f * width + lane) = *value;
                 }
             }
-            return;
+            return out;
         }
         for v in 0..unit.vectors() {
             let chain = place.chain.wrapping_add((v * S::LANES) as u64);
             for block in 0..unit.range().len().div_ceil(4) {
                 let four = normal::of_chains::<S>(place.key, place.draw, chain, first + block as u32);
-                let to = out.0.as_mut_ptr().add(4 * block * width + v * S::LANES);
+                let to = out.add(4 * block * width + v * S::LANES);
                 let mut i = 0;
                 while i < 4 {
                     S::store(to.add(i * width), four[i]);
@@ -102,6 +111,7 @@ unsafe fn lots<S: Simd>(unit: &Unit, draw: &Draw, out: &mut Lots) {
                 }
             }
         }
+        out
     }
 }
 
@@ -118,14 +128,14 @@ impl Kernel for Deal {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
         unsafe {
-            let width = 2 * S::LANES;
-            let mut n = Lots([0.0; GROUP * 32]);
-            lots::<S>(&self.unit, &self.draw, &mut n);
+            let width = self.unit.vectors() * S::LANES;
+            let mut room = Lots(MaybeUninit::uninit());
+            let n = lots::<S>(&self.unit, Some(&self.draw), &mut room);
             for (i, f) in self.unit.range().enumerate() {
                 let scale = S::splat(if f < self.leading { self.scale } else { 1.0 });
                 for v in 0..self.unit.vectors() {
                     let lane = v * S::LANES;
-                    let value = S::mul(scale, S::load(n.0.as_ptr().add(i * width + lane)));
+                    let value = S::mul(scale, S::load(n.add(i * width + lane)));
                     S::store(self.to.at(self.unit.block, f).add(lane), value);
                 }
             }
@@ -150,12 +160,20 @@ pub(crate) struct Drift {
 impl Kernel for Drift {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
+        // SAFETY: the caller's.
+        unsafe { if self.lots.is_some() { self.go::<S, true>() } else { self.go::<S, false>() } }
+    }
+}
+
+impl Drift {
+    /// `COUNT`: the squared noise is asked for. Its sum is the longest chain of operations here.
+    #[inline(always)]
+    unsafe fn go<S: Simd, const COUNT: bool>(self) {
         unsafe {
-            let width = 2 * S::LANES;
-            let mut n = Lots([0.0; GROUP * 32]);
-            if self.step.noise > 0.0 {
-                lots::<S>(&self.unit, &self.draw, &mut n);
-            }
+            let width = self.unit.vectors() * S::LANES;
+            let mut room = Lots(MaybeUninit::uninit());
+            let draw = (self.step.noise > 0.0).then_some(&self.draw);
+            let n = lots::<S>(&self.unit, draw, &mut room);
             let (clip, lo, hi) = self.step.limits();
             let (step, noise) = (S::splat(-self.step.step), S::splat(self.step.noise));
             let block = self.unit.block;
@@ -165,7 +183,7 @@ impl Kernel for Drift {
                 for (i, f) in self.unit.range().enumerate() {
                     let x = S::load(self.x.at(block, f).add(lane));
                     let g = S::load(self.grad.at(block, f).add(lane));
-                    let n = S::load(n.0.as_ptr().add(i * width + lane));
+                    let n = S::load(n.add(i * width + lane));
                     slope = S::mul_add(g, g, slope);
                     // Second arguments come through where the first is NaN, so a NaN gradient is not hidden.
                     let g = S::max(S::splat(-clip), S::min(S::splat(clip), g));
@@ -173,9 +191,11 @@ impl Kernel for Drift {
                     let to = S::max(S::splat(lo), S::min(S::splat(hi), free));
                     let away = S::sub(to, x);
                     moved = S::mul_add(away, away, moved);
-                    squares = S::mul_add(n, n, squares);
-                    let out = S::sub(free, to);
-                    squares = S::select_gt(S::mul(out, out), S::splat(0.0), S::splat(f32::INFINITY), squares);
+                    if COUNT {
+                        squares = S::mul_add(n, n, squares);
+                        let out = S::sub(free, to);
+                        squares = S::select_gt(S::mul(out, out), S::splat(0.0), S::splat(f32::INFINITY), squares);
+                    }
                     S::store(self.to.at(block, f).add(lane), to);
                 }
                 S::store(self.moved.at(block, self.unit.group).add(lane), moved);
@@ -245,11 +265,9 @@ impl Kernel for Kick {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
         unsafe {
-            let width = 2 * S::LANES;
-            let mut n = Lots([0.0; GROUP * 32]);
-            if let Some(draw) = &self.draw {
-                lots::<S>(&self.unit, draw, &mut n);
-            }
+            let width = self.unit.vectors() * S::LANES;
+            let mut room = Lots(MaybeUninit::uninit());
+            let n = lots::<S>(&self.unit, self.draw.as_ref(), &mut room);
             let block = self.unit.block;
             for v in 0..self.unit.vectors() {
                 let lane = v * S::LANES;
@@ -261,7 +279,7 @@ impl Kernel for Kick {
                     slope = S::mul_add(g, g, slope);
                     let place = self.momentum.at(block, f).add(lane);
                     let p = match &self.draw {
-                        Some(_) => S::load(n.0.as_ptr().add(i * width + lane)),
+                        Some(_) => S::load(n.add(i * width + lane)),
                         None => S::load(place),
                     };
                     let after = S::mul_add(kick, g, p);

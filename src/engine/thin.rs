@@ -235,6 +235,28 @@ pub(crate) struct Backward<'a> {
     pub(crate) partial: Strip,
 }
 
+/// `sums[k] += rows[k] * delta` lane by lane for as many rows as a vector has lanes, in the order in which they lie.
+#[inline(always)]
+unsafe fn row_sums<S: Simd, const N: usize>(rows: *const f32, delta: *const f32, sums: &mut [S::F; 16]) {
+    unsafe {
+        let mut lanes = [S::splat(0.0); N];
+        let mut v = 0;
+        while v < N {
+            lanes[v] = S::load(delta.add(v * S::LANES));
+            v += 1;
+        }
+        let mut k = 0;
+        while k < S::LANES {
+            let mut v = 0;
+            while v < N {
+                sums[k] = S::mul_add(S::load(rows.add((k * N + v) * S::LANES)), lanes[v], sums[k]);
+                v += 1;
+            }
+            k += 1;
+        }
+    }
+}
+
 impl Kernel for Backward<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
@@ -251,13 +273,11 @@ impl Kernel for Backward<'_> {
                             let width = m.width(panel);
                             let rows = m.panel(panel).add(first * width);
                             let delta = delta.add(panel * VECTORS * S::LANES);
-                            for v in (0..width).step_by(S::LANES) {
-                                let d = S::load(delta.add(v));
-                                let mut k = 0;
-                                while k < S::LANES {
-                                    sums[k] = S::mul_add(S::load(rows.add(k * width + v)), d, sums[k]);
-                                    k += 1;
-                                }
+                            match width / S::LANES {
+                                4 => row_sums::<S, 4>(rows, delta, &mut sums),
+                                3 => row_sums::<S, 3>(rows, delta, &mut sums),
+                                2 => row_sums::<S, 2>(rows, delta, &mut sums),
+                                _ => row_sums::<S, 1>(rows, delta, &mut sums),
                             }
                         }
                         S::store(self.partial.row(chain).add(stripe * inputs + first), S::sums(sums.as_ptr()));
