@@ -1,5 +1,12 @@
 //! The command line.
 
+mod bench;
+
+#[cfg(feature = "cuda")]
+pub(crate) use bench::Precision;
+pub(crate) use bench::{BenchArgs, Device, Workload};
+
+use bench::device;
 use clap::{Args, Parser, Subcommand};
 use ebmotion::forecast::RunConfig;
 use ebmotion::trajectory::OnGap;
@@ -196,6 +203,9 @@ pub(crate) struct TrainArgs {
     /// Prints the settings as they are resolved, and stops.
     #[arg(long)]
     pub(crate) print_config: bool,
+    /// Where training runs: `cpu`, or `cuda:0` and so on in a build with the feature `cuda` (GPU.md).
+    #[arg(long, default_value = "cpu", value_parser = device)]
+    pub(crate) device: Device,
     #[command(flatten)]
     pub(crate) frames: FrameArgs,
     #[command(flatten)]
@@ -306,90 +316,9 @@ pub(crate) struct DemoArgs {
     /// Training steps of the model.
     #[arg(long)]
     pub(crate) steps: Option<u64>,
-}
-
-/// Arguments of `bench`.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  ebmotion bench
-  ebmotion bench --dims 240,128,128,128,1 --batches 1,16,64 --threads 1
-  ebmotion bench forecast --samples 1,64
-  ebmotion bench train --dims 240,128,128,128,1 --batches 128,1024 --json")]
-pub(crate) struct BenchArgs {
-    /// What to measure.
-    #[arg(value_enum, default_value_t = Workload::Langevin)]
-    pub(crate) workload: Workload,
-    /// Widths of the network from input to output, the last one 1.
-    #[arg(long, value_name = "WIDTHS", value_delimiter = ',', default_value = "192,512,512,1")]
-    pub(crate) dims: Vec<usize>,
-    /// Chains that run at once (`langevin`), windows a step (`train`).
-    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "1,16,64,256,1024")]
-    pub(crate) batches: Vec<usize>,
-    /// Samples of one forecast (`forecast`).
-    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "1,16,64,1024")]
-    pub(crate) samples: Vec<usize>,
-    /// Langevin steps of a training step (`train`).
-    #[arg(long, default_value_t = 20)]
-    pub(crate) steps: usize,
-    /// Threads; all cores unless given.
-    #[arg(long)]
-    pub(crate) threads: Option<usize>,
-    /// Where `langevin` runs: `cpu`, or `cuda:0` and so on in a build with the feature `cuda` (GPU.md).
+    /// Where training runs: `cpu`, or `cuda:0` and so on in a build with the feature `cuda` (GPU.md).
     #[arg(long, default_value = "cpu", value_parser = device)]
     pub(crate) device: Device,
-    /// How products are computed on a GPU.
-    #[arg(long, value_enum, default_value_t = Precision::F32)]
-    pub(crate) precision: Precision,
-    /// Runs whose median is told.
-    #[arg(long, default_value_t = 7)]
-    pub(crate) repeats: usize,
-    /// One JSON object a line.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// Where chains run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Device {
-    /// On the processor.
-    Cpu,
-    /// On the NVIDIA GPU of this number.
-    Cuda(usize),
-}
-
-fn device(text: &str) -> Result<Device, String> {
-    match text.split_once(':') {
-        None if text == "cpu" => Ok(Device::Cpu),
-        None if text == "cuda" => Ok(Device::Cuda(0)),
-        Some(("cuda", number)) => match number.parse() {
-            Ok(number) => Ok(Device::Cuda(number)),
-            Err(_) => Err(format!("found GPU number `{number}`, expected 0, 1, ...")),
-        },
-        _ => Err("expected cpu or cuda:0".into()),
-    }
-}
-
-/// Precision of products on a GPU.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Precision {
-    /// f32 throughout.
-    F32,
-    /// Matrix units with tf32 inputs.
-    Tf32,
-    /// Matrix units with bf16 inputs.
-    Bf16,
-}
-
-/// What `bench` measures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Workload {
-    /// One Langevin step: energy, input gradient, update, noise.
-    Langevin,
-    /// A forecast of 100 frames by the default model's network.
-    Forecast,
-    /// A training step of the paper's recipe.
-    Train,
 }
 
 /// A length of time, as the user gave it.

@@ -20,6 +20,7 @@ const SHOWN: usize = 3;
 
 pub(super) fn run(args: &DemoArgs, console: &mut Console) -> Result<()> {
     let begun = Instant::now();
+    let device = args.device.open()?;
     let folder = &args.output;
     output::check_folder(folder)?;
     let mut config = RunConfig { seed: args.seed, ..RunConfig::default() };
@@ -30,7 +31,7 @@ pub(super) fn run(args: &DemoArgs, console: &mut Console) -> Result<()> {
     }
     let recording = Recording::from_bytes(embedded::HAND_GESTURES_NAME, embedded::HAND_GESTURES, &config.data.read)?;
     let frames = Frames::resample(&recording, config.data.rate_hz, config.data.rate_tolerance)?;
-    let prepared = Prepared::new(frames, &config)?;
+    let prepared = Prepared::new(frames, &config)?.on(device);
     console.say(&format!(
         "simulated robot hand: {} episodes of 8 s, {} joint angles at {} Hz; {} episodes are kept for the test",
         prepared.frames.episodes.len(),

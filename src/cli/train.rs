@@ -17,9 +17,10 @@ pub(super) fn run(args: &TrainArgs, console: &mut Console) -> Result<()> {
     let Some(path) = args.output.as_deref() else {
         return Err(Error::config("output", "nothing", "the file that the model is written to"));
     };
+    let device = args.device.open()?;
     let checkpoint = output::beside(path, "checkpoint");
     check_outputs(args, path, &checkpoint)?;
-    let prepared = Prepared::new(read_frames(&args.logs, &config)?, &config)?;
+    let prepared = Prepared::new(read_frames(&args.logs, &config)?, &config)?.on(device);
     let split = &prepared.split;
     console.say(&format!(
         "{} channels at {} Hz; episodes: {} training, {} validation, {} kept for the report",

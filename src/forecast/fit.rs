@@ -9,12 +9,12 @@ use super::{Forecaster, LevelForecaster};
 use crate::error::{Error, Result};
 use crate::event::Sink;
 use crate::files::sha256_hex;
-use crate::model::{Activation, Mlp, MlpConfig};
+use crate::model::{Activation, Mlp, MlpConfig, Network, Parameters};
 use crate::noise::Noise;
 use crate::train::objective::{Contrastive, Denoising, Regression};
 use crate::train::{AdamConfig, CheckpointPlan, Clip, Decay, TrainConfig, train};
 use crate::trajectory::{Frames, Normaliser, Split, WindowSpec, Windows};
-use candle_core::{DType, Device};
+use candle_core::{DType, Device, Tensor};
 use std::path::Path;
 use std::time::Instant;
 
@@ -31,6 +31,8 @@ pub struct Prepared {
     pub split: Split,
     /// Means and standard deviations of the training episodes.
     pub normaliser: Normaliser,
+    /// Where [`Model::train`] trains: the CPU unless [`Prepared::on`] says otherwise.
+    pub device: Device,
     skip_short: bool,
 }
 
@@ -43,7 +45,13 @@ impl Prepared {
         let data = &config.data;
         let split = Split::by_episode(&frames, data.validation_share, data.test_share, config.seed)?;
         let normaliser = Normaliser::fit(&frames, &split.train)?;
-        Ok(Self { frames, split, normaliser, skip_short: data.skip_short })
+        Ok(Self { frames, split, normaliser, device: Device::Cpu, skip_short: data.skip_short })
+    }
+
+    /// The same episodes, for training on `device`.
+    pub fn on(mut self, device: Device) -> Self {
+        self.device = device;
+        self
     }
 
     /// The same episodes z-scored as a model's training data were.
@@ -134,25 +142,36 @@ impl Model {
                 let fit = VarFit::fit(&training.values, d, context, chunk, c.ridge)?;
                 let coordinates = ResidualCoordinates::new(fit, c.latent)?;
                 let source = ChunkSource::new(&coordinates, &training, &validation, c.context_noise)?;
-                let mut objective = Denoising { energy: level_energy(&coordinates, &c.hidden, &mut weights)? };
+                let energy = level_energy(&coordinates, &c.hidden, &mut weights, &prepared.device)?;
+                let mut objective = Denoising { energy };
                 let outcome = train(&mut objective, &source, &config.train, &steps, plan.as_ref(), sink)?;
-                (
-                    Kind::Level(Box::new(LevelForecaster::new(
-                        coordinates,
-                        objective.energy,
-                        c.levels,
-                        c.temperature,
-                    )?)),
-                    outcome,
-                )
+                // Forecasts run in the engine, wherever the weights were learned.
+                let mut energy = objective.energy;
+                if !prepared.device.is_cpu() {
+                    let here = level_energy(&coordinates, &c.hidden, &mut Noise::new(0), &Device::Cpu)?;
+                    here.parameters().set_values(&on_cpu(energy.parameters())?)?;
+                    energy = here;
+                }
+                (Kind::Level(Box::new(LevelForecaster::new(coordinates, energy, c.levels, c.temperature)?)), outcome)
             }
             ModelConfig::Igebm(c) => {
                 let source = FrameSource::new(&training, &validation, c.start_noise)?;
-                let energy = chain_energy(c, d, &mut weights)?;
+                let energy = chain_energy(c, d, &mut weights, &prepared.device)?;
                 let shapes = ([chunk, d], [context, d]);
                 let mut objective = Contrastive::new(energy, c.contrastive.clone(), &shapes.0, Some(&shapes.1))?;
                 let outcome = train(&mut objective, &source, &config.train, &steps, plan.as_ref(), sink)?;
-                (Kind::Chain(Box::new(chain_forecaster(c, objective.into_network(), d))), outcome)
+                let mut energy = objective.into_network();
+                if !prepared.device.is_cpu() {
+                    let mut here = chain_energy(c, d, &mut Noise::new(0), &Device::Cpu)?;
+                    here.parameters().set_values(&on_cpu(energy.parameters())?)?;
+                    let state = energy.state();
+                    here.restore(&|name| match state.iter().find(|(n, _)| n == name) {
+                        Some((_, tensor)) => Ok(tensor.clone()),
+                        None => Err(Error::Other(format!("no tensor `{name}`"))),
+                    })?;
+                    energy = here;
+                }
+                (Kind::Chain(Box::new(chain_forecaster(c, energy, d))), outcome)
             }
         };
         let seconds = begun.elapsed().as_secs_f64();
@@ -160,6 +179,11 @@ impl Model {
         let info = Model::header(config, &prepared.frames, normaliser, seen, outcome, seconds);
         Ok(Model { info, kind })
     }
+}
+
+/// Copies of all parameters on the CPU, in order.
+fn on_cpu(parameters: &Parameters) -> Result<Vec<Tensor>> {
+    parameters.values()?.iter().map(|value| Ok(value.to_device(&Device::Cpu)?)).collect()
 }
 
 /// Names of the baselines, in the order of a report.

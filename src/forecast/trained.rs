@@ -128,12 +128,12 @@ impl Model {
             Ok(match &info.config.model {
                 ModelConfig::Denoising(c) => {
                     let coordinates = ResidualCoordinates::new(VarFit::from_tensors(&get)?, c.latent)?;
-                    let energy = level_energy(&coordinates, &c.hidden, &mut Noise::new(0))?;
+                    let energy = level_energy(&coordinates, &c.hidden, &mut Noise::new(0), &Device::Cpu)?;
                     energy.parameters().assign(weights)?;
                     Kind::Level(Box::new(LevelForecaster::new(coordinates, energy, c.levels, c.temperature)?))
                 }
                 ModelConfig::Igebm(c) => {
-                    let mut energy = chain_energy(c, d, &mut Noise::new(0))?;
+                    let mut energy = chain_energy(c, d, &mut Noise::new(0), &Device::Cpu)?;
                     energy.parameters().assign(weights)?;
                     energy.restore(&get)?;
                     Kind::Chain(Box::new(chain_forecaster(c, energy, d)))
@@ -275,6 +275,7 @@ pub(super) fn level_energy(
     coordinates: &ResidualCoordinates,
     hidden: &[usize],
     noise: &mut Noise,
+    device: &Device,
 ) -> Result<LevelEnergy> {
     let config = MlpConfig {
         inputs: coordinates.latent(),
@@ -284,10 +285,10 @@ pub(super) fn level_energy(
         activation: Activation::Swish,
         spectral_norm: false,
     };
-    LevelEnergy::new(config, noise, DType::F32, &Device::Cpu)
+    LevelEnergy::new(config, noise, DType::F32, device)
 }
 
-pub(super) fn chain_energy(c: &IgebmConfig, channels: usize, noise: &mut Noise) -> Result<MlpEnergy> {
+pub(super) fn chain_energy(c: &IgebmConfig, channels: usize, noise: &mut Noise, device: &Device) -> Result<MlpEnergy> {
     let config = MlpConfig {
         inputs: c.chunk * channels,
         context: c.context * channels,
@@ -296,7 +297,7 @@ pub(super) fn chain_energy(c: &IgebmConfig, channels: usize, noise: &mut Noise) 
         activation: c.activation,
         spectral_norm: c.spectral_norm,
     };
-    Ok(MlpEnergy { net: Mlp::new(config, noise, DType::F32, &Device::Cpu)? })
+    Ok(MlpEnergy { net: Mlp::new(config, noise, DType::F32, device)? })
 }
 
 pub(super) fn chain_forecaster(c: &IgebmConfig, energy: MlpEnergy, channels: usize) -> ChainForecaster {

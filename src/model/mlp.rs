@@ -135,8 +135,8 @@ impl Mlp {
     /// What `get` returns for a name it does not know.
     pub fn restore(&mut self, get: &dyn Fn(&str) -> Result<Tensor>) -> Result<()> {
         for (i, s) in self.spectral.iter_mut().enumerate() {
-            s.u = get(&format!("spectral{i}.u"))?.to_dtype(s.u.dtype())?;
-            s.v = get(&format!("spectral{i}.v"))?.to_dtype(s.v.dtype())?;
+            s.u = get(&format!("spectral{i}.u"))?.to_dtype(s.u.dtype())?.to_device(s.u.device())?;
+            s.v = get(&format!("spectral{i}.v"))?.to_dtype(s.v.dtype())?.to_device(s.v.device())?;
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Named trainable tensors in a fixed order.
 
 use crate::error::{Error, Result};
-use candle_core::{Tensor, Var};
+use candle_core::{Device, Tensor, Var};
 
 /// The weights of a network: an ordered list, so that optimisers and checkpoints see the same order every time.
 #[derive(Debug, Clone, Default)]
@@ -23,6 +23,11 @@ impl Parameters {
     /// Names and variables, in the order in which they were added.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Var)> {
         self.items.iter().map(|(name, var)| (name.as_str(), var))
+    }
+
+    /// Where the tensors are; the CPU for an empty list.
+    pub fn device(&self) -> Device {
+        self.items.first().map_or(Device::Cpu, |(_, var)| var.device().clone())
     }
 
     /// Number of tensors.

@@ -82,8 +82,9 @@ impl CheckpointPlan {
         }
         same(path, "training settings", &serde_json::json!(header.config), &serde_json::json!(config))?;
         same(path, "data and model", &header.identity, &self.identity)?;
-        let get = |name: &str| archive.tensor(path, name);
         let parameters = objective.parameters();
+        let device = parameters.device();
+        let get = |name: &str| Ok(archive.tensor(path, name)?.to_device(&device)?);
         parameters.assign(|name| get(&format!("weight/{name}")))?;
         adam.restore(parameters, get)?;
         let all = |kind: &str| parameters.iter().map(|(n, _)| get(&format!("{kind}/{n}"))).collect::<Result<Vec<_>>>();

@@ -17,7 +17,7 @@ pub use trainer::{Outcome, TrainConfig, train};
 use crate::error::Result;
 use crate::model::Parameters;
 use crate::noise::Noise;
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 
 /// A batch of training examples.
 #[derive(Debug, Clone)]
@@ -30,7 +30,18 @@ pub struct Batch {
     pub start: Option<Tensor>,
 }
 
-/// Where batches come from.
+impl Batch {
+    /// The same batch on a device.
+    ///
+    /// # Errors
+    /// [`crate::Error::Tensor`] when the device has no room.
+    pub fn to_device(&self, device: &Device) -> Result<Self> {
+        let there = |t: &Option<Tensor>| t.as_ref().map(|t| t.to_device(device)).transpose();
+        Ok(Self { x: self.x.to_device(device)?, context: there(&self.context)?, start: there(&self.start)? })
+    }
+}
+
+/// Where batches come from, on whatever device: the trainer brings them to the weights'.
 pub trait Source {
     /// A random training batch; a pure function of the noise.
     ///

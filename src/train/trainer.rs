@@ -66,14 +66,15 @@ pub fn train(
     if let Some(plan) = plan.filter(|p| p.resume && p.path.exists()) {
         state = plan.load(objective, &mut adam, config)?;
     }
-    let held_out = source.validation()?;
+    let device = objective.parameters().device();
+    let held_out = source.validation()?.map(|batch| batch.to_device(&device)).transpose()?;
     sink.emit(&Event::Begin { phase: objective.name(), total: config.steps })?;
     sink.emit(&Event::Step { step: state.step, note: "" })?;
     let mut smooth: Option<f64> = None;
     while state.step < config.steps {
         let step = state.step;
         let local = noise.fork(step);
-        let batch = source.batch(config.batch, &mut local.fork(BATCH_NOISE))?;
+        let batch = source.batch(config.batch, &mut local.fork(BATCH_NOISE))?.to_device(&device)?;
         objective.prepare()?;
         let gradients = gradients(objective, &batch, &mut local.fork(LOSS_NOISE))?;
         let value = gradients.loss;

@@ -45,5 +45,7 @@ fn what_cannot_be_measured_is_refused() {
     refuses(f, &["bench", "--batches", "0"], &["--batches", "at least 1"]);
     refuses(f, &["bench", "--device", "tpu"], &["--device", "cuda:0"]);
     // Without the feature, without a driver or without such a GPU: an error that says so, never a panic.
-    refuses(f, &["bench", "--device", "cuda:99"], &["--device", "cuda:99"]);
+    for verb in [&["bench"][..], &["train", "nowhere.csv", "-o", "m.safetensors"], &["demo"]] {
+        refuses(f, &[verb, &["--device", "cuda:99"]].concat(), &["--device", "cuda:99"]);
+    }
 }

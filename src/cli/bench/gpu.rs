@@ -4,9 +4,8 @@ use super::super::args::BenchArgs;
 use ebmotion::Result;
 
 #[cfg(not(feature = "cuda"))]
-pub(super) fn run(_: &BenchArgs, number: usize) -> Result<()> {
-    let expected = "cpu, or a program built with the feature `cuda` (GPU.md)";
-    Err(ebmotion::Error::config("--device", format!("cuda:{number}"), expected))
+pub(super) fn run(args: &BenchArgs, _: usize) -> Result<()> {
+    args.device.open().map(drop)
 }
 
 #[cfg(feature = "cuda")]

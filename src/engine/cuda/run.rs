@@ -69,6 +69,11 @@ impl Card {
         };
         Ok(Self { device, limits, arch })
     }
+
+    /// The GPU for candle's tensors, on the stream that [`run`] uses.
+    pub fn device(&self) -> candle_core::Device {
+        candle_core::Device::Cuda(self.device.clone())
+    }
 }
 
 /// Unadjusted Langevin chains on the card, as [`crate::engine::run`] runs them on the CPU; clip and bounds are those of the

@@ -1,0 +1,137 @@
+//! The walks with an accept rule: MALA and HMC.
+
+use super::{Proposal, Run};
+use crate::engine::crew::Member;
+use crate::engine::moves::{Back, Drift, Kick, LangevinStep};
+use crate::noise::Draw;
+
+impl Run<'_> {
+    pub(super) fn mala(&self, member: &Member<'_>, step: &LangevinStep, steps: usize) {
+        let Some(p) = &self.proposed else { return };
+        for k in 0..steps {
+            for unit in self.units(member) {
+                self.tile.level.call(Drift {
+                    unit,
+                    step: *step,
+                    draw: self.draws[2 * k],
+                    x: self.x,
+                    grad: self.grad,
+                    to: p.x,
+                    moved: self.moved,
+                    slope: self.slope,
+                    lots: Some(p.before),
+                });
+            }
+            member.meet();
+            // SAFETY: the fields are this run's own, and all workers of the crew are here.
+            unsafe { self.ready.evaluate(member, p.x, p.grad) };
+            for unit in self.units(member) {
+                let (x, to, grad) = (self.x, p.x, p.grad);
+                self.tile.level.call(Back { unit, step: *step, x, to, grad, lots: p.after, slope: self.slope });
+            }
+            self.accept(member, p, k, &self.draws[2 * k + 1]);
+        }
+    }
+
+    pub(super) fn hmc(&self, member: &Member<'_>, step: f64, leapfrogs: usize, jitter: f64, steps: usize) {
+        let Some(p) = &self.proposed else { return };
+        for k in 0..steps {
+            let draws = &self.draws[3 * k..3 * k + 3];
+            for block in member.share(self.tile.blocks()) {
+                for lane in 0..self.tile.live(block) {
+                    let mut u = [0f64];
+                    draws[1].uniform((self.tile.first + block * self.tile.width() + lane) as u64, &mut u);
+                    let size = u[0].mul_add(2.0 * jitter * step, step * (1.0 - jitter));
+                    // SAFETY: the block is this worker's, the lane within it.
+                    unsafe { *p.sizes.at(block, 0).add(lane) = size as f32 };
+                }
+            }
+            member.meet();
+            for left in (0..=leapfrogs).rev() {
+                let first = left == leapfrogs;
+                for unit in self.units(member) {
+                    self.tile.level.call(Kick {
+                        unit,
+                        draw: first.then_some(draws[0]),
+                        half: first || left == 0,
+                        glide: left > 0,
+                        sizes: p.sizes,
+                        from: if first { self.x } else { p.x },
+                        grad: if first { self.grad } else { p.grad },
+                        momentum: p.momentum,
+                        to: p.x,
+                        squares: if first { p.before } else { p.after },
+                        slope: self.slope,
+                    });
+                }
+                if left > 0 {
+                    member.meet();
+                    // SAFETY: the fields are this run's own, and all workers of the crew are here.
+                    unsafe { self.ready.evaluate(member, p.x, p.grad) };
+                }
+            }
+            self.accept(member, p, k, &draws[2]);
+        }
+    }
+
+    /// Metropolis' rule, chain by chain; begins before the barrier that makes the proposal's sums whole, ends with one.
+    fn accept(&self, member: &Member<'_>, p: &Proposal, k: usize, draw: &Draw) {
+        self.ready.settle(member, p.energy);
+        member.meet();
+        let (old, new) = (self.energy[k % 2], self.energy[(k + 1) % 2]);
+        for unit in self.units(member) {
+            let block = unit.block;
+            for lane in 0..self.tile.live(block) {
+                // SAFETY: sums and energies are complete and nobody writes them in this phase; positions and gradients of
+                // the unit, and for group 0 the chain's tally and new energy, are this worker's.
+                unsafe {
+                    let (before, after) = (*old.at(block, 0).add(lane), *p.energy.at(block, 0).add(lane));
+                    let (from, to) = (self.sum(p.before, block, lane), self.sum(p.after, block, lane));
+                    let slope = self.sum(self.slope, block, lane);
+                    let log = f64::from(before) - f64::from(after) + 0.5 * (f64::from(from) - f64::from(to));
+                    let usable = after.is_finite() && slope.is_finite() && from.is_finite() && !log.is_nan();
+                    let probability = if usable { log.min(0.0).exp() } else { 0.0 };
+                    let mut u = [0f64];
+                    draw.uniform((self.tile.first + block * self.tile.width() + lane) as u64, &mut u);
+                    let accepted = u[0] < probability;
+                    let mut moved = 0.0;
+                    if accepted {
+                        for f in unit.range() {
+                            let (x, to) = (self.x.at(block, f).add(lane), *p.x.at(block, f).add(lane));
+                            moved += (to - *x) * (to - *x);
+                            *x = to;
+                            *self.grad.at(block, f).add(lane) = *p.grad.at(block, f).add(lane);
+                        }
+                    }
+                    *self.moved.at(block, unit.group).add(lane) = moved;
+                    if unit.group == 0 {
+                        *new.at(block, 0).add(lane) = if accepted { after } else { before };
+                        let norm = self.tally.norm.at(block, 0).add(lane);
+                        if accepted {
+                            *norm = slope.sqrt();
+                        } else if k == 0 {
+                            *norm = f32::NAN; // not known yet: filled in below, once the gradient is whole
+                        }
+                        *self.tally.acceptance.at(block, 0).add(lane) += probability as f32;
+                    }
+                }
+            }
+        }
+        member.meet();
+        for block in member.share(self.tile.blocks()) {
+            for lane in 0..self.tile.live(block) {
+                // SAFETY: as above, after the barrier.
+                unsafe {
+                    let norm = self.tally.norm.at(block, 0).add(lane);
+                    if norm.read().is_nan() {
+                        let square = |f: usize| (*self.grad.at(block, f).add(lane)).powi(2);
+                        *norm = (0..self.width).map(square).sum::<f32>().sqrt();
+                    }
+                    *self.tally.slope.at(block, 0).add(lane) += *norm;
+                    *self.tally.moved.at(block, 0).add(lane) += self.sum(self.moved, block, lane).sqrt();
+                }
+            }
+        }
+        member.meet();
+    }
+}
