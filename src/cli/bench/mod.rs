@@ -5,7 +5,7 @@ mod gpu;
 mod langevin;
 mod train;
 
-use super::args::{BenchArgs, Workload};
+use super::args::{BenchArgs, Device, Workload};
 use ebmotion::model::{Activation, MlpConfig};
 use ebmotion::{Error, Result};
 use std::time::Instant;
@@ -30,6 +30,9 @@ fn check(args: &BenchArgs) -> Result<()> {
     list("--repeats", &[args.repeats])?;
     list("--steps", &[args.steps])?;
     list("--threads", &[args.threads.unwrap_or(1)])?;
+    if args.device != Device::Cpu && args.workload != Workload::Langevin {
+        return Err(Error::config("--device", "a GPU", "cpu: on a GPU only `langevin` is measured"));
+    }
     if args.dims.len() < 3 || args.dims.last() != Some(&1) {
         let found = format!("{:?}", args.dims);
         return Err(Error::config("--dims", found, "input, at least one hidden width, and 1: an energy is one number"));
