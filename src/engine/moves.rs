@@ -93,7 +93,7 @@ unsafe fn lots<S: Simd>(unit: &Unit, draw: Option<&Draw>, out: &mut Lots) -> *co
                 let chain = place.chain.wrapping_add(lane as u64);
                 let all = &mut row[..unit.range().len()];
                 normal::Row { key: place.key, draw: place.draw, chain, block: first, out: all }.run::<S>();
-                for (f, value) in row[..unit.range().len()].iter().enumerate() {
+                for (f, value) in all.iter().enumerate() {
                     *out.add(f * width + lane) = *value;
                 }
             }

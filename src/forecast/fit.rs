@@ -9,12 +9,12 @@ use super::{Forecaster, LevelForecaster};
 use crate::error::{Error, Result};
 use crate::event::Sink;
 use crate::files::sha256_hex;
-use crate::model::{Activation, Mlp, MlpConfig, Network, Parameters};
+use crate::model::{Activation, Mlp, MlpConfig, Network};
 use crate::noise::Noise;
 use crate::train::objective::{Contrastive, Denoising, Regression};
 use crate::train::{AdamConfig, CheckpointPlan, Clip, Decay, TrainConfig, train};
 use crate::trajectory::{Frames, Normaliser, Split, WindowSpec, Windows};
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Device};
 use std::path::Path;
 use std::time::Instant;
 
@@ -149,7 +149,7 @@ impl Model {
                 let mut energy = objective.energy;
                 if !prepared.device.is_cpu() {
                     let here = level_energy(&coordinates, &c.hidden, &mut Noise::new(0), &Device::Cpu)?;
-                    here.parameters().set_values(&on_cpu(energy.parameters())?)?;
+                    here.parameters().set_values(&energy.parameters().values()?)?;
                     energy = here;
                 }
                 (Kind::Level(Box::new(LevelForecaster::new(coordinates, energy, c.levels, c.temperature)?)), outcome)
@@ -163,7 +163,7 @@ impl Model {
                 let mut energy = objective.into_network();
                 if !prepared.device.is_cpu() {
                     let mut here = chain_energy(c, d, &mut Noise::new(0), &Device::Cpu)?;
-                    here.parameters().set_values(&on_cpu(energy.parameters())?)?;
+                    here.parameters().set_values(&energy.parameters().values()?)?;
                     let state = energy.state();
                     here.restore(&|name| match state.iter().find(|(n, _)| n == name) {
                         Some((_, tensor)) => Ok(tensor.clone()),
@@ -179,11 +179,6 @@ impl Model {
         let info = Model::header(config, &prepared.frames, normaliser, seen, outcome, seconds);
         Ok(Model { info, kind })
     }
-}
-
-/// Copies of all parameters on the CPU, in order.
-fn on_cpu(parameters: &Parameters) -> Result<Vec<Tensor>> {
-    parameters.values()?.iter().map(|value| Ok(value.to_device(&Device::Cpu)?)).collect()
 }
 
 /// Names of the baselines, in the order of a report.

@@ -72,13 +72,13 @@ impl Parameters {
         self.items.iter().map(|(_, var)| Ok(var.copy()?.detach())).collect()
     }
 
-    /// Sets all parameters, in order.
+    /// Sets all parameters, in order, from values on any device.
     ///
     /// # Errors
     /// [`Error::Tensor`] when a shape differs.
     pub fn set_values(&self, values: &[Tensor]) -> Result<()> {
         for ((_, var), value) in self.items.iter().zip(values) {
-            var.set(value)?;
+            var.set(&value.to_device(var.device())?)?;
         }
         Ok(())
     }
