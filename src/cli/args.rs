@@ -243,6 +243,9 @@ pub(crate) struct PredictArgs {
     /// Where the forecast is written: .csv or .json.
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: PathBuf,
+    /// Where forecasts are drawn: `cpu`, or `cuda:0` and so on in a build with the feature `cuda` (GPU.md).
+    #[arg(long, default_value = "cpu", value_parser = device)]
+    pub(crate) device: Device,
     #[command(flatten)]
     pub(crate) read: ReadArgs,
 }
@@ -280,6 +283,9 @@ pub(crate) struct ReportArgs {
     /// Folder of the report.
     #[arg(long, short, value_name = "DIR")]
     pub(crate) output: PathBuf,
+    /// Where forecasts are drawn: `cpu`, or `cuda:0` and so on in a build with the feature `cuda` (GPU.md).
+    #[arg(long, default_value = "cpu", value_parser = device)]
+    pub(crate) device: Device,
     #[command(flatten)]
     pub(crate) read: ReadArgs,
 }

@@ -49,7 +49,8 @@ pub(super) fn run(args: &PredictArgs, console: &mut Console) -> Result<()> {
         _ => return Err(Error::config("output", args.output.display(), "a file that ends in .csv or .json")),
     };
     output::check_writable(&args.output)?;
-    let model = Model::load(&args.model)?;
+    let device = args.device.open()?;
+    let model = Model::load(&args.model)?.on(&device)?;
     let (_, frames) = train::read_frames_for(&model, std::slice::from_ref(&args.log), &args.read)?;
     let episode = choose(&frames.episodes, args.episode.as_deref())?;
     let rate = frames.rate_hz;

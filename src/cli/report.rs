@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 
 pub(super) fn run(args: &ReportArgs, console: &mut Console) -> Result<()> {
     output::check_folder(&args.output)?;
-    let model = Model::load(&args.model)?;
+    let device = args.device.open()?;
+    let model = Model::load(&args.model)?.on(&device)?;
     let names = baseline_names(&args.baselines)?;
     let (config, frames) = train::read_frames_for(&model, &args.logs, &args.read)?;
     let prepared = Prepared::new(frames, &config)?.with_normaliser(model.info().normaliser.clone());

@@ -82,6 +82,11 @@ impl ResidualCoordinates {
         Ok((Linear::new(weight, &bias)?, Linear::new(colour, &mean)?))
     }
 
+    /// Mean `(1, C D)`, and the map `(C D, C D)` from all coordinates, leading ones first, to deviations from it.
+    pub(super) fn colouring(&self) -> (&Tensor, &Tensor) {
+        (&self.mean, &self.colour)
+    }
+
     /// The regression behind the coordinates.
     pub fn fit(&self) -> &VarFit {
         &self.fit

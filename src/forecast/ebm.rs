@@ -8,6 +8,7 @@
 use super::baseline::DELTA_LIMIT;
 use super::coordinates::ResidualCoordinates;
 use super::roll::{check_future, chunk_starts};
+use super::tensors::TensorRollout;
 use super::{Forecast, Forecaster, Request, history_rows};
 use crate::engine::{Linear, Options, Rollout, Stop};
 use crate::error::{Error, Result};
@@ -22,13 +23,32 @@ const TO: f64 = 0.02;
 /// Noise angle at which motion is judged: tan t = 0.5.
 const JUDGE_TAN: f64 = 0.5;
 
+/// The way down the noise levels.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Walk {
+    /// Levels.
+    pub(super) steps: usize,
+    /// Scale of the noise that it starts from.
+    pub(super) temperature: f64,
+}
+
+impl Walk {
+    /// Angle, and the factors `keep` and `pull` of `x <- keep x - pull grad g(x, angle)`, of each evaluation.
+    pub(super) fn stops(self) -> impl Iterator<Item = (f64, f64, f64)> {
+        let dt = (FROM - TO) / self.steps as f64;
+        (0..self.steps).map(move |i| (FROM - i as f64 * dt, 1.0, dt)).chain([(TO, TO.cos(), TO.sin())])
+    }
+}
+
 /// Draws futures chunk by chunk from a [`LevelEnergy`].
 #[derive(Debug, Clone)]
 pub struct LevelForecaster {
     coordinates: ResidualCoordinates,
     energy: LevelEnergy,
-    steps: usize,
+    walk: Walk,
     rollout: Rollout,
+    /// The same on another device, which then does the forecasts.
+    elsewhere: Option<TensorRollout>,
 }
 
 impl LevelForecaster {
@@ -44,8 +64,20 @@ impl LevelForecaster {
         if steps == 0 {
             return Err(Error::config("model.levels", steps, "at least 1"));
         }
-        let rollout = Self::pack(&coordinates, &energy, steps, temperature)?;
-        Ok(Self { coordinates, energy, steps, rollout })
+        let walk = Walk { steps, temperature };
+        let rollout = Self::pack(&coordinates, &energy, walk)?;
+        Ok(Self { coordinates, energy, walk, rollout, elsewhere: None })
+    }
+
+    /// The same forecaster with its rollouts as tensor operations on `device`; on the CPU they are slower than the engine's
+    /// and the same to rounding. Energies of given futures stay on the CPU.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] when the device has no room.
+    pub fn on(mut self, device: &Device) -> Result<Self> {
+        let energy = self.energy.to_device(device)?;
+        self.elsewhere = Some(TensorRollout::new(&self.coordinates, energy, self.walk, device)?);
+        Ok(self)
     }
 
     /// The coordinates.
@@ -64,22 +96,14 @@ impl LevelForecaster {
     }
 
     /// The same model for the engine: weights packed, what the levels add to the first layer computed.
-    fn pack(
-        coordinates: &ResidualCoordinates,
-        energy: &LevelEnergy,
-        steps: usize,
-        temperature: f64,
-    ) -> Result<Rollout> {
+    fn pack(coordinates: &ResidualCoordinates, energy: &LevelEnergy, walk: Walk) -> Result<Rollout> {
         let fit = coordinates.fit();
         let (weight, bias) = energy.context_layer()?;
         let numbers = |t: &Tensor| -> Result<Vec<f32>> { Ok(t.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?) };
         let (to_expected, to_frames) = coordinates.linear()?;
-        let dt = (FROM - TO) / steps as f64;
-        let stop = |t: f64, keep: f64, pull: f64| -> Result<Stop> {
+        let stop = |(t, keep, pull): (f64, f64, f64)| -> Result<Stop> {
             Ok(Stop { shift: numbers(&energy.level_shift(t)?)?, keep: keep as f32, pull: pull as f32 })
         };
-        let mut stops = (0..steps).map(|i| stop(FROM - i as f64 * dt, 1.0, dt)).collect::<Result<Vec<_>>>()?;
-        stops.push(stop(TO, TO.cos(), TO.sin())?);
         Ok(Rollout {
             channels: fit.channels(),
             context: fit.context(),
@@ -91,8 +115,8 @@ impl LevelForecaster {
             to_frames: to_frames.into(),
             network: energy.network().packed()?.into(),
             gain: GAIN as f32,
-            temperature: temperature as f32,
-            stops,
+            temperature: walk.temperature as f32,
+            stops: walk.stops().map(stop).collect::<Result<_>>()?,
         })
     }
 }
@@ -111,7 +135,7 @@ impl Forecaster for LevelForecaster {
     }
 
     fn evaluations_per_chunk(&self) -> usize {
-        self.steps + 1
+        self.walk.steps + 1
     }
 
     fn forecast(&self, history: &Tensor, request: &Request, noise: &mut Noise) -> Result<Forecast> {
@@ -119,7 +143,11 @@ impl Forecaster for LevelForecaster {
         let fit = self.coordinates.fit();
         let (batch, contexts) = history_rows(history, fit.context(), fit.channels())?;
         let (samples, horizon) = (request.samples, request.horizon);
-        let drawn = self.rollout.run(&contexts, samples, horizon, &mut noise.split_off(), &Options::default())?;
+        let mut noise = noise.split_off();
+        let drawn = match &self.elsewhere {
+            Some(there) => there.run(&contexts, request, &noise)?,
+            None => self.rollout.run(&contexts, samples, horizon, &mut noise, &Options::default())?,
+        };
         let shape = (batch, samples, horizon, fit.channels());
         Ok(Forecast { samples: Tensor::from_vec(drawn, shape, &Device::Cpu)? })
     }
@@ -161,65 +189,6 @@ mod tests {
     use crate::model::{Activation, MlpConfig};
     use candle_core::D;
 
-    // The same rollouts as tensor operations: the specification of what the engine does.
-
-    /// One chunk `(R, C D)` for histories `(R, K, D)`.
-    fn draw_chunk(model: &LevelForecaster, temperature: f64, history: &[f32], noise: &mut Noise) -> Result<Vec<f32>> {
-        let (context, expected) = model.coordinates.expect(history)?;
-        let rows = context.dims2()?.0;
-        let (latent, width) = (model.coordinates.latent(), model.coordinates.width());
-        let start = noise.normal((rows, width), DType::F32, &Device::Cpu)?;
-        let mut x = (start.narrow(1, 0, latent)?.contiguous()? * temperature)?;
-        let conditioned = model.energy.conditioned(Some(&context), rows)?;
-        let dt = (FROM - TO) / model.steps as f64;
-        for i in 0..model.steps {
-            let velocity = conditioned.at(FROM - i as f64 * dt)?.velocity(&x)?;
-            x = (x - (velocity * dt)?)?;
-        }
-        let velocity = conditioned.at(TO)?.velocity(&x)?;
-        let u = ((x * TO.cos())? - (velocity * TO.sin())?)?;
-        let coordinates = match width - latent {
-            0 => u,
-            rest => Tensor::cat(&[&u, &start.narrow(1, latent, rest)?], 1)?,
-        };
-        Ok(model.coordinates.decode(&coordinates, &expected)?.flatten_all()?.to_vec1::<f32>()?)
-    }
-
-    /// Rolls rows out; `contexts` is `(R, K, D)`, the answer `(R, H, D)`.
-    fn roll_out(
-        model: &LevelForecaster,
-        temperature: f64,
-        contexts: &[f32],
-        horizon: usize,
-        noise: &mut Noise,
-    ) -> Result<Vec<f32>> {
-        let fit = model.coordinates.fit();
-        let (k, d, chunk) = (fit.context(), fit.channels(), fit.chunk());
-        let rows = contexts.len() / (k * d);
-        let chunks = horizon.div_ceil(chunk);
-        let width = (k + chunks * chunk) * d;
-        let mut frames = vec![0f32; rows * width];
-        for (row, context) in frames.chunks_exact_mut(width).zip(contexts.chunks_exact(k * d)) {
-            row[..k * d].copy_from_slice(context);
-        }
-        let mut history = vec![0f32; rows * k * d];
-        for c in 0..chunks {
-            let start = c * chunk * d;
-            for (h, row) in history.chunks_exact_mut(k * d).zip(frames.chunks_exact(width)) {
-                h.copy_from_slice(&row[start..start + k * d]);
-            }
-            let drawn = draw_chunk(model, temperature, &history, noise)?;
-            if let Some(bad) = drawn.iter().find(|v| !v.is_finite()) {
-                let what = "forecast of `ebm`".to_string();
-                return Err(Error::NonFinite { what, value: f64::from(*bad), step: (c * chunk) as u64 });
-            }
-            for (row, new) in frames.chunks_exact_mut(width).zip(drawn.chunks_exact(chunk * d)) {
-                row[start + k * d..start + (k + chunk) * d].copy_from_slice(new);
-            }
-        }
-        Ok(frames.chunks_exact(width).flat_map(|row| &row[k * d..(k + horizon) * d]).copied().collect())
-    }
-
     #[test]
     fn the_engine_rolls_out_what_the_tensors_say() {
         let device = Device::Cpu;
@@ -240,15 +209,12 @@ mod tests {
             };
             let energy = LevelEnergy::new(config, &mut noise, DType::F32, &device).unwrap();
             let model = LevelForecaster::new(coordinates, energy, 4, 1.1).unwrap();
+            let tensors = model.clone().on(&device).unwrap();
             for (batch, samples, horizon) in [(1, 1, 10), (2, 1, 3), (3, 5, 11), (2, 40, 8)] {
                 let history = noise.normal((batch, k + 2, d), DType::F32, &device).unwrap();
                 let request = Request { horizon, samples };
                 let drawn = model.forecast(&history, &request, &mut Noise::new(9)).unwrap();
-                let expected =
-                    super::super::roll::in_tiles(&history, &request, &mut Noise::new(9), [k, d], |contexts, noise| {
-                        roll_out(&model, 1.1, contexts, horizon, noise)
-                    })
-                    .unwrap();
+                let expected = tensors.forecast(&history, &request, &mut Noise::new(9)).unwrap();
                 let scale = expected.samples.abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
                 let away = (drawn.samples - expected.samples).unwrap().abs().unwrap();
                 let away = away.max_all().unwrap().to_scalar::<f32>().unwrap();

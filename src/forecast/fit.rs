@@ -9,7 +9,7 @@ use super::{Forecaster, LevelForecaster};
 use crate::error::{Error, Result};
 use crate::event::Sink;
 use crate::files::sha256_hex;
-use crate::model::{Activation, Mlp, MlpConfig, Network};
+use crate::model::{Activation, Mlp, MlpConfig, MlpEnergy};
 use crate::noise::Noise;
 use crate::train::objective::{Contrastive, Denoising, Regression};
 use crate::train::{AdamConfig, CheckpointPlan, Clip, Decay, TrainConfig, train};
@@ -145,13 +145,7 @@ impl Model {
                 let energy = level_energy(&coordinates, &c.hidden, &mut weights, &prepared.device)?;
                 let mut objective = Denoising { energy };
                 let outcome = train(&mut objective, &source, &config.train, &steps, plan.as_ref(), sink)?;
-                // Forecasts run in the engine, wherever the weights were learned.
-                let mut energy = objective.energy;
-                if !prepared.device.is_cpu() {
-                    let here = level_energy(&coordinates, &c.hidden, &mut Noise::new(0), &Device::Cpu)?;
-                    here.parameters().set_values(&energy.parameters().values()?)?;
-                    energy = here;
-                }
+                let energy = objective.energy.to_device(&Device::Cpu)?;
                 (Kind::Level(Box::new(LevelForecaster::new(coordinates, energy, c.levels, c.temperature)?)), outcome)
             }
             ModelConfig::Igebm(c) => {
@@ -160,17 +154,7 @@ impl Model {
                 let shapes = ([chunk, d], [context, d]);
                 let mut objective = Contrastive::new(energy, c.contrastive.clone(), &shapes.0, Some(&shapes.1))?;
                 let outcome = train(&mut objective, &source, &config.train, &steps, plan.as_ref(), sink)?;
-                let mut energy = objective.into_network();
-                if !prepared.device.is_cpu() {
-                    let mut here = chain_energy(c, d, &mut Noise::new(0), &Device::Cpu)?;
-                    here.parameters().set_values(&energy.parameters().values()?)?;
-                    let state = energy.state();
-                    here.restore(&|name| match state.iter().find(|(n, _)| n == name) {
-                        Some((_, tensor)) => Ok(tensor.clone()),
-                        None => Err(Error::Other(format!("no tensor `{name}`"))),
-                    })?;
-                    energy = here;
-                }
+                let energy = MlpEnergy { net: objective.into_network().net.to_device(&Device::Cpu)? };
                 (Kind::Chain(Box::new(chain_forecaster(c, energy, d))), outcome)
             }
         };

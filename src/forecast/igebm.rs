@@ -30,11 +30,20 @@ pub struct ChainForecaster {
 }
 
 impl ChainForecaster {
+    /// The same forecaster with its energy and chains on `device`.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] when the device has no room.
+    pub fn on(mut self, device: &Device) -> Result<Self> {
+        self.energy = MlpEnergy { net: self.energy.net.to_device(device)? };
+        Ok(self)
+    }
+
     /// Rolls rows out; `contexts` is `(R, K, D)`, the answer `(R, H, D)`.
     fn roll_out(&self, contexts: &[f32], horizon: usize, noise: &mut Noise) -> Result<Vec<f32>> {
         let (k, d, chunk) = (self.context, self.channels, self.chunk);
         let rows = contexts.len() / (k * d);
-        let mut history = Tensor::from_slice(contexts, (rows, k, d), &Device::Cpu)?;
+        let mut history = Tensor::from_slice(contexts, (rows, k, d), &self.energy.parameters().device())?;
         let mut drawn = Vec::new();
         for c in 0..horizon.div_ceil(chunk) {
             let start = chain_start(&history, chunk, self.start_noise, noise)?;
@@ -80,8 +89,9 @@ impl Forecaster for ChainForecaster {
         let (k, d, chunk) = (self.context, self.channels, self.chunk);
         let (batch, contexts) = history_rows(history, k, d)?;
         let horizon = check_future(future, batch, d, chunk)?;
-        let past = Tensor::from_vec(contexts, (batch, k, d), &Device::Cpu)?;
-        let all = Tensor::cat(&[&past, future], 1)?;
+        let device = self.energy.parameters().device();
+        let past = Tensor::from_vec(contexts, (batch, k, d), &device)?;
+        let all = Tensor::cat(&[&past, &future.to_device(&device)?], 1)?;
         let mut columns = Vec::new();
         for (c, start) in chunk_starts(horizon, chunk).into_iter().enumerate() {
             let context = all.narrow(1, start, k)?.contiguous()?;
@@ -89,6 +99,6 @@ impl Forecaster for ChainForecaster {
             let frames = chunk.min(horizon - c * chunk);
             columns.push(energy.detach().unsqueeze(1)?.repeat((1, frames))?);
         }
-        Ok(Some(Tensor::cat(&columns, 1)?))
+        Ok(Some(Tensor::cat(&columns, 1)?.to_device(&Device::Cpu)?))
     }
 }

@@ -12,6 +12,7 @@ mod ebm;
 mod fit;
 mod igebm;
 mod roll;
+mod tensors;
 mod trained;
 
 pub use config::{DataConfig, DenoisingConfig, IgebmConfig, ModelConfig, PRESETS, RunConfig};

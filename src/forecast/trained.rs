@@ -72,6 +72,20 @@ impl Model {
         }
     }
 
+    /// The same model with its forecasts as tensor operations on `device`; on the CPU it stays in the engine.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] when the device has no room.
+    pub fn on(self, device: &Device) -> Result<Self> {
+        let Model { info, kind } = self;
+        let kind = match (device.is_cpu(), kind) {
+            (true, kind) => kind,
+            (false, Kind::Level(f)) => Kind::Level(Box::new(f.on(device)?)),
+            (false, Kind::Chain(f)) => Kind::Chain(Box::new(f.on(device)?)),
+        };
+        Ok(Self { info, kind })
+    }
+
     fn parameters(&self) -> &Parameters {
         match &self.kind {
             Kind::Level(f) => f.energy_model().parameters(),

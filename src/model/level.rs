@@ -42,6 +42,14 @@ impl LevelEnergy {
         Ok(Self { net: Mlp::new(config, noise, dtype, device)? })
     }
 
+    /// A copy on a device, with weights of its own.
+    ///
+    /// # Errors
+    /// As [`Mlp::to_device`].
+    pub fn to_device(&self, device: &Device) -> Result<Self> {
+        Ok(Self { net: self.net.to_device(device)? })
+    }
+
     /// The trainable tensors.
     pub fn parameters(&self) -> &Parameters {
         self.net.parameters()

@@ -141,6 +141,21 @@ impl Mlp {
         Ok(())
     }
 
+    /// A copy on a device, with weights of its own.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] when the device has no room.
+    pub fn to_device(&self, device: &Device) -> Result<Self> {
+        let dtype = self.from_input.dtype();
+        let mut there = Self::new(self.config.clone(), &mut Noise::new(0), dtype, device)?;
+        there.parameters.set_values(&self.parameters.values()?)?;
+        for (new, old) in there.spectral.iter_mut().zip(&self.spectral) {
+            new.u = old.u.to_device(device)?;
+            new.v = old.v.to_device(device)?;
+        }
+        Ok(there)
+    }
+
     /// `(B, outputs)` for `x` of `(B, *S)` and a context of `(B, *C)`; a graph in `x`, the context and the weights.
     ///
     /// # Errors

@@ -46,7 +46,10 @@ fn what_cannot_be_measured_is_refused() {
     refuses(f, &["bench", "--device", "tpu"], &["--device", "cuda:0"]);
     refuses(f, &["bench", "forecast", "--device", "cuda:0"], &["--device", "langevin"]);
     // Without the feature, without a driver or without such a GPU: an error that says so, never a panic.
-    for verb in [&["bench"][..], &["train", "nowhere.csv", "-o", "m.safetensors"], &["demo"]] {
+    let train = ["train", "nowhere.csv", "-o", "m.safetensors"];
+    let predict = ["predict", "m.safetensors", "nowhere.csv", "-o", "f.csv"];
+    let report = ["report", "m.safetensors", "nowhere.csv", "-o", "r"];
+    for verb in [&["bench"][..], &train, &["demo"], &predict, &report] {
         refuses(f, &[verb, &["--device", "cuda:99"]].concat(), &["--device", "cuda:99"]);
     }
 }
