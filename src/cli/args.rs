@@ -268,6 +268,9 @@ pub(crate) struct ReportArgs {
     /// Baselines: all, none, or some of hold,velocity,var,var_sampled,fc.
     #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "all")]
     pub(crate) baselines: Vec<String>,
+    /// Episodes that are forecast: those kept for the test, or, to choose settings, those of the validation.
+    #[arg(long, value_enum, default_value_t = Subset::Test)]
+    pub(crate) on: Subset,
     /// How far ahead: seconds (`4s`, `400ms`) or frames (`100f`).
     #[arg(long, default_value = "4s", value_parser = span)]
     pub(crate) horizon: Span,
@@ -325,6 +328,15 @@ pub(crate) struct DemoArgs {
     /// Where training runs: `cpu`, or `cuda:0` and so on in a build with the feature `cuda` (GPU.md).
     #[arg(long, default_value = "cpu", value_parser = device)]
     pub(crate) device: Device,
+}
+
+/// A part of the episodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Subset {
+    /// Never seen by training.
+    Test,
+    /// Seen by training as far as it chooses weights by them.
+    Validation,
 }
 
 /// A length of time, as the user gave it.

@@ -1,6 +1,6 @@
 //! `ebmotion report`.
 
-use super::args::ReportArgs;
+use super::args::{ReportArgs, Subset};
 use super::console::Console;
 use super::{output, train};
 use ebmotion::eval::report::{Figure, forecast_figure, metric_figures, summary_table};
@@ -16,12 +16,19 @@ pub(super) fn run(args: &ReportArgs, console: &mut Console) -> Result<()> {
     let model = Model::load(&args.model)?.on(&device)?;
     let names = baseline_names(&args.baselines)?;
     let (config, frames) = train::read_frames_for(&model, &args.logs, &args.read)?;
-    let prepared = Prepared::new(frames, &config)?.with_normaliser(model.info().normaliser.clone());
-    refuse_seen(&model, &prepared)?;
+    let mut prepared = Prepared::new(frames, &config)?.with_normaliser(model.info().normaliser.clone());
+    match args.on {
+        Subset::Test => refuse_seen(&model, &prepared)?,
+        Subset::Validation => prepared.split.test.clone_from(&prepared.split.validation),
+    }
     let mut options = CompareOptions::new(args.horizon.horizon(prepared.frames.rate_hz)?, args.seed);
     options.samples = args.samples;
     options.stride = args.stride.max(1);
-    let comparison = compare_with_baselines(&model, &prepared, &names, &options, console)?;
+    let mut comparison = compare_with_baselines(&model, &prepared, &names, &options, console)?;
+    if args.on == Subset::Validation {
+        let note = "These are the validation episodes: figures to choose settings by, not figures of a test.";
+        comparison.report.protocol.notes.push(note.into());
+    }
     let files = write(&args.output, &comparison)?;
     output::print(&summary_table(&comparison.report))?;
     if let Some(page) = files.iter().find(|f| f.extension().is_some_and(|e| e == "html")) {
