@@ -4,6 +4,7 @@ use super::args::{ReadArgs, TrainArgs};
 use super::console::Console;
 use super::output;
 use super::telemetry::Telemetry;
+use ebmotion::anomaly::Detector;
 use ebmotion::forecast::{Model, Prepared, RunConfig};
 use ebmotion::trajectory::{Frames, Recording};
 use ebmotion::{Error, Result, files};
@@ -42,6 +43,14 @@ pub(super) fn run(args: &TrainArgs, console: &mut Console) -> Result<()> {
         other => other?,
     };
     model.save(path)?;
+    match Detector::fit(&model, &prepared) {
+        Ok(detector) => detector.attach(path)?,
+        // Such a model forecasts all the same.
+        Err(e @ (Error::Data { .. } | Error::Config { .. })) => {
+            console.say(&format!("without a calibration for `ebmotion anomaly`: {e}"));
+        }
+        Err(e) => return Err(e),
+    }
     std::fs::remove_file(&checkpoint).map_err(Error::io(&checkpoint, "remove"))?;
     let outcome = &model.info().outcome;
     let best = outcome.best_validation.map_or(String::new(), |b| format!(", best validation {b:.4}"));
