@@ -20,7 +20,7 @@ fn a_stuck_joint_is_found_where_it_is() {
     });
     let stuck: String = stuck.collect();
     std::fs::write(f.join("stuck.csv"), stuck).unwrap();
-    let rate = ["--false-alarms", "0.04"];
+    let rate = ["--false-alarms", "0.08"];
     let with = |extra: &[&'static str]| [&["anomaly", "m.safetensors", "stuck.csv"], &rate[..], extra].concat();
     let printed = succeeds(f, &with(&["-o", "a.csv", "--json"]));
     let json: serde_json::Value = serde_json::from_slice(&printed.stdout).unwrap();
