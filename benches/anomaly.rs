@@ -1,5 +1,5 @@
 //! AUROC of every anomaly score on every corruption of test windows: `cargo bench --no-default-features --features cli
-//! --bench anomaly [-- LOG.csv.gz [STEPS]]`; the embedded hand logs where none is given.
+//! --bench anomaly [-- LOG.csv.gz [STEPS [COLUMN-TO-IGNORE]]]`; the embedded hand logs where none is given.
 
 use ebmotion::Result;
 use ebmotion::anomaly::{Corruption, DenoisingError, Detector, FRAMES, Judge, Reconstruction, trial};
@@ -12,17 +12,14 @@ use std::path::PathBuf;
 fn main() -> Result<()> {
     let given: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
     let mut config = RunConfig::default();
-    config.data.read.ignore = vec!["label".into()];
+    config.data.read.ignore = given.get(2).cloned().into_iter().collect();
     config.data.skip_short = true;
     if let Some(steps) = given.get(1).and_then(|s| s.parse().ok()) {
         config.train.steps = steps;
     }
     let recording = match given.first() {
         Some(path) => Recording::read(&[PathBuf::from(path)], &config.data.read)?,
-        None => {
-            config.data.read.ignore.clear();
-            Recording::from_bytes(embedded::HAND_GESTURES_NAME, embedded::HAND_GESTURES, &config.data.read)?
-        }
+        None => Recording::from_bytes(embedded::HAND_GESTURES_NAME, embedded::HAND_GESTURES, &config.data.read)?,
     };
     let frames = Frames::resample(&recording, config.data.rate_hz, config.data.rate_tolerance)?;
     let prepared = Prepared::new(frames, &config)?;
@@ -59,7 +56,8 @@ fn main() -> Result<()> {
     let names: Vec<&str> = outcomes[..scores].iter().map(|o| o.score).collect();
     println!("| corruption | {} |\n|---|{}", names.join(" | "), "---|".repeat(scores));
     for row in outcomes.chunks_exact(scores) {
-        let cell = |o: &ebmotion::anomaly::Outcome| format!("{:.3} ({:.3}-{:.3})", o.auroc, o.interval[0], o.interval[1]);
+        let cell =
+            |o: &ebmotion::anomaly::Outcome| format!("{:.3} ({:.3}-{:.3})", o.auroc, o.interval[0], o.interval[1]);
         println!("| {} | {} |", row[0].corruption.name(), row.iter().map(cell).collect::<Vec<_>>().join(" | "));
     }
     for rate in [0.01, 0.05] {

@@ -43,8 +43,9 @@ fn corruptions_of_hand_motion_are_found_at_the_false_alarm_rate_asked_for() {
         let rates: Vec<f64> = prepared.split.test.iter().map(of).collect();
         let mean = rates.iter().sum::<f64>() / count;
         let error = (rates.iter().map(|r| (r - mean).powi(2)).sum::<f64>() / (count - 1.0) / count).sqrt();
-        // The calibration episodes are a sample too: twice the variance, and never less than the binomial's.
-        let tolerance = 4.0 * (2.0_f64).sqrt() * error.max((rate * (1.0 - rate) / windows.len() as f64).sqrt());
+        // The calibration's episodes are a sample as the test's are; never less than the binomial's error.
+        let both = (1.0 + count / prepared.split.validation.len() as f64).sqrt();
+        let tolerance = 3.0 * both * error.max((rate * (1.0 - rate) / windows.len() as f64).sqrt());
         assert!((mean - rate).abs() < tolerance, "{rate}: {mean} +- {error}");
     }
 

@@ -241,7 +241,8 @@ impl<'a> Detector<'a> {
         let damaged = |found: String| Error::model(path, found, "a calibration that fits the model");
         let vector = |name: &str, length: Option<usize>| -> Result<Vec<f64>> {
             let values = get(name)?.to_vec1::<f64>().map_err(|e| damaged(format!("`{name}`: {e}")))?;
-            match length.is_none_or(|l| l == values.len()) && !values.is_empty() && values.iter().all(|v| v.is_finite()) {
+            match length.is_none_or(|l| l == values.len()) && !values.is_empty() && values.iter().all(|v| v.is_finite())
+            {
                 true => Ok(values),
                 false => Err(damaged(format!("{} numbers of `{name}`", values.len()))),
             }

@@ -26,9 +26,7 @@ impl Gaussian {
         let inverse = |m: DMatrix<f64>| m.cholesky().map(|c| c.inverse()).ok_or_else(singular);
         let precision = inverse(matrix)?;
         let frames = width / channels;
-        let block = |c: usize| {
-            DMatrix::from_fn(frames, frames, |i, j| precision[(i * channels + c, j * channels + c)])
-        };
+        let block = |c: usize| DMatrix::from_fn(frames, frames, |i, j| precision[(i * channels + c, j * channels + c)]);
         let conditional = (0..channels).map(|c| inverse(block(c))).collect::<Result<_>>()?;
         Ok(Self { channels, mean: mean.to_vec(), precision, conditional })
     }

@@ -48,7 +48,8 @@ pub(super) fn run(args: &AnomalyArgs, console: &mut Console) -> Result<()> {
     let detector = Detector::load(&model, &args.model)?;
     let least = 1.0 / (detector.calibrated_on() + 1) as f64;
     if args.false_alarms < least {
-        let expected = format!("at least {least:.2e}: the model was calibrated on {} windows", detector.calibrated_on());
+        let expected =
+            format!("at least {least:.2e}: the model was calibrated on {} windows", detector.calibrated_on());
         return Err(Error::config("--false-alarms", args.false_alarms, expected));
     }
     let (config, frames) = train::read_frames_for(&model, &args.logs, &args.read)?;
