@@ -10,6 +10,9 @@ use ebmotion::trajectory::{Frames, Recording};
 use ebmotion::{Error, Result, files};
 use std::path::Path;
 
+/// Fewer validation episodes than this say little about the rate on others.
+const FEW_EPISODES: usize = 10;
+
 pub(super) fn run(args: &TrainArgs, console: &mut Console) -> Result<()> {
     let config = resolve(args)?;
     if args.print_config {
@@ -44,7 +47,15 @@ pub(super) fn run(args: &TrainArgs, console: &mut Console) -> Result<()> {
     };
     model.save(path)?;
     match Detector::fit(&model, &prepared) {
-        Ok(detector) => detector.attach(path)?,
+        Ok(detector) => {
+            detector.attach(path)?;
+            if split.validation.len() < FEW_EPISODES {
+                console.say(&format!(
+                    "false-alarm rates of `ebmotion anomaly` will be rough: calibrated on {} episodes",
+                    split.validation.len()
+                ));
+            }
+        }
         // Such a model forecasts all the same.
         Err(e @ (Error::Data { .. } | Error::Config { .. })) => {
             console.say(&format!("without a calibration for `ebmotion anomaly`: {e}"));
