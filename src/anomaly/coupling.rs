@@ -10,7 +10,7 @@ const RIDGE: f64 = 1e-3;
 
 /// Of each channel, the squared distance of [`CHUNK`] of its frames from what the same frames of all other channels
 /// make of them, under a Gaussian; mean over overlapping pieces of the window.
-pub struct Coupling(Gaussian);
+pub(super) struct Coupling(Gaussian);
 
 impl Coupling {
     /// Mean and covariance of the pieces of training windows.

@@ -19,13 +19,13 @@ mod trial;
 
 pub use arrow::Arrow;
 pub use corrupt::Corruption;
-pub use coupling::Coupling;
+use coupling::Coupling;
 pub use denoising::DenoisingError;
 pub use detector::{Detector, Verdict};
 pub use energy::Energy;
 pub use mahalanobis::{Innovation, Mahalanobis, Residuals};
 pub use reconstruction::Reconstruction;
-pub use stillness::Stillness;
+use stillness::Stillness;
 pub use trial::{Outcome, trial};
 
 use crate::error::Result;

@@ -12,7 +12,7 @@ const RIDGE: f64 = 1e-2;
 
 /// Of each channel, how many standard deviations its log speed lies below what the log speeds of all other channels
 /// make of it, under a Gaussian; the largest over stretches of [`STILL`] frames.
-pub struct Stillness(Gaussian);
+pub(super) struct Stillness(Gaussian);
 
 impl Stillness {
     /// Mean and covariance of the log speeds of training windows.
