@@ -29,6 +29,7 @@ const LAYERS: &[(&str, &[&str], &[&str])] = &[
         &["csv", "plotters", "clap"],
     ),
     ("eval", &["error", "files", "noise", "parallel", "event", "forecast", "trajectory"], &["csv", "clap"]),
+    ("anomaly", &["error", "noise", "train", "forecast", "eval"], &["csv", "plotters", "clap"]),
 ];
 
 /// Crates that only one place may name.

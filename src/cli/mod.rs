@@ -1,5 +1,6 @@
 //! clap -> one function per verb -> exit code.
 
+mod anomaly;
 mod args;
 mod bench;
 mod console;
@@ -48,6 +49,7 @@ fn perform(cli: &Cli) -> Result<()> {
         Verb::Train(args) => train::run(args, &mut console),
         Verb::Predict(args) => predict::run(args, &mut console),
         Verb::Report(args) => report::run(args, &mut console),
+        Verb::Anomaly(args) => anomaly::run(args, &mut console),
         Verb::View(args) => view::run(args, &mut console),
         Verb::Demo(args) => demo::run(args, &mut console),
         Verb::Bench(args) => bench::run(args),

@@ -4,10 +4,14 @@ use super::args::{ReadArgs, TrainArgs};
 use super::console::Console;
 use super::output;
 use super::telemetry::Telemetry;
+use ebmotion::anomaly::Detector;
 use ebmotion::forecast::{Model, Prepared, RunConfig};
 use ebmotion::trajectory::{Frames, Recording};
 use ebmotion::{Error, Result, files};
 use std::path::Path;
+
+/// Fewer validation episodes than this say little about the rate on others.
+const FEW_EPISODES: usize = 10;
 
 pub(super) fn run(args: &TrainArgs, console: &mut Console) -> Result<()> {
     let config = resolve(args)?;
@@ -42,6 +46,22 @@ pub(super) fn run(args: &TrainArgs, console: &mut Console) -> Result<()> {
         other => other?,
     };
     model.save(path)?;
+    match Detector::fit(&model, &prepared) {
+        Ok(detector) => {
+            detector.attach(path)?;
+            if split.validation.len() < FEW_EPISODES {
+                console.say(&format!(
+                    "false-alarm rates of `ebmotion anomaly` will be rough: calibrated on {} episodes",
+                    split.validation.len()
+                ));
+            }
+        }
+        // Such a model forecasts all the same.
+        Err(e @ (Error::Data { .. } | Error::Config { .. })) => {
+            console.say(&format!("without a calibration for `ebmotion anomaly`: {e}"));
+        }
+        Err(e) => return Err(e),
+    }
     std::fs::remove_file(&checkpoint).map_err(Error::io(&checkpoint, "remove"))?;
     let outcome = &model.info().outcome;
     let best = outcome.best_validation.map_or(String::new(), |b| format!(", best validation {b:.4}"));

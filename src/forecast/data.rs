@@ -4,6 +4,7 @@ use super::coordinates::ResidualCoordinates;
 use crate::error::{Error, Result};
 use crate::noise::Noise;
 use crate::train::{Batch, Source};
+use crate::trajectory::{Normaliser, WindowSpec, Windows};
 use candle_core::{DType, Device, Tensor};
 
 /// Held-out examples on which a run is validated: enough for a stable figure, few enough to be quick.
@@ -23,6 +24,21 @@ pub struct WindowArray {
 }
 
 impl WindowArray {
+    /// Listed windows, z-scored.
+    ///
+    /// # Errors
+    /// As [`Windows::fill`].
+    pub fn filled(windows: &Windows<'_>, normaliser: &Normaliser) -> Result<Self> {
+        let WindowSpec { context, future, .. } = windows.spec();
+        let channels = windows.channels();
+        let width = (context + future) * channels;
+        let mut values = vec![0f32; windows.len() * width];
+        for (i, out) in values.chunks_exact_mut(width).enumerate() {
+            windows.fill(i, normaliser, out)?;
+        }
+        Ok(Self { values, context, future, channels })
+    }
+
     /// Number of windows.
     pub fn len(&self) -> usize {
         self.values.len() / ((self.context + self.future) * self.channels)

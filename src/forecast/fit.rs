@@ -73,14 +73,7 @@ impl Prepared {
     /// # Errors
     /// As [`Windows::fill`].
     pub fn filled(&self, windows: &Windows<'_>) -> Result<WindowArray> {
-        let WindowSpec { context, future, .. } = windows.spec();
-        let channels = self.frames.channels.len();
-        let width = (context + future) * channels;
-        let mut values = vec![0f32; windows.len() * width];
-        for (i, out) in values.chunks_exact_mut(width).enumerate() {
-            windows.fill(i, &self.normaliser, out)?;
-        }
-        Ok(WindowArray { values, context, future, channels })
+        WindowArray::filled(windows, &self.normaliser)
     }
 
     /// The places of those windows.

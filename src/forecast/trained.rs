@@ -86,6 +86,14 @@ impl Model {
         Ok(Self { info, kind })
     }
 
+    /// The forecaster whose energy knows its noise level, where the model is one.
+    pub fn level(&self) -> Option<&LevelForecaster> {
+        match &self.kind {
+            Kind::Level(f) => Some(f),
+            Kind::Chain(_) => None,
+        }
+    }
+
     fn parameters(&self) -> &Parameters {
         match &self.kind {
             Kind::Level(f) => f.energy_model().parameters(),

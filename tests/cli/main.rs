@@ -2,6 +2,7 @@
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used)]
 
+mod anomaly;
 mod bad_input;
 mod bench;
 mod breaking_off;

@@ -1,0 +1,68 @@
+//! AUROC of every anomaly score on every corruption of test windows: `cargo bench --no-default-features --features cli
+//! --bench anomaly [-- LOG.csv.gz [STEPS [COLUMN-TO-IGNORE]]]`; the embedded hand logs where none is given.
+
+use ebmotion::Result;
+use ebmotion::anomaly::{Corruption, DenoisingError, Detector, FRAMES, Judge, Reconstruction, trial};
+use ebmotion::embedded;
+use ebmotion::event::Silent;
+use ebmotion::forecast::{Model, Prepared, RunConfig, WindowArray};
+use ebmotion::trajectory::{Frames, Recording};
+use std::path::PathBuf;
+
+fn main() -> Result<()> {
+    let given: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
+    let mut config = RunConfig::default();
+    config.data.read.ignore = given.get(2).cloned().into_iter().collect();
+    config.data.skip_short = true;
+    if let Some(steps) = given.get(1).and_then(|s| s.parse().ok()) {
+        config.train.steps = steps;
+    }
+    let recording = match given.first() {
+        Some(path) => Recording::read(&[PathBuf::from(path)], &config.data.read)?,
+        None => Recording::from_bytes(embedded::HAND_GESTURES_NAME, embedded::HAND_GESTURES, &config.data.read)?,
+    };
+    let frames = Frames::resample(&recording, config.data.rate_hz, config.data.rate_tolerance)?;
+    let prepared = Prepared::new(frames, &config)?;
+    let model = Model::train(&prepared, &config, None, false, &mut Silent)?;
+    let detector = Detector::fit(&model, &prepared)?;
+    let k = config.model.frames().0;
+    let listed = prepared.listed(&prepared.split.test, k, FRAMES - k, FRAMES / 2)?;
+    let windows = prepared.filled(&listed)?;
+    let episodes: Vec<usize> = (0..listed.len()).map(|i| listed.episode_of(i)).collect();
+    let zero: Vec<f32> =
+        prepared.normaliser.mean.iter().zip(&prepared.normaliser.std).map(|(m, s)| (-m / s) as f32).collect();
+    let training = prepared.windows(&prepared.split.train, k, FRAMES - k, FRAMES / 2)?;
+    let reconstruction = Reconstruction::fit(&training);
+    let denoising = model.level().map(DenoisingError);
+    let scorer = |w: &WindowArray| {
+        let mut scores = detector.scores(w)?;
+        scores.push((reconstruction.name(), reconstruction.score(w)?));
+        if let Some(judge) = &denoising {
+            scores.push((judge.name(), judge.score(w)?));
+        }
+        Ok(scores)
+    };
+    let outcomes = trial(&scorer, &windows, &episodes, &zero, 200, 0)?;
+    let verdicts = detector.judge(&windows)?;
+    println!(
+        "{} windows of {FRAMES} frames of {} test episodes at {} Hz; calibrated on {} windows of {} episodes\n",
+        windows.len(),
+        prepared.split.test.len(),
+        prepared.frames.rate_hz,
+        detector.calibrated_on(),
+        prepared.split.validation.len()
+    );
+    let scores = outcomes.len() / Corruption::ALL.len();
+    let names: Vec<&str> = outcomes[..scores].iter().map(|o| o.score).collect();
+    println!("| corruption | {} |\n|---|{}", names.join(" | "), "---|".repeat(scores));
+    for row in outcomes.chunks_exact(scores) {
+        let cell =
+            |o: &ebmotion::anomaly::Outcome| format!("{:.3} ({:.3}-{:.3})", o.auroc, o.interval[0], o.interval[1]);
+        println!("| {} | {} |", row[0].corruption.name(), row.iter().map(cell).collect::<Vec<_>>().join(" | "));
+    }
+    for rate in [0.01, 0.05] {
+        let alarms = verdicts.iter().filter(|v| v.p_value <= rate).count() as f64 / windows.len() as f64;
+        println!("\nfalse alarms at {rate}: {alarms:.4}");
+    }
+    Ok(())
+}

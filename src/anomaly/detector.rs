@@ -1,0 +1,287 @@
+//! All judges together, calibrated, beside the model in its file.
+
+use super::tail::Tail;
+use super::{Arrow, CHUNK, Coupling, Energy, FRAMES, Innovation, Judge, Mahalanobis, Residuals, STRIDE, Stillness};
+use crate::error::{Error, Result};
+use crate::forecast::baseline::VarFit;
+use crate::forecast::{Model, Prepared, WindowArray};
+use crate::train::Archive;
+use candle_core::{Device, Tensor};
+use std::path::Path;
+
+/// Prefix of the tensors in a model file.
+const PREFIX: &str = "anomaly/";
+/// Windows that are fitted and calibrated on, at most: evenly over all.
+const MOST: usize = 8192;
+/// Windows scored at once.
+const BLOCK: usize = 512;
+const VAR_RIDGE: f64 = 10.0;
+
+type Moments = (Vec<f64>, Vec<f64>);
+
+/// What is known of normal motion beside the model.
+#[derive(Debug, Clone)]
+struct Parts {
+    residuals: Residuals,
+    var: VarFit,
+    coupling: Moments,
+    stillness: Moments,
+}
+
+/// How one judge's scores lie over normal windows.
+#[derive(Debug, Clone)]
+struct Scale {
+    /// Median and spread (0.9 quantile less median) of each column.
+    centre: Vec<f64>,
+    spread: Vec<f64>,
+    /// Largest standardised column of each validation window.
+    tail: Tail,
+}
+
+impl Scale {
+    fn new(scores: &[f64], columns: usize) -> Self {
+        let (mut centre, mut spread) = (Vec::new(), Vec::new());
+        for c in 0..columns {
+            let mut column: Vec<f64> = scores.iter().skip(c).step_by(columns).copied().collect();
+            column.sort_by(f64::total_cmp);
+            let median = column[column.len() / 2];
+            let width = column[column.len() * 9 / 10] - median;
+            centre.push(median);
+            spread.push(if width > 0.0 { width } else { 1.0 });
+        }
+        let mut scale = Self { centre, spread, tail: Tail(Vec::new()) };
+        scale.tail = Tail::new(scores.chunks_exact(columns).map(|row| scale.largest(row).1).collect());
+        scale
+    }
+
+    /// Column of the largest standardised score, and that score.
+    fn largest(&self, row: &[f64]) -> (usize, f64) {
+        let standardised = row.iter().zip(&self.centre).zip(&self.spread).map(|((v, m), s)| (v - m) / s);
+        standardised.enumerate().fold((0, f64::NEG_INFINITY), |best, new| if new.1 > best.1 { new } else { best })
+    }
+}
+
+/// What a [`Detector`] says of a window.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Verdict {
+    /// `-ln` of the smallest p-value of any judge, nats.
+    pub score: f64,
+    /// Share of normal windows with at least this score.
+    pub p_value: f64,
+    /// The judge with the smallest p-value.
+    pub judge: &'static str,
+    /// The channel that stands out most, by the judges that look at channels.
+    pub channel: usize,
+}
+
+/// Judges of a model's motion, calibrated on its validation episodes.
+pub struct Detector<'a> {
+    model: &'a Model,
+    parts: Parts,
+    scales: Vec<Scale>,
+    /// Scores of the validation windows.
+    combined: Tail,
+}
+
+impl<'a> Detector<'a> {
+    /// Fits on windows of the training episodes and calibrates on those of the validation episodes.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when the model sees more than [`FRAMES`] frames at once; [`Error::Data`] when episodes are
+    /// shorter than that.
+    pub fn fit(model: &'a Model, prepared: &Prepared) -> Result<Self> {
+        let (context, chunk) = model.info().config.model.frames();
+        if context + chunk > FRAMES {
+            let expected = format!("at most {FRAMES}, the frames of a judged window");
+            return Err(Error::config("model.context + model.chunk", context + chunk, expected));
+        }
+        let cut = |episodes| prepared.windows(episodes, context, FRAMES - context, STRIDE).map(evenly);
+        let (training, validation) = (cut(&prepared.split.train)?, cut(&prepared.split.validation)?);
+        let pairs = super::pieces(&training, 2 * CHUNK, CHUNK);
+        let var = VarFit::fit(&pairs, training.channels, CHUNK, CHUNK, VAR_RIDGE)?;
+        let parts = Parts {
+            residuals: Residuals::new(var.clone())?,
+            var,
+            coupling: Coupling::moments(&training),
+            stillness: Stillness::moments(&training),
+        };
+        let mut detector = Self { model, parts, scales: Vec::new(), combined: Tail(Vec::new()) };
+        let n = validation.len();
+        let scores = detector.raw(&validation)?;
+        detector.scales = scores.iter().map(|s| Scale::new(s, s.len() / n)).collect();
+        detector.combined = Tail::new(detector.verdicts(&scores, n)?.iter().map(|v| v.score).collect());
+        Ok(detector)
+    }
+
+    fn judges(&self) -> Result<Vec<Box<dyn Judge + '_>>> {
+        let forecaster = self.model.forecaster();
+        let d = self.model.info().channels.len();
+        Ok(vec![
+            Box::new(Energy(forecaster)),
+            Box::new(Arrow(Energy(forecaster))),
+            Box::new(Mahalanobis(&self.parts.residuals)),
+            Box::new(Innovation(&self.parts.residuals)),
+            Box::new(Coupling::new(d, &self.parts.coupling)?),
+            Box::new(Stillness::new(d, &self.parts.stillness)?),
+        ])
+    }
+
+    /// Scores of every judge, `(N, columns)`.
+    fn raw(&self, windows: &WindowArray) -> Result<Vec<Vec<f64>>> {
+        let judges = self.judges()?;
+        let mut scores = vec![Vec::new(); judges.len()];
+        let width = (windows.context + windows.future) * windows.channels;
+        for values in windows.values.chunks(BLOCK * width) {
+            let block = WindowArray { values: values.to_vec(), ..*windows };
+            for (all, judge) in scores.iter_mut().zip(&judges) {
+                all.extend(judge.score(&block)?);
+            }
+        }
+        if let Some(value) = scores.iter().flatten().find(|v| !v.is_finite()) {
+            return Err(Error::NonFinite { what: "anomaly score".into(), value: *value, step: 0 });
+        }
+        Ok(scores)
+    }
+
+    fn verdicts(&self, scores: &[Vec<f64>], n: usize) -> Result<Vec<Verdict>> {
+        let judges = self.judges()?;
+        let verdict = |i: usize| {
+            let mut verdict = Verdict { score: f64::NEG_INFINITY, p_value: 1.0, judge: "", channel: 0 };
+            let mut blame = f64::NEG_INFINITY;
+            for ((judge, scale), scores) in judges.iter().zip(&self.scales).zip(scores) {
+                let columns = scale.centre.len();
+                let (channel, largest) = scale.largest(&scores[i * columns..(i + 1) * columns]);
+                let surprise = scale.tail.surprise(largest);
+                if surprise > verdict.score {
+                    (verdict.score, verdict.judge) = (surprise, judge.name());
+                }
+                if judge.by_channel() && surprise > blame {
+                    (blame, verdict.channel) = (surprise, channel);
+                }
+            }
+            verdict.p_value = self.combined.conformal(verdict.score);
+            verdict
+        };
+        Ok((0..n).map(verdict).collect())
+    }
+
+    /// Judges windows of [`FRAMES`] z-scored frames.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for windows of another length; [`Error::NonFinite`] where a score is not finite.
+    pub fn judge(&self, windows: &WindowArray) -> Result<Vec<Verdict>> {
+        let (frames, d) = (windows.context + windows.future, self.model.info().channels.len());
+        if frames != FRAMES || windows.channels != d {
+            let found = vec![windows.len(), frames, windows.channels];
+            return Err(Error::Shape { what: "windows to judge", found, expected: format!("(N, {FRAMES}, {d})") });
+        }
+        self.verdicts(&self.raw(windows)?, windows.len())
+    }
+
+    /// Scores by every judge, `(N,)` each (the largest standardised channel where there are channels), and `combined`.
+    ///
+    /// # Errors
+    /// As [`Detector::judge`].
+    pub fn scores(&self, windows: &WindowArray) -> Result<Vec<(&'static str, Vec<f64>)>> {
+        let (raw, n) = (self.raw(windows)?, windows.len());
+        let names = self.judges()?.iter().map(|j| j.name()).collect::<Vec<_>>();
+        let mut scores: Vec<_> = names
+            .into_iter()
+            .zip(&self.scales)
+            .zip(&raw)
+            .map(|((name, scale), raw)| {
+                (name, raw.chunks_exact(scale.centre.len()).map(|row| scale.largest(row).1).collect())
+            })
+            .collect();
+        scores.push(("combined", self.verdicts(&raw, n)?.iter().map(|v| v.score).collect()));
+        Ok(scores)
+    }
+
+    /// Validation windows that this was calibrated on; the smallest p-value is 1 / (this + 1).
+    pub fn calibrated_on(&self) -> usize {
+        self.combined.0.len()
+    }
+
+    /// Adds this to the file of the model.
+    ///
+    /// # Errors
+    /// As [`Archive::load`] and [`Archive::save`].
+    pub fn attach(&self, path: &Path) -> Result<()> {
+        let mut archive = Archive::load(path)?;
+        let mut put = |name: &str, tensor: Tensor| archive.tensors.insert(format!("{PREFIX}{name}"), tensor);
+        for (name, tensor) in self.parts.var.to_tensors()? {
+            put(&name, tensor);
+        }
+        let vector = |values: &[f64]| Tensor::from_slice(values, values.len(), &Device::Cpu);
+        for (name, (mean, covariance)) in [("coupling", &self.parts.coupling), ("stillness", &self.parts.stillness)] {
+            put(&format!("{name}.mean"), vector(mean)?);
+            put(&format!("{name}.covariance"), vector(covariance)?);
+        }
+        for (judge, scale) in self.judges()?.iter().zip(&self.scales) {
+            put(&format!("{}.centre", judge.name()), vector(&scale.centre)?);
+            put(&format!("{}.spread", judge.name()), vector(&scale.spread)?);
+            put(&format!("{}.tail", judge.name()), vector(&scale.tail.0)?);
+        }
+        put("combined.tail", vector(&self.combined.0)?);
+        archive.save(path)
+    }
+
+    /// Reads what [`Detector::attach`] added.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when the file holds none, or a damaged one.
+    pub fn load(model: &'a Model, path: &Path) -> Result<Self> {
+        let archive = Archive::load(path)?;
+        let get = |name: &str| archive.tensor(path, &format!("{PREFIX}{name}"));
+        if get("combined.tail").is_err() {
+            let expected = "a model with one: train again, on episodes of at least 32 frames";
+            return Err(Error::model(path, "a model without a calibration for anomalies", expected));
+        }
+        let d = model.info().channels.len();
+        let damaged = |found: String| Error::model(path, found, "a calibration that fits the model");
+        let vector = |name: &str, length: Option<usize>| -> Result<Vec<f64>> {
+            let values = get(name)?.to_vec1::<f64>().map_err(|e| damaged(format!("`{name}`: {e}")))?;
+            match length.is_none_or(|l| l == values.len()) && !values.is_empty() && values.iter().all(|v| v.is_finite())
+            {
+                true => Ok(values),
+                false => Err(damaged(format!("{} numbers of `{name}`", values.len()))),
+            }
+        };
+        let moments = |name: &str, width: usize| -> Result<Moments> {
+            let covariance = vector(&format!("{name}.covariance"), Some(width * width))?;
+            Ok((vector(&format!("{name}.mean"), Some(width))?, covariance))
+        };
+        let var = VarFit::from_tensors(&get).map_err(|e| damaged(e.to_string()))?;
+        if (var.context(), var.chunk(), var.channels()) != (CHUNK, CHUNK, d) {
+            return Err(damaged("a regression of other sizes".into()));
+        }
+        let parts = Parts {
+            residuals: Residuals::new(var.clone())?,
+            var,
+            coupling: moments("coupling", CHUNK * d)?,
+            stillness: moments("stillness", d)?,
+        };
+        let mut detector = Self { model, parts, scales: Vec::new(), combined: Tail(vector("combined.tail", None)?) };
+        let scale = |judge: &dyn Judge| -> Result<Scale> {
+            let part = |name: &str, length| vector(&format!("{}.{name}", judge.name()), length);
+            let columns = if judge.by_channel() { d } else { 1 };
+            Ok(Scale {
+                centre: part("centre", Some(columns))?,
+                spread: part("spread", Some(columns))?,
+                tail: Tail(part("tail", None)?),
+            })
+        };
+        let scales = detector.judges()?.iter().map(|j| scale(j.as_ref())).collect::<Result<_>>()?;
+        detector.scales = scales;
+        Ok(detector)
+    }
+}
+
+fn evenly(windows: WindowArray) -> WindowArray {
+    let (n, width) = (windows.len(), (windows.context + windows.future) * windows.channels);
+    if n <= MOST {
+        return windows;
+    }
+    let values = (0..MOST).flat_map(|i| &windows.values[i * n / MOST * width..][..width]).copied().collect();
+    WindowArray { values, ..windows }
+}

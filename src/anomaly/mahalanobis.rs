@@ -1,0 +1,74 @@
+//! Residuals of a vector autoregression: what the frames before do not explain.
+
+use super::gaussian::Gaussian;
+use super::{CHUNK, Judge, pieces};
+use crate::error::Result;
+use crate::forecast::WindowArray;
+use crate::forecast::baseline::VarFit;
+
+/// Added to the residual's covariance, as a share of its mean variance.
+const RIDGE: f64 = 1e-5;
+
+/// Residuals of consecutive chunks, [`CHUNK`] frames from as many before them, and their Gaussian.
+#[derive(Debug, Clone)]
+pub struct Residuals {
+    fit: VarFit,
+    gaussian: Gaussian,
+}
+
+impl Residuals {
+    /// From a regression of [`CHUNK`] frames on [`CHUNK`] frames.
+    ///
+    /// # Errors
+    /// [`crate::Error::Data`] when no channel moves.
+    pub fn new(fit: VarFit) -> Result<Self> {
+        let gaussian = Gaussian::new(fit.channels(), fit.residual_mean(), fit.residual_covariance(), RIDGE)?;
+        Ok(Self { fit, gaussian })
+    }
+
+    /// `(N, pieces, C D)`.
+    fn rows(&self, windows: &WindowArray) -> Result<Vec<f64>> {
+        let d = windows.channels;
+        let pairs = pieces(windows, 2 * CHUNK, CHUNK);
+        let (width, past) = (2 * CHUNK * d, CHUNK * d);
+        let history: Vec<f32> = pairs.chunks_exact(width).flat_map(|p| &p[..past]).copied().collect();
+        let expected = self.fit.predict(&self.fit.features(&history)?)?;
+        let residual = |(pair, expected): (&[f32], &[f32])| -> Vec<f64> {
+            let last = pair[past - d..past].iter().cycle();
+            let future = pair[past..].iter().zip(expected).zip(last);
+            future.map(|((v, e), last)| f64::from(*v) - f64::from(*last) - f64::from(*e)).collect()
+        };
+        Ok(pairs.chunks_exact(width).zip(expected.chunks_exact(past)).flat_map(residual).collect())
+    }
+}
+
+/// Squared Mahalanobis distance of all residuals, mean over the chunks.
+pub struct Mahalanobis<'a>(pub &'a Residuals);
+
+impl Judge for Mahalanobis<'_> {
+    fn name(&self) -> &'static str {
+        "mahalanobis"
+    }
+
+    fn score(&self, windows: &WindowArray) -> Result<Vec<f64>> {
+        Ok(super::mean_over_pieces(&self.0.gaussian.distances(&self.0.rows(windows)?), windows.len(), 1))
+    }
+}
+
+/// Of each channel, the squared distance of its residuals from what the other channels' residuals make of them.
+pub struct Innovation<'a>(pub &'a Residuals);
+
+impl Judge for Innovation<'_> {
+    fn name(&self) -> &'static str {
+        "innovation"
+    }
+
+    fn by_channel(&self) -> bool {
+        true
+    }
+
+    fn score(&self, windows: &WindowArray) -> Result<Vec<f64>> {
+        let channels = self.0.gaussian.given_others(&self.0.rows(windows)?);
+        Ok(super::mean_over_pieces(&channels, windows.len(), windows.channels))
+    }
+}

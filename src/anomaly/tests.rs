@@ -1,0 +1,78 @@
+use super::*;
+use crate::forecast::baseline::VarFit;
+use crate::noise::Noise;
+use candle_core::{DType, Device};
+
+/// Two channels, the second half the first: a slow wave and a little noise.
+fn waves(n: usize, seed: u64) -> WindowArray {
+    let mut noise = Noise::new(seed);
+    let normal = noise.normal((n, 2 * FRAMES + 1), DType::F64, &Device::Cpu).unwrap().to_vec2::<f64>().unwrap();
+    let mut values = Vec::new();
+    for e in normal {
+        for t in 0..FRAMES {
+            let a = (0.3 * t as f64 + 7.0 * e[2 * FRAMES]).sin();
+            values.push((a + 0.02 * e[2 * t]) as f32);
+            values.push((0.5 * a + 0.02 * e[2 * t + 1]) as f32);
+        }
+    }
+    WindowArray { values, context: 8, future: FRAMES - 8, channels: 2 }
+}
+
+fn separated(judge: &dyn Judge, corruption: Corruption) -> f64 {
+    let test = waves(200, 2);
+    let bad = corruption.apply(&test, &[0.0; 2], &mut Noise::new(3)).unwrap();
+    let total = |w: &WindowArray| -> Vec<f64> {
+        let columns = if judge.by_channel() { 2 } else { 1 };
+        let rows = judge.score(w).unwrap();
+        rows.chunks_exact(columns).map(|r| r.iter().fold(f64::NEG_INFINITY, |a, b| a.max(*b))).collect()
+    };
+    let scores = [total(&test), total(&bad)].concat();
+    let labels: Vec<bool> = (0..400).map(|i| i >= 200).collect();
+    crate::eval::metric::auroc(&labels, &scores).unwrap()
+}
+
+#[test]
+fn each_judge_sees_what_it_is_for() {
+    let training = waves(1000, 1);
+    let var = VarFit::fit(&pieces(&training, 16, 8), 2, 8, 8, 1.0).unwrap();
+    let residuals = Residuals::new(var).unwrap();
+    let coupling = Coupling::new(2, &Coupling::moments(&training)).unwrap();
+    let stillness = Stillness::new(2, &Stillness::moments(&training)).unwrap();
+    let cases: [(&dyn Judge, Corruption); 6] = [
+        (&Mahalanobis(&residuals), Corruption::Jump),
+        (&Innovation(&residuals), Corruption::Jump),
+        (&coupling, Corruption::Swapped),
+        (&coupling, Corruption::Drift),
+        (&stillness, Corruption::Stuck),
+        (&Reconstruction::fit(&training), Corruption::Swapped),
+    ];
+    for (judge, corruption) in cases {
+        let area = separated(judge, corruption);
+        assert!(area > 0.95, "{} on {}: {area}", judge.name(), corruption.name());
+    }
+    // Waves have no direction in time and a still joint is nothing to a score of jumps.
+    let blind = separated(&Arrow(Mahalanobis(&residuals)), Corruption::Noisy);
+    assert!((blind - 0.5).abs() < 0.15, "{blind}");
+}
+
+#[test]
+fn an_arrow_changes_its_sign_backwards() {
+    let training = waves(300, 1);
+    let var = VarFit::fit(&pieces(&training, 16, 8), 2, 8, 8, 1.0).unwrap();
+    let residuals = Residuals::new(var).unwrap();
+    let arrow = Arrow(Mahalanobis(&residuals));
+    let backwards = Corruption::Reversed.apply(&training, &[0.0; 2], &mut Noise::new(0)).unwrap();
+    let (a, b) = (arrow.score(&training).unwrap(), arrow.score(&backwards).unwrap());
+    assert!(a.iter().zip(&b).all(|(a, b)| (a + b).abs() < 1e-9 * a.abs().max(1.0)));
+    assert!(a.iter().any(|v| v.abs() > 1e-3));
+}
+
+#[test]
+fn the_channel_at_fault_is_told() {
+    let training = waves(1000, 1);
+    let stillness = Stillness::new(2, &Stillness::moments(&training)).unwrap();
+    let mut test = waves(1, 9);
+    (10..FRAMES).for_each(|t| test.values[2 * t + 1] = test.values[19]);
+    let scores = stillness.score(&test).unwrap();
+    assert!(scores[1] > scores[0] + 3.0, "{scores:?}");
+}

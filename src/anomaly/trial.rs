@@ -1,0 +1,67 @@
+//! How well scores tell corrupted windows from normal ones.
+
+use super::Corruption;
+use crate::error::Result;
+use crate::eval::metric::auroc;
+use crate::forecast::WindowArray;
+use crate::noise::Noise;
+
+/// AUROC of one score on one corruption.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// Name of the score.
+    pub score: &'static str,
+    /// What was wrong.
+    pub corruption: Corruption,
+    /// Area under the ROC curve, corrupted windows being the positives.
+    pub auroc: f64,
+    /// 2.5 % and 97.5 % quantiles over episodes drawn with replacement.
+    pub interval: [f64; 2],
+}
+
+/// Named scores of windows, `(N,)` each.
+pub type Scorer<'a> = dyn Fn(&WindowArray) -> Result<Vec<(&'static str, Vec<f64>)>> + 'a;
+
+/// Every score on every corruption of `windows`, which are normal; `episode` `(N,)` is the episode of each, `zero` `(D,)`
+/// what a channel of 0 is in z units. A window and its corruption are drawn together (Efron and Tibshirani, "An
+/// Introduction to the Bootstrap", 1993, section 8.6: episodes are the independent units).
+///
+/// # Errors
+/// As the scorer.
+pub fn trial(
+    scorer: &Scorer<'_>,
+    windows: &WindowArray,
+    episode: &[usize],
+    zero: &[f32],
+    replicates: usize,
+    seed: u64,
+) -> Result<Vec<Outcome>> {
+    let normal = scorer(windows)?;
+    let mut units: std::collections::BTreeMap<usize, Vec<usize>> = std::collections::BTreeMap::new();
+    episode.iter().enumerate().for_each(|(i, e)| units.entry(*e).or_default().push(i));
+    let units: Vec<Vec<usize>> = units.into_values().collect();
+    let noise = Noise::new(seed);
+    let mut outcomes = Vec::new();
+    for (label, corruption) in Corruption::ALL.into_iter().enumerate() {
+        let corrupted = scorer(&corruption.apply(windows, zero, &mut noise.fork(label as u64))?)?;
+        for ((score, good), (_, bad)) in normal.iter().zip(&corrupted) {
+            let area = |drawn: &[usize]| {
+                let scores: Vec<f64> = drawn.iter().map(|i| good[*i]).chain(drawn.iter().map(|i| bad[*i])).collect();
+                let labels: Vec<bool> = (0..scores.len()).map(|i| i >= drawn.len()).collect();
+                auroc(&labels, &scores)
+            };
+            let mut bootstrap = noise.fork(u64::MAX);
+            let mut areas = (0..replicates)
+                .map(|_| {
+                    let drawn = bootstrap.indices(units.len(), units.len());
+                    area(&drawn.iter().flat_map(|u| &units[*u]).copied().collect::<Vec<_>>())
+                })
+                .collect::<Result<Vec<f64>>>()?;
+            areas.sort_by(f64::total_cmp);
+            let all = area(&(0..good.len()).collect::<Vec<_>>())?;
+            let at = |q: f64| areas.get((q * areas.len() as f64) as usize).copied().unwrap_or(all);
+            outcomes.push(Outcome { score, corruption, auroc: all, interval: [at(0.025), at(0.975)] });
+        }
+    }
+    Ok(outcomes)
+}

@@ -1,0 +1,69 @@
+//! What the detector finds in the embedded hand logs, and how often it is wrong.
+#![cfg(feature = "cli")]
+#![allow(clippy::unwrap_used)]
+
+use ebmotion::anomaly::{Corruption, Detector, FRAMES, trial};
+use ebmotion::embedded;
+use ebmotion::event::Silent;
+use ebmotion::forecast::{Model, Prepared, RunConfig};
+use ebmotion::trajectory::{Frames, Recording};
+
+#[test]
+fn corruptions_of_hand_motion_are_found_at_the_false_alarm_rate_asked_for() {
+    let mut config = RunConfig::default();
+    config = config.with_one("model.hidden", "[64,64]").unwrap().with_one("train.steps", "800").unwrap();
+    let recording =
+        Recording::from_bytes(embedded::HAND_GESTURES_NAME, embedded::HAND_GESTURES, &config.data.read).unwrap();
+    let frames = Frames::resample(&recording, None, config.data.rate_tolerance).unwrap();
+    let prepared = Prepared::new(frames, &config).unwrap();
+    let model = Model::train(&prepared, &config, None, false, &mut Silent).unwrap();
+    let detector = Detector::fit(&model, &prepared).unwrap();
+    let listed = prepared.listed(&prepared.split.test, 8, FRAMES - 8, FRAMES / 2).unwrap();
+    let windows = prepared.filled(&listed).unwrap();
+    let episodes: Vec<usize> = (0..listed.len()).map(|i| listed.episode_of(i)).collect();
+
+    // What is written beside the model judges the same.
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("m.safetensors");
+    model.save(&path).unwrap();
+    detector.attach(&path).unwrap();
+    let again = Model::load(&path).unwrap();
+    let verdicts = detector.judge(&windows).unwrap();
+    assert_eq!(Detector::load(&again, &path).unwrap().judge(&windows).unwrap(), verdicts);
+
+    // Alarms on normal episodes that nothing was fitted or calibrated on. Windows of an episode go together, so the
+    // standard error is that of the episodes' rates.
+    let count = prepared.split.test.len() as f64;
+    for rate in [0.01, 0.05, 0.2] {
+        let of = |e: &usize| {
+            let own: Vec<bool> =
+                verdicts.iter().zip(&episodes).filter(|(_, x)| *x == e).map(|(v, _)| v.p_value <= rate).collect();
+            own.iter().filter(|a| **a).count() as f64 / own.len() as f64
+        };
+        let rates: Vec<f64> = prepared.split.test.iter().map(of).collect();
+        let mean = rates.iter().sum::<f64>() / count;
+        let error = (rates.iter().map(|r| (r - mean).powi(2)).sum::<f64>() / (count - 1.0) / count).sqrt();
+        // The calibration's episodes are a sample as the test's are; never less than the binomial's error.
+        let both = (1.0 + count / prepared.split.validation.len() as f64).sqrt();
+        let tolerance = 3.0 * both * error.max((rate * (1.0 - rate) / windows.len() as f64).sqrt());
+        assert!((mean - rate).abs() < tolerance, "{rate}: {mean} +- {error}");
+    }
+
+    let zero = vec![0f32; windows.channels];
+    let outcomes = trial(&|w| detector.scores(w), &windows, &episodes, &zero, 20, 0).unwrap();
+    let floors = [
+        (Corruption::Splice, 0.82),
+        (Corruption::SpliceJump, 0.98),
+        (Corruption::Jump, 0.88),
+        (Corruption::Permuted, 0.98),
+        (Corruption::Reversed, 0.80),
+        (Corruption::Stuck, 0.86),
+        (Corruption::Swapped, 0.86),
+        (Corruption::Noisy, 0.98),
+    ];
+    for (corruption, floor) in floors {
+        let found = outcomes.iter().find(|o| o.score == "combined" && o.corruption == corruption).unwrap();
+        assert!(found.auroc > floor, "{found:?}");
+        assert!(found.interval[0] <= found.auroc && found.auroc <= found.interval[1], "{found:?}");
+    }
+}
