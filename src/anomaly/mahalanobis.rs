@@ -9,7 +9,7 @@ use crate::forecast::baseline::VarFit;
 /// Added to the residual's covariance, as a share of its mean variance.
 const RIDGE: f64 = 1e-5;
 
-/// Residuals of consecutive chunks, [`CHUNK`] frames from as many before them, and their Gaussian.
+/// Residuals of consecutive chunks, `CHUNK` frames from as many before them, and their Gaussian.
 #[derive(Debug, Clone)]
 pub struct Residuals {
     fit: VarFit,
@@ -17,7 +17,7 @@ pub struct Residuals {
 }
 
 impl Residuals {
-    /// From a regression of [`CHUNK`] frames on [`CHUNK`] frames.
+    /// From a regression of `CHUNK` frames on `CHUNK` frames.
     ///
     /// # Errors
     /// [`crate::Error::Data`] when no channel moves.

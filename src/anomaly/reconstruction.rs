@@ -9,7 +9,7 @@ use nalgebra::DMatrix;
 /// Share of the variance that the kept components explain.
 const KEPT: f64 = 0.99;
 
-/// Squared error of rebuilding [`CHUNK`] frames from the principal components that explain 99 % of the variance (the Q
+/// Squared error of rebuilding `CHUNK` frames from the principal components that explain 99 % of the variance (the Q
 /// statistic of Jackson and Mudholkar, Technometrics 21, 1979), mean over overlapping pieces of the window.
 pub struct Reconstruction {
     mean: Vec<f64>,
