@@ -45,10 +45,11 @@ fn main() -> Result<()> {
     let config = RunConfig::default();
     let recording = Recording::read(&[log], &config.data.read)?;
     let prepared = Prepared::new(Frames::resample(&recording, None, 0.02)?, &config)?;
-    let others = [fit_baseline("hold", &prepared, 0, &mut Silent)?, fit_baseline("var", &prepared, 0, &mut Silent)?];
+    let others =
+        [fit_baseline("hold", &prepared, &[], 0, &mut Silent)?, fit_baseline("var", &prepared, &[], 0, &mut Silent)?];
     let mut options = CompareOptions::new(50, 0);
     options.stride = 25;
-    let comparison = compare(&prepared, (&Repeat { frames: 25 }, 0.0), &others, &options, &mut Silent)?;
+    let comparison = compare(&prepared, &[(&Repeat { frames: 25 }, 0.0)], &others, &options, &mut Silent)?;
     print!("{}", summary_table(&comparison.report));
     assert!(comparison.report.forecasters["repeat"]["frechet_velocity"].mean > 0.0);
     Ok(())

@@ -260,6 +260,7 @@ pub(crate) struct PredictArgs {
 Examples:
   ebmotion report arm.safetensors logs/ -o report/
   ebmotion report arm.safetensors logs/ --baselines var,fc --horizon 2s -o report/
+  ebmotion report arm.safetensors logs/ --seeds 5 --baselines all -o report/
 
 The logs are split by episode exactly as in training, so test episodes are ones that the model has never seen; an
 episode that it was trained on is refused as a test episode.")]
@@ -270,9 +271,13 @@ pub(crate) struct ReportArgs {
     /// The logs, those of the training or others.
     #[arg(required = true, value_name = "LOG")]
     pub(crate) logs: Vec<PathBuf>,
-    /// Baselines: all, none, or some of hold,velocity,var,var_sampled,fc.
-    #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "all")]
+    /// Baselines: classic (hold,velocity,var,var_sampled,fc), all (also analogue,mdn,gru_mdn,cvae,flow,diffusion), none, or
+    /// some of these.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "classic")]
     pub(crate) baselines: Vec<String>,
+    /// Changes a baseline's setting, such as flow.head.evaluations=10.
+    #[arg(long, value_name = "NAME.KEY=VALUE")]
+    pub(crate) baseline_set: Vec<String>,
     /// Episodes that are forecast: those kept for the test, or, to choose settings, those of the validation.
     #[arg(long, value_enum, default_value_t = Subset::Test)]
     pub(crate) on: Subset,
@@ -288,6 +293,13 @@ pub(crate) struct ReportArgs {
     /// Seed of forecasts, baselines and bootstrap.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
+    /// Training runs a forecaster: the model's settings and every trained baseline are trained anew with further seeds on
+    /// the same episodes, figures are means over them, and intervals hold their scatter.
+    #[arg(long, value_name = "COUNT", default_value_t = 1)]
+    pub(crate) seeds: u64,
+    /// Other models of the same logs to show beside, each by its file's name.
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) beside: Vec<PathBuf>,
     /// Folder of the report.
     #[arg(long, short, value_name = "DIR")]
     pub(crate) output: PathBuf,

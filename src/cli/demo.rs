@@ -8,7 +8,7 @@ use super::{output, report, view};
 use ebmotion::embedded;
 use ebmotion::eval::CompareOptions;
 use ebmotion::eval::report::summary_table;
-use ebmotion::forecast::{BASELINES, Model, Prepared, RunConfig};
+use ebmotion::forecast::{CLASSIC, Model, Prepared, RunConfig};
 use ebmotion::trajectory::{Frames, Recording};
 use ebmotion::{Error, Result};
 use std::time::Instant;
@@ -61,8 +61,15 @@ pub(super) fn run(args: &DemoArgs, console: &mut Console) -> Result<()> {
 
     let mut options = CompareOptions::new(HORIZON, args.seed);
     options.shown = SHOWN;
-    let names: Vec<String> = BASELINES.iter().map(|n| (*n).to_string()).collect();
-    let comparison = report::compare_with_baselines(&model, &prepared, &names, &options, console)?;
+    let names: Vec<String> = CLASSIC.iter().map(|n| (*n).to_string()).collect();
+    let comparison = report::compare_with_baselines(
+        std::slice::from_ref(&model),
+        Vec::new(),
+        &prepared,
+        (&names, &[]),
+        &options,
+        console,
+    )?;
     report::write(folder, &comparison)?;
 
     let forecasts: Vec<ForecastFile> = comparison

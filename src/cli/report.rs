@@ -3,10 +3,14 @@
 use super::args::{ReportArgs, Subset};
 use super::console::Console;
 use super::{output, train};
-use ebmotion::eval::report::{Figure, forecast_figure, metric_figures, summary_table};
+use candle_core::Tensor;
+use ebmotion::eval::report::{Figure, SUBJECT, forecast_figure, metric_figures, summary_table};
 use ebmotion::eval::{CompareOptions, Comparison, compare};
 use ebmotion::event::Sink;
-use ebmotion::forecast::{BASELINES, Contender, Model, Prepared, fit_baseline};
+use ebmotion::forecast::{
+    BASELINES, CLASSIC, Contender, Forecast, Forecaster, Model, Prepared, Request, RunConfig, fit_baseline, is_trained,
+};
+use ebmotion::noise::Noise;
 use ebmotion::{Error, Result};
 use std::path::{Path, PathBuf};
 
@@ -15,6 +19,7 @@ pub(super) fn run(args: &ReportArgs, console: &mut Console) -> Result<()> {
     let device = args.device.open()?;
     let model = Model::load(&args.model)?.on(&device)?;
     let names = baseline_names(&args.baselines)?;
+    let changes = baseline_changes(&args.baseline_set, &names)?;
     let (config, frames) = train::read_frames_for(&model, &args.logs, &args.read)?;
     let mut prepared = Prepared::new(frames, &config)?.with_normaliser(model.info().normaliser.clone());
     match args.on {
@@ -24,10 +29,13 @@ pub(super) fn run(args: &ReportArgs, console: &mut Console) -> Result<()> {
     let mut options = CompareOptions::new(args.horizon.horizon(prepared.frames.rate_hz)?, args.seed);
     options.samples = args.samples;
     options.stride = args.stride.max(1);
-    let mut comparison = compare_with_baselines(&model, &prepared, &names, &options, console)?;
+    let models = seeded(model, args.seeds, &prepared, &config, console)?;
+    let beside: Vec<Contender> =
+        args.beside.iter().map(|path| other(path, &prepared, args.on)).collect::<Result<_>>()?;
+    let mut comparison = compare_with_baselines(&models, beside, &prepared, (&names, &changes), &options, console)?;
+    let notes = &mut comparison.report.protocol.notes;
     if args.on == Subset::Validation {
-        let note = "These are the validation episodes: figures to choose settings by, not figures of a test.";
-        comparison.report.protocol.notes.push(note.into());
+        notes.push("These are the validation episodes: figures to choose settings by, not figures of a test.".into());
     }
     let files = write(&args.output, &comparison)?;
     output::print(&summary_table(&comparison.report))?;
@@ -37,19 +45,98 @@ pub(super) fn run(args: &ReportArgs, console: &mut Console) -> Result<()> {
     Ok(())
 }
 
-/// Fits the baselines and runs the comparison; the demo uses it too.
-pub(super) fn compare_with_baselines(
-    model: &Model,
+/// The model and as many more of its settings, trained with the seeds after its own on the same episodes.
+fn seeded(
+    model: Model,
+    count: u64,
     prepared: &Prepared,
-    names: &[String],
+    config: &RunConfig,
+    sink: &mut dyn Sink,
+) -> Result<Vec<Model>> {
+    if count == 0 {
+        return Err(Error::config("--seeds", count, "at least 1"));
+    }
+    let mut models = vec![model];
+    for seed in 1..count {
+        let config = RunConfig { seed: config.seed + seed, ..config.clone() };
+        models.push(Model::train(prepared, &config, None, false, sink)?);
+    }
+    Ok(models)
+}
+
+/// A model under the name of its file.
+struct Named {
+    name: String,
+    model: Model,
+}
+
+impl Forecaster for Named {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn context_frames(&self) -> usize {
+        self.model.forecaster().context_frames()
+    }
+
+    fn parameters(&self) -> usize {
+        self.model.forecaster().parameters()
+    }
+
+    fn evaluations_per_chunk(&self) -> usize {
+        self.model.forecaster().evaluations_per_chunk()
+    }
+
+    fn forecast(&self, history: &Tensor, request: &Request, noise: &mut Noise) -> Result<Forecast> {
+        self.model.forecaster().forecast(history, request, noise)
+    }
+}
+
+fn other(path: &Path, prepared: &Prepared, on: Subset) -> Result<Contender> {
+    let model = Model::load(path)?;
+    if on == Subset::Test {
+        refuse_seen(&model, prepared)?;
+    }
+    if model.info().normaliser != prepared.normaliser {
+        return Err(Error::model(path, "other logs behind it", "a model trained on the same episodes"));
+    }
+    let name = path.file_stem().map_or_else(|| "other".into(), |stem| stem.to_string_lossy().into_owned());
+    if name == SUBJECT || BASELINES.contains(&name.as_str()) {
+        return Err(Error::config(
+            "--beside",
+            format!("a file named `{name}`"),
+            "a name that is not in the report yet",
+        ));
+    }
+    let train_seconds = model.info().train_seconds;
+    Ok(Contender { forecaster: Box::new(Named { name, model }), train_seconds })
+}
+
+/// Fits the baselines, those that are trained once for each of `models`, and runs the comparison; the demo uses it too.
+pub(super) fn compare_with_baselines(
+    models: &[Model],
+    mut others: Vec<Contender>,
+    prepared: &Prepared,
+    (names, changes): (&[String], &[(String, String)]),
     options: &CompareOptions,
     sink: &mut dyn Sink,
 ) -> Result<Comparison> {
-    let baselines: Vec<Contender> =
-        names.iter().map(|name| fit_baseline(name, prepared, options.seed, sink)).collect::<Result<_>>()?;
-    let mut comparison =
-        compare(prepared, (model.forecaster(), model.info().train_seconds), &baselines, options, sink)?;
+    for name in names {
+        let runs = if is_trained(name) { models.len() as u64 } else { 1 };
+        for seed in 0..runs {
+            others.push(fit_baseline(name, prepared, changes, options.seed + seed, sink)?);
+        }
+    }
+    let subjects: Vec<_> = models.iter().map(|m| (m.forecaster(), m.info().train_seconds)).collect();
+    let mut comparison = compare(prepared, &subjects, &others, options, sink)?;
     let notes = &mut comparison.report.protocol.notes;
+    if models.len() > 1 {
+        notes.push(format!(
+            "Trained forecasters: {} runs each, of successive seeds on the same training episodes; figures are means over \
+             the runs.",
+            models.len()
+        ));
+    }
     if names.iter().any(|n| n == "fc") {
         notes.push(
             "fc is the paper's baseline: 4 frames to the next, 3 layers of 128, spectral norm (without it its rollouts \
@@ -63,7 +150,9 @@ pub(super) fn compare_with_baselines(
         );
     }
     let seeds = &mut comparison.report.protocol.seeds;
-    seeds.insert("model".into(), model.info().config.seed);
+    if let Some(model) = models.first() {
+        seeds.insert("model".into(), model.info().config.seed);
+    }
     seeds.insert("baselines".into(), options.seed);
     Ok(comparison)
 }
@@ -97,14 +186,30 @@ fn range(frames: &[Vec<f64>], channel: usize) -> f64 {
     hi - lo
 }
 
-/// `all`, `none`, or names of baselines.
+/// `NAME.KEY=VALUE` pairs of baselines that take part.
+fn baseline_changes(given: &[String], names: &[String]) -> Result<Vec<(String, String)>> {
+    let pair = |text: &String| {
+        let parts = text.split_once('=').map(|(key, value)| (key.trim().to_string(), value.trim().to_string()));
+        match parts {
+            Some((key, value)) if names.iter().any(|n| key.starts_with(&format!("{n}."))) => Ok((key, value)),
+            _ => {
+                let expected = format!("NAME.KEY=VALUE, NAME one of {}", names.join(", "));
+                Err(Error::config("--baseline-set", format!("`{text}`"), expected))
+            }
+        }
+    };
+    given.iter().map(pair).collect()
+}
+
+/// `classic`, `all`, `none`, or names of baselines.
 fn baseline_names(given: &[String]) -> Result<Vec<String>> {
     match given {
         [one] if one == "all" => Ok(BASELINES.iter().map(|n| (*n).to_string()).collect()),
+        [one] if one == "classic" => Ok(CLASSIC.iter().map(|n| (*n).to_string()).collect()),
         [one] if one == "none" => Ok(Vec::new()),
         names => {
             if let Some(wrong) = names.iter().find(|n| !BASELINES.contains(&n.as_str())) {
-                let expected = format!("all, none, or some of {}", BASELINES.join(","));
+                let expected = format!("classic, all, none, or some of {}", BASELINES.join(","));
                 return Err(Error::config("baselines", format!("`{wrong}`"), expected));
             }
             Ok(names.to_vec())

@@ -60,13 +60,18 @@ impl Units {
 /// estimator is biased upward in small samples, and resampling adds that bias once more). Centring the replicates
 /// keeps their spread and drops the shift.
 pub(crate) fn interval(point: f64, replicates: &[f64]) -> [f64; 2] {
+    spread(replicates).map(|s| (point + s).max(0.0))
+}
+
+/// The 2.5 % and 97.5 % quantiles of (replicate - mean of the replicates); 0 where there are none.
+pub(crate) fn spread(replicates: &[f64]) -> [f64; 2] {
     if replicates.is_empty() {
-        return [point; 2];
+        return [0.0; 2];
     }
     let mean = replicates.iter().sum::<f64>() / replicates.len() as f64;
     let mut sorted: Vec<f64> = replicates.iter().map(|r| r - mean).collect();
     sorted.sort_by(f64::total_cmp);
-    [0.025, 0.975].map(|q| (point + quantile(&sorted, q)).max(0.0))
+    [0.025, 0.975].map(|q| quantile(&sorted, q))
 }
 
 /// Linear interpolation between order statistics (Hyndman and Fan, Am. Stat. 50, 1996, type 7).

@@ -1,9 +1,10 @@
 //! One comparison of any number of forecasters on the same windows with the same budget.
 
+use super::paired::{compare_with, over_seeds};
 #[cfg(feature = "plot")]
 use super::report::ForecastPanel;
-use super::report::{BootstrapProtocol, Cost, Protocol, Report};
-use super::{Evaluator, Futures, Options, Reference, TestSet};
+use super::report::{BootstrapProtocol, Cost, Protocol, Report, SUBJECT};
+use super::{Evaluator, Futures, Options, Reference, Results, TestSet};
 use crate::error::{Error, Result};
 use crate::event::{Event, Sink};
 use crate::forecast::{Contender, Forecaster, Prepared, Request};
@@ -38,6 +39,9 @@ impl CompareOptions {
         Self { horizon, samples: 20, stride: 5, seed, evaluation, shown: 3 }
     }
 }
+
+/// Stream of the noise that draws training seeds in the bootstrap.
+const SEEDS: u64 = 1 << 32;
 
 /// A finished comparison.
 #[derive(Debug, Clone)]
@@ -84,20 +88,22 @@ impl ShownWindow {
     }
 }
 
-/// Compares `subject` (first, its samples are shown) and `others` on the test episodes.
+/// Compares `subjects` (the samples of the first are shown) and `others`, each with its seconds of training, on the test
+/// episodes. Forecasters of one name count as one that was trained with several seeds.
 ///
 /// # Errors
 /// When there is no test window of the asked length, or a forecaster or metric fails.
 pub fn compare(
     prepared: &Prepared,
-    subject: (&(dyn Forecaster + Sync), f64),
+    subjects: &[(&(dyn Forecaster + Sync), f64)],
     others: &[Contender],
     options: &CompareOptions,
     sink: &mut dyn Sink,
 ) -> Result<Comparison> {
-    let contenders: Vec<(&dyn Forecaster, f64)> = std::iter::once((subject.0 as &dyn Forecaster, subject.1))
-        .chain(others.iter().map(|c| (c.forecaster.as_ref() as &dyn Forecaster, c.train_seconds)))
-        .collect();
+    let contenders: Vec<(&dyn Forecaster, f64)> =
+        (subjects.iter().map(|(f, seconds)| (*f as &dyn Forecaster, *seconds)))
+            .chain(others.iter().map(|c| (c.forecaster.as_ref() as &dyn Forecaster, c.train_seconds)))
+            .collect();
     // Windows of five frames reach four frames into the context.
     let context = contenders.iter().map(|(f, _)| f.context_frames()).max().unwrap_or(0).max(4);
     let horizon = options.horizon;
@@ -113,8 +119,7 @@ pub fn compare(
     let history = Tensor::from_slice(&test.context, (n, context, d), &Device::Cpu)?;
     let request = Request { horizon, samples: options.samples };
     let noise = Noise::new(options.seed);
-    let mut forecasters = BTreeMap::new();
-    let mut cost = BTreeMap::new();
+    let mut runs: BTreeMap<String, Vec<(Results, Cost)>> = BTreeMap::new();
     let mut shown = Vec::new();
     for (i, (forecaster, train_seconds)) in contenders.iter().enumerate() {
         if sink.stop_requested() {
@@ -128,22 +133,30 @@ pub fn compare(
         let s = samples.dims()[1];
         let flat = samples.flatten_all()?.to_vec1::<f32>()?;
         let futures = Futures { samples: &flat, n, s, h: horizon, d };
-        forecasters.insert(name.clone(), evaluator.evaluate(&futures)?);
-        cost.insert(
-            name,
-            Cost {
-                train_seconds: *train_seconds,
-                parameters: forecaster.parameters(),
-                evaluations_per_chunk: forecaster.evaluations_per_chunk(),
-                ms_per_window: seconds * 1e3 / n as f64,
-            },
-        );
+        let cost = Cost {
+            train_seconds: *train_seconds,
+            parameters: forecaster.parameters(),
+            evaluations_per_chunk: forecaster.evaluations_per_chunk(),
+            ms_per_window: seconds * 1e3 / n as f64,
+        };
+        runs.entry(name).or_default().push((evaluator.evaluate(&futures)?, cost));
         if i == 0 {
             shown = show(prepared, *forecaster, &listed, &test, &flat, s, options.shown)?;
         }
     }
     sink.emit(&Event::Step { step: total, note: "done" })?;
     sink.emit(&Event::End)?;
+    let mut forecasters = BTreeMap::new();
+    let mut cost = BTreeMap::new();
+    for (i, (name, runs)) in runs.into_iter().enumerate() {
+        let mean = |of: &dyn Fn(&Cost) -> f64| runs.iter().map(|(_, c)| of(c)).sum::<f64>() / runs.len() as f64;
+        let (train_seconds, ms_per_window) = (mean(&|c| c.train_seconds), mean(&|c| c.ms_per_window));
+        cost.insert(name.clone(), Cost { train_seconds, ms_per_window, ..runs[0].1 });
+        let results: Vec<Results> = runs.into_iter().map(|(results, _)| results).collect();
+        let mut seeds = Noise::new(options.evaluation.bootstrap.seed).fork(SEEDS + i as u64);
+        forecasters.insert(name, over_seeds(&results, &mut seeds));
+    }
+    let comparisons = compare_with(SUBJECT, &forecasters);
     let split = &prepared.split;
     let counts = |sets: [(&str, usize); 3]| sets.into_iter().map(|(k, v)| (k.to_string(), v)).collect();
     let protocol = Protocol {
@@ -169,7 +182,7 @@ pub fn compare(
         ],
     };
     let units = prepared.frames.channels.iter().map(|c| c.unit.clone().unwrap_or_default()).collect();
-    Ok(Comparison { report: Report { forecasters, floor, protocol, cost }, shown, units })
+    Ok(Comparison { report: Report { forecasters, floor, comparisons, protocol, cost }, shown, units })
 }
 
 /// The test windows and, for the floor, windows of as many training episodes; and how many of the latter.

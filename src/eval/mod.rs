@@ -8,8 +8,10 @@ mod compare;
 mod data;
 mod evaluator;
 pub mod metric;
+mod paired;
 pub mod report;
 
 pub use compare::{CompareOptions, Comparison, ShownWindow, compare};
 pub use data::{Futures, Reference, TestSet};
 pub use evaluator::{BootstrapSettings, Evaluator, MetricResult, Options, Results};
+pub use paired::{Comparisons, Paired, Verdict, compare_with};

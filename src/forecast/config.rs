@@ -225,6 +225,12 @@ impl RunConfig {
     }
 }
 
+/// Sets one value by its dotted name.
+pub(super) fn changed(all: &mut Value, key: &str, value: Value) -> Result<()> {
+    let nested = key.rsplit('.').fold(value, |inner, part| serde_json::json!({ part: inner }));
+    merge(all, &nested, "")
+}
+
 /// Keys whose values are taken whole: maps of one choice.
 fn replaces(key: &str) -> bool {
     key.ends_with(".clip")

@@ -1,26 +1,26 @@
-//! From frames to a trained model, and to trained baselines.
+//! From frames to a trained model.
 
-use super::baseline::{Autoregression, FullyConnected, Hold, VarFit, Velocity};
+use super::LevelForecaster;
+use super::baseline::VarFit;
 use super::config::{ModelConfig, RunConfig};
 use super::coordinates::ResidualCoordinates;
 use super::data::{ChunkSource, FrameSource, WindowArray};
 use super::trained::{Kind, Model, chain_energy, chain_forecaster, level_energy};
-use super::{Forecaster, LevelForecaster};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::event::Sink;
 use crate::files::sha256_hex;
-use crate::model::{Activation, Mlp, MlpConfig, MlpEnergy};
+use crate::model::MlpEnergy;
 use crate::noise::Noise;
-use crate::train::objective::{Contrastive, Denoising, Regression};
-use crate::train::{AdamConfig, CheckpointPlan, Clip, Decay, TrainConfig, train};
+use crate::train::objective::{Contrastive, Denoising};
+use crate::train::{CheckpointPlan, train};
 use crate::trajectory::{Frames, Normaliser, Split, WindowSpec, Windows};
-use candle_core::{DType, Device};
+use candle_core::Device;
 use std::path::Path;
 use std::time::Instant;
 
 /// Streams of a run's noise.
-const WEIGHTS: u64 = 1;
-const STEPS: u64 = 2;
+pub(super) const WEIGHTS: u64 = 1;
+pub(super) const STEPS: u64 = 2;
 
 /// Frames cut into episodes for training, validation and test, with what was fitted on the training episodes alone.
 #[derive(Debug, Clone)]
@@ -156,84 +156,4 @@ impl Model {
         let info = Model::header(config, &prepared.frames, normaliser, seen, outcome, seconds);
         Ok(Model { info, kind })
     }
-}
-
-/// Names of the baselines, in the order of a report.
-pub const BASELINES: [&str; 5] = ["hold", "velocity", "var", "var_sampled", "fc"];
-
-/// A forecaster ready to be compared, and what it took to make it.
-pub struct Contender {
-    /// The forecaster.
-    pub forecaster: Box<dyn Forecaster + Sync>,
-    /// Seconds of fitting.
-    pub train_seconds: f64,
-}
-
-/// Fits the baseline of a name on the training episodes.
-///
-/// # Errors
-/// [`Error::Config`] for an unknown name; as the fits.
-pub fn fit_baseline(name: &str, prepared: &Prepared, seed: u64, sink: &mut dyn Sink) -> Result<Contender> {
-    let begun = Instant::now();
-    let d = prepared.frames.channels.len();
-    let autoregression = || -> Result<VarFit> {
-        let training = prepared.windows(&prepared.split.train, VAR.0, VAR.1, 1)?;
-        VarFit::fit(&training.values, d, VAR.0, VAR.1, VAR_RIDGE)
-    };
-    let forecaster: Box<dyn Forecaster + Sync> = match name {
-        "hold" => Box::new(Hold::new(d)),
-        "velocity" => Box::new(Velocity::new(d)),
-        "var" => Box::new(Autoregression::mean(autoregression()?)),
-        "var_sampled" => Box::new(Autoregression::sampled(autoregression()?)),
-        "fc" => Box::new(fully_connected(prepared, seed, sink)?),
-        other => {
-            let expected = format!("all, none, or some of {}", BASELINES.join(","));
-            return Err(Error::config("baselines", format!("`{other}`"), expected));
-        }
-    };
-    Ok(Contender { forecaster, train_seconds: begun.elapsed().as_secs_f64() })
-}
-
-/// Context and chunk of the autoregression, as the default model's.
-const VAR: (usize, usize) = (8, 8);
-const VAR_RIDGE: f64 = 10.0;
-/// Context of the paper's fully connected baseline.
-const FC_CONTEXT: usize = 4;
-
-/// The paper's baseline: 4 frames to the next, three layers of 128, least squares, spectral norm against explosion.
-fn fully_connected(prepared: &Prepared, seed: u64, sink: &mut dyn Sink) -> Result<FullyConnected> {
-    let d = prepared.frames.channels.len();
-    let training = prepared.windows(&prepared.split.train, FC_CONTEXT, 1, 1)?;
-    let validation = prepared.windows(&prepared.split.validation, FC_CONTEXT, 1, 1)?;
-    let source = FrameSource::new(&training, &validation, 0.0)?;
-    let noise = Noise::new(seed);
-    let config = MlpConfig {
-        inputs: FC_CONTEXT * d,
-        context: 0,
-        hidden: vec![128; 3],
-        outputs: d,
-        activation: Activation::LeakyRelu,
-        spectral_norm: true,
-    };
-    let net = Mlp::new(config, &mut noise.fork(WEIGHTS), DType::F32, &Device::Cpu)?;
-    let mut objective = Regression { net };
-    let config = TrainConfig {
-        steps: 10_000,
-        batch: 128,
-        optimizer: AdamConfig {
-            learning_rate: 1e-3,
-            beta1: 0.9,
-            beta2: 0.999,
-            weight_decay: 0.0,
-            warmup_steps: 200,
-            decay: Decay::Cosine,
-            clip: Clip::Norm(1.0),
-        },
-        average_decay: 0.999,
-        validate_every: 500,
-        log_every: 500,
-        checkpoint_every: u64::MAX,
-    };
-    train(&mut objective, &source, &config, &noise.fork(STEPS), None, sink)?;
-    FullyConnected::new(objective.net, FC_CONTEXT, d)
 }

@@ -202,7 +202,7 @@ fn combine(flat: &Tensor, net: &Tensor, t: f64) -> Result<Tensor> {
 }
 
 /// `(B, 9)` features of angles `(B, 1)`: `s = ln(tan t) / 2` and its sines and cosines.
-fn level_features(angle: &Tensor) -> Result<Tensor> {
+pub(super) fn level_features(angle: &Tensor) -> Result<Tensor> {
     let s = ((angle.sin()? / angle.cos()?)?.log()? * 0.5)?;
     let mut features = vec![s.clone()];
     for f in FREQUENCIES {
@@ -212,7 +212,7 @@ fn level_features(angle: &Tensor) -> Result<Tensor> {
     Ok(Tensor::cat(&features, 1)?)
 }
 
-fn with_level(angle: &Tensor, context: Option<&Tensor>) -> Result<Tensor> {
+pub(super) fn with_level(angle: &Tensor, context: Option<&Tensor>) -> Result<Tensor> {
     let level = level_features(angle)?;
     Ok(match context {
         Some(c) => Tensor::cat(&[&level, &c.flatten_from(1)?], 1)?,

@@ -1,7 +1,12 @@
-//! Networks that are energies.
+//! Networks that are energies, and the generative networks they are compared with.
 
 mod activation;
+mod cvae;
+mod density;
+mod field;
+mod gru;
 mod level;
+mod mixture;
 mod mlp;
 mod mlp_energy;
 mod network;
@@ -9,8 +14,13 @@ mod parameters;
 mod spectral;
 
 pub use activation::Activation;
+pub use cvae::Cvae;
+pub use density::{Generative, Generator};
+pub use field::{Path, VectorField};
+pub use gru::GruMixture;
 pub(crate) use level::GAIN;
 pub use level::{AtLevel, Conditioned, LevelEnergy};
+pub use mixture::Mixture;
 pub use mlp::{Mlp, MlpConfig};
 pub use mlp_energy::MlpEnergy;
 pub use network::{Fixed, Network};

@@ -20,6 +20,11 @@ impl Parameters {
         Ok(var)
     }
 
+    /// Adds the variables of another list, their names behind `part` and a dot; both lists then hold the same variables.
+    pub fn join(&mut self, part: &str, other: &Parameters) {
+        self.items.extend(other.iter().map(|(name, var)| (format!("{part}.{name}"), var.clone())));
+    }
+
     /// Names and variables, in the order in which they were added.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Var)> {
         self.items.iter().map(|(name, var)| (name.as_str(), var))

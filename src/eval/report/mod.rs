@@ -21,6 +21,7 @@ pub use verdict::{Passage, verdict};
 
 use super::evaluator::{BootstrapSettings, Evaluator, Options, Results};
 use super::metric;
+use super::paired::Comparisons;
 use crate::error::{Error, Result};
 use crate::files::write_bytes;
 use crate::trajectory::Source;
@@ -38,6 +39,9 @@ pub struct Report {
     pub forecasters: BTreeMap<String, Results>,
     /// What real motion scores against real motion, for the distances.
     pub floor: Results,
+    /// How much better [`SUBJECT`] is than each of the others, by metric, on the same resamples.
+    #[serde(default)]
+    pub comparisons: BTreeMap<String, Comparisons>,
     /// How the figures were made.
     pub protocol: Protocol,
     /// What each forecaster costs.
@@ -149,7 +153,9 @@ impl BootstrapProtocol {
             level: 0.95,
             method:
                 "episodes drawn with replacement, the same draws for all forecasters; interval = figure + quantiles \
-                of (replicate - mean of replicates), not below 0; frechet_position and frechet_velocity replicates \
+                of (replicate - mean of replicates), not below 0; a forecaster trained with \
+                several seeds draws as many of them in each resample; a gain over another forecaster is called better or worse \
+                where the interval of the difference on common resamples excludes 0; frechet_position and frechet_velocity replicates \
                 average every frame_stride-th step, frechet_window replicates every window_stride-th"
                     .into(),
             max_segments: options.max_segments,

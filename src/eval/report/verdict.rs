@@ -2,8 +2,8 @@
 
 use super::format::{interval, number, with_interval};
 use super::{Report, SUBJECT};
-use crate::eval::MetricResult;
 use crate::eval::metric::{self, MetricSpec};
+use crate::eval::paired::{Paired, Verdict};
 
 /// A paragraph, or a heading's list of sentences.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,13 +16,18 @@ pub enum Passage {
 
 /// Who wins what, where [`SUBJECT`] loses and by how much, and what the numbers do not say.
 pub fn verdict(report: &Report) -> Vec<Passage> {
-    let mut passages = vec![Passage::Text(
-        "Less is better in every column. Two figures are called apart when their 95 % intervals do not overlap; \
-         overlapping intervals leave the order open."
-            .into(),
-    )];
+    let mut passages = vec![Passage::Text(format!(
+        "Less is better in every column. `{SUBJECT}` is called better or worse than another where the 95 % interval of \
+         their difference, taken on the same resamples of the {}, excludes 0, and tied with it elsewhere; percentages \
+         are of the other's figure, + where `{SUBJECT}` is better.",
+        report.protocol.bootstrap.unit
+    ))];
     passages.push(Passage::List(metric::specs().filter_map(|spec| winner(report, spec)).collect()));
-    passages.extend(subject_against_baselines(report));
+    let against: Vec<String> = report.names().into_iter().filter_map(|name| subject_against(report, name)).collect();
+    if !against.is_empty() {
+        passages.push(Passage::Text(format!("`{SUBJECT}` against each of the others:")));
+        passages.push(Passage::List(against));
+    }
     passages.extend(positions_mislead(report).map(Passage::Text));
     passages.push(Passage::Text(
         "The distances (Fréchet and energy distance) stand beside their floor: what as many real windows of training \
@@ -35,95 +40,71 @@ pub fn verdict(report: &Report) -> Vec<Passage> {
     passages
 }
 
-fn overlap(a: &MetricResult, b: &MetricResult) -> bool {
-    a.interval[0] <= b.interval[1] && b.interval[0] <= a.interval[1]
+/// "+3.1 % [1.2, 5.0]"
+fn gain(pair: &Paired) -> String {
+    let signed = |v: f64| if v < 0.0 { format!("-{}", number(-v)) } else { number(v) };
+    let plus = if pair.gain_percent > 0.0 { "+" } else { "" };
+    let [low, high] = pair.interval;
+    format!("{plus}{} % [{}, {}]", signed(pair.gain_percent), signed(low), signed(high))
 }
 
-/// Which of two is better, `None` where they are the same number.
-fn better(spec: &MetricSpec, a: f64, b: f64) -> Option<bool> {
-    let less = a.partial_cmp(&b).filter(|o| o.is_ne())?.is_lt();
-    Some(less == spec.lower_is_better)
+fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Better => "better",
+        Verdict::Tied => "tied",
+        Verdict::Worse => "worse",
+    }
 }
 
+/// The best of a metric, and what stands against it: [`SUBJECT`] where another is best, else the next.
 fn winner(report: &Report, spec: &MetricSpec) -> Option<String> {
     let (best, _) = report.best(spec)?;
-    let result = &report.forecasters[best][spec.name];
-    let mut others: Vec<(&str, &MetricResult)> = report
-        .names()
-        .into_iter()
-        .filter(|n| *n != best)
-        .filter_map(|n| Some((n, report.forecasters[n].get(spec.name)?)))
-        .collect();
-    others.sort_by(
-        |a, b| if spec.lower_is_better { a.1.mean.total_cmp(&b.1.mean) } else { b.1.mean.total_cmp(&a.1.mean) },
-    );
-    let mut text = format!("{}: `{best}` is best with {}", spec.title, with_interval(result));
+    let figure = |name: &str| report.forecasters.get(name)?.get(spec.name);
+    let mut text = format!("{}: `{best}` is best with {}", spec.title, with_interval(figure(best)?));
     if let Some(floor) = report.floor.get(spec.name) {
         text += &format!(" (floor {})", with_interval(floor));
     }
-    if let Some((next, other)) = others.first() {
-        let apart = if overlap(result, other) { "the intervals overlap" } else { "the intervals do not overlap" };
-        text += &format!("; next `{next}` with {}; {apart}", with_interval(other));
+    let mut others: Vec<&str> = report.names().into_iter().filter(|n| *n != best && figure(n).is_some()).collect();
+    others.sort_by(|a, b| {
+        let of = |name: &str| figure(name).map_or(f64::NAN, |r| r.mean);
+        if spec.lower_is_better { of(a).total_cmp(&of(b)) } else { of(b).total_cmp(&of(a)) }
+    });
+    if let Some(next) = others.first() {
+        text += &format!("; next `{next}` with {}", with_interval(figure(next)?));
+    }
+    let rival = if best == SUBJECT { others.first().copied() } else { Some(best) };
+    let pair = rival.and_then(|name| report.comparisons.get(name)?.get(spec.name).map(|pair| (name, pair)));
+    if let Some((name, pair)) = pair {
+        let relation = match pair.verdict {
+            Verdict::Tied => format!("tied with `{name}`"),
+            other => format!("{} than `{name}`", word(other)),
+        };
+        text += &format!("; `{SUBJECT}` {relation}: {}", gain(pair));
     }
     Some(text + ".")
 }
 
-/// "2.4 times" above a factor of 1.5, else "12 % more".
-fn excess(larger: f64, smaller: f64) -> String {
-    let ratio = larger / smaller;
-    if !ratio.is_finite() {
-        format!("{} against {}", number(larger), number(smaller))
-    } else if ratio >= 1.5 {
-        format!("{} times as much", number(ratio))
-    } else {
-        format!("{} % more", number((ratio - 1.0) * 100.0))
-    }
-}
-
-fn subject_against_baselines(report: &Report) -> Vec<Passage> {
-    let Some(subject) = report.forecasters.get(SUBJECT) else { return Vec::new() };
-    let mut lines = Vec::new();
-    for name in report.names().into_iter().filter(|n| *n != SUBJECT) {
-        let (mut wins, mut sure, mut ties, mut losses) = (0, 0, 0, Vec::new());
-        for spec in metric::specs() {
-            let (Some(own), Some(other)) = (subject.get(spec.name), report.forecasters[name].get(spec.name)) else {
-                continue;
-            };
-            match better(spec, own.mean, other.mean) {
-                None => ties += 1,
-                Some(true) => {
-                    wins += 1;
-                    sure += usize::from(!overlap(own, other));
-                }
-                Some(false) => {
-                    let by = excess(own.mean.max(other.mean), own.mean.min(other.mean));
-                    let open = if overlap(own, other) { ", intervals overlap" } else { "" };
-                    losses.push(format!("{} ({by}{open})", lower_first(spec.title)));
-                }
-            }
+/// Every metric in which [`SUBJECT`] is better than, tied with and worse than another, with the gains.
+fn subject_against(report: &Report, name: &str) -> Option<String> {
+    let pairs = report.comparisons.get(name)?;
+    let parts = [Verdict::Better, Verdict::Tied, Verdict::Worse].map(|verdict| {
+        let gains: Vec<String> = metric::specs()
+            .filter_map(|spec| pairs.get(spec.name).filter(|p| p.verdict == verdict).map(|p| (spec, p)))
+            .map(|(spec, pair)| format!("{} {}", lower_first(spec.title), gain(pair)))
+            .collect();
+        let on = if verdict == Verdict::Tied { "tied" } else { word(verdict) };
+        match gains.len() {
+            0 => format!("{on} on none"),
+            n => format!("{on} on {n}: {}", gains.join(", ")),
         }
-        let total = wins + ties + losses.len();
-        let mut text = format!(
-            "Against `{name}`, `{SUBJECT}` is better in {wins} of {total} metrics, in {sure} of them with intervals apart"
-        );
-        if ties > 0 {
-            text += &format!(", equal in {ties}");
-        }
-        text += &match losses.is_empty() {
-            true => "; it is worse in none.".to_string(),
-            false => format!("; it is worse in: {}.", losses.join("; ")),
-        };
-        lines.push(text);
-    }
-    if lines.is_empty() {
-        return Vec::new();
-    }
-    vec![Passage::Text(format!("`{SUBJECT}` against each of the others:")), Passage::List(lines)]
+    });
+    Some(format!("Against `{name}`, of {} metrics `{SUBJECT}` is {}.", pairs.len(), parts.join("; ")))
 }
 
 fn lower_first(title: &str) -> String {
-    // "Fréchet" and "RMSE" keep their capitals.
-    if title.starts_with("Fr") { title.into() } else { title[..1].to_lowercase() + &title[1..] }
+    // "Fréchet" and abbreviations keep their capitals.
+    let second = title.chars().nth(1).is_some_and(char::is_uppercase);
+    if title.starts_with("Fr") || second { title.into() } else { title[..1].to_lowercase() + &title[1..] }
 }
 
 /// Why positions and velocities stand together, with the numbers of `hold` where the report has it.

@@ -1,0 +1,205 @@
+//! Baselines by name, fitted on the training episodes.
+
+use super::settings::{AnalogueConfig, BaselineConfig, Head, LatentConfig, RecurrentConfig};
+use super::{Analogue, Autoregression, FullyConnected, Hold, LatentForecaster, Recurrent, VarFit, Velocity};
+use crate::error::{Error, Result};
+use crate::event::Sink;
+use crate::forecast::fit::{STEPS, WEIGHTS};
+use crate::forecast::{ChunkSource, Forecaster, FrameSource, Prepared, ResidualCoordinates};
+use crate::model::{Activation, Cvae, Generative, Generator, GruMixture, Mixture, Mlp, MlpConfig, Path, VectorField};
+use crate::noise::Noise;
+use crate::train::objective::{Fit, Regression};
+use crate::train::{AdamConfig, Clip, Decay, Source, TrainConfig, train};
+use candle_core::{DType, Device};
+use std::time::Instant;
+
+/// Names of the baselines, in the order of a report.
+pub const BASELINES: [&str; 11] =
+    ["hold", "velocity", "var", "var_sampled", "fc", "analogue", "mdn", "gru_mdn", "cvae", "flow", "diffusion"];
+
+/// Those that fit in seconds, and the paper's: the demo's, and a report's unless more are asked for.
+pub const CLASSIC: [&str; 5] = ["hold", "velocity", "var", "var_sampled", "fc"];
+
+/// True for a baseline that learns from random batches, so that another seed gives another forecaster.
+pub fn is_trained(name: &str) -> bool {
+    !["hold", "velocity", "var", "var_sampled", "analogue"].contains(&name)
+}
+
+/// A forecaster ready to be compared, and what it took to make it.
+pub struct Contender {
+    /// The forecaster.
+    pub forecaster: Box<dyn Forecaster + Sync>,
+    /// Seconds of fitting.
+    pub train_seconds: f64,
+}
+
+/// Fits the baseline of a name on the training episodes, its settings changed by `changes` as in [`BaselineConfig::with`].
+///
+/// # Errors
+/// [`Error::Config`] for an unknown name or setting; as the fits.
+pub fn fit_baseline(
+    name: &str,
+    prepared: &Prepared,
+    changes: &[(String, String)],
+    seed: u64,
+    sink: &mut dyn Sink,
+) -> Result<Contender> {
+    let begun = Instant::now();
+    let d = prepared.frames.channels.len();
+    let forecaster: Box<dyn Forecaster + Sync> = match (name, BaselineConfig::with(name, changes)?) {
+        ("hold", _) => Box::new(Hold::new(d)),
+        ("velocity", _) => Box::new(Velocity::new(d)),
+        ("var", _) => Box::new(Autoregression::mean(autoregression(prepared)?)),
+        ("var_sampled", _) => Box::new(Autoregression::sampled(autoregression(prepared)?)),
+        ("fc", _) => Box::new(fully_connected(prepared, seed, sink)?),
+        (_, Some(BaselineConfig::Latent(config))) => latent(prepared, &config, seed, sink)?,
+        (_, Some(BaselineConfig::Recurrent(config))) => Box::new(recurrent(prepared, &config, seed, sink)?),
+        (_, Some(BaselineConfig::Analogue(config))) => Box::new(analogue(prepared, &config)?),
+        (other, None) => {
+            let expected = format!("classic, all, none, or some of {}", BASELINES.join(","));
+            return Err(Error::config("baselines", format!("`{other}`"), expected));
+        }
+    };
+    Ok(Contender { forecaster, train_seconds: begun.elapsed().as_secs_f64() })
+}
+
+/// Context and chunk of the autoregression, as the default model's.
+const VAR: (usize, usize) = (8, 8);
+const VAR_RIDGE: f64 = 10.0;
+/// Context of the paper's fully connected baseline.
+const FC_CONTEXT: usize = 4;
+
+fn autoregression(prepared: &Prepared) -> Result<VarFit> {
+    let training = prepared.windows(&prepared.split.train, VAR.0, VAR.1, 1)?;
+    VarFit::fit(&training.values, training.channels, VAR.0, VAR.1, VAR_RIDGE)
+}
+
+/// A run's settings: AdamW with warm-up and cosine, averaged weights, the best validation kept.
+fn training(steps: usize, learning_rate: f64, weight_decay: f64) -> TrainConfig {
+    TrainConfig {
+        steps: steps as u64,
+        batch: 128,
+        optimizer: AdamConfig {
+            learning_rate,
+            beta1: 0.9,
+            beta2: 0.999,
+            weight_decay,
+            warmup_steps: 200.min(steps as u64 / 4),
+            decay: Decay::Cosine,
+            clip: Clip::Norm(1.0),
+        },
+        average_decay: 0.999,
+        validate_every: 250,
+        log_every: 500,
+        checkpoint_every: u64::MAX,
+    }
+}
+
+fn latent(
+    prepared: &Prepared,
+    config: &LatentConfig,
+    seed: u64,
+    sink: &mut dyn Sink,
+) -> Result<Box<dyn Forecaster + Sync>> {
+    let training = prepared.windows(&prepared.split.train, VAR.0, VAR.1, 1)?;
+    let validation = prepared.windows(&prepared.split.validation, VAR.0, VAR.1, 1)?;
+    let fit = VarFit::fit(&training.values, training.channels, VAR.0, VAR.1, VAR_RIDGE)?;
+    let coordinates = ResidualCoordinates::new(fit, config.latent)?;
+    let source = ChunkSource::new(&coordinates, &training, &validation, config.context_noise)?;
+    let mut noise = Noise::new(seed).fork(WEIGHTS);
+    let net = |inputs: usize, context: usize| MlpConfig {
+        inputs,
+        context,
+        hidden: config.hidden.clone(),
+        outputs: 1,
+        activation: Activation::Swish,
+        spectral_norm: false,
+    };
+    let (width, context) = (coordinates.latent(), coordinates.context_width());
+    let run = Run { source: &source, config, seed };
+    match config.head {
+        Head::Diffusion { evaluations } => {
+            let field = VectorField::new(net(width, context), Path::Circle, evaluations, &mut noise)?;
+            run.finish("diffusion", coordinates, field, sink)
+        }
+        Head::Flow { evaluations } => {
+            let field = VectorField::new(net(width, context), Path::Line, evaluations, &mut noise)?;
+            run.finish("flow", coordinates, field, sink)
+        }
+        Head::Mixture { components } => {
+            let mixture = Mixture::new(net(context, 0), components, width, &mut noise)?;
+            run.finish("mdn", coordinates, mixture, sink)
+        }
+        Head::Cvae { code, kl_weight } => {
+            let cvae = Cvae::new([width, context, code], &config.hidden, kl_weight, &mut noise)?;
+            run.finish("cvae", coordinates, cvae, sink)
+        }
+    }
+}
+
+/// What the training of every generative network shares.
+struct Run<'a> {
+    source: &'a dyn Source,
+    config: &'a LatentConfig,
+    seed: u64,
+}
+
+impl Run<'_> {
+    fn finish<G: Generative + Generator + 'static>(
+        &self,
+        name: &'static str,
+        coordinates: ResidualCoordinates,
+        model: G,
+        sink: &mut dyn Sink,
+    ) -> Result<Box<dyn Forecaster + Sync>> {
+        let mut objective = Fit { model };
+        let config = training(self.config.steps, self.config.learning_rate, 0.01);
+        train(&mut objective, self.source, &config, &Noise::new(self.seed).fork(STEPS), None, sink)?;
+        Ok(Box::new(LatentForecaster::new(name, coordinates, objective.model)))
+    }
+}
+
+fn recurrent(prepared: &Prepared, config: &RecurrentConfig, seed: u64, sink: &mut dyn Sink) -> Result<Recurrent> {
+    let training_windows = prepared.windows(&prepared.split.train, config.context, config.future, 1)?;
+    let validation = prepared.windows(&prepared.split.validation, config.context, config.future, 4)?;
+    let source = FrameSource::new(&training_windows, &validation, 0.0)?;
+    let noise = Noise::new(seed);
+    let scale = delta_std(prepared);
+    let net = GruMixture::new(&scale, config.width, config.components, config.input_noise, &mut noise.fork(WEIGHTS))?;
+    let mut objective = Fit { model: net };
+    let run = training(config.steps, config.learning_rate, 0.01);
+    train(&mut objective, &source, &run, &noise.fork(STEPS), None, sink)?;
+    Recurrent::new(objective.model, config.context, scale.len())
+}
+
+fn analogue(prepared: &Prepared, config: &AnalogueConfig) -> Result<Analogue> {
+    let windows = prepared.windows(&prepared.split.train, 2, config.segment, 1)?;
+    Analogue::new(&windows, &delta_std(prepared), config.velocity_weight, config.neighbours, config.fade)
+}
+
+/// Standard deviation of the frame-to-frame delta of z-scored motion; 1 for a channel that never moves.
+fn delta_std(prepared: &Prepared) -> Vec<f32> {
+    prepared.normaliser.velocity_std.iter().map(|v| if *v > 0.0 { *v as f32 } else { 1.0 }).collect()
+}
+
+/// The paper's baseline: 4 frames to the next, three layers of 128, least squares, spectral norm against explosion.
+fn fully_connected(prepared: &Prepared, seed: u64, sink: &mut dyn Sink) -> Result<FullyConnected> {
+    let d = prepared.frames.channels.len();
+    let training_windows = prepared.windows(&prepared.split.train, FC_CONTEXT, 1, 1)?;
+    let validation = prepared.windows(&prepared.split.validation, FC_CONTEXT, 1, 1)?;
+    let source = FrameSource::new(&training_windows, &validation, 0.0)?;
+    let noise = Noise::new(seed);
+    let config = MlpConfig {
+        inputs: FC_CONTEXT * d,
+        context: 0,
+        hidden: vec![128; 3],
+        outputs: d,
+        activation: Activation::LeakyRelu,
+        spectral_norm: true,
+    };
+    let net = Mlp::new(config, &mut noise.fork(WEIGHTS), DType::F32, &Device::Cpu)?;
+    let mut objective = Regression { net };
+    let config = TrainConfig { validate_every: 500, ..training(10_000, 1e-3, 0.0) };
+    train(&mut objective, &source, &config, &noise.fork(STEPS), None, sink)?;
+    FullyConnected::new(objective.net, FC_CONTEXT, d)
+}

@@ -1,0 +1,167 @@
+//! Settings of the baselines that have any. The defaults are those that `benches/quality/tune` chose on validation episodes.
+
+use crate::error::{Error, Result};
+use crate::forecast::config::changed;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Settings of one baseline.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum BaselineConfig {
+    /// A generative network over the residual's leading coordinates.
+    Latent(LatentConfig),
+    /// A recurrent network with a mixture over the next frame.
+    Recurrent(RecurrentConfig),
+    /// Nearest training moments.
+    Analogue(AnalogueConfig),
+}
+
+/// Of the networks in the coordinates of the energy.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LatentConfig {
+    /// Coordinates the network draws, at most; the rest stays Gaussian.
+    pub latent: usize,
+    /// Widths of the hidden layers.
+    pub hidden: Vec<usize>,
+    /// Largest noise on a training batch's context, in standard deviations of the frame-to-frame delta.
+    pub context_noise: f64,
+    /// Training steps of batches of 128.
+    pub steps: usize,
+    /// Learning rate at its largest.
+    pub learning_rate: f64,
+    /// What the network gives.
+    pub head: Head,
+}
+
+/// Kinds of generative networks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Head {
+    /// Diffusion: network evaluations a chunk.
+    Diffusion {
+        /// At least 1.
+        evaluations: usize,
+    },
+    /// Flow matching: network evaluations a chunk.
+    Flow {
+        /// At least 1.
+        evaluations: usize,
+    },
+    /// Mixture density network.
+    Mixture {
+        /// Gaussians.
+        components: usize,
+    },
+    /// Conditional variational autoencoder.
+    Cvae {
+        /// Numbers of the code.
+        code: usize,
+        /// Weight of the divergence from the prior.
+        kl_weight: f64,
+    },
+}
+
+/// Of the recurrent network.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecurrentConfig {
+    /// Frames read before a forecast.
+    pub context: usize,
+    /// Frames of a training window behind its context.
+    pub future: usize,
+    /// Numbers of the state.
+    pub width: usize,
+    /// Gaussians.
+    pub components: usize,
+    /// Largest noise on a training window, in standard deviations of the frame-to-frame delta.
+    pub input_noise: f64,
+    /// Training steps of batches of 128.
+    pub steps: usize,
+    /// Learning rate at its largest.
+    pub learning_rate: f64,
+}
+
+/// Of the nearest neighbours.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AnalogueConfig {
+    /// Nearest moments of which one is taken.
+    pub neighbours: usize,
+    /// Frames copied before the next search.
+    pub segment: usize,
+    /// Frames over which the difference to the neighbour is faded out.
+    pub fade: usize,
+    /// Weight of a velocity's deviation against a position's.
+    pub velocity_weight: f64,
+}
+
+impl BaselineConfig {
+    /// The default settings of a baseline, `None` for one that has none.
+    pub fn of(name: &str) -> Option<Self> {
+        let latent = |head| {
+            Self::Latent(LatentConfig {
+                latent: 24,
+                hidden: vec![256; 3],
+                context_noise: 2.0,
+                steps: 4500,
+                learning_rate: 1e-3,
+                head,
+            })
+        };
+        Some(match name {
+            "diffusion" => latent(Head::Diffusion { evaluations: 5 }),
+            "flow" => latent(Head::Flow { evaluations: 5 }),
+            "mdn" => latent(Head::Mixture { components: 8 }),
+            "cvae" => latent(Head::Cvae { code: 8, kl_weight: 1.0 }),
+            "gru_mdn" => Self::Recurrent(RecurrentConfig {
+                context: 8,
+                future: 16,
+                width: 128,
+                components: 5,
+                input_noise: 0.5,
+                steps: 1500,
+                learning_rate: 1e-3,
+            }),
+            "analogue" => Self::Analogue(AnalogueConfig { neighbours: 10, segment: 25, fade: 8, velocity_weight: 0.3 }),
+            _ => return None,
+        })
+    }
+
+    /// Of a baseline, with changes `(dotted name, value)` such as `("flow.head.evaluations", "10")`; those of other baselines
+    /// are passed over.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming a key that does not exist or whose value is of the wrong type.
+    pub fn with(name: &str, changes: &[(String, String)]) -> Result<Option<Self>> {
+        let Some(config) = Self::of(name) else { return Ok(None) };
+        let mut all = serde_json::to_value(&config).map_err(|e| Error::Other(format!("settings: {e}")))?;
+        for (key, value) in changes {
+            let Some(key) = key.strip_prefix(name).and_then(|rest| rest.strip_prefix('.')) else { continue };
+            let parsed = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.clone()));
+            changed(&mut all, key, parsed)?;
+        }
+        serde_json::from_value(all).map(Some).map_err(|e| Error::config(name, e, "values of the settings' types"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_changed_by_name_and_unknown_ones_refused() -> Result<()> {
+        let set = |key: &str, value: &str| vec![(key.to_string(), value.to_string())];
+        let flow = BaselineConfig::with("flow", &set("flow.head.evaluations", "10"))?;
+        let Some(BaselineConfig::Latent(LatentConfig { head, .. })) = &flow else { panic!("{flow:?}") };
+        assert_eq!(*head, Head::Flow { evaluations: 10 });
+        assert_eq!(BaselineConfig::with("flow", &set("cvae.head.code", "3"))?, BaselineConfig::of("flow"));
+        assert_eq!(BaselineConfig::with("hold", &[])?, None);
+        let unknown =
+            BaselineConfig::with("flow", &set("flow.head.components", "3")).expect_err("not flow's").to_string();
+        assert!(unknown.contains("components") && unknown.contains("evaluations"), "{unknown}");
+        assert!(BaselineConfig::with("flow", &set("flow.latent", "many")).is_err());
+        Ok(())
+    }
+}

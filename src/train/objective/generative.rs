@@ -1,0 +1,41 @@
+//! The objective of networks that bring their own loss.
+
+use crate::error::{Error, Result};
+use crate::model::{Generative, Parameters};
+use crate::noise::Noise;
+use crate::train::{Batch, Loss, Objective};
+use candle_core::{DType, Tensor};
+
+/// Minimises a [`Generative`] network's mean loss.
+#[derive(Debug, Clone)]
+pub struct Fit<M> {
+    /// The network.
+    pub model: M,
+}
+
+impl<M: Generative> Fit<M> {
+    fn mean(&self, batch: &Batch, noise: &mut Noise) -> Result<Tensor> {
+        let Some(context) = &batch.context else {
+            return Err(Error::Other("this network needs a context".into()));
+        };
+        Ok(self.model.loss(&batch.x, context, noise)?.mean_all()?)
+    }
+}
+
+impl<M: Generative> Objective for Fit<M> {
+    fn name(&self) -> &'static str {
+        self.model.name()
+    }
+
+    fn parameters(&self) -> &Parameters {
+        self.model.parameters()
+    }
+
+    fn loss(&mut self, batch: &Batch, noise: &mut Noise) -> Result<Loss> {
+        Ok(Loss { total: self.mean(batch, noise)?, figures: Vec::new() })
+    }
+
+    fn validate(&self, batch: &Batch, noise: &mut Noise) -> Result<f64> {
+        Ok(self.mean(batch, noise)?.to_dtype(DType::F64)?.to_scalar::<f64>()?)
+    }
+}
