@@ -1,9 +1,13 @@
 //! What every forecaster must do. A new forecaster is one row of [`table`].
 
 use candle_core::{DType, Device, Tensor};
-use ebmotion::forecast::baseline::{Autoregression, FullyConnected, Hold, VarFit, Velocity};
-use ebmotion::forecast::{ChainForecaster, Forecaster, LevelForecaster, Request, ResidualCoordinates};
-use ebmotion::model::{Activation, LevelEnergy, Mlp, MlpConfig, MlpEnergy};
+use ebmotion::forecast::baseline::{
+    Analogue, Autoregression, FullyConnected, Hold, LatentForecaster, Recurrent, VarFit, Velocity,
+};
+use ebmotion::forecast::{ChainForecaster, Forecaster, LevelForecaster, Request, ResidualCoordinates, WindowArray};
+use ebmotion::model::{
+    Activation, Cvae, GruMixture, LevelEnergy, Mixture, Mlp, MlpConfig, MlpEnergy, Path, VectorField,
+};
 use ebmotion::noise::Noise;
 use ebmotion::sample::Unadjusted;
 use ebmotion::sample::langevin::Langevin;
@@ -30,6 +34,28 @@ fn table() -> Result<Vec<Row>> {
             forecaster: Box::new(FullyConnected::new(net(CONTEXT * CHANNELS, 0, CHANNELS)?, CONTEXT, CHANNELS)?),
             draws: false,
         },
+        Row { forecaster: Box::new(analogue()?), draws: true },
+        Row {
+            forecaster: Box::new(generative(&fit, "mdn", |w, c, n| Mixture::new(config(c, 0, 1), 3, w, n))?),
+            draws: true,
+        },
+        Row { forecaster: Box::new(Recurrent::new(gru()?, 3, CHANNELS)?), draws: true },
+        Row {
+            forecaster: Box::new(generative(&fit, "cvae", |w, c, n| Cvae::new([w, c, 2], &[8], [1.0, 0.1], n))?),
+            draws: true,
+        },
+        Row {
+            forecaster: Box::new(generative(&fit, "flow", |w, c, n| {
+                VectorField::new(config(w, c, 1), Path::Line, 3, n)
+            })?),
+            draws: true,
+        },
+        Row {
+            forecaster: Box::new(generative(&fit, "diffusion", |w, c, n| {
+                VectorField::new(config(w, c, 1), Path::Circle, 3, n)
+            })?),
+            draws: true,
+        },
         Row { forecaster: Box::new(level(fit)?), draws: true },
         Row { forecaster: Box::new(chain()?), draws: true },
     ])
@@ -41,6 +67,27 @@ fn config(inputs: usize, context: usize, outputs: usize) -> MlpConfig {
 
 fn net(inputs: usize, context: usize, outputs: usize) -> Result<Mlp> {
     Mlp::new(config(inputs, context, outputs), &mut Noise::new(3), DType::F32, &Device::Cpu)
+}
+
+/// A generative network in the coordinates of `fit`, untrained.
+fn generative<G: ebmotion::model::Generator>(
+    fit: &VarFit,
+    name: &'static str,
+    net: impl Fn(usize, usize, &mut Noise) -> Result<G>,
+) -> Result<LatentForecaster<G>> {
+    let coordinates = ResidualCoordinates::new(fit.clone(), 6)?;
+    let net = net(coordinates.latent(), coordinates.context_width(), &mut Noise::new(4))?;
+    Ok(LatentForecaster::new(name, coordinates, net))
+}
+
+fn gru() -> Result<GruMixture> {
+    GruMixture::new(&[0.1; CHANNELS], 8, 3, 0.5, &mut Noise::new(4))
+}
+
+fn analogue() -> Result<Analogue> {
+    let values = oscillators(300, 1)?;
+    let windows = WindowArray { values, context: CONTEXT, future: CHUNK, channels: CHANNELS };
+    Analogue::new(&windows, &[0.1; CHANNELS], 0.3, 5, 3)
 }
 
 /// The default model, untrained.
@@ -277,7 +324,9 @@ fn bad_histories_and_requests_are_errors() -> Result<()> {
 fn names_are_keys_of_the_report() -> Result<()> {
     let names: Vec<String> = table()?.iter().map(|row| row.forecaster.name().to_string()).collect();
     // A report has one model, which is `ebm` whatever its kind.
-    assert_eq!(names, ["hold", "velocity", "var", "var_sampled", "fc", "ebm", "ebm"]);
+    let (models, baselines) = (&names[names.len() - 2..], &names[..names.len() - 2]);
+    assert_eq!(models, ["ebm", "ebm"]);
+    assert_eq!(baselines, ebmotion::forecast::BASELINES, "every baseline is a row");
     Ok(())
 }
 
@@ -289,6 +338,32 @@ fn hold_and_velocity_do_what_they_say() -> Result<()> {
     assert_eq!(values(&held.samples)?, [1.0, 3.0, 1.0, 1.0, 3.0, 1.0]);
     let moved = Velocity::new(CHANNELS).forecast(&history, &request, &mut Noise::new(1))?;
     assert_eq!(values(&moved.samples)?, [2.0, 1.0, 1.0, 3.0, -1.0, 1.0]);
+    Ok(())
+}
+
+/// From a moment of the training motion itself with one neighbour, what follows is what followed then.
+#[test]
+fn an_analogue_repeats_the_past() -> Result<()> {
+    let values = oscillators(300, 1)?;
+    let windows = WindowArray { values: values.clone(), context: CONTEXT, future: CHUNK, channels: CHANNELS };
+    let analogue = Analogue::new(&windows, &[0.1; CHANNELS], 0.3, 1, 3)?;
+    let width = (CONTEXT + CHUNK) * CHANNELS;
+    let window = &values[17 * width..18 * width];
+    let history = Tensor::from_slice(&window[..CONTEXT * CHANNELS], (1, CONTEXT, CHANNELS), &Device::Cpu)?;
+    let request = Request { horizon: CHUNK, samples: 2 };
+    let future = analogue.forecast(&history, &request, &mut Noise::new(1))?.samples.flatten_all()?.to_vec1::<f32>()?;
+    for (a, b) in future.iter().zip(window[CONTEXT * CHANNELS..].iter().cycle()) {
+        assert!((a - b).abs() < 1e-5, "{a} {b}");
+    }
+    // Another start keeps its difference to the neighbour at first and has lost it after the fade of 3 frames.
+    let moved = (history + 0.001)?;
+    let future = analogue.forecast(&moved, &request, &mut Noise::new(1))?.samples.flatten_all()?.to_vec1::<f32>()?;
+    for t in 0..CHUNK {
+        let away = f64::from(future[t * CHANNELS] - window[(CONTEXT + t) * CHANNELS]);
+        let expected = 0.001 * (1.0 - (t + 1) as f64 / 4.0).max(0.0);
+        assert!((away - expected).abs() < 1e-5, "frame {t}: {away} and {expected}");
+    }
+    assert!(Analogue::new(&windows, &[0.1; CHANNELS], 0.3, 301, 3).is_err(), "more neighbours than windows");
     Ok(())
 }
 

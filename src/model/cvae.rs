@@ -20,22 +20,27 @@ pub struct Cvae {
     code: usize,
     width: usize,
     kl_weight: f64,
+    free_nats: f64,
 }
 
 impl Cvae {
     /// Fresh networks with `hidden` layers for `x` of `width` numbers, contexts of `context` and codes of `code` numbers;
-    /// `kl_weight` multiplies the divergence from the prior (1 is the evidence bound; Higgins et al. 2017, "beta-VAE", eq. 4).
+    /// `kl_weight` multiplies the divergence from the prior (1 is the evidence bound; Higgins et al. 2017, "beta-VAE", eq. 4),
+    /// of which the first `free_nats` of each number of the code cost nothing (Kingma et al. 2016, "Improving variational
+    /// inference with inverse autoregressive flow", eq. 15): without them codes were seen to collapse onto the prior.
     ///
     /// # Errors
-    /// As [`Mlp::new`]; [`Error::Config`] when `code` is 0 or the weight negative.
+    /// As [`Mlp::new`]; [`Error::Config`] when `code` is 0 or a weight negative.
     pub fn new(
         [width, context, code]: [usize; 3],
         hidden: &[usize],
-        kl_weight: f64,
+        [kl_weight, free_nats]: [f64; 2],
         noise: &mut Noise,
     ) -> Result<Self> {
-        if kl_weight.is_nan() || kl_weight < 0.0 {
-            return Err(Error::config("kl_weight", kl_weight, "at least 0"));
+        for (key, value) in [("kl_weight", kl_weight), ("free_nats", free_nats)] {
+            if value.is_nan() || value < 0.0 {
+                return Err(Error::config(key, value, "at least 0"));
+            }
         }
         let mut net = |inputs: usize, outputs: usize| {
             let (hidden, activation) = (hidden.to_vec(), Activation::Swish);
@@ -46,7 +51,7 @@ impl Cvae {
         let mut parameters = Parameters::default();
         parameters.join("encoder", encoder.parameters());
         parameters.join("decoder", decoder.parameters());
-        Ok(Self { encoder, decoder, parameters, code, width, kl_weight })
+        Ok(Self { encoder, decoder, parameters, code, width, kl_weight, free_nats })
     }
 
     /// Mean and log variance that a network gives.
@@ -78,8 +83,10 @@ impl Generative for Cvae {
         let misfit =
             (((x - expected)?.sqr()? / spread.exp()?)? + &spread)?.affine(0.5, 0.5 * std::f64::consts::TAU.ln())?;
         let divergence = (((mean.sqr()? + log_variance.exp()?)? - &log_variance)? - 1.0)?;
-        let divergence = (divergence.sum(D::Minus1)? * (0.5 * self.kl_weight))?;
-        Ok(((misfit.sum(D::Minus1)? + divergence)? * (1.0 / self.width as f64))?)
+        // Below the free nats the divergence, a mean over the batch, has no gradient.
+        let divergence = (divergence.mean(0)? * 0.5)?.maximum(self.free_nats)?.sum_all()?;
+        let bound = misfit.sum(D::Minus1)?.broadcast_add(&(divergence * self.kl_weight)?)?;
+        Ok((bound * (1.0 / self.width as f64))?)
     }
 }
 

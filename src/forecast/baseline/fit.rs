@@ -130,8 +130,8 @@ fn latent(
             let mixture = Mixture::new(net(context, 0), components, width, &mut noise)?;
             run.finish("mdn", coordinates, mixture, sink)
         }
-        Head::Cvae { code, kl_weight } => {
-            let cvae = Cvae::new([width, context, code], &config.hidden, kl_weight, &mut noise)?;
+        Head::Cvae { code, kl_weight, free_nats } => {
+            let cvae = Cvae::new([width, context, code], &config.hidden, [kl_weight, free_nats], &mut noise)?;
             run.finish("cvae", coordinates, cvae, sink)
         }
     }

@@ -60,6 +60,8 @@ pub enum Head {
         code: usize,
         /// Weight of the divergence from the prior.
         kl_weight: f64,
+        /// Nats of it a number of the code that cost nothing.
+        free_nats: f64,
     },
 }
 
@@ -114,7 +116,7 @@ impl BaselineConfig {
             "diffusion" => latent(Head::Diffusion { evaluations: 5 }),
             "flow" => latent(Head::Flow { evaluations: 5 }),
             "mdn" => latent(Head::Mixture { components: 8 }),
-            "cvae" => latent(Head::Cvae { code: 8, kl_weight: 1.0 }),
+            "cvae" => latent(Head::Cvae { code: 8, kl_weight: 1.0, free_nats: 0.1 }),
             "gru_mdn" => Self::Recurrent(RecurrentConfig {
                 context: 8,
                 future: 16,
