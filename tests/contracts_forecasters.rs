@@ -46,13 +46,13 @@ fn table() -> Result<Vec<Row>> {
         },
         Row {
             forecaster: Box::new(generative(&fit, "flow", |w, c, n| {
-                VectorField::new(config(w, c, 1), Path::Line, 3, n)
+                VectorField::new(config(w, c, 1), Path::Line, (3, 1.0), n)
             })?),
             draws: true,
         },
         Row {
             forecaster: Box::new(generative(&fit, "diffusion", |w, c, n| {
-                VectorField::new(config(w, c, 1), Path::Circle, 3, n)
+                VectorField::new(config(w, c, 1), Path::Circle, (3, 1.0), n)
             })?),
             draws: true,
         },

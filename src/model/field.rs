@@ -3,7 +3,8 @@
 //! Both regress the velocity of a path from noise `eps` to data `u`; they differ in the path. On the circle
 //! `x = cos(t) u + sin(t) eps` this is a diffusion model with the velocity parameterisation (Salimans & Ho 2022, "Progressive
 //! distillation", section 4), sampled by the deterministic rule of Song et al. 2021 ("Denoising diffusion implicit models",
-//! eq. 12), a rotation here. On the straight line `x = (1 - s) eps + s u` it is flow matching (Lipman et al. 2023, "Flow
+//! eq. 12) with Euler's steps in the angle, which unlike the rule's own rotations keep a Gaussian's width at any number of
+//! steps. On the straight line `x = (1 - s) eps + s u` it is flow matching (Lipman et al. 2023, "Flow
 //! matching for generative modeling", eq. 23 with a minimal variance of 0), sampled by Euler's steps.
 
 use super::density::rows_of;
@@ -37,22 +38,31 @@ pub struct VectorField {
     net: Mlp,
     path: Path,
     steps: usize,
+    temperature: f64,
 }
 
 impl VectorField {
     /// A fresh network. `config.context` counts the numbers of the context alone, `config.outputs` is set to
-    /// `config.inputs`; `steps` evaluations make a draw.
+    /// `config.inputs`; `steps` evaluations make a draw, which begins as noise of scale `temperature`.
     ///
     /// # Errors
-    /// As [`Mlp::new`]; [`Error::Config`] when `steps` is 0.
-    pub fn new(mut config: MlpConfig, path: Path, steps: usize, noise: &mut Noise) -> Result<Self> {
+    /// As [`Mlp::new`]; [`Error::Config`] when `steps` is 0 or the temperature not positive.
+    pub fn new(
+        mut config: MlpConfig,
+        path: Path,
+        (steps, temperature): (usize, f64),
+        noise: &mut Noise,
+    ) -> Result<Self> {
         if steps == 0 {
             return Err(Error::config("evaluations", steps, "at least 1"));
+        }
+        if !(temperature > 0.0 && temperature.is_finite()) {
+            return Err(Error::config("temperature", temperature, "a positive number"));
         }
         let level = level_features(&Tensor::full(1.0f32, (1, 1), &Device::Cpu)?)?.dim(1)?;
         config.context += level;
         config.outputs = config.inputs;
-        Ok(Self { net: Mlp::new(config, noise, DType::F32, &Device::Cpu)?, path, steps })
+        Ok(Self { net: Mlp::new(config, noise, DType::F32, &Device::Cpu)?, path, steps, temperature })
     }
 
     /// Velocity `(B, S)` at `x` `(B, S)`, at one angle a row `(B, 1)`.
@@ -107,19 +117,21 @@ impl Generator for VectorField {
     fn draw(&self, context: &Tensor, noise: &mut Noise) -> Result<Tensor> {
         let rows = rows_of(context)?;
         let column = |v: f64| Ok::<_, Error>(Tensor::full(v as f32, (rows, 1), &Device::Cpu)?);
-        let mut x = noise.normal((rows, self.net.config().inputs), DType::F32, &Device::Cpu)?;
+        let mut x = (noise.normal((rows, self.net.config().inputs), DType::F32, &Device::Cpu)? * self.temperature)?;
         for i in 0..self.steps {
-            let part = |i: usize| i as f64 / self.steps as f64;
             x = match self.path {
                 Path::Circle => {
-                    // The last step ends on the data.
-                    let angle = |i: usize| WALK.0 + (WALK.1 - WALK.0) * i as f64 / (self.steps - 1).max(1) as f64;
-                    let (t, turn) = (angle(i), if i + 1 < self.steps { angle(i) - angle(i + 1) } else { angle(i) });
+                    // The last evaluation takes what noise is left away.
+                    let dt = (WALK.0 - WALK.1) / (self.steps - 1).max(1) as f64;
+                    let ends = i + 1 == self.steps;
+                    let (t, keep, pull) =
+                        if ends { (WALK.1, WALK.1.cos(), WALK.1.sin()) } else { (WALK.0 - i as f64 * dt, 1.0, dt) };
                     let v = self.velocity(&x, &column(t)?, context)?.detach();
-                    ((x * turn.cos())? - (v * turn.sin())?)?
+                    ((x * keep)? - (v * pull)?)?
                 }
                 Path::Line => {
-                    let v = self.velocity(&x, &line_angle(&column(part(i))?)?, context)?.detach();
+                    let at = column(i as f64 / self.steps as f64)?;
+                    let v = self.velocity(&x, &line_angle(&at)?, context)?.detach();
                     (x + (v * (1.0 / self.steps as f64))?)?
                 }
             };

@@ -104,7 +104,7 @@ fn latent(
     let training = prepared.windows(&prepared.split.train, VAR.0, VAR.1, 1)?;
     let validation = prepared.windows(&prepared.split.validation, VAR.0, VAR.1, 1)?;
     let fit = VarFit::fit(&training.values, training.channels, VAR.0, VAR.1, VAR_RIDGE)?;
-    let coordinates = ResidualCoordinates::new(fit, config.latent)?;
+    let coordinates = ResidualCoordinates::new(fit, config.latent)?.with_tail(config.tail)?;
     let source = ChunkSource::new(&coordinates, &training, &validation, config.context_noise)?;
     let mut noise = Noise::new(seed).fork(WEIGHTS);
     let net = |inputs: usize, context: usize| MlpConfig {
@@ -118,12 +118,12 @@ fn latent(
     let (width, context) = (coordinates.latent(), coordinates.context_width());
     let run = Run { source: &source, config, seed };
     match config.head {
-        Head::Diffusion { evaluations } => {
-            let field = VectorField::new(net(width, context), Path::Circle, evaluations, &mut noise)?;
+        Head::Diffusion { evaluations, temperature } => {
+            let field = VectorField::new(net(width, context), Path::Circle, (evaluations, temperature), &mut noise)?;
             run.finish("diffusion", coordinates, field, sink)
         }
-        Head::Flow { evaluations } => {
-            let field = VectorField::new(net(width, context), Path::Line, evaluations, &mut noise)?;
+        Head::Flow { evaluations, temperature } => {
+            let field = VectorField::new(net(width, context), Path::Line, (evaluations, temperature), &mut noise)?;
             run.finish("flow", coordinates, field, sink)
         }
         Head::Mixture { components } => {

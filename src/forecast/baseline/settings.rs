@@ -23,6 +23,8 @@ pub enum BaselineConfig {
 pub struct LatentConfig {
     /// Coordinates the network draws, at most; the rest stays Gaussian.
     pub latent: usize,
+    /// Scale of the coordinates that stay Gaussian, when drawn.
+    pub tail: f64,
     /// Widths of the hidden layers.
     pub hidden: Vec<usize>,
     /// Largest noise on a training batch's context, in standard deviations of the frame-to-frame delta.
@@ -39,15 +41,19 @@ pub struct LatentConfig {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Head {
-    /// Diffusion: network evaluations a chunk.
+    /// Diffusion.
     Diffusion {
-        /// At least 1.
+        /// Network evaluations a chunk, at least 1.
         evaluations: usize,
+        /// Scale of the noise that a chunk begins as.
+        temperature: f64,
     },
-    /// Flow matching: network evaluations a chunk.
+    /// Flow matching.
     Flow {
-        /// At least 1.
+        /// Network evaluations a chunk, at least 1.
         evaluations: usize,
+        /// Scale of the noise that a chunk begins as.
+        temperature: f64,
     },
     /// Mixture density network.
     Mixture {
@@ -105,6 +111,7 @@ impl BaselineConfig {
         let latent = |head| {
             Self::Latent(LatentConfig {
                 latent: 24,
+                tail: 1.0,
                 hidden: vec![256; 3],
                 context_noise: 2.0,
                 steps: 4500,
@@ -113,8 +120,8 @@ impl BaselineConfig {
             })
         };
         Some(match name {
-            "diffusion" => latent(Head::Diffusion { evaluations: 5 }),
-            "flow" => latent(Head::Flow { evaluations: 5 }),
+            "diffusion" => latent(Head::Diffusion { evaluations: 5, temperature: 1.0 }),
+            "flow" => latent(Head::Flow { evaluations: 5, temperature: 1.0 }),
             "mdn" => latent(Head::Mixture { components: 8 }),
             "cvae" => latent(Head::Cvae { code: 8, kl_weight: 1.0, free_nats: 0.1 }),
             "gru_mdn" => Self::Recurrent(RecurrentConfig {
@@ -157,7 +164,7 @@ mod tests {
         let set = |key: &str, value: &str| vec![(key.to_string(), value.to_string())];
         let flow = BaselineConfig::with("flow", &set("flow.head.evaluations", "10"))?;
         let Some(BaselineConfig::Latent(LatentConfig { head, .. })) = &flow else { panic!("{flow:?}") };
-        assert_eq!(*head, Head::Flow { evaluations: 10 });
+        assert_eq!(*head, Head::Flow { evaluations: 10, temperature: 1.0 });
         assert_eq!(BaselineConfig::with("flow", &set("cvae.head.code", "3"))?, BaselineConfig::of("flow"));
         assert_eq!(BaselineConfig::with("hold", &[])?, None);
         let unknown =
