@@ -1,0 +1,75 @@
+"""Trials of `tune` and `ablate`: one training scored on validation episodes, kept in a file so that a run can go on."""
+import concurrent.futures, json, os, pathlib, subprocess, sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+class Trials:
+    """Runs `(name, point, log, seed)` and remembers the metrics of each in OUT/trials.jsonl."""
+
+    def __init__(self, out, binary, ignore):
+        self.out, self.binary, self.ignore = out, binary, ignore
+        out.mkdir(parents=True, exist_ok=True)
+        self.record, self.done, self.extra = out / "trials.jsonl", {}, {}
+        if self.record.exists():
+            for line in open(self.record):
+                trial = json.loads(line)
+                self.done[tuple(trial["key"])] = trial["metrics"]
+
+    @staticmethod
+    def key(name, point, log, seed=0):
+        return (name, json.dumps(point), log.name, seed)
+
+    def call(self, *args):
+        env = os.environ | {"RAYON_NUM_THREADS": "1"}
+        return subprocess.run([self.binary, "-q", *map(str, args)], env=env, check=True, capture_output=True, text=True)
+
+    def flags(self, log):
+        if log not in self.extra:
+            head = subprocess.run(["sh", "-c", f"gzip -cdf '{log}' | head -1"], capture_output=True, text=True).stdout
+            self.extra[log] = ["--skip-short"] + (["--ignore", self.ignore] if self.ignore in head else [])
+        return self.extra[log]
+
+    def run(self, name, point, log, seed=0):
+        """Metrics on the validation episodes. `ebm` and `igebm` are models, any other name a baseline."""
+        stem = f"{name}.{abs(hash(self.key(name, point, log, seed))):x}"
+        out = self.out / log.name.split(".")[0] / stem
+        out.mkdir(parents=True, exist_ok=True)
+        flags = self.flags(log)
+        if name in ("ebm", "igebm"):
+            model, preset = out / "model.safetensors", "denoising" if name == "ebm" else "igebm"
+            sets = [f"--set={key}={value}" for key, value in point.items()]
+            self.call("train", log, "-o", model, "--overwrite", "--preset", preset, "--seed", seed, *sets, *flags)
+            self.call("report", model, log, "--on", "validation", "--baselines", "none", "--seed", seed, "-o", out, *flags)
+            key = "ebm"
+        else:
+            # A report is about a model; the baseline does not depend on this one.
+            base, key = self.out / log.name.split(".")[0] / "base.safetensors", name
+            sets = [f"--baseline-set={name}.{key}={value}" for key, value in point.items()]
+            self.call("report", base, log, "--on", "validation", "--baselines", name, *sets, "-o", out, *flags)
+        report = json.load(open(out / "report.json"))
+        metrics = {metric: result["mean"] for metric, result in report["forecasters"][key].items()}
+        return metrics | {"train_seconds": report["cost"][key]["train_seconds"]}
+
+    def all(self, jobs, workers):
+        for log in {job[2] for job in jobs}:
+            base = self.out / log.name.split(".")[0] / "base.safetensors"
+            if not base.exists():
+                base.parent.mkdir(parents=True, exist_ok=True)
+                self.call("train", log, "-o", base, "--set", "train.steps=50", *self.flags(log))
+
+        def work(job):
+            if self.key(*job) in self.done:
+                return
+            try:
+                metrics = self.run(*job)
+            except subprocess.CalledProcessError as error:
+                print(f"{job}: {error.stderr.strip()[-300:]}", file=sys.stderr, flush=True)
+                return
+            self.done[self.key(*job)] = metrics
+            with open(self.record, "a") as file:
+                file.write(json.dumps({"key": self.key(*job), "metrics": metrics}) + "\n")
+            print(f"{job[0]:10} {job[2].name:26} {metrics['energy_score']:.4f} {job[1]}", flush=True)
+
+        with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+            list(pool.map(work, jobs))
