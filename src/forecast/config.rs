@@ -66,19 +66,11 @@ pub struct DenoisingConfig {
     pub levels: usize,
     /// Scale of the noise that a chunk's walk starts from: 1 follows the energy, more widens the samples.
     pub temperature: f64,
-    /// Scale of the coordinates that stay Gaussian, when drawn.
-    #[serde(default = "one")]
-    pub tail: f64,
     /// Ridge penalty of the vector autoregression behind the coordinates.
     pub ridge: f64,
     /// Largest noise on a training batch's context, in standard deviations of the frame-to-frame delta: it teaches the
     /// energy to answer contexts that it predicted itself.
     pub context_noise: f64,
-}
-
-/// The tail of models from before there was a setting for it.
-fn one() -> f64 {
-    1.0
 }
 
 /// Settings of the paper's model.
@@ -133,7 +125,6 @@ impl Default for RunConfig {
                 hidden: vec![256; 3],
                 levels: 4,
                 temperature: 1.02,
-                tail: 1.0,
                 ridge: 10.0,
                 context_noise: 2.0,
             }),

@@ -70,24 +70,6 @@ impl ResidualCoordinates {
         })
     }
 
-    /// The same coordinates with draws of those that are not leading scaled by `tail`: 1 keeps their variance, 0 leaves them
-    /// at their mean. Encoding stays as it is.
-    ///
-    /// # Errors
-    /// [`Error::Config`] for a negative scale.
-    pub fn with_tail(mut self, tail: f64) -> Result<Self> {
-        if !(tail >= 0.0 && tail.is_finite()) {
-            return Err(Error::config("model.tail", tail, "a number of at least 0"));
-        }
-        let (width, latent) = (self.width(), self.latent);
-        if latent < width {
-            let leading = self.colour.narrow(0, 0, latent)?;
-            let rest = (self.colour.narrow(0, latent, width - latent)? * tail)?;
-            self.colour = Tensor::cat(&[leading, rest], 0)?;
-        }
-        Ok(self)
-    }
-
     /// Features without their constant to the expected chunk less the last frame, and coordinates to a chunk's deviation
     /// from its expectation, for [`crate::engine`].
     pub(super) fn linear(&self) -> Result<(Linear, Linear)> {

@@ -133,7 +133,7 @@ impl Model {
         let (kind, outcome) = match &config.model {
             ModelConfig::Denoising(c) => {
                 let fit = VarFit::fit(&training.values, d, context, chunk, c.ridge)?;
-                let coordinates = ResidualCoordinates::new(fit, c.latent)?.with_tail(c.tail)?;
+                let coordinates = ResidualCoordinates::new(fit, c.latent)?;
                 let source = ChunkSource::new(&coordinates, &training, &validation, c.context_noise)?;
                 let energy = level_energy(&coordinates, &c.hidden, &mut weights, &prepared.device)?;
                 let mut objective = Denoising { energy };

@@ -149,8 +149,7 @@ impl Model {
         let build = || -> Result<Kind> {
             Ok(match &info.config.model {
                 ModelConfig::Denoising(c) => {
-                    let coordinates =
-                        ResidualCoordinates::new(VarFit::from_tensors(&get)?, c.latent)?.with_tail(c.tail)?;
+                    let coordinates = ResidualCoordinates::new(VarFit::from_tensors(&get)?, c.latent)?;
                     let energy = level_energy(&coordinates, &c.hidden, &mut Noise::new(0), &Device::Cpu)?;
                     energy.parameters().assign(weights)?;
                     Kind::Level(Box::new(LevelForecaster::new(coordinates, energy, c.levels, c.temperature)?))

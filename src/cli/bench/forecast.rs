@@ -68,7 +68,7 @@ fn model(settings: &DenoisingConfig) -> Result<LevelForecaster> {
     let windows = noise.normal((400, frames, CHANNELS), DType::F32, &device)?.cumsum(1)?;
     let windows = windows.flatten_all()?.to_vec1::<f32>()?;
     let fit = VarFit::fit(&windows, CHANNELS, settings.context, settings.chunk, settings.ridge)?;
-    let coordinates = ResidualCoordinates::new(fit, settings.latent)?.with_tail(settings.tail)?;
+    let coordinates = ResidualCoordinates::new(fit, settings.latent)?;
     let config = MlpConfig {
         inputs: coordinates.latent(),
         context: coordinates.context_width(),

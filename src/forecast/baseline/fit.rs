@@ -104,7 +104,7 @@ fn latent(
     let training = prepared.windows(&prepared.split.train, VAR.0, VAR.1, 1)?;
     let validation = prepared.windows(&prepared.split.validation, VAR.0, VAR.1, 1)?;
     let fit = VarFit::fit(&training.values, training.channels, VAR.0, VAR.1, VAR_RIDGE)?;
-    let coordinates = ResidualCoordinates::new(fit, config.latent)?.with_tail(config.tail)?;
+    let coordinates = ResidualCoordinates::new(fit, config.latent)?;
     let source = ChunkSource::new(&coordinates, &training, &validation, config.context_noise)?;
     let mut noise = Noise::new(seed).fork(WEIGHTS);
     let net = |inputs: usize, context: usize| MlpConfig {

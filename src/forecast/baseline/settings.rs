@@ -23,8 +23,6 @@ pub enum BaselineConfig {
 pub struct LatentConfig {
     /// Coordinates the network draws, at most; the rest stays Gaussian.
     pub latent: usize,
-    /// Scale of the coordinates that stay Gaussian, when drawn.
-    pub tail: f64,
     /// Widths of the hidden layers.
     pub hidden: Vec<usize>,
     /// Largest noise on a training batch's context, in standard deviations of the frame-to-frame delta.
@@ -111,7 +109,6 @@ impl BaselineConfig {
         let latent = |head| {
             Self::Latent(LatentConfig {
                 latent: 24,
-                tail: 1.0,
                 hidden: vec![256; 3],
                 context_noise: 2.0,
                 steps: 4500,
