@@ -4,7 +4,9 @@ use candle_core::{DType, Device, Tensor};
 use ebmotion::forecast::baseline::{
     Analogue, Autoregression, FullyConnected, Hold, LatentForecaster, Recurrent, VarFit, Velocity,
 };
-use ebmotion::forecast::{ChainForecaster, Forecaster, LevelForecaster, Request, ResidualCoordinates, WindowArray};
+use ebmotion::forecast::{
+    ChainForecaster, Forecaster, LevelForecaster, Request, ResidualCoordinates, Walk, WindowArray,
+};
 use ebmotion::model::{
     Activation, Cvae, GruMixture, LevelEnergy, Mixture, Mlp, MlpConfig, MlpEnergy, Path, VectorField,
 };
@@ -95,7 +97,7 @@ fn level(fit: VarFit) -> Result<LevelForecaster> {
     let coordinates = ResidualCoordinates::new(fit, 6)?;
     let config = config(coordinates.latent(), coordinates.context_width(), 1);
     let energy = LevelEnergy::new(config, &mut Noise::new(4), DType::F32, &Device::Cpu)?;
-    LevelForecaster::new(coordinates, energy, 4, 1.0)
+    LevelForecaster::new(coordinates, energy, Walk { levels: 4, start: 1.54, temperature: 1.0 })
 }
 
 /// The paper's model, untrained.
@@ -123,7 +125,7 @@ fn a_silent_network_leaves_the_autoregression() -> Result<()> {
         let (_, var) = energy.parameters().iter().find(|(n, _)| *n == name).expect("a parameter's own name");
         Ok(var.zeros_like()?)
     })?;
-    let silent = LevelForecaster::new(coordinates, energy, 4, 1.0)?;
+    let silent = LevelForecaster::new(coordinates, energy, Walk { levels: 4, start: 1.54, temperature: 1.0 })?;
     let history = histories(1)?;
     let n = 40_000;
     let request = Request { horizon: CHUNK, samples: n };

@@ -1,5 +1,6 @@
 //! Settings of a run, as a file and the command line give them and as the model file keeps them.
 
+use super::ebm::Walk;
 use crate::error::{Error, Result};
 use crate::model::Activation;
 use crate::train::objective::{ContrastiveConfig, Form};
@@ -64,6 +65,9 @@ pub struct DenoisingConfig {
     pub hidden: Vec<usize>,
     /// Noise levels walked through per chunk (one more evaluation ends the walk).
     pub levels: usize,
+    /// Noise angle at which the walk starts, below pi / 2 (all noise).
+    #[serde(default = "all_noise")]
+    pub start: f64,
     /// Scale of the noise that a chunk's walk starts from: 1 follows the energy, more widens the samples.
     pub temperature: f64,
     /// Ridge penalty of the vector autoregression behind the coordinates.
@@ -71,6 +75,18 @@ pub struct DenoisingConfig {
     /// Largest noise on a training batch's context, in standard deviations of the frame-to-frame delta: it teaches the
     /// energy to answer contexts that it predicted itself.
     pub context_noise: f64,
+}
+
+impl DenoisingConfig {
+    /// How a chunk is drawn.
+    pub fn walk(&self) -> Walk {
+        Walk { levels: self.levels, start: self.start, temperature: self.temperature }
+    }
+}
+
+/// Where walks start unless told otherwise, and did before there was a setting for it.
+fn all_noise() -> f64 {
+    1.54
 }
 
 /// Settings of the paper's model.
@@ -124,6 +140,7 @@ impl Default for RunConfig {
                 latent: 24,
                 hidden: vec![256; 3],
                 levels: 4,
+                start: all_noise(),
                 temperature: 1.02,
                 ridge: 10.0,
                 context_noise: 2.0,

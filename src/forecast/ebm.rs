@@ -17,26 +17,43 @@ use crate::noise::Noise;
 use crate::parallel;
 use candle_core::{DType, Device, Tensor};
 
-/// First and last noise angle of the sampler.
-const FROM: f64 = 1.54;
+/// Noise angle at which every walk ends.
 const TO: f64 = 0.02;
 /// Noise angle at which motion is judged: tan t = 0.5.
 const JUDGE_TAN: f64 = 0.5;
 
 /// The way down the noise levels.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Walk {
-    /// Levels.
-    pub(super) steps: usize,
-    /// Scale of the noise that it starts from.
-    pub(super) temperature: f64,
+pub struct Walk {
+    /// Levels, at least 1; one more evaluation ends the walk.
+    pub levels: usize,
+    /// Noise angle at which it starts, above 0.02 and below pi / 2, where all is noise. The walk starts from the sampled
+    /// autoregression's own draw, so a lower start is a warm one.
+    pub start: f64,
+    /// Scale of the noise that it starts from, above 0.
+    pub temperature: f64,
 }
 
 impl Walk {
+    /// # Errors
+    /// [`Error::Config`] for a value out of range.
+    fn check(self) -> Result<Self> {
+        if !(self.temperature > 0.0 && self.temperature.is_finite()) {
+            return Err(Error::config("model.temperature", self.temperature, "a positive number"));
+        }
+        if !(self.start > TO && self.start < std::f64::consts::FRAC_PI_2) {
+            return Err(Error::config("model.start", self.start, format!("an angle above {TO} and below pi / 2")));
+        }
+        match self.levels {
+            0 => Err(Error::config("model.levels", 0, "at least 1")),
+            _ => Ok(self),
+        }
+    }
+
     /// Angle, and the factors `keep` and `pull` of `x <- keep x - pull grad g(x, angle)`, of each evaluation.
     pub(super) fn stops(self) -> impl Iterator<Item = (f64, f64, f64)> {
-        let dt = (FROM - TO) / self.steps as f64;
-        (0..self.steps).map(move |i| (FROM - i as f64 * dt, 1.0, dt)).chain([(TO, TO.cos(), TO.sin())])
+        let dt = (self.start - TO) / self.levels as f64;
+        (0..self.levels).map(move |i| (self.start - i as f64 * dt, 1.0, dt)).chain([(TO, TO.cos(), TO.sin())])
     }
 }
 
@@ -52,19 +69,12 @@ pub struct LevelForecaster {
 }
 
 impl LevelForecaster {
-    /// Joins coordinates and energy, whose weights are taken as they are now; `steps` is the number of noise levels walked through per chunk, `temperature` the
-    /// scale of the noise that the walk starts from.
+    /// Joins coordinates and energy, whose weights are taken as they are now.
     ///
     /// # Errors
-    /// [`Error::Config`] when `steps` is 0 or the temperature is not positive.
-    pub fn new(coordinates: ResidualCoordinates, energy: LevelEnergy, steps: usize, temperature: f64) -> Result<Self> {
-        if !(temperature > 0.0 && temperature.is_finite()) {
-            return Err(Error::config("model.temperature", temperature, "a positive number"));
-        }
-        if steps == 0 {
-            return Err(Error::config("model.levels", steps, "at least 1"));
-        }
-        let walk = Walk { steps, temperature };
+    /// [`Error::Config`] for a walk that is none.
+    pub fn new(coordinates: ResidualCoordinates, energy: LevelEnergy, walk: Walk) -> Result<Self> {
+        let walk = walk.check()?;
         let rollout = Self::pack(&coordinates, &energy, walk)?;
         Ok(Self { coordinates, energy, walk, rollout, elsewhere: None })
     }
@@ -135,7 +145,7 @@ impl Forecaster for LevelForecaster {
     }
 
     fn evaluations_per_chunk(&self) -> usize {
-        self.walk.steps + 1
+        self.walk.levels + 1
     }
 
     fn forecast(&self, history: &Tensor, request: &Request, noise: &mut Noise) -> Result<Forecast> {
@@ -208,7 +218,8 @@ mod tests {
                 spectral_norm,
             };
             let energy = LevelEnergy::new(config, &mut noise, DType::F32, &device).unwrap();
-            let model = LevelForecaster::new(coordinates, energy, 4, 1.1).unwrap();
+            let model =
+                LevelForecaster::new(coordinates, energy, Walk { levels: 4, start: 1.5, temperature: 1.1 }).unwrap();
             let tensors = model.clone().on(&device).unwrap();
             for (batch, samples, horizon) in [(1, 1, 10), (2, 1, 3), (3, 5, 11), (2, 40, 8)] {
                 let history = noise.normal((batch, k + 2, d), DType::F32, &device).unwrap();

@@ -139,7 +139,7 @@ impl Model {
                 let mut objective = Denoising { energy };
                 let outcome = train(&mut objective, &source, &config.train, &steps, plan.as_ref(), sink)?;
                 let energy = objective.energy.to_device(&Device::Cpu)?;
-                (Kind::Level(Box::new(LevelForecaster::new(coordinates, energy, c.levels, c.temperature)?)), outcome)
+                (Kind::Level(Box::new(LevelForecaster::new(coordinates, energy, c.walk())?)), outcome)
             }
             ModelConfig::Igebm(c) => {
                 let source = FrameSource::new(&training, &validation, c.start_noise)?;

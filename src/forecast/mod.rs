@@ -19,7 +19,7 @@ pub use baseline::{BASELINES, CLASSIC, Contender, fit_baseline, is_trained};
 pub use config::{DataConfig, DenoisingConfig, IgebmConfig, ModelConfig, PRESETS, RunConfig};
 pub use coordinates::ResidualCoordinates;
 pub use data::{ChunkSource, FrameSource, WindowArray, chain_start};
-pub use ebm::LevelForecaster;
+pub use ebm::{LevelForecaster, Walk};
 pub use fit::Prepared;
 pub use igebm::ChainForecaster;
 pub use trained::{Model, ModelInfo};

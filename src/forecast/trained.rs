@@ -152,7 +152,7 @@ impl Model {
                     let coordinates = ResidualCoordinates::new(VarFit::from_tensors(&get)?, c.latent)?;
                     let energy = level_energy(&coordinates, &c.hidden, &mut Noise::new(0), &Device::Cpu)?;
                     energy.parameters().assign(weights)?;
-                    Kind::Level(Box::new(LevelForecaster::new(coordinates, energy, c.levels, c.temperature)?))
+                    Kind::Level(Box::new(LevelForecaster::new(coordinates, energy, c.walk())?))
                 }
                 ModelConfig::Igebm(c) => {
                     let mut energy = chain_energy(c, d, &mut Noise::new(0), &Device::Cpu)?;

@@ -78,5 +78,5 @@ fn model(settings: &DenoisingConfig) -> Result<LevelForecaster> {
         spectral_norm: false,
     };
     let energy = LevelEnergy::new(config, &mut noise, DType::F32, &device)?;
-    LevelForecaster::new(coordinates, energy, settings.levels, settings.temperature)
+    LevelForecaster::new(coordinates, energy, settings.walk())
 }
