@@ -151,12 +151,27 @@ fn every_metric_of_the_contract_is_there_once() {
         "frechet_velocity",
         "frechet_window",
         "segment_energy_distance",
+        "spectral_distance",
+        "jerk_ratio_error",
+        "at_rest_error",
+        "limit_violations",
         "energy_score",
-        "ade_best20",
-        "fde_best20",
+        "crps",
+        "variogram_score",
+        "calibration_error",
         "rmse",
+        "ade_best1",
+        "ade_best5",
+        "ade_best20",
+        "fde_best1",
+        "fde_best5",
+        "fde_best20",
+        "coverage_90",
+        "sharpness_90",
+        "apd",
     ];
     assert_eq!(names, expected);
+    assert!(metric::specs().all(|spec| spec.short.len() <= 7 && !spec.definition.contains("  ")));
 }
 
 /// f32 inputs: errors of a difference near 1 are below 1e-6, of its square below 1e-5.
@@ -165,9 +180,15 @@ const F32: f64 = 1e-5;
 #[test]
 fn the_truth_itself_scores_zero() -> Result<()> {
     let test = white_noise(N)?;
+    let floor = Evaluator::new(&test, quick())?.floor()?;
     for (name, result) in evaluate(&test, &test.truth, 1)? {
-        assert_close(result.mean, 0.0, 1e-9, &name);
-        assert_eq!(result.per_step.len(), H, "{name}");
+        let expected = match name.as_str() {
+            "calibration_error" => 0.5, // one sample covers nothing
+            "limit_violations" => floor[&name].mean,
+            _ => 0.0,
+        };
+        assert_close(result.mean, expected, 1e-9, &name);
+        assert_eq!(result.per_step.len(), if name == "spectral_distance" { 0 } else { H }, "{name}");
         assert!(result.interval[0] <= result.mean && result.mean <= result.interval[1] + 1e-9, "{name}");
     }
     Ok(())

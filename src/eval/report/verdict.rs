@@ -21,7 +21,7 @@ pub fn verdict(report: &Report) -> Vec<Passage> {
          overlapping intervals leave the order open."
             .into(),
     )];
-    passages.push(Passage::List(metric::specs().filter_map(|spec| winner(report, spec)).collect()));
+    passages.push(Passage::List(metric::judged().filter_map(|spec| winner(report, spec)).collect()));
     passages.extend(subject_against_baselines(report));
     passages.extend(positions_mislead(report).map(Passage::Text));
     passages.push(Passage::Text(
@@ -85,7 +85,7 @@ fn subject_against_baselines(report: &Report) -> Vec<Passage> {
     let mut lines = Vec::new();
     for name in report.names().into_iter().filter(|n| *n != SUBJECT) {
         let (mut wins, mut sure, mut ties, mut losses) = (0, 0, 0, Vec::new());
-        for spec in metric::specs() {
+        for spec in metric::judged() {
             let (Some(own), Some(other)) = (subject.get(spec.name), report.forecasters[name].get(spec.name)) else {
                 continue;
             };
