@@ -288,6 +288,10 @@ pub(crate) struct ReportArgs {
     /// Seed of forecasts, baselines and bootstrap.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
+    /// Column that labels the frames (a gesture, a task): the report then also says how many forecasts stand between the
+    /// ways that motion can take where the label changes.
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) label: Option<String>,
     /// Folder of the report.
     #[arg(long, short, value_name = "DIR")]
     pub(crate) output: PathBuf,

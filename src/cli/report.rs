@@ -7,6 +7,7 @@ use ebmotion::eval::report::{Figure, forecast_figure, metric_figures, summary_ta
 use ebmotion::eval::{CompareOptions, Comparison, compare};
 use ebmotion::event::Sink;
 use ebmotion::forecast::{BASELINES, Contender, Model, Prepared, fit_baseline};
+use ebmotion::trajectory::Labels;
 use ebmotion::{Error, Result};
 use std::path::{Path, PathBuf};
 
@@ -24,6 +25,8 @@ pub(super) fn run(args: &ReportArgs, console: &mut Console) -> Result<()> {
     let mut options = CompareOptions::new(args.horizon.horizon(prepared.frames.rate_hz)?, args.seed);
     options.samples = args.samples;
     options.stride = args.stride.max(1);
+    let labels = |column: &String| Labels::read(&args.logs, &config.data.read, column, &prepared.frames);
+    options.labels = args.label.as_ref().map(labels).transpose()?;
     let mut comparison = compare_with_baselines(&model, &prepared, &names, &options, console)?;
     if args.on == Subset::Validation {
         let note = "These are the validation episodes: figures to choose settings by, not figures of a test.";

@@ -1,5 +1,6 @@
 //! One comparison of any number of forecasters on the same windows with the same budget.
 
+use super::mode_gap::{self, ModeGap};
 #[cfg(feature = "plot")]
 use super::report::ForecastPanel;
 use super::report::{BootstrapProtocol, Cost, Protocol, Report};
@@ -8,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::event::{Event, Sink};
 use crate::forecast::{Contender, Forecaster, Prepared, Request};
 use crate::noise::Noise;
-use crate::trajectory::{WindowSpec, Windows};
+use crate::trajectory::{Labels, WindowSpec, Windows};
 use candle_core::{Device, Tensor};
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -28,6 +29,8 @@ pub struct CompareOptions {
     pub evaluation: Options,
     /// Windows shown as pictures.
     pub shown: usize,
+    /// Labels of the frames, for the metric that looks at branches; it is left out where there are none.
+    pub labels: Option<Labels>,
 }
 
 impl CompareOptions {
@@ -35,7 +38,7 @@ impl CompareOptions {
     pub fn new(horizon: usize, seed: u64) -> Self {
         let mut evaluation = Options::default();
         evaluation.bootstrap.seed = seed;
-        Self { horizon, samples: 20, stride: 5, seed, evaluation, shown: 3 }
+        Self { horizon, samples: 20, stride: 5, seed, evaluation, shown: 3, labels: None }
     }
 }
 
@@ -109,7 +112,11 @@ pub fn compare(
     sink.emit(&Event::Begin { phase: "compare", total })?;
     sink.emit(&Event::Step { step: 0, note: "floor: real against real" })?;
     let evaluator = Evaluator::new(&test, options.evaluation.clone())?;
-    let floor = evaluator.floor()?;
+    let mut floor = evaluator.floor()?;
+    let bootstrap = &options.evaluation.bootstrap;
+    let modes = options.labels.as_ref().map(|labels| ModeGap::new(prepared, labels, (context, horizon), bootstrap));
+    let modes = modes.transpose()?;
+    floor.extend(modes.as_ref().map(|modes| (mode_gap::SPEC.name.to_string(), modes.floor())));
     let history = Tensor::from_slice(&test.context, (n, context, d), &Device::Cpu)?;
     let request = Request { horizon, samples: options.samples };
     let noise = Noise::new(options.seed);
@@ -128,7 +135,12 @@ pub fn compare(
         let s = samples.dims()[1];
         let flat = samples.flatten_all()?.to_vec1::<f32>()?;
         let futures = Futures { samples: &flat, n, s, h: horizon, d };
-        forecasters.insert(name.clone(), evaluator.evaluate(&futures)?);
+        let mut results = evaluator.evaluate(&futures)?;
+        if let Some(modes) = &modes {
+            let result = modes.score(*forecaster, options.samples, &noise.fork(i as u64))?;
+            results.insert(mode_gap::SPEC.name.into(), result);
+        }
+        forecasters.insert(name.clone(), results);
         cost.insert(
             name,
             Cost {
@@ -161,7 +173,10 @@ pub fn compare(
         horizon,
         samples: options.samples,
         seeds: [("forecast".to_string(), options.seed), ("bootstrap".into(), options.evaluation.bootstrap.seed)].into(),
-        metrics: Protocol::metrics(),
+        metrics: Protocol::metrics()
+            .into_iter()
+            .filter(|(name, _)| modes.is_some() || *name != mode_gap::SPEC.name)
+            .collect(),
         bootstrap: BootstrapProtocol::new(&evaluator, &options.evaluation),
         notes: vec![
             format!("Test windows begin every {} frames of each test episode.", options.stride),

@@ -8,6 +8,7 @@ mod compare;
 mod data;
 mod evaluator;
 pub mod metric;
+mod mode_gap;
 pub mod report;
 
 pub use compare::{CompareOptions, Comparison, ShownWindow, compare};

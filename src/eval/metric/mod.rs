@@ -24,6 +24,7 @@ pub use frechet::frechet_distance;
 
 use super::data::Futures;
 use super::evaluator::{Ground, MetricResult};
+use super::mode_gap;
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
 
@@ -130,9 +131,10 @@ pub static METRICS: [&dyn Metric; 22] = [
     &apd::Apd,
 ];
 
-/// The specs of [`METRICS`], in order.
+/// The specs of [`METRICS`], in order, and of `mode_gap`, whose windows are its own and which a report has where the logs
+/// have labels.
 pub fn specs() -> impl Iterator<Item = &'static MetricSpec> {
-    METRICS.iter().map(|metric| metric.spec())
+    METRICS.iter().map(|metric| metric.spec()).chain([&mode_gap::SPEC])
 }
 
 /// The specs of the metrics that say who is better: all but the descriptions.

@@ -19,7 +19,7 @@ pub fn html(report: &Report, figures: &[Figure]) -> String {
          <p class=\"lead\">{}</p>\n",
         escape(&headline(report))
     );
-    for (title, tables) in groups() {
+    for (title, tables) in groups(report) {
         let _ = writeln!(page, "<h2>{}</h2>", escape(title));
         for specs in tables {
             page += &metric_table(report, &specs);

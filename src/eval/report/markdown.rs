@@ -11,7 +11,7 @@ use std::fmt::Write;
 pub fn markdown(report: &Report, figures: &[Figure]) -> String {
     let mut text = String::from("# Forecast report\n\n");
     let _ = writeln!(text, "{}\n", headline(report));
-    for (title, tables) in groups() {
+    for (title, tables) in groups(report) {
         let _ = writeln!(text, "## {title}\n");
         for specs in tables {
             text += &metric_table(report, &specs);
@@ -54,8 +54,8 @@ pub fn markdown(report: &Report, figures: &[Figure]) -> String {
 /// Columns of a table of figures, at most.
 const COLUMNS: usize = 8;
 
-/// Headings and their tables of figures, each by its columns.
-pub(super) fn groups() -> Vec<(&'static str, Vec<Vec<&'static MetricSpec>>)> {
+/// Headings and their tables of figures, each by its columns: the metrics that the report has.
+pub(super) fn groups(report: &Report) -> Vec<(&'static str, Vec<Vec<&'static MetricSpec>>)> {
     type Choice = fn(&MetricSpec) -> bool;
     let groups: [(&str, Choice); 4] = [
         ("Is it real motion? Distances between distributions", |m| m.kind == Kind::Distance),
@@ -63,12 +63,14 @@ pub(super) fn groups() -> Vec<(&'static str, Vec<Vec<&'static MetricSpec>>)> {
         ("Is one of the samples this motion? The best of several", |m| m.kind == Kind::Score && m.best_of_several()),
         ("What are the samples like? Neither less nor more is better", |m| m.kind == Kind::Description),
     ];
+    let has = |spec: &MetricSpec| report.forecasters.values().any(|results| results.contains_key(spec.name));
     let tables = |choice: Choice| {
-        let specs: Vec<_> = metric::specs().filter(|spec| choice(spec)).collect();
-        let width = specs.len().div_ceil(specs.len().div_ceil(COLUMNS));
+        let specs: Vec<_> = metric::specs().filter(|spec| choice(spec) && has(spec)).collect();
+        let width = specs.len().div_ceil(specs.len().div_ceil(COLUMNS).max(1)).max(1);
         specs.chunks(width).map(<[_]>::to_vec).collect()
     };
-    groups.into_iter().map(|(title, choice)| (title, tables(choice))).collect()
+    let groups = groups.into_iter().map(|(title, choice)| (title, tables(choice)));
+    groups.filter(|(_, tables): &(_, Vec<_>)| !tables.is_empty()).collect()
 }
 
 /// What was compared, in a sentence.
