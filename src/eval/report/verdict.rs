@@ -17,7 +17,7 @@ pub enum Passage {
 /// Who wins what, where [`SUBJECT`] loses and by how much, and what the numbers do not say.
 pub fn verdict(report: &Report) -> Vec<Passage> {
     let mut passages = vec![Passage::Text(
-        "Less is better in every column. Two figures are called apart when their 95 % intervals do not overlap; \
+        "Less is better in every column but the descriptions'. Two figures are called apart when their 95 % intervals do not overlap; \
          overlapping intervals leave the order open."
             .into(),
     )];
@@ -25,10 +25,10 @@ pub fn verdict(report: &Report) -> Vec<Passage> {
     passages.extend(subject_against_baselines(report));
     passages.extend(positions_mislead(report).map(Passage::Text));
     passages.push(Passage::Text(
-        "The distances (Fréchet and energy distance) stand beside their floor: what as many real windows of training \
-         episodes score against the real test windows. A figure near the floor cannot be told from real motion by that \
+        "The distances stand beside their floor: what real motion scores, for most of them as many real windows of \
+         training episodes against the real test windows (see the definitions). A figure near the floor cannot be told from real motion by that \
          distance; a figure below it is possible, because forecasts start from the test windows' own contexts. The \
-         scores (energy score, displacements, RMSE) compare with the one future that really followed and have no floor: \
+         scores compare with the one future that really followed and have no floor: \
          real motion itself, not being the same motion, has no score."
             .into(),
     ));
