@@ -347,28 +347,6 @@ fn energy_score_of_gaussian_samples_has_its_closed_form() -> Result<()> {
     Ok(())
 }
 
-#[test]
-fn the_best_of_twenty_is_the_best_of_the_first_twenty() -> Result<()> {
-    let test = white_noise(N)?;
-    let s = 25;
-    let mut samples = vec![9.0_f32; N * s * H * D];
-    let mut put = |j: usize, offset: f32| {
-        for (window, truth) in samples.chunks_exact_mut(s * H * D).zip(test.truth.chunks_exact(H * D)) {
-            for (value, truth) in window[j * H * D..][..H * D].iter_mut().zip(truth) {
-                *value = truth + offset;
-            }
-        }
-    };
-    put(24, 0.0); // perfect, but not among the first twenty
-    put(19, 0.25);
-    put(3, -0.5);
-    let found = evaluate(&test, &samples, s)?;
-    for name in ["ade_best20", "fde_best20"] {
-        assert_close(found[name].mean, 0.25, F32, name);
-    }
-    Ok(())
-}
-
 /// The squared errors of one forecast window of iid numbers have variance 2 (D H of them), so the mean over n windows
 /// has a known standard error, and the 95 % interval of the rmse is 2 * 1.96 * SE / (2 rmse) wide. With 40 episodes and
 /// 400 replicates the bootstrap knows a standard error to about 1 / sqrt(2 * 40) + 1 / sqrt(2 * 400) = 15 %: 3 of them.
