@@ -112,16 +112,38 @@ fn report() -> Result<Report> {
     Ok(Report { forecasters, floor: evaluator.floor()?, comparisons, protocol, cost })
 }
 
-const METRICS: [&str; 8] = [
+/// The distances, which have a floor, the scores, then the descriptions, which have no winner.
+const METRICS: [&str; 22] = [
     "frechet_position",
     "frechet_velocity",
     "frechet_window",
     "segment_energy_distance",
+    "spectral_distance",
+    "jerk_ratio_error",
+    "at_rest_error",
+    "limit_violations",
     "energy_score",
-    "ade_best20",
-    "fde_best20",
+    "crps",
+    "variogram_score",
+    "calibration_error",
     "rmse",
+    "ade_best1",
+    "ade_best5",
+    "ade_best20",
+    "fde_best1",
+    "fde_best5",
+    "fde_best20",
+    "coverage_90",
+    "sharpness_90",
+    "apd",
 ];
+const DISTANCES: usize = 8;
+const JUDGED: usize = 19;
+
+/// Whether a metric has values along the horizon.
+fn has_steps(metric: &str) -> bool {
+    metric != "spectral_distance"
+}
 
 #[test]
 fn the_json_has_every_key_of_the_contract() -> Result<()> {
@@ -137,7 +159,7 @@ fn the_json_has_every_key_of_the_contract() -> Result<()> {
             let result = &json["forecasters"][name][metric];
             let mean = number(&result["mean"], &path);
             let steps = result["per_step"].as_array().expect(&path);
-            assert_eq!(steps.len(), H, "{path}");
+            assert_eq!(steps.len(), if has_steps(metric) { H } else { 0 }, "{path}");
             steps.iter().for_each(|v| assert!(number(v, &path) >= 0.0, "{path}"));
             let interval: Vec<f64> =
                 result["interval"].as_array().expect(&path).iter().map(|v| number(v, &path)).collect();
@@ -150,11 +172,11 @@ fn the_json_has_every_key_of_the_contract() -> Result<()> {
             number(&json["cost"][name][key], &format!("cost.{name}.{key}"));
         }
     }
-    for metric in &METRICS[..4] {
+    for metric in &METRICS[..DISTANCES] {
         number(&json["floor"][metric]["mean"], metric);
         assert_eq!(json["floor"][metric]["interval"].as_array().map(Vec::len), Some(2), "{metric}");
     }
-    assert_eq!(json["floor"].as_object().map(|floor| floor.len()), Some(4), "scores have no floor");
+    assert_eq!(json["floor"].as_object().map(|floor| floor.len()), Some(DISTANCES), "scores have no floor");
     let protocol = &json["protocol"];
     for (path, expected) in [("context", K), ("horizon", H), ("samples", SAMPLES)] {
         assert_eq!(protocol[path], expected, "protocol.{path}");
@@ -169,14 +191,24 @@ fn the_json_has_every_key_of_the_contract() -> Result<()> {
         let definition = protocol["metrics"][metric]["definition"].as_str().expect(metric);
         assert!(definition.len() > 40 && !definition.contains("  "), "{metric}: {definition}");
     }
+    for (i, metric) in METRICS.iter().enumerate() {
+        let expected = if i < DISTANCES {
+            "distance"
+        } else if i < JUDGED {
+            "score"
+        } else {
+            "description"
+        };
+        assert_eq!(protocol["metrics"][metric]["kind"], expected, "{metric}");
+    }
     // What is written can be read (serde_json's quick parser may be off by the last bit of a number).
     let read: Report = serde_json::from_value(json).expect("a report");
     assert_eq!(read.protocol, report.protocol);
     assert_eq!(read.cost, report.cost);
     for (name, results) in &report.forecasters {
         for (metric, result) in results {
-            let error = (read.forecasters[name][metric].mean / result.mean - 1.0).abs();
-            assert!(error < 1e-14, "{name}, {metric}: {error:e}");
+            let error = (read.forecasters[name][metric].mean - result.mean).abs();
+            assert!(error <= 1e-14 * result.mean, "{name}, {metric}: {error:e}");
         }
     }
     Ok(())
@@ -245,7 +277,7 @@ fn the_verdict_follows_the_numbers() -> Result<()> {
     assert!(text.contains("Energy score: `var` is best"), "{text}");
     assert!(text.contains("; `ebm` tied with `var`: -5.00 % ["), "{text}");
     assert!(text.contains("worse on 1: root mean square error of the mean -100 % ["), "{text}");
-    assert!(text.contains("Against `hold`, of 8 metrics `ebm` is better on 8: "), "{text}");
+    assert!(text.contains("Against `hold`, of 19 metrics `ebm` is better on 19: "), "{text}");
     assert!(text.contains("; tied on none; worse on none."), "{text}");
     // With hold near the floor in position and far from it in velocity the report warns; without, it does not.
     let floor = |mean: f64| MetricResult::new(mean, vec![mean; H], Vec::new());
@@ -275,6 +307,13 @@ fn the_tables_show_the_numbers() -> Result<()> {
     assert!(text.contains("| ebm | **0.500** [0.450, 0.550] | **0.500**"), "{text}");
     assert!(text.contains("| velocity | 40.0 [36.0, 44.0] |"));
     assert!(text.contains("| floor (real against real) |"));
+    // Descriptions are shown, no winner among them.
+    assert!(text.contains("| ebm | 0.500 [0.450, 0.550] | 0.500 [0.450, 0.550] | 0.500 [0.450, 0.550] |"), "{text}");
+    assert!(text.lines().all(|line| !line.starts_with("| ebm") || line.matches('|').count() <= 10), "{text}");
+    // 12.5 Hz, 24 frames: the first frame, 0.2 s (2.5, rounded to 3 frames), 0.4 s, 1 s (13 frames); 2 s is beyond.
+    assert!(text.contains("|  |  | 0.0800 s | 0.240 s | 0.400 s | 1.04 s |\n"), "{text}");
+    let row = "| Continuous ranked probability score | ebm | **0.500** | **0.500** | **0.500** | **0.500** |";
+    assert!(text.contains(row), "{text}");
     let table = summary_table(&report);
     assert!(table.lines().all(|line| line.chars().count() <= 100), "{table}");
     let row = table.lines().find(|line| line.starts_with("ebm")).expect("a row");
@@ -293,7 +332,8 @@ fn all_files_are_written_with_their_plots() -> Result<()> {
     use ebmotion::eval::report::{ForecastPanel, forecast_figure, metric_figures};
     let report = report()?;
     let mut figures = metric_figures(&report)?;
-    assert_eq!(figures.iter().map(|f| f.name.as_str()).collect::<Vec<_>>(), METRICS);
+    let drawn: Vec<&str> = METRICS.into_iter().filter(|metric| has_steps(metric)).collect();
+    assert_eq!(figures.iter().map(|f| f.name.as_str()).collect::<Vec<_>>(), drawn);
     let wave = |shift: f64| (0..H).map(|t| (0.3 * t as f64 + shift).sin()).collect::<Vec<f64>>();
     let panel = ForecastPanel {
         title: "episode 3, q_0".into(),
@@ -312,10 +352,10 @@ fn all_files_are_written_with_their_plots() -> Result<()> {
     }
     let folder = tempfile::tempdir().expect("a folder");
     let files = report.write(folder.path(), &figures)?;
-    assert_eq!(files.len(), 3 + 9);
+    assert_eq!(files.len(), 3 + METRICS.len());
     let page = std::fs::read_to_string(folder.path().join("report.html")).expect("a page");
     let text = std::fs::read_to_string(folder.path().join("report.md")).expect("a text");
-    assert_eq!(page.matches("<svg ").count(), 9);
+    assert_eq!(page.matches("<svg ").count(), METRICS.len());
     for figure in &figures {
         let link = format!("plots/{}.svg", figure.name);
         assert!(text.contains(&link) && folder.path().join(&link).is_file(), "{link}");

@@ -1,5 +1,5 @@
 """Trials of `tune` and `ablate`: one training scored on validation episodes, kept in a file so that a run can go on."""
-import concurrent.futures, json, os, pathlib, subprocess, sys
+import concurrent.futures, json, os, pathlib, subprocess, sys, zlib
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -32,21 +32,20 @@ class Trials:
 
     def run(self, name, point, log, seed=0):
         """Metrics on the validation episodes. `ebm` and `igebm` are models, any other name a baseline."""
-        stem = f"{name}.{abs(hash(self.key(name, point, log, seed))):x}"
+        stem = f"{name}.{zlib.crc32(json.dumps(self.key(name, point, log, seed)).encode()):08x}"
         out = self.out / log.name.split(".")[0] / stem
         out.mkdir(parents=True, exist_ok=True)
-        flags = self.flags(log)
         if name in ("ebm", "igebm"):
             model, preset = out / "model.safetensors", "denoising" if name == "ebm" else "igebm"
             sets = [f"--set={key}={value}" for key, value in point.items()]
-            self.call("train", log, "-o", model, "--overwrite", "--preset", preset, "--seed", seed, *sets, *flags)
-            self.call("report", model, log, "--on", "validation", "--baselines", "none", "--seed", seed, "-o", out, *flags)
+            self.call("train", log, "-o", model, "--overwrite", "--preset", preset, "--seed", seed, *sets, *self.flags(log))
+            self.call("report", model, log, "--on", "validation", "--baselines", "none", "--seed", seed, "-o", out)
             key = "ebm"
         else:
             # A report is about a model; the baseline does not depend on this one.
             base, key = self.out / log.name.split(".")[0] / "base.safetensors", name
             sets = [f"--baseline-set={name}.{key}={value}" for key, value in point.items()]
-            self.call("report", base, log, "--on", "validation", "--baselines", name, *sets, "-o", out, *flags)
+            self.call("report", base, log, "--on", "validation", "--baselines", name, *sets, "-o", out)
         report = json.load(open(out / "report.json"))
         metrics = {metric: result["mean"] for metric, result in report["forecasters"][key].items()}
         return metrics | {"train_seconds": report["cost"][key]["train_seconds"]}
@@ -58,13 +57,15 @@ class Trials:
                 base.parent.mkdir(parents=True, exist_ok=True)
                 self.call("train", log, "-o", base, "--set", "train.steps=50", *self.flags(log))
 
+        failed = []
+
         def work(job):
             if self.key(*job) in self.done:
                 return
             try:
                 metrics = self.run(*job)
             except subprocess.CalledProcessError as error:
-                print(f"{job}: {error.stderr.strip()[-300:]}", file=sys.stderr, flush=True)
+                failed.append(f"{job[:2]} on {job[2].name}: {error.stderr.strip()[:300]}")
                 return
             self.done[self.key(*job)] = metrics
             with open(self.record, "a") as file:
@@ -73,3 +74,5 @@ class Trials:
 
         with concurrent.futures.ThreadPoolExecutor(workers) as pool:
             list(pool.map(work, jobs))
+        if failed:
+            sys.exit("\n".join(failed[:3]) + f"\n{len(failed)} of {len(jobs)} trials failed")

@@ -300,6 +300,10 @@ pub(crate) struct ReportArgs {
     /// Other models of the same logs to show beside, each by its file's name.
     #[arg(long, value_name = "MODEL")]
     pub(crate) beside: Vec<PathBuf>,
+    /// Column that labels the frames (a gesture, a task): the report then also says how many forecasts stand between the
+    /// ways that motion can take where the label changes.
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) label: Option<String>,
     /// Folder of the report.
     #[arg(long, short, value_name = "DIR")]
     pub(crate) output: PathBuf,

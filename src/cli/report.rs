@@ -11,6 +11,7 @@ use ebmotion::forecast::{
     BASELINES, CLASSIC, Contender, Forecast, Forecaster, Model, Prepared, Request, RunConfig, fit_baseline, is_trained,
 };
 use ebmotion::noise::Noise;
+use ebmotion::trajectory::Labels;
 use ebmotion::{Error, Result};
 use std::path::{Path, PathBuf};
 
@@ -29,6 +30,8 @@ pub(super) fn run(args: &ReportArgs, console: &mut Console) -> Result<()> {
     let mut options = CompareOptions::new(args.horizon.horizon(prepared.frames.rate_hz)?, args.seed);
     options.samples = args.samples;
     options.stride = args.stride.max(1);
+    let labels = |column: &String| Labels::read(&args.logs, &config.data.read, column, &prepared.frames);
+    options.labels = args.label.as_ref().map(labels).transpose()?;
     let models = seeded(model, args.seeds, &prepared, &config, console)?;
     let beside: Vec<Contender> =
         args.beside.iter().map(|path| other(path, &prepared, args.on)).collect::<Result<_>>()?;

@@ -75,7 +75,7 @@ pub(crate) fn spread(replicates: &[f64]) -> [f64; 2] {
 }
 
 /// Linear interpolation between order statistics (Hyndman and Fan, Am. Stat. 50, 1996, type 7).
-fn quantile(sorted: &[f64], q: f64) -> f64 {
+pub(crate) fn quantile(sorted: &[f64], q: f64) -> f64 {
     let at = q * (sorted.len() - 1) as f64;
     let (below, part) = (at.floor() as usize, at.fract());
     let above = sorted[(below + 1).min(sorted.len() - 1)];

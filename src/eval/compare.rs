@@ -1,5 +1,6 @@
 //! One comparison of any number of forecasters on the same windows with the same budget.
 
+use super::mode_gap::{self, ModeGap};
 use super::paired::{compare_with, over_seeds};
 #[cfg(feature = "plot")]
 use super::report::ForecastPanel;
@@ -9,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::event::{Event, Sink};
 use crate::forecast::{Contender, Forecaster, Prepared, Request};
 use crate::noise::Noise;
-use crate::trajectory::{WindowSpec, Windows};
+use crate::trajectory::{Labels, WindowSpec, Windows};
 use candle_core::{Device, Tensor};
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -29,6 +30,8 @@ pub struct CompareOptions {
     pub evaluation: Options,
     /// Windows shown as pictures.
     pub shown: usize,
+    /// Labels of the frames, for the metric that looks at branches; it is left out where there are none.
+    pub labels: Option<Labels>,
 }
 
 impl CompareOptions {
@@ -36,7 +39,7 @@ impl CompareOptions {
     pub fn new(horizon: usize, seed: u64) -> Self {
         let mut evaluation = Options::default();
         evaluation.bootstrap.seed = seed;
-        Self { horizon, samples: 20, stride: 5, seed, evaluation, shown: 3 }
+        Self { horizon, samples: 20, stride: 5, seed, evaluation, shown: 3, labels: None }
     }
 }
 
@@ -115,7 +118,11 @@ pub fn compare(
     sink.emit(&Event::Begin { phase: "compare", total })?;
     sink.emit(&Event::Step { step: 0, note: "floor: real against real" })?;
     let evaluator = Evaluator::new(&test, options.evaluation.clone())?;
-    let floor = evaluator.floor()?;
+    let mut floor = evaluator.floor()?;
+    let bootstrap = &options.evaluation.bootstrap;
+    let modes = options.labels.as_ref().map(|labels| ModeGap::new(prepared, labels, (context, horizon), bootstrap));
+    let modes = modes.transpose()?;
+    floor.extend(modes.as_ref().map(|modes| (mode_gap::SPEC.name.to_string(), modes.floor())));
     let history = Tensor::from_slice(&test.context, (n, context, d), &Device::Cpu)?;
     let request = Request { horizon, samples: options.samples };
     let noise = Noise::new(options.seed);
@@ -139,7 +146,12 @@ pub fn compare(
             evaluations_per_chunk: forecaster.evaluations_per_chunk(),
             ms_per_window: seconds * 1e3 / n as f64,
         };
-        runs.entry(name).or_default().push((evaluator.evaluate(&futures)?, cost));
+        let mut results = evaluator.evaluate(&futures)?;
+        if let Some(modes) = &modes {
+            let result = modes.score(*forecaster, options.samples, &noise.fork(i as u64))?;
+            results.insert(mode_gap::SPEC.name.into(), result);
+        }
+        runs.entry(name).or_default().push((results, cost));
         if i == 0 {
             shown = show(prepared, *forecaster, &listed, &test, &flat, s, options.shown)?;
         }
@@ -174,7 +186,10 @@ pub fn compare(
         horizon,
         samples: options.samples,
         seeds: [("forecast".to_string(), options.seed), ("bootstrap".into(), options.evaluation.bootstrap.seed)].into(),
-        metrics: Protocol::metrics(),
+        metrics: Protocol::metrics()
+            .into_iter()
+            .filter(|(name, _)| modes.is_some() || *name != mode_gap::SPEC.name)
+            .collect(),
         bootstrap: BootstrapProtocol::new(&evaluator, &options.evaluation),
         notes: vec![
             format!("Test windows begin every {} frames of each test episode.", options.stride),

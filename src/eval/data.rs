@@ -107,7 +107,12 @@ impl TestSet {
 
     /// The first sample of each window, behind the true context.
     pub(crate) fn first_samples<'a>(&'a self, futures: &Futures<'a>) -> Motion<'a> {
-        Motion::new(self, &self.context, futures.samples, futures.s)
+        self.samples(futures, 0)
+    }
+
+    /// Sample `j` of each window, behind the true context.
+    pub(crate) fn samples<'a>(&'a self, futures: &Futures<'a>, j: usize) -> Motion<'a> {
+        Motion::new(self, &self.context, &futures.samples[j * self.horizon * self.channels..], futures.s)
     }
 }
 

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 pub struct MetricResult {
     /// The figure; how it follows from the steps stands in the metric's definition.
     pub mean: f64,
-    /// `(H,)`: its value at each predicted frame.
+    /// `(H,)`: its value at each predicted frame; empty where a metric has none.
     pub per_step: Vec<f64>,
     /// 95 % bootstrap interval of `mean` over episodes (and over training seeds where there are several).
     pub interval: [f64; 2],

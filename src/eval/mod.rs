@@ -8,6 +8,7 @@ mod compare;
 mod data;
 mod evaluator;
 pub mod metric;
+mod mode_gap;
 mod paired;
 pub mod report;
 

@@ -47,7 +47,7 @@ pub fn compare_with(subject: &str, forecasters: &BTreeMap<String, Results>) -> B
             let paired = paired(own.get(spec.name)?, results.get(spec.name)?, spec.lower_is_better)?;
             Some((spec.name.to_string(), paired))
         };
-        metric::specs().filter_map(pair).collect()
+        metric::judged().filter_map(pair).collect()
     };
     others.map(|(name, results)| (name.clone(), against(results))).collect()
 }

@@ -219,7 +219,7 @@ mod tests {
             };
             let energy = LevelEnergy::new(config, &mut noise, DType::F32, &device).unwrap();
             let model =
-                LevelForecaster::new(coordinates, energy, Walk { levels: 4, start: 1.5, temperature: 1.1 }).unwrap();
+                LevelForecaster::new(coordinates, energy, Walk { levels: 4, start: 1.54, temperature: 1.1 }).unwrap();
             let tensors = model.clone().on(&device).unwrap();
             for (batch, samples, horizon) in [(1, 1, 10), (2, 1, 3), (3, 5, 11), (2, 40, 8)] {
                 let history = noise.normal((batch, k + 2, d), DType::F32, &device).unwrap();

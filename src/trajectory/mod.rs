@@ -4,6 +4,7 @@
 
 mod angle;
 mod inspect;
+mod labels;
 mod normalise;
 mod pace;
 mod read;
@@ -12,6 +13,7 @@ mod split;
 mod window;
 
 pub use inspect::{ChannelFaults, ChannelReport, EpisodeReport, GapReport, Hold, Inspection, LogGroup, Stuck, inspect};
+pub use labels::Labels;
 pub use normalise::{Normaliser, Scalar};
 pub use read::{OnGap, ReadOptions};
 pub use resample::DEFAULT_TOLERANCE;

@@ -72,7 +72,7 @@ impl Split {
 }
 
 /// Name of the recorded episode that `id` is a piece of.
-fn recorded_id(id: &str) -> &str {
+pub(super) fn recorded_id(id: &str) -> &str {
     match id.rsplit_once('#') {
         Some((recorded, part)) if part.parse::<u64>().is_ok() => recorded,
         _ => id,

@@ -1,51 +1,77 @@
 //! Displacement errors of the best of several samples.
 
 use super::score::{average, distance, mean};
-use super::{BEST_OF, Kind, Metric, MetricSpec, Prepared};
+use super::{Kind, Metric, MetricSpec, Prepared};
 use crate::error::Result;
 use crate::eval::data::Futures;
 use crate::eval::evaluator::{Ground, MetricResult};
 
-const SOURCE: &str = "Gupta et al., Social GAN, CVPR 2018, section 4 (best of K = 20 samples)";
-
-/// Average or final displacement error.
+/// Average or final displacement error of the best of the first `best_of` samples.
 #[derive(Clone, Copy)]
 pub(super) struct Displacement {
+    best_of: usize,
     final_only: bool,
+    spec: &'static MetricSpec,
 }
 
-pub(super) static ADE: Displacement = Displacement { final_only: false };
-pub(super) static FDE: Displacement = Displacement { final_only: true };
+macro_rules! displacement {
+    ($average:ident, $final:ident, $k:literal) => {
+        pub(super) static $average: Displacement = Displacement {
+            best_of: $k,
+            final_only: false,
+            spec: &MetricSpec {
+                name: concat!("ade_best", $k),
+                short: concat!("ADE", $k),
+                title: concat!("Average displacement, best of ", $k),
+                definition: concat!(
+                    "distance to the truth over the square root of the number of channels, averaged over the steps, of \
+                     the best of the first ",
+                    $k,
+                    " samples (of fewer where there are fewer); mean over windows; a step's value is that of the same \
+                     sample"
+                ),
+                ..SPEC
+            },
+        };
+        pub(super) static $final: Displacement = Displacement {
+            best_of: $k,
+            final_only: true,
+            spec: &MetricSpec {
+                name: concat!("fde_best", $k),
+                short: concat!("FDE", $k),
+                title: concat!("Final displacement, best of ", $k),
+                definition: concat!(
+                    "distance to the truth over the square root of the number of channels at the last step, of the \
+                     sample that is best there among the first ",
+                    $k,
+                    " (of fewer where there are fewer); mean over windows; a step's value is the figure of a horizon \
+                     that ends at that step"
+                ),
+                ..SPEC
+            },
+        };
+    };
+}
 
-static ADE_SPEC: MetricSpec = MetricSpec {
-    name: "ade_best20",
-    short: "ADE20",
-    title: "Average displacement, best of 20",
+displacement!(ADE_1, FDE_1, 1);
+displacement!(ADE_5, FDE_5, 5);
+displacement!(ADE_20, FDE_20, 20);
+
+/// What all of them share.
+const SPEC: MetricSpec = MetricSpec {
+    name: "",
+    short: "",
+    title: "",
     unit: "z",
     lower_is_better: true,
     kind: Kind::Score,
-    source: SOURCE,
-    definition: "distance to the truth over the square root of the number of channels, averaged over the steps, of the \
-        best of the first 20 samples (of fewer where there are fewer); mean over windows; a step's value is that of \
-        the same sample",
-};
-
-static FDE_SPEC: MetricSpec = MetricSpec {
-    name: "fde_best20",
-    short: "FDE20",
-    title: "Final displacement, best of 20",
-    unit: "z",
-    lower_is_better: true,
-    kind: Kind::Score,
-    source: SOURCE,
-    definition: "distance to the truth over the square root of the number of channels at the last step, of the sample \
-        that is best there among the first 20; mean over windows; a step's value is the figure of a horizon that ends \
-        at that step",
+    source: "Gupta et al., Social GAN, CVPR 2018, section 4 (best of K samples, there 20)",
+    definition: "",
 };
 
 impl Metric for Displacement {
     fn spec(&self) -> &'static MetricSpec {
-        if self.final_only { &FDE_SPEC } else { &ADE_SPEC }
+        self.spec
     }
 
     fn prepare(&self, _: &Ground) -> Result<Box<dyn Prepared>> {
@@ -58,7 +84,7 @@ impl Prepared for Displacement {
         let &Futures { samples, s, h, d, .. } = futures;
         let window = |i: usize, best: &mut [f64]| {
             let real = &ground.test.truth[i * h * d..][..h * d];
-            for j in 0..s.min(BEST_OF) {
+            for j in 0..s.min(self.best_of) {
                 let sample = &samples[(i * s + j) * h * d..][..h * d];
                 let errors = sample.chunks_exact(d).zip(real.chunks_exact(d)).map(|(a, b)| distance(a, b));
                 let errors: Vec<f64> = errors.collect();

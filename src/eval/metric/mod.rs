@@ -1,13 +1,22 @@
 //! The metrics. A new one is one file with a [`Metric`] and one row of [`METRICS`].
 
+mod apd;
 mod auroc;
+mod calibration;
+mod crps;
 mod displacement;
 mod energy_distance;
 mod energy_score;
 mod frechet;
+mod limits;
 mod moments;
+mod pooled;
 mod rmse;
 mod score;
+mod sharpness;
+mod spectrum;
+mod statistics;
+mod variogram;
 
 pub use auroc::{auroc, average_precision, fpr_at_95_tpr};
 pub use energy_distance::energy_distance;
@@ -15,22 +24,28 @@ pub use frechet::frechet_distance;
 
 use super::data::Futures;
 use super::evaluator::{Ground, MetricResult};
+use super::mode_gap;
 use crate::error::Result;
+use serde::{Deserialize, Serialize};
 
 /// Frames of a window in `frechet_window`.
 pub const WINDOW_FRAMES: usize = 5;
 /// Frames of a velocity segment in `segment_energy_distance`.
 pub const SEGMENT_FRAMES: usize = 8;
-/// Samples among which the best is taken in `ade_best20` and `fde_best20`.
-pub const BEST_OF: usize = 20;
+/// Speed below which motion is at rest in `at_rest_error`: root mean square over channels of the velocity, each over its
+/// standard deviation in training.
+pub const REST_SPEED: f64 = 0.1;
 
 /// What a metric compares.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// The distribution of predictions with the distribution of real motion; real motion itself gives its floor.
     Distance,
     /// Each prediction with what really followed; there is no floor.
     Score,
+    /// Nothing: what predictions are like, where neither less nor more is better. There is no floor and no winner.
+    Description,
 }
 
 /// A metric's name and meaning.
@@ -44,14 +59,21 @@ pub struct MetricSpec {
     pub title: &'static str,
     /// Unit; `z` is one standard deviation of a channel over the training motion.
     pub unit: &'static str,
-    /// True where less is better.
+    /// True where less is better; false for a description, which is not judged.
     pub lower_is_better: bool,
-    /// Distribution against distribution, or prediction against outcome.
+    /// Distribution against distribution, prediction against outcome, or a description.
     pub kind: Kind,
     /// Where the formula comes from.
     pub source: &'static str,
     /// How the figure and its values per step are computed.
     pub definition: &'static str,
+}
+
+impl MetricSpec {
+    /// True where the best of several samples counts, so that a wide guess is as good as a right one.
+    pub fn best_of_several(&self) -> bool {
+        self.name.contains("_best")
+    }
 }
 
 /// A way of judging forecasts.
@@ -84,18 +106,38 @@ pub trait Prepared {
 }
 
 /// Every metric of the report, in the order of its tables.
-pub static METRICS: [&dyn Metric; 8] = [
+pub static METRICS: [&dyn Metric; 22] = [
     &frechet::POSITION,
     &frechet::VELOCITY,
     &frechet::WINDOW,
     &energy_distance::SEGMENT,
+    &spectrum::SpectralDistance,
+    &statistics::JERK,
+    &statistics::REST,
+    &limits::LimitViolations,
     &energy_score::EnergyScore,
-    &displacement::ADE,
-    &displacement::FDE,
+    &crps::Crps,
+    &variogram::VariogramScore,
+    &calibration::CalibrationError,
     &rmse::Rmse,
+    &displacement::ADE_1,
+    &displacement::ADE_5,
+    &displacement::ADE_20,
+    &displacement::FDE_1,
+    &displacement::FDE_5,
+    &displacement::FDE_20,
+    &calibration::Coverage90,
+    &sharpness::Sharpness90,
+    &apd::Apd,
 ];
 
-/// The specs of [`METRICS`], in order.
+/// The specs of [`METRICS`], in order, and of `mode_gap`, whose windows are its own and which a report has where the logs
+/// have labels.
 pub fn specs() -> impl Iterator<Item = &'static MetricSpec> {
-    METRICS.iter().map(|metric| metric.spec())
+    METRICS.iter().map(|metric| metric.spec()).chain([&mode_gap::SPEC])
+}
+
+/// The specs of the metrics that say who is better: all but the descriptions.
+pub fn judged() -> impl Iterator<Item = &'static MetricSpec> {
+    specs().filter(|spec| spec.kind != Kind::Description)
 }

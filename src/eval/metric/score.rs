@@ -1,7 +1,8 @@
 //! What all scores share: values per window and step, averaged over windows, resampled by episodes.
 
+use super::pooled::Pooled;
+use crate::eval::data::Futures;
 use crate::eval::evaluator::{Ground, MetricResult};
-use crate::parallel;
 
 /// Euclidean distance over the square root of the number of channels: the unit is that of one channel.
 pub(super) fn distance(a: &[f32], b: &[f32]) -> f64 {
@@ -25,35 +26,32 @@ pub(super) fn average(
     window: impl Fn(usize, &mut [f64]) + Sync,
     finish: impl Fn(&mut [f64]) -> f64,
 ) -> MetricResult {
-    let (horizon, units) = (ground.test.horizon, &ground.units);
-    let windows = parallel::map(ground.threads(), units.of_window.len(), |i| {
-        let mut values = vec![0.0; horizon];
-        window(i, &mut values);
-        values
-    });
-    let mut sums = vec![vec![0.0; horizon]; units.count];
-    let mut counts = vec![0.0; units.count];
-    for (values, unit) in windows.iter().zip(&units.of_window) {
-        counts[*unit] += 1.0;
-        for (sum, value) in sums[*unit].iter_mut().zip(values) {
-            *sum += value;
-        }
-    }
-    let weighted = |weights: &[f64]| {
-        let count: f64 = counts.iter().zip(weights).map(|(c, w)| c * w).sum();
-        let mut steps = vec![0.0; horizon];
-        for (sums, weight) in sums.iter().zip(weights) {
-            for (step, sum) in steps.iter_mut().zip(sums) {
-                *step += sum * weight / count;
-            }
-        }
-        let figure = finish(&mut steps);
-        (figure, steps)
-    };
+    average_of(ground, ground.test.horizon, window, |means| {
+        let mut steps = means.to_vec();
+        (finish(&mut steps), steps)
+    })
+}
+
+/// As [`average`], of `width` values a window, from whose averages `finish` makes the figure and its values per step.
+pub(super) fn average_of(
+    ground: &Ground,
+    width: usize,
+    window: impl Fn(usize, &mut [f64]) + Sync,
+    finish: impl Fn(&[f64]) -> (f64, Vec<f64>),
+) -> MetricResult {
+    let pooled = Pooled::new(ground, &ground.units, width, window);
     let replicates = &ground.weights[..ground.options.bootstrap.replicates];
-    let replicates: Vec<f64> = replicates.iter().map(|weights| weighted(weights).0).collect();
-    let (figure, per_step) = weighted(&vec![1.0; units.count]);
+    let replicates: Vec<f64> = replicates.iter().map(|weights| finish(&pooled.weighted(weights)).0).collect();
+    let (figure, per_step) = finish(&pooled.mean());
     Ground::result(figure, per_step, &replicates)
+}
+
+/// Channel `c` at step `t` of all samples of window `i`, in ascending order.
+pub(super) fn sorted_column(futures: &Futures, i: usize, t: usize, c: usize, out: &mut Vec<f32>) {
+    let &Futures { samples, s, h, d, .. } = futures;
+    out.clear();
+    out.extend((0..s).map(|j| samples[((i * s + j) * h + t) * d + c]));
+    out.sort_unstable_by(f32::total_cmp);
 }
 
 pub(super) fn mean(values: &[f64]) -> f64 {

@@ -1,9 +1,10 @@
 //! `report.html`: one file that needs no other.
 
+use super::horizons::{HORIZONS, horizon_table};
 use super::markdown::{COST_HEADS, cost_rows, groups, headline, metric_rows, protocol_rows};
 use super::verdict::{Passage, verdict};
 use super::{Figure, Report};
-use crate::eval::metric;
+use crate::eval::metric::MetricSpec;
 use std::fmt::Write;
 
 /// Colours of the pictures are named in the style sheet too, so that ink and grid follow a dark page.
@@ -18,28 +19,13 @@ pub fn html(report: &Report, figures: &[Figure]) -> String {
          <p class=\"lead\">{}</p>\n",
         escape(&headline(report))
     );
-    for (title, kind) in groups() {
-        let specs: Vec<_> = metric::specs().filter(|spec| spec.kind == kind).collect();
-        let heads = specs.iter().map(|s| format!("<th>{} <small>[{}]</small></th>", escape(s.title), escape(s.unit)));
-        let _ = write!(page, "<h2>{}</h2>\n<div class=\"wide\"><table>\n<tr><th></th>", escape(title));
-        page += &heads.collect::<String>();
-        page += "</tr>\n";
-        for (name, cells) in metric_rows(report, kind) {
-            let class = if report.forecasters.contains_key(&name) { "" } else { " class=\"floor\"" };
-            let _ = write!(page, "<tr{class}><th>{}</th>", escape(&name));
-            for cell in cells {
-                page += &cell.map_or_else(
-                    || "<td>–</td>".into(),
-                    |c| {
-                        let figure = if c.best { format!("<b>{}</b>", c.figure) } else { c.figure };
-                        format!("<td>{figure}<small>{}</small></td>", c.interval)
-                    },
-                );
-            }
-            page += "</tr>\n";
+    for (title, tables) in groups(report) {
+        let _ = writeln!(page, "<h2>{}</h2>", escape(title));
+        for specs in tables {
+            page += &metric_table(report, &specs);
         }
-        page += "</table></div>\n";
     }
+    page += &horizons(report);
     page += "<h2>Verdict</h2>\n";
     for passage in verdict(report) {
         match passage {
@@ -87,6 +73,43 @@ pub fn html(report: &Report, figures: &[Figure]) -> String {
         );
     }
     page + "</dl>\n</main>\n</body>\n</html>\n"
+}
+
+fn metric_table(report: &Report, specs: &[&MetricSpec]) -> String {
+    let heads = specs.iter().map(|s| format!("<th>{} <small>[{}]</small></th>", escape(s.title), escape(s.unit)));
+    let mut table = format!("<div class=\"wide\"><table>\n<tr><th></th>{}</tr>\n", heads.collect::<String>());
+    for (name, cells) in metric_rows(report, specs) {
+        let class = if report.forecasters.contains_key(&name) { "" } else { " class=\"floor\"" };
+        let _ = write!(table, "<tr{class}><th>{}</th>", escape(&name));
+        for cell in cells {
+            table += &cell.map_or_else(
+                || "<td>–</td>".into(),
+                |c| {
+                    let figure = if c.best { format!("<b>{}</b>", c.figure) } else { c.figure };
+                    format!("<td>{figure}<small>{}</small></td>", c.interval)
+                },
+            );
+        }
+        table += "</tr>\n";
+    }
+    table + "</table></div>\n"
+}
+
+fn horizons(report: &Report) -> String {
+    let (heads, rows) = horizon_table(report);
+    let heads: String = heads.iter().map(|head| format!("<th>{}</th>", escape(head))).collect();
+    let mut table = format!("<h2>{HORIZONS}</h2>\n<div class=\"wide\"><table>\n<tr>{heads}</tr>\n");
+    for (labels, cells) in rows {
+        table += "<tr>";
+        table += &labels.map(|label| format!("<th>{}</th>", escape(&label))).concat();
+        let cell = |(figure, best): &(String, bool)| match best {
+            true => format!("<td><b>{figure}</b></td>"),
+            false => format!("<td>{figure}</td>"),
+        };
+        table += &cells.iter().map(cell).collect::<String>();
+        table += "</tr>\n";
+    }
+    table + "</table></div>\n"
 }
 
 fn escape(text: &str) -> String {

@@ -1,6 +1,7 @@
 //! `report.md`.
 
 use super::format::{grouped, interval, number};
+use super::horizons::{HORIZONS, horizon_table};
 use super::verdict::{Passage, verdict};
 use super::{Figure, Report};
 use crate::eval::metric::{self, Kind, MetricSpec};
@@ -10,11 +11,16 @@ use std::fmt::Write;
 pub fn markdown(report: &Report, figures: &[Figure]) -> String {
     let mut text = String::from("# Forecast report\n\n");
     let _ = writeln!(text, "{}\n", headline(report));
-    for (title, kind) in groups() {
+    for (title, tables) in groups(report) {
         let _ = writeln!(text, "## {title}\n");
-        text += &metric_table(report, kind);
-        text.push('\n');
+        for specs in tables {
+            text += &metric_table(report, &specs);
+            text.push('\n');
+        }
     }
+    text += &format!("## {HORIZONS}\n\n");
+    text += &horizon_markdown(report);
+    text.push('\n');
     text += "## Verdict\n\n";
     for passage in verdict(report) {
         match passage {
@@ -45,12 +51,26 @@ pub fn markdown(report: &Report, figures: &[Figure]) -> String {
     text
 }
 
-/// The tables of figures and their headings.
-pub(super) fn groups() -> [(&'static str, Kind); 2] {
-    [
-        ("Is it real motion? Distances between distributions", Kind::Distance),
-        ("Is it this motion? Scores against what followed", Kind::Score),
-    ]
+/// Columns of a table of figures, at most.
+const COLUMNS: usize = 8;
+
+/// Headings and their tables of figures, each by its columns: the metrics that the report has.
+pub(super) fn groups(report: &Report) -> Vec<(&'static str, Vec<Vec<&'static MetricSpec>>)> {
+    type Choice = fn(&MetricSpec) -> bool;
+    let groups: [(&str, Choice); 4] = [
+        ("Is it real motion? Distances between distributions", |m| m.kind == Kind::Distance),
+        ("Is it this motion? Scores against what followed", |m| m.kind == Kind::Score && !m.best_of_several()),
+        ("Is one of the samples this motion? The best of several", |m| m.kind == Kind::Score && m.best_of_several()),
+        ("What are the samples like? Neither less nor more is better", |m| m.kind == Kind::Description),
+    ];
+    let has = |spec: &MetricSpec| report.forecasters.values().any(|results| results.contains_key(spec.name));
+    let tables = |choice: Choice| {
+        let specs: Vec<_> = metric::specs().filter(|spec| choice(spec) && has(spec)).collect();
+        let width = specs.len().div_ceil(specs.len().div_ceil(COLUMNS).max(1)).max(1);
+        specs.chunks(width).map(<[_]>::to_vec).collect()
+    };
+    let groups = groups.into_iter().map(|(title, choice)| (title, tables(choice)));
+    groups.filter(|(_, tables): &(_, Vec<_>)| !tables.is_empty()).collect()
 }
 
 /// What was compared, in a sentence.
@@ -74,15 +94,10 @@ pub(super) fn headline(report: &Report) -> String {
     )
 }
 
-fn specs_of(kind: Kind) -> Vec<&'static MetricSpec> {
-    metric::specs().filter(|spec| spec.kind == kind).collect()
-}
-
-fn metric_table(report: &Report, kind: Kind) -> String {
-    let specs = specs_of(kind);
+fn metric_table(report: &Report, specs: &[&MetricSpec]) -> String {
     let heads: Vec<String> = specs.iter().map(|s| format!("{} [{}]", s.title, s.unit)).collect();
     let mut text = format!("| | {} |\n|---|{}\n", heads.join(" | "), "---|".repeat(specs.len()));
-    for (label, cells) in metric_rows(report, kind) {
+    for (label, cells) in metric_rows(report, specs) {
         let cells: Vec<String> = cells
             .into_iter()
             .map(|cell| match cell {
@@ -104,8 +119,7 @@ pub(super) struct Cell {
 }
 
 /// Rows of a table of figures: forecasters, then the floor where there is one.
-pub(super) fn metric_rows(report: &Report, kind: Kind) -> Vec<(String, Vec<Option<Cell>>)> {
-    let specs = specs_of(kind);
+pub(super) fn metric_rows(report: &Report, specs: &[&MetricSpec]) -> Vec<(String, Vec<Option<Cell>>)> {
     let mut rows = Vec::new();
     for name in report.names() {
         let cell = |spec: &&MetricSpec| {
@@ -124,6 +138,16 @@ pub(super) fn metric_rows(report: &Report, kind: Kind) -> Vec<(String, Vec<Optio
         rows.push(("floor (real against real)".into(), floors));
     }
     rows
+}
+
+fn horizon_markdown(report: &Report) -> String {
+    let (heads, rows) = horizon_table(report);
+    let mut text = format!("| {} |\n|{}\n", heads.join(" | "), "---|".repeat(heads.len()));
+    for (labels, cells) in rows {
+        let cells = cells.iter().map(|(figure, best)| if *best { format!("**{figure}**") } else { figure.clone() });
+        let _ = writeln!(text, "| {} |", labels.into_iter().chain(cells).collect::<Vec<_>>().join(" | "));
+    }
+    text
 }
 
 /// Heads of the table of costs.

@@ -5,6 +5,7 @@
 #[cfg(feature = "plot")]
 mod canvas;
 mod format;
+mod horizons;
 mod html;
 mod markdown;
 #[cfg(feature = "plot")]
@@ -97,7 +98,9 @@ pub struct Protocol {
 pub struct MetricProtocol {
     /// Unit.
     pub unit: String,
-    /// True where less is better.
+    /// What it compares.
+    pub kind: metric::Kind,
+    /// True where less is better; false for a description, which is not judged.
     pub lower_is_better: bool,
     /// True where real motion has a figure too.
     pub has_floor: bool,
@@ -134,6 +137,7 @@ impl Protocol {
             .map(|spec| {
                 let protocol = MetricProtocol {
                     unit: spec.unit.into(),
+                    kind: spec.kind,
                     lower_is_better: spec.lower_is_better,
                     has_floor: spec.kind == metric::Kind::Distance,
                     source: spec.source.into(),
@@ -241,8 +245,11 @@ impl Report {
         names
     }
 
-    /// Name and figure of the best forecaster of a metric.
+    /// Name and figure of the best forecaster of a metric; none of a description.
     fn best(&self, metric: &metric::MetricSpec) -> Option<(&str, f64)> {
+        if metric.kind == metric::Kind::Description {
+            return None;
+        }
         let figures = self.names().into_iter().filter_map(|n| Some((n, self.forecasters[n].get(metric.name)?.mean)));
         let better = |a: f64, b: f64| if metric.lower_is_better { a < b } else { a > b };
         figures.reduce(|best, next| if better(next.1, best.1) { next } else { best })

@@ -5,13 +5,16 @@ use super::{Figure, Report, SUBJECT};
 use crate::error::{Error, Result};
 use crate::eval::metric::{self, MetricSpec};
 
-/// One figure per metric: its value along the horizon in seconds, a line per forecaster, the floor dashed.
+/// One figure per metric that has values per step: its value along the horizon in seconds, a line per forecaster, the floor dashed.
 ///
 /// # Errors
 /// [`Error::Other`] when a picture cannot be drawn.
 pub fn metric_figures(report: &Report) -> Result<Vec<Figure>> {
     let names = report.names();
-    let drawn = metric::specs().filter(|spec| names.iter().any(|n| report.forecasters[*n].contains_key(spec.name)));
+    let has_steps = |name: &str, metric: &str| {
+        report.forecasters[name].get(metric).is_some_and(|result| !result.per_step.is_empty())
+    };
+    let drawn = metric::specs().filter(|spec| names.iter().any(|name| has_steps(name, spec.name)));
     drawn.map(|spec| metric_figure(report, spec)).collect()
 }
 
@@ -41,7 +44,8 @@ fn metric_figure(report: &Report, spec: &MetricSpec) -> Result<Figure> {
     let scale = if y.is_log() { ", logarithmic" } else { "" };
     let svg = picture(width, height, |area| {
         text(area, spec.title, 12, 16, 15, INK, Anchor::Left)?;
-        text(area, &format!("[{}]{scale}; less is better", spec.unit), 12, 34, 11, SOFT, Anchor::Left)?;
+        let better = if spec.lower_is_better { "; less is better" } else { "" };
+        text(area, &format!("[{}]{scale}{better}", spec.unit), 12, 34, 11, SOFT, Anchor::Left)?;
         text(area, "time ahead [s]", (frame.left + frame.right) / 2, frame.bottom + 31, 12, SOFT, Anchor::Centre)?;
         // The legend stands in the order in which the lines end, so that it can be read across.
         let mut order: Vec<&(String, Line)> = lines.iter().collect();

@@ -7,11 +7,23 @@ use crate::eval::metric;
 const NAME: usize = 14;
 const COLUMN: usize = 9;
 
+/// The metrics of the table, as many as 100 columns hold; the other files of a report have all.
+const METRICS: [&str; 8] = [
+    "frechet_position",
+    "frechet_velocity",
+    "frechet_window",
+    "segment_energy_distance",
+    "energy_score",
+    "ade_best20",
+    "fde_best20",
+    "rmse",
+];
+
 /// An aligned plain-text table, at most 100 columns wide (for names up to 18 letters): one row per forecaster, the
-/// best figure of each metric marked `*`, the floor below.
+/// best figure of each of the leading metrics marked `*`, the floor below.
 pub fn summary_table(report: &Report) -> String {
     let width = report.names().iter().map(|n| n.chars().count() + 1).max().unwrap_or(0).max(NAME);
-    let specs: Vec<_> = metric::specs().collect();
+    let specs: Vec<_> = METRICS.iter().filter_map(|name| metric::specs().find(|spec| spec.name == *name)).collect();
     let line = |name: &str, cells: Vec<String>| {
         let cells: String = cells.iter().map(|cell| format!("{cell:>COLUMN$}")).collect();
         format!("{name:<width$}{cells}").trim_end().to_string() + "\n"

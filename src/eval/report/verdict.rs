@@ -17,12 +17,12 @@ pub enum Passage {
 /// Who wins what, where [`SUBJECT`] loses and by how much, and what the numbers do not say.
 pub fn verdict(report: &Report) -> Vec<Passage> {
     let mut passages = vec![Passage::Text(format!(
-        "Less is better in every column. `{SUBJECT}` is called better or worse than another where the 95 % interval of \
+        "Less is better in every column but the descriptions'. `{SUBJECT}` is called better or worse than another where the 95 % interval of \
          their difference, taken on the same resamples of the {}, excludes 0, and tied with it elsewhere; percentages \
          are of the other's figure, + where `{SUBJECT}` is better.",
         report.protocol.bootstrap.unit
     ))];
-    passages.push(Passage::List(metric::specs().filter_map(|spec| winner(report, spec)).collect()));
+    passages.push(Passage::List(metric::judged().filter_map(|spec| winner(report, spec)).collect()));
     let against: Vec<String> = report.names().into_iter().filter_map(|name| subject_against(report, name)).collect();
     if !against.is_empty() {
         passages.push(Passage::Text(format!("`{SUBJECT}` against each of the others:")));
@@ -30,10 +30,10 @@ pub fn verdict(report: &Report) -> Vec<Passage> {
     }
     passages.extend(positions_mislead(report).map(Passage::Text));
     passages.push(Passage::Text(
-        "The distances (Fréchet and energy distance) stand beside their floor: what as many real windows of training \
-         episodes score against the real test windows. A figure near the floor cannot be told from real motion by that \
+        "The distances stand beside their floor: what real motion scores, for most of them as many real windows of \
+         training episodes against the real test windows (see the definitions). A figure near the floor cannot be told from real motion by that \
          distance; a figure below it is possible, because forecasts start from the test windows' own contexts. The \
-         scores (energy score, displacements, RMSE) compare with the one future that really followed and have no floor: \
+         scores compare with the one future that really followed and have no floor: \
          real motion itself, not being the same motion, has no score."
             .into(),
     ));
@@ -88,7 +88,7 @@ fn winner(report: &Report, spec: &MetricSpec) -> Option<String> {
 fn subject_against(report: &Report, name: &str) -> Option<String> {
     let pairs = report.comparisons.get(name)?;
     let parts = [Verdict::Better, Verdict::Tied, Verdict::Worse].map(|verdict| {
-        let gains: Vec<String> = metric::specs()
+        let gains: Vec<String> = metric::judged()
             .filter_map(|spec| pairs.get(spec.name).filter(|p| p.verdict == verdict).map(|p| (spec, p)))
             .map(|(spec, pair)| format!("{} {}", lower_first(spec.title), gain(pair)))
             .collect();
