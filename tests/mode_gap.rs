@@ -86,7 +86,7 @@ fn compared(prepared: &Prepared, labels: Option<Labels>, horizon: usize) -> Resu
     options.labels = labels;
     options.evaluation.bootstrap.replicates = 50;
     options.evaluation.bootstrap.window_replicates = 2;
-    compare(prepared, (&places("both_modes", &[1.0, -1.0]), 0.0), &others, &options, &mut Silent)
+    compare(prepared, &[(&places("both_modes", &[1.0, -1.0]), 0.0)], &others, &options, &mut Silent)
 }
 
 #[test]

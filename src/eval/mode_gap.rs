@@ -16,7 +16,8 @@ use std::collections::BTreeMap;
 
 /// First and last step after the end of the context that is looked at. Sooner even a frame that stays where it was is
 /// near some mode, later the next branch is near. Chosen on the log hand_gestures at 25 Hz, where a label lasts 17 frames
-/// and more, in the median 30: 0.48 to 1.12 s.
+/// and more, in the median 30: 0.48 to 1.12 s. There, unlike at earlier steps, a frame that stays where it was, which is no
+/// forecast, lies in no mode (share .89), as do means and Gaussians (FC .68, sampled autoregression .82).
 const STEPS: [usize; 2] = [12, 28];
 /// A way that real motion took less often has no centre.
 const LEAST_OF_A_MODE: usize = 5;
