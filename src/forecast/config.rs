@@ -141,9 +141,9 @@ impl Default for RunConfig {
                 hidden: vec![256; 3],
                 levels: 4,
                 start: all_noise(),
-                temperature: 1.02,
+                temperature: 1.0,
                 ridge: 10.0,
-                context_noise: 2.0,
+                context_noise: 1.0,
             }),
             train: TrainConfig {
                 steps: 4500,
