@@ -1,0 +1,156 @@
+//! Contrastive divergence with the term that it leaves out: how the samples themselves depend on the weights.
+//!
+//! The gradient of contrastive divergence has a third part, of the divergence between the chains' distribution and the
+//! model (Du, Li, Tenenbaum & Mordatch 2021, "Improved contrastive divergence training of energy-based models", section
+//! 3.1). It asks the last Langevin step to end at low energy (eq. 8, the energy's own weights held fixed) and the samples
+//! to keep apart (eq. 9, entropy by nearest neighbours).
+
+use super::Contrastive;
+use super::contrastive::{ContrastiveConfig, mean};
+use crate::error::{Error, Result};
+use crate::model::{Fixed, Network, Parameters};
+use crate::noise::Noise;
+use crate::sample::Transition;
+use crate::train::{Batch, Loss, Objective};
+use candle_core::Tensor;
+use serde::{Deserialize, Serialize};
+
+/// Settings of [`ImprovedContrastive`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImprovedConfig {
+    /// Chains, buffer and the loss's first two parts.
+    pub contrastive: ContrastiveConfig,
+    /// Weight of the mean energy where the last step ends, at least 0.
+    pub energy: f64,
+    /// Weight of the mean log distance to the nearest sample, at least 0. The entropy in nats is the number of coordinates
+    /// times it (Kozachenko & Leonenko 1987); the paper weighs it by 1.
+    pub entropy: f64,
+}
+
+/// [`Contrastive`] whose samples carry a gradient through their last step.
+#[derive(Debug, Clone)]
+pub struct ImprovedContrastive<N> {
+    contrastive: Contrastive<N>,
+    energy: f64,
+    entropy: f64,
+}
+
+impl<N: Network> ImprovedContrastive<N> {
+    /// As [`Contrastive::new`].
+    ///
+    /// # Errors
+    /// [`Error::Config`] for settings out of range.
+    pub fn new(network: N, config: ImprovedConfig, x_shape: &[usize], context_shape: Option<&[usize]>) -> Result<Self> {
+        for (key, value) in [("energy", config.energy), ("entropy", config.entropy)] {
+            if !(value >= 0.0 && value.is_finite()) {
+                return Err(Error::config(key, value, "a number that is not negative"));
+            }
+        }
+        let contrastive = Contrastive::new(network, config.contrastive, x_shape, context_shape)?;
+        Ok(Self { contrastive, energy: config.energy, entropy: config.entropy })
+    }
+
+    /// The network.
+    pub fn network(&self) -> &N {
+        self.contrastive.network()
+    }
+
+    /// The network, taken out.
+    pub fn into_network(self) -> N {
+        self.contrastive.into_network()
+    }
+
+    /// One Langevin step from `x`, as a graph in the weights.
+    fn last_step(&self, x: &Tensor, context: Option<&Tensor>, noise: &mut Noise) -> Result<Tensor> {
+        let c = self.contrastive.config();
+        let (_, mut grad) = self.network().value_and_gradient(x, context)?;
+        if let Some(clip) = c.gradient_clip {
+            grad = grad.clamp(-clip, clip)?;
+        }
+        let n = noise.normal(x.dims(), x.dtype(), x.device())?;
+        let to = ((x - (grad * c.step_size)?)? + (n * c.noise)?)?;
+        Ok(match c.bounds {
+            Some((lo, hi)) => to.clamp(lo, hi)?,
+            None => to,
+        })
+    }
+
+    /// Mean log distance of each sample to the nearest other one, and its gradient in the sample alone. Samples of
+    /// several contexts are neighbours in the space of both, whose entropy differs from the conditional one by that of the
+    /// contexts, a constant. Distances below the step's noise say nothing and count as it.
+    fn spread(&self, x: &Tensor, context: Option<&Tensor>) -> Result<(f64, Tensor)> {
+        let flat = x.flatten_from(1)?;
+        let joint = match context {
+            Some(c) => Tensor::cat(&[&flat, &c.flatten_from(1)?], 1)?,
+            None => flat.clone(),
+        };
+        let rows = joint.dim(0)?;
+        if rows < 2 {
+            return Err(Error::data("samples of a step", rows, "two or more, to be each other's neighbours"));
+        }
+        let squares = joint.sqr()?.sum_keepdim(1)?;
+        let distances = (joint.matmul(&joint.t()?)? * -2.0)?.broadcast_add(&squares)?.broadcast_add(&squares.t()?)?;
+        let itself = Tensor::eye(rows, x.dtype(), x.device())?;
+        let nearest = (distances + (itself * f64::from(f32::MAX / 4.0))?)?.argmin(1)?;
+        let away = (&joint - joint.index_select(&nearest, 0)?)?;
+        let noise = self.contrastive.config().noise;
+        let square = (away.sqr()?.sum_keepdim(1)? + (noise * noise).max(1e-12))?;
+        let grad = away.narrow(1, 0, flat.dim(1)?)?.broadcast_div(&square)?;
+        Ok((0.5 * mean(&square.log()?)?, grad.reshape(x.dims())?))
+    }
+}
+
+impl<N: Network> Objective for ImprovedContrastive<N> {
+    fn name(&self) -> &'static str {
+        "improved_contrastive"
+    }
+
+    fn parameters(&self) -> &Parameters {
+        self.contrastive.parameters()
+    }
+
+    fn prepare(&mut self) -> Result<()> {
+        self.contrastive.network_mut().prepare()
+    }
+
+    fn loss(&mut self, batch: &Batch, noise: &mut Noise) -> Result<Loss> {
+        let begun = self.contrastive.begin(batch, noise)?;
+        let context = begun.context.as_ref();
+        let config = self.contrastive.config();
+        let fixed = Fixed { network: self.network(), context };
+        let before = match config.steps - 1 {
+            0 => begun.x.clone(),
+            steps => config.sampler().run_from(&fixed, &begun.x, steps, noise)?.0.x,
+        };
+        let moving = self.last_step(&before, context, noise)?;
+        let end = moving.detach();
+        let at = self.network().evaluate(&end, context)?;
+        let (distance, apart) = self.spread(&end, context)?;
+        // d/dw of E(x(w)) with E held fixed is dE/dx dx/dw: linear in x(w), so no second differentiation is needed.
+        let pull = ((at.grad * self.energy)? - (apart * self.entropy)?)?.detach();
+        let rows = end.dim(0)? as f64;
+        let own = self.energy * mean(&at.energy)? - self.entropy * distance;
+        let divergence = (((pull * (moving - &end)?)?.sum_all()? / rows)? + own)?;
+        let samples = self.network().energy(&end, context)?;
+        let data = self.network().energy(&batch.x, batch.context.as_ref())?;
+        let mut figures = vec![("divergence", own), ("energy_gap", mean(&samples)? - mean(&data)?)];
+        let total = (self.contrastive.combine(&data, &samples)? + divergence)?;
+        if mean(&total)?.is_finite() {
+            figures.extend(self.contrastive.keep(&begun, &end)?);
+        }
+        Ok(Loss { total, figures })
+    }
+
+    fn validate(&self, batch: &Batch, noise: &mut Noise) -> Result<f64> {
+        self.contrastive.validate(batch, noise)
+    }
+
+    fn state(&self) -> Result<Vec<(String, Tensor)>> {
+        self.contrastive.state()
+    }
+
+    fn restore(&mut self, get: &dyn Fn(&str) -> Option<Tensor>) -> Result<()> {
+        self.contrastive.restore(get)
+    }
+}
