@@ -15,7 +15,7 @@ mod roll;
 mod tensors;
 mod trained;
 
-pub use config::{DataConfig, DenoisingConfig, IgebmConfig, ModelConfig, PRESETS, RunConfig};
+pub use config::{DataConfig, DenoisingConfig, IgebmConfig, LevelObjective, ModelConfig, PRESETS, RunConfig};
 pub use coordinates::ResidualCoordinates;
 pub use data::{ChunkSource, FrameSource, WindowArray, chain_start};
 pub use ebm::LevelForecaster;

@@ -77,27 +77,30 @@ impl<N: Network> ImprovedContrastive<N> {
         })
     }
 
-    /// Mean log distance of each sample to the nearest other one, and its gradient in the sample alone. Samples of
-    /// several contexts are neighbours in the space of both, whose entropy differs from the conditional one by that of the
-    /// contexts, a constant. Distances below the step's noise say nothing and count as it.
-    fn spread(&self, x: &Tensor, context: Option<&Tensor>) -> Result<(f64, Tensor)> {
-        let flat = x.flatten_from(1)?;
-        let joint = match context {
-            Some(c) => Tensor::cat(&[&flat, &c.flatten_from(1)?], 1)?,
-            None => flat.clone(),
+    /// Mean log distance of each sample to the nearest of `others` but the one in its own row, and its gradient in the
+    /// sample. Samples of several contexts are neighbours in the space of both, whose entropy differs from the conditional
+    /// one by that of the contexts, a constant. Distances below the step's noise say nothing and count as it.
+    fn spread(&self, x: &Tensor, others: &Tensor, context: Option<&Tensor>) -> Result<(f64, Tensor)> {
+        let joint = |x: &Tensor| -> Result<Tensor> {
+            let x = x.flatten_from(1)?;
+            Ok(match context {
+                Some(c) => Tensor::cat(&[&x, &c.flatten_from(1)?], 1)?,
+                None => x,
+            })
         };
-        let rows = joint.dim(0)?;
+        let (a, b) = (joint(x)?, joint(others)?);
+        let rows = a.dim(0)?;
         if rows < 2 {
             return Err(Error::data("samples of a step", rows, "two or more, to be each other's neighbours"));
         }
-        let squares = joint.sqr()?.sum_keepdim(1)?;
-        let distances = (joint.matmul(&joint.t()?)? * -2.0)?.broadcast_add(&squares)?.broadcast_add(&squares.t()?)?;
-        let itself = Tensor::eye(rows, x.dtype(), x.device())?;
-        let nearest = (distances + (itself * f64::from(f32::MAX / 4.0))?)?.argmin(1)?;
-        let away = (&joint - joint.index_select(&nearest, 0)?)?;
+        let squares = |t: &Tensor| t.sqr()?.sum_keepdim(1);
+        let distances = (a.matmul(&b.t()?)? * -2.0)?.broadcast_add(&squares(&a)?)?.broadcast_add(&squares(&b)?.t()?)?;
+        let itself = (Tensor::eye(rows, x.dtype(), x.device())? * f64::from(f32::MAX / 4.0))?;
+        let away = (&a - b.index_select(&(distances + itself)?.argmin(1)?, 0)?)?;
         let noise = self.contrastive.config().noise;
         let square = (away.sqr()?.sum_keepdim(1)? + (noise * noise).max(1e-12))?;
-        let grad = away.narrow(1, 0, flat.dim(1)?)?.broadcast_div(&square)?;
+        let width = x.elem_count() / rows;
+        let grad = away.narrow(1, 0, width)?.broadcast_div(&square)?;
         Ok((0.5 * mean(&square.log()?)?, grad.reshape(x.dims())?))
     }
 }
@@ -127,7 +130,7 @@ impl<N: Network> Objective for ImprovedContrastive<N> {
         let moving = self.last_step(&before, context, noise)?;
         let end = moving.detach();
         let at = self.network().evaluate(&end, context)?;
-        let (distance, apart) = self.spread(&end, context)?;
+        let (distance, apart) = self.spread(&end, &end, context)?;
         // d/dw of E(x(w)) with E held fixed is dE/dx dx/dw: linear in x(w), so no second differentiation is needed.
         let pull = ((at.grad * self.energy)? - (apart * self.entropy)?)?.detach();
         let rows = end.dim(0)? as f64;
@@ -181,14 +184,14 @@ mod tests {
                 form: Form::Linear,
                 energy_l2: 0.0,
                 steps: 1,
-                step_size: 0.3,
+                step_size: 2.0,
                 noise: 0.2,
                 gradient_clip: None,
                 bounds: None,
                 replay: 0,
                 fresh: 1.0,
             };
-            let config = ImprovedConfig { contrastive, energy: 0.7, entropy: 0.4 };
+            let config = ImprovedConfig { contrastive, energy: 7.0, entropy: 4.0 };
             ImprovedContrastive::new(MlpEnergy { net }, config, &[3], Some(&[2]))
         };
         let (mut objective, fixed) = (make()?, make()?);
@@ -203,7 +206,7 @@ mod tests {
         let grads = objective.loss(&batch, &mut Noise::new(3))?.total.backward()?;
         let value = |objective: &ImprovedContrastive<MlpEnergy>| -> Result<f64> {
             let x = objective.last_step(&start, context, &mut Noise::new(3))?;
-            Ok(0.7 * mean(&fixed.network().energy(&x, context)?)? - 0.4 * objective.spread(&x, context)?.0)
+            Ok(7.0 * mean(&fixed.network().energy(&x, context)?)? - 4.0 * objective.spread(&x, &batch.x, context)?.0)
         };
         let mut largest = 0.0f64;
         for (name, var) in objective.parameters().iter() {

@@ -10,7 +10,7 @@ use crate::model::{Fixed, Network, Parameters};
 use crate::noise::Noise;
 use crate::sample::langevin::Langevin;
 use crate::sample::{Transition, Unadjusted};
-use crate::train::{Batch, Loss, Objective};
+use crate::train::{Batch, Gradients, Loss, Objective};
 use candle_core::{D, Tensor};
 use serde::{Deserialize, Serialize};
 
@@ -207,6 +207,37 @@ impl<N: Network> Objective for InfoNce<N> {
         Ok(Loss { total: (entropy + (penalty * self.config.penalty)?)?, figures })
     }
 
+    /// All candidates as one batch of the network's own way to its weights' gradient, where no penalty needs another.
+    fn gradients(&mut self, batch: &Batch, noise: &mut Noise) -> Result<Option<Gradients>> {
+        if self.config.penalty > 0.0 || !self.network.learns(&batch.x) {
+            return Ok(None);
+        }
+        let all = self.candidates(batch, self.config.steps, noise)?;
+        let offset = match &all.offset {
+            Some(offset) => offset.flatten_all()?.to_vec1::<f32>()?,
+            None => vec![0.0; all.x.dim(0)?],
+        };
+        let group = self.config.negatives + 1;
+        let mut loss = 0.0;
+        let by_parameter = self.network.learn(&all.x, all.context.as_ref(), &mut |energies| {
+            let rows = (energies.len() / group) as f64;
+            let mut slopes = Vec::with_capacity(energies.len());
+            for (energies, offset) in energies.chunks_exact(group).zip(offset.chunks_exact(group)) {
+                let logits: Vec<f64> = energies.iter().zip(offset).map(|(e, o)| f64::from(o - e)).collect();
+                let most = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+                let total: f64 = logits.iter().map(|l| (l - most).exp()).sum();
+                loss += (most + total.ln() - logits[0]) / rows;
+                // The cross-entropy's slope in a logit is its probability, less 1 at the example.
+                let own = |j: usize| if j == 0 { 1.0 } else { 0.0 };
+                let slope = |(j, l): (usize, &f64)| ((own(j) - (l - most).exp() / total) / rows) as f32;
+                slopes.extend(logits.iter().enumerate().map(slope));
+            }
+            Ok(slopes)
+        })?;
+        let by_parameter = by_parameter.into_iter().map(Some).collect();
+        Ok(Some(Gradients { loss, by_parameter, figures: Vec::new() }))
+    }
+
     /// The cross-entropy among negatives that are not refined, since those do not depend on the network.
     fn validate(&self, batch: &Batch, noise: &mut Noise) -> Result<f64> {
         let all = self.candidates(batch, 0, noise)?;
@@ -220,5 +251,60 @@ impl<N: Network> Objective for InfoNce<N> {
 
     fn restore(&mut self, get: &dyn Fn(&str) -> Option<Tensor>) -> Result<()> {
         self.network.restore(&|name| get(name).ok_or_else(|| Error::Other(format!("no tensor `{name}`"))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Activation, Mlp, MlpConfig, MlpEnergy};
+    use candle_core::{DType, Device};
+
+    /// 40 examples of 6 candidates: more than one tile. The tolerance is that of sums of 240 f32 numbers.
+    #[test]
+    fn the_engines_weight_gradient_is_that_of_differentiation() -> Result<()> {
+        let device = Device::Cpu;
+        for (around, context) in [(Around::Data, 0), (Around::Data, 5), (Around::Start, 5)] {
+            let config = MlpConfig {
+                inputs: 6,
+                context,
+                hidden: vec![20, 12],
+                outputs: 1,
+                activation: Activation::Swish,
+                spectral_norm: false,
+            };
+            let net = Mlp::new(config, &mut Noise::new(1), DType::F32, &device)?;
+            let settings = InfoNceConfig { negatives: 5, around, steps: 2, ..Default::default() };
+            let mut objective = InfoNce::new(MlpEnergy { net }, settings)?;
+            let mut noise = Noise::new(2);
+            let mut draw = |width: usize| noise.normal((40, 2, width), DType::F32, &device);
+            let (x, start) = (draw(3)?, draw(3)?);
+            let contexts = draw(5)?.narrow(1, 0, 1)?.squeeze(1)?;
+            let batch = Batch { x, context: (context > 0).then_some(contexts), start: Some(start) };
+            let loss = objective.loss(&batch, &mut Noise::new(3))?;
+            let fast = objective.gradients(&batch, &mut Noise::new(3))?.expect("a perceptron learns by the engine");
+            assert!((mean(&loss.total)? - fast.loss).abs() < 1e-5, "{around:?}: {} and {}", loss.total, fast.loss);
+            let store = loss.total.backward()?;
+            for ((name, var), fast) in objective.parameters().iter().zip(&fast.by_parameter) {
+                let (exact, fast) = (store.get(var.as_tensor()).unwrap(), fast.as_ref().unwrap());
+                let largest = exact.abs()?.max_all()?.to_scalar::<f32>()?;
+                let away = (exact - fast)?.abs()?.max_all()?.to_scalar::<f32>()?;
+                // The energy's own offset has no slope: it shifts all candidates alike.
+                assert!(largest > 0.0 || name.ends_with("layer2.bias"), "{around:?} {name}");
+                assert!(away < 2e-5 * largest.max(0.1), "{around:?} {name}: off by {away} of {largest}");
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn settings_out_of_range_are_refused() {
+        let refused = |config: InfoNceConfig| config.check().is_err();
+        let usual = InfoNceConfig::default;
+        assert!(!refused(usual()));
+        assert!(refused(InfoNceConfig { negatives: 0, ..usual() }));
+        assert!(refused(InfoNceConfig { spread: 0.0, ..usual() }));
+        assert!(refused(InfoNceConfig { penalty: -1.0, ..usual() }));
+        assert!(refused(InfoNceConfig { margin: f64::NAN, ..usual() }));
     }
 }

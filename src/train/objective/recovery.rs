@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 /// Settings of [`Recovery`]. Noise levels are angles `t` of `x_t = cos(t) u + sin(t) eps`, as of [`LevelEnergy`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct RecoveryConfig {
     /// Steps from `lowest` to `highest` by which `x'` is noisier than `x`; at least 1.
     pub levels: usize,
