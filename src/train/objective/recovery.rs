@@ -38,7 +38,7 @@ pub struct RecoveryConfig {
 
 impl Default for RecoveryConfig {
     fn default() -> Self {
-        Self { levels: 6, lowest: 0.1, highest: 1.54, steps: 30, step_size: 0.1 }
+        Self { levels: 4, lowest: 0.1, highest: 1.54, steps: 20, step_size: 0.3 }
     }
 }
 
