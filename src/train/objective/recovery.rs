@@ -22,10 +22,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RecoveryConfig {
-    /// Steps from `lowest` to `highest` by which `x'` is noisier than `x`; at least 1.
+    /// `x'` is noisier than `x` by this part of the way from `lowest` to `highest`; at least 1. The fewer, the more modes
+    /// the density of `x` given `x'` has.
     pub levels: usize,
     /// Angle of the least noise at which the energy is learned, in `(0, highest)`. The energy's scale goes as its
-    /// cotangent, which makes small angles hard to learn.
+    /// cotangent, which makes small angles hard to learn: at 0.1 the tests' energies vary by a nat from seed to seed.
     pub lowest: f64,
     /// Angle of the most noise, below pi / 2.
     pub highest: f64,
@@ -38,7 +39,7 @@ pub struct RecoveryConfig {
 
 impl Default for RecoveryConfig {
     fn default() -> Self {
-        Self { levels: 4, lowest: 0.1, highest: 1.54, steps: 20, step_size: 0.3 }
+        Self { levels: 4, lowest: 0.2, highest: 1.54, steps: 20, step_size: 0.3 }
     }
 }
 
@@ -93,6 +94,11 @@ impl Recovery {
     /// The energy.
     pub fn energy(&self) -> &LevelEnergy {
         &self.energy
+    }
+
+    /// Settings.
+    pub fn config(&self) -> &RecoveryConfig {
+        &self.config
     }
 
     /// The energy, taken out.
