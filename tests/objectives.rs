@@ -107,12 +107,14 @@ fn chains() -> ContrastiveConfig {
     }
 }
 
+/// Makes an objective for arrays of two numbers in some shape, a width of context and a number of training steps.
+type Make = fn(&[usize], usize, u64) -> Result<Box<dyn Learner>>;
+
 /// One objective: how it is made, how it is trained, and what it must reach.
 #[derive(Clone)]
 struct Row {
     name: &'static str,
-    /// For arrays of two numbers in some shape, a width of context and a number of training steps.
-    make: fn(&[usize], usize, u64) -> Result<Box<dyn Learner>>,
+    make: Make,
     steps: u64,
     batch: usize,
     learning_rate: f64,
