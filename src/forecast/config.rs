@@ -3,7 +3,7 @@
 use super::ebm::Walk;
 use crate::error::{Error, Result};
 use crate::model::Activation;
-use crate::train::objective::{ContrastiveConfig, Form};
+use crate::train::objective::{ContrastiveConfig, Form, RecoveryConfig};
 use crate::train::{AdamConfig, Clip, Decay, TrainConfig};
 use crate::trajectory::ReadOptions;
 use serde::{Deserialize, Serialize};
@@ -75,6 +75,20 @@ pub struct DenoisingConfig {
     /// Largest noise on a training batch's context, in standard deviations of the frame-to-frame delta: it teaches the
     /// energy to answer contexts that it predicted itself.
     pub context_noise: f64,
+    /// How the energy is learned.
+    #[serde(default)]
+    pub objective: LevelObjective,
+}
+
+/// How a noise-level-conditional energy is learned.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum LevelObjective {
+    /// Denoising score matching.
+    #[default]
+    Denoising,
+    /// Diffusion recovery likelihood.
+    Recovery(RecoveryConfig),
 }
 
 impl DenoisingConfig {
@@ -120,7 +134,7 @@ impl ModelConfig {
 }
 
 /// Names of the presets, the default first.
-pub const PRESETS: [&str; 2] = ["denoising", "igebm"];
+pub const PRESETS: [&str; 3] = ["denoising", "igebm", "recovery"];
 
 impl Default for RunConfig {
     fn default() -> Self {
@@ -144,6 +158,7 @@ impl Default for RunConfig {
                 temperature: 1.0,
                 ridge: 10.0,
                 context_noise: 1.0,
+                objective: LevelObjective::Denoising,
             }),
             train: TrainConfig {
                 steps: 4500,
@@ -211,6 +226,13 @@ impl RunConfig {
                 },
                 ..default
             }),
+            "recovery" => match default.model {
+                ModelConfig::Denoising(model) => {
+                    let objective = LevelObjective::Recovery(RecoveryConfig::default());
+                    Ok(Self { model: ModelConfig::Denoising(DenoisingConfig { objective, ..model }), ..default })
+                }
+                ModelConfig::Igebm(_) => Err(Error::Other("the default model has no noise levels".into())),
+            },
             other => Err(Error::config("preset", format!("`{other}`"), format!("one of {}", PRESETS.join(", ")))),
         }
     }

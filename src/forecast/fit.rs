@@ -2,7 +2,7 @@
 
 use super::LevelForecaster;
 use super::baseline::VarFit;
-use super::config::{ModelConfig, RunConfig};
+use super::config::{LevelObjective, ModelConfig, RunConfig};
 use super::coordinates::ResidualCoordinates;
 use super::data::{ChunkSource, FrameSource, WindowArray};
 use super::trained::{Kind, Model, chain_energy, chain_forecaster, level_energy};
@@ -11,8 +11,8 @@ use crate::event::Sink;
 use crate::files::sha256_hex;
 use crate::model::MlpEnergy;
 use crate::noise::Noise;
-use crate::train::objective::{Contrastive, Denoising};
-use crate::train::{CheckpointPlan, train};
+use crate::train::objective::{Contrastive, Denoising, Recovery};
+use crate::train::{CheckpointPlan, Objective, train};
 use crate::trajectory::{Frames, Normaliser, Split, WindowSpec, Windows};
 use candle_core::Device;
 use std::path::Path;
@@ -136,9 +136,22 @@ impl Model {
                 let coordinates = ResidualCoordinates::new(fit, c.latent)?;
                 let source = ChunkSource::new(&coordinates, &training, &validation, c.context_noise)?;
                 let energy = level_energy(&coordinates, &c.hidden, &mut weights, &prepared.device)?;
-                let mut objective = Denoising { energy };
-                let outcome = train(&mut objective, &source, &config.train, &steps, plan.as_ref(), sink)?;
-                let energy = objective.energy.to_device(&Device::Cpu)?;
+                let mut run = |objective: &mut dyn Objective| {
+                    train(objective, &source, &config.train, &steps, plan.as_ref(), sink)
+                };
+                let (energy, outcome) = match &c.objective {
+                    LevelObjective::Denoising => {
+                        let mut objective = Denoising { energy };
+                        let outcome = run(&mut objective)?;
+                        (objective.energy, outcome)
+                    }
+                    LevelObjective::Recovery(settings) => {
+                        let mut objective = Recovery::new(energy, settings.clone())?;
+                        let outcome = run(&mut objective)?;
+                        (objective.into_energy(), outcome)
+                    }
+                };
+                let energy = energy.to_device(&Device::Cpu)?;
                 (Kind::Level(Box::new(LevelForecaster::new(coordinates, energy, c.walk())?)), outcome)
             }
             ModelConfig::Igebm(c) => {

@@ -16,7 +16,7 @@ mod tensors;
 mod trained;
 
 pub use baseline::{BASELINES, CLASSIC, Contender, fit_baseline, is_trained};
-pub use config::{DataConfig, DenoisingConfig, IgebmConfig, ModelConfig, PRESETS, RunConfig};
+pub use config::{DataConfig, DenoisingConfig, IgebmConfig, LevelObjective, ModelConfig, PRESETS, RunConfig};
 pub use coordinates::ResidualCoordinates;
 pub use data::{ChunkSource, FrameSource, WindowArray, chain_start};
 pub use ebm::{LevelForecaster, Walk};

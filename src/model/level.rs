@@ -81,6 +81,14 @@ impl LevelEnergy {
         Ok(((g * GAIN)?, (grad * GAIN)?))
     }
 
+    /// `g` alone, `(B,)`, as a graph in the weights; see [`LevelEnergy::correction_and_gradient`].
+    ///
+    /// # Errors
+    /// As [`Mlp::forward`].
+    pub fn correction(&self, x: &Tensor, angle: &Tensor, context: Option<&Tensor>) -> Result<Tensor> {
+        Ok((self.net.forward(x, Some(&with_level(angle, context)?))?.squeeze(D::Minus1)? * GAIN)?)
+    }
+
     /// Fixes the context: its part of the first layer is computed here, once for all levels and steps.
     ///
     /// # Errors

@@ -28,6 +28,11 @@ impl Network for MlpEnergy {
         Ok(Evaluated { energy, grad: grad.reshape(x.dims())? })
     }
 
+    fn value_and_gradient(&self, x: &Tensor, context: Option<&Tensor>) -> Result<(Tensor, Tensor)> {
+        let (energy, grad) = self.net.value_and_gradient(x, context)?;
+        Ok((energy, grad.reshape(x.dims())?))
+    }
+
     fn program(&self, _: &[usize], context: Option<&Tensor>) -> Result<Option<Program>> {
         let (network, first) = (self.net.packed()?.into(), self.net.context_rows(context)?);
         Ok(Some(Program::new(self.net.config().inputs, vec![Term::Network { network, first, factor: 1.0 }])?))

@@ -25,6 +25,16 @@ pub trait Network {
         by_autograd(|x| self.energy(x, context), x)
     }
 
+    /// Energy `(B,)` and input gradient `(B, *S)`, both as graphs in the weights, for losses of the gradient: the network
+    /// has to write its gradient as tensor operations, since candle differentiates only once.
+    ///
+    /// # Errors
+    /// As [`Network::energy`]; [`Error::Other`] by default.
+    fn value_and_gradient(&self, x: &Tensor, context: Option<&Tensor>) -> Result<(Tensor, Tensor)> {
+        let _ = (x, context);
+        Err(Error::Other("this network does not give its input gradient as a graph in its weights".into()))
+    }
+
     /// As [`Energy::program`].
     ///
     /// # Errors

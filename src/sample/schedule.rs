@@ -34,6 +34,17 @@ pub enum Schedule {
         /// Exponent, 0 or greater.
         power: f64,
     },
+    /// `from` up to the progress `begin`, `to` after the progress `end`, a straight line between them.
+    Ramp {
+        /// At first.
+        from: f64,
+        /// In the end.
+        to: f64,
+        /// Progress at which the line begins, from 0.
+        begin: f64,
+        /// Progress at which it ends, above `begin`.
+        end: f64,
+    },
     /// Half a cosine wave: slow at both ends.
     Cosine {
         /// At the first step.
@@ -51,6 +62,9 @@ impl Schedule {
             Schedule::Constant { value } => value,
             Schedule::Linear { from, to } => to + (from - to) * left,
             Schedule::Polynomial { from, to, power } => to + (from - to) * left.powf(power),
+            Schedule::Ramp { from, to, begin, end } => {
+                from + (to - from) * ((place.progress() - begin) / (end - begin)).clamp(0.0, 1.0)
+            }
             Schedule::Cosine { from, to } => to + (from - to) * 0.5 * (1.0 - (std::f64::consts::PI * left).cos()),
         }
     }
@@ -62,6 +76,8 @@ impl Schedule {
 pub enum NoiseScale {
     /// Standard deviation `sqrt(2 * step * temperature)`: what Langevin dynamics at this temperature asks for.
     Temperature(f64),
+    /// The same with a temperature that changes along the run.
+    Temperatures(Schedule),
     /// Standard deviation with a schedule of its own.
     Std(Schedule),
 }
@@ -83,6 +99,7 @@ impl Annealed {
         let step = self.step.at(place);
         let noise = match self.noise {
             NoiseScale::Temperature(temperature) => (2.0 * step * temperature).sqrt(),
+            NoiseScale::Temperatures(schedule) => (2.0 * step * schedule.at(place)).sqrt(),
             NoiseScale::Std(schedule) => schedule.at(place),
         };
         super::Unadjusted(Langevin { step, noise, ..self.base })
@@ -131,6 +148,7 @@ mod tests {
         for (schedule, at_quarter) in [
             (Schedule::Linear { from, to }, 0.75 * 0.1 + 0.25 * 1e-5),
             (Schedule::Polynomial { from, to, power: 2.0 }, 1e-5 + (0.1 - 1e-5) * 0.5625),
+            (Schedule::Ramp { from, to, begin: 0.2, end: 0.6 }, 0.1 - (0.1 - 1e-5) * 0.125),
             (Schedule::Cosine { from, to }, 1e-5 + (0.1 - 1e-5) * (2.0 + 2f64.sqrt()) / 4.0),
         ] {
             assert!((schedule.at(quarter) - at_quarter).abs() < 1e-15, "{schedule:?}");

@@ -3,6 +3,7 @@
 //! All randomness of step `k` comes from the run's noise forked by `k`, so a run's state is its tensors and its step count.
 
 mod archive;
+mod assignment;
 mod checkpoint;
 mod fused;
 pub mod objective;

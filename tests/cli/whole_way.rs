@@ -105,6 +105,21 @@ fn the_papers_preset_trains_and_predicts_too() {
 }
 
 #[test]
+fn the_default_model_learns_by_recovery_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let f = folder.path();
+    log(f, "log.csv");
+    let mut args = vec!["train", "log.csv", "-o", "r.safetensors", "--preset", "recovery"];
+    args.extend(["--set", "train.steps=30", "--set", "model.hidden=[16,16]", "--set", "model.objective.steps=5"]);
+    succeeds(f, &args);
+    let telemetry = std::fs::read_to_string(f.join("r.telemetry.jsonl")).unwrap();
+    let last: serde_json::Value = serde_json::from_str(telemetry.lines().last().unwrap()).unwrap();
+    assert!(last["phase"] == "recovery" && last["energy_gap"].is_f64(), "{last}");
+    succeeds(f, &["predict", "r.safetensors", "log.csv", "--horizon", "10f", "--samples", "3", "-o", "a.csv"]);
+    refuses(f, &["train", "log.csv", "-o", "s.safetensors", "--set", "model.objective.steps=5"], &["objective.steps"]);
+}
+
+#[test]
 fn quiet_is_quiet_and_colours_stay_away_from_files() {
     let folder = tempfile::tempdir().unwrap();
     let f = folder.path();

@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::model::{Fixed, Network, Parameters};
 use crate::noise::Noise;
 use crate::sample::Transition;
-use crate::sample::buffer::Replay;
+use crate::sample::buffer::{Drawn, Replay};
 use crate::sample::langevin::{Langevin, Ula};
 use crate::train::{Batch, Gradients, Loss, Objective};
 use candle_core::{D, DType, Tensor};
@@ -106,33 +106,48 @@ impl<N: Network> Contrastive<N> {
         self.network
     }
 
-    /// Draws the samples of a step and writes their chains back.
-    fn walk(&mut self, batch: &Batch, noise: &mut Noise) -> Result<Walked> {
+    /// Settings.
+    pub fn config(&self) -> &ContrastiveConfig {
+        &self.config
+    }
+
+    /// The network, as the trainer prepares it.
+    pub(super) fn network_mut(&mut self) -> &mut N {
+        &mut self.network
+    }
+
+    /// Where the chains of a step start.
+    pub(super) fn begin(&self, batch: &Batch, noise: &mut Noise) -> Result<Begun> {
         let Some(start) = &batch.start else {
             return Err(Error::Other("contrastive training needs a source that says where chains start".into()));
         };
-        let mut figures = Vec::new();
-        let drawn = match &self.replay {
-            Some(replay) => Some(replay.draw(start, batch.context.as_ref(), self.config.fresh, noise)?),
-            None => None,
+        let Some(replay) = &self.replay else {
+            return Ok(Begun { x: start.clone(), context: batch.context.clone(), drawn: None });
         };
+        let drawn = replay.draw(start, batch.context.as_ref(), self.config.fresh, noise)?;
         // A resumed chain brings its own context: it must not meet another's.
-        let (x, context) = match &drawn {
-            Some(drawn) => (&drawn.x, drawn.context.as_ref()),
-            None => (start, batch.context.as_ref()),
-        };
-        let energy = Fixed { network: &self.network, context };
-        let (end, info) = self.config.sampler().run_from(&energy, x, self.config.steps, noise)?;
-        figures.push(("chain_moved", info.moved));
-        figures.push(("chain_gradient_norm", info.gradient_norm));
-        let context = context.cloned();
-        if let (Some(replay), Some(drawn)) = (&mut self.replay, &drawn) {
-            replay.write_back(drawn, &end.x, self.config.steps as u64)?;
-            figures.push(("replay_age", replay.mean_age()));
-            figures.push(("replay_filled", replay.len() as f64));
-            figures.push(("replay_resumed", drawn.resumed() as f64));
-        }
-        Ok(Walked { x: end.x, context, figures })
+        Ok(Begun { x: drawn.x.clone(), context: drawn.context.clone(), drawn: Some(drawn) })
+    }
+
+    /// Writes the chains of a step back, which have come to `x`; figures for telemetry.
+    pub(super) fn keep(&mut self, begun: &Begun, x: &Tensor) -> Result<Vec<(&'static str, f64)>> {
+        let (Some(replay), Some(drawn)) = (&mut self.replay, &begun.drawn) else { return Ok(Vec::new()) };
+        replay.write_back(drawn, x, self.config.steps as u64)?;
+        Ok(vec![
+            ("replay_age", replay.mean_age()),
+            ("replay_filled", replay.len() as f64),
+            ("replay_resumed", drawn.resumed() as f64),
+        ])
+    }
+
+    /// Draws the samples of a step and writes their chains back.
+    fn walk(&mut self, batch: &Batch, noise: &mut Noise) -> Result<Walked> {
+        let begun = self.begin(batch, noise)?;
+        let energy = Fixed { network: &self.network, context: begun.context.as_ref() };
+        let (end, info) = self.config.sampler().run_from(&energy, &begun.x, self.config.steps, noise)?;
+        let mut figures = vec![("chain_moved", info.moved), ("chain_gradient_norm", info.gradient_norm)];
+        figures.extend(self.keep(&begun, &end.x)?);
+        Ok(Walked { x: end.x, context: begun.context, figures })
     }
 
     /// [`Contrastive::combine`] in plain numbers: the loss, and its derivative in each energy, data first.
@@ -173,7 +188,8 @@ impl<N: Network> Contrastive<N> {
         (loss, up.into_iter().chain(down).map(|s| s as f32).collect())
     }
 
-    fn combine(&self, data: &Tensor, samples: &Tensor) -> Result<Tensor> {
+    /// The loss of the energies of data and samples, each `(B,)`.
+    pub(super) fn combine(&self, data: &Tensor, samples: &Tensor) -> Result<Tensor> {
         let main = match self.config.form {
             Form::Linear => (data.mean_all()? - samples.mean_all()?)?,
             Form::Softplus => {
@@ -193,6 +209,13 @@ impl<N: Network> Contrastive<N> {
         let l2 = (data.sqr()?.mean_all()? + samples.sqr()?.mean_all()?)?;
         Ok((main + (l2 * self.config.energy_l2)?)?)
     }
+}
+
+/// Chains that begin a step.
+pub(super) struct Begun {
+    pub(super) x: Tensor,
+    pub(super) context: Option<Tensor>,
+    drawn: Option<Drawn>,
 }
 
 /// Samples of one step.
@@ -256,8 +279,8 @@ impl<N: Network> Objective for Contrastive<N> {
         Ok(Some(Gradients { loss, by_parameter, figures: walked.figures }))
     }
 
-    /// The energy score of two chains against the example (Gneiting & Raftery 2007, eq. 21), which only the true
-    /// conditional distribution minimises; energies themselves cannot be compared between two states of a network.
+    /// The energy score of two chains against the example; energies themselves cannot be compared between two states of
+    /// a network.
     fn validate(&self, batch: &Batch, noise: &mut Noise) -> Result<f64> {
         let Some(start) = &batch.start else {
             return Err(Error::Other("contrastive validation needs a source that says where chains start".into()));
@@ -266,11 +289,7 @@ impl<N: Network> Objective for Contrastive<N> {
         let sampler = self.config.sampler();
         let (one, _) = sampler.run_from(&energy, start, self.config.steps, &mut noise.split_off())?;
         let (two, _) = sampler.run_from(&energy, start, self.config.steps, &mut noise.split_off())?;
-        let (one, two) = (one.x, two.x);
-        let distance = |a: &Tensor, b: &Tensor| -> Result<f64> {
-            mean(&(a - b)?.flatten_from(1)?.sqr()?.mean(D::Minus1)?.sqrt()?)
-        };
-        Ok(0.5 * (distance(&one, &batch.x)? + distance(&two, &batch.x)? - distance(&one, &two)?))
+        energy_score(&one.x, &two.x, &batch.x)
     }
 
     fn state(&self) -> Result<Vec<(String, Tensor)>> {
@@ -294,7 +313,15 @@ impl<N: Network> Objective for Contrastive<N> {
     }
 }
 
-fn mean(values: &Tensor) -> Result<f64> {
+/// Mean energy score of two independent draws against what came (Gneiting & Raftery 2007, eq. 21), which only the true
+/// conditional distribution minimises; all `(B, *S)`, distances in root mean squares over a row.
+pub(super) fn energy_score(one: &Tensor, two: &Tensor, x: &Tensor) -> Result<f64> {
+    let distance =
+        |a: &Tensor, b: &Tensor| -> Result<f64> { mean(&(a - b)?.flatten_from(1)?.sqr()?.mean(D::Minus1)?.sqrt()?) };
+    Ok(0.5 * (distance(one, x)? + distance(two, x)? - distance(one, two)?))
+}
+
+pub(super) fn mean(values: &Tensor) -> Result<f64> {
     Ok(values.to_dtype(DType::F64)?.mean_all()?.to_scalar()?)
 }
 

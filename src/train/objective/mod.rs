@@ -2,10 +2,18 @@
 
 mod contrastive;
 mod denoising;
+mod energy_matching;
 mod generative;
+mod improved_contrastive;
+mod info_nce;
+mod recovery;
 mod regression;
 
 pub use contrastive::{Contrastive, ContrastiveConfig, Form};
 pub use denoising::Denoising;
+pub use energy_matching::{Coupling, EnergyMatching, EnergyMatchingConfig};
 pub use generative::Fit;
+pub use improved_contrastive::{ImprovedConfig, ImprovedContrastive};
+pub use info_nce::{Around, InfoNce, InfoNceConfig};
+pub use recovery::{Recovery, RecoveryConfig};
 pub use regression::Regression;
