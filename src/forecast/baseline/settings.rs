@@ -106,31 +106,31 @@ pub struct AnalogueConfig {
 impl BaselineConfig {
     /// The default settings of a baseline, `None` for one that has none.
     pub fn of(name: &str) -> Option<Self> {
-        let latent = |head| {
+        let latent = |latent, context_noise, head| {
             Self::Latent(LatentConfig {
-                latent: 24,
+                latent,
                 hidden: vec![256; 3],
-                context_noise: 2.0,
+                context_noise,
                 steps: 4500,
                 learning_rate: 1e-3,
                 head,
             })
         };
         Some(match name {
-            "diffusion" => latent(Head::Diffusion { evaluations: 5, temperature: 1.0 }),
-            "flow" => latent(Head::Flow { evaluations: 5, temperature: 1.0 }),
-            "mdn" => latent(Head::Mixture { components: 8 }),
-            "cvae" => latent(Head::Cvae { code: 8, kl_weight: 1.0, free_nats: 0.1 }),
+            "diffusion" => latent(24, 0.5, Head::Diffusion { evaluations: 5, temperature: 0.95 }),
+            "flow" => latent(16, 2.0, Head::Flow { evaluations: 5, temperature: 1.1 }),
+            "mdn" => latent(24, 2.0, Head::Mixture { components: 8 }),
+            "cvae" => latent(16, 1.0, Head::Cvae { code: 16, kl_weight: 1.0, free_nats: 0.1 }),
             "gru_mdn" => Self::Recurrent(RecurrentConfig {
-                context: 8,
+                context: 16,
                 future: 16,
                 width: 128,
                 components: 5,
-                input_noise: 0.5,
+                input_noise: 1.0,
                 steps: 1500,
                 learning_rate: 1e-3,
             }),
-            "analogue" => Self::Analogue(AnalogueConfig { neighbours: 10, segment: 25, fade: 8, velocity_weight: 0.3 }),
+            "analogue" => Self::Analogue(AnalogueConfig { neighbours: 20, segment: 50, fade: 8, velocity_weight: 0.1 }),
             _ => return None,
         })
     }
@@ -161,7 +161,7 @@ mod tests {
         let set = |key: &str, value: &str| vec![(key.to_string(), value.to_string())];
         let flow = BaselineConfig::with("flow", &set("flow.head.evaluations", "10"))?;
         let Some(BaselineConfig::Latent(LatentConfig { head, .. })) = &flow else { panic!("{flow:?}") };
-        assert_eq!(*head, Head::Flow { evaluations: 10, temperature: 1.0 });
+        assert_eq!(*head, Head::Flow { evaluations: 10, temperature: 1.1 });
         assert_eq!(BaselineConfig::with("flow", &set("cvae.head.code", "3"))?, BaselineConfig::of("flow"));
         assert_eq!(BaselineConfig::with("hold", &[])?, None);
         let unknown =
