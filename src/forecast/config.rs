@@ -75,6 +75,9 @@ pub struct DenoisingConfig {
     /// Largest noise on a training batch's context, in standard deviations of the frame-to-frame delta: it teaches the
     /// energy to answer contexts that it predicted itself.
     pub context_noise: f64,
+    /// Puts predicted values beyond the range of the training motion back to its end.
+    #[serde(default)]
+    pub limits: bool,
     /// How the energy is learned.
     #[serde(default)]
     pub objective: LevelObjective,
@@ -158,6 +161,7 @@ impl Default for RunConfig {
                 temperature: 1.0,
                 ridge: 10.0,
                 context_noise: 1.0,
+                limits: true,
                 objective: LevelObjective::Denoising,
             }),
             train: TrainConfig {

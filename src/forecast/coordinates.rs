@@ -4,6 +4,7 @@
 //! and eigenvalues of the residual's covariance. The leading numbers of `u` are what an energy is learned over; the rest
 //! carries little variance and is standard normal.
 
+use super::Limits;
 use super::baseline::VarFit;
 use crate::engine::Linear;
 use crate::error::{Error, Result};
@@ -17,6 +18,7 @@ const RANK: f64 = 1e-10;
 #[derive(Debug, Clone)]
 pub struct ResidualCoordinates {
     fit: VarFit,
+    limits: Limits,
     latent: usize,
     /// `(1, C D)`.
     mean: Tensor,
@@ -66,8 +68,20 @@ impl ResidualCoordinates {
             mean: Tensor::from_vec(mean, (1, width), &Device::Cpu)?,
             whiten: Tensor::from_vec(whiten, (width, latent), &Device::Cpu)?,
             colour: Tensor::from_vec(colour, (width, width), &Device::Cpu)?,
+            limits: Limits::none(fit.channels()),
             fit,
         })
+    }
+
+    /// The same coordinates for motion that stays within `limits`, one range for each channel.
+    pub fn within(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Within which finished forecasts are put back.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// Features without their constant to the expected chunk less the last frame, and coordinates to a chunk's deviation

@@ -154,10 +154,11 @@ impl Forecaster for LevelForecaster {
         let (batch, contexts) = history_rows(history, fit.context(), fit.channels())?;
         let (samples, horizon) = (request.samples, request.horizon);
         let mut noise = noise.split_off();
-        let drawn = match &self.elsewhere {
+        let mut drawn = match &self.elsewhere {
             Some(there) => there.run(&contexts, request, &noise)?,
             None => self.rollout.run(&contexts, samples, horizon, &mut noise, &Options::default())?,
         };
+        self.coordinates.limits().apply(&mut drawn, &contexts, samples * horizon);
         let shape = (batch, samples, horizon, fit.channels());
         Ok(Forecast { samples: Tensor::from_vec(drawn, shape, &Device::Cpu)? })
     }

@@ -1,11 +1,11 @@
 //! From frames to a trained model.
 
-use super::LevelForecaster;
 use super::baseline::VarFit;
 use super::config::{LevelObjective, ModelConfig, RunConfig};
 use super::coordinates::ResidualCoordinates;
 use super::data::{ChunkSource, FrameSource, WindowArray};
 use super::trained::{Kind, Model, chain_energy, chain_forecaster, level_energy};
+use super::{LevelForecaster, Limits};
 use crate::error::Result;
 use crate::event::Sink;
 use crate::files::sha256_hex;
@@ -133,7 +133,11 @@ impl Model {
         let (kind, outcome) = match &config.model {
             ModelConfig::Denoising(c) => {
                 let fit = VarFit::fit(&training.values, d, context, chunk, c.ridge)?;
-                let coordinates = ResidualCoordinates::new(fit, c.latent)?;
+                let limits = match c.limits {
+                    true => Limits::seen(&training, &prepared.frames.channels),
+                    false => Limits::none(d),
+                };
+                let coordinates = ResidualCoordinates::new(fit, c.latent)?.within(limits);
                 let source = ChunkSource::new(&coordinates, &training, &validation, c.context_noise)?;
                 let energy = level_energy(&coordinates, &c.hidden, &mut weights, &prepared.device)?;
                 let mut run = |objective: &mut dyn Objective| {

@@ -11,6 +11,7 @@ mod data;
 mod ebm;
 mod fit;
 mod igebm;
+mod limits;
 mod roll;
 mod tensors;
 mod trained;
@@ -22,6 +23,7 @@ pub use data::{ChunkSource, FrameSource, WindowArray, chain_start};
 pub use ebm::{LevelForecaster, Walk};
 pub use fit::Prepared;
 pub use igebm::ChainForecaster;
+pub use limits::Limits;
 pub use trained::{Model, ModelInfo};
 
 /// What is asked of a [`Forecaster`].

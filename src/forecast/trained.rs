@@ -3,7 +3,7 @@
 use super::baseline::VarFit;
 use super::config::{IgebmConfig, ModelConfig, RunConfig};
 use super::coordinates::ResidualCoordinates;
-use super::{ChainForecaster, Forecaster, LevelForecaster};
+use super::{ChainForecaster, Forecaster, LevelForecaster, Limits};
 use crate::error::{Error, Result};
 use crate::model::{Activation, LevelEnergy, Mlp, MlpConfig, MlpEnergy, Network, Parameters};
 use crate::noise::Noise;
@@ -15,6 +15,8 @@ use std::path::Path;
 
 const KIND: &str = "model";
 const VERSION: u32 = 1;
+/// Tensor of the ranges in which motion was seen.
+const LIMITS: &str = "limits";
 /// Two rates are one if they differ by less than this share.
 const SAME_RATE: f64 = 1e-3;
 
@@ -114,7 +116,10 @@ impl Model {
             archive.tensors.insert(format!("weight/{name}"), var.as_detached_tensor());
         }
         match &self.kind {
-            Kind::Level(f) => archive.tensors.extend(f.coordinates().fit().to_tensors()?),
+            Kind::Level(f) => {
+                archive.tensors.extend(f.coordinates().fit().to_tensors()?);
+                archive.tensors.insert(LIMITS.into(), f.coordinates().limits().to_tensor()?);
+            }
             Kind::Chain(f) => archive.tensors.extend(f.energy.state()),
         }
         archive.save(path)
@@ -149,7 +154,8 @@ impl Model {
         let build = || -> Result<Kind> {
             Ok(match &info.config.model {
                 ModelConfig::Denoising(c) => {
-                    let coordinates = ResidualCoordinates::new(VarFit::from_tensors(&get)?, c.latent)?;
+                    let limits = if c.limits { Limits::from_tensor(&get(LIMITS)?, d)? } else { Limits::none(d) };
+                    let coordinates = ResidualCoordinates::new(VarFit::from_tensors(&get)?, c.latent)?.within(limits);
                     let energy = level_energy(&coordinates, &c.hidden, &mut Noise::new(0), &Device::Cpu)?;
                     energy.parameters().assign(weights)?;
                     Kind::Level(Box::new(LevelForecaster::new(coordinates, energy, c.walk())?))

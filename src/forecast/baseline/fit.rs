@@ -5,7 +5,7 @@ use super::{Analogue, Autoregression, FullyConnected, Hold, LatentForecaster, Re
 use crate::error::{Error, Result};
 use crate::event::Sink;
 use crate::forecast::fit::{STEPS, WEIGHTS};
-use crate::forecast::{ChunkSource, Forecaster, FrameSource, Prepared, ResidualCoordinates};
+use crate::forecast::{ChunkSource, Forecaster, FrameSource, Limits, Prepared, ResidualCoordinates};
 use crate::model::{Activation, Cvae, Generative, Generator, GruMixture, Mixture, Mlp, MlpConfig, Path, VectorField};
 use crate::noise::Noise;
 use crate::train::objective::{Fit, Regression};
@@ -104,7 +104,8 @@ fn latent(
     let training = prepared.windows(&prepared.split.train, VAR.0, VAR.1, 1)?;
     let validation = prepared.windows(&prepared.split.validation, VAR.0, VAR.1, 1)?;
     let fit = VarFit::fit(&training.values, training.channels, VAR.0, VAR.1, VAR_RIDGE)?;
-    let coordinates = ResidualCoordinates::new(fit, config.latent)?;
+    let limits = Limits::seen(&training, &prepared.frames.channels);
+    let coordinates = ResidualCoordinates::new(fit, config.latent)?.within(limits);
     let source = ChunkSource::new(&coordinates, &training, &validation, config.context_noise)?;
     let mut noise = Noise::new(seed).fork(WEIGHTS);
     let net = |inputs: usize, context: usize| MlpConfig {

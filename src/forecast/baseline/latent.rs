@@ -66,6 +66,7 @@ impl<G: Generator> Forecaster for LatentForecaster<G> {
                     slide(row, frames);
                 }
             }
+            self.coordinates.limits().apply(&mut futures, tile, horizon);
             Ok(futures)
         })
     }
