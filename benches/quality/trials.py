@@ -2,6 +2,8 @@
 import concurrent.futures, json, os, pathlib, subprocess, sys, zlib
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+# Models and their presets; any other name is a baseline's.
+PRESETS = {"ebm": "denoising", "igebm": "igebm", "recovery": "recovery"}
 
 
 class Trials:
@@ -31,12 +33,12 @@ class Trials:
         return self.extra[log]
 
     def run(self, name, point, log, seed=0):
-        """Metrics on the validation episodes. `ebm` and `igebm` are models, any other name a baseline."""
+        """Metrics on the validation episodes."""
         stem = f"{name}.{zlib.crc32(json.dumps(self.key(name, point, log, seed)).encode()):08x}"
         out = self.out / log.name.split(".")[0] / stem
         out.mkdir(parents=True, exist_ok=True)
-        if name in ("ebm", "igebm"):
-            model, preset = out / "model.safetensors", "denoising" if name == "ebm" else "igebm"
+        if name in PRESETS:
+            model, preset = out / "model.safetensors", PRESETS[name]
             sets = [f"--set={key}={value}" for key, value in point.items()]
             self.call("train", log, "-o", model, "--overwrite", "--preset", preset, "--seed", seed, *sets, *self.flags(log))
             self.call("report", model, log, "--on", "validation", "--baselines", "none", "--seed", seed, "-o", out)
