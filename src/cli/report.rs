@@ -32,6 +32,9 @@ pub(super) fn run(args: &ReportArgs, console: &mut Console) -> Result<()> {
     options.stride = args.stride.max(1);
     let labels = |column: &String| Labels::read(&args.logs, &config.data.read, column, &prepared.frames);
     options.labels = args.label.as_ref().map(labels).transpose()?;
+    // Before anything is trained: are there test windows of that length at all?
+    let context = model.forecaster().context_frames();
+    prepared.listed(&prepared.split.test, context, options.horizon, options.stride)?;
     let models = seeded(model, args.seeds, &prepared, &config, console)?;
     let beside: Vec<Contender> =
         args.beside.iter().map(|path| other(path, &prepared, args.on)).collect::<Result<_>>()?;

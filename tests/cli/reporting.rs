@@ -72,4 +72,5 @@ fn another_model_stands_beside_under_its_files_name() {
     bad(&["--baselines", "var", "--baseline-set", "flow.latent=3"], &["--baseline-set", "flow.latent"]);
     bad(&["--baselines", "flaw"], &["flaw", "flow"]);
     bad(&["--seeds", "0"], &["--seeds", "at least 1"]);
+    bad(&["--horizon", "100f"], &["80", "100 future frames"]);
 }
