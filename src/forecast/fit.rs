@@ -99,7 +99,7 @@ impl Model {
     /// on from there, to the same weights, to the last bit, as if it had never stopped.
     ///
     /// # Errors
-    /// As [`train()`]; [`Error::Config`] or [`Error::Data`] when settings and episodes do not fit.
+    /// As [`train()`]; [`crate::Error::Config`] or [`crate::Error::Data`] when settings and episodes do not fit.
     pub fn train(
         prepared: &Prepared,
         config: &RunConfig,
