@@ -65,12 +65,13 @@ fn another_model_stands_beside_under_its_files_name() {
     assert!((score("ebm") / score("twin") - 1.0).abs() < 0.1, "{} {}", score("ebm"), score("twin"));
     std::fs::copy(f.join("m.safetensors"), f.join("hold.safetensors")).unwrap();
     let bad = |extra: &[&str], parts: &[&str]| {
-        refuses(f, &[&["report", "m.safetensors", "log.csv", "-o", "r"], extra].concat(), parts);
+        refuses(f, &[&["report", "m.safetensors", "log.csv", "-o", "r", "--horizon", "16f"], extra].concat(), parts);
     };
     bad(&["--beside", "hold.safetensors"], &["--beside", "hold"]);
     bad(&["--baselines", "flow", "--baseline-set", "flow.head.components=3"], &["components", "evaluations"]);
     bad(&["--baselines", "var", "--baseline-set", "flow.latent=3"], &["--baseline-set", "flow.latent"]);
     bad(&["--baselines", "flaw"], &["flaw", "flow"]);
     bad(&["--seeds", "0"], &["--seeds", "at least 1"]);
-    bad(&["--horizon", "100f"], &["80", "100 future frames"]);
+    let long = ["report", "m.safetensors", "log.csv", "-o", "r", "--horizon", "100f", "--seeds", "9"];
+    refuses(f, &long, &["80", "100 future frames"]);
 }
