@@ -36,8 +36,16 @@ pub(super) fn run(args: &ReportArgs, console: &mut Console) -> Result<()> {
     let context = model.forecaster().context_frames();
     prepared.listed(&prepared.split.test, context, options.horizon, options.stride)?;
     let models = seeded(model, args.seeds, &prepared, &config, console)?;
-    let beside: Vec<Contender> =
-        args.beside.iter().map(|path| other(path, &prepared, args.on)).collect::<Result<_>>()?;
+    let mut beside: Vec<Contender> = Vec::new();
+    for path in &args.beside {
+        let other = other(path, &prepared, args.on)?;
+        // Two of one name would be taken for two training runs of one forecaster.
+        if beside.iter().any(|b| b.forecaster.name() == other.forecaster.name()) {
+            let found = format!("two files named `{}`", other.forecaster.name());
+            return Err(Error::config("--beside", found, "a name for each"));
+        }
+        beside.push(other);
+    }
     let mut comparison = compare_with_baselines(&models, beside, &prepared, (&names, &changes), &options, console)?;
     let notes = &mut comparison.report.protocol.notes;
     if args.on == Subset::Validation {
