@@ -20,22 +20,31 @@ impl Limits {
         Self(vec![[f32::NEG_INFINITY, f32::INFINITY]; channels])
     }
 
-    /// The range of each of `channels` over the windows, 1 % wider at either end; none for a channel that wraps.
-    pub fn seen(windows: &WindowArray, channels: &[Channel]) -> Self {
-        let mut limits = vec![[f32::INFINITY, f32::NEG_INFINITY]; windows.channels];
-        for frame in windows.values.chunks_exact(windows.channels) {
+    /// The range of each of `channels` channels over some frames, 1 % of it wider at either end.
+    pub fn around<'a>(frames: impl Iterator<Item = &'a [f32]>, channels: usize) -> Self {
+        let mut limits = vec![[f32::INFINITY, f32::NEG_INFINITY]; channels];
+        for frame in frames {
             for (limit, value) in limits.iter_mut().zip(frame) {
                 *limit = [limit[0].min(*value), limit[1].max(*value)];
             }
         }
-        for ([low, high], channel) in limits.iter_mut().zip(channels) {
+        for [low, high] in &mut limits {
             let margin = MARGIN * (*high - *low);
             (*low, *high) = (*low - margin, *high + margin);
-            if channel.period.is_some() || !(margin.is_finite()) {
-                (*low, *high) = (f32::NEG_INFINITY, f32::INFINITY);
-            }
         }
         Self(limits)
+    }
+
+    /// [`Limits::around`] the frames of the windows; none for a channel that wraps, or without windows.
+    pub fn seen(windows: &WindowArray, channels: &[Channel]) -> Self {
+        if windows.is_empty() {
+            return Self::none(windows.channels);
+        }
+        let mut limits = Self::around(windows.values.chunks_exact(windows.channels), windows.channels);
+        for (limit, _) in limits.0.iter_mut().zip(channels).filter(|(_, channel)| channel.period.is_some()) {
+            *limit = [f32::NEG_INFINITY, f32::INFINITY];
+        }
+        limits
     }
 
     /// Lowest and highest value by channel.

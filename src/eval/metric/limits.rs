@@ -5,9 +5,7 @@ use super::{Kind, Metric, MetricSpec, Prepared};
 use crate::error::Result;
 use crate::eval::data::Futures;
 use crate::eval::evaluator::{Ground, MetricResult};
-
-/// Part of the range by which it is widened at either end.
-const MARGIN: f32 = 0.01;
+use crate::forecast::Limits;
 
 pub(super) struct LimitViolations;
 
@@ -31,25 +29,12 @@ impl Metric for LimitViolations {
 
     fn prepare(&self, ground: &Ground) -> Result<Box<dyn Prepared>> {
         let (test, d) = (ground.test, ground.test.channels);
-        let (mut low, mut high) = (vec![f32::INFINITY; d], vec![f32::NEG_INFINITY; d]);
-        for frame in [&test.context, &test.reference.context, &test.reference.future].iter().flat_map(|m| m.chunks(d)) {
-            for (c, v) in frame.iter().enumerate() {
-                (low[c], high[c]) = (low[c].min(*v), high[c].max(*v));
-            }
-        }
-        for (low, high) in low.iter_mut().zip(&mut high) {
-            let margin = MARGIN * (*high - *low);
-            (*low, *high) = (*low - margin, *high + margin);
-        }
-        Ok(Box::new(PreparedLimits { low, high }))
+        let frames = [&test.context, &test.reference.context, &test.reference.future];
+        Ok(Box::new(PreparedLimits(Limits::around(frames.into_iter().flat_map(|m| m.chunks(d)), d))))
     }
 }
 
-/// `(D,)` each, z-scored.
-struct PreparedLimits {
-    low: Vec<f32>,
-    high: Vec<f32>,
-}
+struct PreparedLimits(Limits);
 
 impl PreparedLimits {
     /// `samples` futures of each test window.
@@ -58,8 +43,9 @@ impl PreparedLimits {
         let window = |i: usize, values: &mut [f64]| {
             for sample in futures[i * samples * h * d..][..samples * h * d].chunks_exact(h * d) {
                 for (value, frame) in values.iter_mut().zip(sample.chunks_exact(d)) {
-                    let beyond = |c: usize| u32::from(frame[c] < self.low[c] || frame[c] > self.high[c]);
-                    *value += f64::from((0..d).map(beyond).sum::<u32>()) / (samples * d) as f64;
+                    let ranges = frame.iter().zip(self.0.by_channel());
+                    let beyond = ranges.filter(|(v, [low, high])| *v < low || *v > high).count();
+                    *value += beyond as f64 / (samples * d) as f64;
                 }
             }
         };
