@@ -257,9 +257,7 @@ impl RunConfig {
     /// # Errors
     /// As [`RunConfig::with`].
     pub fn with_one(&self, key: &str, value: &str) -> Result<Self> {
-        let parsed = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_string()));
-        let nested = key.rsplit('.').fold(parsed, |inner, part| serde_json::json!({ part: inner }));
-        self.with(&nested).map_err(|e| match e {
+        self.with(&nested(key, value)).map_err(|e| match e {
             Error::Config { key: place, found, expected } if place == "run settings" => {
                 Error::Config { key: key.into(), found: format!("{value} ({found})"), expected }
             }
@@ -268,10 +266,10 @@ impl RunConfig {
     }
 }
 
-/// Sets one value by its dotted name.
-pub(super) fn changed(all: &mut Value, key: &str, value: Value) -> Result<()> {
-    let nested = key.rsplit('.').fold(value, |inner, part| serde_json::json!({ part: inner }));
-    merge(all, &nested, "")
+/// A setting by its dotted name as an object of nested settings, its value read as JSON or, failing that, as plain text.
+pub(super) fn nested(key: &str, value: &str) -> Value {
+    let parsed = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_string()));
+    key.rsplit('.').fold(parsed, |inner, part| serde_json::json!({ part: inner }))
 }
 
 /// Keys whose values are taken whole: maps of one choice.
@@ -279,7 +277,11 @@ fn replaces(key: &str) -> bool {
     key.ends_with(".clip")
 }
 
-fn merge(base: &mut Value, changes: &Value, place: &str) -> Result<()> {
+/// Puts `changes` in the place of what `base` holds; `place` is the dotted name of `base`, empty at the top.
+///
+/// # Errors
+/// [`Error::Config`] naming a key that `base` does not hold.
+pub(super) fn merge(base: &mut Value, changes: &Value, place: &str) -> Result<()> {
     match (base, changes) {
         (Value::Object(known), Value::Object(given)) if !replaces(place) => {
             for (key, value) in given {

@@ -1,9 +1,8 @@
 //! Settings of the baselines that have any. The defaults are those that `benches/quality/tune` chose on validation episodes.
 
 use crate::error::{Error, Result};
-use crate::forecast::config::changed;
+use crate::forecast::config::{merge, nested};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 /// Settings of one baseline.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -145,8 +144,7 @@ impl BaselineConfig {
         let mut all = serde_json::to_value(&config).map_err(|e| Error::Other(format!("settings: {e}")))?;
         for (key, value) in changes {
             let Some(key) = key.strip_prefix(name).and_then(|rest| rest.strip_prefix('.')) else { continue };
-            let parsed = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.clone()));
-            changed(&mut all, key, parsed)?;
+            merge(&mut all, &nested(key, value), "")?;
         }
         serde_json::from_value(all).map(Some).map_err(|e| Error::config(name, e, "values of the settings' types"))
     }
