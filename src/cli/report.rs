@@ -3,7 +3,7 @@
 use super::args::{ReportArgs, Subset};
 use super::console::Console;
 use super::{output, train};
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 use ebmotion::eval::report::{Figure, SUBJECT, forecast_figure, metric_figures, summary_table};
 use ebmotion::eval::{CompareOptions, Comparison, compare};
 use ebmotion::event::Sink;
@@ -22,7 +22,8 @@ pub(super) fn run(args: &ReportArgs, console: &mut Console) -> Result<()> {
     let names = baseline_names(&args.baselines)?;
     let changes = baseline_changes(&args.baseline_set, &names)?;
     let (config, frames) = train::read_frames_for(&model, &args.logs, &args.read)?;
-    let mut prepared = Prepared::new(frames, &config)?.with_normaliser(model.info().normaliser.clone());
+    let mut prepared =
+        Prepared::new(frames, &config)?.with_normaliser(model.info().normaliser.clone()).on(device.clone());
     match args.on {
         Subset::Test => refuse_seen(&model, &prepared)?,
         Subset::Validation => prepared.split.test.clone_from(&prepared.split.validation),
@@ -35,7 +36,7 @@ pub(super) fn run(args: &ReportArgs, console: &mut Console) -> Result<()> {
     // Before anything is trained: are there test windows of that length at all?
     let context = model.forecaster().context_frames();
     prepared.listed(&prepared.split.test, context, options.horizon, options.stride)?;
-    let models = seeded(model, args.seeds, &prepared, &config, console)?;
+    let models = seeded(model, args.seeds, &prepared, (&config, &device), console)?;
     let mut beside: Vec<Contender> = Vec::new();
     for path in &args.beside {
         let other = other(path, &prepared, args.on)?;
@@ -64,7 +65,7 @@ fn seeded(
     model: Model,
     count: u64,
     prepared: &Prepared,
-    config: &RunConfig,
+    (config, device): (&RunConfig, &Device),
     sink: &mut dyn Sink,
 ) -> Result<Vec<Model>> {
     if count == 0 {
@@ -73,7 +74,7 @@ fn seeded(
     let mut models = vec![model];
     for seed in 1..count {
         let config = RunConfig { seed: config.seed + seed, ..config.clone() };
-        models.push(Model::train(prepared, &config, None, false, sink)?);
+        models.push(Model::train(prepared, &config, None, false, sink)?.on(device)?);
     }
     Ok(models)
 }
