@@ -1,32 +1,14 @@
 //! The vector autoregression and the coordinates of its residual.
 
+#[path = "support/motion.rs"]
+mod motion;
+
 use candle_core::{DType, Device, Tensor};
 use ebmotion::forecast::baseline::{Autoregression, VarFit};
 use ebmotion::forecast::{Forecaster, Request, ResidualCoordinates};
 use ebmotion::noise::Noise;
 use ebmotion::{Error, Result};
-
-const CHANNELS: usize = 3;
-const CONTEXT: usize = 4;
-const CHUNK: usize = 5;
-
-/// `(n, CONTEXT + CHUNK, CHANNELS)`: noisy oscillations of one frequency per channel, any phase.
-fn oscillators(n: usize, seed: u64) -> Result<Vec<f32>> {
-    let frames = CONTEXT + CHUNK;
-    let phase = Noise::new(seed).uniform((n, CHANNELS), DType::F64, &Device::Cpu)?.to_vec2::<f64>()?;
-    let noise = Noise::new(seed).fork(1).normal((n, frames, CHANNELS), DType::F64, &Device::Cpu)?;
-    let noise = noise.flatten_all()?.to_vec1::<f64>()?;
-    let value = |i: usize| {
-        let (window, t, c) = (i / (frames * CHANNELS), i / CHANNELS % frames, i % CHANNELS);
-        let angle = 0.2 * (c + 1) as f64 * t as f64 + std::f64::consts::TAU * phase[window][c];
-        (angle.sin() + 0.05 * noise[i]) as f32
-    };
-    Ok((0..n * frames * CHANNELS).map(value).collect())
-}
-
-fn values(tensor: &Tensor) -> Result<Vec<f32>> {
-    Ok(tensor.flatten_all()?.to_vec1::<f32>()?)
-}
+use motion::{CHANNELS, CHUNK, CONTEXT, oscillators, values};
 
 /// Oscillations without noise are exactly linear in two frames, so the regression must continue them over several
 /// chunks; what remains is rounding to f32 and the ridge (1e-6 of a sum of squares of hundreds).

@@ -1,5 +1,8 @@
 //! What every forecaster must do. A new forecaster is one row of [`table`].
 
+#[path = "support/motion.rs"]
+mod motion;
+
 use candle_core::{DType, Device, Tensor};
 use ebmotion::forecast::baseline::{
     Analogue, Autoregression, FullyConnected, Hold, LatentForecaster, Recurrent, VarFit, Velocity,
@@ -14,10 +17,7 @@ use ebmotion::noise::Noise;
 use ebmotion::sample::Unadjusted;
 use ebmotion::sample::langevin::Langevin;
 use ebmotion::{Error, Result};
-
-const CHANNELS: usize = 3;
-const CONTEXT: usize = 4;
-const CHUNK: usize = 5;
+use motion::{CHANNELS, CHUNK, CONTEXT, oscillators, values};
 
 /// One row: the forecaster and whether it draws samples.
 struct Row {
@@ -188,28 +188,10 @@ fn an_energy_is_told_frame_by_frame_for_the_chunk_it_lies_in() -> Result<()> {
     Ok(())
 }
 
-/// `(n, CONTEXT + CHUNK, CHANNELS)`: noisy oscillations of one frequency per channel, any phase.
-fn oscillators(n: usize, seed: u64) -> Result<Vec<f32>> {
-    let frames = CONTEXT + CHUNK;
-    let phase = Noise::new(seed).uniform((n, CHANNELS), DType::F64, &Device::Cpu)?.to_vec2::<f64>()?;
-    let noise = Noise::new(seed).fork(1).normal((n, frames, CHANNELS), DType::F64, &Device::Cpu)?;
-    let noise = noise.flatten_all()?.to_vec1::<f64>()?;
-    let value = |i: usize| {
-        let (window, t, c) = (i / (frames * CHANNELS), i / CHANNELS % frames, i % CHANNELS);
-        let angle = 0.2 * (c + 1) as f64 * t as f64 + std::f64::consts::TAU * phase[window][c];
-        (angle.sin() + 0.05 * noise[i]) as f32
-    };
-    Ok((0..n * frames * CHANNELS).map(value).collect())
-}
-
 fn histories(batch: usize) -> Result<Tensor> {
     let values = oscillators(batch, 2)?;
     let windows = Tensor::from_vec(values, (batch, CONTEXT + CHUNK, CHANNELS), &Device::Cpu)?;
     Ok(windows.narrow(1, 0, CONTEXT + 1)?) // one frame more than any of them reads: the last ones count
-}
-
-fn values(tensor: &Tensor) -> Result<Vec<f32>> {
-    Ok(tensor.flatten_all()?.to_vec1::<f32>()?)
 }
 
 #[test]

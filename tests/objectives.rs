@@ -5,12 +5,14 @@
 
 #[path = "support/known.rs"]
 mod known;
+#[path = "support/stop.rs"]
+mod stop;
 
 use candle_core::{DType, Device, Tensor};
 use ebmotion::energy::Energy;
 use ebmotion::energy::compose::Scaled;
 use ebmotion::error::{Error, Result};
-use ebmotion::event::{Event, Silent, Sink};
+use ebmotion::event::Silent;
 use ebmotion::model::{Activation, Fixed, LevelEnergy, Mlp, MlpConfig, MlpEnergy};
 use ebmotion::noise::Noise;
 use ebmotion::train::objective::{
@@ -20,6 +22,7 @@ use ebmotion::train::objective::{
 use ebmotion::train::{AdamConfig, Batch, CheckpointPlan, Clip, Decay, Objective, Source, TrainConfig, train};
 use known::{BOX, CHAINS, Draws, Mixture, rows_of, total_variation};
 use std::time::Instant;
+use stop::StopAt;
 
 const CPU: Device = Device::Cpu;
 
@@ -316,22 +319,6 @@ macro_rules! contract {
 
 contract! {
     contrastive improved_contrastive denoising recovery info_nce info_nce_around_start info_nce_refined energy_matching
-}
-
-/// Asks to stop at a step, as Ctrl-C does.
-struct StopAt(u64, bool);
-
-impl Sink for StopAt {
-    fn emit(&mut self, event: &Event<'_>) -> Result<()> {
-        if let Event::Step { step, .. } = event {
-            self.1 = *step >= self.0;
-        }
-        Ok(())
-    }
-
-    fn stop_requested(&self) -> bool {
-        self.1
-    }
 }
 
 fn weights(learner: &dyn Learner) -> Result<Vec<Vec<f32>>> {

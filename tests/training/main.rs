@@ -14,6 +14,8 @@ use std::path::Path;
 mod gradients;
 mod learning;
 mod resuming;
+#[path = "../support/stop.rs"]
+mod stop;
 
 const CPU: Device = Device::Cpu;
 

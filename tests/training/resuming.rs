@@ -1,22 +1,7 @@
 //! Runs that stop, go on, or must not go on.
 
+use super::stop::StopAt;
 use super::*;
-
-/// A sink that asks to stop at a step, as Ctrl-C does.
-struct StopAt(u64, bool);
-
-impl Sink for StopAt {
-    fn emit(&mut self, event: &Event<'_>) -> Result<()> {
-        if let Event::Step { step, .. } = event {
-            self.1 = *step >= self.0;
-        }
-        Ok(())
-    }
-
-    fn stop_requested(&self) -> bool {
-        self.1
-    }
-}
 
 fn contrastive() -> Result<Contrastive<MlpEnergy>> {
     let config = mlp(2, 0, 1, Activation::LeakyRelu, true);
