@@ -57,7 +57,7 @@ pub(crate) struct ReportArgs {
     /// Folder of the report.
     #[arg(long, short, value_name = "DIR")]
     pub(crate) output: PathBuf,
-    /// Where forecasts are drawn: `cpu`, or `cuda:0` and so on in a build with the feature `cuda` (GPU.md).
+    /// Where the models forecast and, with `--seeds`, train: `cpu`, or `cuda:0` and so on in a build with the feature `cuda` (GPU.md).
     #[arg(long, default_value = "cpu", value_parser = device)]
     pub(crate) device: Device,
     #[command(flatten)]
