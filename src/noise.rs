@@ -29,6 +29,11 @@ impl Noise {
         Self { key, draw: 0, first_chain: self.first_chain }
     }
 
+    /// An independent stream named by a text, as [`Noise::fork`].
+    pub fn named(&self, name: &str) -> Self {
+        name.bytes().fold(self.clone(), |noise, byte| noise.fork(u64::from(byte)))
+    }
+
     /// The same stream for the chains from `first` on: row 0 of a draw is chain `first`. A batch may so be cut into tiles
     /// that each get the numbers that they would have got in the whole.
     pub fn from_chain(&self, first: u64) -> Self {

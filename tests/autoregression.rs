@@ -86,6 +86,17 @@ fn residual_coordinates_whiten_and_invert() -> Result<()> {
             assert!((v - if i == j { 1.0 } else { 0.0 }).abs() < 1e-2, "covariance {i} {j} is {v}");
         }
     }
+    // Errors weighted by variance are errors of the motion: a step of one coordinate moves it by its standard deviation.
+    let steps =
+        all.decode(&Tensor::eye(width, DType::F32, &Device::Cpu)?, &expected.narrow(0, 0, width)?.zeros_like()?)?;
+    let rest =
+        all.decode(&Tensor::zeros((1, width), DType::F32, &Device::Cpu)?, &expected.narrow(0, 0, 1)?.zeros_like()?)?;
+    let moved = steps.broadcast_sub(&rest)?.sqr()?.sum(1)?.to_vec1::<f32>()?;
+    let mean = moved.iter().sum::<f32>() / width as f32;
+    let weights = all.weights(1.0)?.flatten_all()?.to_vec1::<f32>()?;
+    assert!(moved.iter().zip(&weights).all(|(m, w)| (m / mean - w).abs() < 1e-3 * w + 1e-5), "{moved:?} {weights:?}");
+    assert_eq!(all.weights(0.0)?.flatten_all()?.to_vec1::<f32>()?, vec![1.0; width]);
+    assert!(matches!(all.weights(-0.5), Err(Error::Config { .. })));
     Ok(())
 }
 

@@ -149,7 +149,13 @@ fn objectives() -> Vec<Row> {
             (0.25, 0.7),
             (0.25, 0.9),
         ),
-        usual("denoising", |_, c, _| Ok(Box::new(Denoising { energy: levels(c)? })), 6000, (0.22, 0.5), (0.22, 0.7)),
+        usual(
+            "denoising",
+            |_, c, _| Ok(Box::new(Denoising { energy: levels(c)?, weights: None })),
+            6000,
+            (0.22, 0.5),
+            (0.22, 0.7),
+        ),
         Row {
             name: "recovery",
             make: |_, c, _| {

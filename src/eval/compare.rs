@@ -134,8 +134,10 @@ pub fn compare(
         }
         let name = forecaster.name().to_string();
         sink.emit(&Event::Step { step: i as u64 + 1, note: &name })?;
+        // By name and run, so that a forecaster's figures do not depend on who else is in the report.
+        let noise = noise.named(&name).fork(runs.get(&name).map_or(0, Vec::len) as u64);
         let begun = Instant::now();
-        let samples = forecaster.forecast(&history, &request, &mut noise.fork(i as u64))?.samples;
+        let samples = forecaster.forecast(&history, &request, &mut noise.clone())?.samples;
         let seconds = begun.elapsed().as_secs_f64();
         let s = samples.dims()[1];
         let flat = samples.flatten_all()?.to_vec1::<f32>()?;
@@ -148,7 +150,7 @@ pub fn compare(
         };
         let mut results = evaluator.evaluate(&futures)?;
         if let Some(modes) = &modes {
-            let result = modes.score(*forecaster, options.samples, &noise.fork(i as u64))?;
+            let result = modes.score(*forecaster, options.samples, &noise)?;
             results.insert(mode_gap::SPEC.name.into(), result);
         }
         runs.entry(name).or_default().push((results, cost));
@@ -160,12 +162,12 @@ pub fn compare(
     sink.emit(&Event::End)?;
     let mut forecasters = BTreeMap::new();
     let mut cost = BTreeMap::new();
-    for (i, (name, runs)) in runs.into_iter().enumerate() {
+    for (name, runs) in runs {
         let mean = |of: &dyn Fn(&Cost) -> f64| runs.iter().map(|(_, c)| of(c)).sum::<f64>() / runs.len() as f64;
         let (train_seconds, ms_per_window) = (mean(&|c| c.train_seconds), mean(&|c| c.ms_per_window));
         cost.insert(name.clone(), Cost { train_seconds, ms_per_window, ..runs[0].1 });
         let results: Vec<Results> = runs.into_iter().map(|(results, _)| results).collect();
-        let mut seeds = Noise::new(options.evaluation.bootstrap.seed).fork(SEEDS + i as u64);
+        let mut seeds = Noise::new(options.evaluation.bootstrap.seed).fork(SEEDS).named(&name);
         forecasters.insert(name, over_seeds(&results, &mut seeds));
     }
     let comparisons = compare_with(SUBJECT, &forecasters);

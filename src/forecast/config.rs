@@ -61,6 +61,10 @@ pub struct DenoisingConfig {
     pub chunk: usize,
     /// Whitened coordinates that the energy is learned over, at most; the rest stays Gaussian.
     pub latent: usize,
+    /// Exponent of each coordinate's variance by which denoising score matching weights its error: 0 for all alike, 1 for
+    /// errors in the motion's own units.
+    #[serde(default)]
+    pub weighting: f64,
     /// Widths of the network's hidden layers.
     pub hidden: Vec<usize>,
     /// Noise levels walked through per chunk (one more evaluation ends the walk).
@@ -154,13 +158,14 @@ impl Default for RunConfig {
             model: ModelConfig::Denoising(DenoisingConfig {
                 context: 8,
                 chunk: 8,
-                latent: 24,
-                hidden: vec![256; 3],
+                latent: 256,
+                weighting: 0.5,
+                hidden: vec![384; 3],
                 levels: 4,
                 start: all_noise(),
                 temperature: 1.0,
                 ridge: 10.0,
-                context_noise: 1.0,
+                context_noise: 0.5,
                 limits: true,
                 objective: LevelObjective::Denoising,
             }),

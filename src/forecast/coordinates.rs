@@ -20,6 +20,8 @@ pub struct ResidualCoordinates {
     fit: VarFit,
     limits: Limits,
     latent: usize,
+    /// Of all coordinates, in falling order.
+    variances: Vec<f64>,
     /// `(1, C D)`.
     mean: Tensor,
     /// `(C D, latent)`: residual to leading coordinates.
@@ -62,9 +64,11 @@ impl ResidualCoordinates {
                 colour[k * width + row] = (sign * v * std) as f32;
             }
         }
+        let variances = order.iter().map(|i| eigen.eigenvalues[*i].max(0.0)).collect();
         let mean: Vec<f32> = fit.residual_mean().iter().map(|v| *v as f32).collect();
         Ok(Self {
             latent,
+            variances,
             mean: Tensor::from_vec(mean, (1, width), &Device::Cpu)?,
             whiten: Tensor::from_vec(whiten, (width, latent), &Device::Cpu)?,
             colour: Tensor::from_vec(colour, (width, width), &Device::Cpu)?,
@@ -109,6 +113,21 @@ impl ResidualCoordinates {
     /// Leading coordinates.
     pub fn latent(&self) -> usize {
         self.latent
+    }
+
+    /// Weights of the leading coordinates' errors, `(1, latent)`, in the mean 1: their variances to the power `exponent`.
+    /// 0 weights whitened coordinates alike, 1 the motion itself.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when the exponent is negative or not finite.
+    pub fn weights(&self, exponent: f64) -> Result<Tensor> {
+        if !(exponent >= 0.0 && exponent.is_finite()) {
+            return Err(Error::config("model.weighting", exponent, "0 or more"));
+        }
+        let powers: Vec<f64> = self.variances[..self.latent].iter().map(|v| v.powf(exponent)).collect();
+        let mean = powers.iter().sum::<f64>() / self.latent as f64;
+        let weights = powers.iter().map(|p| (p / mean) as f32).collect();
+        Ok(Tensor::from_vec(weights, (1, self.latent), &Device::Cpu)?)
     }
 
     /// Numbers of a context: the regression's features without their constant.

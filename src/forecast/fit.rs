@@ -145,7 +145,8 @@ impl Model {
                 };
                 let (energy, outcome) = match &c.objective {
                     LevelObjective::Denoising => {
-                        let mut objective = Denoising { energy };
+                        let weights = Some(coordinates.weights(c.weighting)?);
+                        let mut objective = Denoising { energy, weights };
                         let outcome = run(&mut objective)?;
                         (objective.energy, outcome)
                     }

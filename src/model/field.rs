@@ -39,6 +39,7 @@ pub struct VectorField {
     path: Path,
     steps: usize,
     temperature: f64,
+    weights: Option<Tensor>,
 }
 
 impl VectorField {
@@ -62,7 +63,13 @@ impl VectorField {
         let level = level_features(&Tensor::full(1.0f32, (1, 1), &Device::Cpu)?)?.dim(1)?;
         config.context += level;
         config.outputs = config.inputs;
-        Ok(Self { net: Mlp::new(config, noise, DType::F32, &Device::Cpu)?, path, steps, temperature })
+        Ok(Self { net: Mlp::new(config, noise, DType::F32, &Device::Cpu)?, path, steps, temperature, weights: None })
+    }
+
+    /// The same with weights of the coordinates' errors, `(1, S)`, in the mean 1; without, all are alike.
+    pub fn weighted(mut self, weights: Tensor) -> Self {
+        self.weights = Some(weights);
+        self
     }
 
     /// Velocity `(B, S)` at `x` `(B, S)`, at one angle a row `(B, 1)`.
@@ -101,7 +108,12 @@ impl Generative for VectorField {
                 (line_angle(&at)?, point, towards)
             }
         };
-        Ok((self.velocity(&point, &angle, context)? - target)?.sqr()?.mean(D::Minus1)?)
+        let errors = (self.velocity(&point, &angle, context)? - target)?.sqr()?;
+        let errors = match &self.weights {
+            Some(weights) => errors.broadcast_mul(weights)?,
+            None => errors,
+        };
+        Ok(errors.mean(D::Minus1)?)
     }
 }
 

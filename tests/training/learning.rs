@@ -17,7 +17,8 @@ fn denoising_learns_the_scores_of_a_gaussian() -> Result<()> {
         }
     }
     let config = mlp(1, 0, 1, Activation::Swish, false);
-    let mut objective = Denoising { energy: LevelEnergy::new(config, &mut Noise::new(5), DType::F32, &CPU)? };
+    let energy = LevelEnergy::new(config, &mut Noise::new(5), DType::F32, &CPU)?;
+    let mut objective = Denoising { energy, weights: None };
     let mut config = settings(1500, 5e-3);
     config.batch = 256;
     train(&mut objective, &Narrow, &config, &Noise::new(6), None, &mut Silent)?;
@@ -34,6 +35,26 @@ fn denoising_learns_the_scores_of_a_gaussian() -> Result<()> {
             assert!(error < 0.1, "level {t}, x {x}: {v} against {}", slope * f64::from(*x));
         }
     }
+    Ok(())
+}
+
+/// Weights multiply the coordinates' squared errors: ones change nothing, a coordinate of weight 0 does not count, and
+/// the losses of two weightings add up.
+#[test]
+fn denoising_weighs_the_coordinates() -> Result<()> {
+    let energy = LevelEnergy::new(mlp(2, 0, 1, Activation::Swish, false), &mut Noise::new(5), DType::F32, &CPU)?;
+    let x = Noise::new(1).normal((64, 2), DType::F32, &CPU)?;
+    let loss = |x: &Tensor, weights: Option<[f32; 2]>| -> Result<f64> {
+        let weights = weights.map(|w| Tensor::new(&w, &CPU)).transpose()?;
+        let batch = Batch { x: x.clone(), context: None, start: None };
+        Denoising { energy: energy.clone(), weights }.validate(&batch, &mut Noise::new(2))
+    };
+    let (all, first, second) = (loss(&x, None)?, loss(&x, Some([2.0, 0.0]))?, loss(&x, Some([0.0, 2.0]))?);
+    assert_eq!(all, loss(&x, Some([1.0, 1.0]))?);
+    assert!(
+        (all - 0.5 * (first + second)).abs() < 1e-6 * all && (first - second).abs() > 1e-3,
+        "{all} {first} {second}"
+    );
     Ok(())
 }
 
@@ -57,8 +78,10 @@ fn contrastive_training_finds_two_blobs_with_every_form_of_the_loss() -> Result<
 /// The same trainer, objective and network on arrays of another shape: conditional 4x4 images.
 #[test]
 fn an_image_user_needs_nothing_new() -> Result<()> {
-    let network =
-        MlpEnergy { net: Mlp::new(mlp(16, 4, 1, Activation::Swish, false), &mut Noise::new(10), DType::F32, &CPU)? };
+    let network = MlpEnergy {
+        net: Mlp::new(mlp(16, 4, 1, Activation::Swish, false), &mut Noise::new(10), DType::F32, &CPU)?,
+        weights: None,
+    };
     let config = ContrastiveConfig { bounds: Some((0.0, 1.0)), ..chains(20) };
     let mut objective = Contrastive::new(network, config, &[1, 4, 4], Some(&[4]))?;
     train(&mut objective, &Rows, &settings(400, 3e-3), &Noise::new(11), None, &mut Silent)?;

@@ -5,13 +5,13 @@ use super::*;
 
 fn contrastive() -> Result<Contrastive<MlpEnergy>> {
     let config = mlp(2, 0, 1, Activation::LeakyRelu, true);
-    let network = MlpEnergy { net: Mlp::new(config, &mut Noise::new(12), DType::F32, &CPU)? };
+    let network = MlpEnergy { net: Mlp::new(config, &mut Noise::new(12), DType::F32, &CPU)?, weights: None };
     Contrastive::new(network, chains(5), &[2], None)
 }
 
 fn denoising() -> Result<Denoising> {
     let config = mlp(2, 0, 1, Activation::Swish, false);
-    Ok(Denoising { energy: LevelEnergy::new(config, &mut Noise::new(12), DType::F32, &CPU)? })
+    Ok(Denoising { energy: LevelEnergy::new(config, &mut Noise::new(12), DType::F32, &CPU)?, weights: None })
 }
 
 fn plan(path: &Path, resume: bool) -> CheckpointPlan {

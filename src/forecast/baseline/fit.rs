@@ -119,12 +119,14 @@ fn latent(
     let (width, context) = (coordinates.latent(), coordinates.context_width());
     let run = Run { source: &source, config, seed };
     match config.head {
-        Head::Diffusion { evaluations, temperature } => {
+        Head::Diffusion { evaluations, temperature, weighting } => {
             let field = VectorField::new(net(width, context), Path::Circle, (evaluations, temperature), &mut noise)?;
+            let field = field.weighted(coordinates.weights(weighting)?);
             run.finish("diffusion", coordinates, field, sink)
         }
-        Head::Flow { evaluations, temperature } => {
+        Head::Flow { evaluations, temperature, weighting } => {
             let field = VectorField::new(net(width, context), Path::Line, (evaluations, temperature), &mut noise)?;
+            let field = field.weighted(coordinates.weights(weighting)?);
             run.finish("flow", coordinates, field, sink)
         }
         Head::Mixture { components } => {

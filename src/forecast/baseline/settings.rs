@@ -44,6 +44,8 @@ pub enum Head {
         evaluations: usize,
         /// Scale of the noise that a chunk begins as.
         temperature: f64,
+        /// Exponent of each coordinate's variance by which its error is weighted, as the energy's.
+        weighting: f64,
     },
     /// Flow matching.
     Flow {
@@ -51,6 +53,8 @@ pub enum Head {
         evaluations: usize,
         /// Scale of the noise that a chunk begins as.
         temperature: f64,
+        /// Exponent of each coordinate's variance by which its error is weighted, as the energy's.
+        weighting: f64,
     },
     /// Mixture density network.
     Mixture {
@@ -116,8 +120,8 @@ impl BaselineConfig {
             })
         };
         Some(match name {
-            "diffusion" => latent(24, 0.5, Head::Diffusion { evaluations: 5, temperature: 0.95 }),
-            "flow" => latent(16, 2.0, Head::Flow { evaluations: 5, temperature: 1.1 }),
+            "diffusion" => latent(24, 0.5, Head::Diffusion { evaluations: 5, temperature: 0.95, weighting: 0.0 }),
+            "flow" => latent(16, 2.0, Head::Flow { evaluations: 5, temperature: 1.1, weighting: 0.0 }),
             "mdn" => latent(24, 2.0, Head::Mixture { components: 8 }),
             "cvae" => latent(16, 1.0, Head::Cvae { code: 16, kl_weight: 1.0, free_nats: 0.1 }),
             "gru_mdn" => Self::Recurrent(RecurrentConfig {
@@ -159,7 +163,7 @@ mod tests {
         let set = |key: &str, value: &str| vec![(key.to_string(), value.to_string())];
         let flow = BaselineConfig::with("flow", &set("flow.head.evaluations", "10"))?;
         let Some(BaselineConfig::Latent(LatentConfig { head, .. })) = &flow else { panic!("{flow:?}") };
-        assert_eq!(*head, Head::Flow { evaluations: 10, temperature: 1.1 });
+        assert_eq!(*head, Head::Flow { evaluations: 10, temperature: 1.1, weighting: 0.0 });
         assert_eq!(BaselineConfig::with("flow", &set("cvae.head.code", "3"))?, BaselineConfig::of("flow"));
         assert_eq!(BaselineConfig::with("hold", &[])?, None);
         let unknown =

@@ -17,10 +17,14 @@ pub const ANGLES: (f64, f64) = (0.015, 1.555);
 pub struct Denoising {
     /// The network.
     pub energy: LevelEnergy,
+    /// Weight of each coordinate's error, `(1, S)` or `(S,)`, nonnegative, in the mean 1; none weights all alike. The best
+    /// energy is the same; weights say where a network that cannot be perfect should be good.
+    pub weights: Option<Tensor>,
 }
 
 impl Denoising {
-    fn residual(&self, batch: &Batch, noise: &mut Noise) -> Result<Tensor> {
+    /// Squared errors `(B, S)`, weighted.
+    fn errors(&self, batch: &Batch, noise: &mut Noise) -> Result<Tensor> {
         let u = batch.x.flatten_from(1)?;
         let (rows, width) = u.dims2()?;
         let (dtype, device) = (u.dtype(), u.device().clone());
@@ -30,7 +34,11 @@ impl Denoising {
         let x = (u.broadcast_mul(&cos)? + eps.broadcast_mul(&sin)?)?;
         let target = (eps.broadcast_mul(&cos)? - u.broadcast_mul(&sin)?)?;
         let (_, grad) = self.energy.correction_and_gradient(&x, &t, batch.context.as_ref())?;
-        Ok((grad - target)?)
+        let errors = (grad - target)?.sqr()?;
+        Ok(match &self.weights {
+            Some(weights) => errors.broadcast_mul(&weights.to_dtype(dtype)?.to_device(&device)?)?,
+            None => errors,
+        })
     }
 }
 
@@ -48,11 +56,11 @@ impl Objective for Denoising {
     }
 
     fn loss(&mut self, batch: &Batch, noise: &mut Noise) -> Result<Loss> {
-        Ok(Loss { total: self.residual(batch, noise)?.sqr()?.mean_all()?, figures: Vec::new() })
+        Ok(Loss { total: self.errors(batch, noise)?.mean_all()?, figures: Vec::new() })
     }
 
     fn validate(&self, batch: &Batch, noise: &mut Noise) -> Result<f64> {
-        let mean = self.residual(batch, noise)?.sqr()?.mean_all()?;
+        let mean = self.errors(batch, noise)?.mean_all()?;
         Ok(mean.to_dtype(candle_core::DType::F64)?.to_scalar::<f64>()?)
     }
 
