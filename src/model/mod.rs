@@ -1,6 +1,7 @@
 //! Networks that are energies, and the generative networks they are compared with.
 
 mod activation;
+mod conv;
 mod cvae;
 mod density;
 mod field;
@@ -14,6 +15,7 @@ mod parameters;
 mod spectral;
 
 pub use activation::Activation;
+pub use conv::{ConvConfig, ConvEnergy, StageConfig};
 pub use cvae::Cvae;
 pub use density::{Generative, Generator};
 pub use field::{Path, VectorField};
