@@ -44,6 +44,13 @@ impl Finish {
         scaled: None,
     };
 
+    /// Where the sums go, if nothing else becomes of them.
+    pub(super) fn only(&self) -> Option<Map> {
+        let as_it_is = self.raw.is_none() && self.gain.is_none() && self.bias.is_none() && self.add.is_none();
+        let once = self.shifted.is_none() && self.scaled.is_none() && matches!(self.then, Then::Keep);
+        self.to.filter(|_| as_it_is && once)
+    }
+
     /// Finishes one block of channels of one pixel.
     ///
     /// # Safety

@@ -12,6 +12,7 @@ mod layers;
 mod learn;
 mod map;
 mod memory;
+mod narrow;
 mod net;
 mod pass;
 mod point;

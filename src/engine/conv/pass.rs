@@ -29,7 +29,12 @@ pub(super) struct Pass {
     pub(super) count: (usize, usize),
     /// `[group of output blocks][input][tap][block of the group][lane]`, inputs in blocks: `[block][tap][input of the block]`.
     numbers: Aligned,
+    /// The same for passes of few outputs: `[output][input block][tap][lane]`.
+    narrow: Option<Aligned>,
 }
+
+/// Outputs up to which a pass sums with an input a lane.
+const NARROW: usize = 4;
 
 impl Pass {
     /// The convolution itself.
@@ -47,6 +52,7 @@ impl Pass {
             stride: (1, 1),
             count: g.to,
             numbers: Aligned::new(0),
+            narrow: None,
         };
         pass.pack(|o, i, tap| filter.weight[(o * filter.inputs + i) * g.taps() + tap]);
         pass
@@ -76,11 +82,16 @@ impl Pass {
                 stride: g.stride,
                 count: ((g.from.0 - first.0).div_ceil(g.stride.0), (g.from.1 - first.1).div_ceil(g.stride.1)),
                 numbers: Aligned::new(0),
+                narrow: None,
             };
-            pass.pack(|o, i, tap| {
+            let weight = |o: usize, i: usize, tap: usize| {
                 let (y, x) = taps[tap];
                 filter.weight[(i * filter.inputs + o) * g.taps() + y.0 * g.kernel.1 + x.0]
-            });
+            };
+            pass.pack(weight);
+            if pass.outputs <= NARROW && pass.inputs >= pass.lanes {
+                pass.pack_narrow(weight);
+            }
             pass
         };
         within.map(pass).collect()
@@ -125,17 +136,37 @@ impl Pass {
         (before + block * self.lanes * self.size(group) * self.lanes) * self.taps.len()
     }
 
-    /// Where a weight lies.
-    fn place(&self, output: usize, input: usize, tap: usize) -> usize {
+    /// Where a weight's first tap lies, and how far it is from tap to tap.
+    fn place(&self, output: usize, input: usize) -> (usize, usize) {
         let (block, lane) = (output / self.lanes, output % self.lanes);
         let (group, of_group) = (block / GROUP, block % GROUP);
         let (from, within) = (input / self.lanes, input % self.lanes);
-        let row = tap * self.live(from) + within;
-        self.begin(group, from) + (row * self.size(group) + of_group) * self.lanes + lane
+        let row = self.size(group) * self.lanes;
+        (self.begin(group, from) + within * row + of_group * self.lanes + lane, self.live(from) * row)
     }
 
     pub(super) fn numbers(&self) -> &[f32] {
         self.numbers.as_slice()
+    }
+
+    /// Weights for an input a lane, where there are few outputs: `[output][input block][tap][lane]`.
+    pub(super) fn narrow(&self) -> Option<&[f32]> {
+        self.narrow.as_ref().map(Aligned::as_slice)
+    }
+
+    fn pack_narrow(&mut self, weight: impl Fn(usize, usize, usize) -> f32) {
+        let (taps, lanes, blocks) = (self.taps.len(), self.lanes, self.blocks());
+        let mut numbers = Aligned::new(self.outputs * blocks * taps * lanes);
+        let all = numbers.as_mut_slice();
+        for output in 0..self.outputs {
+            for input in 0..self.inputs {
+                let (block, lane) = (input / lanes, input % lanes);
+                for tap in 0..taps {
+                    all[((output * blocks + block) * taps + tap) * lanes + lane] = weight(output, input, tap);
+                }
+            }
+        }
+        self.narrow = Some(numbers);
     }
 
     /// Numbers, those between real outputs included.
@@ -148,8 +179,9 @@ impl Pass {
         let all = numbers.as_mut_slice();
         for output in 0..self.outputs {
             for input in 0..self.inputs {
+                let (first, apart) = self.place(output, input);
                 for tap in 0..self.taps.len() {
-                    all[self.place(output, input, tap)] = weight(output, input, tap);
+                    all[first + tap * apart] = weight(output, input, tap);
                 }
             }
         }
@@ -161,7 +193,8 @@ impl Pass {
         let mut weight = Vec::with_capacity(self.outputs * self.inputs * self.taps.len());
         for output in 0..self.outputs {
             for input in 0..self.inputs {
-                weight.extend((0..self.taps.len()).map(|tap| numbers[self.place(output, input, tap)]));
+                let (first, apart) = self.place(output, input);
+                weight.extend((0..self.taps.len()).map(|tap| numbers[first + tap * apart]));
             }
         }
         weight

@@ -1,5 +1,5 @@
 //! The innermost loops of a convolution: sums of some pixels and two blocks of output channels stay in registers while all
-//! taps of one block of input channels go by.
+//! taps of a block of input channels go by.
 //!
 //! ```text
 //! sums[pixel][output] += image[pixel + tap][input] * weight[tap][input][output]
@@ -17,6 +17,10 @@ use std::ops::Range;
 
 /// Pixels whose sums are kept between two blocks of inputs: with two blocks of outputs they fill an eighth of a core's own cache.
 const PIXELS: usize = 1024;
+
+/// Products that a sum takes up in one go, about: enough to be worth loading and storing it, few enough that the weights stay
+/// in the first cache.
+const STEPS: usize = 192;
 
 /// Numbers of scratch memory that a sweep needs over images of so many columns.
 pub(super) fn scratch(level: Level, widest: usize) -> usize {
@@ -46,23 +50,33 @@ struct Span {
     rows: Range<usize>,
 }
 
-/// `sums += image * weight` for `R` lines of `C` pixels and `N` blocks of outputs.
-///
-/// `taps` are offsets in numbers from a pixel's source; sources of neighbouring pixels are `STEP` pixels apart, those of
-/// lines `line` numbers; sums of lines are `sums_line` numbers apart.
+/// What a round reads for each pixel.
+#[derive(Clone, Copy)]
+struct Inputs<'a> {
+    /// Numbers from a pixel's source to where each tap reads.
+    taps: &'a [isize],
+    /// Input channels, from the first of a block on.
+    count: usize,
+    /// Numbers from a block of channels to the next.
+    apart: usize,
+    /// `[block][tap][input of the block][N blocks of outputs]`.
+    weights: *const f32,
+    /// No sums yet.
+    fresh: bool,
+}
+
+/// `sums += image * weight` for `R` lines of `C` pixels and `N` blocks of outputs. Sources of neighbouring pixels are `STEP`
+/// pixels apart; with `source` and `sums` come the numbers from a line to the next.
 #[inline(always)]
 unsafe fn micro<S: Simd, const R: usize, const C: usize, const N: usize, const STEP: usize>(
-    taps: &[isize],
-    inputs: usize,
-    weights: *const f32,
+    inputs: &Inputs<'_>,
     source: (*const f32, usize),
     sums: (*mut f32, usize),
-    fresh: bool,
 ) {
     unsafe {
         let mut acc = [[[S::splat(0.0); N]; C]; R];
         let at = |r: usize, c: usize, n: usize| sums.0.add(r * sums.1 + (c * N + n) * S::LANES);
-        if !fresh {
+        if !inputs.fresh {
             let mut r = 0;
             while r < R {
                 let mut c = 0;
@@ -77,35 +91,42 @@ unsafe fn micro<S: Simd, const R: usize, const C: usize, const N: usize, const S
                 r += 1;
             }
         }
-        let mut w = weights;
-        for tap in taps {
-            let from = source.0.offset(*tap);
-            let mut i = 0;
-            while i < inputs {
-                let mut weight = [S::splat(0.0); N];
-                let mut n = 0;
-                while n < N {
-                    weight[n] = S::load(w.add(n * S::LANES));
-                    n += 1;
-                }
-                let mut r = 0;
-                while r < R {
-                    let line = from.add(r * source.1 + i);
-                    let mut c = 0;
-                    while c < C {
-                        let x = S::splat(*line.add(c * STEP * S::LANES));
-                        let mut n = 0;
-                        while n < N {
-                            acc[r][c][n] = S::mul_add(x, weight[n], acc[r][c][n]);
-                            n += 1;
-                        }
-                        c += 1;
+        let mut w = inputs.weights;
+        let mut block = source.0;
+        let mut left = inputs.count;
+        while left > 0 {
+            let live = if left < S::LANES { left } else { S::LANES };
+            for tap in inputs.taps {
+                let from = block.offset(*tap);
+                let mut i = 0;
+                while i < live {
+                    let mut weight = [S::splat(0.0); N];
+                    let mut n = 0;
+                    while n < N {
+                        weight[n] = S::load(w.add(n * S::LANES));
+                        n += 1;
                     }
-                    r += 1;
+                    let mut r = 0;
+                    while r < R {
+                        let line = from.add(r * source.1 + i);
+                        let mut c = 0;
+                        while c < C {
+                            let x = S::splat(*line.add(c * STEP * S::LANES));
+                            let mut n = 0;
+                            while n < N {
+                                acc[r][c][n] = S::mul_add(x, weight[n], acc[r][c][n]);
+                                n += 1;
+                            }
+                            c += 1;
+                        }
+                        r += 1;
+                    }
+                    w = w.add(N * S::LANES);
+                    i += 1;
                 }
-                w = w.add(N * S::LANES);
-                i += 1;
             }
+            block = block.wrapping_add(inputs.apart);
+            left -= live;
         }
         let mut r = 0;
         while r < R {
@@ -131,18 +152,15 @@ const fn most<S: Simd>() -> usize {
 #[inline(always)]
 unsafe fn sized<S: Simd, const N: usize, const STEP: usize>(
     (lines, pixels): (usize, usize),
-    taps: &[isize],
-    inputs: usize,
-    weights: *const f32,
+    inputs: &Inputs<'_>,
     source: (*const f32, usize),
     sums: (*mut f32, usize),
-    fresh: bool,
 ) {
     macro_rules! pick {
         ($($r:literal $c:literal),*) => {
             match (lines, pixels) {
-                $(($r, $c) => micro::<S, $r, $c, N, STEP>(taps, inputs, weights, source, sums, fresh),)*
-                _ => micro::<S, 1, 1, N, STEP>(taps, inputs, weights, source, sums, fresh),
+                $(($r, $c) => micro::<S, $r, $c, N, STEP>(inputs, source, sums),)*
+                _ => micro::<S, 1, 1, N, STEP>(inputs, source, sums),
             }
         };
     }
@@ -208,9 +226,15 @@ impl Sweep<'_> {
             let line_pitch = if single { self.from.image } else { pass.step.0 * self.from.row };
             let most = most::<S>();
             let pieces = if pass.step.1 == STEP { columns.div_ceil(most) } else { columns };
-            for block in 0..pass.blocks() {
-                let inputs = pass.live(block);
-                let weights = pass.numbers().as_ptr().add(pass.begin(group, block));
+            let together = (STEPS / (pass.taps.len().max(1) * S::LANES)).max(1);
+            for block in (0..pass.blocks()).step_by(together) {
+                let inputs = Inputs {
+                    taps: self.offsets,
+                    count: (pass.inputs - block * S::LANES).min(together * S::LANES),
+                    apart: self.from.block,
+                    weights: pass.numbers().as_ptr().add(pass.begin(group, block)),
+                    fresh: block == 0,
+                };
                 for o in 0..outer {
                     let mut line = 0;
                     while line < lines {
@@ -231,12 +255,9 @@ impl Sweep<'_> {
                             let sums = self.sums.add((((o * lines) + line) * columns + x) * N * S::LANES);
                             sized::<S, N, STEP>(
                                 (together, pixels),
-                                self.offsets,
-                                inputs,
-                                weights,
+                                &inputs,
                                 (source, line_pitch),
                                 (sums, columns * N * S::LANES),
-                                block == 0,
                             );
                             x += pixels;
                         }

@@ -3,6 +3,7 @@
 use super::finish::{Finish, Then};
 use super::layers::Stage;
 use super::memory::{Kept, Memory};
+use super::narrow::Narrow;
 use super::net::Packed;
 use super::point::{Pool, Spread, Sum, Unpool};
 use super::sweep::Sweep;
@@ -158,6 +159,10 @@ impl Tile<'_> {
         let (_, passes) = &self.net.stages()[index][part];
         let (images, sums) = (self.images, self.memory.sums);
         for (pass, offsets) in passes.iter().zip(&self.memory.offsets[index][part].backward) {
+            if let (Some(weights), Some(to)) = (pass.narrow(), finish.only()) {
+                self.net.level().call(Narrow { pass, weights, images, from, offsets, to });
+                continue;
+            }
             self.net.level().call(Sweep { pass, images, from, offsets, finish, sums });
         }
     }

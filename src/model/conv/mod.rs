@@ -6,8 +6,6 @@
 mod config;
 mod graph;
 mod plain;
-#[cfg(test)]
-mod tests;
 
 pub use config::{ConvConfig, StageConfig};
 

@@ -1,32 +1,15 @@
-//! Counts, and the engine beside the tensor operations.
+//! The engine beside the tensor operations.
 
-#![allow(clippy::unwrap_used)] // a failed unwrap is a failed test
+use super::{examples, largest, network};
+use candle_core::Tensor;
+use ebmotion::Result;
+use ebmotion::energy::{Energy, Evaluated, by_autograd};
+use ebmotion::model::{Activation, ConvConfig, ConvEnergy, Fixed, Network};
+use ebmotion::noise::Noise;
+use ebmotion::sample::langevin::{Langevin, Ula};
+use ebmotion::sample::{Transition, Unadjusted};
 
-use super::*;
-use crate::model::Activation;
-use crate::model::Fixed;
-
-const CPU: Device = Device::Cpu;
-
-fn largest(t: &Tensor) -> f32 {
-    t.abs().unwrap().flatten_all().unwrap().max(0).unwrap().to_scalar::<f32>().unwrap()
-}
-
-/// A network with all its weights drawn anew, so that nothing is near zero.
-pub(super) fn network(config: ConvConfig, seed: u64) -> ConvEnergy {
-    let mut noise = Noise::new(seed);
-    let mut net = ConvEnergy::new(config, &mut noise, DType::F32, &CPU).unwrap();
-    for (name, var) in net.parameters().iter() {
-        let scale = if name.ends_with("context") || name.ends_with("modulation") { 0.3 } else { 0.1 };
-        let old = if name.ends_with("modulation") { var.as_detached_tensor() } else { var.zeros_like().unwrap() };
-        let new = (old + (noise.normal(var.shape(), DType::F32, &CPU).unwrap() * scale).unwrap()).unwrap();
-        var.set(&new).unwrap();
-    }
-    for _ in 0..3 {
-        net.prepare().unwrap();
-    }
-    net
-}
+const CPU: candle_core::Device = super::CPU;
 
 /// The paper's networks scaled down, odd images, all activations, with and without contexts and norms.
 fn configs() -> Vec<ConvConfig> {
@@ -41,13 +24,6 @@ fn configs() -> Vec<ConvConfig> {
         swish(odd(ConvConfig::cifar10_conditional(4).scaled(0.07).unwrap(), 13, 18)),
         free(odd(ConvConfig::cifar10_large().scaled(0.1).unwrap(), 8, 9)),
     ]
-}
-
-fn examples(config: &ConvConfig, rows: usize) -> (Tensor, Option<Tensor>) {
-    let mut noise = Noise::new(7);
-    let x = noise.uniform((rows, config.channels, config.height, config.width), DType::F32, &CPU).unwrap();
-    let context = (config.context > 0).then(|| noise.normal((rows, config.context), DType::F32, &CPU).unwrap());
-    (x, context)
 }
 
 #[test]
@@ -73,6 +49,7 @@ fn value_and_gradients_equal_those_of_the_tensor_operations() {
             for ((name, var), fast) in net.parameters().iter().zip(&learned) {
                 let exact = store.get(var.as_tensor()).unwrap();
                 assert_eq!(exact.dims(), fast.dims(), "{name}");
+                // Sums over all pixels of all images, in another order.
                 let (scale, off) = (largest(exact), largest(&(exact - fast).unwrap()));
                 assert!(off < 3e-5 * scale.max(1e-3), "{i}, {rows}, {name}: off by {off} of {scale}");
             }
@@ -80,28 +57,30 @@ fn value_and_gradients_equal_those_of_the_tensor_operations() {
     }
 }
 
+/// The same energy without its program, so that chains go step by step.
+struct Steps<'a>(Fixed<'a, ConvEnergy>);
+
+impl Energy for Steps<'_> {
+    fn energy(&self, x: &Tensor) -> Result<Tensor> {
+        self.0.energy(x)
+    }
+
+    fn evaluate(&self, x: &Tensor) -> Result<Evaluated> {
+        self.0.evaluate(x)
+    }
+}
+
 #[test]
 fn chains_are_those_of_single_steps() {
-    use crate::sample::Transition;
-    use crate::sample::langevin::{Langevin, Ula};
-    struct Steps<'a>(Fixed<'a, ConvEnergy>);
-    impl crate::energy::Energy for Steps<'_> {
-        fn energy(&self, x: &Tensor) -> Result<Tensor> {
-            self.0.energy(x)
-        }
-        fn evaluate(&self, x: &Tensor) -> Result<Evaluated> {
-            self.0.evaluate(x)
-        }
-    }
     let config = ConvConfig::mnist(10).scaled(0.2).unwrap();
     let net = network(config.clone(), 5);
     let (x, context) = examples(&config, 37);
     let fixed = || Fixed { network: &net, context: context.as_ref() };
-    let sampler: Ula = crate::sample::Unadjusted(Langevin::calibrated(1e-2));
+    let sampler: Ula = Unadjusted(Langevin::calibrated(1e-2));
     let (fast, _) = sampler.run_from(&fixed(), &x, 5, &mut Noise::new(1)).unwrap();
     let (slow, _) = sampler.run_from(&Steps(fixed()), &x, 5, &mut Noise::new(1)).unwrap();
-    let off = largest(&(&fast.x - &slow.x).unwrap());
     // Five steps of numbers near 1, each rounded.
+    let off = largest(&(&fast.x - &slow.x).unwrap());
     assert!(off < 5e-6, "off by {off}");
     let off = largest(&(&fast.at.energy - &slow.at.energy).unwrap());
     assert!(off < 1e-5 * largest(&slow.at.energy).max(1.0), "energies off by {off}");
