@@ -53,7 +53,8 @@ fn main() -> Result<()> {
     let threads = parallel::available();
     for batch in batches {
         let Ok(rows) = batch.parse::<usize>() else { return Err(Error::config("BATCH", batch, "a number")) };
-        let x = Noise::new(1).uniform((rows, config.channels, config.height, config.width), DType::F32, &Device::Cpu)?;
+        let x =
+            Noise::new(1).uniform((rows, config.channels, config.height, config.width), DType::F32, &Device::Cpu)?;
         let classes: Vec<f32> = (0..rows * config.context).map(|i| f32::from(u8::from(i % 11 == 0))).collect();
         let context = match config.context {
             0 => None,
@@ -77,9 +78,8 @@ fn main() -> Result<()> {
             }
             "learn" => {
                 let coefficients = vec![1.0 / rows as f32; rows];
-                let secs = median_secs(|| {
-                    net.learn(&x, context.as_ref(), &mut |_| Ok(coefficients.clone())).map(|_| ())
-                })?;
+                let secs =
+                    median_secs(|| net.learn(&x, context.as_ref(), &mut |_| Ok(coefficients.clone())).map(|_| ()))?;
                 (secs, 3.0)
             }
             _ => return Err(Error::config("WORK", work, "step or learn")),

@@ -19,7 +19,7 @@ use crate::noise::Noise;
 use candle_core::{D, DType, Device, Tensor};
 
 /// Numbers that tell the network its noise level.
-const LEVEL_FEATURES: usize = 9;
+pub(crate) const LEVEL_FEATURES: usize = 9;
 /// Frequencies of the level's sine and cosine features.
 const FREQUENCIES: [f64; 4] = [0.5, 1.0, 2.0, 4.0];
 /// Scale of the network's output: it starts near 0 and must reach several nats.

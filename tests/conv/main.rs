@@ -7,6 +7,7 @@ use ebmotion::model::{ConvConfig, ConvEnergy, Network};
 use ebmotion::noise::Noise;
 
 mod counts;
+mod denoising;
 mod engine;
 mod golden;
 

@@ -33,16 +33,8 @@ pub(super) struct Finish {
 
 impl Finish {
     /// Keeps nothing yet.
-    pub(super) const NONE: Self = Self {
-        raw: None,
-        gain: None,
-        bias: None,
-        add: None,
-        then: Then::Keep,
-        to: None,
-        shifted: None,
-        scaled: None,
-    };
+    pub(super) const NONE: Self =
+        Self { raw: None, gain: None, bias: None, add: None, then: Then::Keep, to: None, shifted: None, scaled: None };
 
     /// Where the sums go, if nothing else becomes of them.
     pub(super) fn only(&self) -> Option<Map> {

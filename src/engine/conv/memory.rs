@@ -142,7 +142,13 @@ impl Memory {
     }
 
     /// Writes the modulations of images `0..count`, whose rows `row` gives.
-    pub(super) fn modulate<'a>(&mut self, layers: &ConvLayers, lanes: usize, count: usize, row: impl Fn(usize) -> &'a [f32]) {
+    pub(super) fn modulate<'a>(
+        &mut self,
+        layers: &ConvLayers,
+        lanes: usize,
+        count: usize,
+        row: impl Fn(usize) -> &'a [f32],
+    ) {
         for image in 0..count {
             let mut from = row(image);
             let mut to = self.modulations.0.wrapping_add(image * self.modulations.1);

@@ -45,14 +45,7 @@ fn networks() -> Vec<ConvLayers> {
     let relu = Some(Activation::Leaky(0.0));
     vec![
         net(3, 11, 21, vec![conv(1, 3, 20, (0, 0), window(3, 1), false), block(2, 20, 37, true)], leaky, relu),
-        net(
-            2,
-            9,
-            10,
-            vec![block(3, 2, 18, false), block(6, 18, 18, true)],
-            Activation::Swish,
-            Some(Activation::Swish),
-        ),
+        net(2, 9, 10, vec![block(3, 2, 18, false), block(6, 18, 18, true)], Activation::Swish, Some(Activation::Swish)),
         net(
             1,
             15,
@@ -96,7 +89,8 @@ fn plain(f: &Filter, x: &[f64], (height, width): (usize, usize)) -> (Vec<f64>, (
         Reach::Window { kernel, stride } => ((kernel, kernel), (stride, stride)),
     };
     let to = (height.div_ceil(stride.0), width.div_ceil(stride.1));
-    let pad = |to: usize, size: usize, kernel: usize, stride: usize| ((to - 1) * stride + kernel).saturating_sub(size) / 2;
+    let pad =
+        |to: usize, size: usize, kernel: usize, stride: usize| ((to - 1) * stride + kernel).saturating_sub(size) / 2;
     let pads = (pad(to.0, height, kernel.0, stride.0), pad(to.1, width, kernel.1, stride.1));
     let mut out = Vec::new();
     for o in 0..f.outputs {
@@ -125,7 +119,13 @@ fn plain(f: &Filter, x: &[f64], (height, width): (usize, usize)) -> (Vec<f64>, (
 fn act(activation: Activation, z: f64) -> f64 {
     match activation {
         Activation::Swish => z / (1.0 + (-z).exp()),
-        Activation::Leaky(leak) => if z > 0.0 { z } else { f64::from(leak) * z },
+        Activation::Leaky(leak) => {
+            if z > 0.0 {
+                z
+            } else {
+                f64::from(leak) * z
+            }
+        }
     }
 }
 
@@ -146,7 +146,11 @@ fn energy(layers: &ConvLayers, x: &[f32], row: &[f32]) -> f64 {
                 let bias = take(filter.outputs);
                 let gain = if *gained { take(filter.outputs) } else { vec![1.0; filter.outputs] };
                 let plane = to.0 * to.1;
-                h = z.iter().enumerate().map(|(i, v)| act(layers.activation, v * gain[i / plane] + bias[i / plane])).collect();
+                h = z
+                    .iter()
+                    .enumerate()
+                    .map(|(i, v)| act(layers.activation, v * gain[i / plane] + bias[i / plane]))
+                    .collect();
                 size = to;
             }
             Stage::Block { first, second, skip, down } => {
@@ -162,10 +166,17 @@ fn energy(layers: &ConvLayers, x: &[f32], row: &[f32]) -> f64 {
                     let to = (size.0 / 2, size.1 / 2);
                     let at = |c: usize, y: usize, x: usize| h[(c * size.0 + y) * size.1 + x];
                     let mean = |c, y, x| {
-                        (at(c, 2 * y, 2 * x) + at(c, 2 * y + 1, 2 * x) + at(c, 2 * y, 2 * x + 1) + at(c, 2 * y + 1, 2 * x + 1)) / 4.0
+                        (at(c, 2 * y, 2 * x)
+                            + at(c, 2 * y + 1, 2 * x)
+                            + at(c, 2 * y, 2 * x + 1)
+                            + at(c, 2 * y + 1, 2 * x + 1))
+                            / 4.0
                     };
                     let pixels = (0..to.0).flat_map(|y| (0..to.1).map(move |x| (y, x)));
-                    h = (0..second.outputs).flat_map(|c| pixels.clone().map(move |(y, x)| (c, y, x))).map(|(c, y, x)| mean(c, y, x)).collect();
+                    h = (0..second.outputs)
+                        .flat_map(|c| pixels.clone().map(move |(y, x)| (c, y, x)))
+                        .map(|(c, y, x)| mean(c, y, x))
+                        .collect();
                     size = to;
                 }
                 h.iter_mut().for_each(|v| *v = act(layers.activation, *v));

@@ -125,8 +125,7 @@ impl Tile<'_> {
         let Some(inner) = &kept.block else { return };
         let (level, images) = (self.net.level(), self.images);
         if inner.sum.is_some() {
-            let finish =
-                Finish { to: Some(inner.whole), scaled: Some((kept.delta, kept.rows[2])), ..Finish::NONE };
+            let finish = Finish { to: Some(inner.whole), scaled: Some((kept.delta, kept.rows[2])), ..Finish::NONE };
             let size = (inner.middle.shape.height, inner.middle.shape.width);
             level.call(Unpool { images, from: kept.end, size, finish: &finish });
         }

@@ -256,8 +256,14 @@ impl ConvConfig {
             }
         }
         if let Some(width) = self.dense {
-            let filter =
-                FilterShape { name: "weight", inputs: channels, outputs: width, reach: Reach::Whole, window: size, last: false };
+            let filter = FilterShape {
+                name: "weight",
+                inputs: channels,
+                outputs: width,
+                reach: Reach::Whole,
+                window: size,
+                last: false,
+            };
             shapes.push(StageShape {
                 filters: vec![filter],
                 modulations: vec![(width, 0.0)],
