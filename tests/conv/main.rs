@@ -10,6 +10,7 @@ mod counts;
 mod denoising;
 mod engine;
 mod golden;
+mod learning;
 
 const CPU: Device = Device::Cpu;
 

@@ -2,6 +2,7 @@
 
 use super::super::program::Activation;
 use crate::error::{Error, Result};
+use crate::simd::Level;
 
 /// What an output of a [`Filter`] sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -173,6 +174,25 @@ impl ConvLayers {
             from = stage.size(from);
         }
         sum
+    }
+
+    /// All that the memory of a tile depends on: two networks of one kind differ in their weights alone.
+    pub(super) fn kind(&self, level: Level) -> Vec<usize> {
+        let mut kind = vec![level.lanes(), self.channels, self.height, self.width, self.head.len()];
+        for stage in &self.stages {
+            kind.push(match stage {
+                Stage::Conv { gained, .. } => usize::from(*gained),
+                Stage::Block { skip, down, .. } => 2 + 2 * usize::from(*down) + usize::from(skip.is_some()),
+            });
+            for filter in stage.filters() {
+                kind.extend([filter.inputs, filter.outputs]);
+                kind.extend(match filter.reach {
+                    Reach::Window { kernel, stride } => [kernel, stride],
+                    Reach::Whole => [0, 0],
+                });
+            }
+        }
+        kind
     }
 
     /// Checks that every stage fits its neighbours.

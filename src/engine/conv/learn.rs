@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::parallel;
 
 /// Numbers that the images in memory at the same time keep, about.
-const ROOM: usize = 400 << 20;
+const ROOM: usize = 256 << 20;
 
 /// Gradient of a weighted sum of energies in a convolutional network's weights.
 #[derive(Debug, Clone, PartialEq)]

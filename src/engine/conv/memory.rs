@@ -57,6 +57,8 @@ pub(super) struct Offsets {
 /// The memory of a tile, made once and used for one tile after another.
 #[derive(Debug)]
 pub(super) struct Memory {
+    /// [`ConvLayers::kind`] of the networks that it serves.
+    pub(super) kind: Vec<usize>,
     pub(super) images: usize,
     pub(super) learns: bool,
     pub(super) x: Map,
@@ -138,7 +140,8 @@ impl Memory {
         }
         let head = store.numbers(layers.head.len().next_multiple_of(lanes) * images);
         let sums = store.numbers(sweep::scratch(level, widest));
-        Self { images, learns, x, grad, stages, offsets, sums, head, modulations: (start, padded), store }
+        let kind = net.kind().to_vec();
+        Self { kind, images, learns, x, grad, stages, offsets, sums, head, modulations: (start, padded), store }
     }
 
     /// Writes the modulations of images `0..count`, whose rows `row` gives.

@@ -24,4 +24,4 @@ mod tile;
 pub use chains::Images;
 pub use layers::{ConvLayers, Filter, Reach, Stage};
 pub use learn::ConvGradient;
-pub use net::Packed;
+pub use net::{Packed, Room};

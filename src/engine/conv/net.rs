@@ -10,7 +10,7 @@ use super::tile::Tile;
 use crate::error::{Error, Result};
 use crate::parallel;
 use crate::simd::Level;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Most images of a tile: enough for weights to be worth reading, few enough to be shared among workers.
 const MOST: usize = 16;
@@ -19,6 +19,11 @@ const ROOM: usize = 12 << 20;
 
 /// A filter's forward pass and its backward passes.
 pub(super) type Filters = Vec<(Pass, Vec<Pass>)>;
+
+/// Memory of tiles that nobody works on. Networks of one kind may share it, so that new weights need no new memory; whoever
+/// keeps it keeps the memory of the largest batch so far.
+#[derive(Debug, Clone, Default)]
+pub struct Room(Arc<Mutex<Vec<Memory>>>);
 
 /// A convolutional network's weights as the engine reads them, with memory for its tiles. Made once per change of the
 /// weights.
@@ -29,8 +34,9 @@ pub struct Packed {
     stages: Vec<Filters>,
     head: Aligned,
     margin: usize,
-    /// Memory of tiles that nobody works on.
-    free: Mutex<Vec<Memory>>,
+    /// What memory depends on.
+    kind: Vec<usize>,
+    room: Room,
 }
 
 impl Packed {
@@ -40,6 +46,14 @@ impl Packed {
     /// As [`ConvLayers::check`].
     pub fn new(layers: ConvLayers) -> Result<Self> {
         Self::at_level(layers, Level::best())
+    }
+
+    /// As [`Packed::new`], with memory that earlier weights have left.
+    ///
+    /// # Errors
+    /// As [`ConvLayers::check`].
+    pub fn within(room: &Room, layers: ConvLayers) -> Result<Self> {
+        Ok(Self { room: room.clone(), ..Self::new(layers)? })
     }
 
     pub(crate) fn at_level(layers: ConvLayers, level: Level) -> Result<Self> {
@@ -65,7 +79,8 @@ impl Packed {
         let stages = work.iter().map(|stage| packed.by_ref().take(stage.len()).collect()).collect();
         let mut head = Aligned::new(layers.head.len().next_multiple_of(level.lanes()));
         head.as_mut_slice()[..layers.head.len()].copy_from_slice(&layers.head);
-        Ok(Self { level, layers, stages, head, margin, free: Mutex::default() })
+        let kind = layers.kind(level);
+        Ok(Self { level, layers, stages, head, margin, kind, room: Room::default() })
     }
 
     /// The weights in the open.
@@ -184,19 +199,24 @@ impl Packed {
 
     /// Memory for `images` images.
     pub(super) fn take(&self, images: usize, learns: bool) -> Memory {
-        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        match free.iter().position(|m| m.images >= images && m.learns == learns) {
-            Some(at) => free.swap_remove(at),
-            None => {
-                free.retain(|m| m.images > images || m.learns != learns);
-                drop(free);
-                Memory::new(self, images, learns)
-            }
+        let mut free = self.room.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let fits = |m: &Memory| m.images >= images && m.learns == learns && m.kind == self.kind;
+        if let Some(at) = free.iter().position(fits) {
+            return free.swap_remove(at);
         }
+        // What is too small for this batch, or another network's, will not be wanted again.
+        free.retain(|m| m.kind == self.kind && (m.images >= images || m.learns != learns));
+        drop(free);
+        Memory::new(self, images, learns)
+    }
+
+    /// What memory depends on.
+    pub(super) fn kind(&self) -> &[usize] {
+        &self.kind
     }
 
     /// Memory back, for the next tile.
     pub(super) fn give(&self, memory: Memory) {
-        self.free.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
+        self.room.0.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
     }
 }

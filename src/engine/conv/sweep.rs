@@ -17,6 +17,8 @@ use std::ops::Range;
 
 /// Pixels whose sums are kept between two blocks of inputs: with two blocks of outputs they fill an eighth of a core's own cache.
 const PIXELS: usize = 1024;
+/// The same where all inputs are taken up in one go, so that the sums are read again at once.
+const FEW_PIXELS: usize = 128;
 
 /// Products that a sum takes up in one go, about: enough to be worth loading and storing it, few enough that the weights stay
 /// in the first cache.
@@ -178,7 +180,8 @@ impl Kernel for Sweep<'_> {
     unsafe fn run<S: Simd>(self) {
         let (rows, columns) = self.pass.count;
         // Whole images as long as there is room, else some rows of one.
-        let whole = PIXELS / (rows * columns);
+        let pixels = if self.together::<S>() < self.pass.blocks() { PIXELS } else { FEW_PIXELS };
+        let whole = pixels / (rows * columns);
         if whole > 0 {
             for first in (0..self.images).step_by(whole) {
                 // SAFETY: the caller's.
@@ -186,7 +189,7 @@ impl Kernel for Sweep<'_> {
             }
             return;
         }
-        let band = (PIXELS / columns).max(1);
+        let band = (pixels / columns).max(1);
         for image in 0..self.images {
             for first in (0..rows).step_by(band) {
                 // SAFETY: the caller's.
@@ -197,6 +200,12 @@ impl Kernel for Sweep<'_> {
 }
 
 impl Sweep<'_> {
+    /// Blocks of inputs that are taken up in one go.
+    #[inline(always)]
+    fn together<S: Simd>(&self) -> usize {
+        (STEPS / (self.pass.taps.len().max(1) * S::LANES)).max(1)
+    }
+
     #[inline(always)]
     unsafe fn span<S: Simd>(&self, span: &Span) {
         // SAFETY: the caller's.
@@ -226,7 +235,7 @@ impl Sweep<'_> {
             let line_pitch = if single { self.from.image } else { pass.step.0 * self.from.row };
             let most = most::<S>();
             let pieces = if pass.step.1 == STEP { columns.div_ceil(most) } else { columns };
-            let together = (STEPS / (pass.taps.len().max(1) * S::LANES)).max(1);
+            let together = self.together::<S>();
             for block in (0..pass.blocks()).step_by(together) {
                 let inputs = Inputs {
                     taps: self.offsets,

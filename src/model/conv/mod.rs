@@ -12,7 +12,8 @@ pub use config::{ConvConfig, StageConfig};
 use self::config::{FilterShape, StageShape};
 use super::{Network, Parameters, spectral::SpectralNorm};
 use crate::energy::{ConditionalEnergy, Evaluated, by_autograd};
-use crate::engine::{Program, Term, conv::Images};
+use crate::engine::conv::{Images, Room};
+use crate::engine::{Program, Term};
 use crate::error::{Error, Result};
 use crate::noise::Noise;
 use candle_core::{DType, Device, Tensor, Var};
@@ -55,6 +56,8 @@ pub struct ConvEnergy {
     head: Var,
     /// `(1,)`.
     head_bias: Var,
+    /// Memory of the engine, which outlives the weights of one step; clones share it.
+    room: Room,
 }
 
 impl ConvEnergy {
@@ -103,7 +106,7 @@ impl ConvEnergy {
         }
         let head = parameters.add("head.weight", &uniform(noise, (1, channels), channels, dtype, device)?)?;
         let head_bias = parameters.add("head.bias", &Tensor::zeros(1, dtype, device)?)?;
-        Ok(Self { config, parameters, stages, head, head_bias })
+        Ok(Self { config, parameters, stages, head, head_bias, room: Room::default() })
     }
 
     /// Shape and parts.

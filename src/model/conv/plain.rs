@@ -39,7 +39,7 @@ impl ConvEnergy {
             (None, Activation::Swish) => Some(engine::Activation::Swish),
             (None, Activation::LeakyRelu) => Some(engine::Activation::Leaky(0.0)),
         };
-        Packed::new(ConvLayers {
+        let layers = ConvLayers {
             channels: self.config.channels,
             height: self.config.height,
             width: self.config.width,
@@ -48,7 +48,8 @@ impl ConvEnergy {
             rectify,
             head: plain(&pick(&self.head, false))?,
             head_bias: plain(&pick(&self.head_bias, false))?[0],
-        })
+        };
+        Packed::within(&self.room, layers)
     }
 
     /// Biases and gains of all stages for each row of the context, as plain rows.
