@@ -84,6 +84,28 @@ fn images_learn_by_difference_and_walk_at_their_level() -> Result<()> {
         // Differences of energies that nearly cancel: 1e-7 of an energy, over the distance.
         assert!(off < 2e-3 * largest(exact).max(1e-2), "{name}: off by {off} of {}", largest(exact));
     }
+    // The exact gradient, of the input gradient written out as a graph in the weights: the loss, posed as the objective poses it.
+    let net = objective.energy.network().clone();
+    let mut noise = Noise::new(5);
+    let t = noise.uniform((4, 1), DType::F32, &CPU)?.affine(1.54, 0.015)?;
+    let eps = noise.normal((4, 72), DType::F32, &CPU)?.reshape(batch.x.shape())?;
+    let (cos, sin) = (t.cos()?.reshape((4, 1, 1, 1))?, t.sin()?.reshape((4, 1, 1, 1))?);
+    let x = (batch.x.broadcast_mul(&cos)? + eps.broadcast_mul(&sin)?)?;
+    let target = (eps.broadcast_mul(&cos)? - batch.x.broadcast_mul(&sin)?)?;
+    let given = objective.energy.context(&t, batch.context.as_ref())?;
+    let (_, grad) = net.value_and_gradient(&x, Some(&given))?;
+    let exact = ((grad * objective.energy.gain())? - target)?.sqr()?.mean_all()?;
+    let value = f64::from(exact.to_scalar::<f32>()?);
+    assert!((fast.loss - value).abs() < 1e-4 * value, "{} beside {value}", fast.loss);
+    let store = exact.backward()?;
+    let (mut truth, mut found) = (Vec::new(), Vec::new());
+    for ((_, var), fast) in objective.parameters().iter().zip(&fast.by_parameter) {
+        truth.push(store.get(var.as_tensor()).cloned().unwrap_or(var.zeros_like()?));
+        found.push(fast.clone().unwrap());
+    }
+    let (cosine, ratio) = compare(&found, &truth);
+    assert!(cosine > 0.9999 && (ratio - 1.0).abs() < 1e-3, "cosine {cosine}, ratio {ratio}");
+
     let level = objective.energy.at(0.4, batch.context.as_ref())?;
     let (exact, fast) = (by_autograd(|x| level.energy(x), &batch.x)?, level.evaluate(&batch.x)?);
     for (a, b) in [(&exact.energy, &fast.energy), (&exact.grad, &fast.grad)] {

@@ -40,6 +40,13 @@ fn value_and_gradients_equal_those_of_the_tensor_operations() {
             let (scale, off) = (largest(&exact.grad), largest(&(&exact.grad - &fast.grad).unwrap()));
             assert!(scale > 0.0 && off < 1e-5 * scale, "{i}, {rows}: gradient off by {off} of {scale}");
 
+            let (energy, grad) = net.value_and_gradient(&x, context.as_ref()).unwrap();
+            assert!(
+                largest(&(&exact.energy - &energy).unwrap()) < 1e-5 * largest(&exact.energy).max(1.0),
+                "{i}, {rows}"
+            );
+            assert!(largest(&(&exact.grad - &grad).unwrap()) < 1e-5 * scale, "{i}, {rows}: gradient by hand");
+
             let weights: Vec<f32> = (0..rows).map(|b| 0.5 - b as f32 * 0.3).collect();
             let learned = net.learn(&x, context.as_ref(), &mut |_| Ok(weights.clone())).unwrap();
             let weights = Tensor::from_vec(weights, rows, &CPU).unwrap();

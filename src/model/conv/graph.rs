@@ -10,6 +10,18 @@ pub(super) fn pick(var: &Var, graph: bool) -> Tensor {
     if graph { var.as_tensor().clone() } else { var.as_detached_tensor() }
 }
 
+/// Zeros before and behind a side.
+pub(super) fn zeros(size: usize, kernel: usize, stride: usize) -> (usize, usize) {
+    let all = ((size.div_ceil(stride) - 1) * stride + kernel).saturating_sub(size);
+    (all / 2, all - all / 2)
+}
+
+/// Means of 2 x 2 pixels. An odd last row or column is cut off first: the pool's own gradient there would be wrong.
+pub(super) fn halved(x: &Tensor) -> Result<Tensor> {
+    let (_, _, height, width) = x.dims4()?;
+    Ok(x.narrow(2, 0, height / 2 * 2)?.narrow(3, 0, width / 2 * 2)?.avg_pool2d(2)?)
+}
+
 impl Filter {
     /// The weight as it multiplies, `(O, I, rows, columns)`.
     pub(super) fn effective(&self, graph: bool) -> Result<Tensor> {
@@ -23,8 +35,8 @@ impl Filter {
         Ok(flat.broadcast_div(&sigma)?.reshape(weight.dims())?)
     }
 
-    fn apply(&self, x: &Tensor) -> Result<Tensor> {
-        let weight = self.effective(true)?;
+    /// The convolution of `x` with the weight as it multiplies.
+    pub(super) fn apply(&self, x: &Tensor, weight: &Tensor) -> Result<Tensor> {
         match self.shape.reach {
             Reach::Whole => {
                 let out = x.flatten_from(1)?.matmul(&weight.flatten_from(1)?.t()?)?;
@@ -32,13 +44,10 @@ impl Filter {
             }
             Reach::Window { kernel, stride } => {
                 let (_, _, height, width) = x.dims4()?;
-                let zeros = |size: usize| {
-                    let all = ((size.div_ceil(stride) - 1) * stride + kernel).saturating_sub(size);
-                    (all / 2, all - all / 2)
-                };
-                let ((up, down), (left, right)) = (zeros(height), zeros(width));
+                let (up, down) = zeros(height, kernel, stride);
+                let (left, right) = zeros(width, kernel, stride);
                 let x = x.pad_with_zeros(2, up, down)?.pad_with_zeros(3, left, right)?;
-                Ok(x.conv2d(&weight, 0, stride, 1, 1)?)
+                Ok(x.conv2d(weight, 0, stride, 1, 1)?)
             }
         }
     }
@@ -46,8 +55,8 @@ impl Filter {
 
 impl Stage {
     /// Its modulations: each `(B, width, 1, 1)`, or of one row where there is no context.
-    fn modulations(&self, context: Option<&Tensor>) -> Result<Vec<Tensor>> {
-        let all = self.rows(context, true)?;
+    pub(super) fn modulations(&self, context: Option<&Tensor>, graph: bool) -> Result<Vec<Tensor>> {
+        let all = self.rows(context, graph)?;
         let mut first = 0;
         let mut parts = Vec::new();
         for (width, _) in &self.shape.modulations {
@@ -70,25 +79,21 @@ impl Stage {
     }
 
     fn apply(&self, x: &Tensor, context: Option<&Tensor>, activation: Activation) -> Result<Tensor> {
-        let rows = self.modulations(context)?;
+        let rows = self.modulations(context, true)?;
+        let apply = |part: usize, x: &Tensor| self.filters[part].apply(x, &self.filters[part].effective(true)?);
         let Some(down) = self.shape.down else {
-            let mut z = self.filters[0].apply(x)?;
+            let mut z = apply(0, x)?;
             if let Some(gain) = rows.get(1) {
                 z = z.broadcast_mul(gain)?;
             }
             return activation.apply(&z.broadcast_add(&rows[0])?);
         };
-        let h = activation.apply(&self.filters[0].apply(&x.broadcast_add(&rows[0])?)?)?;
-        let way = self.filters[1].apply(&h.broadcast_add(&rows[1])?)?.broadcast_mul(&rows[2])?;
-        let round = match self.filters.get(2) {
-            Some(skip) => skip.apply(x)?,
-            None => x.clone(),
-        };
+        let h = activation.apply(&apply(0, &x.broadcast_add(&rows[0])?)?)?;
+        let way = apply(1, &h.broadcast_add(&rows[1])?)?.broadcast_mul(&rows[2])?;
+        let round = if self.filters.len() > 2 { apply(2, x)? } else { x.clone() };
         let mut sum = (way + round)?;
         if down {
-            // An odd last row or column is cut off first: the pool's own gradient there would be wrong.
-            let (_, _, height, width) = sum.dims4()?;
-            sum = sum.narrow(2, 0, height / 2 * 2)?.narrow(3, 0, width / 2 * 2)?.avg_pool2d(2)?;
+            sum = halved(&sum)?;
         }
         activation.apply(&sum)
     }

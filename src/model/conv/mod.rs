@@ -1,9 +1,11 @@
 //! Convolutional networks that are energies of images (Du & Mordatch 2019, appendix A.8).
 //!
-//! [`ConvEnergy`] is a [`Network`]: its value as tensor operations is the reference, and for f32 on the CPU energies, input
-//! gradients, whole chains and weight gradients are computed by [`crate::engine::conv`].
+//! [`ConvEnergy`] is a [`Network`]: its value as tensor operations (`graph.rs`) is the reference. For f32 on the CPU energies, input
+//! gradients, whole chains and weight gradients are computed by [`crate::engine::conv`] (`plain.rs`); elsewhere, and where a loss
+//! of the input gradient is wanted, the gradient is written out as tensor operations too (`gradient.rs`).
 
 mod config;
+mod gradient;
 mod graph;
 mod plain;
 
@@ -11,7 +13,7 @@ pub use config::{ConvConfig, StageConfig};
 
 use self::config::{FilterShape, StageShape};
 use super::{Network, Parameters, spectral::SpectralNorm};
-use crate::energy::{ConditionalEnergy, Evaluated, by_autograd};
+use crate::energy::{ConditionalEnergy, Evaluated};
 use crate::engine::conv::{Images, Room};
 use crate::engine::{Program, Term};
 use crate::error::{Error, Result};
@@ -185,11 +187,17 @@ impl Network for ConvEnergy {
     }
 
     fn evaluate(&self, x: &Tensor, context: Option<&Tensor>) -> Result<Evaluated> {
-        if !self.fast(x) {
-            return by_autograd(|x| self.energy(x, context), x);
-        }
         self.fits(x, context)?;
-        self.evaluate_plain(x, context)
+        if self.fast(x) {
+            return self.evaluate_plain(x, context);
+        }
+        let (energy, grad) = self.by_hand(&x.detach(), context, false)?;
+        Ok(Evaluated { energy, grad })
+    }
+
+    fn value_and_gradient(&self, x: &Tensor, context: Option<&Tensor>) -> Result<(Tensor, Tensor)> {
+        self.fits(x, context)?;
+        self.by_hand(x, context, true)
     }
 
     fn program(&self, shape: &[usize], context: Option<&Tensor>) -> Result<Option<Program>> {
