@@ -60,10 +60,22 @@ impl Packed {
         coefficients: impl FnOnce(&[f32]) -> Result<Vec<f32>>,
         options: &Options,
     ) -> Result<(Vec<f32>, ConvGradient)> {
+        self.learn_in(ROOM, x, rows, coefficients, options)
+    }
+
+    /// [`Packed::learn`] with so many numbers in memory at the same time, about.
+    pub(super) fn learn_in(
+        &self,
+        room: usize,
+        x: &[f32],
+        rows: &Rows,
+        coefficients: impl FnOnce(&[f32]) -> Result<Vec<f32>>,
+        options: &Options,
+    ) -> Result<(Vec<f32>, ConvGradient)> {
         let count = self.count(x, rows)?;
         let tile = self.tile(count, 1);
         // Whole tiles at a time; where all images find room, they go up once only.
-        let together = (ROOM / self.kept() / tile).max(1) * tile;
+        let together = (room / self.kept() / tile).max(1) * tile;
         let mut kept = Vec::new();
         let mut energy = Vec::with_capacity(count);
         for first in (0..count).step_by(together) {

@@ -272,6 +272,13 @@ fn levels_agree_and_threads_and_batches_change_no_bit() {
                 assert_eq!(again, (energy.clone(), grad.clone()), "{what}, {threads} threads");
                 assert_eq!(learn(&net, threads), (values.clone(), learned.clone()), "{what}, {threads} threads");
             }
+            // With little memory the images go up in several lots, and twice.
+            let many = case(&layers, 40);
+            let learn_in = |room| {
+                let weights = |_: &[f32]| Ok(many.weights.clone());
+                net.learn_in(room, &many.x, &many.rows, weights, &Options::default()).unwrap()
+            };
+            assert_eq!(learn_in(1), learn_in(1 << 30), "{what}, in lots");
             // One image by itself, with its own row.
             let width = layers.numbers();
             let row = Rows::new(layers.modulations(), c.rows.row(5).to_vec()).unwrap();
