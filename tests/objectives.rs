@@ -13,11 +13,11 @@ use ebmotion::energy::Energy;
 use ebmotion::energy::compose::Scaled;
 use ebmotion::error::{Error, Result};
 use ebmotion::event::Silent;
-use ebmotion::model::{Activation, Fixed, LevelEnergy, Mlp, MlpConfig, MlpEnergy};
+use ebmotion::model::{Activation, Fixed, LevelEnergy, Leveled, Mlp, MlpConfig, MlpEnergy};
 use ebmotion::noise::Noise;
 use ebmotion::train::objective::{
-    Around, Contrastive, ContrastiveConfig, Coupling, Denoising, EnergyMatching, EnergyMatchingConfig, Form,
-    ImprovedConfig, ImprovedContrastive, InfoNce, InfoNceConfig, Recovery, RecoveryConfig,
+    Around, Contrastive, ContrastiveConfig, Coupling, Denoising, DenoisingByDifference, EnergyMatching,
+    EnergyMatchingConfig, Form, ImprovedConfig, ImprovedContrastive, InfoNce, InfoNceConfig, Recovery, RecoveryConfig,
 };
 use ebmotion::train::{AdamConfig, Batch, CheckpointPlan, Clip, Decay, Objective, Source, TrainConfig, train};
 use known::{BOX, CHAINS, Draws, Mixture, rows_of, total_variation};
@@ -64,6 +64,16 @@ const ANGLE: f64 = 0.1;
 impl Learner for Denoising {
     fn learned<'a>(&'a self, context: Option<&'a Tensor>, rows: usize) -> Result<Box<dyn Energy + 'a>> {
         Ok(Box::new(self.energy.conditioned(context, rows)?.at(ANGLE)?))
+    }
+
+    fn angle(&self) -> f64 {
+        ANGLE
+    }
+}
+
+impl Learner for DenoisingByDifference<MlpEnergy> {
+    fn learned<'a>(&'a self, context: Option<&'a Tensor>, _: usize) -> Result<Box<dyn Energy + 'a>> {
+        Ok(Box::new(self.energy.at(ANGLE, context)?))
     }
 
     fn angle(&self) -> f64 {
@@ -152,6 +162,16 @@ fn objectives() -> Vec<Row> {
         usual(
             "denoising",
             |_, c, _| Ok(Box::new(Denoising { energy: levels(c)?, weights: None })),
+            6000,
+            (0.22, 0.5),
+            (0.22, 0.7),
+        ),
+        usual(
+            "denoising_by_difference",
+            |_, c, _| {
+                let energy = Leveled::over(network(Leveled::<MlpEnergy>::FEATURES + c)?);
+                Ok(Box::new(DenoisingByDifference::new(energy)))
+            },
             6000,
             (0.22, 0.5),
             (0.22, 0.7),
@@ -324,7 +344,8 @@ macro_rules! contract {
 }
 
 contract! {
-    contrastive improved_contrastive denoising recovery info_nce info_nce_around_start info_nce_refined energy_matching
+    contrastive improved_contrastive denoising denoising_by_difference recovery info_nce info_nce_around_start
+    info_nce_refined energy_matching
 }
 
 fn weights(learner: &dyn Learner) -> Result<Vec<Vec<f32>>> {

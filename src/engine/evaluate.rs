@@ -5,6 +5,7 @@ use super::field::{Arena, Field, Tile};
 use super::mlp::Net;
 use super::moves::{Analytic, GROUP, Settle, Unit};
 use super::program::{Program, Term};
+use std::ops::Range;
 
 /// Every term of a program, ready for one tile.
 pub(crate) struct Ready<'a> {
@@ -28,6 +29,8 @@ struct Custom {
     energy: *mut f32,
     scratch: *mut f32,
     scratch_len: usize,
+    /// As [`super::TileEnergy::shares`].
+    shares: bool,
 }
 
 // SAFETY: the pointers are the arena's; each block's part is used by the one worker that has the block.
@@ -75,6 +78,7 @@ impl<'a> Ready<'a> {
                         energy: arena.numbers(tile.blocks() * tile.width()),
                         scratch: arena.numbers(tile.blocks() * scratch_len),
                         scratch_len,
+                        shares: energy.shares(),
                     });
                     count += 1;
                 }
@@ -121,36 +125,50 @@ impl<'a> Ready<'a> {
             member.meet();
         }
         for custom in &self.customs {
-            for block in member.share(self.tile.blocks()) {
-                unsafe { self.custom(custom, block, x, grad, self.parts.from(part)) };
+            let part_of = self.parts.from(part);
+            if custom.shares {
+                // It divides the chains itself.
+                if member.leads() {
+                    unsafe { self.custom(custom, 0..self.tile.blocks(), x, grad, part_of) };
+                }
+            } else {
+                for block in member.share(self.tile.blocks()) {
+                    unsafe { self.custom(custom, block..block + 1, x, grad, part_of) };
+                }
             }
             part += 1;
             member.meet();
         }
     }
 
-    unsafe fn custom(&self, custom: &Custom, block: usize, x: Field, grad: Field, part: Field) {
+    /// A custom term of some blocks of chains.
+    unsafe fn custom(&self, custom: &Custom, blocks: Range<usize>, x: Field, grad: Field, part: Field) {
         let Term::Custom { energy, factor } = &self.program.terms()[custom.term] else { return };
         let (width, most) = (self.program.width(), self.tile.width());
-        let live = self.tile.live(block);
-        // SAFETY: the block's parts of the term's memory, which only this worker uses now.
+        let live: usize = blocks.clone().map(|block| self.tile.live(block)).sum();
+        let begin = blocks.start;
+        // SAFETY: the blocks' parts of the term's memory, which only this worker uses now. All blocks but the last are
+        // full, so the rows of some lie side by side.
         unsafe {
             let rows = |start: *mut f32, row: usize, len: usize| {
-                std::slice::from_raw_parts_mut(start.add(block * most * row), len)
+                std::slice::from_raw_parts_mut(start.add(begin * most * row), len)
             };
             let (xs, gs) = (rows(custom.x, width, live * width), rows(custom.grad, width, live * width));
             let es = rows(custom.energy, 1, live);
             let scratch =
-                std::slice::from_raw_parts_mut(custom.scratch.add(block * custom.scratch_len), custom.scratch_len);
-            x.get(&self.tile, block, xs);
+                std::slice::from_raw_parts_mut(custom.scratch.add(begin * custom.scratch_len), custom.scratch_len);
+            for (block, xs) in blocks.clone().zip(xs.chunks_mut(most * width)) {
+                x.get(&self.tile, block, xs);
+            }
             gs.fill(0.0);
             es.fill(0.0);
-            let first = self.tile.first + block * most;
+            let first = self.tile.first + begin * most;
             energy.add(first..first + live, xs, *factor, es, gs, scratch);
-            for lane in 0..live {
-                *part.at(block, 0).add(lane) = es[lane];
-                for f in 0..width {
-                    *grad.at(block, f).add(lane) += gs[lane * width + f];
+            for (chain, row) in gs.chunks_exact(width).enumerate() {
+                let (block, lane) = (begin + chain / most, chain % most);
+                *part.at(block, 0).add(lane) = es[chain];
+                for (f, g) in row.iter().enumerate() {
+                    *grad.at(block, f).add(lane) += g;
                 }
             }
         }

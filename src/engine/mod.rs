@@ -8,6 +8,7 @@
 #![allow(unsafe_code)]
 
 mod chain;
+pub mod conv;
 mod crew;
 pub mod cuda;
 mod evaluate;

@@ -1,6 +1,6 @@
 //! Who works on what: tiles of chains for each worker, or one tile for all of them.
 
-use super::program::Program;
+use super::program::{Program, Term};
 use super::thin;
 use crate::parallel;
 use crate::simd::Level;
@@ -61,6 +61,12 @@ pub(crate) struct Plan {
 }
 
 pub(crate) fn plan(program: &Program, chains: usize, options: &Options) -> Plan {
+    let shares = |term: &Term| matches!(term, Term::Custom { energy, .. } if energy.shares());
+    if program.terms().iter().any(shares) {
+        // It wants all chains at once and all threads for itself.
+        let width = 2 * options.level.lanes();
+        return Plan { tile: chains.next_multiple_of(width), tiles_at_once: 1, crew: 1 };
+    }
     divide(program.products(), 2 * program.products(), chains, options)
 }
 

@@ -11,6 +11,11 @@ pub trait TileEnergy: std::fmt::Debug + Send + Sync {
         0
     }
 
+    /// True where [`TileEnergy::add`] divides its chains among the cores itself: then it gets all chains of a run at once.
+    fn shares(&self) -> bool {
+        false
+    }
+
     /// Adds `factor` times the energy to `energy` `(R,)` and `factor` times its gradient to `grad` `(R, F)` for the chains
     /// `chains` (numbers in the batch) at `x` `(R, F)`. Must not allocate; `scratch` holds anything.
     fn add(

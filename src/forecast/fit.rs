@@ -11,7 +11,7 @@ use crate::event::Sink;
 use crate::files::sha256_hex;
 use crate::model::MlpEnergy;
 use crate::noise::Noise;
-use crate::train::objective::{Contrastive, Denoising, Recovery};
+use crate::train::objective::{Contrastive, DenoisingByDifference, Recovery};
 use crate::train::{CheckpointPlan, Objective, train};
 use crate::trajectory::{Frames, Normaliser, Split, WindowSpec, Windows};
 use candle_core::Device;
@@ -145,10 +145,10 @@ impl Model {
                 };
                 let (energy, outcome) = match &c.objective {
                     LevelObjective::Denoising => {
-                        let weights = Some(coordinates.weights(c.weighting)?);
-                        let mut objective = Denoising { energy, weights };
+                        let weights = coordinates.weights(c.weighting)?;
+                        let mut objective = DenoisingByDifference::new(energy.leveled()).weighted(weights);
                         let outcome = run(&mut objective)?;
-                        (objective.energy, outcome)
+                        (objective.energy.into_perceptron(), outcome)
                     }
                     LevelObjective::Recovery(settings) => {
                         let mut objective = Recovery::new(energy, settings.clone())?;

@@ -11,7 +11,7 @@
 //! of the path (Salimans & Ho 2022, appendix D, for this angular parameterisation; the gradient of a scalar in its
 //! place), and `-grad E_t` is the score of `x_t` (Vincent 2011).
 
-use super::{Mlp, MlpConfig, Parameters};
+use super::{Leveled, Mlp, MlpConfig, MlpEnergy, Parameters};
 use crate::energy::{Energy, Evaluated};
 use crate::engine::{Program, Rows, Term};
 use crate::error::Result;
@@ -19,7 +19,7 @@ use crate::noise::Noise;
 use candle_core::{D, DType, Device, Tensor};
 
 /// Numbers that tell the network its noise level.
-const LEVEL_FEATURES: usize = 9;
+pub(crate) const LEVEL_FEATURES: usize = 9;
 /// Frequencies of the level's sine and cosine features.
 const FREQUENCIES: [f64; 4] = [0.5, 1.0, 2.0, 4.0];
 /// Scale of the network's output: it starts near 0 and must reach several nats.
@@ -40,6 +40,16 @@ impl LevelEnergy {
         config.context += LEVEL_FEATURES;
         config.outputs = 1;
         Ok(Self { net: Mlp::new(config, noise, dtype, device)? })
+    }
+
+    /// Around a network whose context begins with the level's features.
+    pub(super) fn of(net: Mlp) -> Self {
+        Self { net }
+    }
+
+    /// The same energy as one over any network, for objectives that take such.
+    pub(crate) fn leveled(self) -> Leveled<MlpEnergy> {
+        Leveled::over(MlpEnergy { net: self.net })
     }
 
     /// A copy on a device, with weights of its own.

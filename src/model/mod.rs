@@ -1,11 +1,13 @@
 //! Networks that are energies, and the generative networks they are compared with.
 
 mod activation;
+mod conv;
 mod cvae;
 mod density;
 mod field;
 mod gru;
 mod level;
+mod leveled;
 mod mixture;
 mod mlp;
 mod mlp_energy;
@@ -14,12 +16,15 @@ mod parameters;
 mod spectral;
 
 pub use activation::Activation;
+pub use conv::{ConvConfig, ConvEnergy, StageConfig};
 pub use cvae::Cvae;
 pub use density::{Generative, Generator};
 pub use field::{Path, VectorField};
 pub use gru::GruMixture;
 pub(crate) use level::GAIN;
 pub use level::{AtLevel, Conditioned, LevelEnergy};
+pub(crate) use leveled::times;
+pub use leveled::{AtLevelOf, Leveled};
 pub use mixture::Mixture;
 pub use mlp::{Mlp, MlpConfig};
 pub use mlp_energy::MlpEnergy;

@@ -25,21 +25,27 @@ pub struct Denoising {
 impl Denoising {
     /// Squared errors `(B, S)`, weighted.
     fn errors(&self, batch: &Batch, noise: &mut Noise) -> Result<Tensor> {
-        let u = batch.x.flatten_from(1)?;
-        let (rows, width) = u.dims2()?;
-        let (dtype, device) = (u.dtype(), u.device().clone());
-        let t = noise.uniform((rows, 1), dtype, &device)?.affine(ANGLES.1 - ANGLES.0, ANGLES.0)?;
-        let eps = noise.normal((rows, width), dtype, &device)?;
-        let (cos, sin) = (t.cos()?, t.sin()?);
-        let x = (u.broadcast_mul(&cos)? + eps.broadcast_mul(&sin)?)?;
-        let target = (eps.broadcast_mul(&cos)? - u.broadcast_mul(&sin)?)?;
+        let (x, t, target) = noised(batch, noise)?;
         let (_, grad) = self.energy.correction_and_gradient(&x, &t, batch.context.as_ref())?;
         let errors = (grad - target)?.sqr()?;
         Ok(match &self.weights {
-            Some(weights) => errors.broadcast_mul(&weights.to_dtype(dtype)?.to_device(&device)?)?,
+            Some(weights) => errors.broadcast_mul(&weights.to_dtype(x.dtype())?.to_device(x.device())?)?,
             None => errors,
         })
     }
+}
+
+/// A batch along the path: `x` `(B, F)`, its angle `(B, 1)` and the velocity there `(B, F)`.
+pub(super) fn noised(batch: &Batch, noise: &mut Noise) -> Result<(Tensor, Tensor, Tensor)> {
+    let u = batch.x.flatten_from(1)?;
+    let (rows, width) = u.dims2()?;
+    let (dtype, device) = (u.dtype(), u.device().clone());
+    let t = noise.uniform((rows, 1), dtype, &device)?.affine(ANGLES.1 - ANGLES.0, ANGLES.0)?;
+    let eps = noise.normal((rows, width), dtype, &device)?;
+    let (cos, sin) = (t.cos()?, t.sin()?);
+    let x = (u.broadcast_mul(&cos)? + eps.broadcast_mul(&sin)?)?;
+    let target = (eps.broadcast_mul(&cos)? - u.broadcast_mul(&sin)?)?;
+    Ok((x, t, target))
 }
 
 impl Objective for Denoising {

@@ -2,6 +2,7 @@
 
 mod contrastive;
 mod denoising;
+mod denoising_by_difference;
 mod energy_matching;
 mod generative;
 mod improved_contrastive;
@@ -11,6 +12,7 @@ mod regression;
 
 pub use contrastive::{Contrastive, ContrastiveConfig, Form};
 pub use denoising::Denoising;
+pub use denoising_by_difference::DenoisingByDifference;
 pub use energy_matching::{Coupling, EnergyMatching, EnergyMatchingConfig};
 pub use generative::Fit;
 pub use improved_contrastive::{ImprovedConfig, ImprovedContrastive};

@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+"""Convolutional energies beside PyTorch (oneDNN): the same work in one run, in turns, as ratios.
+
+One step is energy, input gradient, clip, move, noise; weights are fixed and packed, as within a chain. One weight gradient is
+that of a batch's mean energy in every parameter, spectral norms included.
+
+    python3 -m venv venv && venv/bin/pip install -r benches/peers/requirements.txt
+    venv/bin/python benches/peers/images.py cifar10_conditional step 16,64
+    venv/bin/python benches/peers/images.py mnist step 64
+    venv/bin/python benches/peers/images.py cifar10_conditional learn 16
+"""
+import argparse
+import glob
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+BUILD = ["cargo", "bench", "--no-default-features", "--features", "cli", "--bench", "images"]
+
+
+def ours(program, a, batch):
+    done = subprocess.run([program, a.network, a.work, str(batch)], check=True, capture_output=True, text=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def theirs(torch, net, a, batch, channels_last):
+    """A function that measures milliseconds once."""
+    c = net.config
+    x = torch.rand(batch, c["channels"], c["height"], c["width"])
+    if channels_last:
+        x = x.to(memory_format=torch.channels_last)
+    context = torch.nn.functional.one_hot(torch.arange(batch) % c["context"], c["context"]).float() if c["context"] else None
+
+    def step():
+        y = (x + 0.005 * torch.randn_like(x)).requires_grad_(True)
+        gradient, = torch.autograd.grad(net(y, context).sum(), y)
+        return (y.detach() - 10.0 * gradient.clamp(-0.01, 0.01)).clamp(0.0, 1.0)
+
+    def learn():
+        net.zero_grad(set_to_none=True)
+        net(x, context).mean().backward()
+
+    work = step if a.work == "step" else learn
+    work()
+
+    def measure():
+        times = []
+        for _ in range(3):
+            begin = time.perf_counter()
+            work()
+            times.append(time.perf_counter() - begin)
+        return statistics.median(times) * 1e3
+
+    return measure
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("network")
+    ap.add_argument("work", choices=["step", "learn"])
+    ap.add_argument("batches", type=lambda t: [int(v) for v in t.split(",")])
+    ap.add_argument("--rounds", type=int, default=5)
+    ap.add_argument("--threads", type=int, default=os.cpu_count())
+    a = ap.parse_args()
+    try:
+        import torch
+        from conv import NETWORKS, Energy
+    except ImportError as e:
+        sys.exit(f"found no {e.name}, expected it installed: pip install -r benches/peers/requirements.txt")
+    if a.network not in NETWORKS:
+        ap.error(f"found network {a.network}, expected one of {', '.join(NETWORKS)}")
+    torch.set_num_threads(a.threads)
+    torch.manual_seed(0)
+    subprocess.run(BUILD + ["--no-run"], check=True, capture_output=True)
+    program = max((p for p in glob.glob("target/release/deps/images-*") if os.access(p, os.X_OK)), key=os.path.getmtime)
+    nets = {}
+    for name, last in (("NCHW", False), ("channels-last", True)):
+        net = Energy(NETWORKS[a.network]())
+        if last:
+            net = net.to(memory_format=torch.channels_last)
+        if a.work == "step":
+            net.requires_grad_(False)
+            net.freeze()
+        nets[name] = (net, last)
+    print(f"{a.network}, {a.work}, {a.threads} threads, {a.rounds} rounds; ms; ratio = PyTorch / ours, median [least, most]\n")
+    print("| batch | ours | GFLOP/s |" + "".join(f" torch {n} | ratio |" for n in nets))
+    print("|---|---|---|" + "---|---|" * len(nets))
+    for batch in a.batches:
+        measures = {n: theirs(torch, net, a, batch, last) for n, (net, last) in nets.items()}
+        own, other, ratios = [], {n: [] for n in nets}, {n: [] for n in nets}
+        for _ in range(a.rounds):
+            for n, measure in measures.items():
+                mine, time_of = ours(program, a, batch), measure()
+                own.append(mine)
+                other[n].append(time_of)
+                ratios[n].append(time_of / mine["ms"])
+        row = f"| {batch} | {statistics.median(o['ms'] for o in own):.1f} | {statistics.median(o['gflops'] for o in own):.0f} |"
+        for n, r in ratios.items():
+            row += f" {statistics.median(other[n]):.1f} | **{statistics.median(r):.2f}** [{min(r):.2f}, {max(r):.2f}] |"
+        print(row, flush=True)
+
+
+if __name__ == "__main__":
+    main()

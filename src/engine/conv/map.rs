@@ -1,0 +1,155 @@
+//! Images in memory: a pixel's channels lie side by side in groups of one vector, with a margin of zeros around each group,
+//! so that a convolution never asks where an image ends.
+//!
+//! ```text
+//! map[image][block of channels][row][column][lane],   channel = block * lanes + lane
+//! ```
+
+use super::super::field::Aligned;
+use crate::simd::Level;
+
+/// What a map must hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Shape {
+    pub(super) channels: usize,
+    pub(super) height: usize,
+    pub(super) width: usize,
+    /// Pixels of zeros on every side.
+    pub(super) margin: usize,
+}
+
+impl Shape {
+    /// The same without a margin.
+    pub(super) fn bare(self) -> Self {
+        Self { margin: 0, ..self }
+    }
+
+    pub(super) fn blocks(&self, level: Level) -> usize {
+        self.channels.div_ceil(level.lanes())
+    }
+
+    /// Numbers of one image.
+    fn numbers(&self, level: Level) -> usize {
+        self.blocks(level) * self.block(level)
+    }
+
+    fn row(&self, level: Level) -> usize {
+        (self.width + 2 * self.margin) * level.lanes()
+    }
+
+    fn block(&self, level: Level) -> usize {
+        let numbers = self.row(level) * (self.height + 2 * self.margin);
+        // Blocks whose addresses differ by a multiple of a page would wait for each other's stores.
+        if numbers.is_multiple_of(1024) { numbers + 16 } else { numbers }
+    }
+}
+
+/// Some images of one shape. Who writes what and when is the contract of the passes over a tile: one worker runs them all.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Map {
+    /// Row 0, column 0 of the first image's first block, within the margin.
+    start: *mut f32,
+    pub(super) shape: Shape,
+    lanes: usize,
+    /// Numbers from a row, a block, an image to the next.
+    pub(super) row: usize,
+    pub(super) block: usize,
+    pub(super) image: usize,
+}
+
+// SAFETY: a plain pointer into memory that outlives it, see the type's contract.
+unsafe impl Send for Map {}
+// SAFETY: as above.
+unsafe impl Sync for Map {}
+
+impl Map {
+    /// The first lane of a pixel.
+    #[inline(always)]
+    pub(super) fn at(&self, image: usize, block: usize, y: usize, x: usize) -> *mut f32 {
+        self.start.wrapping_add(image * self.image + block * self.block + y * self.row + x * self.lanes)
+    }
+
+    /// Numbers from a pixel to one `y` rows below and `x` columns to the right of it.
+    pub(super) fn offset(&self, y: isize, x: isize) -> isize {
+        y * self.row as isize + x * self.lanes as isize
+    }
+
+    /// Writes `(channels, height, width)` into image `image`.
+    ///
+    /// # Safety
+    /// Nobody else uses the map now.
+    pub(super) unsafe fn put(&self, image: usize, numbers: &[f32]) {
+        let plane = self.shape.height * self.shape.width;
+        for (channel, values) in numbers.chunks_exact(plane).enumerate().take(self.shape.channels) {
+            let (block, lane) = (channel / self.lanes, channel % self.lanes);
+            for (y, row) in values.chunks_exact(self.shape.width).enumerate() {
+                for (x, value) in row.iter().enumerate() {
+                    // SAFETY: the pixel is within the map.
+                    unsafe { *self.at(image, block, y, x).add(lane) = *value };
+                }
+            }
+        }
+    }
+
+    /// Adds image `image` to `(channels, height, width)`.
+    ///
+    /// # Safety
+    /// Nobody else writes the map now.
+    pub(super) unsafe fn add_to(&self, image: usize, numbers: &mut [f32]) {
+        let plane = self.shape.height * self.shape.width;
+        for (channel, values) in numbers.chunks_exact_mut(plane).enumerate().take(self.shape.channels) {
+            let (block, lane) = (channel / self.lanes, channel % self.lanes);
+            for (y, row) in values.chunks_exact_mut(self.shape.width).enumerate() {
+                for (x, value) in row.iter_mut().enumerate() {
+                    // SAFETY: the pixel is within the map.
+                    *value += unsafe { *self.at(image, block, y, x).add(lane) };
+                }
+            }
+        }
+    }
+}
+
+/// Numbers for each image and channel, in lanes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PerImage {
+    pub(super) start: *const f32,
+    /// Numbers from an image to the next.
+    pub(super) image: usize,
+}
+
+impl PerImage {
+    #[inline(always)]
+    pub(super) fn at(&self, image: usize, channel: usize) -> *const f32 {
+        self.start.wrapping_add(image * self.image + channel)
+    }
+}
+
+/// The memory of a tile of images.
+#[derive(Debug)]
+pub(super) struct Store {
+    level: Level,
+    images: usize,
+    pieces: Vec<Aligned>,
+}
+
+impl Store {
+    pub(super) fn new(level: Level, images: usize) -> Self {
+        Self { level, images, pieces: Vec::new() }
+    }
+
+    /// A map of zeros.
+    pub(super) fn map(&mut self, shape: Shape) -> Map {
+        let (row, block, lanes) = (shape.row(self.level), shape.block(self.level), self.level.lanes());
+        let image = shape.numbers(self.level);
+        let start = self.numbers(image * self.images).wrapping_add(shape.margin * (row + lanes));
+        Map { start, shape, lanes, row, block, image }
+    }
+
+    /// `len` zeros that begin on a cache line.
+    pub(super) fn numbers(&mut self, len: usize) -> *mut f32 {
+        let mut piece = Aligned::new(len);
+        let start = piece.as_mut_slice().as_mut_ptr();
+        self.pieces.push(piece); // the numbers stay where they are on the heap
+        start
+    }
+}

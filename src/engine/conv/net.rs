@@ -1,0 +1,222 @@
+//! A packed convolutional network, and its value and gradient for batches of images.
+
+use super::super::field::Aligned;
+use super::super::plan::Options;
+use super::super::program::Rows;
+use super::layers::{ConvLayers, Geometry};
+use super::memory::Memory;
+use super::pass::Pass;
+use super::tile::Tile;
+use crate::error::{Error, Result};
+use crate::parallel;
+use crate::simd::Level;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Most images of a tile: enough for weights to be worth reading, few enough to be shared among workers.
+const MOST: usize = 16;
+/// Numbers that the images of a tile keep, about.
+const ROOM: usize = 12 << 20;
+
+/// A filter's forward pass and its backward passes.
+pub(super) type Filters = Vec<(Pass, Vec<Pass>)>;
+
+/// Memory of tiles that nobody works on. Networks of one kind may share it, so that new weights need no new memory; whoever
+/// keeps it keeps the memory of the largest batch so far.
+#[derive(Debug, Clone, Default)]
+pub struct Room(Arc<Mutex<Vec<Memory>>>);
+
+/// A convolutional network's weights as the engine reads them, with memory for its tiles. Made once per change of the
+/// weights.
+#[derive(Debug)]
+pub struct Packed {
+    level: Level,
+    layers: ConvLayers,
+    stages: Vec<Filters>,
+    head: Aligned,
+    margin: usize,
+    /// What memory depends on.
+    kind: Vec<usize>,
+    room: Room,
+}
+
+impl Packed {
+    /// Packs `layers` for this machine.
+    ///
+    /// # Errors
+    /// As [`ConvLayers::check`].
+    pub fn new(layers: ConvLayers) -> Result<Self> {
+        Self::at_level(layers, Level::best())
+    }
+
+    /// As [`Packed::new`], with memory that earlier weights have left.
+    ///
+    /// # Errors
+    /// As [`ConvLayers::check`].
+    pub fn within(room: &Room, layers: ConvLayers) -> Result<Self> {
+        Ok(Self { room: room.clone(), ..Self::new(layers)? })
+    }
+
+    pub(crate) fn at_level(layers: ConvLayers, level: Level) -> Result<Self> {
+        layers.check()?;
+        let mut from = (layers.height, layers.width);
+        let mut work = Vec::new();
+        for stage in &layers.stages {
+            let of_stage: Vec<_> = stage.filters().into_iter().map(|f| (f, Geometry::new(f.reach, from))).collect();
+            work.push(of_stage);
+            from = stage.size(from);
+        }
+        let flat: Vec<_> = work.iter().flatten().collect();
+        let packed = parallel::map(parallel::available(), flat.len(), |i| {
+            let (filter, geometry) = flat[i];
+            (Pass::forward(level, filter, geometry), Pass::backward(level, filter, geometry))
+        });
+        let margins = packed.iter().zip(&flat).map(|((forward, backward), (_, g))| {
+            let down = backward.iter().map(|pass| pass.margin(g.to)).max().unwrap_or(0);
+            forward.margin(g.from).max(down)
+        });
+        let margin = margins.max().unwrap_or(0);
+        let mut packed = packed.into_iter();
+        let stages = work.iter().map(|stage| packed.by_ref().take(stage.len()).collect()).collect();
+        let mut head = Aligned::new(layers.head.len().next_multiple_of(level.lanes()));
+        head.as_mut_slice()[..layers.head.len()].copy_from_slice(&layers.head);
+        let kind = layers.kind(level);
+        Ok(Self { level, layers, stages, head, margin, kind, room: Room::default() })
+    }
+
+    /// The weights in the open.
+    pub fn layers(&self) -> &ConvLayers {
+        &self.layers
+    }
+
+    pub(super) fn level(&self) -> Level {
+        self.level
+    }
+
+    pub(super) fn stages(&self) -> &[Filters] {
+        &self.stages
+    }
+
+    pub(super) fn margin(&self) -> usize {
+        self.margin
+    }
+
+    pub(super) fn head(&self) -> *const f32 {
+        self.head.as_ptr()
+    }
+
+    /// Energies `(B,)` and their gradients `(B, channels, height, width)` at `x` of that shape. `rows` are the modulations of
+    /// each image, or of all of them ([`ConvLayers::modulations`]). The answer does not depend on the number of threads.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] when `x` or `rows` do not fit the network.
+    pub fn evaluate(&self, x: &[f32], rows: &Rows, options: &Options) -> Result<(Vec<f32>, Vec<f32>)> {
+        let count = self.count(x, rows)?;
+        let (mut energy, mut grad) = (vec![0.0; count], vec![0.0; x.len()]);
+        self.add(0, x, rows, 1.0, (&mut energy, &mut grad), options);
+        Ok((energy, grad))
+    }
+
+    /// Adds `factor` times energies and gradients of the images `first..` of a batch, whose rows are counted from its start.
+    pub(super) fn add(
+        &self,
+        first: usize,
+        x: &[f32],
+        rows: &Rows,
+        factor: f32,
+        (energy, grad): (&mut [f32], &mut [f32]),
+        options: &Options,
+    ) {
+        let width = self.layers.numbers();
+        let tile = self.tile(energy.len(), options.threads());
+        let parts = energy.chunks_mut(tile).zip(grad.chunks_mut(tile * width));
+        let parts: Vec<_> = parts.map(Mutex::new).collect();
+        parallel::map(options.threads(), parts.len(), |i| {
+            let mut part = parts[i].lock().unwrap_or_else(PoisonError::into_inner);
+            let (energy, grad) = &mut *part;
+            let count = energy.len();
+            let mut memory = self.take(tile, false);
+            self.load(&mut memory, count, &x[i * tile * width..], |image| rows.row(first + i * tile + image));
+            let work = Tile { net: self, memory: &memory, images: count };
+            let mut values = [0.0; MOST];
+            work.forward(&mut values);
+            work.backward(&[factor; MOST], true);
+            for (image, to) in energy.iter_mut().enumerate() {
+                *to += factor * (values[image] + self.layers.head_bias);
+            }
+            for (image, to) in grad.chunks_exact_mut(width).enumerate() {
+                // SAFETY: this worker's memory.
+                unsafe { memory.grad.add_to(image, to) };
+            }
+            self.give(memory);
+        });
+    }
+
+    /// Images in `x`, if it and `rows` fit.
+    pub(super) fn count(&self, x: &[f32], rows: &Rows) -> Result<usize> {
+        let wrong = |what, found: usize, expected: String| Err(Error::Shape { what, found: vec![found], expected });
+        let width = self.layers.numbers();
+        let count = x.len() / width;
+        if count == 0 || x.len() != count * width {
+            return wrong("images", x.len(), format!("whole images of {width} numbers"));
+        }
+        if rows.width != self.layers.modulations() {
+            return wrong("modulations of an image", rows.width, format!("{}", self.layers.modulations()));
+        }
+        if rows.count() != 1 && rows.count() != count {
+            return wrong("rows of modulations", rows.count(), format!("1 or {count}"));
+        }
+        Ok(count)
+    }
+
+    /// Images of a tile for a batch.
+    pub(super) fn tile(&self, count: usize, threads: usize) -> usize {
+        let most = (ROOM / self.kept()).clamp(1, MOST);
+        let tiles = count.div_ceil(most).next_multiple_of(threads.max(1));
+        count.div_ceil(tiles).clamp(1, most)
+    }
+
+    /// Numbers that one image keeps, about: with its gradients, all of them that there are.
+    pub(super) fn kept(&self) -> usize {
+        let mut size = (self.layers.height, self.layers.width);
+        let mut sum = 0;
+        for stage in &self.layers.stages {
+            let from = size;
+            size = stage.size(from);
+            let within = if stage.filters().len() > 1 { 8 * from.0 * from.1 } else { 0 };
+            sum += stage.outputs() * (4 * size.0 * size.1 + within);
+        }
+        sum
+    }
+
+    /// Images and their rows into memory.
+    pub(super) fn load<'a>(&self, memory: &mut Memory, count: usize, x: &[f32], row: impl Fn(usize) -> &'a [f32]) {
+        for (image, numbers) in x.chunks_exact(self.layers.numbers()).enumerate().take(count) {
+            // SAFETY: this worker's memory.
+            unsafe { memory.x.put(image, numbers) };
+        }
+        memory.modulate(&self.layers, self.level.lanes(), count, row);
+    }
+
+    /// Memory for `images` images.
+    pub(super) fn take(&self, images: usize, learns: bool) -> Memory {
+        let mut free = self.room.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let fits = |m: &Memory| m.images >= images && m.learns == learns && m.kind == self.kind;
+        if let Some(at) = free.iter().position(fits) {
+            return free.swap_remove(at);
+        }
+        // What is too small for this batch, or another network's, will not be wanted again.
+        free.retain(|m| m.kind == self.kind && (m.images >= images || m.learns != learns));
+        drop(free);
+        Memory::new(self, images, learns)
+    }
+
+    /// What memory depends on.
+    pub(super) fn kind(&self) -> &[usize] {
+        &self.kind
+    }
+
+    /// Memory back, for the next tile.
+    pub(super) fn give(&self, memory: Memory) {
+        self.room.0.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
+    }
+}

@@ -1,0 +1,105 @@
+//! The energy handed to the engine.
+
+use super::graph::pick;
+use super::{ConvEnergy, Filter};
+use crate::energy::Evaluated;
+use crate::energy::rows::plain;
+use crate::engine::conv::{ConvLayers, Packed};
+use crate::engine::{self, Options, Rows};
+use crate::error::{Error, Result};
+use crate::model::Activation;
+use candle_core::{Device, Tensor};
+
+impl Filter {
+    /// The gradient in the weight given that in the weight as it multiplies.
+    fn pull_back(&self, gradient: Vec<f32>) -> Result<Tensor> {
+        let gradient = Tensor::from_vec(gradient, self.weight.shape(), &Device::Cpu)?;
+        let Some(norm) = &self.spectral else { return Ok(gradient) };
+        let weight = self.weight.as_detached_tensor().flatten_from(1)?;
+        if self.shape.last && norm.sigma(&weight)?.flatten_all()?.to_vec1::<f32>()?[0] <= 1.0 {
+            return Ok(gradient);
+        }
+        Ok(norm.pull_back(&weight, &gradient.flatten_from(1)?)?.reshape(self.weight.shape())?)
+    }
+}
+
+impl ConvEnergy {
+    /// The network as it is evaluated now, spectral norms divided out, packed for [`crate::engine::conv`].
+    ///
+    /// # Errors
+    /// [`Error::Tensor`].
+    pub fn packed(&self) -> Result<Packed> {
+        let mut stages = Vec::new();
+        for stage in &self.stages {
+            let weights = stage.filters.iter().map(|f| plain(&f.effective(false)?)).collect::<Result<Vec<_>>>()?;
+            stages.extend(stage.shape.plain(weights));
+        }
+        let rectify = match (self.config.dense, self.config.activation) {
+            (Some(_), _) => None,
+            (None, Activation::Swish) => Some(engine::Activation::Swish),
+            (None, Activation::LeakyRelu) => Some(engine::Activation::Leaky(0.0)),
+        };
+        let layers = ConvLayers {
+            channels: self.config.channels,
+            height: self.config.height,
+            width: self.config.width,
+            stages,
+            activation: self.config.activation.plain(),
+            rectify,
+            head: plain(&pick(&self.head, false))?,
+            head_bias: plain(&pick(&self.head_bias, false))?[0],
+        };
+        Packed::within(&self.room, layers)
+    }
+
+    /// Biases and gains of all stages for each row of the context, as plain rows.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`].
+    pub fn rows(&self, context: Option<&Tensor>) -> Result<Rows> {
+        let parts = self.stages.iter().map(|s| s.rows(context, false)).collect::<Result<Vec<_>>>()?;
+        let most = parts.iter().map(|p| p.dim(0)).collect::<Result<Vec<_>, _>>()?.into_iter().max().unwrap_or(1);
+        let same = |p: &Tensor| p.broadcast_as((most, p.dim(1)?));
+        let all = Tensor::cat(&parts.iter().map(same).collect::<Result<Vec<_>, _>>()?, 1)?;
+        Rows::new(all.dim(1)?, plain(&all)?)
+    }
+
+    pub(super) fn evaluate_plain(&self, x: &Tensor, context: Option<&Tensor>) -> Result<Evaluated> {
+        let (energy, grad) = self.packed()?.evaluate(&plain(x)?, &self.rows(context)?, &Options::default())?;
+        let energy = Tensor::from_vec(energy, x.dim(0)?, &Device::Cpu)?;
+        Ok(Evaluated { energy, grad: Tensor::from_vec(grad, x.shape(), &Device::Cpu)? })
+    }
+
+    pub(super) fn learn_plain(
+        &self,
+        x: &Tensor,
+        context: Option<&Tensor>,
+        coefficients: &mut dyn FnMut(&[f32]) -> Result<Vec<f32>>,
+    ) -> Result<Vec<Tensor>> {
+        if !self.fast(x) {
+            return Err(Error::Other("weight gradients of images by the engine need f32 on the CPU".into()));
+        }
+        let (packed, rows) = (self.packed()?, self.rows(context)?);
+        let (_, gradient) = packed.learn(&plain(x)?, &rows, |e| coefficients(e), &Options::default())?;
+        let images = Tensor::from_vec(gradient.rows, (x.dim(0)?, rows.width), &Device::Cpu)?;
+        let mut filters = gradient.filters.into_iter();
+        let mut all = Vec::with_capacity(self.parameters.len());
+        let mut first = 0;
+        for stage in &self.stages {
+            for (filter, gradient) in stage.filters.iter().zip(filters.by_ref()) {
+                all.push(filter.pull_back(gradient)?);
+            }
+            let width = stage.modulation.dim(0)?;
+            let rows = images.narrow(1, first, width)?;
+            first += width;
+            all.push(rows.sum(0)?);
+            if let (Some(_), Some(context)) = (&stage.context, context) {
+                let context = context.flatten_from(1)?.broadcast_as((x.dim(0)?, self.config.context))?;
+                all.push(rows.t()?.contiguous()?.matmul(&context.contiguous()?)?);
+            }
+        }
+        all.push(Tensor::from_vec(gradient.head, self.head.shape(), &Device::Cpu)?);
+        all.push(Tensor::from_vec(vec![gradient.head_bias], 1, &Device::Cpu)?);
+        Ok(all)
+    }
+}
