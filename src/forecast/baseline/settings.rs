@@ -112,7 +112,7 @@ impl BaselineConfig {
         let latent = |latent, context_noise, head| {
             Self::Latent(LatentConfig {
                 latent,
-                hidden: vec![256; 3],
+                hidden: vec![384; 3],
                 context_noise,
                 steps: 4500,
                 learning_rate: 1e-3,
@@ -120,8 +120,8 @@ impl BaselineConfig {
             })
         };
         Some(match name {
-            "diffusion" => latent(24, 0.5, Head::Diffusion { evaluations: 5, temperature: 0.95, weighting: 0.0 }),
-            "flow" => latent(16, 2.0, Head::Flow { evaluations: 5, temperature: 1.1, weighting: 0.0 }),
+            "diffusion" => latent(256, 0.5, Head::Diffusion { evaluations: 5, temperature: 1.0, weighting: 0.5 }),
+            "flow" => latent(256, 0.5, Head::Flow { evaluations: 5, temperature: 1.1, weighting: 0.5 }),
             "mdn" => latent(24, 2.0, Head::Mixture { components: 8 }),
             "cvae" => latent(16, 1.0, Head::Cvae { code: 16, kl_weight: 1.0, free_nats: 0.1 }),
             "gru_mdn" => Self::Recurrent(RecurrentConfig {
@@ -163,7 +163,7 @@ mod tests {
         let set = |key: &str, value: &str| vec![(key.to_string(), value.to_string())];
         let flow = BaselineConfig::with("flow", &set("flow.head.evaluations", "10"))?;
         let Some(BaselineConfig::Latent(LatentConfig { head, .. })) = &flow else { panic!("{flow:?}") };
-        assert_eq!(*head, Head::Flow { evaluations: 10, temperature: 1.1, weighting: 0.0 });
+        assert_eq!(*head, Head::Flow { evaluations: 10, temperature: 1.1, weighting: 0.5 });
         assert_eq!(BaselineConfig::with("flow", &set("cvae.head.code", "3"))?, BaselineConfig::of("flow"));
         assert_eq!(BaselineConfig::with("hold", &[])?, None);
         let unknown =
