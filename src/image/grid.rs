@@ -39,10 +39,10 @@ pub fn write(path: &Path, images: &Images, layout: Layout) -> Result<()> {
     files::write_bytes(path, &bytes)
 }
 
-/// The bytes of [`write`]'s file.
+/// The bytes of [`write()`]'s file.
 ///
 /// # Errors
-/// As [`write`], but for the file.
+/// As [`write()`], but for the file.
 pub fn encode(images: &Images, layout: Layout) -> Result<Vec<u8>> {
     let Layout { columns, margin, scale } = layout;
     let [channels, height, width] = images.shape();

@@ -176,8 +176,7 @@ mod tests {
                 for (column, row) in [(0, 0), (31, 0), (0, 31), (31, 31)] {
                     let pixels = Sprite::new([shape, 5, rotation, column, row])?.draw();
                     assert_eq!(area(&pixels), middle, "{shape} {rotation} {column} {row}");
-                    let edge =
-                        |i: usize| i / SIDE == 0 || i / SIDE == SIDE - 1 || i % SIDE == 0 || i % SIDE == SIDE - 1;
+                    let edge = |i: usize| [i / SIDE, i % SIDE].iter().any(|v| [0, SIDE - 1].contains(v));
                     assert!((0..SIDE * SIDE).all(|i| !edge(i) || pixels[i] == 0));
                 }
             }
