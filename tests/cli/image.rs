@@ -25,7 +25,10 @@ pub(crate) fn halves(folder: &Path) {
 }
 
 /// One row an experiment: its name, what it needs to be quick here, and the files that it leaves beside its JSON.
-const EXPERIMENTS: &[(&str, &[&str], &[&str])] = &[("show", &["--dataset", "mnist", "--count", "4"], &["show.png"])];
+const EXPERIMENTS: &[(&str, &[&str], &[&str])] = &[
+    ("show", &["--dataset", "mnist", "--count", "4"], &["show.png"]),
+    ("continual", &["--set", "hidden=8", "--set", "classes_per_task=1", "--set", "seeds=2"], &["continual.txt"]),
+];
 
 #[test]
 fn every_experiment_leaves_its_files_and_the_same_figures_for_the_same_seed() {
@@ -77,4 +80,38 @@ fn a_damaged_set_is_refused_although_another_folder_has_a_whole_one() {
     std::fs::create_dir(folder.path().join("damaged")).unwrap();
     std::fs::write(folder.path().join("damaged/train-images-idx3-ubyte"), b"oops").unwrap();
     refuses(folder.path(), &show("damaged"), &["damaged/train-images-idx3-ubyte, byte 0", "[111, 111, 112, 115]"]);
+}
+
+#[test]
+fn continual_goes_on_where_it_was_interrupted_and_tunes_without_the_test_set() {
+    let folder = tempfile::tempdir().unwrap();
+    halves(&folder.path().join("sets"));
+    let small = ["image", "continual", "--data", "sets", "--set", "hidden=8", "--set", "classes_per_task=1"];
+    let with = |more: &[&'static str]| [&small[..], more].concat();
+    succeeds(folder.path(), &with(&["--set", "seeds=1", "-o", "whole"]));
+    // An unfinished run as an interruption leaves it: one of the methods is done.
+    let read = |path: &str| -> serde_json::Value {
+        serde_json::from_str(&std::fs::read_to_string(folder.path().join(path)).unwrap()).unwrap()
+    };
+    let whole = read("whole/continual.json");
+    let kept = serde_json::json!({
+        "of": [whole["settings"], whole["data"]],
+        "done": [whole["figures"]["runs"][3]],
+    });
+    std::fs::create_dir(folder.path().join("rest")).unwrap();
+    let unfinished = folder.path().join("rest/continual.unfinished.json");
+    std::fs::write(&unfinished, kept.to_string()).unwrap();
+    refuses(folder.path(), &with(&["--set", "seeds=1", "-o", "rest"]), &["--resume", "--overwrite"]);
+    refuses(folder.path(), &with(&["--set", "seeds=2", "-o", "rest", "--resume"]), &["other settings"]);
+    succeeds(folder.path(), &with(&["--set", "seeds=1", "-o", "rest", "--resume"]));
+    assert_eq!(read("rest/continual.json")["figures"], whole["figures"]);
+    assert!(!unfinished.exists());
+
+    std::fs::remove_file(folder.path().join("sets/mnist/t10k-images-idx3-ubyte")).unwrap();
+    let of_ebm = ["--set", "methods=[\"ebm\"]", "--set", "validation=20"];
+    succeeds(folder.path(), &with(&[&of_ebm[..], &["-o", "tuned", "--tune"]].concat()));
+    assert_eq!(read("tuned/tune.json")["figures"].as_array().unwrap().len(), 18);
+    let printed = succeeds(folder.path(), &["image", "continual", "--config", "tuned/tuned.toml", "--print-config"]);
+    assert!(String::from_utf8(printed.stdout).unwrap().contains("validation = 20"));
+    refuses(folder.path(), &with(&["--set", "validation=60", "-o", "tuned", "--tune"]), &["validation", "1 to 59"]);
 }

@@ -27,6 +27,8 @@ pub(crate) struct ImageArgs {
 pub(crate) enum Experiment {
     /// Shows what a set of images holds: classes, brightness, repetitions, and some of the images.
     Show(ShowArgs),
+    /// Learns classes a few at a time, without the images of before: energies against other methods.
+    Continual(ContinualArgs),
 }
 
 /// What all experiments take.
@@ -51,6 +53,17 @@ pub(crate) struct Common {
     /// Prints the settings as they are resolved, and stops.
     #[arg(long)]
     pub(crate) print_config: bool,
+}
+
+/// What experiments take that can go on where they were interrupted.
+#[derive(Debug, Args)]
+pub(crate) struct Again {
+    /// Goes on with an interrupted run.
+    #[arg(long)]
+    pub(crate) resume: bool,
+    /// Starts anew although an interrupted run is there.
+    #[arg(long, conflicts_with = "resume")]
+    pub(crate) overwrite: bool,
 }
 
 impl Common {
@@ -135,6 +148,30 @@ pub(crate) struct ShowArgs {
     /// Only images of these labels (numbers, comma-separated).
     #[arg(long, value_delimiter = ',', value_name = "LABELS")]
     pub(crate) classes: Option<Vec<u32>>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ebmotion image continual --data images/ -o out/continual
+  ebmotion image continual --data images/ -o out/quick --set seeds=2 --set 'methods=[\"ebm\",\"ewc\"]'
+  ebmotion image continual --data images/ -o out/continual --resume      after Ctrl-C
+  ebmotion image continual --data images/ -o out/tuned --tune            then --config out/tuned/tuned.toml
+
+Split-MNIST: the ten digits in five tasks of two, each training image seen once, no image kept. A method is then asked which
+of the ten digits a test image is. --tune tries every setting of a grid on a part of the training set that it keeps for
+judging; the test set has no part in that.")]
+pub(crate) struct ContinualArgs {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(flatten)]
+    pub(crate) again: Again,
+    /// A set known by name.
+    #[arg(long, value_name = "NAME", default_value = "mnist")]
+    pub(crate) dataset: String,
+    /// Looks for the best settings of each method, on the training set alone, and stops.
+    #[arg(long)]
+    pub(crate) tune: bool,
 }
 
 /// `train` or `test`.
