@@ -67,8 +67,10 @@ fn mixture_draws(seed: u64, count: usize) -> Tensor {
     Tensor::new(rows.iter().zip(&lots).map(place).collect::<Vec<_>>(), &candle_core::Device::Cpu).unwrap()
 }
 
-/// Base, target with `ln Z = -SHIFT`, draws of both.
-fn cases() -> Vec<(&'static str, Diagonal, Box<dyn Energy>, Tensor, Tensor)> {
+/// Name, base, target with `ln Z = -SHIFT`, draws of both.
+type Case = (&'static str, Diagonal, Box<dyn Energy>, Tensor, Tensor);
+
+fn cases() -> Vec<Case> {
     let gaussian = Gaussian::from_covariance(&MEAN, &COVARIANCE).unwrap();
     let wide = (normal(3, &[CHAINS, 5]) * 2.0).unwrap();
     vec![

@@ -261,3 +261,103 @@ impl Guard for Lwf {
 fn add(a: &[Tensor], b: &[Tensor]) -> Result<Vec<Tensor>> {
     a.iter().zip(b).map(|(a, b)| Ok((a + b)?)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIZES: [usize; 4] = [5, 8, 8, 3];
+
+    fn task(count: usize) -> Result<Task> {
+        let x = Noise::new(1).normal((count, 5), DType::F32, &Device::Cpu)?;
+        Ok(Task { x, labels: (0..count).map(|i| i % 3).collect(), classes: 0..3 })
+    }
+
+    fn sum(tensors: &[Tensor]) -> Result<f64> {
+        tensors.iter().map(|t| Ok(f64::from(t.sum_all()?.to_scalar::<f32>()?))).sum()
+    }
+
+    /// The Fisher information of an output's bias is the mean of `p (1 - p)`; a drawn label's square has that mean and,
+    /// being at most 1, a standard deviation of at most 0.5.
+    #[test]
+    fn the_fisher_information_of_the_last_bias_is_the_variance_of_the_label() -> Result<()> {
+        let net = Perceptron::new(&SIZES, DType::F32, &mut Noise::new(2))?;
+        let task = task(FISHER_IMAGES)?;
+        let mut ewc = Ewc::new(2.0);
+        assert!(ewc.at_weights(&net)?.is_none());
+        ewc.finished(&net, &task, 3, &mut Noise::new(3))?;
+        let Some((curvature, _)) = &ewc.hold else { panic!("nothing is held") };
+        let found = curvature[5].to_vec1::<f32>()?;
+        let shares = softmax(&outputs(&net, &task.x)?, 0..3);
+        for (class, found) in found.iter().enumerate() {
+            let expected = shares.iter().map(|p| p[class] * (1.0 - p[class])).sum::<f32>() / shares.len() as f32;
+            assert!((found - expected).abs() < 4.0 * 0.5 / (shares.len() as f32).sqrt(), "{found} {expected}");
+        }
+        // At the weights of the task the hold pulls nowhere; moved by 1 it pulls by strength times curvature.
+        let still = ewc.at_weights(&net)?.unwrap_or_default();
+        assert!(
+            still
+                .iter()
+                .all(|t| t.abs().and_then(|t| t.max_all()).is_ok_and(|m| m.to_scalar::<f32>().is_ok_and(|m| m < 1e-6)))
+        );
+        for (_, var) in net.parameters.iter() {
+            var.set(&(var.as_detached_tensor() + 1.0)?)?;
+        }
+        let pulled = ewc.at_weights(&net)?.unwrap_or_default();
+        let (pulled, expected) = (sum(&pulled)?, 2.0 * sum(curvature)?);
+        assert!((pulled / expected - 1.0).abs() < 1e-3, "{pulled} {expected}");
+        Ok(())
+    }
+
+    /// Along small steps the path integrals of all weights add up to the fall of the loss (Zenke et al. 2017, eq. 3); the
+    /// rest is of second order in the step, here some percent.
+    #[test]
+    fn the_path_of_synaptic_intelligence_adds_up_to_the_fall_of_the_loss() -> Result<()> {
+        let net = Perceptron::new(&SIZES, DType::F32, &mut Noise::new(2))?;
+        let task = task(60)?;
+        let loss = || -> Result<f64> {
+            let shares = softmax(&outputs(&net, &task.x)?, 0..3);
+            Ok(shares.iter().zip(&task.labels).map(|(p, l)| -f64::from(p[*l]).ln()).sum::<f64>() / 60.0)
+        };
+        let mut si = Si::new(1.0);
+        let before = loss()?;
+        for _ in 0..100 {
+            let pass = net.forward(&task.x)?;
+            let rows: Vec<Vec<f32>> = pass.out.to_vec2()?;
+            let target = |b: usize, class: usize| f32::from(u8::from(task.labels[b] == class));
+            let at_out = tensor(cross_entropy_gradient(&rows, target, 0..3, 1.0))?;
+            let gradients = net.gradients(&pass, &net.deltas(&pass, &at_out)?)?;
+            let old = net.parameters.values()?;
+            for ((_, var), g) in net.parameters.iter().zip(&gradients) {
+                var.set(&(var.as_detached_tensor() - (g * 0.02)?)?)?;
+            }
+            si.moved(&net, &old, &gradients)?;
+        }
+        let (path, fall) = (sum(&si.path)?, before - loss()?);
+        assert!(fall > 0.05 && (path / fall - 1.0).abs() < 0.05, "{path} along the way, {fall} in all");
+        si.finished(&net, &task, 3, &mut Noise::new(0))?;
+        assert!(si.at_weights(&net)?.is_some_and(|pull| sum(&pull).is_ok_and(|s| s == 0.0)));
+        Ok(())
+    }
+
+    #[test]
+    fn a_network_that_has_not_changed_forgets_nothing() -> Result<()> {
+        let net = Perceptron::new(&SIZES, DType::F32, &mut Noise::new(2))?;
+        let task = task(12)?;
+        let mut lwf = Lwf::new(1.0, &SIZES);
+        let rows = outputs(&net, &task.x)?;
+        assert!(lwf.at_outputs(&task.x, &rows)?.is_none());
+        lwf.finished(&net, &task, 2, &mut Noise::new(0))?;
+        let largest = |rows: &[Vec<f32>]| -> Result<f32> {
+            let Some(pull) = lwf.at_outputs(&task.x, rows)? else { panic!("no teacher") };
+            Ok(pull.abs()?.max_all()?.to_scalar()?)
+        };
+        assert!(largest(&rows)? < 1e-7);
+        // The third class was not known to the teacher: its output is free.
+        let third: Vec<Vec<f32>> = rows.iter().map(|r| vec![r[0], r[1], r[2] + 5.0]).collect();
+        assert!(largest(&third)? < 1e-7);
+        let first: Vec<Vec<f32>> = rows.iter().map(|r| vec![r[0] + 5.0, r[1], r[2]]).collect();
+        assert!(largest(&first)? > 1e-3);
+        Ok(())
+    }
+}

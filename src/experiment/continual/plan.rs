@@ -115,14 +115,14 @@ impl Default for ContinualConfig {
             hidden: 400,
             latent: 50,
             validation: 10_000,
-            ebm: plan(3e-3, 16, 0.1),
-            ebm_labels: plan(3e-4, 128, 0.2),
+            ebm: plan(3e-3, 16, 0.3),
+            ebm_labels: plan(1e-4, 32, 0.4),
             vae: plan(1e-3, 32, 1.0),
-            lwf: plan(1e-3, 128, 1.0),
-            ewc: plan(1e-3, 128, 1e3),
-            si: plan(1e-3, 128, 1.0),
-            fine_tuning: plan(1e-3, 128, 0.0),
-            joint: plan(1e-3, 32, 0.0),
+            lwf: plan(1e-3, 32, 1.0),
+            ewc: plan(1e-4, 128, 1e4),
+            si: plan(1e-3, 32, 100.0),
+            fine_tuning: plan(1e-3, 32, 0.0),
+            joint: plan(3e-3, 32, 0.0),
         }
     }
 }
