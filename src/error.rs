@@ -36,6 +36,18 @@ pub enum Error {
         /// What should stand there.
         expected: String,
     },
+    /// A file or folder of images holds something it must not, or is not there.
+    #[error("{}{}: found {found}, expected {expected}", path.display(), place_text(place))]
+    Image {
+        /// The file, or the folder in which a set is looked for.
+        path: PathBuf,
+        /// Where in it ("byte 16", "row 3", "train/0.png"), where that can be said.
+        place: Option<String>,
+        /// What stands there.
+        found: String,
+        /// What should stand there.
+        expected: String,
+    },
     /// A model or checkpoint file is not one of ours, is damaged, or does not fit what it is used with.
     #[error("{}: found {found}, expected {expected}", path.display())]
     Model {
@@ -125,11 +137,27 @@ impl Error {
         Error::Model { path: path.as_ref().to_path_buf(), found: found.to_string(), expected: expected.into() }
     }
 
+    /// Shorthand for [`Error::Image`] without a place.
+    pub fn image(path: impl AsRef<Path>, found: impl std::fmt::Display, expected: impl Into<String>) -> Self {
+        let path = path.as_ref().to_path_buf();
+        Error::Image { path, place: None, found: found.to_string(), expected: expected.into() }
+    }
+
+    /// Says where in the file: only an [`Error::Image`] keeps it.
+    #[must_use]
+    pub fn at(mut self, at: impl std::fmt::Display) -> Self {
+        if let Error::Image { place, .. } = &mut self {
+            *place = Some(at.to_string());
+        }
+        self
+    }
+
     /// Exit status of a process that ends with this error: 2 where the user's input is at fault, 130 after an
     /// interruption, 1 otherwise.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Error::Io { .. } | Error::Log { .. } | Error::Model { .. } | Error::Config { .. } | Error::Data { .. } => 2,
+            Error::Io { .. } | Error::Log { .. } | Error::Image { .. } => 2,
+            Error::Model { .. } | Error::Config { .. } | Error::Data { .. } => 2,
             Error::Interrupted { .. } => 130,
             _ => 1,
         }
@@ -138,6 +166,10 @@ impl Error {
 
 fn line_text(line: Option<u64>) -> String {
     line.map_or_else(String::new, |l| format!(", line {l}"))
+}
+
+fn place_text(place: &Option<String>) -> String {
+    place.as_ref().map_or_else(String::new, |p| format!(", {p}"))
 }
 
 fn column_text(column: &Option<String>) -> String {

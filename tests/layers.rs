@@ -21,6 +21,16 @@ const LAYERS: &[(&str, &[&str], &[&str])] = &[
         &["nalgebra", "csv", "plotters", "clap"],
     ),
     ("trajectory", &["error", "files", "noise"], &["candle_core", "nalgebra", "plotters", "clap"]),
+    ("settings", &["error"], &["candle_core", "nalgebra", "csv", "plotters", "clap"]),
+    ("image", &["error", "files", "noise"], &["candle_core", "nalgebra", "csv", "plotters", "clap"]),
+    (
+        "experiment",
+        &[
+            "error", "files", "noise", "parallel", "event", "settings", "energy", "engine", "sample", "model", "train",
+            "image", "eval",
+        ],
+        &["csv", "plotters", "clap"],
+    ),
     ("kinematics", &["error"], &["candle_core", "csv", "plotters", "clap"]),
     ("embedded", &["error", "kinematics"], &["candle_core", "nalgebra", "csv", "plotters", "clap"]),
     (
@@ -37,6 +47,8 @@ const ONLY: &[(&str, &[&str])] = &[
     ("clap", &["src/cli", "src/main.rs"]),
     ("rerun", &["viz"]),
     ("plotters", &["src/eval/report"]),
+    ("png", &["src/image"]),
+    ("parquet", &["src/image/read"]),
     ("ebmotion_viz", &["src/cli/view.rs"]),
 ];
 

@@ -2,12 +2,14 @@
 
 mod anomaly;
 mod bench;
+mod image;
 mod report;
 
 pub(crate) use anomaly::AnomalyArgs;
 #[cfg(feature = "cuda")]
 pub(crate) use bench::Precision;
 pub(crate) use bench::{BenchArgs, Device, Workload};
+pub(crate) use image::{Again, Common, ContinualArgs, Experiment, ImageArgs, ShowArgs};
 pub(crate) use report::{ReportArgs, Subset};
 
 use bench::device;
@@ -59,6 +61,8 @@ pub(crate) enum Verb {
     View(ViewArgs),
     /// Trains, forecasts, compares and draws on the embedded robot-hand logs: everything at once, no set-up.
     Demo(DemoArgs),
+    /// Experiments on images, by the same energies, chains and training.
+    Image(ImageArgs),
     /// Measures the chain engine on this machine.
     Bench(BenchArgs),
     /// Prints shell completions.

@@ -5,6 +5,7 @@ mod args;
 mod bench;
 mod console;
 mod demo;
+mod image;
 mod inspect;
 mod output;
 mod predict;
@@ -52,6 +53,7 @@ fn perform(cli: &Cli) -> Result<()> {
         Verb::Anomaly(args) => anomaly::run(args, &mut console),
         Verb::View(args) => view::run(args, &mut console),
         Verb::Demo(args) => demo::run(args, &mut console),
+        Verb::Image(args) => image::run(args, &mut console),
         Verb::Bench(args) => bench::run(args),
         Verb::Completions { shell } => {
             let mut text = Vec::new();

@@ -6,6 +6,7 @@ mod anomaly;
 mod bad_input;
 mod bench;
 mod breaking_off;
+mod image;
 mod reporting;
 mod whole_way;
 

@@ -1,0 +1,180 @@
+//! Arguments of `ebmotion image`.
+
+use clap::{Args, Subcommand};
+use ebmotion::image::{Images, Known, Part};
+use ebmotion::{Error, Result, settings};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ebmotion image show --data images/ --dataset mnist -o out/mnist
+  ebmotion image show --data my_photos/ -o out/photos
+
+Sets that are known by name (mnist, fashion_mnist, omniglot, cifar10, imagenet32) are looked for in the folder given by
+--data, each in a subfolder of its name: nothing is downloaded. dsprites is generated. Images of your own may be a folder of
+PNG or JPEG files (class folders become labels), idx, CIFAR's binary format, Parquet or a numpy archive.
+
+Every experiment leaves EXPERIMENT.json (settings, data, figures) and its pictures in the folder given by -o.")]
+pub(crate) struct ImageArgs {
+    #[command(subcommand)]
+    pub(crate) experiment: Experiment,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Experiment {
+    /// Shows what a set of images holds: classes, brightness, repetitions, and some of the images.
+    Show(ShowArgs),
+    /// Learns classes a few at a time, without the images of before: energies against other methods.
+    Continual(ContinualArgs),
+}
+
+/// What all experiments take.
+#[derive(Debug, Args)]
+pub(crate) struct Common {
+    /// Folder of the sets of images, each in a subfolder of its name; or images of your own. May be repeated: a set is
+    /// taken from the first folder that holds it.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) data: Vec<PathBuf>,
+    /// Folder of everything that the experiment makes.
+    #[arg(long, short, value_name = "FOLDER", required_unless_present = "print_config")]
+    pub(crate) output: Option<PathBuf>,
+    /// Settings in a TOML file, in place of the experiment's.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// One setting, in place of the experiment's and the file's; may be repeated.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Seed of everything.
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// Prints the settings as they are resolved, and stops.
+    #[arg(long)]
+    pub(crate) print_config: bool,
+}
+
+/// What experiments take that can go on where they were interrupted.
+#[derive(Debug, Args)]
+pub(crate) struct Again {
+    /// Goes on with an interrupted run.
+    #[arg(long)]
+    pub(crate) resume: bool,
+    /// Starts anew although an interrupted run is there.
+    #[arg(long, conflicts_with = "resume")]
+    pub(crate) overwrite: bool,
+}
+
+impl Common {
+    /// The experiment's settings, then the file's, then the command line's; the seed is the setting `seed`.
+    pub(crate) fn resolve<C: Serialize + DeserializeOwned>(&self, defaults: C) -> Result<C> {
+        let mut config = defaults;
+        if let Some(path) = &self.config {
+            let text = std::fs::read_to_string(path).map_err(Error::io(path, "read"))?;
+            let changes: serde_json::Value =
+                toml::from_str(&text).map_err(|e| Error::config(path.display().to_string(), e, "TOML"))?;
+            config = settings::with(&config, &changes)?;
+        }
+        for pair in &self.set {
+            let (key, value) =
+                pair.split_once('=').ok_or_else(|| Error::config("--set", format!("`{pair}`"), "KEY=VALUE"))?;
+            config = settings::with_one(&config, key.trim(), value.trim())?;
+        }
+        if let Some(seed) = self.seed {
+            config = settings::with_one(&config, "seed", &seed.to_string())?;
+        }
+        Ok(config)
+    }
+
+    /// The folder of the results.
+    pub(crate) fn output(&self) -> Result<&Path> {
+        let missing = || Error::config("--output", "nothing", "the folder of everything that the experiment makes");
+        self.output.as_deref().ok_or_else(missing)
+    }
+
+    /// A part of a set known by name.
+    pub(crate) fn known(&self, name: &str, part: Part) -> Result<Images> {
+        let known = Known::named(name)?;
+        let mut missing = None;
+        for folder in &self.data {
+            match known.read(folder, part) {
+                // Only a set that is not there lets another folder have its turn, not one that is damaged.
+                Err(e @ Error::Image { .. }) if !known.is_in(folder, part) => missing = Some(e),
+                other => return other,
+            }
+        }
+        Err(missing.unwrap_or_else(|| {
+            let expected = format!("the folder that holds the set `{name}`, by itself or in a subfolder of that name");
+            Error::config("--data", "nothing", expected)
+        }))
+    }
+
+    /// A part of a set known by name, or without a name the images that `--data` is.
+    pub(crate) fn images(&self, name: Option<&str>, part: Part) -> Result<Images> {
+        match (name, &self.data[..]) {
+            (Some(name), _) => self.known(name, part),
+            (None, [path]) => Images::read(path),
+            (None, found) => {
+                let expected = "one set of images, or --dataset with a set's name";
+                Err(Error::config("--data", format!("{} paths", found.len()), expected))
+            }
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ebmotion image show --data images/ --dataset mnist -o out/mnist
+  ebmotion image show --data images/ --dataset cifar10 --part test --count 40 --classes 3,5 -o out/cats_and_dogs
+  ebmotion image show --dataset dsprites -o out/sprites
+  ebmotion image show --data my_photos/ -o out/photos")]
+pub(crate) struct ShowArgs {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// A set known by name, or `dsprites`; without it --data is the set.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) dataset: Option<String>,
+    /// Which part of a set known by name.
+    #[arg(long, value_parser = part, default_value = "train", value_name = "train|test")]
+    pub(crate) part: Part,
+    /// Images shown.
+    #[arg(long)]
+    pub(crate) count: Option<usize>,
+    /// Images side by side.
+    #[arg(long, default_value_t = 10)]
+    pub(crate) columns: usize,
+    /// Only images of these labels (numbers, comma-separated).
+    #[arg(long, value_delimiter = ',', value_name = "LABELS")]
+    pub(crate) classes: Option<Vec<u32>>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ebmotion image continual --data images/ -o out/continual
+  ebmotion image continual --data images/ -o out/quick --set seeds=2 --set 'methods=[\"ebm\",\"ewc\"]'
+  ebmotion image continual --data images/ -o out/continual --resume      after Ctrl-C
+  ebmotion image continual --data images/ -o out/tuned --tune            then --config out/tuned/tuned.toml
+
+Split-MNIST: the ten digits in five tasks of two, each training image seen once, no image kept. A method is then asked which
+of the ten digits a test image is. --tune tries every setting of a grid on a part of the training set that it keeps for
+judging; the test set has no part in that.")]
+pub(crate) struct ContinualArgs {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(flatten)]
+    pub(crate) again: Again,
+    /// A set known by name.
+    #[arg(long, value_name = "NAME", default_value = "mnist")]
+    pub(crate) dataset: String,
+    /// Looks for the best settings of each method, on the training set alone, and stops.
+    #[arg(long)]
+    pub(crate) tune: bool,
+}
+
+/// `train` or `test`.
+pub(crate) fn part(text: &str) -> std::result::Result<Part, String> {
+    [Part::Train, Part::Test].into_iter().find(|p| p.name() == text).ok_or_else(|| "expected `train` or `test`".into())
+}

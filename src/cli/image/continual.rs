@@ -1,0 +1,95 @@
+//! `ebmotion image continual`.
+
+use super::super::args::ContinualArgs;
+use super::super::console::Console;
+use super::super::output;
+use super::{Results, Unfinished, config_text, printed};
+use ebmotion::experiment::continual::{self, ContinualConfig, Row, Run, Trial};
+use ebmotion::experiment::{DataRecord, Record};
+use ebmotion::image::{Images, Part};
+use ebmotion::{Error, Result};
+use serde::Serialize;
+use std::time::Instant;
+
+#[derive(Serialize)]
+struct Figures<'a> {
+    table: &'a [Row],
+    runs: &'a [Run],
+}
+
+pub(super) fn run(args: &ContinualArgs, console: &mut Console) -> Result<()> {
+    let begun = Instant::now();
+    let config = args.common.resolve(ContinualConfig::default())?;
+    if printed(&args.common, &config)? {
+        return Ok(());
+    }
+    let results = Results::new(&args.common)?;
+    let train = args.common.known(&args.dataset, Part::Train)?;
+    if args.tune {
+        console.stop_on_interrupt()?;
+        return tune(&config, &train, &results, begun, console);
+    }
+    let test = args.common.known(&args.dataset, Part::Test)?;
+    let data = [&train, &test].map(DataRecord::of);
+    let of = serde_json::to_value((&config, &data)).map_err(|e| Error::Other(format!("settings as JSON: {e}")))?;
+    let (unfinished, done) = Unfinished::begin::<Vec<Run>>(&results, "continual", &args.again, of)?;
+    console.stop_on_interrupt()?;
+    let mut keep = |runs: &[Run]| unfinished.keep(&runs);
+    let runs = match continual::run(&train, &test, &config, done.unwrap_or_default(), console, &mut keep) {
+        Err(Error::Interrupted { step, .. }) => {
+            console.say("to go on: the same command with --resume");
+            return Err(Error::Interrupted { step, saved: unfinished.saved() });
+        }
+        other => other?,
+    };
+    let table = continual::table(&runs);
+    let figures = Figures { table: &table, runs: &runs };
+    let seconds = begun.elapsed().as_secs_f64();
+    let json = results.json("continual", &Record::new("continual", &config, &[&train, &test], seconds, &figures))?;
+    let text = text(&table);
+    let table = results.text("continual.txt", &text)?;
+    unfinished.end()?;
+    console.say(&format!("{}, {}", table.display(), json.display()));
+    output::print(&text)
+}
+
+fn tune(
+    config: &ContinualConfig,
+    train: &Images,
+    results: &Results,
+    begun: Instant,
+    console: &mut Console,
+) -> Result<()> {
+    let (best, trials) = continual::tune(train, config, console)?;
+    let seconds = begun.elapsed().as_secs_f64();
+    results.json("tune", &Record::new("continual --tune", config, &[train], seconds, &trials))?;
+    let path = results.text("tuned.toml", &config_text(&best)?)?;
+    console.say(&format!("next: the same command with --config {} in place of --tune", path.display()));
+    output::print(&trial_text(&trials))
+}
+
+fn text(table: &[Row]) -> String {
+    let mut text = format!("{:12} {:>8} {:>6} {:>5} {:>11}\n", "method", "accuracy", "std", "runs", "parameters");
+    for row in table {
+        let (mean, std) = (100.0 * row.mean, 100.0 * row.std);
+        let (name, runs, parameters) = (row.method.name(), row.runs, row.parameters);
+        text += &format!("{name:12} {mean:>8.2} {std:>6.2} {runs:>5} {parameters:>11}\n");
+    }
+    text
+}
+
+/// The five best of each method.
+fn trial_text(trials: &[Trial]) -> String {
+    let mut text =
+        format!("{:12} {:>13} {:>6} {:>9} {:>8}\n", "method", "learning rate", "batch", "strength", "accuracy");
+    for method in continual::Method::ALL {
+        let mut of: Vec<&Trial> = trials.iter().filter(|t| t.method == method).collect();
+        of.sort_by(|a, b| b.accuracy.total_cmp(&a.accuracy));
+        for trial in of.iter().take(5) {
+            let (plan, accuracy) = (&trial.plan, 100.0 * trial.accuracy);
+            let (rate, batch, strength) = (plan.learning_rate, plan.batch, plan.strength);
+            text += &format!("{:12} {rate:>13} {batch:>6} {strength:>9} {accuracy:>8.2}\n", method.name());
+        }
+    }
+    text
+}

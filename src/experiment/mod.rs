@@ -1,0 +1,59 @@
+//! Experiments on images, one file each: settings in, figures and pictures out. The command line only reads arguments
+//! and writes what comes back.
+
+pub mod continual;
+pub mod show;
+
+use crate::image::{Images, Source};
+use serde::Serialize;
+
+/// What an experiment leaves beside its pictures: enough to run it again and to know on what it ran.
+#[derive(Debug, Serialize)]
+pub struct Record<'a, S: Serialize, F: Serialize> {
+    /// `ebmotion image NAME 1`: what this is, and the version of its fields.
+    pub format: String,
+    /// The settings as resolved, the seed among them.
+    pub settings: &'a S,
+    /// The sets of images used.
+    pub data: Vec<DataRecord>,
+    /// Seconds of the whole experiment by the clock.
+    pub seconds: f64,
+    /// What was measured.
+    pub figures: &'a F,
+}
+
+impl<'a, S: Serialize, F: Serialize> Record<'a, S, F> {
+    /// The record of experiment `name` on the sets `data`.
+    pub fn new(name: &str, settings: &'a S, data: &[&Images], seconds: f64, figures: &'a F) -> Self {
+        let data = data.iter().map(|images| DataRecord::of(images)).collect();
+        Self { format: format!("ebmotion image {name} 1"), settings, data, seconds, figures }
+    }
+}
+
+/// A set of images as results name it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DataRecord {
+    /// Its name.
+    pub name: String,
+    /// Number of images.
+    pub images: usize,
+    /// `[C, H, W]`.
+    pub shape: [usize; 3],
+    /// SHA-256 over shape, labels and pixels.
+    pub fingerprint: String,
+    /// The files it was read from; of a set of more than 16 files only the first 16.
+    pub sources: Vec<Source>,
+}
+
+impl DataRecord {
+    /// Describes a set.
+    pub fn of(images: &Images) -> Self {
+        Self {
+            name: images.name.clone(),
+            images: images.len(),
+            shape: images.shape(),
+            fingerprint: images.fingerprint(),
+            sources: images.sources.iter().take(16).cloned().collect(),
+        }
+    }
+}

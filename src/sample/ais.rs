@@ -1,0 +1,145 @@
+//! The normalising constant of an energy, between a lower and an upper bound: annealed importance sampling (Neal,
+//! "Annealed importance sampling", Statistics and Computing 11, 2001) and the same run backwards from exact draws (Burda,
+//! Grosse & Salakhutdinov, "Accurate and conservative estimates of MRF log-likelihood using reverse annealing", AISTATS
+//! 2015; Grosse et al., "Sandwiching the marginal likelihood with bidirectional Monte Carlo", arXiv 1511.02543).
+//!
+//! With `Z = integral exp(-E)`, a chain walks from a base density, whose `Z` is known and which can be drawn from, to the
+//! target along `E_b = (1 - b) E_base + b E_target`, and its weight's mean is `Z_target / Z_base` whatever the number of
+//! temperatures. Its logarithm is on average too small (Jensen); backwards, from draws of the target, too large.
+
+use super::{ChainState, Transition};
+use crate::energy::Energy;
+use crate::energy::compose::{Scaled, Sum};
+use crate::error::{Error, Result};
+use crate::noise::Noise;
+use candle_core::Tensor;
+
+/// Annealing between two energies.
+#[derive(Debug, Clone)]
+pub struct Ais<T> {
+    /// Leaves each tempered density as it is: [`super::hmc::Hmc`], [`super::langevin::Mala`] and so on. A transition
+    /// without an accept rule has no such density, and the bounds no longer hold.
+    pub transition: T,
+    /// Steps of the transition at each temperature. At least 1.
+    pub steps: usize,
+    /// Temperatures after the first. At least 1; the gap between the bounds falls about as its inverse.
+    pub temperatures: usize,
+}
+
+/// How steep the temperatures' sigmoid is: `b` moves slowly near both ends, where the density changes most.
+const STEEPNESS: f64 = 4.0;
+
+/// An estimate of `ln (Z_target / Z_base)`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LogRatio {
+    /// The estimate, nats: of a forward run too small on average, of a backward one too large.
+    pub estimate: f64,
+    /// Its standard error by the spread of the chains' weights (delta method); says nothing of regions that no chain found.
+    pub std_error: f64,
+    /// Mean of the chains' own logarithms, the looser bound on the same side, and without the estimate's dependence on
+    /// the number of chains.
+    pub mean: f64,
+    /// Effective number of chains, `(sum w)^2 / sum w^2`, 1 to their number.
+    pub effective: f64,
+    /// Each chain's own, `(B,)`.
+    pub chains: Vec<f64>,
+    /// Mean probability of acceptance over all steps; `None` for a transition without an accept rule.
+    pub acceptance: Option<f64>,
+}
+
+impl<T: Transition> Ais<T> {
+    /// From exact draws `start` `(B, *S)` of the base to the target: a lower bound on `ln (Z_target / Z_base)`.
+    ///
+    /// # Errors
+    /// [`Error::Config`] without steps or temperatures; [`Error::NonFinite`] when an energy at a chain's place is not
+    /// finite, with the temperature's number as its step; what the energies and the transition return.
+    pub fn forward(&self, base: &dyn Energy, target: &dyn Energy, start: &Tensor, noise: &Noise) -> Result<LogRatio> {
+        let (logs, acceptance) = self.walk(base, target, start, noise)?;
+        Ok(summary(logs, acceptance, 1.0))
+    }
+
+    /// From exact draws `start` `(B, *S)` of the target to the base: an upper bound on `ln (Z_target / Z_base)`.
+    ///
+    /// Draws of the target are exact where it is known or, as in bidirectional Monte Carlo, where data were simulated from
+    /// it; with draws of a long chain in their place the bound holds as far as the chain has mixed.
+    ///
+    /// # Errors
+    /// As [`Ais::forward`].
+    pub fn backward(&self, base: &dyn Energy, target: &dyn Energy, start: &Tensor, noise: &Noise) -> Result<LogRatio> {
+        // The same walk with the two exchanged estimates the inverse ratio.
+        let (logs, acceptance) = self.walk(target, base, start, noise)?;
+        Ok(summary(logs, acceptance, -1.0))
+    }
+
+    /// The share of the target at temperature `k` of `0..=temperatures`: 0 at the first, 1 at the last.
+    pub fn share(&self, k: usize) -> f64 {
+        let sigmoid = |t: f64| 1.0 / (1.0 + (-t).exp());
+        let at = |u: f64| sigmoid(STEEPNESS * (2.0 * u - 1.0));
+        match k {
+            0 => 0.0,
+            k if k >= self.temperatures => 1.0,
+            k => (at(k as f64 / self.temperatures as f64) - at(0.0)) / (at(1.0) - at(0.0)),
+        }
+    }
+
+    /// Logarithms of the chains' weights, and the mean acceptance.
+    fn walk(
+        &self,
+        from: &dyn Energy,
+        to: &dyn Energy,
+        start: &Tensor,
+        noise: &Noise,
+    ) -> Result<(Vec<f64>, Option<f64>)> {
+        if self.steps == 0 || self.temperatures == 0 {
+            let found = format!("{} steps at {} temperatures", self.steps, self.temperatures);
+            return Err(Error::config("annealed importance sampling", found, "at least 1 of each"));
+        }
+        let mut x = start.detach();
+        let mut logs = vec![0.0; x.dim(0)?];
+        let mut acceptance = None;
+        for k in 1..=self.temperatures {
+            let share = self.share(k);
+            let rise = share - self.share(k - 1);
+            let energies = [from, to].map(|e| super::plain(&e.energy(&x)?.detach()));
+            let [from_energies, to_energies] = energies;
+            for (log, (a, b)) in logs.iter_mut().zip(from_energies?.into_iter().zip(to_energies?)) {
+                *log += rise * (a - b);
+                if !log.is_finite() {
+                    let what = "a chain's weight in annealed importance sampling".into();
+                    return Err(Error::NonFinite { what, value: *log, step: k as u64 });
+                }
+            }
+            // At the last temperature the weight is complete; a move there would change nothing.
+            if k == self.temperatures {
+                break;
+            }
+            let path = Sum(Scaled { energy: from, factor: 1.0 - share }, Scaled { energy: to, factor: share });
+            let state = ChainState::start(&path, &x)?;
+            let (end, info) = self.transition.run_summed(&path, &state, self.steps, &mut noise.fork(k as u64))?;
+            if let Some(accepted) = info.acceptance {
+                *acceptance.get_or_insert(0.0) += accepted / (self.temperatures - 1) as f64;
+            }
+            x = end.x;
+        }
+        Ok((logs, acceptance))
+    }
+}
+
+/// The estimate from the weights' logarithms; with `sign` -1 the weights are those of the inverse ratio.
+fn summary(logs: Vec<f64>, acceptance: Option<f64>, sign: f64) -> LogRatio {
+    let n = logs.len() as f64;
+    let top = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let weights: Vec<f64> = logs.iter().map(|l| (l - top).exp()).collect();
+    let sum: f64 = weights.iter().sum();
+    let squares: f64 = weights.iter().map(|w| w * w).sum();
+    let mean = sum / n;
+    let variance = weights.iter().map(|w| (w - mean).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
+    LogRatio {
+        estimate: sign * (top + mean.ln()),
+        std_error: (variance / n).sqrt() / mean,
+        mean: sign * logs.iter().sum::<f64>() / n,
+        effective: sum * sum / squares,
+        chains: logs.into_iter().map(|l| sign * l).collect(),
+        acceptance,
+    }
+}

@@ -1,0 +1,95 @@
+//! Settings that are changed by name: a file's or a command line's in the place of the defaults.
+
+use crate::error::{Error, Result};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// `base` with the settings of `changes` (an object of the same structure, of any depth) in their place. An object of
+/// one entry, as an enumeration with values is written, is replaced whole by another of one entry.
+///
+/// # Errors
+/// [`Error::Config`] naming the first key that does not exist, or the value that is of the wrong type.
+pub fn with<T: Serialize + DeserializeOwned>(base: &T, changes: &Value) -> Result<T> {
+    let mut all = serde_json::to_value(base).map_err(|e| Error::Other(format!("settings: {e}")))?;
+    merge(&mut all, changes, "")?;
+    serde_json::from_value(all).map_err(|e| Error::config(WHOLE, e, "values of the settings' types"))
+}
+
+/// `base` with one setting changed by its dotted name, its value written as JSON or, failing that, as plain text.
+///
+/// # Errors
+/// As [`with`].
+pub fn with_one<T: Serialize + DeserializeOwned>(base: &T, key: &str, value: &str) -> Result<T> {
+    let parsed = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_string()));
+    let changes = key.rsplit('.').fold(parsed, |inner, part| serde_json::json!({ part: inner }));
+    with(base, &changes).map_err(|e| match e {
+        Error::Config { key: place, found, expected } if place == WHOLE => {
+            Error::Config { key: key.into(), found: format!("{value} ({found})"), expected }
+        }
+        other => other,
+    })
+}
+
+/// Key of an error that concerns no single setting.
+const WHOLE: &str = "settings";
+
+fn merge(base: &mut Value, changes: &Value, place: &str) -> Result<()> {
+    match (base, changes) {
+        (Value::Object(known), Value::Object(given)) if !(known.len() == 1 && given.len() == 1) || place.is_empty() => {
+            for (key, value) in given {
+                let path = if place.is_empty() { key.clone() } else { format!("{place}.{key}") };
+                let names = known.keys().cloned().collect::<Vec<_>>().join(", ");
+                let Some(slot) = known.get_mut(key) else {
+                    return Err(Error::config(path, "an unknown setting", format!("one of {names}")));
+                };
+                merge(slot, value, &path)?;
+            }
+        }
+        (base, changes) => *base = changes.clone(),
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+    use serde_json::json;
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Inner {
+        rate: f64,
+        name: String,
+    }
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Clip {
+        Norm(f64),
+        Value(f64),
+    }
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Outer {
+        steps: u64,
+        inner: Inner,
+        clip: Clip,
+    }
+
+    #[test]
+    fn settings_are_changed_by_name_and_unknown_ones_refused() -> Result<()> {
+        let base = Outer { steps: 1, inner: Inner { rate: 0.5, name: "a".into() }, clip: Clip::Norm(1.0) };
+        let changed = with(&base, &json!({"steps": 7, "inner": {"name": "b"}}))?;
+        assert_eq!((changed.steps, changed.inner.rate, changed.inner.name.as_str()), (7, 0.5, "b"));
+        assert_eq!(with_one(&base, "inner.name", "plain text")?.inner.name, "plain text");
+        assert_eq!(with_one(&base, "clip", r#"{"value": 2.0}"#)?.clip, Clip::Value(2.0));
+        let unknown = with_one(&base, "inner.rat", "1").expect_err("no such setting").to_string();
+        assert!(unknown.contains("inner.rat") && unknown.contains("rate"), "{unknown}");
+        let wrong = with_one(&base, "inner.rate", "fast").expect_err("not a number").to_string();
+        assert!(wrong.contains("inner.rate") && wrong.contains("fast"), "{wrong}");
+        Ok(())
+    }
+}
