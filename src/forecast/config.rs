@@ -3,6 +3,7 @@
 use super::ebm::Walk;
 use crate::error::{Error, Result};
 use crate::model::Activation;
+use crate::settings;
 use crate::train::objective::{ContrastiveConfig, Form, RecoveryConfig};
 use crate::train::{AdamConfig, Clip, Decay, TrainConfig};
 use crate::trajectory::ReadOptions;
@@ -251,10 +252,7 @@ impl RunConfig {
     /// # Errors
     /// [`Error::Config`] naming the first key that does not exist, or whose value is of the wrong type.
     pub fn with(&self, changes: &Value) -> Result<Self> {
-        let mut all = serde_json::to_value(self).map_err(|e| Error::Other(format!("settings: {e}")))?;
-        merge(&mut all, changes, "")?;
-        // Not serde_path_to_error: the keys are known to exist, so the message that names type and value is enough.
-        serde_json::from_value(all).map_err(|e| Error::config("run settings", e, "values of the settings' types"))
+        settings::with(self, changes)
     }
 
     /// These settings with one set by its dotted name, its value written as JSON or, failing that, as plain text.
@@ -262,45 +260,8 @@ impl RunConfig {
     /// # Errors
     /// As [`RunConfig::with`].
     pub fn with_one(&self, key: &str, value: &str) -> Result<Self> {
-        self.with(&nested(key, value)).map_err(|e| match e {
-            Error::Config { key: place, found, expected } if place == "run settings" => {
-                Error::Config { key: key.into(), found: format!("{value} ({found})"), expected }
-            }
-            other => other,
-        })
+        settings::with_one(self, key, value)
     }
-}
-
-/// A setting by its dotted name as an object of nested settings, its value read as JSON or, failing that, as plain text.
-pub(super) fn nested(key: &str, value: &str) -> Value {
-    let parsed = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_string()));
-    key.rsplit('.').fold(parsed, |inner, part| serde_json::json!({ part: inner }))
-}
-
-/// Keys whose values are taken whole: maps of one choice.
-fn replaces(key: &str) -> bool {
-    key.ends_with(".clip")
-}
-
-/// Puts `changes` in the place of what `base` holds; `place` is the dotted name of `base`, empty at the top.
-///
-/// # Errors
-/// [`Error::Config`] naming a key that `base` does not hold.
-pub(super) fn merge(base: &mut Value, changes: &Value, place: &str) -> Result<()> {
-    match (base, changes) {
-        (Value::Object(known), Value::Object(given)) if !replaces(place) => {
-            for (key, value) in given {
-                let path = if place.is_empty() { key.clone() } else { format!("{place}.{key}") };
-                let names = known.keys().cloned().collect::<Vec<_>>().join(", ");
-                let Some(slot) = known.get_mut(key) else {
-                    return Err(Error::config(path, "an unknown setting", format!("one of {names}")));
-                };
-                merge(slot, value, &path)?;
-            }
-        }
-        (base, changes) => *base = changes.clone(),
-    }
-    Ok(())
 }
 
 #[cfg(test)]

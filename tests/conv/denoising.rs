@@ -40,30 +40,39 @@ fn the_gradient_by_difference_is_that_of_the_loss() -> Result<()> {
     let net = MlpEnergy { net: Mlp::new(inside, &mut Noise::new(4), DType::F32, &CPU)? };
     net.parameters().set_values(&exact.parameters().values()?)?;
     let batch = batch(&[64, 2, 3], 3);
-    let mut one = Denoising { energy: exact };
-    let loss = one.loss(&batch, &mut Noise::new(5))?.total;
-    let store = loss.backward()?;
-    // The bias of the head shifts the energy alone.
-    let mut truth = Vec::new();
-    for (_, var) in one.parameters().iter() {
-        truth.push(store.get(var.as_tensor()).cloned().unwrap_or(var.zeros_like()?));
-    }
-    for distance in [0.03, 0.05, 0.1] {
-        let mut two = DenoisingByDifference::new(Leveled::over(net.clone())).with_distance(distance)?;
-        let fast = two.gradients(&batch, &mut Noise::new(5))?.unwrap();
-        let value = f64::from(loss.to_scalar::<f32>()?);
-        assert!((fast.loss - value).abs() < 1e-5 * value, "{} beside {value}", fast.loss);
-        let found: Vec<Tensor> = fast.by_parameter.into_iter().map(Option::unwrap).collect();
-        let (cosine, ratio) = compare(&found, &truth);
-        assert!(cosine > 0.9999 && (ratio - 1.0).abs() < 1e-3, "distance {distance}: cosine {cosine}, ratio {ratio}");
-        // The same by differentiating the loss's own graph.
-        let total = two.loss(&batch, &mut Noise::new(5))?.total;
-        assert!((f64::from(total.to_scalar::<f32>()?) - value).abs() < 1e-5 * value);
-        let store = total.backward()?;
-        for ((name, var), found) in two.parameters().iter().zip(&found) {
-            let exact = store.get(var.as_tensor()).unwrap();
-            let off = largest(&(exact - found)?);
-            assert!(off < 1e-3 * largest(exact).max(1e-2), "{name}: off by {off} of {}", largest(exact));
+    let uneven = Tensor::new(&[3f32, 1.5, 0.9, 0.4, 0.2, 0.0], &CPU)?;
+    for weights in [None, Some(uneven)] {
+        let mut one = Denoising { energy: exact.clone(), weights: weights.clone() };
+        let loss = one.loss(&batch, &mut Noise::new(5))?.total;
+        let store = loss.backward()?;
+        // The bias of the head shifts the energy alone.
+        let mut truth = Vec::new();
+        for (_, var) in one.parameters().iter() {
+            truth.push(store.get(var.as_tensor()).cloned().unwrap_or(var.zeros_like()?));
+        }
+        for distance in [0.03, 0.05, 0.1] {
+            let mut two = DenoisingByDifference::new(Leveled::over(net.clone())).with_distance(distance)?;
+            if let Some(weights) = weights.clone() {
+                two = two.weighted(weights);
+            }
+            let fast = two.gradients(&batch, &mut Noise::new(5))?.unwrap();
+            let value = f64::from(loss.to_scalar::<f32>()?);
+            assert!((fast.loss - value).abs() < 1e-5 * value, "{} beside {value}", fast.loss);
+            let found: Vec<Tensor> = fast.by_parameter.into_iter().map(Option::unwrap).collect();
+            let (cosine, ratio) = compare(&found, &truth);
+            assert!(
+                cosine > 0.9999 && (ratio - 1.0).abs() < 1e-3,
+                "distance {distance}: cosine {cosine}, ratio {ratio}"
+            );
+            // The same by differentiating the loss's own graph.
+            let total = two.loss(&batch, &mut Noise::new(5))?.total;
+            assert!((f64::from(total.to_scalar::<f32>()?) - value).abs() < 1e-5 * value);
+            let store = total.backward()?;
+            for ((name, var), found) in two.parameters().iter().zip(&found) {
+                let exact = store.get(var.as_tensor()).unwrap();
+                let off = largest(&(exact - found)?);
+                assert!(off < 1e-3 * largest(exact).max(1e-2), "{name}: off by {off} of {}", largest(exact));
+            }
         }
     }
     Ok(())

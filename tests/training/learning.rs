@@ -78,10 +78,8 @@ fn contrastive_training_finds_two_blobs_with_every_form_of_the_loss() -> Result<
 /// The same trainer, objective and network on arrays of another shape: conditional 4x4 images.
 #[test]
 fn an_image_user_needs_nothing_new() -> Result<()> {
-    let network = MlpEnergy {
-        net: Mlp::new(mlp(16, 4, 1, Activation::Swish, false), &mut Noise::new(10), DType::F32, &CPU)?,
-        weights: None,
-    };
+    let network =
+        MlpEnergy { net: Mlp::new(mlp(16, 4, 1, Activation::Swish, false), &mut Noise::new(10), DType::F32, &CPU)? };
     let config = ContrastiveConfig { bounds: Some((0.0, 1.0)), ..chains(20) };
     let mut objective = Contrastive::new(network, config, &[1, 4, 4], Some(&[4]))?;
     train(&mut objective, &Rows, &settings(400, 3e-3), &Noise::new(11), None, &mut Silent)?;

@@ -5,7 +5,7 @@ use super::*;
 
 fn contrastive() -> Result<Contrastive<MlpEnergy>> {
     let config = mlp(2, 0, 1, Activation::LeakyRelu, true);
-    let network = MlpEnergy { net: Mlp::new(config, &mut Noise::new(12), DType::F32, &CPU)?, weights: None };
+    let network = MlpEnergy { net: Mlp::new(config, &mut Noise::new(12), DType::F32, &CPU)? };
     Contrastive::new(network, chains(5), &[2], None)
 }
 

@@ -1,7 +1,7 @@
 //! Settings of the baselines that have any. The defaults are those that `benches/quality/tune` chose on validation episodes.
 
-use crate::error::{Error, Result};
-use crate::forecast::config::{merge, nested};
+use crate::error::Result;
+use crate::settings;
 use serde::{Deserialize, Serialize};
 
 /// Settings of one baseline.
@@ -144,13 +144,14 @@ impl BaselineConfig {
     /// # Errors
     /// [`Error::Config`] naming a key that does not exist or whose value is of the wrong type.
     pub fn with(name: &str, changes: &[(String, String)]) -> Result<Option<Self>> {
-        let Some(config) = Self::of(name) else { return Ok(None) };
-        let mut all = serde_json::to_value(&config).map_err(|e| Error::Other(format!("settings: {e}")))?;
+        let own = |key: &str| key.strip_prefix(name).and_then(|rest| rest.strip_prefix('.')).map(str::to_string);
+        let Some(mut config) = Self::of(name) else { return Ok(None) };
         for (key, value) in changes {
-            let Some(key) = key.strip_prefix(name).and_then(|rest| rest.strip_prefix('.')) else { continue };
-            merge(&mut all, &nested(key, value), "")?;
+            if let Some(key) = own(key) {
+                config = settings::with_one(&config, &key, value)?;
+            }
         }
-        serde_json::from_value(all).map(Some).map_err(|e| Error::config(name, e, "values of the settings' types"))
+        Ok(Some(config))
     }
 }
 
