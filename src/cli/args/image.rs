@@ -13,9 +13,9 @@ Examples:
   ebmotion image show --data images/ --dataset mnist -o out/mnist
   ebmotion image show --data my_photos/ -o out/photos
 
-Sets that are known by name (mnist, fashion_mnist, omniglot, cifar10, imagenet32) are looked for in the folder given by
---data, each in a subfolder of its name: nothing is downloaded. dsprites is generated. Images of your own may be a folder of
-PNG or JPEG files (class folders become labels), idx, CIFAR's binary format, Parquet or a numpy archive.
+Sets that are known by name (mnist, fashion_mnist, omniglot, cifar10, imagenet32) are looked for in the folder given by --data, \
+each in a subfolder of its name: nothing is downloaded. dsprites is generated. Images of your own may be a folder of PNG or JPEG \
+files (class folders become labels), idx, CIFAR's binary format, Parquet or a numpy archive.
 
 Every experiment leaves EXPERIMENT.json (settings, data, figures) and its pictures in the folder given by -o.")]
 pub(crate) struct ImageArgs {
@@ -95,7 +95,12 @@ impl Common {
 
     /// A part of a set known by name.
     pub(crate) fn known(&self, name: &str, part: Part) -> Result<Images> {
-        let known = Known::named(name)?;
+        let known = Known::named(name).map_err(|e| match e {
+            Error::Config { key, found, expected } => {
+                Error::Config { key, found, expected: format!("{expected} or dsprites") }
+            }
+            other => other,
+        })?;
         let mut missing = None;
         for folder in &self.data {
             match known.read(folder, part) {

@@ -142,7 +142,7 @@ impl BaselineConfig {
     /// are passed over.
     ///
     /// # Errors
-    /// [`Error::Config`] naming a key that does not exist or whose value is of the wrong type.
+    /// [`crate::Error::Config`] naming a key that does not exist or whose value is of the wrong type.
     pub fn with(name: &str, changes: &[(String, String)]) -> Result<Option<Self>> {
         let own = |key: &str| key.strip_prefix(name).and_then(|rest| rest.strip_prefix('.')).map(str::to_string);
         let Some(mut config) = Self::of(name) else { return Ok(None) };
