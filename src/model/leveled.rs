@@ -96,7 +96,7 @@ impl<N: Network> Leveled<N> {
 }
 
 impl Leveled<MlpEnergy> {
-    /// The same energy as the perceptron's own; undoes [`LevelEnergy::leveled`]..
+    /// The same energy as the perceptron's own; undoes [`LevelEnergy::leveled`].
     pub(crate) fn into_perceptron(self) -> LevelEnergy {
         LevelEnergy::of(self.network.net)
     }

@@ -1,4 +1,4 @@
-//! Settings of the baselines that have any. The defaults are those that `benches/quality/tune` chose on validation episodes.
+//! Settings of the baselines that have any. The defaults were chosen on validation episodes: `benches/quality/forecast.md`, Tuning.
 
 use crate::error::Result;
 use crate::settings;
@@ -144,12 +144,10 @@ impl BaselineConfig {
     /// # Errors
     /// [`crate::Error::Config`] naming a key that does not exist or whose value is of the wrong type.
     pub fn with(name: &str, changes: &[(String, String)]) -> Result<Option<Self>> {
-        let own = |key: &str| key.strip_prefix(name).and_then(|rest| rest.strip_prefix('.')).map(str::to_string);
         let Some(mut config) = Self::of(name) else { return Ok(None) };
         for (key, value) in changes {
-            if let Some(key) = own(key) {
-                config = settings::with_one(&config, &key, value)?;
-            }
+            let Some(key) = key.strip_prefix(name).and_then(|rest| rest.strip_prefix('.')) else { continue };
+            config = settings::with_one(&config, key, value)?;
         }
         Ok(Some(config))
     }
