@@ -2,12 +2,17 @@
 //! and writes what comes back.
 
 pub mod continual;
+pub mod cross_class;
+pub mod denoise;
 pub mod generate;
+pub mod inpaint;
 mod model;
+mod restore;
 pub mod show;
 pub mod train;
 mod walk;
 
+pub use restore::Mended;
 pub use model::{ImageModel, ImageModelInfo};
 pub use walk::{Ensemble, Known, Start, WalkConfig, WatchImages, draw};
 
