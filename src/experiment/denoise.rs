@@ -86,7 +86,8 @@ pub fn run(
                 by_start.push((*from, found.iter().sum::<f64>() / found.len() as f64));
             }
             let best = by_start.iter().min_by(|a, b| a.1.total_cmp(&b.1));
-            start = best.map(|(t, _)| *t).ok_or_else(|| crate::Error::config("starts", "none", "at least one angle"))?;
+            start =
+                best.map(|(t, _)| *t).ok_or_else(|| crate::Error::config("starts", "none", "at least one angle"))?;
         }
         let all = mend(start)?;
         let mean = mean(&all);

@@ -12,8 +12,8 @@ pub mod show;
 pub mod train;
 mod walk;
 
-pub use restore::Mended;
 pub use model::{ImageModel, ImageModelInfo};
+pub use restore::Mended;
 pub use walk::{Ensemble, Known, Start, WalkConfig, WatchImages, draw};
 
 use crate::image::{Images, Source};

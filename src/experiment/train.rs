@@ -10,7 +10,7 @@ use crate::noise::Noise;
 use crate::train::objective::{
     Contrastive, ContrastiveConfig, DenoisingByDifference, Form, ImprovedConfig, ImprovedContrastive,
 };
-use crate::train::{AdamConfig, Batch, CheckpointPlan, Clip, Decay, Objective, Source, TrainConfig, train};
+use crate::train::{AdamConfig, Batch, CheckpointPlan, Clip, Decay, Divergence, Objective, Source, TrainConfig, train};
 use candle_core::{DType, Device};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -111,6 +111,7 @@ impl Default for ImageTrainConfig {
                 validate_every: 500,
                 log_every: 50,
                 checkpoint_every: 500,
+                divergence: Divergence::default(),
             },
         }
     }
@@ -295,8 +296,7 @@ pub fn run(
     };
     let energy = info.fresh(&mut noise.fork(WEIGHTS), &Device::Cpu)?;
     let steps = noise.fork(STEPS);
-    let mut run =
-        |objective: &mut dyn Objective| train(objective, &source, &config.train, &steps, plan.as_ref(), sink);
+    let mut run = |objective: &mut dyn Objective| train(objective, &source, &config.train, &steps, plan.as_ref(), sink);
     let shape = chosen.shape();
     let context = [info.classes.len()];
     let context = info.conditional.then_some(&context[..]);

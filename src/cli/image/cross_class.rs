@@ -27,7 +27,8 @@ pub(super) fn run(args: &CrossClassArgs, console: &mut Console) -> Result<()> {
     let images = args.common.known(&args.dataset, Part::Test)?;
     console.stop_on_interrupt()?;
     let crossed = cross_class::run(&model, &images, &config, console)?;
-    let picture = results.grid("cross-class", &crossed.picture, Layout::of(&crossed.picture, crossed.classes.len() + 1))?;
+    let picture =
+        results.grid("cross-class", &crossed.picture, Layout::of(&crossed.picture, crossed.classes.len() + 1))?;
     let figures = Figures { images: crossed.images.len() };
     let record = Record::new("cross-class", &config, &[&images], begun.elapsed().as_secs_f64(), &figures);
     let json = results.json("cross-class", &record)?;
