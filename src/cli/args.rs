@@ -11,7 +11,7 @@ pub(crate) use bench::Precision;
 pub(crate) use bench::{BenchArgs, Device, Workload};
 pub(crate) use image::{
     Again, Common, ContinualArgs, CrossClassArgs, Experiment, GenerateArgs, ImageArgs, ImageTrainArgs, MendArgs,
-    ShowArgs,
+    ShowArgs, Watched,
 };
 pub(crate) use report::{ReportArgs, Subset};
 

@@ -15,7 +15,7 @@ mod walk;
 
 pub use model::{ImageModel, ImageModelInfo};
 pub use restore::Mended;
-pub use walk::{Ensemble, Known, Start, WalkConfig, WatchImages, draw};
+pub use walk::{Ensemble, Known, Moment, Start, WalkConfig, WatchImages, draw, tell};
 
 use crate::image::{Images, Source};
 use serde::{Deserialize, Serialize};

@@ -66,6 +66,17 @@ pub(crate) struct Common {
     pub(crate) print_config: bool,
 }
 
+/// What experiments take whose chains can be watched.
+#[derive(Debug, Args)]
+pub(crate) struct Watched {
+    /// Writes some of the chains, step by step, as a rerun recording.
+    #[arg(long, value_name = "FILE.rrd")]
+    pub(crate) rrd: Option<PathBuf>,
+    /// Shows some of the chains in rerun's viewer while they walk (`rerun` must be on the PATH).
+    #[arg(long)]
+    pub(crate) spawn: bool,
+}
+
 /// What experiments take that can go on where they were interrupted.
 #[derive(Debug, Args)]
 pub(crate) struct Again {
@@ -209,6 +220,7 @@ impl ModelArg {
 #[command(after_help = "\
 Examples:
   ebmotion image generate out/mnist/model.safetensors -o out/digits
+  ebmotion image generate out/mnist/model.safetensors -o out/digits --rrd out/chains.rrd     then: rerun out/chains.rrd
   ebmotion image generate out/mnist/model.safetensors -o out/threes --set classes=[3] --set walk.guidance=2
   ebmotion image generate out/mnist/model.safetensors -o out/digits --data images/ --dataset mnist     with nearest neighbours
 
@@ -219,6 +231,8 @@ pub(crate) struct GenerateArgs {
     pub(crate) model: ModelArg,
     #[command(flatten)]
     pub(crate) common: Common,
+    #[command(flatten)]
+    pub(crate) watched: Watched,
     /// The set that it was trained on, known by name, or `dsprites`; without it --data is the set.
     #[arg(long, value_name = "NAME")]
     pub(crate) dataset: Option<String>,
@@ -236,6 +250,8 @@ pub(crate) struct MendArgs {
     pub(crate) model: ModelArg,
     #[command(flatten)]
     pub(crate) common: Common,
+    #[command(flatten)]
+    pub(crate) watched: Watched,
     /// The set that the model was trained on, by name: its training and test part are mended.
     #[arg(long, value_name = "NAME", default_value = "mnist")]
     pub(crate) dataset: String,
@@ -253,6 +269,8 @@ pub(crate) struct CrossClassArgs {
     pub(crate) model: ModelArg,
     #[command(flatten)]
     pub(crate) common: Common,
+    #[command(flatten)]
+    pub(crate) watched: Watched,
     /// The set that the model was trained on, by name: its test part is where chains start.
     #[arg(long, value_name = "NAME", default_value = "mnist")]
     pub(crate) dataset: String,

@@ -2,6 +2,7 @@
 
 use super::super::args::CrossClassArgs;
 use super::super::console::Console;
+use super::live::Live;
 use super::{Results, printed};
 use ebmotion::Result;
 use ebmotion::experiment::Record;
@@ -26,7 +27,9 @@ pub(super) fn run(args: &CrossClassArgs, console: &mut Console) -> Result<()> {
     let model = args.model.load()?;
     let images = args.common.known(&args.dataset, Part::Test)?;
     console.stop_on_interrupt()?;
-    let crossed = cross_class::run(&model, &images, &config, console)?;
+    let mut live = Live::new(&args.watched, console)?;
+    let crossed = cross_class::run(&model, &images, &config, &mut live)?;
+    live.finish()?;
     let picture =
         results.grid("cross-class", &crossed.picture, Layout::of(&crossed.picture, crossed.classes.len() + 1))?;
     let figures = Figures { images: crossed.images.len() };

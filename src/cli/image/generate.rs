@@ -2,6 +2,7 @@
 
 use super::super::args::GenerateArgs;
 use super::super::console::Console;
+use super::live::Live;
 use super::{Results, printed};
 use ebmotion::Result;
 use ebmotion::experiment::Record;
@@ -32,7 +33,9 @@ pub(super) fn run(args: &GenerateArgs, console: &mut Console) -> Result<()> {
         false => None,
     };
     console.stop_on_interrupt()?;
-    let drawn = generate::run(&members, &config, console)?;
+    let mut live = Live::new(&args.watched, console)?;
+    let drawn = generate::run(&members, &config, &mut live)?;
+    live.finish()?;
     let grid = results.grid("generate", &drawn.images, Layout::of(&drawn.images, 10))?;
     results.archive("generate", &drawn.images)?;
     if let Some(film) = &drawn.film {

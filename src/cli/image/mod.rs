@@ -3,6 +3,7 @@
 mod continual;
 mod cross_class;
 mod generate;
+mod live;
 mod mend;
 mod show;
 mod train;
