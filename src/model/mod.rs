@@ -1,6 +1,7 @@
 //! Networks that are energies, and the generative networks they are compared with.
 
 mod activation;
+mod classifier;
 mod conv;
 mod cvae;
 mod density;
@@ -16,6 +17,7 @@ mod parameters;
 mod spectral;
 
 pub use activation::Activation;
+pub use classifier::{Classifier, ClassifierConfig};
 pub use conv::{ConvConfig, ConvEnergy, StageConfig};
 pub use cvae::Cvae;
 pub use density::{Generative, Generator};

@@ -27,6 +27,11 @@ pub(crate) fn halves(folder: &Path) {
 /// One row an experiment: its name, what it needs to be quick here, and the files that it leaves beside its JSON.
 const EXPERIMENTS: &[(&str, &[&str], &[&str])] = &[
     ("show", &["--dataset", "mnist", "--count", "4"], &["show.png"]),
+    (
+        "classifier",
+        &["--set", "train.steps=40", "--set", "convolutions=[[4,3]]", "--set", "dense=8"],
+        &["classifier.txt", "classifier.safetensors"],
+    ),
     ("continual", &["--set", "hidden=8", "--set", "classes_per_task=1", "--set", "seeds=2"], &["continual.txt"]),
 ];
 

@@ -1,5 +1,6 @@
 //! `ebmotion image`: one function an experiment, and what they share.
 
+mod classifier;
 mod continual;
 mod show;
 
@@ -16,6 +17,7 @@ use std::path::PathBuf;
 pub(super) fn run(args: &ImageArgs, console: &mut Console) -> Result<()> {
     match &args.experiment {
         Experiment::Show(args) => show::run(args, console),
+        Experiment::Classifier(args) => classifier::run(args, console),
         Experiment::Continual(args) => continual::run(args, console),
     }
 }
