@@ -125,16 +125,22 @@ fn figures(classifier: &Classifier, test: &Images) -> Result<Figures> {
     })
 }
 
+/// Fails where a set's images are not of `shape`.
+pub(super) fn in_shape(images: &Images, shape: [usize; 3]) -> Result<()> {
+    match images.shape() == shape {
+        true => Ok(()),
+        false => {
+            let what = format!("shape of `{}`", images.name);
+            Err(Error::data(what, format!("{:?}", images.shape()), format!("{shape:?}, as the network's images")))
+        }
+    }
+}
+
 /// Fails where a labelled set is not one of `classes` classes of images of `shape`.
 pub(super) fn fits(images: &Images, shape: [usize; 3], classes: usize) -> Result<()> {
-    if images.shape() != shape {
-        let what = format!("shape of `{}`", images.name);
-        return Err(Error::data(what, format!("{:?}", images.shape()), format!("{shape:?}, as the network's images")));
-    }
+    in_shape(images, shape)?;
     match images.known_labels()?.iter().find(|l| **l as usize >= classes) {
-        Some(label) => {
-            Err(Error::data(format!("a label of `{}`", images.name), label, format!("0 to {}", classes - 1)))
-        }
+        Some(label) => Err(Error::data(format!("a label of `{}`", images.name), label, format!("0 to {}", classes - 1))),
         None => Ok(()),
     }
 }

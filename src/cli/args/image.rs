@@ -1,6 +1,11 @@
 //! Arguments of `ebmotion image`.
 
+mod classifier;
+
+pub(crate) use classifier::ClassifierArgs;
+
 use clap::{Args, Subcommand};
+use ebmotion::experiment::ImageModel;
 use ebmotion::image::{Images, Known, Part};
 use ebmotion::{Error, Result, settings};
 use serde::Serialize;
@@ -27,6 +32,10 @@ pub(crate) struct ImageArgs {
 pub(crate) enum Experiment {
     /// Shows what a set of images holds: classes, brightness, repetitions, and some of the images.
     Show(ShowArgs),
+    /// Learns an energy from images.
+    Train(ImageTrainArgs),
+    /// Draws images from a learned energy.
+    Generate(GenerateArgs),
     /// Trains a classifier, plain or against attacks: what energies are compared with.
     Classifier(ClassifierArgs),
     /// Learns classes a few at a time, without the images of before: energies against other methods.
@@ -160,6 +169,64 @@ pub(crate) struct ShowArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
+  ebmotion image train --data images/ --dataset mnist -o out/mnist
+  ebmotion image train --data my_photos/ -o out/photos --set train.steps=20000 --set conditional=false
+  ebmotion image train --data images/ --dataset mnist -o out/mnist --resume      after Ctrl-C or a crash
+  ebmotion image train --data images/ --dataset mnist -o out/paper --preset paper
+
+Leaves model.safetensors, train.png (images drawn from it), train.json and model.telemetry.jsonl; until the run has ended,
+model.checkpoint.")]
+pub(crate) struct ImageTrainArgs {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(flatten)]
+    pub(crate) again: Again,
+    /// A set known by name, or `dsprites`; without it --data is the set.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) dataset: Option<String>,
+    /// Settings to start from: noise levels learned by denoising, the paper's contrastive divergence, or the improved one.
+    #[arg(long, value_name = "NAME", value_parser = ebmotion::experiment::train::IMAGE_PRESETS, default_value = "denoising")]
+    pub(crate) preset: String,
+}
+
+/// The model of an experiment.
+#[derive(Debug, Args)]
+pub(crate) struct ModelArg {
+    /// A model that `ebmotion image train` wrote.
+    #[arg(value_name = "MODEL", required_unless_present = "print_config")]
+    pub(crate) model: Option<PathBuf>,
+}
+
+impl ModelArg {
+    /// Reads it.
+    pub(crate) fn load(&self) -> Result<ImageModel> {
+        let missing = || Error::config("MODEL", "nothing", "a file that `ebmotion image train` wrote");
+        ImageModel::load(self.model.as_deref().ok_or_else(missing)?)
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ebmotion image generate out/mnist/model.safetensors -o out/digits
+  ebmotion image generate out/mnist/model.safetensors -o out/threes --set classes=[3] --set walk.guidance=2
+  ebmotion image generate out/mnist/model.safetensors -o out/digits --data images/ --dataset mnist     with nearest neighbours
+
+Leaves generate.png and generate.npz, film.png (some chains on their way, from left to right), generate.json, and with
+images given neighbours.png (each image, then its three nearest training images).")]
+pub(crate) struct GenerateArgs {
+    #[command(flatten)]
+    pub(crate) model: ModelArg,
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// The set that it was trained on, known by name, or `dsprites`; without it --data is the set.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) dataset: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
   ebmotion image continual --data images/ -o out/continual
   ebmotion image continual --data images/ -o out/quick --set seeds=2 --set 'methods=[\"ebm\",\"ewc\"]'
   ebmotion image continual --data images/ -o out/continual --resume      after Ctrl-C
@@ -179,26 +246,6 @@ pub(crate) struct ContinualArgs {
     /// Looks for the best settings of each method, on the training set alone, and stops.
     #[arg(long)]
     pub(crate) tune: bool,
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  ebmotion image classifier --data images/ -o out/classifier
-  ebmotion image classifier --data images/ --adversarial 0.3 -o out/adversarial
-  ebmotion image classifier --data images/ --dataset cifar10 --set 'convolutions=[[64,5],[128,3],[256,3]]' -o out/cifar
-
-Leaves classifier.safetensors, which `fid`, `inception-score` and `robust` take.")]
-pub(crate) struct ClassifierArgs {
-    #[command(flatten)]
-    pub(crate) common: Common,
-    /// A set known by name.
-    #[arg(long, value_name = "NAME", default_value = "mnist")]
-    pub(crate) dataset: String,
-    /// Trains on images attacked within this distance, the largest change of a pixel in [0, 1]; in place of the setting
-    /// `attack.radius`.
-    #[arg(long, value_name = "RADIUS")]
-    pub(crate) adversarial: Option<f64>,
 }
 
 /// `train` or `test`.
