@@ -140,7 +140,9 @@ pub(super) fn in_shape(images: &Images, shape: [usize; 3]) -> Result<()> {
 pub(super) fn fits(images: &Images, shape: [usize; 3], classes: usize) -> Result<()> {
     in_shape(images, shape)?;
     match images.known_labels()?.iter().find(|l| **l as usize >= classes) {
-        Some(label) => Err(Error::data(format!("a label of `{}`", images.name), label, format!("0 to {}", classes - 1))),
+        Some(label) => {
+            Err(Error::data(format!("a label of `{}`", images.name), label, format!("0 to {}", classes - 1)))
+        }
         None => Ok(()),
     }
 }

@@ -3,8 +3,12 @@
 
 pub mod classifier;
 pub mod continual;
+pub mod features;
+pub mod fid;
 pub mod generate;
+pub mod inception_score;
 mod model;
+pub mod robust;
 pub mod show;
 pub mod train;
 mod walk;

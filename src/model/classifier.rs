@@ -167,8 +167,8 @@ impl Classifier {
         cross_entropy(&self.forward(x, true)?.1, targets)
     }
 
-    /// Cross entropy in nats, and its gradient in the images: what an attack climbs. It is the energy of a batch of images
-    /// given their labels, `-ln p(label | x)`.
+    /// Cross entropy in nats, and its gradient in the images. It is the energy of a batch of images given their labels,
+    /// `-ln p(label | x)`.
     ///
     /// # Errors
     /// As [`Classifier::logits`].
@@ -176,6 +176,31 @@ impl Classifier {
         by_autograd(|x| cross_entropy(&self.logits(x)?, targets), x)
     }
 }
+
+impl Classifier {
+    /// `ln ((1 - p) / p)` of the labels' probabilities `p`, and its gradient in the images: what an attack climbs. It
+    /// grows with the cross entropy and its gradient points the same way, but does not vanish where `1 - p` rounds to 0.
+    /// `targets` are rows of zeros and a one.
+    ///
+    /// # Errors
+    /// As [`Classifier::logits`].
+    pub fn odds_against(&self, x: &Tensor, targets: &Tensor) -> Result<Evaluated> {
+        by_autograd(
+            |x| {
+                let logits = self.logits(x)?;
+                let label = (&logits * targets)?.sum(D::Minus1)?;
+                let others = (logits - (targets * FAR)?)?;
+                let top = others.max_keepdim(D::Minus1)?.detach();
+                let total = others.broadcast_sub(&top)?.exp()?.sum(D::Minus1)?.log()?;
+                Ok((total + (top.squeeze(D::Minus1)? - label)?)?)
+            },
+            x,
+        )
+    }
+}
+
+/// Taken from a logit that is not to count: its exponential is 0.
+const FAR: f64 = 1e6;
 
 /// `ln sum_k exp(logit_k) - sum_k target_k logit_k`, `(B,)`.
 fn cross_entropy(logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
@@ -266,6 +291,30 @@ mod tests {
             let numeric = (loss(1e-6)? - loss(-1e-6)?) / 2e-6;
             assert!((numeric - gradient[i]).abs() < 1e-7, "{i}: {numeric} {}", gradient[i]);
         }
+        Ok(())
+    }
+
+    /// Three logits far apart, where `1 - p` rounds to 0 in single precision; and the same gradient's direction as the cross
+    /// entropy's where it does not.
+    #[test]
+    fn odds_have_a_gradient_where_the_network_is_sure() -> Result<()> {
+        let net = small(DType::F32)?;
+        let x = Noise::new(2).uniform((2, 2, 7, 6), DType::F32, &Device::Cpu)?;
+        let targets = Tensor::new(&[[0f32, 1.0, 0.0], [1.0, 0.0, 0.0]], &Device::Cpu)?;
+        let (odds, entropy) = (net.odds_against(&x, &targets)?, net.evaluate(&x, &targets)?);
+        let sums = |t: &Tensor| -> Result<Vec<f32>> { Ok(t.flatten_from(1)?.sum(1)?.to_vec1()?) };
+        let (dot, a, b) =
+            (sums(&(&odds.grad * &entropy.grad)?)?, sums(&odds.grad.sqr()?)?, sums(&entropy.grad.sqr()?)?);
+        let expected = entropy.energy.exp()?.affine(1.0, -1.0)?.log()?.to_vec1::<f32>()?;
+        for row in 0..2 {
+            assert!((dot[row] / (a[row] * b[row]).sqrt() - 1.0).abs() < 1e-5);
+            assert!((odds.energy.to_vec1::<f32>()?[row] - expected[row]).abs() < 1e-4);
+        }
+        net.head.1.set(&Tensor::new(&[0f32, 500.0, 0.0], &Device::Cpu)?)?;
+        let targets = Tensor::new(&[[0f32, 1.0, 0.0], [0.0, 1.0, 0.0]], &Device::Cpu)?;
+        let sizes = |at: Evaluated| sums(&at.grad.sqr()?);
+        assert!(sizes(net.odds_against(&x, &targets)?)?.iter().all(|s| *s > 1e-6));
+        assert_eq!(sizes(net.evaluate(&x, &targets)?)?, [0.0, 0.0]);
         Ok(())
     }
 

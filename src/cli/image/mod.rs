@@ -3,6 +3,8 @@
 mod classifier;
 mod continual;
 mod generate;
+mod measure;
+mod robust;
 mod show;
 mod train;
 
@@ -22,6 +24,9 @@ pub(super) fn run(args: &ImageArgs, console: &mut Console) -> Result<()> {
         Experiment::Train(args) => train::run(args, console),
         Experiment::Generate(args) => generate::run(args, console),
         Experiment::Classifier(args) => classifier::run(args, console),
+        Experiment::Fid(args) => measure::fid(args, console),
+        Experiment::InceptionScore(args) => measure::inception_score(args, console),
+        Experiment::Robust(args) => robust::run(args, console),
         Experiment::Continual(args) => continual::run(args, console),
     }
 }

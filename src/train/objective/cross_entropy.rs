@@ -23,7 +23,7 @@ impl CrossEntropy {
             return Err(Error::Other("a classifier needs labels to learn from".into()));
         };
         let attacked = match &self.attack {
-            Some(attack) => attack.run(&batch.x, noise, |x| self.classifier.evaluate(x, labels))?,
+            Some(attack) => attack.run(&batch.x, noise, |x| self.classifier.odds_against(x, labels))?,
             None => batch.x.clone(),
         };
         Ok(self.classifier.cross_entropy(&attacked, labels)?.mean_all()?)
