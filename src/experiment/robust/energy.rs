@@ -149,7 +149,9 @@ impl<'a> EnergyClassifier<'a> {
         let labels: Vec<Option<u32>> = self.labels().iter().flat_map(|l| std::iter::repeat_n(Some(*l), rows)).collect();
         let mut at = each.clone();
         for _ in 0..config.steps {
-            let fresh = noise.normal(at.shape(), DType::F32, &Device::Cpu)?;
+            // The same noise for all classes, so that their energies differ by the class alone.
+            let fresh = noise.normal(x.shape(), DType::F32, &Device::Cpu)?;
+            let fresh = Tensor::cat(&vec![&fresh; count], 0)?;
             let moved =
                 ((&at - (self.mean(&at, &labels)?.grad * (config.step / 2.0))?)? + (fresh * config.step.sqrt())?)?;
             at = Norm::Linf.project(&moved, &each, config.radius)?;
