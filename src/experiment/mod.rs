@@ -1,14 +1,19 @@
 //! Experiments on images, one file each: settings in, figures and pictures out. The command line only reads arguments
 //! and writes what comes back.
 
+pub mod classifier;
 pub mod classify;
 pub mod continual;
 pub mod cross_class;
 pub mod denoise;
+pub mod features;
+pub mod fid;
 pub mod generate;
+pub mod inception_score;
 pub mod inpaint;
 mod model;
 mod restore;
+pub mod robust;
 pub mod show;
 pub mod train;
 mod walk;

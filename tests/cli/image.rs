@@ -56,6 +56,35 @@ const EXPERIMENTS: &[(&str, &[&str], &[&str])] = &[
     ),
     ("cross-class", &["model.safetensors", "--set", "count=2", "--set", "walk.levels=3"], &["cross-class.png"]),
     ("show", &["--dataset", "mnist", "--count", "4"], &["show.png"]),
+    (
+        "classifier",
+        &["--set", "train.steps=40", "--set", "convolutions=[[4,3]]", "--set", "dense=8"],
+        &["classifier.txt", "classifier.safetensors"],
+    ),
+    (
+        "fid",
+        &[
+            "--dataset",
+            "mnist",
+            "--samples",
+            "sets/mnist/t10k-images-idx3-ubyte",
+            "--classifier",
+            "one/classifier.safetensors",
+        ],
+        &["fid.txt"],
+    ),
+    (
+        "inception-score",
+        &[
+            "--dataset",
+            "mnist",
+            "--samples",
+            "sets/mnist/t10k-images-idx3-ubyte",
+            "--classifier",
+            "one/classifier.safetensors",
+        ],
+        &["inception-score.txt"],
+    ),
     ("continual", &["--set", "hidden=8", "--set", "classes_per_task=1", "--set", "seeds=2"], &["continual.txt"]),
 ];
 
@@ -175,4 +204,51 @@ fn continual_goes_on_where_it_was_interrupted_and_tunes_without_the_test_set() {
     let printed = succeeds(folder.path(), &["image", "continual", "--config", "tuned/tuned.toml", "--print-config"]);
     assert!(String::from_utf8(printed.stdout).unwrap().contains("validation = 20"));
     refuses(folder.path(), &with(&["--set", "validation=60", "-o", "tuned", "--tune"]), &["validation", "1 to 59"]);
+}
+
+#[test]
+fn drawn_images_are_measured_and_the_energy_is_attacked_beside_a_classifier() {
+    let folder = tempfile::tempdir().unwrap();
+    halves(&folder.path().join("sets"));
+    let image = |args: &[&str]| succeeds(folder.path(), &[&["--quiet", "image"], args].concat());
+    let energy = ["train", "--data", "sets", "--dataset", "mnist", "-o", "energy", "--set", "width=0.125"];
+    let brief = ["--set", "train.steps=4", "--set", "train.batch=8", "--set", "validation=4"];
+    image(&[&energy[..], &brief].concat());
+    image(&["generate", "energy/model.safetensors", "--set", "count=12", "--set", "walk.levels=3", "-o", "drawn"]);
+    image(&["classifier", "--data", "sets", "--adversarial", "0.1", "--set", "train.steps=20", "-o", "classifier"]);
+    let read = |path: &str| -> serde_json::Value {
+        serde_json::from_str(&std::fs::read_to_string(folder.path().join(path)).unwrap()).unwrap()
+    };
+    let both = ["--data", "sets", "--dataset", "mnist", "--samples", "drawn/generate.npz", "-o", "out"];
+    for (name, of) in [("fid", "Fréchet distance of classifier features"), ("inception-score", "classifier score")] {
+        image(&[&[name, "--classifier", "classifier/classifier.safetensors"], &both[..]].concat());
+        assert_eq!(read(&format!("out/{name}.json"))["figures"]["name"], of);
+        let wrong = [&["image", name, "--inception", "classifier/classifier.safetensors"], &both[..]].concat();
+        refuses(folder.path(), &wrong, &["`fc.weight`", "Inception-v3"]);
+        let wrong = [&["image", name, "--classifier", "energy/model.safetensors"], &both[..]].concat();
+        refuses(folder.path(), &wrong, &["model.safetensors", "image classifier"]);
+    }
+
+    let attacked =
+        ["energy/model.safetensors", "--data", "sets", "-o", "robust", "--set", "images=6", "--set", "steps=2"];
+    let radii = ["--set", "linf=[0.0,0.1,0.3]", "--set", "l2=[0.0,1.0]", "--set", "calibration=10"];
+    let beside = ["--adversarial", "classifier/classifier.safetensors"];
+    image(&[&["robust"], &attacked[..], &radii, &beside].concat());
+    for file in ["robust.txt", "robust_linf.svg", "robust_l2.svg"] {
+        assert!(folder.path().join("robust").join(file).is_file(), "{file}");
+    }
+    let figures = read("robust/robust.json")["figures"].clone();
+    // The energy, the same after purification, the classifier; for two norms.
+    assert_eq!(figures["curves"].as_array().unwrap().len(), 6);
+    for curve in figures["curves"].as_array().unwrap() {
+        let shares: Vec<f64> = curve["accuracy"].as_array().unwrap().iter().map(|a| a.as_f64().unwrap()).collect();
+        let purified = curve["name"].as_str().unwrap().contains("purification");
+        assert!(purified || shares.windows(2).all(|pair| pair[0] >= pair[1]), "{curve}");
+        if curve["name"] == "adversarial classifier" {
+            assert_eq!(shares[0], 1.0);
+        }
+    }
+    let with = |more: &[&'static str]| [&["image", "robust"], &attacked[..], more].concat();
+    refuses(folder.path(), &with(&["--set", "linf=[0.3,0.1]"]), &["linf", "rising"]);
+    refuses(folder.path(), &with(&["--set", "levels=[2.0]"]), &["levels", "pi / 2"]);
 }

@@ -1,5 +1,9 @@
 //! Arguments of `ebmotion image`.
 
+mod classifier;
+
+pub(crate) use classifier::{ClassifierArgs, MeasureArgs, RobustArgs};
+
 use clap::{Args, Subcommand};
 use ebmotion::experiment::ImageModel;
 use ebmotion::image::{Images, Known, Part};
@@ -38,6 +42,16 @@ pub(crate) enum Experiment {
     Denoise(MendArgs),
     /// Leads images of each class to every other class.
     CrossClass(CrossClassArgs),
+    /// Trains a classifier, plain or against attacks: what energies are compared with.
+    Classifier(ClassifierArgs),
+    /// Fréchet distance of two sets of images in the features of Inception-v3 (FID) or of a classifier.
+    #[command(after_help = classifier::FID_HELP)]
+    Fid(MeasureArgs),
+    /// Inception score of a set of images, by Inception-v3 or by a classifier.
+    #[command(after_help = classifier::SCORE_HELP)]
+    InceptionScore(MeasureArgs),
+    /// Classifies by the lowest energy, attacked, beside classifiers.
+    Robust(RobustArgs),
     /// Learns classes a few at a time, without the images of before: energies against other methods.
     Continual(ContinualArgs),
 }

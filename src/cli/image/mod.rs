@@ -1,10 +1,13 @@
 //! `ebmotion image`: one function an experiment, and what they share.
 
+mod classifier;
 mod continual;
 mod cross_class;
 mod generate;
 mod live;
+mod measure;
 mod mend;
+mod robust;
 mod show;
 mod train;
 
@@ -26,6 +29,10 @@ pub(super) fn run(args: &ImageArgs, console: &mut Console) -> Result<()> {
         Experiment::Inpaint(args) => mend::inpaint(args, console),
         Experiment::Denoise(args) => mend::denoise(args, console),
         Experiment::CrossClass(args) => cross_class::run(args, console),
+        Experiment::Classifier(args) => classifier::run(args, console),
+        Experiment::Fid(args) => measure::fid(args, console),
+        Experiment::InceptionScore(args) => measure::inception_score(args, console),
+        Experiment::Robust(args) => robust::run(args, console),
         Experiment::Continual(args) => continual::run(args, console),
     }
 }
