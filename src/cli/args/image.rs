@@ -250,6 +250,9 @@ pub(crate) struct GenerateArgs {
     /// The set that it was trained on, known by name, or `dsprites`; without it --data is the set.
     #[arg(long, value_name = "NAME")]
     pub(crate) dataset: Option<String>,
+    /// A classifier from `ebmotion image classifier`: counts the images that are of the class that was asked for.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) classifier: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -288,6 +291,9 @@ pub(crate) struct CrossClassArgs {
     /// The set that the model was trained on, by name: its test part is where chains start.
     #[arg(long, value_name = "NAME", default_value = "mnist")]
     pub(crate) dataset: String,
+    /// A classifier from `ebmotion image classifier`: counts the ends that are of the class that was asked for.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) classifier: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
