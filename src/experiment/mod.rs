@@ -9,6 +9,7 @@ pub mod denoise;
 pub mod features;
 pub mod fid;
 pub mod generate;
+mod history;
 pub mod inception_score;
 pub mod inpaint;
 mod model;
@@ -18,6 +19,7 @@ pub mod show;
 pub mod train;
 mod walk;
 
+pub use history::History;
 pub use model::{ImageModel, ImageModelInfo};
 pub use restore::Mended;
 pub use walk::{Ensemble, Known, Moment, Start, WalkConfig, WatchImages, draw, tell};
