@@ -31,6 +31,25 @@ pub(crate) fn check_writable(path: &Path) -> Result<()> {
     check_folder(folder)
 }
 
+/// Refuses to lose an earlier run's model or checkpoint, and finds out now whether they can be written.
+pub(crate) fn check_model(path: &Path, checkpoint: &Path, resume: bool, overwrite: bool) -> Result<()> {
+    check_writable(path)?;
+    if checkpoint.exists() && !resume && !overwrite {
+        let expected = "--resume to go on with it, or --overwrite to start anew";
+        return Err(Error::model(checkpoint, "the checkpoint of a run that did not end", expected));
+    }
+    if path.exists() && !overwrite && !resume {
+        return Err(Error::model(path, "a file that is already there", "--overwrite to replace it"));
+    }
+    if resume && !checkpoint.exists() {
+        return Err(Error::model(checkpoint, "no checkpoint", "one, for --resume"));
+    }
+    if overwrite && checkpoint.exists() {
+        std::fs::remove_file(checkpoint).map_err(Error::io(checkpoint, "remove"))?;
+    }
+    Ok(())
+}
+
 /// Fails now rather than after the work when nothing can be written to the folder, which is created.
 pub(crate) fn check_folder(folder: &Path) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(Error::io(folder, "create the folder"))?;

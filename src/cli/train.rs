@@ -8,7 +8,6 @@ use ebmotion::anomaly::Detector;
 use ebmotion::forecast::{Model, Prepared, RunConfig};
 use ebmotion::trajectory::{Frames, Recording};
 use ebmotion::{Error, Result, files};
-use std::path::Path;
 
 /// Fewer validation episodes than this say little about the rate on others.
 const FEW_EPISODES: usize = 10;
@@ -23,7 +22,7 @@ pub(super) fn run(args: &TrainArgs, console: &mut Console) -> Result<()> {
     };
     let device = args.device.open()?;
     let checkpoint = output::beside(path, "checkpoint");
-    check_outputs(args, path, &checkpoint)?;
+    output::check_model(path, &checkpoint, args.resume, args.overwrite)?;
     let prepared = Prepared::new(read_frames(&args.logs, &config)?, &config)?.on(device);
     let split = &prepared.split;
     console.say(&format!(
@@ -102,25 +101,6 @@ fn resolve(args: &TrainArgs) -> Result<RunConfig> {
 fn config_text(config: &RunConfig) -> Result<String> {
     let body = toml::to_string(config).map_err(|e| Error::Other(format!("settings as TOML: {e}")))?;
     Ok(format!("# Settings of `ebmotion train`, as resolved. Use with --config.\n\n{body}"))
-}
-
-/// Refuses to lose an earlier run, and finds out now whether the outputs can be written.
-fn check_outputs(args: &TrainArgs, path: &Path, checkpoint: &Path) -> Result<()> {
-    output::check_writable(path)?;
-    if checkpoint.exists() && !args.resume && !args.overwrite {
-        let expected = "--resume to go on with it, or --overwrite to start anew";
-        return Err(Error::model(checkpoint, "the checkpoint of a run that did not end", expected));
-    }
-    if path.exists() && !args.overwrite && !args.resume {
-        return Err(Error::model(path, "a file that is already there", "--overwrite to replace it"));
-    }
-    if args.resume && !checkpoint.exists() {
-        return Err(Error::model(checkpoint, "no checkpoint", "one, for --resume"));
-    }
-    if args.overwrite && checkpoint.exists() {
-        std::fs::remove_file(checkpoint).map_err(Error::io(checkpoint, "remove"))?;
-    }
-    Ok(())
 }
 
 /// Logs to frames, as the settings say.

@@ -2,10 +2,17 @@
 //! and writes what comes back.
 
 pub mod continual;
+pub mod generate;
+mod model;
 pub mod show;
+pub mod train;
+mod walk;
+
+pub use model::{ImageModel, ImageModelInfo};
+pub use walk::{Ensemble, Known, Start, WalkConfig, WatchImages, draw};
 
 use crate::image::{Images, Source};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What an experiment leaves beside its pictures: enough to run it again and to know on what it ran.
 #[derive(Debug, Serialize)]
@@ -31,7 +38,8 @@ impl<'a, S: Serialize, F: Serialize> Record<'a, S, F> {
 }
 
 /// A set of images as results name it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct DataRecord {
     /// Its name.
     pub name: String,

@@ -169,6 +169,14 @@ impl Images {
         self.select(&chosen)
     }
 
+    /// Writes a numpy archive (`.npz`) that [`Images::read`] reads: `data` `(N, C, H, W)` of bytes, `labels` where there are any.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the file cannot be written.
+    pub fn write_npz(&self, path: &std::path::Path) -> Result<()> {
+        files::write_bytes(path, &read::npz(self)?)
+    }
+
     /// SHA-256 of shape, labels and pixels, hexadecimal: the same images give the same whatever files they came in.
     pub fn fingerprint(&self) -> String {
         let mut bytes = Vec::with_capacity(self.pixels.len() + 4 * self.len() + 64);

@@ -1,6 +1,7 @@
 //! Arguments of `ebmotion image`.
 
 use clap::{Args, Subcommand};
+use ebmotion::experiment::ImageModel;
 use ebmotion::image::{Images, Known, Part};
 use ebmotion::{Error, Result, settings};
 use serde::Serialize;
@@ -27,6 +28,10 @@ pub(crate) struct ImageArgs {
 pub(crate) enum Experiment {
     /// Shows what a set of images holds: classes, brightness, repetitions, and some of the images.
     Show(ShowArgs),
+    /// Learns an energy from images.
+    Train(ImageTrainArgs),
+    /// Draws images from a learned energy.
+    Generate(GenerateArgs),
     /// Learns classes a few at a time, without the images of before: energies against other methods.
     Continual(ContinualArgs),
 }
@@ -153,6 +158,64 @@ pub(crate) struct ShowArgs {
     /// Only images of these labels (numbers, comma-separated).
     #[arg(long, value_delimiter = ',', value_name = "LABELS")]
     pub(crate) classes: Option<Vec<u32>>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ebmotion image train --data images/ --dataset mnist -o out/mnist
+  ebmotion image train --data my_photos/ -o out/photos --set train.steps=20000 --set conditional=false
+  ebmotion image train --data images/ --dataset mnist -o out/mnist --resume      after Ctrl-C or a crash
+  ebmotion image train --data images/ --dataset mnist -o out/paper --preset paper
+
+Leaves model.safetensors, train.png (images drawn from it), train.json and model.telemetry.jsonl; until the run has ended,
+model.checkpoint.")]
+pub(crate) struct ImageTrainArgs {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(flatten)]
+    pub(crate) again: Again,
+    /// A set known by name, or `dsprites`; without it --data is the set.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) dataset: Option<String>,
+    /// Settings to start from: noise levels learned by denoising, the paper's contrastive divergence, or the improved one.
+    #[arg(long, value_name = "NAME", value_parser = ebmotion::experiment::train::IMAGE_PRESETS, default_value = "denoising")]
+    pub(crate) preset: String,
+}
+
+/// The model of an experiment.
+#[derive(Debug, Args)]
+pub(crate) struct ModelArg {
+    /// A model that `ebmotion image train` wrote.
+    #[arg(value_name = "MODEL", required_unless_present = "print_config")]
+    pub(crate) model: Option<PathBuf>,
+}
+
+impl ModelArg {
+    /// Reads it.
+    pub(crate) fn load(&self) -> Result<ImageModel> {
+        let missing = || Error::config("MODEL", "nothing", "a file that `ebmotion image train` wrote");
+        ImageModel::load(self.model.as_deref().ok_or_else(missing)?)
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ebmotion image generate out/mnist/model.safetensors -o out/digits
+  ebmotion image generate out/mnist/model.safetensors -o out/threes --set classes=[3] --set walk.guidance=2
+  ebmotion image generate out/mnist/model.safetensors -o out/digits --data images/ --dataset mnist     with nearest neighbours
+
+Leaves generate.png and generate.npz, film.png (some chains on their way, from left to right), generate.json, and with
+images given neighbours.png (each image, then its three nearest training images).")]
+pub(crate) struct GenerateArgs {
+    #[command(flatten)]
+    pub(crate) model: ModelArg,
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// The set that it was trained on, known by name, or `dsprites`; without it --data is the set.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) dataset: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -1,7 +1,9 @@
 //! `ebmotion image`: one function an experiment, and what they share.
 
 mod continual;
+mod generate;
 mod show;
+mod train;
 
 use super::args::{Again, Common, Experiment, ImageArgs};
 use super::console::Console;
@@ -16,6 +18,8 @@ use std::path::PathBuf;
 pub(super) fn run(args: &ImageArgs, console: &mut Console) -> Result<()> {
     match &args.experiment {
         Experiment::Show(args) => show::run(args, console),
+        Experiment::Train(args) => train::run(args, console),
+        Experiment::Generate(args) => generate::run(args, console),
         Experiment::Continual(args) => continual::run(args, console),
     }
 }
@@ -58,6 +62,13 @@ impl Results {
         let text = serde_json::to_string_pretty(value).map_err(|e| Error::Other(format!("{name} as JSON: {e}")))?;
         let path = self.folder.join(format!("{name}.json"));
         files::write_bytes(&path, (text + "\n").as_bytes())?;
+        Ok(path)
+    }
+
+    /// Writes `NAME.npz`, the images for other programs and for `--data`.
+    fn archive(&self, name: &str, images: &Images) -> Result<PathBuf> {
+        let path = self.folder.join(format!("{name}.npz"));
+        images.write_npz(&path)?;
         Ok(path)
     }
 

@@ -8,6 +8,8 @@ mod npz;
 mod parquet;
 mod picture;
 
+pub(super) use npz::encode as npz;
+
 use super::{Images, Source};
 use crate::error::{Error, Result};
 use crate::files;

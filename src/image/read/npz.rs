@@ -1,12 +1,13 @@
-//! Numpy archives as of the downsampled ImageNet (Chrabaszcz et al. 2017, arXiv 1707.08819): a zip file with the arrays
-//! `data` and `labels`.
+//! Numpy archives: a zip file with the arrays `data` and, where there are any, `labels`. Written for drawn images; read also as
+//! of the downsampled ImageNet (Chrabaszcz et al. 2017, arXiv 1707.08819).
 
 use super::Input;
 use crate::error::{Error, Result};
 use crate::image::Images;
-use std::io::{Cursor, Read};
+use std::io::{Cursor, Read, Write};
 
-/// Images `(N, 3 S S)`, red, green, blue; labels as they are where the smallest is 0, less 1 where it is 1.
+/// Images `(N, C, H, W)` with labels as they are; or `(N, 3 S S)`, red, green, blue, with labels as they are where the smallest
+/// is 0, less 1 where it is 1.
 pub(super) fn parse(input: &Input) -> Result<Images> {
     let mut archive = zip::ZipArchive::new(Cursor::new(&input.bytes[..]))
         .map_err(|e| input.error(format!("a file that is no zip archive ({e})"), "a numpy archive"))?;
@@ -22,10 +23,42 @@ pub(super) fn parse(input: &Input) -> Result<Images> {
         None => None,
         Some(_) => {
             let bytes = entry(input, &mut archive, "labels.npy")?;
-            Some(Array::parse(input, "labels.npy", &bytes)?.labels(input, array.sizes[0])?)
+            let first = usize::from(array.sizes.len() == 2);
+            Some(Array::parse(input, "labels.npy", &bytes)?.labels(input, array.sizes[0], first)?)
         }
     };
     input.images(shape, pixels, labels)
+}
+
+/// The bytes of an archive of images `(N, C, H, W)` and their labels, where they have any.
+///
+/// # Errors
+/// [`Error::Other`] when it cannot be put together.
+pub(in crate::image) fn encode(images: &Images) -> Result<Vec<u8>> {
+    let [c, h, w] = images.shape();
+    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    let wrong = |e: &dyn std::fmt::Display| Error::Other(format!("a numpy archive: {e}"));
+    let mut add = |name: &str, kind: &str, shape: &str, contents: &[u8]| -> Result<()> {
+        // The header ends with a line feed at a multiple of 64 bytes.
+        let mut header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({shape}), }}");
+        let padded = (10 + header.len() + 1).next_multiple_of(64) - 10;
+        header.push_str(&" ".repeat(padded - header.len() - 1));
+        header.push('\n');
+        let options = zip::write::SimpleFileOptions::default().last_modified_time(zip::DateTime::default());
+        archive.start_file(format!("{name}.npy"), options).map_err(|e| wrong(&e))?;
+        let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+        bytes.extend((header.len() as u16).to_le_bytes());
+        bytes.extend_from_slice(header.as_bytes());
+        bytes.extend_from_slice(contents);
+        archive.write_all(&bytes).map_err(|e| wrong(&e))
+    };
+    let n = images.len();
+    add("data", "|u1", &format!("{n}, {c}, {h}, {w}"), images.pixels())?;
+    if let Some(labels) = images.labels() {
+        let bytes: Vec<u8> = labels.iter().flat_map(|l| l.to_le_bytes()).collect();
+        add("labels", "<u4", &format!("{n},"), &bytes)?;
+    }
+    Ok(archive.finish().map_err(|e| wrong(&e))?.into_inner())
 }
 
 fn entry(input: &Input, archive: &mut zip::ZipArchive<Cursor<&[u8]>>, name: &str) -> Result<Vec<u8>> {
@@ -89,19 +122,21 @@ impl<'a> Array<'a> {
         Ok(Self { name, kind: kind.into(), sizes, contents })
     }
 
-    /// `[3, S, S]` of an array `(N, 3 S S)`.
+    /// `[C, H, W]` of an array `(N, C, H, W)`, `[3, S, S]` of one `(N, 3 S S)`.
     fn image_shape(&self, input: &Input) -> Result<[usize; 3]> {
         let side = |n: usize| (1..=n).find(|s| 3 * s * s >= n).filter(|s| 3 * s * s == n);
         match self.sizes[..] {
+            [_, c, h, w] if [1, 3].contains(&c) => Ok([c, h, w]),
             [_, n] if side(n).is_some() => Ok([3, side(n).unwrap_or_default(), side(n).unwrap_or_default()]),
             _ => {
                 let found = format!("an array of shape {:?}", self.sizes);
-                Err(input.error(found, "shape (N, 3 S S), S the side of an image").at(self.name))
+                Err(input.error(found, "shape (N, C, H, W) with 1 or 3 channels, or (N, 3 S S), S the side of an image").at(self.name))
             }
         }
     }
 
-    fn labels(&self, input: &Input, images: usize) -> Result<Vec<u32>> {
+    /// Where the smallest label is at least 1, all are taken less `first`.
+    fn labels(&self, input: &Input, images: usize, first: usize) -> Result<Vec<u32>> {
         let wrong = |found: String, expected: String| -> Error { input.error(found, expected).at(self.name) };
         if self.sizes != [images] {
             return Err(wrong(format!("an array of shape {:?}", self.sizes), format!("[{images}], a label an image")));
@@ -122,7 +157,7 @@ impl<'a> Array<'a> {
                 None => return Err(wrong(format!("label {i} of {}", little(bytes)), "0 to 1000000".into())),
             }
         }
-        let first = labels.iter().min().copied().unwrap_or(0).min(1);
+        let first = labels.iter().min().copied().unwrap_or(0).min(first as u32);
         labels.iter_mut().for_each(|l| *l -= first);
         Ok(labels)
     }

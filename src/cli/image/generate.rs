@@ -1,0 +1,53 @@
+//! `ebmotion image generate`.
+
+use super::super::args::GenerateArgs;
+use super::super::console::Console;
+use super::{Results, printed};
+use ebmotion::Result;
+use ebmotion::experiment::generate::{self, GenerateConfig};
+use ebmotion::experiment::Record;
+use ebmotion::image::Part;
+use ebmotion::image::grid::Layout;
+use serde::Serialize;
+use std::time::Instant;
+
+#[derive(Serialize)]
+struct Figures {
+    images: usize,
+    /// Euclidean distance in pixels of 0 to 1 to the nearest training image, of the first images.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nearest_distances: Option<Vec<f64>>,
+}
+
+pub(super) fn run(args: &GenerateArgs, console: &mut Console) -> Result<()> {
+    let begun = Instant::now();
+    let config = args.common.resolve(GenerateConfig::default())?;
+    if printed(&args.common, &config)? {
+        return Ok(());
+    }
+    let results = Results::new(&args.common)?;
+    let members = [args.model.load()?];
+    let known = match args.dataset.is_some() || !args.common.data.is_empty() {
+        true => Some(args.common.images(args.dataset.as_deref(), Part::Train)?),
+        false => None,
+    };
+    console.stop_on_interrupt()?;
+    let drawn = generate::run(&members, &config, console)?;
+    let grid = results.grid("generate", &drawn.images, Layout::of(&drawn.images, 10))?;
+    results.archive("generate", &drawn.images)?;
+    if let Some(film) = &drawn.film {
+        results.grid("film", film, Layout::of(film, config.frames))?;
+    }
+    let mut nearest_distances = None;
+    if let Some(known) = &known {
+        members[0].check_fits(known)?;
+        let (beside, distances) = generate::neighbours(&drawn.images, known, config.neighbours)?;
+        results.grid("neighbours", &beside, Layout::of(&beside, 4))?;
+        nearest_distances = Some(distances);
+    }
+    let figures = Figures { images: drawn.images.len(), nearest_distances };
+    let data: Vec<_> = std::iter::once(&drawn.images).chain(&known).collect();
+    let json = results.json("generate", &Record::new("generate", &config, &data, begun.elapsed().as_secs_f64(), &figures))?;
+    console.say(&format!("{}, {}", grid.display(), json.display()));
+    Ok(())
+}

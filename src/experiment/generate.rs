@@ -1,0 +1,139 @@
+//! Drawing images from a learned energy.
+
+use super::model::ImageModel;
+use super::walk::{Start, WalkConfig, draw};
+use crate::error::{Error, Result};
+use crate::event::{Event, Sink};
+use crate::image::{Images, nearest};
+use crate::noise::Noise;
+use candle_core::Tensor;
+use serde::{Deserialize, Serialize};
+
+/// Chains that walk together.
+const TILE: usize = 100;
+
+/// Settings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GenerateConfig {
+    /// Seed of the chains.
+    pub seed: u64,
+    /// Images drawn, at least 1. With classes they take turns.
+    pub count: usize,
+    /// The energy is given the class, where it can be.
+    pub conditional: bool,
+    /// Only these classes; none for all that the model was trained on.
+    pub classes: Vec<u32>,
+    /// How a chain walks.
+    pub walk: WalkConfig,
+    /// Chains shown step by step in the film strip.
+    pub strips: usize,
+    /// Images of a strip, at least 2.
+    pub frames: usize,
+    /// Drawn images shown beside their nearest neighbours among the training images.
+    pub neighbours: usize,
+}
+
+impl Default for GenerateConfig {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            count: 100,
+            conditional: true,
+            classes: Vec::new(),
+            walk: WalkConfig::default(),
+            strips: 10,
+            frames: 12,
+            neighbours: 10,
+        }
+    }
+}
+
+/// What was drawn.
+#[derive(Debug, Clone)]
+pub struct Generated {
+    /// The images; their labels are the classes that the energy was given.
+    pub images: Images,
+    /// Some chains as they walked, a row a chain.
+    pub film: Option<Images>,
+}
+
+/// The classes of `count` images: those asked for, or the model's, in turns.
+///
+/// # Errors
+/// [`Error::Data`] where a class is asked of a model without.
+pub fn labels(model: &ImageModel, conditional: bool, classes: &[u32], count: usize) -> Result<Vec<Option<u32>>> {
+    let of = if classes.is_empty() { &model.info().classes[..] } else { classes };
+    let given = conditional && (model.classes() > 0 || !classes.is_empty()) && !of.is_empty();
+    let labels: Vec<_> = (0..count).map(|i| given.then(|| of[i % of.len()])).collect();
+    model.context(&labels[..labels.len().min(of.len().max(1))])?;
+    Ok(labels)
+}
+
+/// Draws images.
+///
+/// # Errors
+/// As [`draw`]; [`Error::Interrupted`] when the sink asks to stop.
+pub fn run(members: &[ImageModel], config: &GenerateConfig, sink: &mut dyn Sink) -> Result<Generated> {
+    let Some(model) = members.first() else {
+        return Err(Error::config("members of an ensemble", 0, "at least 1"));
+    };
+    if config.count == 0 || config.frames < 2 {
+        let found = format!("{}, {}", config.count, config.frames);
+        return Err(Error::config("count, frames", found, "at least 1, at least 2"));
+    }
+    let labels = labels(model, config.conditional, &config.classes, config.count)?;
+    let base = Noise::new(config.seed);
+    let strips = config.strips.min(config.count).min(TILE);
+    let shown: Vec<usize> =
+        (0..config.frames).map(|k| k * (config.walk.levels - 1).max(0) / (config.frames - 1)).collect();
+    let (mut drawn, mut film) = (Vec::new(), Vec::new());
+    sink.emit(&Event::Begin { phase: "generate", total: config.count as u64 })?;
+    for first in (0..config.count).step_by(TILE) {
+        let tile = &labels[first..(first + TILE).min(config.count)];
+        let mut watch = |k: usize, x: &Tensor| {
+            for _ in shown.iter().filter(|s| **s == k && first == 0 && strips > 0) {
+                film.push(x.narrow(0, 0, strips)?.copy()?);
+            }
+            Ok(())
+        };
+        let mut noise = base.from_chain(first as u64);
+        drawn.push(draw(members, tile, &Start::Noise, None, &config.walk, &mut noise, &mut watch)?);
+        let done = (first + tile.len()) as u64;
+        sink.emit(&Event::Step { step: done, note: "" })?;
+        if sink.stop_requested() && done < config.count as u64 {
+            return Err(Error::Interrupted { step: done, saved: None });
+        }
+    }
+    sink.emit(&Event::End)?;
+    let mut images = model.images("generated", &Tensor::cat(&drawn, 0)?)?;
+    if let Some(classes) = labels.iter().copied().collect::<Option<Vec<u32>>>() {
+        images = Images::new("generated", images.shape(), images.pixels().to_vec(), Some(classes))?;
+    }
+    let film = match film.is_empty() {
+        true => None,
+        // (frames, chains, ...) -> (chains, frames, ...)
+        false => {
+            let frames = Tensor::stack(&film, 1)?.flatten(0, 1)?;
+            Some(model.images("film", &frames)?)
+        }
+    };
+    Ok(Generated { images, film })
+}
+
+/// The first `count` images, each followed by its three nearest neighbours, in pixel space, among the training images.
+///
+/// # Errors
+/// As [`nearest`].
+pub fn neighbours(generated: &Images, among: &Images, count: usize) -> Result<(Images, Vec<f64>)> {
+    const BESIDE: usize = 3;
+    let first = generated.select(&(0..count.min(generated.len())).collect::<Vec<_>>())?;
+    let found = nearest(&first, among, BESIDE)?;
+    let (mut pixels, mut distances) = (Vec::new(), Vec::new());
+    for (i, near) in found.iter().enumerate() {
+        pixels.extend_from_slice(first.row(i));
+        near.iter().for_each(|n| pixels.extend_from_slice(among.row(n.index)));
+        distances.extend(near.first().map(|n| n.distance));
+    }
+    Ok((Images::new("neighbours", generated.shape(), pixels, None)?, distances))
+}

@@ -1,0 +1,237 @@
+//! Chains of images down the noise levels of an energy, or in the one level that it has.
+
+use super::model::{ImageModel, Learned};
+use crate::energy::Energy;
+use crate::error::{Error, Result};
+use crate::model::Fixed;
+use crate::noise::Noise;
+use crate::sample::langevin::Langevin;
+use crate::sample::{Transition, Unadjusted};
+use candle_core::{DType, Device, Tensor};
+use serde::{Deserialize, Serialize};
+
+/// How images are drawn from an energy.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WalkConfig {
+    /// Noise levels walked through, at least 1. Of an energy without levels: Langevin steps.
+    pub levels: usize,
+    /// Angle of the first level, in `(lowest, pi / 2)`; `pi / 2` is all noise.
+    pub highest: f64,
+    /// Angle of the last level, above 0; from there one evaluation leads to the image.
+    pub lowest: f64,
+    /// Share of the noise that is drawn anew from level to level, in `[0, 1]`: 0 for none (the probability flow), 1 for as
+    /// much as the path's posterior has (ancestral sampling).
+    pub churn: f64,
+    /// Langevin steps at each level.
+    pub corrections: usize,
+    /// Their size in units of the level's noise variance, positive.
+    pub step: f64,
+    /// Weight of what the class adds to the energy without it: 1 for the energy given the class, more for images that are
+    /// more typical of it, `E(x) + guidance (E(x | c) - E(x))` (Ho & Salimans 2022). Of an energy that is not given the class:
+    /// without meaning.
+    pub guidance: f64,
+}
+
+impl Default for WalkConfig {
+    fn default() -> Self {
+        Self { levels: 40, highest: 1.54, lowest: 0.05, churn: 1.0, corrections: 0, step: 0.1, guidance: 1.0 }
+    }
+}
+
+impl WalkConfig {
+    /// Checks ranges.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the setting.
+    pub fn check(&self) -> Result<()> {
+        if self.levels == 0 {
+            return Err(Error::config("levels", 0, "at least 1"));
+        }
+        if !(self.lowest > 0.0 && self.highest > self.lowest && self.highest < std::f64::consts::FRAC_PI_2) {
+            let found = format!("{} to {}", self.lowest, self.highest);
+            return Err(Error::config("lowest, highest", found, "0 < lowest < highest < pi / 2"));
+        }
+        if !(0.0..=1.0).contains(&self.churn) {
+            return Err(Error::config("churn", self.churn, "0 to 1"));
+        }
+        if !(self.step > 0.0 && self.step.is_finite()) {
+            return Err(Error::config("step", self.step, "a positive number"));
+        }
+        if !self.guidance.is_finite() {
+            return Err(Error::config("guidance", self.guidance, "a finite number"));
+        }
+        Ok(())
+    }
+
+    /// The angles from `from` down, evenly spaced.
+    fn angles(&self, from: f64) -> Vec<f64> {
+        let last = (self.levels - 1).max(1) as f64;
+        let levels = (0..self.levels).map(|k| from + (self.lowest - from) * k as f64 / last);
+        levels.collect()
+    }
+}
+
+/// Where chains begin.
+#[derive(Debug, Clone)]
+pub enum Start<'a> {
+    /// At the first level's noise.
+    Noise,
+    /// At images (standardised, `(B, C, H, W)`) with the noise of a level, given as its angle. An energy without levels
+    /// begins at the images as they are.
+    Images(&'a Tensor, f64),
+}
+
+/// Pixels that are known and stay.
+#[derive(Debug, Clone)]
+pub struct Known<'a> {
+    /// The images, standardised, `(B, C, H, W)`.
+    pub images: &'a Tensor,
+    /// 1 where a pixel is known, 0 elsewhere, `(B, C, H, W)`.
+    pub mask: &'a Tensor,
+}
+
+impl Known<'_> {
+    /// `x` with the known pixels as they are at a noise level.
+    fn put(&self, x: &Tensor, t: f64, noise: &mut Noise) -> Result<Tensor> {
+        let eps = noise.normal(x.dims(), x.dtype(), x.device())?;
+        let known = ((self.images * t.cos())? + (eps * t.sin())?)?;
+        Ok(((&known * self.mask)? + (x * (1.0 - self.mask)?)?)?)
+    }
+}
+
+/// A listener to a walk: the step, counted from 0, and what the chains' images look like there (standardised).
+pub type WatchImages<'a> = dyn FnMut(usize, &Tensor) -> Result<()> + 'a;
+
+/// The energies that the steps of a walk go down, one or several in turn.
+pub type Ensemble<'a> = &'a [ImageModel];
+
+/// Draws images, one a label, standardised, `(B, C, H, W)`. With several members step `k` goes down the energy of member
+/// `k`, counted round (Du & Mordatch 2019, the "historical ensemble").
+///
+/// # Errors
+/// [`Error::Config`] for settings out of range; [`Error::NonFinite`] when a chain diverges; as
+/// [`super::ImageModelInfo::context`].
+pub fn draw(
+    members: Ensemble<'_>,
+    labels: &[Option<u32>],
+    start: &Start<'_>,
+    known: Option<&Known<'_>>,
+    config: &WalkConfig,
+    noise: &mut Noise,
+    watch: &mut WatchImages<'_>,
+) -> Result<Tensor> {
+    config.check()?;
+    let Some(first) = members.first() else {
+        return Err(Error::config("members of an ensemble", 0, "at least 1"));
+    };
+    let [c, h, w] = first.shape();
+    let dims = (labels.len(), c, h, w);
+    let context = first.context(labels)?;
+    let end = match first.learned() {
+        Learned::Levels(_) => levels(members, labels, start, known, config, dims, noise, watch)?,
+        Learned::Single(_) => {
+            let mut x = match start {
+                Start::Noise => noise.uniform(dims, DType::F32, &Device::Cpu)?,
+                Start::Images(images, _) => (*images).clone(),
+            };
+            let chains = first.chains()?;
+            let sampler = Unadjusted(Langevin {
+                step: chains.step_size,
+                noise: chains.noise,
+                gradient_clip: chains.gradient_clip,
+                bounds: chains.bounds,
+            });
+            for k in 0..config.levels {
+                if let Some(known) = known {
+                    x = known.put(&x, 0.0, noise)?;
+                }
+                let Learned::Single(network) = members[k % members.len()].learned() else { continue };
+                let energy = Fixed { network, context: context.as_ref() };
+                x = sampler.run_from(&energy as &dyn Energy, &x, 1, noise)?.0.x;
+                watch(k, &x)?;
+            }
+            x
+        }
+    };
+    let end = match known {
+        Some(known) => known.put(&end, 0.0, noise)?,
+        None => end,
+    };
+    let sum = end.sqr()?.sum_all()?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
+    match sum.is_finite() {
+        true => Ok(end),
+        false => {
+            Err(Error::NonFinite { what: "a pixel of a drawn image".into(), value: sum, step: config.levels as u64 })
+        }
+    }
+}
+
+#[allow(clippy::too_many_arguments)]
+fn levels(
+    members: Ensemble<'_>,
+    labels: &[Option<u32>],
+    start: &Start<'_>,
+    known: Option<&Known<'_>>,
+    config: &WalkConfig,
+    dims: (usize, usize, usize, usize),
+    noise: &mut Noise,
+    watch: &mut WatchImages<'_>,
+) -> Result<Tensor> {
+    let normal = |noise: &mut Noise| noise.normal(dims, DType::F32, &Device::Cpu);
+    let (mut x, from) = match start {
+        Start::Noise => (normal(noise)?, config.highest),
+        Start::Images(images, t) => (((*images * t.cos())? + (normal(noise)? * t.sin())?)?, *t),
+    };
+    let angles = config.angles(from);
+    let mut step = 0;
+    for (k, &t) in angles.iter().enumerate() {
+        for _ in 0..config.corrections {
+            if let Some(known) = known {
+                x = known.put(&x, t, noise)?;
+            }
+            let velocity = velocity(&members[step % members.len()], &x, labels, t, config.guidance)?;
+            step += 1;
+            let size = config.step * t.sin().powi(2);
+            let grad = (&x + (velocity / t.tan())?)?;
+            x = ((x - (grad * size)?)? + (normal(noise)? * (2.0 * size).sqrt())?)?;
+        }
+        if let Some(known) = known {
+            x = known.put(&x, t, noise)?;
+        }
+        let velocity = velocity(&members[step % members.len()], &x, labels, t, config.guidance)?;
+        step += 1;
+        let image = ((&x * t.cos())? - (&velocity * t.sin())?)?;
+        watch(k, &image)?;
+        x = match angles.get(k + 1) {
+            None => image,
+            Some(&s) => {
+                let eps = ((&x * t.sin())? + (&velocity * t.cos())?)?;
+                let fresh = config.churn * posterior_std(t, s);
+                let kept = (s.sin().powi(2) - fresh * fresh).max(0.0).sqrt();
+                (((image * s.cos())? + (eps * kept)?)? + (normal(noise)? * fresh)?)?
+            }
+        };
+    }
+    Ok(x)
+}
+
+/// Standard deviation of the path at level `s` given the image and the path at the noisier level `t` (Ho et al. 2020, eq. 7).
+fn posterior_std(t: f64, s: f64) -> f64 {
+    let kept = (t.cos() / s.cos()).powi(2);
+    ((s.sin() / t.sin()).powi(2) * (1.0 - kept)).max(0.0).sqrt()
+}
+
+/// Gradient of `g` at a level, with guidance.
+fn velocity(model: &ImageModel, x: &Tensor, labels: &[Option<u32>], t: f64, guidance: f64) -> Result<Tensor> {
+    let Learned::Levels(energy) = model.learned() else {
+        return Err(Error::Other("an ensemble of energies with and without levels".into()));
+    };
+    let given = |labels: &[Option<u32>]| energy.at(t, model.context(labels)?.as_ref())?.velocity(x);
+    let plain = guidance == 1.0 || model.classes() == 0 || labels.iter().all(Option::is_none);
+    if plain {
+        return given(labels);
+    }
+    let without = given(&vec![None; labels.len()])?;
+    Ok(((given(labels)? * guidance)? + (without * (1.0 - guidance))?)?)
+}
