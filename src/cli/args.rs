@@ -10,7 +10,8 @@ pub(crate) use anomaly::AnomalyArgs;
 pub(crate) use bench::Precision;
 pub(crate) use bench::{BenchArgs, Device, Workload};
 pub(crate) use image::{
-    Again, Common, ContinualArgs, Experiment, GenerateArgs, ImageArgs, ImageTrainArgs, ShowArgs,
+    Again, Common, ContinualArgs, Experiment, GenerateArgs, ImageArgs, ImageTrainArgs, LikelihoodArgs, OodArgs,
+    ShowArgs,
 };
 pub(crate) use report::{ReportArgs, Subset};
 

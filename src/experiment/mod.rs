@@ -3,7 +3,9 @@
 
 pub mod continual;
 pub mod generate;
+pub mod likelihood;
 mod model;
+pub mod ood;
 pub mod show;
 pub mod train;
 mod walk;

@@ -62,7 +62,13 @@ pub struct ImageModel {
 
 impl ImageModelInfo {
     /// Describes a model before it is trained.
-    pub(super) fn new(network: ConvConfig, leveled: bool, classes: Vec<u32>, scale: [f64; 2], data: DataRecord) -> Self {
+    pub(super) fn new(
+        network: ConvConfig,
+        leveled: bool,
+        classes: Vec<u32>,
+        scale: [f64; 2],
+        data: DataRecord,
+    ) -> Self {
         let conditional = network.context > 0;
         let outcome = Outcome { steps: 0, best_validation: None, best_step: 0 };
         let settings = serde_json::Value::Null;
@@ -241,13 +247,7 @@ impl ImageModel {
     ///
     /// # Errors
     /// As [`ImageModel::evaluate_at`].
-    pub fn evaluate(
-        &self,
-        pixels: &Tensor,
-        labels: &[Option<u32>],
-        t: f64,
-        eps: Option<&Tensor>,
-    ) -> Result<Evaluated> {
+    pub fn evaluate(&self, pixels: &Tensor, labels: &[Option<u32>], t: f64, eps: Option<&Tensor>) -> Result<Evaluated> {
         let u = self.from_pixels(pixels)?;
         let (x, factor) = match (&self.energy, eps) {
             (Learned::Single(_), _) => (u, 1.0),

@@ -295,8 +295,7 @@ pub fn run(
     };
     let energy = info.fresh(&mut noise.fork(WEIGHTS), &Device::Cpu)?;
     let steps = noise.fork(STEPS);
-    let mut run =
-        |objective: &mut dyn Objective| train(objective, &source, &config.train, &steps, plan.as_ref(), sink);
+    let mut run = |objective: &mut dyn Objective| train(objective, &source, &config.train, &steps, plan.as_ref(), sink);
     let shape = chosen.shape();
     let context = [info.classes.len()];
     let context = info.conditional.then_some(&context[..]);

@@ -36,7 +36,8 @@ impl Images {
                     .map(|p| mixed.iter().enumerate().map(|(c, m)| m * f32::from(image[c * height * width + p])).sum())
                     .collect();
                 // Columns first: `(H, W')`.
-                let wide: Vec<f32> = plane.chunks_exact(width).flat_map(|row| columns.iter().map(|w| w.of(row, 1))).collect();
+                let wide: Vec<f32> =
+                    plane.chunks_exact(width).flat_map(|row| columns.iter().map(|w| w.of(row, 1))).collect();
                 for row in &rows {
                     pixels.extend((0..shape[2]).map(|x| row.of(&wide[x..], shape[2]).round().clamp(0.0, 255.0) as u8));
                 }

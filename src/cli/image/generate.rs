@@ -4,8 +4,8 @@ use super::super::args::GenerateArgs;
 use super::super::console::Console;
 use super::{Results, printed};
 use ebmotion::Result;
-use ebmotion::experiment::generate::{self, GenerateConfig};
 use ebmotion::experiment::Record;
+use ebmotion::experiment::generate::{self, GenerateConfig};
 use ebmotion::image::Part;
 use ebmotion::image::grid::Layout;
 use serde::Serialize;
@@ -47,7 +47,8 @@ pub(super) fn run(args: &GenerateArgs, console: &mut Console) -> Result<()> {
     }
     let figures = Figures { images: drawn.images.len(), nearest_distances };
     let data: Vec<_> = std::iter::once(&drawn.images).chain(&known).collect();
-    let json = results.json("generate", &Record::new("generate", &config, &data, begun.elapsed().as_secs_f64(), &figures))?;
+    let json =
+        results.json("generate", &Record::new("generate", &config, &data, begun.elapsed().as_secs_f64(), &figures))?;
     console.say(&format!("{}, {}", grid.display(), json.display()));
     Ok(())
 }

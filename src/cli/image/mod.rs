@@ -2,6 +2,8 @@
 
 mod continual;
 mod generate;
+mod likelihood;
+mod ood;
 mod show;
 mod train;
 
@@ -20,6 +22,8 @@ pub(super) fn run(args: &ImageArgs, console: &mut Console) -> Result<()> {
         Experiment::Show(args) => show::run(args, console),
         Experiment::Train(args) => train::run(args, console),
         Experiment::Generate(args) => generate::run(args, console),
+        Experiment::Likelihood(args) => likelihood::run(args, console),
+        Experiment::Ood(args) => ood::run(args, console),
         Experiment::Continual(args) => continual::run(args, console),
     }
 }

@@ -47,10 +47,9 @@ pub struct OodConfig {
     pub seed: u64,
     /// Images a set, or all where there are fewer. At least 2.
     pub images: usize,
-    /// Noise level (angle, in `(0, pi / 2)`) at which the energy judges; none for the one of `levels` that best tells training
+    /// Noise level (angle, in `(0, pi / 2)`) at which the energy judges; 0 for the one of `levels` that best tells training
     /// images from damaged ones.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub at: Option<f64>,
+    pub at: f64,
     /// Noise levels tried, and shown in the table.
     pub levels: Vec<f64>,
     /// Draws of noise over which an image's score is averaged, the same draws for all images; 0: an energy judges the image
@@ -81,7 +80,7 @@ impl Default for OodConfig {
         Self {
             seed: 0,
             images: 2000,
-            at: None,
+            at: 0.0,
             levels: vec![0.05, 0.1, 0.2, 0.4, 0.8, 1.2],
             draws: 1,
             batch: 100,
@@ -107,11 +106,11 @@ impl OodConfig {
         if let Some((key, found, least)) = least.into_iter().find(|(_, found, least)| found < least) {
             return Err(Error::config(key, found, format!("at least {least}")));
         }
-        let levels = self.levels.iter().map(|t| ("levels", t)).chain(self.at.iter().map(|t| ("at", t)));
-        for (key, t) in levels {
-            if !(*t > 0.0 && *t < FRAC_PI_2) {
-                return Err(Error::config(key, t, "above 0 and below pi / 2"));
-            }
+        if let Some(t) = self.levels.iter().find(|t| !(**t > 0.0 && **t < FRAC_PI_2)) {
+            return Err(Error::config("levels", t, "above 0 and below pi / 2"));
+        }
+        if !(0.0..FRAC_PI_2).contains(&self.at) {
+            return Err(Error::config("at", self.at, "0, or above it and below pi / 2"));
         }
         Ok(())
     }

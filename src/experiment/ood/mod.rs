@@ -122,7 +122,7 @@ pub fn run(
     if model.classes() > 0 {
         scorers.push(Scorer::Classes { model, at, draws: config.draws });
     }
-    if model.has_levels() {
+    if model.info().leveled {
         let others = config.levels.iter().filter(|t| **t != at);
         scorers.extend(others.map(|t| Scorer::Energy { model, at: *t, draws: config.draws }));
     }
@@ -145,13 +145,7 @@ pub fn run(
     Ok((Figures { at, damages, trials, sets: records, rows, baselines }, shown))
 }
 
-fn row(
-    scorer: &Scorer<'_>,
-    sets: &[SetRecord],
-    scores: &[Vec<f64>],
-    config: &OodConfig,
-    noise: &Noise,
-) -> Result<Row> {
+fn row(scorer: &Scorer<'_>, sets: &[SetRecord], scores: &[Vec<f64>], config: &OodConfig, noise: &Noise) -> Result<Row> {
     let Some((own, others)) = scores.split_first() else { return Err(Error::Other("no set of images".into())) };
     let told = others.iter().zip(&sets[1..]).map(|(other, set)| {
         let (auroc, average_precision, fpr_at_95_tpr) = against(own, other)?;
@@ -173,10 +167,8 @@ fn choose(
     noise: &Noise,
     sink: &mut dyn Sink,
 ) -> Result<(f64, Vec<String>, Vec<Trial>)> {
-    match config.at {
-        Some(at) => return Ok((at, Vec::new(), Vec::new())),
-        None if !model.has_levels() => return Ok((0.0, Vec::new(), Vec::new())),
-        None => {}
+    if config.at > 0.0 || !model.info().leveled {
+        return Ok((config.at, Vec::new(), Vec::new()));
     }
     let noise = noise.fork(PROXIES);
     let order = noise.fork(0).permutation(trained.len());

@@ -33,7 +33,7 @@ impl Scorer<'_> {
     /// Noise level of an energy that has levels.
     pub(super) fn at(&self) -> Option<f64> {
         match self {
-            Scorer::Energy { model, at, .. } | Scorer::Classes { model, at, .. } => model.has_levels().then_some(*at),
+            Scorer::Energy { model, at, .. } | Scorer::Classes { model, at, .. } => model.info().leveled.then_some(*at),
             Scorer::Likelihood { .. } => None,
         }
     }
@@ -43,13 +43,7 @@ impl Scorer<'_> {
     }
 
     /// One number an image, higher for what is less like the training images.
-    pub(super) fn scores(
-        &self,
-        images: &Images,
-        batch: usize,
-        noise: &Noise,
-        sink: &mut dyn Sink,
-    ) -> Result<Vec<f64>> {
+    pub(super) fn scores(&self, images: &Images, batch: usize, noise: &Noise, sink: &mut dyn Sink) -> Result<Vec<f64>> {
         let phase = self.name();
         sink.emit(&Event::Begin { phase: &phase, total: images.len() as u64 })?;
         let mut scores = Vec::with_capacity(images.len());
@@ -106,7 +100,7 @@ fn energies(
 ) -> Result<Vec<f64>> {
     let (rows, c, h, w) = pixels.dims4()?;
     let labels = vec![class; rows];
-    if draws == 0 || !model.has_levels() {
+    if draws == 0 || !model.info().leveled {
         return plain(&model.evaluate(pixels, &labels, at, None)?.energy);
     }
     let draw = |k: usize| {
