@@ -28,6 +28,11 @@ pub enum Event<'a> {
         /// Names and values.
         values: &'a [(&'static str, f64)],
     },
+    /// Something that a person should know although the work goes on.
+    Warning {
+        /// What.
+        text: &'a str,
+    },
     /// The current phase is over.
     End,
 }

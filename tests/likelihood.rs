@@ -8,7 +8,7 @@ use ebmotion::event::Silent;
 use ebmotion::model::{Generative, PixelCnn, PixelCnnConfig, RealNvp, RealNvpConfig};
 use ebmotion::noise::Noise;
 use ebmotion::train::objective::Fit;
-use ebmotion::train::{AdamConfig, Batch, Clip, Decay, Source, TrainConfig, train};
+use ebmotion::train::{AdamConfig, Batch, Clip, Decay, Divergence, Source, TrainConfig, train};
 
 /// A network whose weights are far from their start, so that nothing holds only because they are small.
 fn pixel_cnn(shape: [usize; 3], levels: usize) -> PixelCnn {
@@ -182,6 +182,7 @@ fn trained<M: Generative>(model: M) -> f64 {
         validate_every: 1000,
         log_every: 1000,
         checkpoint_every: u64::MAX,
+        divergence: Divergence::default(),
     };
     let mut objective = Fit { model };
     train(&mut objective, &Stripes, &config, &Noise::new(1), None, &mut Silent).unwrap();

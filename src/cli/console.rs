@@ -90,6 +90,7 @@ impl Sink for Console {
                 }
             }
             Event::Figures { .. } => {}
+            Event::Warning { text } => self.say(text),
             Event::End => match (self.style, self.bar.take()) {
                 (_, Some(bar)) => bar.finish(),
                 (Style::Lines, None) => {

@@ -70,6 +70,14 @@ pub fn labels(model: &ImageModel, conditional: bool, classes: &[u32], count: usi
     Ok(labels)
 }
 
+/// The labels of images as the model is to be given them.
+pub(super) fn known_labels(model: &ImageModel, images: &Images, conditional: bool) -> Result<Vec<Option<u32>>> {
+    match conditional && model.classes() > 0 {
+        true => Ok(images.known_labels()?.iter().copied().map(Some).collect()),
+        false => Ok(vec![None; images.len()]),
+    }
+}
+
 /// Draws images.
 ///
 /// # Errors

@@ -2,15 +2,20 @@
 //! and writes what comes back.
 
 pub mod continual;
+pub mod cross_class;
+pub mod denoise;
 pub mod generate;
+pub mod inpaint;
 pub mod likelihood;
 mod model;
 pub mod ood;
+mod restore;
 pub mod show;
 pub mod train;
 mod walk;
 
 pub use model::{ImageModel, ImageModelInfo};
+pub use restore::Mended;
 pub use walk::{Ensemble, Known, Start, WalkConfig, WatchImages, draw};
 
 use crate::image::{Images, Source};

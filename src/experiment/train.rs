@@ -10,7 +10,7 @@ use crate::noise::Noise;
 use crate::train::objective::{
     Contrastive, ContrastiveConfig, DenoisingByDifference, Form, ImprovedConfig, ImprovedContrastive,
 };
-use crate::train::{AdamConfig, Batch, CheckpointPlan, Clip, Decay, Objective, Source, TrainConfig, train};
+use crate::train::{AdamConfig, Batch, CheckpointPlan, Clip, Decay, Divergence, Objective, Source, TrainConfig, train};
 use candle_core::{DType, Device};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -111,6 +111,7 @@ impl Default for ImageTrainConfig {
                 validate_every: 500,
                 log_every: 50,
                 checkpoint_every: 500,
+                divergence: Divergence::default(),
             },
         }
     }

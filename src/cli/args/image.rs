@@ -32,6 +32,12 @@ pub(crate) enum Experiment {
     Train(ImageTrainArgs),
     /// Draws images from a learned energy.
     Generate(GenerateArgs),
+    /// Fills in a hidden half of images.
+    Inpaint(MendArgs),
+    /// Takes salt and pepper out of images.
+    Denoise(MendArgs),
+    /// Leads images of each class to every other class.
+    CrossClass(CrossClassArgs),
     /// Tells images unlike those that a model was trained on from the others, by their energy and by likelihoods.
     Ood(OodArgs),
     /// Bounds the likelihood of test images under a learned energy, from both sides.
@@ -220,6 +226,40 @@ pub(crate) struct GenerateArgs {
     /// The set that it was trained on, known by name, or `dsprites`; without it --data is the set.
     #[arg(long, value_name = "NAME")]
     pub(crate) dataset: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ebmotion image inpaint out/mnist/model.safetensors --data images/ --dataset mnist -o out/inpaint --set hidden=right
+  ebmotion image denoise out/mnist/model.safetensors --data images/ --dataset mnist -o out/denoise --set share=0.1
+
+Leaves a picture of some test images, and the mean squared errors of both parts beside simple ways, as text and JSON.")]
+pub(crate) struct MendArgs {
+    #[command(flatten)]
+    pub(crate) model: ModelArg,
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// The set that the model was trained on, by name: its training and test part are mended.
+    #[arg(long, value_name = "NAME", default_value = "mnist")]
+    pub(crate) dataset: String,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ebmotion image cross-class out/mnist/model.safetensors --data images/ --dataset mnist -o out/cross
+  ebmotion image cross-class out/mnist/model.safetensors --data images/ --dataset mnist -o out/cross --set start=0.9
+
+Leaves cross-class.png: an image of each class, then where its chain goes by the energy given each class.")]
+pub(crate) struct CrossClassArgs {
+    #[command(flatten)]
+    pub(crate) model: ModelArg,
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// The set that the model was trained on, by name: its test part is where chains start.
+    #[arg(long, value_name = "NAME", default_value = "mnist")]
+    pub(crate) dataset: String,
 }
 
 #[derive(Debug, Args)]

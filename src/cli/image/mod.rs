@@ -1,8 +1,10 @@
 //! `ebmotion image`: one function an experiment, and what they share.
 
 mod continual;
+mod cross_class;
 mod generate;
 mod likelihood;
+mod mend;
 mod ood;
 mod show;
 mod train;
@@ -22,6 +24,9 @@ pub(super) fn run(args: &ImageArgs, console: &mut Console) -> Result<()> {
         Experiment::Show(args) => show::run(args, console),
         Experiment::Train(args) => train::run(args, console),
         Experiment::Generate(args) => generate::run(args, console),
+        Experiment::Inpaint(args) => mend::inpaint(args, console),
+        Experiment::Denoise(args) => mend::denoise(args, console),
+        Experiment::CrossClass(args) => cross_class::run(args, console),
         Experiment::Likelihood(args) => likelihood::run(args, console),
         Experiment::Ood(args) => ood::run(args, console),
         Experiment::Continual(args) => continual::run(args, console),

@@ -8,7 +8,7 @@ use crate::image::Images;
 use crate::model::{Generative, PixelCnn, RealNvp};
 use crate::noise::Noise;
 use crate::train::objective::Fit;
-use crate::train::{AdamConfig, Archive, Batch, CheckpointPlan, Clip, Decay, Source, TrainConfig, train};
+use crate::train::{AdamConfig, Archive, Batch, CheckpointPlan, Clip, Decay, Divergence, Source, TrainConfig, train};
 use candle_core::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -142,6 +142,7 @@ fn fit<M: Generative + 'static, N: Serialize>(
         validate_every: (of.steps / 10).max(1),
         log_every: 50,
         checkpoint_every: (of.steps / 10).max(1),
+        divergence: Divergence::default(),
     };
     let plan = CheckpointPlan { path: folder.join(format!("{name}.checkpoint")), resume, identity: identity.clone() };
     let begun = Instant::now();
