@@ -19,8 +19,9 @@ const LEVELS: f64 = 256.0;
 const EDGE: f64 = 0.05;
 /// Bound of a coupling's log scale, either way.
 const LOG_SCALE: f64 = 2.0;
-/// Least standard deviation by which a pixel is divided at the start: that of the noise within a level is about 0.02.
-const LEAST_STD: f64 = 1e-2;
+/// Least standard deviation by which a pixel is divided at the start. That of the noise within one level is about 0.02, but divided by
+/// as little, the first bright pixel where all examples are dark would be a number of some hundreds.
+const LEAST_STD: f64 = 0.2;
 
 /// Size of a [`RealNvp`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -72,7 +72,11 @@ fn text(figures: &Figures) -> String {
         }
         text += "\n";
     }
-    text += &format!("told from {} images of {}\n\n", figures.sets[0].images, figures.sets[0].name);
+    let [images, name] = [figures.sets[0].images.to_string(), figures.sets[0].name.clone()];
+    text += &format!(
+        "{images} images of {name} told from other sets by lower scores; energy at noise level {}\n\n",
+        figures.at
+    );
     text += &table("AUROC", figures, |t| t.auroc, |r| Some(r.mean_auroc));
     text += &table("average precision", figures, |t| t.average_precision, |_| None);
     text += &table("false positive rate at 95 % true positives", figures, |t| t.fpr_at_95_tpr, |_| None);
@@ -90,8 +94,8 @@ fn table(title: &str, figures: &Figures, of: impl Fn(&Told) -> f64, last: impl F
         .rows
         .iter()
         .map(|row| match row.at {
-            Some(at) => format!("{} {at}", row.score),
-            None => row.score.clone(),
+            Some(at) if at != figures.at => format!("at {at}"),
+            _ => row.score.replace("energy_of_classes", "by class"),
         })
         .collect();
     let line = |name: &str, values: &[Option<f64>]| {

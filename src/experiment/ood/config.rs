@@ -86,7 +86,7 @@ impl Default for OodConfig {
             batch: 100,
             replicates: 200,
             baselines: vec![Baseline::PixelCnn, Baseline::RealNvp],
-            validation: 500,
+            validation: 200,
             pixel_cnn,
             real_nvp,
             shown: 10,

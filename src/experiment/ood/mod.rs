@@ -133,12 +133,10 @@ pub fn run(
         baselines.push(record);
         scorers.push(Scorer::Likelihood { kind: *kind, network, draws: config.draws.max(1) });
     }
+    let judged: Vec<&Images> = sets.iter().map(|s| &s.images).collect();
     let mut rows = Vec::new();
     for scorer in &scorers {
-        let mut scores = Vec::new();
-        for set in &sets {
-            scores.push(scorer.scores(&set.images, config.batch, &noise.fork(SCORES), sink)?);
-        }
+        let scores = scorer.scores(&judged, config.batch, &noise.fork(SCORES), sink)?;
         rows.push(row(scorer, &records, &scores, config, &noise.fork(RESAMPLES))?);
     }
     let shown = sets::shown(&sets, config.shown)?;
@@ -174,12 +172,12 @@ fn choose(
     let order = noise.fork(0).permutation(trained.len());
     let own = trained.select(&order[..config.images.min(order.len())])?;
     let damaged = sets::damaged(&own, &noise)?;
+    let judged: Vec<&Images> = std::iter::once(&own).chain(&damaged).collect();
     let mut trials = Vec::new();
     for &at in &config.levels {
         let scorer = Scorer::Energy { model, at, draws: config.draws };
-        let mut scores = |images: &Images| scorer.scores(images, config.batch, &noise.fork(SCORES), sink);
-        let of_own = scores(&own)?;
-        let auroc = damaged.iter().map(|d| Ok(against(&of_own, &scores(d)?)?.0)).collect::<Result<Vec<_>>>()?;
+        let scores = scorer.scores(&judged, config.batch, &noise.fork(SCORES), sink)?;
+        let auroc = scores[1..].iter().map(|d| Ok(against(&scores[0], d)?.0)).collect::<Result<Vec<_>>>()?;
         let mean = mean(&auroc);
         trials.push(Trial { at, auroc, mean });
     }

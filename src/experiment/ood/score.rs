@@ -42,31 +42,45 @@ impl Scorer<'_> {
         matches!(self, Scorer::Likelihood { .. })
     }
 
-    /// One number an image, higher for what is less like the training images.
-    pub(super) fn scores(&self, images: &Images, batch: usize, noise: &Noise, sink: &mut dyn Sink) -> Result<Vec<f64>> {
-        let phase = self.name();
-        sink.emit(&Event::Begin { phase: &phase, total: images.len() as u64 })?;
-        let mut scores = Vec::with_capacity(images.len());
-        let all: Vec<usize> = (0..images.len()).collect();
-        let [c, h, w] = images.shape();
-        for part in all.chunks(batch) {
-            let mut values = Vec::new();
-            images.fill_unit(part, &mut values);
-            let pixels = Tensor::from_vec(values, (part.len(), c, h, w), &Device::Cpu)?;
-            scores.extend(self.batch(&pixels, noise)?);
-            sink.emit(&Event::Step { step: scores.len() as u64, note: &images.name })?;
-            if sink.stop_requested() {
-                return Err(Error::Interrupted { step: scores.len() as u64, saved: None });
+    /// One number an image of each set, higher for what is less like the training images.
+    pub(super) fn scores(
+        &self,
+        sets: &[&Images],
+        batch: usize,
+        noise: &Noise,
+        sink: &mut dyn Sink,
+    ) -> Result<Vec<Vec<f64>>> {
+        let phase = match self.at() {
+            Some(at) => format!("{} {at}", self.name()),
+            None => self.name(),
+        };
+        let mut done = 0;
+        sink.emit(&Event::Begin { phase: &phase, total: sets.iter().map(|s| s.len() as u64).sum() })?;
+        let mut all = Vec::with_capacity(sets.len());
+        for images in sets {
+            let mut scores = Vec::with_capacity(images.len());
+            let order: Vec<usize> = (0..images.len()).collect();
+            let [c, h, w] = images.shape();
+            for part in order.chunks(batch) {
+                let mut values = Vec::new();
+                images.fill_unit(part, &mut values);
+                let pixels = Tensor::from_vec(values, (part.len(), c, h, w), &Device::Cpu)?;
+                scores.extend(self.batch(&pixels, noise)?);
+                done += part.len() as u64;
+                sink.emit(&Event::Step { step: done, note: &images.name })?;
+                if sink.stop_requested() {
+                    return Err(Error::Interrupted { step: done, saved: None });
+                }
             }
+            // Infinitely unlikely is an answer, not a number is none.
+            if let Some(at) = scores.iter().position(|s| s.is_nan() || *s == f64::NEG_INFINITY) {
+                let what = format!("{phase} of an image of `{}`", images.name);
+                return Err(Error::NonFinite { what, value: scores[at], step: at as u64 });
+            }
+            all.push(scores);
         }
         sink.emit(&Event::End)?;
-        match scores.iter().position(|s| !s.is_finite()) {
-            None => Ok(scores),
-            Some(at) => {
-                let what = format!("{phase} of an image of `{}`", images.name);
-                Err(Error::NonFinite { what, value: scores[at], step: at as u64 })
-            }
-        }
+        Ok(all)
     }
 
     fn batch(&self, pixels: &Tensor, noise: &Noise) -> Result<Vec<f64>> {
