@@ -40,6 +40,8 @@ pub struct ImageModelInfo {
     pub data: DataRecord,
     /// How that ended.
     pub outcome: Outcome,
+    /// Share of the validation images whose class of lowest energy ([`super::classify`]) is theirs, where the class is given.
+    pub validation_accuracy: Option<f64>,
     /// Seconds of training by the clock.
     pub train_seconds: f64,
 }
@@ -86,6 +88,7 @@ impl ImageModelInfo {
             settings,
             data,
             outcome,
+            validation_accuracy: None,
             train_seconds,
         }
     }
@@ -145,7 +148,9 @@ impl ImageModel {
         match config.learning {
             Learning::Contrastive(chains) => Ok(chains),
             Learning::Improved(improved) => Ok(improved.contrastive),
-            Learning::Denoising => Err(Error::Other("an energy of noise levels was learned without chains".into())),
+            Learning::Denoising { .. } => {
+                Err(Error::Other("an energy of noise levels was learned without chains".into()))
+            }
         }
     }
 

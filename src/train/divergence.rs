@@ -60,6 +60,11 @@ impl Watch {
         self.bad == 0
     }
 
+    /// The run has gone back: what is usual stays.
+    pub(super) fn forgive(&mut self) {
+        self.bad = 0;
+    }
+
     /// Takes a step's figures; says why the run has diverged if it has.
     pub(super) fn step(&mut self, loss: f64, gradient_norm: f64) -> Option<String> {
         let figures = [("loss", loss), ("gradient norm", gradient_norm)];

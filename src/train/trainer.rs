@@ -90,7 +90,7 @@ pub fn train(
         state = plan.load(objective, &mut adam, config)?;
         state.restarts = restarts;
         adam.slow_down(pace(restarts));
-        run.watch = Watch::new(config.divergence.clone());
+        run.watch.forgive();
         let note = format!("at step {from}: {error}; back to step {}, restart {restarts}", state.step);
         sink.emit(&Event::Warning { text: &note })?;
     }

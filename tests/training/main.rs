@@ -13,6 +13,7 @@ use ebmotion::train::{
 };
 use std::path::Path;
 
+mod diverging;
 mod gradients;
 mod learning;
 mod resuming;
