@@ -154,7 +154,9 @@ struct Stripes;
 impl Source for Stripes {
     fn batch(&self, size: usize, noise: &mut Noise) -> Result<Batch> {
         let kinds = noise.indices(size, 4);
-        let pixel = |kind: usize, p: usize| f32::from(u8::from((if kind < 2 { p / 4 } else { p % 4 } + kind) % 2 == 0));
+        let pixel = |kind: usize, p: usize| {
+            f32::from(u8::from((if kind < 2 { p / 4 } else { p % 4 } + kind).is_multiple_of(2)))
+        };
         let values: Vec<f32> = kinds.iter().flat_map(|kind| (0..16).map(move |p| pixel(*kind, p))).collect();
         let x = Tensor::from_vec(values, (size, 1, 4, 4), &Device::Cpu)?;
         Ok(Batch { x, context: None, start: None })

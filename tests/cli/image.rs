@@ -61,8 +61,7 @@ const OOD: &[&str] = &[
     "real_nvp.network.hidden=[8]",
 ];
 
-const LIKELIHOOD: &[&str] =
-    &[MODEL, "--set", "levels=10", "--set", "chains=4", "--set", "mixing=2", "--set", "walk.levels=5"];
+const LIKELIHOOD: &[&str] = &[MODEL, "--set", "levels=10", "--set", "chains=4", "--set", "mixing=2"];
 
 #[test]
 fn every_experiment_leaves_its_files_and_the_same_figures_for_the_same_seed() {

@@ -318,7 +318,7 @@ Examples:
 
 Annealed importance sampling with Hamiltonian Monte Carlo from a standard normal down the energy's noise levels bounds its
 constant from below, and so the likelihood of test images with the noise of level `at` from above; the same way back, from
-draws of the model, bounds it from the other side as far as these draws are the energy's own. A Gaussian of as many numbers,
+where the chains came out, bounds it from the other side as far as these are draws of the energy. A Gaussian of as many numbers,
 whose constant is known, goes the same way. More levels close the gap. Leaves likelihood.txt, likelihood.json and
 likelihood.png, where the chains came out.")]
 pub(crate) struct LikelihoodArgs {

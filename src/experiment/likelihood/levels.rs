@@ -38,8 +38,8 @@ pub struct Bounds {
     pub acceptance: f64,
 }
 
-impl From<LogRatio> for Bounds {
-    fn from(found: LogRatio) -> Self {
+impl From<&LogRatio> for Bounds {
+    fn from(found: &LogRatio) -> Self {
         Self {
             estimate: found.estimate,
             std_error: found.std_error,
@@ -48,6 +48,36 @@ impl From<LogRatio> for Bounds {
             effective: found.effective,
             acceptance: found.acceptance.unwrap_or(f64::NAN),
         }
+    }
+}
+
+/// Where the chains of a direction came out, and the logarithms of their weights.
+pub(super) struct Ends {
+    pub(super) x: Tensor,
+    logs: Vec<f64>,
+}
+
+impl Ends {
+    /// Of chains `(B, *S)`.
+    pub(super) fn new(x: Tensor, logs: Vec<f64>) -> Self {
+        Self { x, logs }
+    }
+
+    /// Chains drawn by their weights, one for each of `lots` in (0, 1).
+    pub(super) fn drawn(&self, lots: &[f64]) -> Result<Tensor> {
+        let top = self.logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let weights: Vec<f64> = self.logs.iter().map(|l| (l - top).exp()).collect();
+        let sum: f64 = weights.iter().sum();
+        let draw = |lot: &f64| {
+            let mut left = lot * sum;
+            let found = weights.iter().position(|w| {
+                left -= w;
+                left <= 0.0
+            });
+            found.unwrap_or(weights.len() - 1) as u32
+        };
+        let chosen: Vec<u32> = lots.iter().map(draw).collect();
+        Ok(self.x.index_select(&Tensor::new(chosen, self.x.device())?, 0)?)
     }
 }
 
@@ -97,14 +127,14 @@ impl<'a> Levels<'a> {
         Ok(Self { at, shape, angles, ways, trajectories: config.trajectories })
     }
 
-    /// The lower bound, and where the chains came out.
+    /// The lower bound, and the chains' ends.
     pub(super) fn forward(
         &self,
         phase: &str,
         chains: usize,
         noise: &Noise,
         sink: &mut dyn Sink,
-    ) -> Result<(Bounds, Tensor)> {
+    ) -> Result<(Bounds, Ends)> {
         let start = normal(self.shape, chains, &mut noise.fork(0))?;
         let mut ends = start.clone();
         sink.emit(&Event::Begin { phase, total: self.stages() as u64 })?;
@@ -113,7 +143,7 @@ impl<'a> Levels<'a> {
             progress(sink, k, self.stages())
         })?;
         sink.emit(&Event::End)?;
-        Ok((found.into(), ends))
+        Ok(((&found).into(), Ends::new(ends, found.chains)))
     }
 
     /// The upper bound, from draws of the last level.
@@ -121,7 +151,7 @@ impl<'a> Levels<'a> {
         sink.emit(&Event::Begin { phase, total: self.stages() as u64 })?;
         let found = ais::backward(self, draws, noise, &mut |k, _| progress(sink, k, self.stages()))?;
         sink.emit(&Event::End)?;
-        Ok(found.into())
+        Ok((&found).into())
     }
 
     /// Chains after `steps` trajectories in the energy of the last level.

@@ -27,6 +27,15 @@ fn both_bounds_close_in_on_the_gaussians_constant() -> Result<()> {
 }
 
 #[test]
+fn chains_are_drawn_by_their_weights() -> Result<()> {
+    let x = Tensor::new(&[[1.0f32], [2.0], [3.0]], &Device::Cpu)?;
+    let ends = levels::Ends::new(x, vec![1000.0 + 0.5f64.ln(), 1000.0, 1000.0 + 0.5f64.ln()]);
+    let drawn = ends.drawn(&[0.01, 0.24, 0.26, 0.74, 0.76, 0.99])?.flatten_all()?.to_vec1::<f32>()?;
+    assert_eq!(drawn, [1.0, 1.0, 2.0, 2.0, 3.0, 3.0]);
+    Ok(())
+}
+
+#[test]
 fn settings_out_of_range_are_refused() {
     let refused = |config: LikelihoodConfig, part: &str| {
         let error = config.validate().expect_err(part);
