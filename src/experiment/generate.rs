@@ -1,16 +1,20 @@
 //! Drawing images from a learned energy.
 
 use super::model::ImageModel;
-use super::walk::{Start, WalkConfig, draw};
+use super::walk::{Moment, Start, WalkConfig, draw, tell};
 use crate::error::{Error, Result};
 use crate::event::{Event, Sink};
 use crate::image::{Images, nearest};
+use crate::model::Classifier;
 use crate::noise::Noise;
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Chains that walk together.
 const TILE: usize = 100;
+/// Chains that a listener is shown.
+const WATCHED: usize = 25;
 
 /// Settings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -99,11 +103,14 @@ pub fn run(members: &[ImageModel], config: &GenerateConfig, sink: &mut dyn Sink)
     sink.emit(&Event::Begin { phase: "generate", total: config.count as u64 })?;
     for first in (0..config.count).step_by(TILE) {
         let tile = &labels[first..(first + TILE).min(config.count)];
-        let mut watch = |k: usize, x: &Tensor| {
-            for _ in shown.iter().filter(|s| **s == k && first == 0 && strips > 0) {
-                film.push(x.narrow(0, 0, strips)?.copy()?);
+        let mut watch = |at: &Moment<'_>| {
+            if first > 0 {
+                return Ok(());
             }
-            Ok(())
+            for _ in shown.iter().filter(|s| **s == at.step && strips > 0) {
+                film.push(at.images.narrow(0, 0, strips)?.copy()?);
+            }
+            tell(model, tile, at, WATCHED, sink)
         };
         let mut noise = base.from_chain(first as u64);
         drawn.push(draw(members, tile, &Start::Noise, None, &config.walk, &mut noise, &mut watch)?);
@@ -116,7 +123,7 @@ pub fn run(members: &[ImageModel], config: &GenerateConfig, sink: &mut dyn Sink)
     sink.emit(&Event::End)?;
     let mut images = model.images("generated", &Tensor::cat(&drawn, 0)?)?;
     if let Some(classes) = labels.iter().copied().collect::<Option<Vec<u32>>>() {
-        images = Images::new("generated", images.shape(), images.pixels().to_vec(), Some(classes))?;
+        images = images.labelled(classes)?;
     }
     let film = match film.is_empty() {
         true => None,
@@ -127,6 +134,32 @@ pub fn run(members: &[ImageModel], config: &GenerateConfig, sink: &mut dyn Sink)
         }
     };
     Ok(Generated { images, film })
+}
+
+/// Images in the class that was asked for, by a classifier that took no part in drawing them.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Asked {
+    /// Share of all images.
+    pub accuracy: f64,
+    /// Class, images of which it was asked, and share of them.
+    pub by_class: Vec<(u32, usize, f64)>,
+}
+
+/// Counts the images whose class, by `classifier`, is the one that was asked for.
+///
+/// # Errors
+/// [`Error::Data`] for images without labels, or of a shape that the classifier does not take.
+pub fn asked(images: &Images, classifier: &Classifier) -> Result<Asked> {
+    let labels = images.known_labels()?;
+    let found = classifier.classify(images)?;
+    let mut by_class = BTreeMap::<u32, [usize; 2]>::new();
+    for (label, found) in labels.iter().zip(&found) {
+        let [asked, right] = by_class.entry(*label).or_default();
+        (*asked, *right) = (*asked + 1, *right + usize::from(label == found));
+    }
+    let right: usize = by_class.values().map(|[_, right]| right).sum();
+    let by_class = by_class.into_iter().map(|(class, [n, right])| (class, n, right as f64 / n as f64)).collect();
+    Ok(Asked { accuracy: right as f64 / images.len() as f64, by_class })
 }
 
 /// The first `count` images, each followed by its three nearest neighbours, in pixel space, among the training images.

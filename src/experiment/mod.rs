@@ -1,23 +1,28 @@
 //! Experiments on images, one file each: settings in, figures and pictures out. The command line only reads arguments
 //! and writes what comes back.
 
+pub mod classifier;
 pub mod classify;
 pub mod continual;
 pub mod cross_class;
 pub mod denoise;
+pub mod features;
+pub mod fid;
 pub mod generate;
+pub mod inception_score;
 pub mod inpaint;
 pub mod likelihood;
 mod model;
 pub mod ood;
 mod restore;
+pub mod robust;
 pub mod show;
 pub mod train;
 mod walk;
 
 pub use model::{ImageModel, ImageModelInfo};
 pub use restore::Mended;
-pub use walk::{Ensemble, Known, Start, WalkConfig, WatchImages, draw};
+pub use walk::{Ensemble, Known, Moment, Start, WalkConfig, WatchImages, draw, tell};
 
 use crate::image::{Images, Source};
 use serde::{Deserialize, Serialize};

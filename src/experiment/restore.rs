@@ -1,7 +1,7 @@
 //! What mending images has in common: chains that start at damaged images, several an image, and their errors.
 
 use super::model::ImageModel;
-use super::walk::{Known, Start, WalkConfig, draw};
+use super::walk::{Known, Moment, Start, WalkConfig, draw, tell};
 use crate::error::{Error, Result};
 use crate::event::{Event, Sink};
 use crate::image::Images;
@@ -11,6 +11,8 @@ use serde::Serialize;
 
 /// Chains that walk together.
 const TILE: usize = 100;
+/// Chains that a listener is shown.
+const WATCHED: usize = 25;
 
 /// Error of a way of mending: the mean over images of the mean squared error over the pixels in question, in `[0, 1]`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -85,7 +87,11 @@ pub(super) fn chains(
             let members = std::slice::from_ref(model);
             let labels = &task.labels[rows.clone()];
             let mut noise = base.from_chain(first as u64);
-            let x = draw(members, labels, &start, known.as_ref(), walk, &mut noise, &mut |_, _| Ok(()))?;
+            let mut watch = |at: &Moment<'_>| match (sample, first) {
+                (0, 0) => tell(model, labels, at, WATCHED, sink),
+                _ => Ok(()),
+            };
+            let x = draw(members, labels, &start, known.as_ref(), walk, &mut noise, &mut watch)?;
             let x = model.to_pixels(&x)?.clamp(0.0, 1.0)?.flatten_all()?.to_vec1::<f32>()?;
             pixels.extend(x);
             let step = (sample * count + rows.end) as u64;

@@ -92,15 +92,15 @@ impl Default for ImageTrainConfig {
         Self {
             seed: 0,
             network: Architecture::Mnist,
-            width: 0.75,
+            width: 0.5,
             stages: Vec::new(),
             conditional: true,
             label_dropout: 0.1,
             classes: Vec::new(),
             validation: 500,
-            learning: Learning::Denoising { contrast: 0.1 },
+            learning: Learning::Denoising { contrast: 0.03 },
             train: TrainConfig {
-                steps: 6000,
+                steps: 12_000,
                 batch: 64,
                 optimizer: AdamConfig {
                     learning_rate: 1e-3,

@@ -80,6 +80,15 @@ impl Images {
         Self::new(name, shape, pixels, None)
     }
 
+    /// The same images with these labels.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for another number of labels than of images.
+    pub fn labelled(self, labels: Vec<u32>) -> Result<Self> {
+        let Images { name, shape, pixels, .. } = self;
+        Self::new(name, shape, pixels, Some(labels))
+    }
+
     /// Number of images, at least 1.
     #[allow(clippy::len_without_is_empty)] // a set is never empty
     pub fn len(&self) -> usize {

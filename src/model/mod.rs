@@ -1,11 +1,13 @@
 //! Networks that are energies, and the generative networks they are compared with.
 
 mod activation;
+mod classifier;
 mod conv;
 mod cvae;
 mod density;
 mod field;
 mod gru;
+mod inception;
 mod level;
 mod leveled;
 mod mixture;
@@ -18,11 +20,13 @@ mod real_nvp;
 mod spectral;
 
 pub use activation::Activation;
+pub use classifier::{Classifier, ClassifierConfig};
 pub use conv::{ConvConfig, ConvEnergy, StageConfig};
 pub use cvae::Cvae;
 pub use density::{Generative, Generator};
 pub use field::{Path, VectorField};
 pub use gru::GruMixture;
+pub use inception::Inception;
 pub(crate) use level::GAIN;
 pub use level::{AtLevel, Conditioned, LevelEnergy};
 pub(crate) use leveled::times;

@@ -14,6 +14,7 @@ use candle_core::{DType, Tensor};
 pub mod accept;
 pub mod adapt;
 pub mod ais;
+pub mod attack;
 pub mod buffer;
 mod column;
 pub mod diagnose;

@@ -24,27 +24,75 @@ pub(crate) fn halves(folder: &Path) {
     }
 }
 
-/// A model of the small set's first class, as an experiment's own folder holds it.
-const MODEL: &str = "model/model.safetensors";
-
-/// Trains [`MODEL`] on [`halves`] in `sets`.
-pub(crate) fn small_model(folder: &Path) {
-    let quick = ["--set", "train.steps=30", "--set", "train.batch=8", "--set", "validation=10", "--set", "width=0.125"];
-    let what =
-        ["--quiet", "image", "train", "--data", "sets", "--dataset", "mnist", "--set", "classes=[0]", "-o", "model"];
-    succeeds(folder, &[&what[..], &quick].concat());
+/// A model of `halves`, trained for a moment: `model.safetensors` in the folder.
+fn model(folder: &Path) {
+    let quick = ["--set", "train.steps=20", "--set", "train.batch=8", "--set", "width=0.1", "--set", "validation=10"];
+    let train = ["--quiet", "image", "train", "--data", "sets", "--dataset", "mnist", "-o", "trained"];
+    succeeds(folder, &[&train[..], &quick].concat());
+    std::fs::rename(folder.join("trained/model.safetensors"), folder.join("model.safetensors")).unwrap();
 }
 
 /// One row an experiment: its name, what it needs to be quick here, and the files that it leaves beside its JSON.
 const EXPERIMENTS: &[(&str, &[&str], &[&str])] = &[
+    (
+        "train",
+        &["--dataset", "mnist", "--set", "train.steps=6", "--set", "width=0.1", "--set", "validation=10"],
+        &["train.png", "model.safetensors", "model.telemetry.jsonl"],
+    ),
+    (
+        "generate",
+        &["model.safetensors", "--dataset", "mnist", "--set", "count=4", "--set", "walk.levels=5"],
+        &["generate.png", "generate.npz", "film.png", "neighbours.png"],
+    ),
+    (
+        "inpaint",
+        &["model.safetensors", "--set", "count=4", "--set", "walk.levels=4", "--set", "samples=2"],
+        &["inpaint.png", "inpaint.txt"],
+    ),
+    (
+        "denoise",
+        &["model.safetensors", "--set", "count=4", "--set", "walk.levels=3", "--set", "samples=2"],
+        &["denoise.png", "denoise.txt"],
+    ),
+    ("cross-class", &["model.safetensors", "--set", "count=2", "--set", "walk.levels=3"], &["cross-class.png"]),
     ("show", &["--dataset", "mnist", "--count", "4"], &["show.png"]),
+    (
+        "classifier",
+        &["--set", "train.steps=40", "--set", "convolutions=[[4,3]]", "--set", "dense=8"],
+        &["classifier.txt", "classifier.safetensors"],
+    ),
+    (
+        "fid",
+        &[
+            "--dataset",
+            "mnist",
+            "--samples",
+            "sets/mnist/t10k-images-idx3-ubyte",
+            "--classifier",
+            "one/classifier.safetensors",
+        ],
+        &["fid.txt"],
+    ),
+    (
+        "inception-score",
+        &[
+            "--dataset",
+            "mnist",
+            "--samples",
+            "sets/mnist/t10k-images-idx3-ubyte",
+            "--classifier",
+            "one/classifier.safetensors",
+        ],
+        &["inception-score.txt"],
+    ),
     ("continual", &["--set", "hidden=8", "--set", "classes_per_task=1", "--set", "seeds=2"], &["continual.txt"]),
     ("ood", OOD, &["ood.txt", "ood.png", "pixel_cnn.safetensors", "real_nvp.safetensors"]),
     ("likelihood", LIKELIHOOD, &["likelihood.txt", "likelihood.png"]),
 ];
 
-const OOD: &[&str] = &[
-    MODEL,
+/// What makes `ood` quick.
+pub(crate) const OOD: &[&str] = &[
+    "model.safetensors",
     "--set",
     "levels=[0.3,0.8]",
     "--set",
@@ -61,13 +109,15 @@ const OOD: &[&str] = &[
     "real_nvp.network.hidden=[8]",
 ];
 
-const LIKELIHOOD: &[&str] = &[MODEL, "--set", "levels=10", "--set", "chains=4", "--set", "mixing=2"];
+/// What makes `likelihood` quick.
+pub(crate) const LIKELIHOOD: &[&str] =
+    &["model.safetensors", "--set", "levels=10", "--set", "chains=4", "--set", "mixing=2"];
 
 #[test]
 fn every_experiment_leaves_its_files_and_the_same_figures_for_the_same_seed() {
     let folder = tempfile::tempdir().unwrap();
     halves(&folder.path().join("sets"));
-    small_model(folder.path());
+    model(folder.path());
     for (name, options, files) in EXPERIMENTS {
         let figures = |out: &str| {
             let common = ["--quiet", "image", name, "--data", "sets", "--seed", "3", "-o", out];
@@ -81,7 +131,9 @@ fn every_experiment_leaves_its_files_and_the_same_figures_for_the_same_seed() {
             assert_eq!(record["format"], format!("ebmotion image {name} 1"));
             assert_eq!(record["settings"]["seed"], 3);
             assert_eq!(record["data"][0]["fingerprint"].as_str().unwrap().len(), 64);
-            record["figures"].clone()
+            let mut figures = record["figures"].clone();
+            figures.as_object_mut().map(|f| f.remove("train_seconds"));
+            figures
         };
         assert_eq!(figures("one"), figures("two"), "{name}");
     }
@@ -90,6 +142,9 @@ fn every_experiment_leaves_its_files_and_the_same_figures_for_the_same_seed() {
 #[test]
 fn every_experiment_says_what_is_missing_and_prints_its_settings() {
     let folder = tempfile::tempdir().unwrap();
+    halves(&folder.path().join("sets"));
+    model(folder.path());
+    std::fs::remove_dir_all(folder.path().join("sets")).unwrap();
     for (name, options, _) in EXPERIMENTS {
         let with = |more: &[&'static str]| [&["image", name], *options, more].concat();
         refuses(folder.path(), &with(&["-o", "out"]), &["--data", "mnist"]);
@@ -102,6 +157,32 @@ fn every_experiment_says_what_is_missing_and_prints_its_settings() {
         let again = succeeds(folder.path(), &with(&["--print-config", "--config", "run.toml"]));
         assert_eq!(String::from_utf8(again.stdout).unwrap(), text);
     }
+}
+
+#[test]
+fn an_image_model_is_guarded_and_other_files_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    halves(&folder.path().join("sets"));
+    model(folder.path());
+    let train = |more: &[&'static str]| {
+        let quick = ["--set", "train.steps=4", "--set", "width=0.1", "--set", "validation=10"];
+        let words = ["image", "train", "--data", "sets", "--dataset", "mnist", "-o", "out"];
+        [&words[..], &quick, more].concat()
+    };
+    succeeds(folder.path(), &train(&[]));
+    refuses(folder.path(), &train(&[]), &["model.safetensors", "--overwrite"]);
+    refuses(folder.path(), &train(&["--resume"]), &["model.checkpoint", "no checkpoint"]);
+    succeeds(folder.path(), &train(&["--overwrite", "--set", "classes=[1]", "--set", "train.batch=8"]));
+    let generate = |model: &'static str, more: &[&'static str]| {
+        [&["image", "generate", model, "-o", "drawn", "--set", "walk.levels=3", "--set", "count=3"][..], more].concat()
+    };
+    succeeds(folder.path(), &generate("out/model.safetensors", &[]));
+    refuses(folder.path(), &generate("out/model.safetensors", &["--set", "classes=[0]"]), &["class", "[1]"]);
+    refuses(folder.path(), &generate("out/model.safetensors", &["--set", "walk.lowest=2"]), &["lowest", "pi / 2"]);
+    refuses(folder.path(), &generate("drawn/generate.npz", &[]), &["generate.npz", "safetensors"]);
+    refuses(folder.path(), &train(&["--overwrite", "--set", "validation=60"]), &["validation", "59"]);
+    // What was drawn is a set like any other.
+    succeeds(folder.path(), &["image", "show", "--data", "drawn/generate.npz", "-o", "shown"]);
 }
 
 #[test]
@@ -151,61 +232,48 @@ fn continual_goes_on_where_it_was_interrupted_and_tunes_without_the_test_set() {
 }
 
 #[test]
-fn ood_tells_sets_apart_goes_on_and_keeps_its_baselines() {
+fn drawn_images_are_measured_and_the_energy_is_attacked_beside_a_classifier() {
     let folder = tempfile::tempdir().unwrap();
     halves(&folder.path().join("sets"));
-    small_model(folder.path());
-    // Another set, of other size and with labels: the first known one that is not the model's.
-    halves(&folder.path().join("more"));
-    std::fs::rename(folder.path().join("more/mnist"), folder.path().join("sets/fashion_mnist")).unwrap();
-    let ood = |more: &[&'static str]| [&["image", "ood", "--data", "sets", "-o", "out"][..], OOD, more].concat();
-    succeeds(folder.path(), &ood(&[]));
-    let read = || -> serde_json::Value {
-        serde_json::from_str(&std::fs::read_to_string(folder.path().join("out/ood.json")).unwrap()).unwrap()
+    let image = |args: &[&str]| succeeds(folder.path(), &[&["--quiet", "image"], args].concat());
+    let energy = ["train", "--data", "sets", "--dataset", "mnist", "-o", "energy", "--set", "width=0.125"];
+    let brief = ["--set", "train.steps=4", "--set", "train.batch=8", "--set", "validation=4"];
+    image(&[&energy[..], &brief].concat());
+    image(&["generate", "energy/model.safetensors", "--set", "count=12", "--set", "walk.levels=3", "-o", "drawn"]);
+    image(&["classifier", "--data", "sets", "--adversarial", "0.1", "--set", "train.steps=20", "-o", "classifier"]);
+    let read = |path: &str| -> serde_json::Value {
+        serde_json::from_str(&std::fs::read_to_string(folder.path().join(path)).unwrap()).unwrap()
     };
-    let record = read();
-    let names = |of: &serde_json::Value| of.as_array().unwrap().iter().map(|s| s["name"].clone()).collect::<Vec<_>>();
-    let sets = ["mnist test", "other classes", "fashion_mnist test", "constant", "uniform noise", "interpolations"];
-    assert_eq!(names(&record["figures"]["sets"]), sets);
-    let rows = record["figures"]["rows"].as_array().unwrap();
-    let scores: Vec<_> = rows.iter().map(|r| r["score"].as_str().unwrap()).collect();
-    assert_eq!(scores, ["energy", "energy_of_classes", "energy", "pixel_cnn", "real_nvp"]);
-    for row in rows {
-        assert_eq!(row["told"].as_array().unwrap().len(), sets.len() - 1);
-        assert!(row["told"].as_array().unwrap().iter().all(|t| (0.0..=1.0).contains(&t["auroc"].as_f64().unwrap())));
-        assert_eq!(row["bits_per_dimension"].is_array(), row["at"].is_null());
+    let both = ["--data", "sets", "--dataset", "mnist", "--samples", "drawn/generate.npz", "-o", "out"];
+    for (name, of) in [("fid", "Fréchet distance of classifier features"), ("inception-score", "classifier score")] {
+        image(&[&[name, "--classifier", "classifier/classifier.safetensors"], &both[..]].concat());
+        assert_eq!(read(&format!("out/{name}.json"))["figures"]["name"], of);
+        let wrong = [&["image", name, "--inception", "classifier/classifier.safetensors"], &both[..]].concat();
+        refuses(folder.path(), &wrong, &["`fc.weight`", "Inception-v3"]);
+        let wrong = [&["image", name, "--classifier", "energy/model.safetensors"], &both[..]].concat();
+        refuses(folder.path(), &wrong, &["model.safetensors", "image classifier"]);
     }
-    let levels: Vec<_> = record["figures"]["trials"].as_array().unwrap().iter().map(|t| t["at"].as_f64()).collect();
-    assert_eq!(levels, [Some(0.3), Some(0.8)]);
-    // The baselines are taken from their files: the same figures, from files that are not written again.
-    let written = std::fs::metadata(folder.path().join("out/real_nvp.safetensors")).unwrap().modified().unwrap();
-    succeeds(folder.path(), &ood(&[]));
-    assert_eq!(read()["figures"], record["figures"]);
-    let now = std::fs::metadata(folder.path().join("out/real_nvp.safetensors")).unwrap().modified().unwrap();
-    assert_eq!(now, written);
-    std::fs::write(folder.path().join("out/pixel_cnn.checkpoint"), "unfinished").unwrap();
-    refuses(folder.path(), &ood(&[]), &["pixel_cnn.checkpoint", "--resume", "--overwrite"]);
-    refuses(folder.path(), &ood(&["--overwrite", "--set", "levels=[2]"]), &["levels", "pi / 2"]);
-    refuses(folder.path(), &ood(&["--overwrite", "--dataset", "omniglot"]), &["omniglot"]);
-}
 
-#[test]
-fn likelihood_is_bounded_from_both_sides() {
-    let folder = tempfile::tempdir().unwrap();
-    halves(&folder.path().join("sets"));
-    small_model(folder.path());
-    let args = ["--quiet", "image", "likelihood", "--data", "sets", "-o", "out"];
-    succeeds(folder.path(), &[&args[..], LIKELIHOOD, &["--set", "levels=200", "--set", "chains=50"]].concat());
-    let text = std::fs::read_to_string(folder.path().join("out/likelihood.json")).unwrap();
-    let record: serde_json::Value = serde_json::from_str(&text).unwrap();
-    let gaussian = &record["figures"]["constants"][0];
-    let number = |of: &serde_json::Value| of.as_f64().unwrap();
-    let (lower, upper) = (number(&gaussian["lower"]["mean"]), number(&gaussian["upper"]["mean"]));
-    assert!(lower < number(&gaussian["truth"]) && number(&gaussian["truth"]) < upper && upper - lower < 5.0, "{text}");
-    let nats = &record["figures"]["likelihood"]["nats"];
-    let bits = &record["figures"]["likelihood"]["bits_per_dimension"];
-    // One grey level against one standard deviation: the same density in other units, 36 numbers an image.
-    assert!(number(&nats[0]) <= number(&nats[1]) + 3.0, "{text}");
-    let slope = (number(&bits[0]) - number(&bits[1])) / (number(&nats[1]) - number(&nats[0]));
-    assert!((slope * 36.0 * std::f64::consts::LN_2 + 1.0).abs() < 1e-6, "{text}");
+    let attacked =
+        ["energy/model.safetensors", "--data", "sets", "-o", "robust", "--set", "images=6", "--set", "steps=2"];
+    let radii = ["--set", "linf=[0.0,0.1,0.3]", "--set", "l2=[0.0,1.0]", "--set", "calibration=10"];
+    let beside = ["--adversarial", "classifier/classifier.safetensors"];
+    image(&[&["robust"], &attacked[..], &radii, &beside].concat());
+    for file in ["robust.txt", "robust_linf.svg", "robust_l2.svg"] {
+        assert!(folder.path().join("robust").join(file).is_file(), "{file}");
+    }
+    let figures = read("robust/robust.json")["figures"].clone();
+    // The energy, the same after purification, the classifier; for two norms.
+    assert_eq!(figures["curves"].as_array().unwrap().len(), 6);
+    for curve in figures["curves"].as_array().unwrap() {
+        let shares: Vec<f64> = curve["accuracy"].as_array().unwrap().iter().map(|a| a.as_f64().unwrap()).collect();
+        let purified = curve["name"].as_str().unwrap().contains("purification");
+        assert!(purified || shares.windows(2).all(|pair| pair[0] >= pair[1]), "{curve}");
+        if curve["name"] == "adversarial classifier" {
+            assert_eq!(shares[0], 1.0);
+        }
+    }
+    let with = |more: &[&'static str]| [&["image", "robust"], &attacked[..], more].concat();
+    refuses(folder.path(), &with(&["--set", "linf=[0.3,0.1]"]), &["linf", "rising"]);
+    refuses(folder.path(), &with(&["--set", "levels=[2.0]"]), &["levels", "pi / 2"]);
 }

@@ -1,5 +1,11 @@
 //! Arguments of `ebmotion image`.
 
+mod classifier;
+mod score;
+
+pub(crate) use classifier::{ClassifierArgs, MeasureArgs, RobustArgs};
+pub(crate) use score::{LikelihoodArgs, OodArgs};
+
 use clap::{Args, Subcommand};
 use ebmotion::experiment::ImageModel;
 use ebmotion::image::{Images, Known, Part};
@@ -38,6 +44,16 @@ pub(crate) enum Experiment {
     Denoise(MendArgs),
     /// Leads images of each class to every other class.
     CrossClass(CrossClassArgs),
+    /// Trains a classifier, plain or against attacks: what energies are compared with.
+    Classifier(ClassifierArgs),
+    /// Fréchet distance of two sets of images in the features of Inception-v3 (FID) or of a classifier.
+    #[command(after_help = classifier::FID_HELP)]
+    Fid(MeasureArgs),
+    /// Inception score of a set of images, by Inception-v3 or by a classifier.
+    #[command(after_help = classifier::SCORE_HELP)]
+    InceptionScore(MeasureArgs),
+    /// Classifies by the lowest energy, attacked, beside classifiers.
+    Robust(RobustArgs),
     /// Tells images unlike those that a model was trained on from the others, by their energy and by likelihoods.
     Ood(OodArgs),
     /// Bounds the likelihood of test images under a learned energy, from both sides.
@@ -68,6 +84,17 @@ pub(crate) struct Common {
     /// Prints the settings as they are resolved, and stops.
     #[arg(long)]
     pub(crate) print_config: bool,
+}
+
+/// What experiments take whose chains can be watched.
+#[derive(Debug, Args)]
+pub(crate) struct Watched {
+    /// Writes some of the chains, step by step, as a rerun recording.
+    #[arg(long, value_name = "FILE.rrd")]
+    pub(crate) rrd: Option<PathBuf>,
+    /// Shows some of the chains in rerun's viewer while they walk (`rerun` must be on the PATH).
+    #[arg(long)]
+    pub(crate) spawn: bool,
 }
 
 /// What experiments take that can go on where they were interrupted.
@@ -213,6 +240,7 @@ impl ModelArg {
 #[command(after_help = "\
 Examples:
   ebmotion image generate out/mnist/model.safetensors -o out/digits
+  ebmotion image generate out/mnist/model.safetensors -o out/digits --rrd out/chains.rrd     then: rerun out/chains.rrd
   ebmotion image generate out/mnist/model.safetensors -o out/threes --set classes=[3] --set walk.guidance=2
   ebmotion image generate out/mnist/model.safetensors -o out/digits --data images/ --dataset mnist     with nearest neighbours
 
@@ -223,9 +251,14 @@ pub(crate) struct GenerateArgs {
     pub(crate) model: ModelArg,
     #[command(flatten)]
     pub(crate) common: Common,
+    #[command(flatten)]
+    pub(crate) watched: Watched,
     /// The set that it was trained on, known by name, or `dsprites`; without it --data is the set.
     #[arg(long, value_name = "NAME")]
     pub(crate) dataset: Option<String>,
+    /// A classifier from `ebmotion image classifier`: counts the images that are of the class that was asked for.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) classifier: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -240,6 +273,8 @@ pub(crate) struct MendArgs {
     pub(crate) model: ModelArg,
     #[command(flatten)]
     pub(crate) common: Common,
+    #[command(flatten)]
+    pub(crate) watched: Watched,
     /// The set that the model was trained on, by name: its training and test part are mended.
     #[arg(long, value_name = "NAME", default_value = "mnist")]
     pub(crate) dataset: String,
@@ -257,9 +292,14 @@ pub(crate) struct CrossClassArgs {
     pub(crate) model: ModelArg,
     #[command(flatten)]
     pub(crate) common: Common,
+    #[command(flatten)]
+    pub(crate) watched: Watched,
     /// The set that the model was trained on, by name: its test part is where chains start.
     #[arg(long, value_name = "NAME", default_value = "mnist")]
     pub(crate) dataset: String,
+    /// A classifier from `ebmotion image classifier`: counts the ends that are of the class that was asked for.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) classifier: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -284,51 +324,6 @@ pub(crate) struct ContinualArgs {
     /// Looks for the best settings of each method, on the training set alone, and stops.
     #[arg(long)]
     pub(crate) tune: bool,
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  ebmotion image ood out/mnist/model.safetensors --data images/ -o out/ood
-  ebmotion image ood out/mnist/model.safetensors --data images/ -o out/ood --set at=0.2 --set 'baselines=[]'
-  ebmotion image ood out/cifar/model.safetensors --data images/ --dataset cifar10 -o out/ood
-  ebmotion image train --data images/ --dataset mnist --set classes=[0,1,2,3,4] -o out/few     then `other classes` are a set too
-
-Test images of the model's set against constant images, uniform noise, means of two test images, classes that the model was
-not trained on, and all other sets found in --data: AUROC, average precision, false positive rate at 95 % true positives of
-the energy, at several noise levels, and of the likelihoods of an autoregressive network and of a flow. Those two are trained
-first and kept in the folder given by -o. Leaves ood.txt, ood.json and ood.png, where each row is a set.")]
-pub(crate) struct OodArgs {
-    #[command(flatten)]
-    pub(crate) model: ModelArg,
-    #[command(flatten)]
-    pub(crate) common: Common,
-    #[command(flatten)]
-    pub(crate) again: Again,
-    /// The set that the model was trained on, known by name.
-    #[arg(long, value_name = "NAME", default_value = "mnist")]
-    pub(crate) dataset: String,
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  ebmotion image likelihood out/mnist/model.safetensors --data images/ -o out/likelihood
-  ebmotion image likelihood out/mnist/model.safetensors --data images/ -o out/likelihood --set at=0.2 --set levels=1000
-
-Annealed importance sampling with Hamiltonian Monte Carlo from a standard normal down the energy's noise levels bounds its
-constant from below, and so the likelihood of test images with the noise of level `at` from above; the same way back, from
-where the chains came out, bounds it from the other side as far as these are draws of the energy. A Gaussian of as many numbers,
-whose constant is known, goes the same way. More levels close the gap. Leaves likelihood.txt, likelihood.json and
-likelihood.png, where the chains came out.")]
-pub(crate) struct LikelihoodArgs {
-    #[command(flatten)]
-    pub(crate) model: ModelArg,
-    #[command(flatten)]
-    pub(crate) common: Common,
-    /// The set that the model was trained on, known by name.
-    #[arg(long, value_name = "NAME", default_value = "mnist")]
-    pub(crate) dataset: String,
 }
 
 /// `train` or `test`.

@@ -3,6 +3,7 @@
 use super::super::args::MendArgs;
 use super::super::console::Console;
 use super::super::output;
+use super::live::Live;
 use super::{Results, printed};
 use ebmotion::Result;
 use ebmotion::experiment::denoise::{self, DenoiseConfig};
@@ -23,7 +24,9 @@ pub(super) fn inpaint(args: &MendArgs, console: &mut Console) -> Result<()> {
     let model = args.model.load()?;
     let parts = parts(args)?;
     console.stop_on_interrupt()?;
-    let (table, picture) = inpaint::run(&model, &parts[0], &parts[1], &config, console)?;
+    let mut live = Live::new(&args.watched, console)?;
+    let (table, picture) = inpaint::run(&model, &parts[0], &parts[1], &config, &mut live)?;
+    live.finish()?;
     let seconds = begun.elapsed().as_secs_f64();
     let record = Record::new("inpaint", &config, &[&parts[0], &parts[1]], seconds, &table);
     leave(&results, "inpaint", &record, &table, (&picture, 4), console)
@@ -39,7 +42,9 @@ pub(super) fn denoise(args: &MendArgs, console: &mut Console) -> Result<()> {
     let model = args.model.load()?;
     let parts = parts(args)?;
     console.stop_on_interrupt()?;
-    let (found, picture) = denoise::run(&model, &parts[0], &parts[1], &config, console)?;
+    let mut live = Live::new(&args.watched, console)?;
+    let (found, picture) = denoise::run(&model, &parts[0], &parts[1], &config, &mut live)?;
+    live.finish()?;
     let seconds = begun.elapsed().as_secs_f64();
     let record = Record::new("denoise", &config, &[&parts[0], &parts[1]], seconds, &found);
     leave(&results, "denoise", &record, &found.table, (&picture, 5), console)

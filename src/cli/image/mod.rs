@@ -1,11 +1,15 @@
 //! `ebmotion image`: one function an experiment, and what they share.
 
+mod classifier;
 mod continual;
 mod cross_class;
 mod generate;
 mod likelihood;
+mod live;
+mod measure;
 mod mend;
 mod ood;
+mod robust;
 mod show;
 mod train;
 
@@ -27,6 +31,10 @@ pub(super) fn run(args: &ImageArgs, console: &mut Console) -> Result<()> {
         Experiment::Inpaint(args) => mend::inpaint(args, console),
         Experiment::Denoise(args) => mend::denoise(args, console),
         Experiment::CrossClass(args) => cross_class::run(args, console),
+        Experiment::Classifier(args) => classifier::run(args, console),
+        Experiment::Fid(args) => measure::fid(args, console),
+        Experiment::InceptionScore(args) => measure::inception_score(args, console),
+        Experiment::Robust(args) => robust::run(args, console),
         Experiment::Likelihood(args) => likelihood::run(args, console),
         Experiment::Ood(args) => ood::run(args, console),
         Experiment::Continual(args) => continual::run(args, console),

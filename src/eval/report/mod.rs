@@ -4,6 +4,8 @@
 
 #[cfg(feature = "plot")]
 mod canvas;
+#[cfg(feature = "plot")]
+mod curves;
 mod format;
 mod horizons;
 mod html;
@@ -13,6 +15,8 @@ mod plot;
 mod summary;
 mod verdict;
 
+#[cfg(feature = "plot")]
+pub use curves::{Labels, curves};
 pub use html::html;
 pub use markdown::markdown;
 #[cfg(feature = "plot")]

@@ -1,6 +1,7 @@
 //! Objectives: each one file.
 
 mod contrastive;
+mod cross_entropy;
 mod denoising;
 mod denoising_by_difference;
 mod energy_matching;
@@ -11,6 +12,7 @@ mod recovery;
 mod regression;
 
 pub use contrastive::{Contrastive, ContrastiveConfig, Form};
+pub use cross_entropy::CrossEntropy;
 pub use denoising::Denoising;
 pub use denoising_by_difference::DenoisingByDifference;
 pub use energy_matching::{Coupling, EnergyMatching, EnergyMatchingConfig};

@@ -1,0 +1,75 @@
+//! `ebmotion image robust`.
+
+use super::super::args::RobustArgs;
+use super::super::console::Console;
+use super::super::output;
+use super::{Results, printed};
+use ebmotion::Result;
+use ebmotion::eval::report::{Labels, curves};
+use ebmotion::experiment::Record;
+use ebmotion::experiment::robust::{self, Curve, Figures, RobustConfig};
+use ebmotion::image::Part;
+use ebmotion::model::Classifier;
+use ebmotion::sample::attack::Norm;
+use std::time::Instant;
+
+const NORMS: [(Norm, &str, &str); 2] =
+    [(Norm::Linf, "linf", "largest change of a pixel"), (Norm::L2, "l2", "root of the sum of squared changes")];
+
+pub(super) fn run(args: &RobustArgs, console: &mut Console) -> Result<()> {
+    let begun = Instant::now();
+    let config = args.common.resolve(RobustConfig::default())?;
+    if printed(&args.common, &config)? {
+        return Ok(());
+    }
+    let results = Results::new(&args.common)?;
+    let [train, test] = [Part::Train, Part::Test].map(|part| args.common.known(&args.dataset, part));
+    let (train, test) = (train?, test?);
+    let model = args.model.load()?;
+    let mut classifiers = Vec::new();
+    for (name, path) in [("classifier", &args.classifier), ("adversarial classifier", &args.adversarial)] {
+        if let Some(path) = path {
+            classifiers.push((name.to_string(), Classifier::load(path)?));
+        }
+    }
+    console.stop_on_interrupt()?;
+    let figures = robust::run(&model, &classifiers, &train, &test, &config, console)?;
+    for (norm, short, of) in NORMS {
+        let drawn: Vec<_> = of_norm(&figures, norm).map(|c| (c.name.clone(), points(c))).collect();
+        let labels = Labels { title: "Accuracy under attack", x: of, y: "share of images classified right" };
+        results.text(&format!("robust_{short}.svg"), &curves(labels, &drawn)?)?;
+    }
+    let seconds = begun.elapsed().as_secs_f64();
+    let json = results.json("robust", &Record::new("robust", &config, &[&train, &test], seconds, &figures))?;
+    let text = text(&figures);
+    let table = results.text("robust.txt", &text)?;
+    console.say(&format!("{}, {}", table.display(), json.display()));
+    output::print(&text)
+}
+
+fn of_norm(figures: &Figures, norm: Norm) -> impl Iterator<Item = &Curve> {
+    figures.curves.iter().filter(move |c| c.norm == norm)
+}
+
+fn points(curve: &Curve) -> Vec<(f64, f64)> {
+    curve.radii.iter().copied().zip(curve.accuracy.iter().copied()).collect()
+}
+
+fn text(figures: &Figures) -> String {
+    let mut text =
+        format!("per cent of {} test images classified right, by the distance of the attack\n", figures.images);
+    for (norm, _, of) in NORMS {
+        let Some(first) = of_norm(figures, norm).next() else { continue };
+        let radii: String = first.radii.iter().map(|r| format!(" {r:>6}")).collect();
+        text += &format!("\n{of:34}{radii}\n");
+        for curve in of_norm(figures, norm) {
+            let shares: String = curve.accuracy.iter().map(|a| format!(" {:>6.1}", 100.0 * a)).collect();
+            text += &format!("{:34}{shares}\n", curve.name);
+        }
+    }
+    text += "\nattacks:\n";
+    for curve in of_norm(figures, Norm::Linf) {
+        text += &format!("  {}: {}\n", curve.name, curve.attack);
+    }
+    text
+}

@@ -1,0 +1,261 @@
+//! How an energy classifies images that were made to mislead it, beside classifiers: the class of the lowest energy against
+//! projected gradient ascent on its own odds.
+//!
+//! An image that has fallen within some distance counts as fallen within every larger one, since the smaller ball lies in the
+//! larger: so only the images that still stand are attacked anew.
+
+mod energy;
+
+pub use energy::EnergyClassifier;
+
+use super::ImageModel;
+use super::classifier::{fits, one_hot, pixels};
+use super::fid::some;
+use crate::energy::Evaluated;
+use crate::error::{Error, Result};
+use crate::event::{Event, Sink};
+use crate::image::Images;
+use crate::model::Classifier;
+use crate::noise::Noise;
+use crate::sample::attack::{Attack, Norm};
+use candle_core::{Device, Tensor};
+use serde::{Deserialize, Serialize};
+
+/// Settings of the experiment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RobustConfig {
+    /// Seed of the choice of images, of all attacks and chains.
+    pub seed: u64,
+    /// Images of the test set, drawn without repetition; 0 for all.
+    pub images: usize,
+    /// Noise levels (angles) at which the energy judges; their mean counts. Without meaning for an energy without levels.
+    pub levels: Vec<f64>,
+    /// Fixed draws of noise at each level through which an image is seen; 0 for none.
+    pub draws: usize,
+    /// Images of the training set on which a constant for each class is fitted; 0 for none.
+    pub calibration: usize,
+    /// Steps of the attack.
+    pub steps: usize,
+    /// Radii by the largest change of a pixel in `[0, 1]`, rising.
+    pub linf: Vec<f64>,
+    /// Radii by the root of the sum of squared changes, rising.
+    pub l2: Vec<f64>,
+    /// Langevin dynamics before the energy judges.
+    pub purification: PurificationConfig,
+}
+
+/// Settings of the purification.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PurificationConfig {
+    /// Langevin steps for each class; 0 for no purification.
+    pub steps: usize,
+    /// Their size: `x - step / 2 * gradient + sqrt(step) * noise`, pixels in `[0, 1]`.
+    pub step: f64,
+    /// Largest change of a pixel.
+    pub radius: f64,
+}
+
+impl Default for RobustConfig {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            images: 200,
+            levels: vec![0.5],
+            draws: 1,
+            calibration: 500,
+            steps: 10,
+            linf: vec![0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3],
+            l2: vec![0.0, 0.5, 1.0, 1.5, 2.0, 3.0],
+            purification: PurificationConfig { steps: 10, step: 0.002, radius: 0.1 },
+        }
+    }
+}
+
+impl RobustConfig {
+    fn check(&self) -> Result<()> {
+        for (key, radii) in [("linf", &self.linf), ("l2", &self.l2)] {
+            let rising = radii.windows(2).all(|pair| pair[0] < pair[1]);
+            if !rising || radii.iter().any(|r| !(*r >= 0.0 && r.is_finite())) {
+                return Err(Error::config(key, format!("{radii:?}"), "rising numbers from 0"));
+            }
+        }
+        let p = &self.purification;
+        if !(p.step > 0.0 && p.step.is_finite() && p.radius >= 0.0) {
+            let found = format!("{}, {}", p.step, p.radius);
+            return Err(Error::config("purification.step, radius", found, "a positive number, one not negative"));
+        }
+        Attack { norm: Norm::Linf, radius: 0.0, steps: self.steps }.check()
+    }
+}
+
+/// What an attack needs to know of a classifier.
+pub trait Victim {
+    /// The class of each image `(B, C, H, W)`, pixels in `[0, 1]`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] when the images do not fit.
+    fn classify(&self, x: &Tensor) -> Result<Vec<u32>>;
+
+    /// `ln ((1 - p) / p)` of the labels' probabilities, and its gradient in the pixels.
+    ///
+    /// # Errors
+    /// As [`Victim::classify`].
+    fn odds_against(&self, x: &Tensor, labels: &[u32]) -> Result<Evaluated>;
+}
+
+impl Victim for Classifier {
+    fn classify(&self, x: &Tensor) -> Result<Vec<u32>> {
+        Ok(self.logits(x)?.argmax(1)?.to_vec1::<u32>()?)
+    }
+
+    fn odds_against(&self, x: &Tensor, labels: &[u32]) -> Result<Evaluated> {
+        Classifier::odds_against(self, x, &one_hot(labels, self.config().classes)?)
+    }
+}
+
+/// Accuracy under attack.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Curve {
+    /// What judges.
+    pub name: String,
+    /// What the attack knows of it.
+    pub attack: String,
+    /// Measure of the distances.
+    pub norm: Norm,
+    /// Distances.
+    pub radii: Vec<f64>,
+    /// Share of images whose class is found, at each of them.
+    pub accuracy: Vec<f64>,
+}
+
+/// What was measured.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Figures {
+    /// Test images.
+    pub images: usize,
+    /// A curve for each that judges and each norm.
+    pub curves: Vec<Curve>,
+    /// Constants of the classes, nats, added to minus the energies; in the order of the model's labels.
+    pub constants: Vec<f64>,
+}
+
+/// Images of a batch.
+const BATCH: usize = 50;
+
+/// Attacks the energy and the named `classifiers` on images of `test`.
+///
+/// # Errors
+/// [`Error::Config`] for settings out of range; [`Error::Data`] for an energy that is not given the class, images or labels that
+/// do not fit; [`Error::Interrupted`].
+pub fn run(
+    model: &ImageModel,
+    classifiers: &[(String, Classifier)],
+    train: &Images,
+    test: &Images,
+    config: &RobustConfig,
+    sink: &mut dyn Sink,
+) -> Result<Figures> {
+    config.check()?;
+    let noise = Noise::new(config.seed);
+    let test = some(test, config.images, &mut noise.named("test images"))?;
+    for (_, classifier) in classifiers {
+        let c = classifier.config();
+        fits(&test, [c.channels, c.height, c.width], c.classes)?;
+    }
+    let mut energy = EnergyClassifier::new(model, &config.levels, config.draws, &mut noise.named("views"))?;
+    energy.check(&test)?;
+    if config.calibration > 0 {
+        energy.calibrate(&some(train, config.calibration, &mut noise.named("calibration"))?)?;
+    }
+    let mut curves = Vec::new();
+    let named = classifiers.iter().map(|(name, victim)| (name.as_str(), victim as &dyn Victim));
+    for (name, victim) in std::iter::once(("energy", &energy as &dyn Victim)).chain(named) {
+        for (norm, radii) in [(Norm::Linf, &config.linf), (Norm::L2, &config.l2)] {
+            let purify = (name == "energy" && config.purification.steps > 0).then_some((&energy, &config.purification));
+            curves.extend(attacked((name, victim), purify, &test, (norm, radii), config, &noise, sink)?);
+        }
+    }
+    Ok(Figures { images: test.len(), curves, constants: energy.constants().to_vec() })
+}
+
+fn attacked(
+    (name, victim): (&str, &dyn Victim),
+    purify: Option<(&EnergyClassifier<'_>, &PurificationConfig)>,
+    test: &Images,
+    (norm, radii): (Norm, &[f64]),
+    config: &RobustConfig,
+    noise: &Noise,
+    sink: &mut dyn Sink,
+) -> Result<Vec<Curve>> {
+    let labels = test.known_labels()?;
+    let (mut standing, mut purified) = (vec![0usize; radii.len()], vec![0usize; radii.len()]);
+    let phase = format!("{name} {norm:?}");
+    let total = (test.len().div_ceil(BATCH) * radii.len()) as u64;
+    sink.emit(&Event::Begin { phase: &phase, total })?;
+    let mut done = 0;
+    for first in (0..test.len()).step_by(BATCH) {
+        let chosen: Vec<usize> = (first..(first + BATCH).min(test.len())).collect();
+        let x = pixels(test, &chosen)?;
+        let mut rows: Vec<Tensor> = (0..chosen.len()).map(|b| x.narrow(0, b, 1)).collect::<Result<_, _>>()?;
+        let mut stands: Vec<usize> = (0..chosen.len()).collect();
+        for (r, radius) in radii.iter().enumerate() {
+            let noise = noise.named(&phase).fork(r as u64).from_chain(first as u64);
+            if !stands.is_empty() {
+                let index = Tensor::new(stands.iter().map(|b| *b as u32).collect::<Vec<_>>(), &Device::Cpu)?;
+                let own: Vec<u32> = stands.iter().map(|b| labels[chosen[*b]]).collect();
+                let attack = Attack { norm, radius: *radius, steps: config.steps };
+                let found =
+                    attack.run(&x.index_select(&index, 0)?, &mut noise.fork(0), |x| victim.odds_against(x, &own))?;
+                let classes = victim.classify(&found)?;
+                for (at, b) in stands.iter().enumerate() {
+                    rows[*b] = found.narrow(0, at, 1)?;
+                }
+                let still = stands.iter().zip(classes.iter().zip(&own)).filter(|(_, (a, b))| a == b).map(|(b, _)| *b);
+                stands = still.collect();
+            }
+            standing[r] += stands.len();
+            if let Some((energy, settings)) = purify {
+                let classes = energy.purified(&Tensor::cat(&rows, 0)?, settings, &mut noise.fork(1))?;
+                purified[r] += classes.iter().zip(&chosen).filter(|(k, i)| **k == labels[**i]).count();
+            }
+            done += 1;
+            sink.emit(&Event::Step {
+                step: done,
+                note: &format!("{radius}: {} of {} stand", stands.len(), rows.len()),
+            })?;
+            if sink.stop_requested() {
+                return Err(Error::Interrupted { step: done, saved: None });
+            }
+        }
+    }
+    sink.emit(&Event::End)?;
+    let curve = |name: String, attack: &str, right: &[usize]| Curve {
+        name,
+        attack: attack.into(),
+        norm,
+        radii: radii.to_vec(),
+        accuracy: right.iter().map(|n| *n as f64 / test.len() as f64).collect(),
+    };
+    let mut curves = vec![curve(name.into(), "on what judges, by its own gradient", &standing)];
+    if purify.is_some() {
+        let attack = "on the energy without purification, of which it does not know";
+        curves.push(curve(format!("{name} after purification"), attack, &purified));
+    }
+    Ok(curves)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn radii_must_rise() {
+        let falling = RobustConfig { l2: vec![1.0, 0.5], ..RobustConfig::default() };
+        assert!(falling.check().is_err());
+        let config = RobustConfig { steps: 0, ..RobustConfig::default() };
+        assert!(config.check().is_err());
+        assert!(RobustConfig::default().check().is_ok());
+    }
+}
