@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows tensors or energies: an image is a row of bytes, an experiment turns rows into batches.
 
+mod convert;
 pub mod corrupt;
 pub mod grid;
 mod known;

@@ -86,7 +86,32 @@ const EXPERIMENTS: &[(&str, &[&str], &[&str])] = &[
         &["inception-score.txt"],
     ),
     ("continual", &["--set", "hidden=8", "--set", "classes_per_task=1", "--set", "seeds=2"], &["continual.txt"]),
+    ("ood", OOD, &["ood.txt", "ood.png", "pixel_cnn.safetensors", "real_nvp.safetensors"]),
+    ("likelihood", LIKELIHOOD, &["likelihood.txt", "likelihood.png"]),
 ];
+
+/// What makes `ood` quick.
+pub(crate) const OOD: &[&str] = &[
+    "model.safetensors",
+    "--set",
+    "levels=[0.3,0.8]",
+    "--set",
+    "replicates=5",
+    "--set",
+    "validation=10",
+    "--set",
+    "pixel_cnn.steps=3",
+    "--set",
+    "pixel_cnn.network.width=4",
+    "--set",
+    "real_nvp.steps=3",
+    "--set",
+    "real_nvp.network.hidden=[8]",
+];
+
+/// What makes `likelihood` quick.
+pub(crate) const LIKELIHOOD: &[&str] =
+    &["model.safetensors", "--set", "levels=10", "--set", "chains=4", "--set", "mixing=2"];
 
 #[test]
 fn every_experiment_leaves_its_files_and_the_same_figures_for_the_same_seed() {

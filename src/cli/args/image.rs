@@ -1,8 +1,10 @@
 //! Arguments of `ebmotion image`.
 
 mod classifier;
+mod score;
 
 pub(crate) use classifier::{ClassifierArgs, MeasureArgs, RobustArgs};
+pub(crate) use score::{LikelihoodArgs, OodArgs};
 
 use clap::{Args, Subcommand};
 use ebmotion::experiment::ImageModel;
@@ -52,6 +54,10 @@ pub(crate) enum Experiment {
     InceptionScore(MeasureArgs),
     /// Classifies by the lowest energy, attacked, beside classifiers.
     Robust(RobustArgs),
+    /// Tells images unlike those that a model was trained on from the others, by their energy and by likelihoods.
+    Ood(OodArgs),
+    /// Bounds the likelihood of test images under a learned energy, from both sides.
+    Likelihood(LikelihoodArgs),
     /// Learns classes a few at a time, without the images of before: energies against other methods.
     Continual(ContinualArgs),
 }
