@@ -49,7 +49,7 @@ impl Default for GenerateConfig {
             conditional: true,
             classes: Vec::new(),
             ensemble: false,
-            walk: WalkConfig::default(),
+            walk: WalkConfig { guidance: 1.5, ..WalkConfig::default() },
             strips: 10,
             frames: 12,
             neighbours: 10,
