@@ -28,6 +28,9 @@ pub struct GenerateConfig {
     pub conditional: bool,
     /// Only these classes; none for all that the model was trained on.
     pub classes: Vec<u32>,
+    /// Step `k` of a chain goes down the energy with the `k`-th of the weights that training kept, counted round (`history` of
+    /// `image train`).
+    pub ensemble: bool,
     /// How a chain walks.
     pub walk: WalkConfig,
     /// Chains shown step by step in the film strip.
@@ -45,6 +48,7 @@ impl Default for GenerateConfig {
             count: 100,
             conditional: true,
             classes: Vec::new(),
+            ensemble: false,
             walk: WalkConfig::default(),
             strips: 10,
             frames: 12,
@@ -86,10 +90,15 @@ pub(super) fn known_labels(model: &ImageModel, images: &Images, conditional: boo
 ///
 /// # Errors
 /// As [`draw`]; [`Error::Interrupted`] when the sink asks to stop.
-pub fn run(members: &[ImageModel], config: &GenerateConfig, sink: &mut dyn Sink) -> Result<Generated> {
-    let Some(model) = members.first() else {
-        return Err(Error::config("members of an ensemble", 0, "at least 1"));
+pub fn run(model: &ImageModel, config: &GenerateConfig, sink: &mut dyn Sink) -> Result<Generated> {
+    let members = match config.ensemble {
+        true => model.members()?,
+        false => vec![model.clone()],
     };
+    if config.ensemble && members.len() == 1 {
+        let expected = "a model that kept some: `image train --set history.count=10`";
+        return Err(Error::config("ensemble", "a model without weights of before", expected));
+    }
     if config.count == 0 || config.frames < 2 {
         let found = format!("{}, {}", config.count, config.frames);
         return Err(Error::config("count, frames", found, "at least 1, at least 2"));
@@ -113,7 +122,7 @@ pub fn run(members: &[ImageModel], config: &GenerateConfig, sink: &mut dyn Sink)
             tell(model, tile, at, WATCHED, sink)
         };
         let mut noise = base.from_chain(first as u64);
-        drawn.push(draw(members, tile, &Start::Noise, None, &config.walk, &mut noise, &mut watch)?);
+        drawn.push(draw(&members, tile, &Start::Noise, None, &config.walk, &mut noise, &mut watch)?);
         let done = (first + tile.len()) as u64;
         sink.emit(&Event::Step { step: done, note: "" })?;
         if sink.stop_requested() && done < config.count as u64 {

@@ -9,6 +9,7 @@ pub mod denoise;
 pub mod features;
 pub mod fid;
 pub mod generate;
+mod history;
 pub mod inception_score;
 pub mod inpaint;
 pub mod likelihood;
@@ -20,6 +21,7 @@ pub mod show;
 pub mod train;
 mod walk;
 
+pub use history::History;
 pub use model::{ImageModel, ImageModelInfo};
 pub use restore::Mended;
 pub use walk::{Ensemble, Known, Moment, Start, WalkConfig, WatchImages, draw, tell};

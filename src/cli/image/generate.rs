@@ -30,14 +30,14 @@ pub(super) fn run(args: &GenerateArgs, console: &mut Console) -> Result<()> {
         return Ok(());
     }
     let results = Results::new(&args.common)?;
-    let members = [args.model.load()?];
+    let model = args.model.load()?;
     let known = match args.dataset.is_some() || !args.common.data.is_empty() {
         true => Some(args.common.images(args.dataset.as_deref(), Part::Train)?),
         false => None,
     };
     console.stop_on_interrupt()?;
     let mut live = Live::new(&args.watched, console)?;
-    let drawn = generate::run(&members, &config, &mut live)?;
+    let drawn = generate::run(&model, &config, &mut live)?;
     live.finish()?;
     let grid = results.grid("generate", &drawn.images, Layout::of(&drawn.images, 10))?;
     results.archive("generate", &drawn.images)?;
@@ -46,7 +46,7 @@ pub(super) fn run(args: &GenerateArgs, console: &mut Console) -> Result<()> {
     }
     let mut nearest_distances = None;
     if let Some(known) = &known {
-        members[0].check_fits(known)?;
+        model.check_fits(known)?;
         let (beside, distances) = generate::neighbours(&drawn.images, known, config.neighbours)?;
         results.grid("neighbours", &beside, Layout::of(&beside, 4))?;
         nearest_distances = Some(distances);
