@@ -259,7 +259,7 @@ mod tests {
 
     /// A bright left or a bright right half.
     fn halves(count: usize) -> Result<Images> {
-        let pixel = |i: usize, x: usize| if (x < 3) == (i % 2 == 0) { 200 + (i % 50) as u8 } else { (i % 7) as u8 };
+        let pixel = |i: usize, x: usize| if (x < 3) == i.is_multiple_of(2) { 200 + (i % 50) as u8 } else { (i % 7) as u8 };
         let pixels = (0..count).flat_map(|i| (0..36).map(move |p| pixel(i, p % 6))).collect();
         Images::new("halves", [1, 6, 6], pixels, Some((0..count).map(|i| (i % 2) as u32).collect()))
     }
