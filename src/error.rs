@@ -98,6 +98,17 @@ pub enum Error {
         /// Step of the training run or of the chain.
         step: u64,
     },
+    /// A training run went astray.
+    #[error("training diverged at step {step}: {why}{}", saved.as_deref().map_or_else(
+        String::new, |p| format!("; the last good checkpoint is {}", p.display())))]
+    Diverged {
+        /// What was seen, and what it was before.
+        why: String,
+        /// Step reached.
+        step: u64,
+        /// The last checkpoint before that.
+        saved: Option<PathBuf>,
+    },
     /// The user asked to stop; what was done so far is saved.
     #[error("interrupted at step {step}; {}", saved.as_deref().map_or_else(
         || "nothing was saved".to_string(), |p| format!("the state is saved in {}", p.display())))]

@@ -28,6 +28,22 @@ pub enum Event<'a> {
         /// Names and values.
         values: &'a [(&'static str, f64)],
     },
+    /// Where some chains of images are; only sent to who asks for it by [`Sink::watches_chains`].
+    Chains {
+        /// Steps done, counted from 0.
+        step: u64,
+        /// `[C, H, W]` of an image.
+        shape: [usize; 3],
+        /// What the chains look like, `(N, C, H, W)` of bytes, 0 black and 255 white.
+        pixels: &'a [u8],
+        /// Their energies, nats up to a constant that may differ from step to step.
+        energies: &'a [f64],
+    },
+    /// Something that a person should know although the work goes on.
+    Warning {
+        /// What.
+        text: &'a str,
+    },
     /// The current phase is over.
     End,
 }
@@ -39,6 +55,11 @@ pub trait Sink {
     /// # Errors
     /// When the event cannot be recorded (a full disk); the work that sent it stops.
     fn emit(&mut self, event: &Event<'_>) -> Result<()>;
+
+    /// True for a listener to [`Event::Chains`], which takes some work to tell.
+    fn watches_chains(&self) -> bool {
+        false
+    }
 
     /// True once the user has asked to stop; long work asks between steps, saves and returns
     /// [`crate::Error::Interrupted`].

@@ -7,7 +7,7 @@ use ebmotion::event::Silent;
 use ebmotion::model::{Activation, Cvae, Generative, Generator, GruMixture, Mixture, MlpConfig, Path, VectorField};
 use ebmotion::noise::Noise;
 use ebmotion::train::objective::Fit;
-use ebmotion::train::{AdamConfig, Batch, Clip, Decay, Source, TrainConfig, train};
+use ebmotion::train::{AdamConfig, Batch, Clip, Decay, Divergence, Source, TrainConfig, train};
 
 /// `x` is `(c, s c) + 0.2 N(0, I)` with a random sign `s` and a context `c` of 1 or 2: two modes, whose mean lies between.
 fn draw(rows: usize, noise: &mut Noise) -> Result<(Tensor, Tensor)> {
@@ -53,6 +53,7 @@ fn settings(steps: u64) -> TrainConfig {
         validate_every: 100,
         log_every: 1000,
         checkpoint_every: u64::MAX,
+        divergence: Divergence::default(),
     }
 }
 

@@ -62,7 +62,7 @@ const ONLY: &[(&str, &[&str])] = &[
     ("plotters", &["src/eval/report"]),
     ("png", &["src/image"]),
     ("parquet", &["src/image/read"]),
-    ("ebmotion_viz", &["src/cli/view.rs"]),
+    ("ebmotion_viz", &["src/cli/view.rs", "src/cli/image/live.rs"]),
 ];
 
 fn root() -> PathBuf {

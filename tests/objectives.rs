@@ -19,7 +19,9 @@ use ebmotion::train::objective::{
     Around, Contrastive, ContrastiveConfig, Coupling, Denoising, DenoisingByDifference, EnergyMatching,
     EnergyMatchingConfig, Form, ImprovedConfig, ImprovedContrastive, InfoNce, InfoNceConfig, Recovery, RecoveryConfig,
 };
-use ebmotion::train::{AdamConfig, Batch, CheckpointPlan, Clip, Decay, Objective, Source, TrainConfig, train};
+use ebmotion::train::{
+    AdamConfig, Batch, CheckpointPlan, Clip, Decay, Divergence, Objective, Source, TrainConfig, train,
+};
 use known::{BOX, CHAINS, Draws, Mixture, rows_of, total_variation};
 use std::time::Instant;
 use stop::StopAt;
@@ -263,6 +265,7 @@ fn settings(row: &Row, steps: u64) -> TrainConfig {
         validate_every: 10,
         log_every: 100,
         checkpoint_every: 10,
+        divergence: Divergence::default(),
     }
 }
 

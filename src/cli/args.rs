@@ -10,8 +10,8 @@ pub(crate) use anomaly::AnomalyArgs;
 pub(crate) use bench::Precision;
 pub(crate) use bench::{BenchArgs, Device, Workload};
 pub(crate) use image::{
-    Again, ClassifierArgs, Common, ContinualArgs, Experiment, GenerateArgs, ImageArgs, ImageTrainArgs, MeasureArgs,
-    RobustArgs, ShowArgs,
+    Again, ClassifierArgs, Common, ContinualArgs, CrossClassArgs, Experiment, GenerateArgs, ImageArgs, ImageTrainArgs,
+    MeasureArgs, MendArgs, RobustArgs, ShowArgs, Watched,
 };
 pub(crate) use report::{ReportArgs, Subset};
 

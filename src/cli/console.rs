@@ -89,7 +89,8 @@ impl Sink for Console {
                     bar.set_message(self.note.clone());
                 }
             }
-            Event::Figures { .. } => {}
+            Event::Figures { .. } | Event::Chains { .. } => {}
+            Event::Warning { text } => self.say(text),
             Event::End => match (self.style, self.bar.take()) {
                 (_, Some(bar)) => bar.finish(),
                 (Style::Lines, None) => {

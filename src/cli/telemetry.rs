@@ -63,6 +63,10 @@ impl Sink for Telemetry<'_> {
         self.next.emit(event)
     }
 
+    fn watches_chains(&self) -> bool {
+        self.next.watches_chains()
+    }
+
     fn stop_requested(&self) -> bool {
         self.next.stop_requested()
     }

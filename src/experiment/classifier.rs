@@ -10,7 +10,7 @@ use crate::noise::Noise;
 use crate::parallel;
 use crate::sample::attack::{Attack, Norm};
 use crate::train::objective::CrossEntropy;
-use crate::train::{AdamConfig, Archive, Batch, Clip, Decay, Source, TrainConfig, train};
+use crate::train::{AdamConfig, Archive, Batch, Clip, Decay, Divergence, Source, TrainConfig, train};
 use candle_core::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -54,6 +54,7 @@ impl Default for TrainingConfig {
                 validate_every: 1000,
                 log_every: 100,
                 checkpoint_every: 1000,
+                divergence: Divergence::default(),
             },
         }
     }

@@ -1,7 +1,7 @@
 //! Drawing images from a learned energy.
 
 use super::model::ImageModel;
-use super::walk::{Start, WalkConfig, draw};
+use super::walk::{Moment, Start, WalkConfig, draw, tell};
 use crate::error::{Error, Result};
 use crate::event::{Event, Sink};
 use crate::image::{Images, nearest};
@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 
 /// Chains that walk together.
 const TILE: usize = 100;
+/// Chains that a listener is shown.
+const WATCHED: usize = 25;
 
 /// Settings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -70,6 +72,14 @@ pub fn labels(model: &ImageModel, conditional: bool, classes: &[u32], count: usi
     Ok(labels)
 }
 
+/// The labels of images as the model is to be given them.
+pub(super) fn known_labels(model: &ImageModel, images: &Images, conditional: bool) -> Result<Vec<Option<u32>>> {
+    match conditional && model.classes() > 0 {
+        true => Ok(images.known_labels()?.iter().copied().map(Some).collect()),
+        false => Ok(vec![None; images.len()]),
+    }
+}
+
 /// Draws images.
 ///
 /// # Errors
@@ -91,11 +101,14 @@ pub fn run(members: &[ImageModel], config: &GenerateConfig, sink: &mut dyn Sink)
     sink.emit(&Event::Begin { phase: "generate", total: config.count as u64 })?;
     for first in (0..config.count).step_by(TILE) {
         let tile = &labels[first..(first + TILE).min(config.count)];
-        let mut watch = |k: usize, x: &Tensor| {
-            for _ in shown.iter().filter(|s| **s == k && first == 0 && strips > 0) {
-                film.push(x.narrow(0, 0, strips)?.copy()?);
+        let mut watch = |at: &Moment<'_>| {
+            if first > 0 {
+                return Ok(());
             }
-            Ok(())
+            for _ in shown.iter().filter(|s| **s == at.step && strips > 0) {
+                film.push(at.images.narrow(0, 0, strips)?.copy()?);
+            }
+            tell(model, tile, at, WATCHED, sink)
         };
         let mut noise = base.from_chain(first as u64);
         drawn.push(draw(members, tile, &Start::Noise, None, &config.walk, &mut noise, &mut watch)?);

@@ -2,19 +2,25 @@
 //! and writes what comes back.
 
 pub mod classifier;
+pub mod classify;
 pub mod continual;
+pub mod cross_class;
+pub mod denoise;
 pub mod features;
 pub mod fid;
 pub mod generate;
 pub mod inception_score;
+pub mod inpaint;
 mod model;
+mod restore;
 pub mod robust;
 pub mod show;
 pub mod train;
 mod walk;
 
 pub use model::{ImageModel, ImageModelInfo};
-pub use walk::{Ensemble, Known, Start, WalkConfig, WatchImages, draw};
+pub use restore::Mended;
+pub use walk::{Ensemble, Known, Moment, Start, WalkConfig, WatchImages, draw, tell};
 
 use crate::image::{Images, Source};
 use serde::{Deserialize, Serialize};

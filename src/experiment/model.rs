@@ -40,6 +40,8 @@ pub struct ImageModelInfo {
     pub data: DataRecord,
     /// How that ended.
     pub outcome: Outcome,
+    /// Share of the validation images whose class of lowest energy ([`super::classify`]) is theirs, where the class is given.
+    pub validation_accuracy: Option<f64>,
     /// Seconds of training by the clock.
     pub train_seconds: f64,
 }
@@ -62,7 +64,13 @@ pub struct ImageModel {
 
 impl ImageModelInfo {
     /// Describes a model before it is trained.
-    pub(super) fn new(network: ConvConfig, leveled: bool, classes: Vec<u32>, scale: [f64; 2], data: DataRecord) -> Self {
+    pub(super) fn new(
+        network: ConvConfig,
+        leveled: bool,
+        classes: Vec<u32>,
+        scale: [f64; 2],
+        data: DataRecord,
+    ) -> Self {
         let conditional = network.context > 0;
         let outcome = Outcome { steps: 0, best_validation: None, best_step: 0 };
         let settings = serde_json::Value::Null;
@@ -80,6 +88,7 @@ impl ImageModelInfo {
             settings,
             data,
             outcome,
+            validation_accuracy: None,
             train_seconds,
         }
     }
@@ -139,7 +148,9 @@ impl ImageModel {
         match config.learning {
             Learning::Contrastive(chains) => Ok(chains),
             Learning::Improved(improved) => Ok(improved.contrastive),
-            Learning::Denoising => Err(Error::Other("an energy of noise levels was learned without chains".into())),
+            Learning::Denoising { .. } => {
+                Err(Error::Other("an energy of noise levels was learned without chains".into()))
+            }
         }
     }
 
@@ -241,13 +252,7 @@ impl ImageModel {
     ///
     /// # Errors
     /// As [`ImageModel::evaluate_at`].
-    pub fn evaluate(
-        &self,
-        pixels: &Tensor,
-        labels: &[Option<u32>],
-        t: f64,
-        eps: Option<&Tensor>,
-    ) -> Result<Evaluated> {
+    pub fn evaluate(&self, pixels: &Tensor, labels: &[Option<u32>], t: f64, eps: Option<&Tensor>) -> Result<Evaluated> {
         let u = self.from_pixels(pixels)?;
         let (x, factor) = match (&self.energy, eps) {
             (Learned::Single(_), _) => (u, 1.0),

@@ -1,6 +1,7 @@
 //! Learning an energy from images.
 
 use super::DataRecord;
+use super::classify::{Judge, accuracy};
 use super::model::{ImageModel, ImageModelInfo, Learned, standardised};
 use crate::error::{Error, Result};
 use crate::event::Sink;
@@ -10,7 +11,7 @@ use crate::noise::Noise;
 use crate::train::objective::{
     Contrastive, ContrastiveConfig, DenoisingByDifference, Form, ImprovedConfig, ImprovedContrastive,
 };
-use crate::train::{AdamConfig, Batch, CheckpointPlan, Clip, Decay, Objective, Source, TrainConfig, train};
+use crate::train::{AdamConfig, Batch, CheckpointPlan, Clip, Decay, Divergence, Objective, Source, TrainConfig, train};
 use candle_core::{DType, Device};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -20,13 +21,12 @@ use std::time::Instant;
 const WEIGHTS: u64 = 1;
 const STEPS: u64 = 2;
 const SPLIT: u64 = 3;
+const JUDGED: u64 = 4;
 
 /// Networks by name; each is taken for images of any shape that it can halve often enough.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Architecture {
-    /// Four convolutions, the image halved twice: for small images on a CPU.
-    Small,
     /// [`ConvConfig::mnist`].
     Mnist,
     /// [`ConvConfig::dsprites`].
@@ -46,7 +46,11 @@ pub enum Architecture {
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Learning {
     /// One energy for every noise level, by denoising score matching; standardised pixels, swish, no spectral norm.
-    Denoising,
+    Denoising {
+        /// Weight of the contrast between an image's own class and another, which makes energies of different classes comparable;
+        /// see [`DenoisingByDifference::contrasted`].
+        contrast: f64,
+    },
     /// One energy of pixels in `[0, 1]`, by contrast with chains: the paper's recipe.
     Contrastive(ContrastiveConfig),
     /// The same with gradients through the last step of each chain (Du et al. 2021).
@@ -87,14 +91,14 @@ impl Default for ImageTrainConfig {
     fn default() -> Self {
         Self {
             seed: 0,
-            network: Architecture::Small,
-            width: 1.0,
+            network: Architecture::Mnist,
+            width: 0.75,
             stages: Vec::new(),
             conditional: true,
             label_dropout: 0.1,
             classes: Vec::new(),
             validation: 500,
-            learning: Learning::Denoising,
+            learning: Learning::Denoising { contrast: 0.1 },
             train: TrainConfig {
                 steps: 6000,
                 batch: 64,
@@ -111,6 +115,7 @@ impl Default for ImageTrainConfig {
                 validate_every: 500,
                 log_every: 50,
                 checkpoint_every: 500,
+                divergence: Divergence::default(),
             },
         }
     }
@@ -134,7 +139,7 @@ impl ImageTrainConfig {
             replay: 10_000,
             fresh: 0.05,
         };
-        let mut config = Self { network: Architecture::Mnist, label_dropout: 0.0, ..Self::default() };
+        let mut config = Self { width: 1.0, label_dropout: 0.0, ..Self::default() };
         config.train.optimizer = AdamConfig {
             learning_rate: 1e-4,
             beta1: 0.0,
@@ -157,7 +162,6 @@ impl ImageTrainConfig {
     /// As [`ConvConfig::scaled`] and [`ConvConfig::check`].
     pub fn network(&self, shape: [usize; 3], context: usize) -> Result<ConvConfig> {
         let mut net = match self.network {
-            Architecture::Small => small(context),
             Architecture::Mnist => ConvConfig::mnist(context),
             Architecture::Dsprites => ConvConfig::dsprites(context),
             Architecture::Cifar10 => ConvConfig::cifar10_conditional(context),
@@ -169,7 +173,7 @@ impl ImageTrainConfig {
             net = ConvConfig { stages: self.stages.clone(), dense: None, ..net };
         }
         [net.channels, net.height, net.width] = shape;
-        if self.learning == Learning::Denoising {
+        if matches!(self.learning, Learning::Denoising { .. }) {
             // The gradient of a network of straight pieces cannot follow a score.
             net = ConvConfig { activation: Activation::Swish, spectral_norm: false, ..net };
         }
@@ -187,12 +191,6 @@ impl ImageTrainConfig {
         }
         Ok(())
     }
-}
-
-fn small(context: usize) -> ConvConfig {
-    let conv = |width, kernel, stride| StageConfig::Conv { width, kernel, stride, conditional: true };
-    let stages = vec![conv(32, 3, 1), conv(64, 4, 2), conv(64, 3, 1), conv(128, 4, 2), conv(128, 3, 1)];
-    ConvConfig { stages, dense: None, ..ConvConfig::mnist(context) }
 }
 
 /// Images as batches.
@@ -275,7 +273,7 @@ pub fn run(
     }
     let order = noise.fork(SPLIT).permutation(chosen.len());
     let (validation, training) = order.split_at(config.validation);
-    let leveled = config.learning == Learning::Denoising;
+    let leveled = matches!(config.learning, Learning::Denoising { .. });
     let scale = if leveled { moments(&chosen, training)? } else { [0.0, 1.0] };
     let network = config.network(chosen.shape(), if config.conditional { classes.len() } else { 0 })?;
     let mut info = ImageModelInfo::new(network, leveled, classes, scale, DataRecord::of(&chosen));
@@ -295,14 +293,13 @@ pub fn run(
     };
     let energy = info.fresh(&mut noise.fork(WEIGHTS), &Device::Cpu)?;
     let steps = noise.fork(STEPS);
-    let mut run =
-        |objective: &mut dyn Objective| train(objective, &source, &config.train, &steps, plan.as_ref(), sink);
+    let mut run = |objective: &mut dyn Objective| train(objective, &source, &config.train, &steps, plan.as_ref(), sink);
     let shape = chosen.shape();
     let context = [info.classes.len()];
     let context = info.conditional.then_some(&context[..]);
     let (energy, outcome) = match (&config.learning, energy) {
-        (Learning::Denoising, Learned::Levels(energy)) => {
-            let mut objective = DenoisingByDifference::new(energy);
+        (Learning::Denoising { contrast }, Learned::Levels(energy)) => {
+            let mut objective = DenoisingByDifference::new(energy).contrasted(*contrast)?;
             let outcome = run(&mut objective)?;
             (Learned::Levels(objective.energy), outcome)
         }
@@ -318,7 +315,13 @@ pub fn run(
         }
         _ => return Err(Error::Other("an energy of another kind than its objective".into())),
     };
+    let validation = validation.to_vec();
     let mut model = ImageModel::new(info, energy);
+    if model.classes() > 0 {
+        let noise = noise.fork(JUDGED);
+        let accuracy = accuracy(&model, &chosen, &validation, &Judge::default(), &noise)?;
+        model.info_mut().validation_accuracy = Some(accuracy);
+    }
     model.info_mut().outcome = outcome;
     model.info_mut().train_seconds = begun.elapsed().as_secs_f64();
     Ok(model)

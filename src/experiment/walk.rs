@@ -3,6 +3,7 @@
 use super::model::{ImageModel, Learned};
 use crate::energy::Energy;
 use crate::error::{Error, Result};
+use crate::event::{Event, Sink};
 use crate::model::Fixed;
 use crate::noise::Noise;
 use crate::sample::langevin::Langevin;
@@ -100,8 +101,44 @@ impl Known<'_> {
     }
 }
 
-/// A listener to a walk: the step, counted from 0, and what the chains' images look like there (standardised).
-pub type WatchImages<'a> = dyn FnMut(usize, &Tensor) -> Result<()> + 'a;
+/// Where a walk is.
+#[derive(Debug)]
+pub struct Moment<'a> {
+    /// Steps done, counted from 0: levels, or steps of an energy without.
+    pub step: usize,
+    /// What the chains' images look like (standardised, `(B, C, H, W)`): at a noise level, what the energy takes the image
+    /// behind the noise to be.
+    pub images: &'a Tensor,
+    /// The chains themselves.
+    pub x: &'a Tensor,
+    /// The level's angle.
+    pub t: f64,
+}
+
+/// A listener to a walk.
+pub type WatchImages<'a> = dyn FnMut(&Moment<'_>) -> Result<()> + 'a;
+
+/// Tells a sink that asks for it where the first `count` chains are.
+///
+/// # Errors
+/// As the sink's; as [`ImageModel::evaluate_at`].
+pub fn tell(
+    model: &ImageModel,
+    labels: &[Option<u32>],
+    moment: &Moment<'_>,
+    count: usize,
+    sink: &mut dyn Sink,
+) -> Result<()> {
+    if !sink.watches_chains() {
+        return Ok(());
+    }
+    let count = count.min(labels.len());
+    let images = model.images("chains", &moment.images.narrow(0, 0, count)?)?;
+    let at = model.evaluate_at(&moment.x.narrow(0, 0, count)?, &labels[..count], moment.t)?;
+    let energies = at.energy.to_dtype(DType::F64)?.to_vec1::<f64>()?;
+    let (step, shape) = (moment.step as u64, images.shape());
+    sink.emit(&Event::Chains { step, shape, pixels: images.pixels(), energies: &energies })
+}
 
 /// The energies that the steps of a walk go down, one or several in turn.
 pub type Ensemble<'a> = &'a [ImageModel];
@@ -149,7 +186,7 @@ pub fn draw(
                 let Learned::Single(network) = members[k % members.len()].learned() else { continue };
                 let energy = Fixed { network, context: context.as_ref() };
                 x = sampler.run_from(&energy as &dyn Energy, &x, 1, noise)?.0.x;
-                watch(k, &x)?;
+                watch(&Moment { step: k, images: &x, x: &x, t: 0.0 })?;
             }
             x
         }
@@ -202,7 +239,7 @@ fn levels(
         let velocity = velocity(&members[step % members.len()], &x, labels, t, config.guidance)?;
         step += 1;
         let image = ((&x * t.cos())? - (&velocity * t.sin())?)?;
-        watch(k, &image)?;
+        watch(&Moment { step: k, images: &image, x: &x, t })?;
         x = match angles.get(k + 1) {
             None => image,
             Some(&s) => {

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::model::Activation;
 use crate::settings;
 use crate::train::objective::{ContrastiveConfig, Form, RecoveryConfig};
-use crate::train::{AdamConfig, Clip, Decay, TrainConfig};
+use crate::train::{AdamConfig, Clip, Decay, Divergence, TrainConfig};
 use crate::trajectory::ReadOptions;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -186,6 +186,7 @@ impl Default for RunConfig {
                 validate_every: 250,
                 log_every: 50,
                 checkpoint_every: 500,
+                divergence: Divergence::default(),
             },
         }
     }

@@ -4,9 +4,11 @@
 
 use crate::error::{Error, Result};
 use crate::noise::Noise;
+use serde::{Deserialize, Serialize};
 
 /// A half of an image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Half {
     /// Columns from 0.
     Left,

@@ -27,6 +27,8 @@ struct Header {
     step: u64,
     best_step: u64,
     best: Option<f64>,
+    #[serde(default)]
+    restarts: u64,
     config: TrainConfig,
     identity: serde_json::Value,
 }
@@ -45,6 +47,8 @@ pub(super) struct State {
     /// Its figure and step.
     pub(super) best: Option<f64>,
     pub(super) best_step: u64,
+    /// How often the run has gone back to a checkpoint.
+    pub(super) restarts: u64,
 }
 
 impl CheckpointPlan {
@@ -64,6 +68,7 @@ impl CheckpointPlan {
             step: s.step,
             best_step: s.best_step,
             best: s.best,
+            restarts: s.restarts,
             config: config.clone(),
             identity: self.identity.clone(),
         };
@@ -94,6 +99,7 @@ impl CheckpointPlan {
             best_weights: all("best")?,
             best: header.best,
             best_step: header.best_step,
+            restarts: header.restarts,
         };
         let restored = objective.restore(&|name| archive.tensors.get(&format!("objective/{name}")).cloned());
         restored.map_err(|e| Error::model(path, e, "the whole state of this objective"))?;

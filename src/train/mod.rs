@@ -5,6 +5,7 @@
 mod archive;
 mod assignment;
 mod checkpoint;
+mod divergence;
 mod fused;
 pub mod objective;
 mod optimizer;
@@ -12,6 +13,7 @@ mod trainer;
 
 pub use archive::Archive;
 pub use checkpoint::CheckpointPlan;
+pub use divergence::Divergence;
 pub use optimizer::{Adam, AdamConfig, Clip, Decay};
 pub use trainer::{Outcome, TrainConfig, train};
 

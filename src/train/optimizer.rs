@@ -63,6 +63,8 @@ pub struct Adam {
     config: AdamConfig,
     /// First and second moment of each parameter.
     moments: Vec<(Tensor, Tensor)>,
+    /// Factor of the learning rate.
+    pace: f64,
 }
 
 impl Adam {
@@ -72,7 +74,7 @@ impl Adam {
     /// [`Error::Tensor`].
     pub fn new(config: AdamConfig, parameters: &Parameters) -> Result<Self> {
         let zeros = |v: &candle_core::Var| -> Result<_> { Ok((v.zeros_like()?, v.zeros_like()?)) };
-        Ok(Self { config, moments: parameters.iter().map(|(_, v)| zeros(v)).collect::<Result<_>>()? })
+        Ok(Self { config, moments: parameters.iter().map(|(_, v)| zeros(v)).collect::<Result<_>>()?, pace: 1.0 })
     }
 
     /// Learning rate of step `step` (from 0) of a run of `total` steps.
@@ -87,7 +89,12 @@ impl Adam {
                 0.01 + 0.99 * 0.5 * (1.0 + (std::f64::consts::PI * done).cos())
             }
         };
-        c.learning_rate * warmup * factor
+        c.learning_rate * warmup * factor * self.pace
+    }
+
+    /// From now on the learning rate is this times what the settings say.
+    pub fn slow_down(&mut self, factor: f64) {
+        self.pace = factor;
     }
 
     /// Moves the weights against the gradient (one a parameter, in their order; `None` is 0) and returns the gradient's norm before clipping.

@@ -1,6 +1,7 @@
 //! The training loop.
 
 use super::checkpoint::State;
+use super::divergence::{Divergence, Watch};
 use super::fused::Blend;
 use super::{Adam, AdamConfig, Batch, CheckpointPlan, Gradients, Objective, Source};
 use crate::error::{Error, Result};
@@ -27,6 +28,9 @@ pub struct TrainConfig {
     pub log_every: u64,
     /// Steps between two checkpoints, where checkpoints are kept.
     pub checkpoint_every: u64,
+    /// When the run counts as diverged.
+    #[serde(default)]
+    pub divergence: Divergence,
 }
 
 /// How a run ended.
@@ -44,13 +48,16 @@ pub struct Outcome {
 const BATCH_NOISE: u64 = 0;
 const LOSS_NOISE: u64 = 1;
 const VALIDATION_NOISE: u64 = u64::MAX;
+/// Less the number of the restart.
+const RESTART_NOISE: u64 = u64::MAX;
 
 /// Trains `objective` on `source`; on return its weights are the averaged ones of the best validation (of the last step
 /// where nothing is held out). Step `k` draws from `noise.fork(k)` alone.
 ///
 /// # Errors
 /// [`Error::Config`] for settings out of range; [`Error::NonFinite`] naming the step when loss or gradient is not
-/// finite; [`Error::Interrupted`] after saving, when the sink asks to stop; whatever source, objective and sink return.
+/// finite and [`Error::Diverged`] when they stay far above what they were, both only when there is no restart left
+/// ([`Divergence`]); [`Error::Interrupted`] after saving, when the sink asks to stop; whatever source, objective and sink return.
 pub fn train(
     objective: &mut dyn Objective,
     source: &dyn Source,
@@ -62,19 +69,71 @@ pub fn train(
     check(config)?;
     let mut adam = Adam::new(config.optimizer.clone(), objective.parameters())?;
     let weights = objective.parameters().values()?;
-    let mut state = State { step: 0, average: copies(&weights)?, best_weights: weights, best: None, best_step: 0 };
+    let (best, best_step, restarts) = (None, 0, 0);
+    let mut state = State { step: 0, average: copies(&weights)?, best_weights: weights, best, best_step, restarts };
     if let Some(plan) = plan.filter(|p| p.resume && p.path.exists()) {
         state = plan.load(objective, &mut adam, config)?;
+        adam.slow_down(pace(state.restarts));
     }
     let device = objective.parameters().device();
     let held_out = source.validation()?.map(|batch| batch.to_device(&device)).transpose()?;
     sink.emit(&Event::Begin { phase: objective.name(), total: config.steps })?;
     sink.emit(&Event::Step { step: state.step, note: "" })?;
-    let mut smooth: Option<f64> = None;
+    let mut run = Run { config, noise, plan, held_out, watch: Watch::new(config.divergence.clone()), smooth: None };
     while state.step < config.steps {
+        let Err(error) = run.step(objective, source, &mut adam, &mut state, sink) else { continue };
+        let diverged = matches!(error, Error::Diverged { .. } | Error::NonFinite { .. });
+        let again = diverged && state.restarts < config.divergence.restarts;
+        let Some(plan) = plan.filter(|p| again && p.path.exists()) else { return Err(error) };
+        // The checkpoint was written when all was well; how often the run has gone back is not undone.
+        let (from, restarts) = (state.step, state.restarts + 1);
+        state = plan.load(objective, &mut adam, config)?;
+        state.restarts = restarts;
+        adam.slow_down(pace(restarts));
+        run.watch.forgive();
+        let note = format!("at step {from}: {error}; back to step {}, restart {restarts}", state.step);
+        sink.emit(&Event::Warning { text: &note })?;
+    }
+    sink.emit(&Event::End)?;
+    let kept = if run.held_out.is_some() { &state.best_weights } else { &state.average };
+    objective.parameters().set_values(kept)?;
+    let best_step = if run.held_out.is_some() { state.best_step } else { state.step };
+    Ok(Outcome { steps: state.step, best_validation: state.best, best_step })
+}
+
+/// Factor of the learning rate after some restarts.
+fn pace(restarts: u64) -> f64 {
+    0.5f64.powi(restarts.min(1000) as i32)
+}
+
+/// What the steps of a run share.
+struct Run<'a> {
+    config: &'a TrainConfig,
+    noise: &'a Noise,
+    plan: Option<&'a CheckpointPlan>,
+    held_out: Option<Batch>,
+    watch: Watch,
+    smooth: Option<f64>,
+}
+
+impl Run<'_> {
+    /// One step, with all that is due after it.
+    fn step(
+        &mut self,
+        objective: &mut dyn Objective,
+        source: &dyn Source,
+        adam: &mut Adam,
+        state: &mut State,
+        sink: &mut dyn Sink,
+    ) -> Result<()> {
+        let Run { config, noise, plan, held_out, .. } = self;
         let step = state.step;
-        let local = noise.fork(step);
-        let batch = source.batch(config.batch, &mut local.fork(BATCH_NOISE))?.to_device(&device)?;
+        let local = match state.restarts {
+            0 => noise.fork(step),
+            again => noise.fork(RESTART_NOISE - again).fork(step),
+        };
+        let batch =
+            source.batch(config.batch, &mut local.fork(BATCH_NOISE))?.to_device(&objective.parameters().device())?;
         objective.prepare()?;
         let gradients = gradients(objective, &batch, &mut local.fork(LOSS_NOISE))?;
         let value = gradients.loss;
@@ -84,7 +143,12 @@ pub fn train(
         let norm = adam.step(objective.parameters(), &gradients.by_parameter, step, config.steps)?;
         update_average(objective, &mut state.average, config.average_decay, step)?;
         state.step += 1;
-        smooth = Some(smooth.map_or(value, |s| 0.98 * s + 0.02 * value));
+        let smooth = self.smooth.map_or(value, |s| 0.98 * s + 0.02 * value);
+        self.smooth = Some(smooth);
+        if let Some(why) = self.watch.step(value, norm) {
+            let saved = plan.filter(|p| p.path.exists()).map(|p| p.path.clone());
+            return Err(Error::Diverged { why, step: state.step, saved });
+        }
 
         let last = state.step == config.steps;
         let mut figures = vec![("loss", value), ("gradient_norm", norm)];
@@ -108,26 +172,22 @@ pub fn train(
         if validated || last || state.step.is_multiple_of(config.log_every) {
             sink.emit(&Event::Figures { phase: objective.name(), step: state.step, values: &figures })?;
         }
-        let note = match (smooth, state.best) {
-            (Some(loss), Some(best)) => format!("loss {loss:.4}  best validation {best:.4}"),
-            (Some(loss), None) => format!("loss {loss:.4}"),
-            (None, _) => String::new(),
+        let note = match state.best {
+            Some(best) => format!("loss {smooth:.4}  best validation {best:.4}"),
+            None => format!("loss {smooth:.4}"),
         };
         sink.emit(&Event::Step { step: state.step, note: &note })?;
         let stop = sink.stop_requested() && !last;
-        let due = stop || last || state.step.is_multiple_of(config.checkpoint_every);
+        // What is about to diverge is not worth going back to.
+        let due = stop || last || state.step.is_multiple_of(config.checkpoint_every) && self.watch.healthy();
         if let Some(plan) = plan.filter(|_| due) {
-            plan.save(objective, &adam, &state, config)?;
+            plan.save(objective, adam, state, config)?;
         }
         if stop {
             return Err(Error::Interrupted { step: state.step, saved: plan.map(|p| p.path.clone()) });
         }
+        Ok(())
     }
-    sink.emit(&Event::End)?;
-    let kept = if held_out.is_some() { &state.best_weights } else { &state.average };
-    objective.parameters().set_values(kept)?;
-    let best_step = if held_out.is_some() { state.best_step } else { state.step };
-    Ok(Outcome { steps: state.step, best_validation: state.best, best_step })
 }
 
 /// The objective's own gradient, or that of its loss.
@@ -164,6 +224,7 @@ fn check(config: &TrainConfig) -> Result<()> {
             return Err(Error::config(key, value, "at least 0 and below 1"));
         }
     }
+    config.divergence.check()?;
     if !(o.learning_rate > 0.0 && o.learning_rate.is_finite()) {
         return Err(Error::config("learning_rate", o.learning_rate, "a positive number"));
     }

@@ -7,7 +7,7 @@ use ebmotion::event::Silent;
 use ebmotion::model::{Activation, ConvConfig, ConvEnergy, Leveled, Network, StageConfig};
 use ebmotion::noise::Noise;
 use ebmotion::train::objective::{Contrastive, ContrastiveConfig, DenoisingByDifference, Form};
-use ebmotion::train::{AdamConfig, Batch, Clip, Decay, Objective, Source, TrainConfig, train};
+use ebmotion::train::{AdamConfig, Batch, Clip, Decay, Divergence, Objective, Source, TrainConfig, train};
 
 #[test]
 fn contrastive_gradients_by_the_engine_are_those_of_the_loss() -> Result<()> {
@@ -111,6 +111,7 @@ fn classes_are_drawn_from_what_denoising_has_learned() -> Result<()> {
         validate_every: 100,
         log_every: 100,
         checkpoint_every: 1000,
+        divergence: Divergence::default(),
     };
     let judged = Halves.batch(64, &mut Noise::new(8))?;
     let before = objective.validate(&judged, &mut Noise::new(9))?;

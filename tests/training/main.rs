@@ -8,9 +8,12 @@ use ebmotion::event::{Event, Silent, Sink};
 use ebmotion::model::{Activation, Fixed, LevelEnergy, Mlp, MlpConfig, MlpEnergy, Network};
 use ebmotion::noise::Noise;
 use ebmotion::train::objective::{Contrastive, ContrastiveConfig, Denoising, Form, Regression};
-use ebmotion::train::{AdamConfig, Batch, CheckpointPlan, Clip, Decay, Objective, Source, TrainConfig, train};
+use ebmotion::train::{
+    AdamConfig, Batch, CheckpointPlan, Clip, Decay, Divergence, Objective, Source, TrainConfig, train,
+};
 use std::path::Path;
 
+mod diverging;
 mod gradients;
 mod learning;
 mod resuming;
@@ -40,6 +43,7 @@ fn settings(steps: u64, learning_rate: f64) -> TrainConfig {
         validate_every: 20,
         log_every: 10,
         checkpoint_every: 10,
+        divergence: Divergence::default(),
     }
 }
 

@@ -3,7 +3,6 @@
 //! Rerun's own builder leaves out the properties of plots and 3-D views (legend, axes, eye), so this writes the
 //! same entities itself: `container/<id>`, `view/<id>` and `view/<id>/<property>`.
 
-use crate::record::TIMELINE;
 use rerun::external::re_log_types::BlueprintActivationCommand;
 use rerun::external::re_sdk_types::blueprint::archetypes as drawn;
 use rerun::external::re_sdk_types::blueprint::components::{
@@ -32,8 +31,13 @@ pub(crate) enum Node {
     View { class: &'static str, name: String, origin: EntityPath, properties: Properties },
 }
 
-/// Sends `root` as the blueprint of `application`, and with it the state of the panels around.
-pub(crate) fn send(stream: &RecordingStream, application: &'static str, root: &Node) -> RecordingStreamResult<()> {
+/// Sends `root` as the blueprint of `application`, with its first timeline and the state of the panels around.
+pub(crate) fn send(
+    stream: &RecordingStream,
+    application: &'static str,
+    timeline: &'static str,
+    root: &Node,
+) -> RecordingStreamResult<()> {
     let (blueprint, storage) = RecordingStreamBuilder::new(application).enabled(true).blueprint().memory()?;
     blueprint.set_time_sequence("blueprint", 0);
     let (_, id) = log(&blueprint, root)?;
@@ -45,7 +49,7 @@ pub(crate) fn send(stream: &RecordingStream, application: &'static str, root: &N
     blueprint.log("selection_panel", &panel(PanelState::Collapsed))?;
     let time = drawn::TimePanelBlueprint::new()
         .with_state(PanelState::Collapsed)
-        .with_timeline(TIMELINE)
+        .with_timeline(timeline)
         .with_play_state(PlayState::Playing)
         .with_loop_mode(LoopMode::All);
     blueprint.log("time_panel", &time)?;

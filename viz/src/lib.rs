@@ -17,6 +17,9 @@
 //! | `skeleton/sample_<i>` | the skeleton of some samples | one per future frame |
 //! | `legend` | what the colours mean | static |
 //!
+//! [`Chains`] is a recording of chains of images that grows while they walk, on a timeline `step`: `chains` holds the images side by
+//! side, `energy` a line a chain.
+//!
 //! This crate knows nothing of energies, models or logs, and is the only one here that knows rerun.
 //!
 //! ```
@@ -37,11 +40,13 @@
 //! ```
 
 mod arrange;
+mod chains;
 mod layout;
 mod record;
 mod scene;
 mod style;
 
+pub use chains::Chains;
 pub use scene::{ChannelLabel, Scene, Skeleton3d};
 
 use rerun::{RecordingStream, RecordingStreamBuilder};
@@ -128,7 +133,7 @@ fn fill(stream: &RecordingStream, scenes: &[Scene]) -> Result<(), VizError> {
     for (index, scene) in scenes.iter().enumerate() {
         record::scene(stream, &record::root(index), scene).map_err(refused)?;
     }
-    layout::send(stream, APPLICATION, &arrange::scenes(scenes)).map_err(refused)
+    layout::send(stream, APPLICATION, record::TIMELINE, &arrange::scenes(scenes)).map_err(refused)
 }
 
 fn refused(error: impl std::fmt::Display) -> VizError {

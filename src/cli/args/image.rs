@@ -36,6 +36,12 @@ pub(crate) enum Experiment {
     Train(ImageTrainArgs),
     /// Draws images from a learned energy.
     Generate(GenerateArgs),
+    /// Fills in a hidden half of images.
+    Inpaint(MendArgs),
+    /// Takes salt and pepper out of images.
+    Denoise(MendArgs),
+    /// Leads images of each class to every other class.
+    CrossClass(CrossClassArgs),
     /// Trains a classifier, plain or against attacks: what energies are compared with.
     Classifier(ClassifierArgs),
     /// Fréchet distance of two sets of images in the features of Inception-v3 (FID) or of a classifier.
@@ -72,6 +78,17 @@ pub(crate) struct Common {
     /// Prints the settings as they are resolved, and stops.
     #[arg(long)]
     pub(crate) print_config: bool,
+}
+
+/// What experiments take whose chains can be watched.
+#[derive(Debug, Args)]
+pub(crate) struct Watched {
+    /// Writes some of the chains, step by step, as a rerun recording.
+    #[arg(long, value_name = "FILE.rrd")]
+    pub(crate) rrd: Option<PathBuf>,
+    /// Shows some of the chains in rerun's viewer while they walk (`rerun` must be on the PATH).
+    #[arg(long)]
+    pub(crate) spawn: bool,
 }
 
 /// What experiments take that can go on where they were interrupted.
@@ -217,6 +234,7 @@ impl ModelArg {
 #[command(after_help = "\
 Examples:
   ebmotion image generate out/mnist/model.safetensors -o out/digits
+  ebmotion image generate out/mnist/model.safetensors -o out/digits --rrd out/chains.rrd     then: rerun out/chains.rrd
   ebmotion image generate out/mnist/model.safetensors -o out/threes --set classes=[3] --set walk.guidance=2
   ebmotion image generate out/mnist/model.safetensors -o out/digits --data images/ --dataset mnist     with nearest neighbours
 
@@ -227,9 +245,49 @@ pub(crate) struct GenerateArgs {
     pub(crate) model: ModelArg,
     #[command(flatten)]
     pub(crate) common: Common,
+    #[command(flatten)]
+    pub(crate) watched: Watched,
     /// The set that it was trained on, known by name, or `dsprites`; without it --data is the set.
     #[arg(long, value_name = "NAME")]
     pub(crate) dataset: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ebmotion image inpaint out/mnist/model.safetensors --data images/ --dataset mnist -o out/inpaint --set hidden=right
+  ebmotion image denoise out/mnist/model.safetensors --data images/ --dataset mnist -o out/denoise --set share=0.1
+
+Leaves a picture of some test images, and the mean squared errors of both parts beside simple ways, as text and JSON.")]
+pub(crate) struct MendArgs {
+    #[command(flatten)]
+    pub(crate) model: ModelArg,
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(flatten)]
+    pub(crate) watched: Watched,
+    /// The set that the model was trained on, by name: its training and test part are mended.
+    #[arg(long, value_name = "NAME", default_value = "mnist")]
+    pub(crate) dataset: String,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ebmotion image cross-class out/mnist/model.safetensors --data images/ --dataset mnist -o out/cross
+  ebmotion image cross-class out/mnist/model.safetensors --data images/ --dataset mnist -o out/cross --set start=0.9
+
+Leaves cross-class.png: an image of each class, then where its chain goes by the energy given each class.")]
+pub(crate) struct CrossClassArgs {
+    #[command(flatten)]
+    pub(crate) model: ModelArg,
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(flatten)]
+    pub(crate) watched: Watched,
+    /// The set that the model was trained on, by name: its test part is where chains start.
+    #[arg(long, value_name = "NAME", default_value = "mnist")]
+    pub(crate) dataset: String,
 }
 
 #[derive(Debug, Args)]

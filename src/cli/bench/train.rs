@@ -8,7 +8,7 @@ use ebmotion::event::Silent;
 use ebmotion::model::{Mlp, MlpEnergy};
 use ebmotion::noise::Noise;
 use ebmotion::train::objective::{Contrastive, ContrastiveConfig, Form};
-use ebmotion::train::{AdamConfig, Batch, Clip, Decay, Source, TrainConfig, train};
+use ebmotion::train::{AdamConfig, Batch, Clip, Decay, Divergence, Source, TrainConfig, train};
 use ebmotion::{Result, parallel};
 
 /// Optimizer steps of one run.
@@ -88,6 +88,7 @@ fn step_secs(args: &BenchArgs, batch: usize) -> Result<f64> {
         validate_every: STEPS,
         log_every: STEPS,
         checkpoint_every: STEPS,
+        divergence: Divergence::default(),
     };
     let secs = median_secs(args.repeats, || {
         train(&mut objective, &source, &plan, &Noise::new(2), None, &mut Silent).map(|_| ())

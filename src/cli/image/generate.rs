@@ -2,10 +2,11 @@
 
 use super::super::args::GenerateArgs;
 use super::super::console::Console;
+use super::live::Live;
 use super::{Results, printed};
 use ebmotion::Result;
-use ebmotion::experiment::generate::{self, GenerateConfig};
 use ebmotion::experiment::Record;
+use ebmotion::experiment::generate::{self, GenerateConfig};
 use ebmotion::image::Part;
 use ebmotion::image::grid::Layout;
 use serde::Serialize;
@@ -32,7 +33,9 @@ pub(super) fn run(args: &GenerateArgs, console: &mut Console) -> Result<()> {
         false => None,
     };
     console.stop_on_interrupt()?;
-    let drawn = generate::run(&members, &config, console)?;
+    let mut live = Live::new(&args.watched, console)?;
+    let drawn = generate::run(&members, &config, &mut live)?;
+    live.finish()?;
     let grid = results.grid("generate", &drawn.images, Layout::of(&drawn.images, 10))?;
     results.archive("generate", &drawn.images)?;
     if let Some(film) = &drawn.film {
@@ -47,7 +50,8 @@ pub(super) fn run(args: &GenerateArgs, console: &mut Console) -> Result<()> {
     }
     let figures = Figures { images: drawn.images.len(), nearest_distances };
     let data: Vec<_> = std::iter::once(&drawn.images).chain(&known).collect();
-    let json = results.json("generate", &Record::new("generate", &config, &data, begun.elapsed().as_secs_f64(), &figures))?;
+    let json =
+        results.json("generate", &Record::new("generate", &config, &data, begun.elapsed().as_secs_f64(), &figures))?;
     console.say(&format!("{}, {}", grid.display(), json.display()));
     Ok(())
 }

@@ -2,8 +2,11 @@
 
 mod classifier;
 mod continual;
+mod cross_class;
 mod generate;
+mod live;
 mod measure;
+mod mend;
 mod robust;
 mod show;
 mod train;
@@ -23,6 +26,9 @@ pub(super) fn run(args: &ImageArgs, console: &mut Console) -> Result<()> {
         Experiment::Show(args) => show::run(args, console),
         Experiment::Train(args) => train::run(args, console),
         Experiment::Generate(args) => generate::run(args, console),
+        Experiment::Inpaint(args) => mend::inpaint(args, console),
+        Experiment::Denoise(args) => mend::denoise(args, console),
+        Experiment::CrossClass(args) => cross_class::run(args, console),
         Experiment::Classifier(args) => classifier::run(args, console),
         Experiment::Fid(args) => measure::fid(args, console),
         Experiment::InceptionScore(args) => measure::inception_score(args, console),

@@ -19,6 +19,7 @@ use std::time::Instant;
 struct Figures<'a> {
     parameters: usize,
     outcome: &'a Outcome,
+    validation_accuracy: Option<f64>,
     train_seconds: f64,
 }
 
@@ -62,10 +63,14 @@ fn finish(
     let grid = results.grid("train", &drawn, Layout::of(&drawn, 10))?;
     let info = model.info();
     let (parameters, outcome) = (model.parameters().count(), &info.outcome);
-    let figures = Figures { parameters, outcome, train_seconds: info.train_seconds };
+    let validation_accuracy = info.validation_accuracy;
+    let figures = Figures { parameters, outcome, validation_accuracy, train_seconds: info.train_seconds };
     let record = Record::new("train", config, &[images], begun.elapsed().as_secs_f64(), &figures);
     let json = results.json("train", &record)?;
-    let best = outcome.best_validation.map_or(String::new(), |b| format!(", best validation {b:.4}"));
+    let mut best = outcome.best_validation.map_or(String::new(), |b| format!(", best validation {b:.4}"));
+    if let Some(accuracy) = validation_accuracy {
+        best += &format!(", {:.1} % of the validation images in their class", 100.0 * accuracy);
+    }
     console.say(&format!(
         "{parameters} parameters, weights of step {} of {}{best}, {:.0} s: {}, {}",
         outcome.best_step,

@@ -9,7 +9,7 @@ use crate::forecast::{ChunkSource, Forecaster, FrameSource, Limits, Prepared, Re
 use crate::model::{Activation, Cvae, Generative, Generator, GruMixture, Mixture, Mlp, MlpConfig, Path, VectorField};
 use crate::noise::Noise;
 use crate::train::objective::{Fit, Regression};
-use crate::train::{AdamConfig, Clip, Decay, Source, TrainConfig, train};
+use crate::train::{AdamConfig, Clip, Decay, Divergence, Source, TrainConfig, train};
 use candle_core::{DType, Device};
 use std::time::Instant;
 
@@ -92,6 +92,7 @@ fn training(steps: usize, learning_rate: f64, weight_decay: f64) -> TrainConfig 
         validate_every: 250,
         log_every: 500,
         checkpoint_every: u64::MAX,
+        divergence: Divergence::default(),
     }
 }
 

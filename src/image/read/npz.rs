@@ -130,7 +130,9 @@ impl<'a> Array<'a> {
             [_, n] if side(n).is_some() => Ok([3, side(n).unwrap_or_default(), side(n).unwrap_or_default()]),
             _ => {
                 let found = format!("an array of shape {:?}", self.sizes);
-                Err(input.error(found, "shape (N, C, H, W) with 1 or 3 channels, or (N, 3 S S), S the side of an image").at(self.name))
+                Err(input
+                    .error(found, "shape (N, C, H, W) with 1 or 3 channels, or (N, 3 S S), S the side of an image")
+                    .at(self.name))
             }
         }
     }

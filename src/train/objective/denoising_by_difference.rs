@@ -9,6 +9,11 @@
 //! ```
 //!
 //! with an error of order `h^2`. So a step costs one evaluation and one weight gradient of twice the batch, whatever the network.
+//!
+//! Scores leave open a constant for each context, so energies of different contexts cannot be compared. [`DenoisingByDifference::contrasted`]
+//! settles that: each array's energy given its own context is set against that given another array's, by the logistic loss
+//! whose optimum is `E_t(x | c') - E_t(x | c) = ln p_t(x | c) - ln p_t(x | c')` (Gutmann & Hyvarinen 2012, with contexts in the
+//! place of noise).
 
 use super::denoising::noised;
 use crate::energy::rows::row_sum;
@@ -29,6 +34,7 @@ pub struct DenoisingByDifference<N> {
     pub energy: Leveled<N>,
     distance: f64,
     weights: Option<Tensor>,
+    contrast: f64,
 }
 
 /// What one step knows before it looks at the weights.
@@ -40,17 +46,34 @@ struct Posed {
     /// Coefficients of the network's outputs there.
     coefficients: Vec<f32>,
     loss: f64,
+    /// Rows behind them that are set against each other, half with their own context, half with another.
+    pairs: usize,
+    /// What the network's outputs of the pairs are multiplied by to be energies, less the part they have in common.
+    scales: Vec<f32>,
 }
 
 impl<N: Network> DenoisingByDifference<N> {
     /// For an energy.
     pub fn new(energy: Leveled<N>) -> Self {
-        Self { energy, distance: DISTANCE, weights: None }
+        Self { energy, distance: DISTANCE, weights: None, contrast: 0.0 }
     }
 
     /// The same with weights of the errors, one a number of an array, as [`super::Denoising`]'s.
     pub fn weighted(self, weights: Tensor) -> Self {
         Self { weights: Some(weights), ..self }
+    }
+
+    /// The same with the contrast between contexts, of this weight, on the first half of each batch: in nats an array where the
+    /// denoising loss is a mean over its numbers. Levels of little noise, whose energies are large, count less, by
+    /// `min(1, tan t)`.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when it is not a number of at least 0.
+    pub fn contrasted(self, contrast: f64) -> Result<Self> {
+        if !(contrast >= 0.0 && contrast.is_finite()) {
+            return Err(Error::config("contrast", contrast, "a number that is not negative"));
+        }
+        Ok(Self { contrast, ..self })
     }
 
     /// The same with another distance of the points whose difference is taken.
@@ -84,9 +107,26 @@ impl<N: Network> DenoisingByDifference<N> {
         let [x, angle, r, v] = self.residual(batch, noise)?;
         let norms = row_sum(&v.sqr()?)?.sqrt()?;
         let step = times(&v, &(norms.clone() + 1e-12)?.recip()?.affine(self.distance, 0.0)?)?;
-        let around = Tensor::cat(&[(&x + &step)?, (&x - &step)?], 0)?;
-        let context = self.energy.context(&angle, batch.context.as_ref())?;
-        let context = Tensor::cat(&[&context, &context], 0)?;
+        let own = self.energy.context(&angle, batch.context.as_ref())?;
+        let rows = x.dim(0)?;
+        let pairs = if self.contrast > 0.0 && batch.context.is_some() { rows / 2 } else { 0 };
+        let mut arrays = vec![(&x + &step)?, (&x - &step)?];
+        let mut contexts = vec![own.clone(), own.clone()];
+        let mut scales = Vec::new();
+        if let (Some(context), true) = (&batch.context, pairs > 0) {
+            // Row `b` meets the context of row `b + shift`, counted round.
+            let shift = 1 + noise.indices(1, rows - 1)[0];
+            let others: Vec<u32> = (0..pairs).map(|b| ((b + shift) % rows) as u32).collect();
+            let others = context.index_select(&Tensor::new(others, context.device())?, 0)?;
+            let first = x.narrow(0, 0, pairs)?;
+            arrays.extend([first.clone(), first]);
+            contexts.push(own.narrow(0, 0, pairs)?);
+            contexts.push(self.energy.context(&angle.narrow(0, 0, pairs)?, Some(&others))?);
+            let angles = angle.narrow(0, 0, pairs)?.flatten_all()?.to_dtype(DType::F64)?.to_vec1::<f64>()?;
+            scales = angles.iter().map(|t| (self.energy.gain() / t.tan()) as f32).collect();
+        }
+        let around = Tensor::cat(&arrays, 0)?;
+        let context = Tensor::cat(&contexts, 0)?;
         let count = r.elem_count() as f64;
         let norms = norms.to_dtype(DType::F64)?.to_vec1::<f64>()?;
         let one = |sign: f64| {
@@ -95,7 +135,37 @@ impl<N: Network> DenoisingByDifference<N> {
         };
         let coefficients = one(1.0).chain(one(-1.0)).collect();
         let loss = (&r * v)?.to_dtype(DType::F64)?.sum_all()?.to_scalar::<f64>()? / count;
-        Ok(Posed { around, context, coefficients, loss })
+        Ok(Posed { around, context, coefficients, loss, pairs, scales })
+    }
+
+    /// Adds the contrast, once the network's outputs are known.
+    fn complete(&self, posed: &mut Posed, outputs: &[f32]) -> Vec<(&'static str, f64)> {
+        if posed.pairs == 0 {
+            return Vec::new();
+        }
+        let (loss, slopes) = self.contrast(&posed.scales, &outputs[posed.coefficients.len()..]);
+        posed.coefficients.extend(slopes);
+        let denoising = posed.loss;
+        posed.loss += loss;
+        vec![("denoising", denoising), ("contrast", loss / self.contrast)]
+    }
+
+    /// The contrast's loss, and its slope in each of the pairs' outputs, `(2 pairs,)`: own contexts first.
+    fn contrast(&self, scales: &[f32], outputs: &[f32]) -> (f64, Vec<f32>) {
+        let pairs = scales.len();
+        let (own, other) = outputs.split_at(pairs);
+        let (mut loss, mut slopes) = (0.0, vec![0.0; 2 * pairs]);
+        for b in 0..pairs {
+            let scale = f64::from(scales[b]);
+            let above = scale * f64::from(own[b] - other[b]);
+            let weight = self.contrast * (self.energy.gain() / scale).min(1.0) / pairs as f64;
+            // softplus, and its slope
+            loss += weight * (above.max(0.0) + (-above.abs()).exp().ln_1p());
+            let slope = weight * scale / (1.0 + (-above).exp());
+            slopes[b] = slope as f32;
+            slopes[pairs + b] = -slope as f32;
+        }
+        (loss, slopes)
     }
 }
 
@@ -114,22 +184,29 @@ impl<N: Network> Objective for DenoisingByDifference<N> {
 
     /// The loss, as a graph whose gradient in the weights is that of the difference.
     fn loss(&mut self, batch: &Batch, noise: &mut Noise) -> Result<Loss> {
-        let posed = self.pose(batch, noise)?;
+        let mut posed = self.pose(batch, noise)?;
         let energies = self.energy.network().energy(&posed.around, Some(&posed.context))?;
+        let outputs = energies.to_dtype(DType::F32)?.to_vec1::<f32>()?;
+        let figures = self.complete(&mut posed, &outputs);
         let coefficients = Tensor::from_vec(posed.coefficients, energies.shape(), energies.device())?;
         let difference = (&energies * coefficients.to_dtype(energies.dtype())?)?.sum_all()?;
         let total = ((&difference - difference.detach())? + posed.loss)?;
-        Ok(Loss { total, figures: Vec::new() })
+        Ok(Loss { total, figures })
     }
 
     fn gradients(&mut self, batch: &Batch, noise: &mut Noise) -> Result<Option<Gradients>> {
         if !self.energy.network().learns(&batch.x) {
             return Ok(None);
         }
-        let Posed { around, context, coefficients, loss } = self.pose(batch, noise)?;
-        let network = self.energy.network();
-        let all = network.learn(&around, Some(&context), &mut |_| Ok(coefficients.clone()))?;
-        Ok(Some(Gradients { loss, by_parameter: all.into_iter().map(Some).collect(), figures: Vec::new() }))
+        let mut posed = self.pose(batch, noise)?;
+        let (around, context) = (posed.around.clone(), posed.context.clone());
+        let mut figures = Vec::new();
+        let all = self.energy.network().learn(&around, Some(&context), &mut |outputs| {
+            figures = self.complete(&mut posed, outputs);
+            Ok(posed.coefficients.clone())
+        })?;
+        let by_parameter = all.into_iter().map(Some).collect();
+        Ok(Some(Gradients { loss: posed.loss, by_parameter, figures }))
     }
 
     fn validate(&self, batch: &Batch, noise: &mut Noise) -> Result<f64> {

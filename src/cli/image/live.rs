@@ -1,0 +1,88 @@
+//! Chains of images as a rerun recording while they walk.
+
+use super::super::args::Watched;
+use super::super::console::Console;
+use ebmotion::event::{Event, Sink};
+use ebmotion::{Error, Result};
+
+/// The console, and behind it the recordings that were asked for.
+pub(super) struct Live<'a> {
+    console: &'a mut Console,
+    #[cfg(feature = "rerun")]
+    recordings: Vec<ebmotion_viz::Chains>,
+}
+
+#[cfg(feature = "rerun")]
+fn refused(error: ebmotion_viz::VizError) -> Error {
+    Error::Other(error.to_string())
+}
+
+#[cfg(feature = "rerun")]
+impl<'a> Live<'a> {
+    pub(super) fn new(watched: &Watched, console: &'a mut Console) -> Result<Self> {
+        let mut recordings = Vec::new();
+        if let Some(path) = &watched.rrd {
+            super::super::output::check_writable(path)?;
+            recordings.push(ebmotion_viz::Chains::to_file(path).map_err(refused)?);
+            console.say(&format!("{}: open it with `rerun {}`", path.display(), path.display()));
+        }
+        if watched.spawn {
+            recordings.push(ebmotion_viz::Chains::spawn().map_err(refused)?);
+        }
+        Ok(Self { console, recordings })
+    }
+
+    /// Writes the file.
+    pub(super) fn finish(self) -> Result<()> {
+        self.recordings.into_iter().try_for_each(|r| r.finish().map_err(refused))
+    }
+
+    fn chains(&mut self, step: u64, shape: [usize; 3], pixels: &[u8], energies: &[f64]) -> Result<()> {
+        self.recordings.iter_mut().try_for_each(|r| r.step(step, shape, pixels, energies).map_err(refused))
+    }
+
+    fn any(&self) -> bool {
+        !self.recordings.is_empty()
+    }
+}
+
+#[cfg(not(feature = "rerun"))]
+impl<'a> Live<'a> {
+    pub(super) fn new(watched: &Watched, console: &'a mut Console) -> Result<Self> {
+        match watched.rrd.is_some() || watched.spawn {
+            true => {
+                Err(Error::Other("this build leaves rerun out: build with `--features rerun` for recordings".into()))
+            }
+            false => Ok(Self { console }),
+        }
+    }
+
+    pub(super) fn finish(self) -> Result<()> {
+        Ok(())
+    }
+
+    fn chains(&mut self, _: u64, _: [usize; 3], _: &[u8], _: &[f64]) -> Result<()> {
+        Ok(())
+    }
+
+    fn any(&self) -> bool {
+        false
+    }
+}
+
+impl Sink for Live<'_> {
+    fn emit(&mut self, event: &Event<'_>) -> Result<()> {
+        if let Event::Chains { step, shape, pixels, energies } = event {
+            return self.chains(*step, *shape, pixels, energies);
+        }
+        self.console.emit(event)
+    }
+
+    fn watches_chains(&self) -> bool {
+        self.any()
+    }
+
+    fn stop_requested(&self) -> bool {
+        self.console.stop_requested()
+    }
+}

@@ -1,0 +1,96 @@
+//! From one class to another: chains that start at an image of one class and walk by the energy given another (Du & Mordatch
+//! 2019, section 4.2).
+
+use super::model::ImageModel;
+use super::restore::{Task, chains};
+use super::walk::WalkConfig;
+use crate::error::{Error, Result};
+use crate::event::Sink;
+use crate::image::Images;
+use crate::noise::Noise;
+use serde::{Deserialize, Serialize};
+
+/// Settings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CrossClassConfig {
+    /// Seed of the chains.
+    pub seed: u64,
+    /// Images of each class, each of which is led to every class.
+    pub count: usize,
+    /// Angle of the noise at which chains start: the more, the less of the image is kept.
+    pub start: f64,
+    /// How a chain walks.
+    pub walk: WalkConfig,
+}
+
+impl Default for CrossClassConfig {
+    fn default() -> Self {
+        let walk = WalkConfig { levels: 20, guidance: 2.0, ..WalkConfig::default() };
+        Self { seed: 0, count: 10, start: 1.1, walk }
+    }
+}
+
+/// What came of the chains.
+#[derive(Debug, Clone)]
+pub struct Crossed {
+    /// All ends, image by image and for each image class by class.
+    pub images: Images,
+    /// The class asked of each.
+    pub asked: Vec<u32>,
+    /// The class of the image that it came from.
+    pub from: Vec<u32>,
+    /// One row an image of the first of each class: the image, then its ends.
+    pub picture: Images,
+    /// The model's classes: the columns of the picture after the first.
+    pub classes: Vec<u32>,
+}
+
+/// Leads images of every class to every class.
+///
+/// # Errors
+/// [`Error::Data`] for a model that is not given the class, or images without labels; as [`super::draw`].
+pub fn run(model: &ImageModel, images: &Images, config: &CrossClassConfig, sink: &mut dyn Sink) -> Result<Crossed> {
+    if model.classes() == 0 {
+        return Err(Error::data("classes of the model", 0, "an energy that is given the class"));
+    }
+    model.check_fits(images)?;
+    let classes = model.info().classes.clone();
+    let labels = images.known_labels()?;
+    let mut rows = Vec::new();
+    for class in &classes {
+        let of = (0..images.len()).filter(|i| labels[*i] == *class).take(config.count);
+        let before = rows.len();
+        rows.extend(of);
+        if rows.len() == before {
+            return Err(Error::data(format!("images of class {class} in `{}`", images.name), 0, "at least 1"));
+        }
+    }
+    let k = classes.len();
+    let starts: Vec<usize> = rows.iter().flat_map(|i| std::iter::repeat_n(*i, k)).collect();
+    let mut damaged = Vec::new();
+    images.fill_unit(&starts, &mut damaged);
+    let asked: Vec<u32> = (0..starts.len()).map(|i| classes[i % k]).collect();
+    let given: Vec<Option<u32>> = asked.iter().copied().map(Some).collect();
+    let task = Task { damaged: &damaged, labels: &given, from: Some(config.start), known: None };
+    let ends = chains(model, &task, 1, &config.walk, &Noise::new(config.seed), sink)?.concat();
+    let size = images.size();
+    let from: Vec<u32> = starts.iter().map(|i| labels[*i]).collect();
+    let mut picture = Vec::new();
+    let mut last = None;
+    for (n, row) in rows.iter().enumerate() {
+        if last != Some(labels[*row]) {
+            last = Some(labels[*row]);
+            images.fill_unit(&[*row], &mut picture);
+            picture.extend_from_slice(&ends[n * k * size..(n + 1) * k * size]);
+        }
+    }
+    let shape = images.shape();
+    Ok(Crossed {
+        images: Images::from_unit("crossed", shape, &ends)?,
+        asked,
+        from,
+        picture: Images::from_unit("cross-class", shape, &picture)?,
+        classes,
+    })
+}

@@ -1,0 +1,141 @@
+//! Taking salt and pepper out of images: chains that start at the damaged images with little noise (Du & Mordatch 2019,
+//! section 4.2).
+
+use super::model::ImageModel;
+use super::restore::{Mended, Task, chains, errors, mean, side_by_side, some};
+use super::walk::WalkConfig;
+use crate::error::Result;
+use crate::event::Sink;
+use crate::image::Images;
+use crate::image::corrupt;
+use crate::noise::Noise;
+use serde::{Deserialize, Serialize};
+
+/// Settings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DenoiseConfig {
+    /// Seed of the damage and the chains.
+    pub seed: u64,
+    /// Share of the places that become salt, and as many pepper.
+    pub share: f64,
+    /// Angles of the noise at which chains may start, the energy's own noise laid over the damage: the one with the least
+    /// error on images of the training part is taken for both parts.
+    pub starts: Vec<f64>,
+    /// Images of each part, evenly spread over it.
+    pub count: usize,
+    /// Chains an image; their mean is one of the answers.
+    pub samples: usize,
+    /// The energy is given the image's class, where it can be.
+    pub conditional: bool,
+    /// How a chain walks.
+    pub walk: WalkConfig,
+    /// Images shown of the test part.
+    pub shown: usize,
+}
+
+impl Default for DenoiseConfig {
+    fn default() -> Self {
+        let walk = WalkConfig { levels: 20, ..WalkConfig::default() };
+        let starts = vec![0.4, 0.6, 0.8, 1.0];
+        Self { seed: 0, share: 0.05, starts, count: 500, samples: 4, conditional: false, walk, shown: 12 }
+    }
+}
+
+/// What was found.
+#[derive(Debug, Serialize)]
+pub struct Denoised {
+    /// The angle that was taken.
+    pub start: f64,
+    /// Errors of the mean of all chains on the training images by angle.
+    pub by_start: Vec<(f64, f64)>,
+    /// Errors of both parts.
+    pub table: Vec<Mended>,
+}
+
+/// Mends images of each part. The picture's columns: damaged, a chain, the mean of all chains, the median filter, the truth.
+///
+/// # Errors
+/// [`crate::Error::Data`] for images that the model does not take; as [`super::draw`].
+pub fn run(
+    model: &ImageModel,
+    train: &Images,
+    test: &Images,
+    config: &DenoiseConfig,
+    sink: &mut dyn Sink,
+) -> Result<(Denoised, Images)> {
+    let noise = Noise::new(config.seed);
+    let all_pixels = vec![true; train.size()];
+    let (mut table, mut picture, mut by_start) = (Vec::new(), None, Vec::new());
+    let mut start = 0.0;
+    for (part, images) in [("train", train), ("test", test)] {
+        model.check_fits(images)?;
+        let images = some(images, config.count)?;
+        let truth = images.to_unit();
+        let mut damaged = truth.clone();
+        let noise = noise.named(part);
+        corrupt::salt_and_pepper(&mut damaged, images.shape(), config.share, &mut noise.fork(0))?;
+        let labels = super::generate::known_labels(model, &images, config.conditional)?;
+        let mut mend = |from: f64| {
+            let task = Task { damaged: &damaged, labels: &labels, from: Some(from), known: None };
+            chains(model, &task, config.samples, &config.walk, &noise.fork(1), sink)
+        };
+        if part == "train" {
+            for from in &config.starts {
+                let found = errors(&mean(&mend(*from)?), &truth, &all_pixels);
+                by_start.push((*from, found.iter().sum::<f64>() / found.len() as f64));
+            }
+            let best = by_start.iter().min_by(|a, b| a.1.total_cmp(&b.1));
+            start =
+                best.map(|(t, _)| *t).ok_or_else(|| crate::Error::config("starts", "none", "at least one angle"))?;
+        }
+        let all = mend(start)?;
+        let mean = mean(&all);
+        let median = median(&damaged, images.shape());
+        let mut add = |way: &str, found: &[f32]| {
+            table.push(Mended::new(part, way, &errors(found, &truth, &all_pixels)));
+        };
+        add("damaged", &damaged);
+        add("ebm, one chain", &all[0]);
+        add(&format!("ebm, mean of {}", config.samples), &mean);
+        add("median of 3 x 3", &median);
+        if part == "test" {
+            let sets: [&[f32]; 5] = [&damaged, &all[0], &mean, &median, &truth];
+            picture = Some(side_by_side("denoise", model.shape(), &sets, config.shown.min(images.len()))?);
+        }
+    }
+    let picture = picture.ok_or_else(|| crate::Error::Other("no test part".into()))?;
+    Ok((Denoised { start, by_start, table }, picture))
+}
+
+/// Each pixel the median of the 3 x 3 around it, of what lies inside the image: what one would do without a model.
+fn median(pixels: &[f32], [_, height, width]: [usize; 3]) -> Vec<f32> {
+    let plane = |plane: &[f32]| -> Vec<f32> {
+        let at = |i: usize| {
+            let (y, x) = (i / width, i % width);
+            let rows = y.saturating_sub(1)..(y + 2).min(height);
+            let mut around: Vec<f32> = rows
+                .flat_map(|y| plane[y * width + x.saturating_sub(1)..y * width + (x + 2).min(width)].iter().copied())
+                .collect();
+            around.sort_by(f32::total_cmp);
+            let half = around.len() / 2;
+            if around.len() % 2 == 1 { around[half] } else { 0.5 * (around[half - 1] + around[half]) }
+        };
+        (0..plane.len()).map(at).collect()
+    };
+    pixels.chunks_exact(height * width).flat_map(plane).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_median_takes_out_a_single_pixel_and_keeps_an_edge() {
+        let mut pixels = [vec![0.0; 15], vec![1.0; 10]].concat(); // 5 x 5, the lower two rows white
+        let truth = pixels.clone();
+        pixels[6] = 1.0;
+        assert_eq!(median(&pixels, [1, 5, 5]), truth);
+        assert_eq!(median(&[0.0, 0.2, 0.6, 1.0], [1, 2, 2]), vec![0.4; 4]);
+    }
+}
