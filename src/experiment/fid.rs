@@ -11,19 +11,13 @@ use candle_core::{DType, Tensor};
 use serde::{Deserialize, Serialize};
 
 /// Settings of the experiment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FidConfig {
     /// Seed of the choice of images and of the halves.
     pub seed: u64,
     /// At most so many images of each set, drawn without repetition; 0 for all.
     pub images: usize,
-}
-
-impl Default for FidConfig {
-    fn default() -> Self {
-        Self { seed: 0, images: 0 }
-    }
 }
 
 /// What was measured.
@@ -81,10 +75,8 @@ pub fn run(
             ));
         }
     }
-    if let Features::Inception(net) = network {
-        if !net.of_published_distances() {
-            warnings.push("published distances are measured with other weights (pytorch-fid's)".into());
-        }
+    if matches!(network, Features::Inception(net) if !net.of_published_distances()) {
+        warnings.push("published distances are measured with other weights (pytorch-fid's)".into());
     }
     let name = match network {
         Features::Inception(_) => "FID",
