@@ -11,7 +11,7 @@ pub(crate) use bench::Precision;
 pub(crate) use bench::{BenchArgs, Device, Workload};
 pub(crate) use image::{
     Again, ClassifierArgs, Common, ContinualArgs, CrossClassArgs, Experiment, GenerateArgs, ImageArgs, ImageTrainArgs,
-    MeasureArgs, MendArgs, RobustArgs, ShowArgs, Watched,
+    LikelihoodArgs, MeasureArgs, MendArgs, OodArgs, RobustArgs, ShowArgs, Watched,
 };
 pub(crate) use report::{ReportArgs, Subset};
 

@@ -34,12 +34,12 @@ impl Default for CrossClassConfig {
 /// What came of the chains.
 #[derive(Debug, Clone)]
 pub struct Crossed {
-    /// All ends, image by image and for each image class by class.
+    /// All ends, image by image and for each image class by class; their labels are the classes that were asked for.
     pub images: Images,
-    /// The class asked of each.
-    pub asked: Vec<u32>,
-    /// The class of the image that it came from.
-    pub from: Vec<u32>,
+    /// Euclidean distance of each end from its start, pixels in `[0, 1]`; the mean over the ends.
+    pub moved: f64,
+    /// The same of the starts from starts of other classes, so from an image that keeps nothing.
+    pub apart: f64,
     /// One row an image of the first of each class: the image, then its ends.
     pub picture: Images,
     /// The model's classes: the columns of the picture after the first.
@@ -75,7 +75,14 @@ pub fn run(model: &ImageModel, images: &Images, config: &CrossClassConfig, sink:
     let task = Task { damaged: &damaged, labels: &given, from: Some(config.start), known: None };
     let ends = chains(model, &task, 1, &config.walk, &Noise::new(config.seed), sink)?.concat();
     let size = images.size();
-    let from: Vec<u32> = starts.iter().map(|i| labels[*i]).collect();
+    let image = |i: usize| &damaged[i * size..(i + 1) * size];
+    let ends_of = |i: usize| &ends[i * size..(i + 1) * size];
+    let distance = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>().sqrt();
+    let n = starts.len();
+    let moved = (0..n).map(|i| distance(image(i), ends_of(i))).sum::<f64>() / n as f64;
+    // The start `count * k` places further on is an image of the next class.
+    let next = n / k;
+    let apart = (0..n).map(|i| distance(image(i), image((i + next) % n))).sum::<f64>() / n as f64;
     let mut picture = Vec::new();
     let mut last = None;
     for (n, row) in rows.iter().enumerate() {
@@ -87,9 +94,9 @@ pub fn run(model: &ImageModel, images: &Images, config: &CrossClassConfig, sink:
     }
     let shape = images.shape();
     Ok(Crossed {
-        images: Images::from_unit("crossed", shape, &ends)?,
-        asked,
-        from,
+        images: Images::from_unit("crossed", shape, &ends)?.labelled(asked)?,
+        moved,
+        apart,
         picture: Images::from_unit("cross-class", shape, &picture)?,
         classes,
     })

@@ -5,9 +5,11 @@ use super::walk::{Moment, Start, WalkConfig, draw, tell};
 use crate::error::{Error, Result};
 use crate::event::{Event, Sink};
 use crate::image::{Images, nearest};
+use crate::model::Classifier;
 use crate::noise::Noise;
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Chains that walk together.
 const TILE: usize = 100;
@@ -26,6 +28,9 @@ pub struct GenerateConfig {
     pub conditional: bool,
     /// Only these classes; none for all that the model was trained on.
     pub classes: Vec<u32>,
+    /// Step `k` of a chain goes down the energy with the `k`-th of the weights that training kept, counted round (`history` of
+    /// `image train`).
+    pub ensemble: bool,
     /// How a chain walks.
     pub walk: WalkConfig,
     /// Chains shown step by step in the film strip.
@@ -43,6 +48,7 @@ impl Default for GenerateConfig {
             count: 100,
             conditional: true,
             classes: Vec::new(),
+            ensemble: false,
             walk: WalkConfig::default(),
             strips: 10,
             frames: 12,
@@ -84,10 +90,15 @@ pub(super) fn known_labels(model: &ImageModel, images: &Images, conditional: boo
 ///
 /// # Errors
 /// As [`draw`]; [`Error::Interrupted`] when the sink asks to stop.
-pub fn run(members: &[ImageModel], config: &GenerateConfig, sink: &mut dyn Sink) -> Result<Generated> {
-    let Some(model) = members.first() else {
-        return Err(Error::config("members of an ensemble", 0, "at least 1"));
+pub fn run(model: &ImageModel, config: &GenerateConfig, sink: &mut dyn Sink) -> Result<Generated> {
+    let members = match config.ensemble {
+        true => model.members()?,
+        false => vec![model.clone()],
     };
+    if config.ensemble && members.len() == 1 {
+        let expected = "a model that kept some: `image train --set history.count=10`";
+        return Err(Error::config("ensemble", "a model without weights of before", expected));
+    }
     if config.count == 0 || config.frames < 2 {
         let found = format!("{}, {}", config.count, config.frames);
         return Err(Error::config("count, frames", found, "at least 1, at least 2"));
@@ -111,7 +122,7 @@ pub fn run(members: &[ImageModel], config: &GenerateConfig, sink: &mut dyn Sink)
             tell(model, tile, at, WATCHED, sink)
         };
         let mut noise = base.from_chain(first as u64);
-        drawn.push(draw(members, tile, &Start::Noise, None, &config.walk, &mut noise, &mut watch)?);
+        drawn.push(draw(&members, tile, &Start::Noise, None, &config.walk, &mut noise, &mut watch)?);
         let done = (first + tile.len()) as u64;
         sink.emit(&Event::Step { step: done, note: "" })?;
         if sink.stop_requested() && done < config.count as u64 {
@@ -121,7 +132,7 @@ pub fn run(members: &[ImageModel], config: &GenerateConfig, sink: &mut dyn Sink)
     sink.emit(&Event::End)?;
     let mut images = model.images("generated", &Tensor::cat(&drawn, 0)?)?;
     if let Some(classes) = labels.iter().copied().collect::<Option<Vec<u32>>>() {
-        images = Images::new("generated", images.shape(), images.pixels().to_vec(), Some(classes))?;
+        images = images.labelled(classes)?;
     }
     let film = match film.is_empty() {
         true => None,
@@ -132,6 +143,32 @@ pub fn run(members: &[ImageModel], config: &GenerateConfig, sink: &mut dyn Sink)
         }
     };
     Ok(Generated { images, film })
+}
+
+/// Images in the class that was asked for, by a classifier that took no part in drawing them.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Asked {
+    /// Share of all images.
+    pub accuracy: f64,
+    /// Class, images of which it was asked, and share of them.
+    pub by_class: Vec<(u32, usize, f64)>,
+}
+
+/// Counts the images whose class, by `classifier`, is the one that was asked for.
+///
+/// # Errors
+/// [`Error::Data`] for images without labels, or of a shape that the classifier does not take.
+pub fn asked(images: &Images, classifier: &Classifier) -> Result<Asked> {
+    let labels = images.known_labels()?;
+    let found = classifier.classify(images)?;
+    let mut by_class = BTreeMap::<u32, [usize; 2]>::new();
+    for (label, found) in labels.iter().zip(&found) {
+        let [asked, right] = by_class.entry(*label).or_default();
+        (*asked, *right) = (*asked + 1, *right + usize::from(label == found));
+    }
+    let right: usize = by_class.values().map(|[_, right]| right).sum();
+    let by_class = by_class.into_iter().map(|(class, [n, right])| (class, n, right as f64 / n as f64)).collect();
+    Ok(Asked { accuracy: right as f64 / images.len() as f64, by_class })
 }
 
 /// The first `count` images, each followed by its three nearest neighbours, in pixel space, among the training images.

@@ -60,6 +60,8 @@ pub(super) enum Learned {
 pub struct ImageModel {
     info: ImageModelInfo,
     energy: Learned,
+    /// Weights of before, the oldest first.
+    history: Vec<Vec<Tensor>>,
 }
 
 impl ImageModelInfo {
@@ -128,8 +130,44 @@ impl ImageModelInfo {
 }
 
 impl ImageModel {
-    pub(super) fn new(info: ImageModelInfo, energy: Learned) -> Self {
-        Self { info, energy }
+    pub(super) fn new(info: ImageModelInfo, energy: Learned, history: Vec<Vec<Tensor>>) -> Self {
+        Self { info, energy, history }
+    }
+
+    /// This model with each of the weights that were kept on the way (see [`super::History`]), the oldest first, and itself
+    /// last: what a walk may go down in turn.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`].
+    pub fn members(&self) -> Result<Vec<Self>> {
+        let mut all = Vec::with_capacity(self.history.len() + 1);
+        for weights in &self.history {
+            let energy = self.info.fresh(&mut Noise::new(0), &Device::Cpu)?;
+            let mut member = Self { info: self.info.clone(), energy, history: Vec::new() };
+            let state = self.network().state();
+            let get = |name: &str| state.iter().find(|(n, _)| n == name).map(|(_, t)| t.clone());
+            member
+                .network_mut()
+                .restore(&|name| get(name).ok_or_else(|| Error::Other(format!("no tensor `{name}`"))))?;
+            member.parameters().set_values(weights)?;
+            all.push(member);
+        }
+        all.push(Self { history: Vec::new(), ..self.clone() });
+        Ok(all)
+    }
+
+    fn network(&self) -> &ConvEnergy {
+        match &self.energy {
+            Learned::Levels(e) => e.network(),
+            Learned::Single(e) => e,
+        }
+    }
+
+    fn network_mut(&mut self) -> &mut ConvEnergy {
+        match &mut self.energy {
+            Learned::Levels(e) => e.network_mut(),
+            Learned::Single(e) => e,
+        }
     }
 
     /// What the file says of itself.
@@ -273,11 +311,11 @@ impl ImageModel {
         for (name, var) in self.parameters().iter() {
             archive.tensors.insert(format!("weight/{name}"), var.as_detached_tensor());
         }
-        let network = match &self.energy {
-            Learned::Levels(e) => e.network(),
-            Learned::Single(e) => e,
-        };
-        archive.tensors.extend(network.state().into_iter().map(|(name, t)| (format!("state/{name}"), t)));
+        for (k, weights) in self.history.iter().enumerate() {
+            let named = self.parameters().iter().zip(weights);
+            archive.tensors.extend(named.map(|((name, _), t)| (format!("history/{k}/{name}"), t.clone())));
+        }
+        archive.tensors.extend(self.network().state().into_iter().map(|(name, t)| (format!("state/{name}"), t)));
         archive.save(path)
     }
 
@@ -298,15 +336,18 @@ impl ImageModel {
             let found = format!("{} classes and a context of {}", info.classes.len(), info.network.context);
             return Err(Error::model(path, found, "as many of the one as of the other"));
         }
-        let mut energy = info.fresh(&mut Noise::new(0), &Device::Cpu)?;
+        let energy = info.fresh(&mut Noise::new(0), &Device::Cpu)?;
+        let mut model = Self { info, energy, history: Vec::new() };
         let get = |name: &str| archive.tensor(path, name);
-        let network = match &mut energy {
-            Learned::Levels(e) => e.network_mut(),
-            Learned::Single(e) => e,
+        model.parameters().assign(|name| get(&format!("weight/{name}")))?;
+        model.network_mut().restore(&|name| get(&format!("state/{name}")))?;
+        let set = |k: usize| -> Option<Vec<Tensor>> {
+            let named = model.parameters().iter();
+            named.map(|(name, _)| archive.tensors.get(&format!("history/{k}/{name}")).cloned()).collect()
         };
-        network.parameters().assign(|name| get(&format!("weight/{name}")))?;
-        network.restore(&|name| get(&format!("state/{name}")))?;
-        Ok(Self { info, energy })
+        let history: Vec<_> = (0..).map_while(set).collect();
+        model.history = history;
+        Ok(model)
     }
 }
 

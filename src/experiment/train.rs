@@ -2,6 +2,7 @@
 
 use super::DataRecord;
 use super::classify::{Judge, accuracy};
+use super::history::{History, Remembering};
 use super::model::{ImageModel, ImageModelInfo, Learned, standardised};
 use crate::error::{Error, Result};
 use crate::event::Sink;
@@ -11,7 +12,7 @@ use crate::noise::Noise;
 use crate::train::objective::{
     Contrastive, ContrastiveConfig, DenoisingByDifference, Form, ImprovedConfig, ImprovedContrastive,
 };
-use crate::train::{AdamConfig, Batch, CheckpointPlan, Clip, Decay, Divergence, Objective, Source, TrainConfig, train};
+use crate::train::{AdamConfig, Batch, CheckpointPlan, Clip, Decay, Divergence, Source, TrainConfig, train};
 use candle_core::{DType, Device};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -80,6 +81,8 @@ pub struct ImageTrainConfig {
     pub validation: usize,
     /// How it is learned.
     pub learning: Learning,
+    /// Weights kept besides the last, for `generate` to walk by in turn.
+    pub history: History,
     /// How long.
     pub train: TrainConfig,
 }
@@ -92,15 +95,16 @@ impl Default for ImageTrainConfig {
         Self {
             seed: 0,
             network: Architecture::Mnist,
-            width: 0.75,
+            width: 0.5,
             stages: Vec::new(),
             conditional: true,
             label_dropout: 0.1,
             classes: Vec::new(),
             validation: 500,
-            learning: Learning::Denoising { contrast: 0.1 },
+            learning: Learning::Denoising { contrast: 0.03 },
+            history: History { count: 0, every: 300 },
             train: TrainConfig {
-                steps: 6000,
+                steps: 12_000,
                 batch: 64,
                 optimizer: AdamConfig {
                     learning_rate: 1e-3,
@@ -147,6 +151,7 @@ impl ImageTrainConfig {
             clip: Clip::Running { multiple: 3.0, floor: 0.1 },
             ..config.train.optimizer
         };
+        config.history.count = 10;
         config.learning = match name {
             "denoising" => return Ok(Self::default()),
             "paper" => Learning::Contrastive(chains),
@@ -293,30 +298,33 @@ pub fn run(
     };
     let energy = info.fresh(&mut noise.fork(WEIGHTS), &Device::Cpu)?;
     let steps = noise.fork(STEPS);
-    let mut run = |objective: &mut dyn Objective| train(objective, &source, &config.train, &steps, plan.as_ref(), sink);
     let shape = chosen.shape();
     let context = [info.classes.len()];
     let context = info.conditional.then_some(&context[..]);
-    let (energy, outcome) = match (&config.learning, energy) {
+    let learning = (&config.learning, energy);
+    let (energy, outcome, kept) = match learning {
         (Learning::Denoising { contrast }, Learned::Levels(energy)) => {
-            let mut objective = DenoisingByDifference::new(energy).contrasted(*contrast)?;
-            let outcome = run(&mut objective)?;
-            (Learned::Levels(objective.energy), outcome)
+            let objective = DenoisingByDifference::new(energy).contrasted(*contrast)?;
+            let mut run = Remembering::new(objective, config.history.clone(), config.train.steps);
+            let outcome = train(&mut run, &source, &config.train, &steps, plan.as_ref(), sink)?;
+            (Learned::Levels(run.inner.energy), outcome, run.kept)
         }
         (Learning::Contrastive(chains), Learned::Single(energy)) => {
-            let mut objective = Contrastive::new(energy, chains.clone(), &shape, context)?;
-            let outcome = run(&mut objective)?;
-            (Learned::Single(objective.into_network()), outcome)
+            let objective = Contrastive::new(energy, chains.clone(), &shape, context)?;
+            let mut run = Remembering::new(objective, config.history.clone(), config.train.steps);
+            let outcome = train(&mut run, &source, &config.train, &steps, plan.as_ref(), sink)?;
+            (Learned::Single(run.inner.into_network()), outcome, run.kept)
         }
         (Learning::Improved(chains), Learned::Single(energy)) => {
-            let mut objective = ImprovedContrastive::new(energy, chains.clone(), &shape, context)?;
-            let outcome = run(&mut objective)?;
-            (Learned::Single(objective.into_network()), outcome)
+            let objective = ImprovedContrastive::new(energy, chains.clone(), &shape, context)?;
+            let mut run = Remembering::new(objective, config.history.clone(), config.train.steps);
+            let outcome = train(&mut run, &source, &config.train, &steps, plan.as_ref(), sink)?;
+            (Learned::Single(run.inner.into_network()), outcome, run.kept)
         }
         _ => return Err(Error::Other("an energy of another kind than its objective".into())),
     };
     let validation = validation.to_vec();
-    let mut model = ImageModel::new(info, energy);
+    let mut model = ImageModel::new(info, energy, kept);
     if model.classes() > 0 {
         let noise = noise.fork(JUDGED);
         let accuracy = accuracy(&model, &chosen, &validation, &Judge::default(), &noise)?;

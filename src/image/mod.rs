@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows tensors or energies: an image is a row of bytes, an experiment turns rows into batches.
 
+mod convert;
 pub mod corrupt;
 pub mod grid;
 mod known;
@@ -77,6 +78,15 @@ impl Images {
         }
         let pixels = values.iter().map(|v| (v.clamp(0.0, 1.0) * 255.0).round() as u8).collect();
         Self::new(name, shape, pixels, None)
+    }
+
+    /// The same images with these labels.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for another number of labels than of images.
+    pub fn labelled(self, labels: Vec<u32>) -> Result<Self> {
+        let Images { name, shape, pixels, .. } = self;
+        Self::new(name, shape, pixels, Some(labels))
     }
 
     /// Number of images, at least 1.

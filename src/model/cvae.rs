@@ -1,7 +1,7 @@
 //! Conditional variational autoencoder (Kingma & Welling 2014, "Auto-encoding variational Bayes", eq. 10; conditional: Sohn
 //! et al. 2015, "Learning structured output representation using deep conditional generative models", eq. 3).
 
-use super::density::rows_of;
+use super::density::{given, rows_of};
 use super::{Activation, Generative, Generator, Mlp, MlpConfig, Parameters};
 use crate::error::{Error, Result};
 use crate::noise::Noise;
@@ -74,7 +74,8 @@ impl Generative for Cvae {
     }
 
     /// Negative evidence bound, nats, divided by the numbers of `x`.
-    fn loss(&self, x: &Tensor, context: &Tensor, noise: &mut Noise) -> Result<Tensor> {
+    fn loss(&self, x: &Tensor, context: Option<&Tensor>, noise: &mut Noise) -> Result<Tensor> {
+        let context = given(context)?;
         let x = x.flatten_from(1)?;
         let (mean, log_variance) = Self::gaussian(&self.encoder, &x, context)?;
         let eps = noise.normal((x.dim(0)?, self.code), DType::F32, x.device())?;

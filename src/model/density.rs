@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::noise::Noise;
 use candle_core::Tensor;
 
-/// A network that is fitted to `x` given a context by a loss of its own.
+/// A network that is fitted to `x` by a loss of its own, given a context or not.
 pub trait Generative {
     /// Short name for telemetry.
     fn name(&self) -> &'static str;
@@ -16,8 +16,8 @@ pub trait Generative {
     /// Loss of each row of `x` `(B, *S)` given the context `(B, *C)`, `(B,)`, as a graph in the weights.
     ///
     /// # Errors
-    /// [`crate::Error`] when shapes do not fit.
-    fn loss(&self, x: &Tensor, context: &Tensor, noise: &mut Noise) -> Result<Tensor>;
+    /// [`crate::Error`] when shapes do not fit, or a context is missing or not wanted.
+    fn loss(&self, x: &Tensor, context: Option<&Tensor>, noise: &mut Noise) -> Result<Tensor>;
 }
 
 /// Draws `x` given a context.
@@ -36,10 +36,35 @@ pub trait Generator: Send + Sync {
 }
 
 /// A context that must be there.
+pub(super) fn given(context: Option<&Tensor>) -> Result<&Tensor> {
+    context.ok_or_else(|| Error::Other("this network needs a context".into()))
+}
+
+/// A context that must not be there.
+pub(super) fn none_given(context: Option<&Tensor>) -> Result<()> {
+    match context {
+        None => Ok(()),
+        Some(_) => Err(Error::Other("this network takes no context".into())),
+    }
+}
+
+/// Rows of a context that must be there.
 pub(super) fn rows_of(context: &Tensor) -> Result<usize> {
     context.dims().first().copied().ok_or_else(|| Error::Shape {
         what: "context",
         found: Vec::new(),
         expected: "(B, ...)".into(),
     })
+}
+
+/// Images `(B, C, H, W)` of the shape that a network knows.
+pub(super) fn fits(x: &Tensor, shape: [usize; 3]) -> Result<usize> {
+    match x.dims() {
+        [rows, rest @ ..] if *rows > 0 && rest == shape => Ok(*rows),
+        found => Err(Error::Shape {
+            what: "images",
+            found: found.to_vec(),
+            expected: format!("(B, {}, {}, {})", shape[0], shape[1], shape[2]),
+        }),
+    }
 }

@@ -7,7 +7,7 @@
 //! steps. On the straight line `x = (1 - s) eps + s u` it is flow matching (Lipman et al. 2023, "Flow
 //! matching for generative modeling", eq. 23 with a minimal variance of 0), sampled by Euler's steps.
 
-use super::density::rows_of;
+use super::density::{given, rows_of};
 use super::level::{level_features, with_level};
 use super::{Generative, Generator, Mlp, MlpConfig, Parameters};
 use crate::error::{Error, Result};
@@ -90,7 +90,8 @@ impl Generative for VectorField {
         self.net.parameters()
     }
 
-    fn loss(&self, x: &Tensor, context: &Tensor, noise: &mut Noise) -> Result<Tensor> {
+    fn loss(&self, x: &Tensor, context: Option<&Tensor>, noise: &mut Noise) -> Result<Tensor> {
+        let context = given(context)?;
         let u = x.flatten_from(1)?;
         let (rows, width) = u.dims2()?;
         let at = noise.uniform((rows, 1), DType::F32, u.device())?;

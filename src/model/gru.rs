@@ -2,6 +2,7 @@
 //! representations using RNN encoder-decoder", eqs. 5 to 8; mixture as in Graves 2013, "Generating sequences with
 //! recurrent neural networks", section 4.1).
 
+use super::density::given;
 use super::{Activation, Generative, Generator, Mixture, MlpConfig, Parameters};
 use crate::error::Result;
 use crate::noise::Noise;
@@ -110,7 +111,8 @@ impl Generative for GruMixture {
     }
 
     /// Mean negative log density of each next delta of context and future, `(B, K, D)` and `(B, F, D)`.
-    fn loss(&self, x: &Tensor, context: &Tensor, noise: &mut Noise) -> Result<Tensor> {
+    fn loss(&self, x: &Tensor, context: Option<&Tensor>, noise: &mut Noise) -> Result<Tensor> {
+        let context = given(context)?;
         let frames = Tensor::cat(&[context, x], 1)?;
         let (rows, length, d) = frames.dims3()?;
         let level = noise.uniform((rows, 1, 1), DType::F32, frames.device())?.affine(self.input_noise, 0.0)?;
@@ -126,7 +128,7 @@ impl Generative for GruMixture {
             // The aim is the true next frame, seen from where the blurred one is.
             let delta =
                 (at(&frames, t + 1)? - &frame)?.broadcast_div(&self.delta_std)?.clamp(-2.0 * LIMIT, 2.0 * LIMIT)?;
-            let loss = self.head.loss(&delta, &state, noise)?;
+            let loss = self.head.loss(&delta, Some(&state), noise)?;
             total = Some(match total {
                 Some(sum) => (sum + loss)?,
                 None => loss,

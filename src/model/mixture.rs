@@ -1,7 +1,7 @@
 //! Mixture density network: a mixture of diagonal Gaussians whose parameters a network gives (Bishop 1994, "Mixture density
 //! networks", eqs. 22 to 29, with a width per dimension).
 
-use super::density::rows_of;
+use super::density::{given, rows_of};
 use super::{Generative, Generator, Mlp, MlpConfig, Parameters};
 use crate::error::{Error, Result};
 use crate::noise::Noise;
@@ -75,7 +75,8 @@ impl Generative for Mixture {
     }
 
     /// Negative log density, nats, divided by the numbers of `x`.
-    fn loss(&self, x: &Tensor, context: &Tensor, _: &mut Noise) -> Result<Tensor> {
+    fn loss(&self, x: &Tensor, context: Option<&Tensor>, _: &mut Noise) -> Result<Tensor> {
+        let context = given(context)?;
         let Parts { log_weight, mean, log_width } = self.parts(context)?;
         let x = x.flatten_from(1)?.unsqueeze(1)?;
         let away = (x.broadcast_sub(&mean)? / log_width.exp()?)?;

@@ -15,6 +15,8 @@ mod mlp;
 mod mlp_energy;
 mod network;
 mod parameters;
+mod pixel_cnn;
+mod real_nvp;
 mod spectral;
 
 pub use activation::Activation;
@@ -34,3 +36,5 @@ pub use mlp::{Mlp, MlpConfig};
 pub use mlp_energy::MlpEnergy;
 pub use network::{Fixed, Network};
 pub use parameters::Parameters;
+pub use pixel_cnn::{PixelCnn, PixelCnnConfig};
+pub use real_nvp::{RealNvp, RealNvpConfig};

@@ -47,6 +47,128 @@ pub struct LogRatio {
     pub acceptance: Option<f64>,
 }
 
+/// A sequence of energies from a base, whose constant is known, to a target, and how chains move in each.
+pub trait Path {
+    /// Stages after the base; at least 1. The last is the target.
+    fn stages(&self) -> usize;
+
+    /// The energy of stage `k` of `0..=stages`.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    fn energy(&self, k: usize) -> Result<Box<dyn Energy + '_>>;
+
+    /// Moves chains in the energy of stage `k` of `1..stages`, leaving its density as it is and reversibly, in a way that does not
+    /// depend on these chains; and the mean probability of acceptance, where there is an accept rule.
+    ///
+    /// # Errors
+    /// What energies and transitions return.
+    fn walk(
+        &self,
+        k: usize,
+        energy: &dyn Energy,
+        from: &ChainState,
+        noise: &mut Noise,
+    ) -> Result<(ChainState, Option<f64>)>;
+}
+
+/// A listener to a run along a path: stages done, where the chains are.
+pub type WatchPath<'a> = dyn FnMut(usize, &ChainState) -> Result<()> + 'a;
+
+/// From exact draws `start` `(B, *S)` of the base along `path` to the target: a lower bound on `ln (Z_target / Z_base)`.
+///
+/// # Errors
+/// [`Error::NonFinite`] when an energy at a chain's place is not finite, with the stage's number as its step; what the path and
+/// `watch` return.
+pub fn forward(path: &dyn Path, start: &Tensor, noise: &Noise, watch: &mut WatchPath<'_>) -> Result<LogRatio> {
+    let (logs, acceptance) = along(path, &|j| j, start, noise, watch)?;
+    Ok(summary(logs, acceptance, 1.0))
+}
+
+/// From exact draws `start` `(B, *S)` of the target along `path` back to the base: an upper bound on `ln (Z_target / Z_base)`; see
+/// [`Ais::backward`].
+///
+/// # Errors
+/// As [`forward`].
+pub fn backward(path: &dyn Path, start: &Tensor, noise: &Noise, watch: &mut WatchPath<'_>) -> Result<LogRatio> {
+    // The same walk from the other end estimates the inverse ratio.
+    let last = path.stages();
+    let (logs, acceptance) = along(path, &|j| last - j, start, noise, watch)?;
+    Ok(summary(logs, acceptance, -1.0))
+}
+
+/// Logarithms of the chains' weights, and the mean acceptance. `stage` says which of the path's comes after `j` others.
+fn along(
+    path: &dyn Path,
+    stage: &dyn Fn(usize) -> usize,
+    start: &Tensor,
+    noise: &Noise,
+    watch: &mut WatchPath<'_>,
+) -> Result<(Vec<f64>, Option<f64>)> {
+    let last = path.stages();
+    let mut logs = vec![0.0; start.dim(0)?];
+    let mut acceptance = None;
+    let mut state = ChainState::start(&path.energy(stage(0))?, start)?;
+    for j in 1..=last {
+        let before = super::plain(&state.at.energy)?;
+        let energy = path.energy(stage(j))?;
+        state = ChainState::at(&energy, &state.x)?;
+        for (log, (a, b)) in logs.iter_mut().zip(before.into_iter().zip(super::plain(&state.at.energy)?)) {
+            *log += a - b;
+            if !log.is_finite() {
+                let what = "a chain's weight in annealed importance sampling".into();
+                return Err(Error::NonFinite { what, value: *log, step: j as u64 });
+            }
+        }
+        // At the last stage the weight is complete; a move there would change nothing.
+        if j < last {
+            let (end, accepted) = path.walk(stage(j), &energy, &state, &mut noise.fork(j as u64))?;
+            if let Some(accepted) = accepted {
+                *acceptance.get_or_insert(0.0) += accepted / (last - 1) as f64;
+            }
+            state = end;
+        }
+        watch(j, &state)?;
+    }
+    Ok((logs, acceptance))
+}
+
+/// The path of [`Ais`].
+struct Geometric<'a, T> {
+    ais: &'a Ais<T>,
+    base: &'a dyn Energy,
+    target: &'a dyn Energy,
+}
+
+impl<T: Transition> Path for Geometric<'_, T> {
+    fn stages(&self) -> usize {
+        self.ais.temperatures
+    }
+
+    fn energy(&self, k: usize) -> Result<Box<dyn Energy + '_>> {
+        let share = self.ais.share(k);
+        let parts = [(self.base, 1.0 - share), (self.target, share)];
+        let [base, target] = parts.map(|(energy, factor)| Scaled { energy, factor });
+        // Where a factor is 0 the other energy may be infinite.
+        Ok(match share {
+            0.0 => Box::new(base),
+            1.0 => Box::new(target),
+            _ => Box::new(Sum(base, target)),
+        })
+    }
+
+    fn walk(
+        &self,
+        _: usize,
+        energy: &dyn Energy,
+        from: &ChainState,
+        noise: &mut Noise,
+    ) -> Result<(ChainState, Option<f64>)> {
+        let (end, info) = self.ais.transition.run_summed(energy, from, self.ais.steps, noise)?;
+        Ok((end, info.acceptance))
+    }
+}
+
 impl<T: Transition> Ais<T> {
     /// From exact draws `start` `(B, *S)` of the base to the target: a lower bound on `ln (Z_target / Z_base)`.
     ///
@@ -54,8 +176,7 @@ impl<T: Transition> Ais<T> {
     /// [`Error::Config`] without steps or temperatures; [`Error::NonFinite`] when an energy at a chain's place is not
     /// finite, with the temperature's number as its step; what the energies and the transition return.
     pub fn forward(&self, base: &dyn Energy, target: &dyn Energy, start: &Tensor, noise: &Noise) -> Result<LogRatio> {
-        let (logs, acceptance) = self.walk(base, target, start, noise)?;
-        Ok(summary(logs, acceptance, 1.0))
+        forward(&self.path(base, target)?, start, noise, &mut |_, _| Ok(()))
     }
 
     /// From exact draws `start` `(B, *S)` of the target to the base: an upper bound on `ln (Z_target / Z_base)`.
@@ -66,9 +187,7 @@ impl<T: Transition> Ais<T> {
     /// # Errors
     /// As [`Ais::forward`].
     pub fn backward(&self, base: &dyn Energy, target: &dyn Energy, start: &Tensor, noise: &Noise) -> Result<LogRatio> {
-        // The same walk with the two exchanged estimates the inverse ratio.
-        let (logs, acceptance) = self.walk(target, base, start, noise)?;
-        Ok(summary(logs, acceptance, -1.0))
+        backward(&self.path(base, target)?, start, noise, &mut |_, _| Ok(()))
     }
 
     /// The share of the target at temperature `k` of `0..=temperatures`: 0 at the first, 1 at the last.
@@ -82,46 +201,12 @@ impl<T: Transition> Ais<T> {
         }
     }
 
-    /// Logarithms of the chains' weights, and the mean acceptance.
-    fn walk(
-        &self,
-        from: &dyn Energy,
-        to: &dyn Energy,
-        start: &Tensor,
-        noise: &Noise,
-    ) -> Result<(Vec<f64>, Option<f64>)> {
+    fn path<'a>(&'a self, base: &'a dyn Energy, target: &'a dyn Energy) -> Result<Geometric<'a, T>> {
         if self.steps == 0 || self.temperatures == 0 {
             let found = format!("{} steps at {} temperatures", self.steps, self.temperatures);
             return Err(Error::config("annealed importance sampling", found, "at least 1 of each"));
         }
-        let mut x = start.detach();
-        let mut logs = vec![0.0; x.dim(0)?];
-        let mut acceptance = None;
-        for k in 1..=self.temperatures {
-            let share = self.share(k);
-            let rise = share - self.share(k - 1);
-            let energies = [from, to].map(|e| super::plain(&e.energy(&x)?.detach()));
-            let [from_energies, to_energies] = energies;
-            for (log, (a, b)) in logs.iter_mut().zip(from_energies?.into_iter().zip(to_energies?)) {
-                *log += rise * (a - b);
-                if !log.is_finite() {
-                    let what = "a chain's weight in annealed importance sampling".into();
-                    return Err(Error::NonFinite { what, value: *log, step: k as u64 });
-                }
-            }
-            // At the last temperature the weight is complete; a move there would change nothing.
-            if k == self.temperatures {
-                break;
-            }
-            let path = Sum(Scaled { energy: from, factor: 1.0 - share }, Scaled { energy: to, factor: share });
-            let state = ChainState::start(&path, &x)?;
-            let (end, info) = self.transition.run_summed(&path, &state, self.steps, &mut noise.fork(k as u64))?;
-            if let Some(accepted) = info.acceptance {
-                *acceptance.get_or_insert(0.0) += accepted / (self.temperatures - 1) as f64;
-            }
-            x = end.x;
-        }
-        Ok((logs, acceptance))
+        Ok(Geometric { ais: self, base, target })
     }
 }
 

@@ -13,6 +13,7 @@ use ebmotion::train::{
 };
 use std::path::Path;
 
+mod contexts;
 mod diverging;
 mod gradients;
 mod learning;

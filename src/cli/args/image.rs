@@ -1,8 +1,10 @@
 //! Arguments of `ebmotion image`.
 
 mod classifier;
+mod score;
 
 pub(crate) use classifier::{ClassifierArgs, MeasureArgs, RobustArgs};
+pub(crate) use score::{LikelihoodArgs, OodArgs};
 
 use clap::{Args, Subcommand};
 use ebmotion::experiment::ImageModel;
@@ -52,6 +54,10 @@ pub(crate) enum Experiment {
     InceptionScore(MeasureArgs),
     /// Classifies by the lowest energy, attacked, beside classifiers.
     Robust(RobustArgs),
+    /// Tells images unlike those that a model was trained on from the others, by their energy and by likelihoods.
+    Ood(OodArgs),
+    /// Bounds the likelihood of test images under a learned energy, from both sides.
+    Likelihood(LikelihoodArgs),
     /// Learns classes a few at a time, without the images of before: energies against other methods.
     Continual(ContinualArgs),
 }
@@ -250,6 +256,9 @@ pub(crate) struct GenerateArgs {
     /// The set that it was trained on, known by name, or `dsprites`; without it --data is the set.
     #[arg(long, value_name = "NAME")]
     pub(crate) dataset: Option<String>,
+    /// A classifier from `ebmotion image classifier`: counts the images that are of the class that was asked for.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) classifier: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -288,6 +297,9 @@ pub(crate) struct CrossClassArgs {
     /// The set that the model was trained on, by name: its test part is where chains start.
     #[arg(long, value_name = "NAME", default_value = "mnist")]
     pub(crate) dataset: String,
+    /// A classifier from `ebmotion image classifier`: counts the ends that are of the class that was asked for.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) classifier: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -7,14 +7,20 @@ use super::{Results, printed};
 use ebmotion::Result;
 use ebmotion::experiment::Record;
 use ebmotion::experiment::cross_class::{self, CrossClassConfig};
+use ebmotion::experiment::generate::{Asked, asked};
 use ebmotion::image::Part;
 use ebmotion::image::grid::Layout;
+use ebmotion::model::Classifier;
 use serde::Serialize;
 use std::time::Instant;
 
 #[derive(Serialize)]
 struct Figures {
     images: usize,
+    moved: f64,
+    apart: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asked: Option<Asked>,
 }
 
 pub(super) fn run(args: &CrossClassArgs, console: &mut Console) -> Result<()> {
@@ -32,7 +38,14 @@ pub(super) fn run(args: &CrossClassArgs, console: &mut Console) -> Result<()> {
     live.finish()?;
     let picture =
         results.grid("cross-class", &crossed.picture, Layout::of(&crossed.picture, crossed.classes.len() + 1))?;
-    let figures = Figures { images: crossed.images.len() };
+    let asked = match &args.classifier {
+        Some(path) => Some(asked(&crossed.images, &Classifier::load(path)?)?),
+        None => None,
+    };
+    if let Some(asked) = &asked {
+        console.say(&format!("{:.1} % of the ends are of the class that was asked for", 100.0 * asked.accuracy));
+    }
+    let figures = Figures { images: crossed.images.len(), moved: crossed.moved, apart: crossed.apart, asked };
     let record = Record::new("cross-class", &config, &[&images], begun.elapsed().as_secs_f64(), &figures);
     let json = results.json("cross-class", &record)?;
     console.say(&format!("{}, {}", picture.display(), json.display()));

@@ -6,9 +6,10 @@ use super::live::Live;
 use super::{Results, printed};
 use ebmotion::Result;
 use ebmotion::experiment::Record;
-use ebmotion::experiment::generate::{self, GenerateConfig};
+use ebmotion::experiment::generate::{self, Asked, GenerateConfig, asked};
 use ebmotion::image::Part;
 use ebmotion::image::grid::Layout;
+use ebmotion::model::Classifier;
 use serde::Serialize;
 use std::time::Instant;
 
@@ -18,6 +19,8 @@ struct Figures {
     /// Euclidean distance in pixels of 0 to 1 to the nearest training image, of the first images.
     #[serde(skip_serializing_if = "Option::is_none")]
     nearest_distances: Option<Vec<f64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asked: Option<Asked>,
 }
 
 pub(super) fn run(args: &GenerateArgs, console: &mut Console) -> Result<()> {
@@ -27,14 +30,14 @@ pub(super) fn run(args: &GenerateArgs, console: &mut Console) -> Result<()> {
         return Ok(());
     }
     let results = Results::new(&args.common)?;
-    let members = [args.model.load()?];
+    let model = args.model.load()?;
     let known = match args.dataset.is_some() || !args.common.data.is_empty() {
         true => Some(args.common.images(args.dataset.as_deref(), Part::Train)?),
         false => None,
     };
     console.stop_on_interrupt()?;
     let mut live = Live::new(&args.watched, console)?;
-    let drawn = generate::run(&members, &config, &mut live)?;
+    let drawn = generate::run(&model, &config, &mut live)?;
     live.finish()?;
     let grid = results.grid("generate", &drawn.images, Layout::of(&drawn.images, 10))?;
     results.archive("generate", &drawn.images)?;
@@ -43,12 +46,19 @@ pub(super) fn run(args: &GenerateArgs, console: &mut Console) -> Result<()> {
     }
     let mut nearest_distances = None;
     if let Some(known) = &known {
-        members[0].check_fits(known)?;
+        model.check_fits(known)?;
         let (beside, distances) = generate::neighbours(&drawn.images, known, config.neighbours)?;
         results.grid("neighbours", &beside, Layout::of(&beside, 4))?;
         nearest_distances = Some(distances);
     }
-    let figures = Figures { images: drawn.images.len(), nearest_distances };
+    let asked = match &args.classifier {
+        Some(path) => Some(asked(&drawn.images, &Classifier::load(path)?)?),
+        None => None,
+    };
+    if let Some(asked) = &asked {
+        console.say(&format!("{:.1} % of the images are of the class that was asked for", 100.0 * asked.accuracy));
+    }
+    let figures = Figures { images: drawn.images.len(), nearest_distances, asked };
     let data: Vec<_> = std::iter::once(&drawn.images).chain(&known).collect();
     let json =
         results.json("generate", &Record::new("generate", &config, &data, begun.elapsed().as_secs_f64(), &figures))?;

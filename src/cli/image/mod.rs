@@ -4,9 +4,11 @@ mod classifier;
 mod continual;
 mod cross_class;
 mod generate;
+mod likelihood;
 mod live;
 mod measure;
 mod mend;
+mod ood;
 mod robust;
 mod show;
 mod train;
@@ -33,6 +35,8 @@ pub(super) fn run(args: &ImageArgs, console: &mut Console) -> Result<()> {
         Experiment::Fid(args) => measure::fid(args, console),
         Experiment::InceptionScore(args) => measure::inception_score(args, console),
         Experiment::Robust(args) => robust::run(args, console),
+        Experiment::Likelihood(args) => likelihood::run(args, console),
+        Experiment::Ood(args) => ood::run(args, console),
         Experiment::Continual(args) => continual::run(args, console),
     }
 }

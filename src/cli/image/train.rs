@@ -59,7 +59,7 @@ fn finish(
     console: &mut Console,
 ) -> Result<()> {
     let settings = GenerateConfig { seed: config.seed, strips: 0, ..GenerateConfig::default() };
-    let drawn = generate::run(std::slice::from_ref(model), &settings, console)?.images;
+    let drawn = generate::run(model, &settings, console)?.images;
     let grid = results.grid("train", &drawn, Layout::of(&drawn, 10))?;
     let info = model.info();
     let (parameters, outcome) = (model.parameters().count(), &info.outcome);

@@ -1,0 +1,200 @@
+//! Annealing from a standard normal through an energy's noise levels.
+
+use super::LikelihoodConfig;
+use crate::energy::Energy;
+use crate::energy::analytic::Diagonal;
+use crate::error::{Error, Result};
+use crate::event::{Event, Sink};
+use crate::noise::Noise;
+use crate::sample::ais::{self, LogRatio, Path};
+use crate::sample::hmc::{Hmc, Leapfrog};
+use crate::sample::{ChainState, Metropolis, Transition};
+use candle_core::{DType, Device, Tensor};
+use serde::Serialize;
+
+/// Spread of the steps' sizes about their mean, so that no trajectory closes on itself.
+const JITTER: f64 = 0.2;
+/// Chains that find the sizes of steps.
+const PILOTS: usize = 8;
+/// Trajectories in which they find the first.
+const FIRST: usize = 20;
+/// How much a size's logarithm follows the difference to the acceptance aimed at.
+const GAIN: f64 = 0.5;
+
+/// A bound on `ln Z` by one direction.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Bounds {
+    /// Logarithm of the mean weight, nats: the bound.
+    pub estimate: f64,
+    /// Its standard error by the spread of the weights.
+    pub std_error: f64,
+    /// Mean logarithm of the weights: the looser bound, whose expectation is one whatever the number of chains.
+    pub mean: f64,
+    /// Chains, and how many they are worth.
+    pub chains: usize,
+    /// `(sum w)^2 / sum w^2`.
+    pub effective: f64,
+    /// Mean probability of acceptance of a trajectory.
+    pub acceptance: f64,
+}
+
+impl From<&LogRatio> for Bounds {
+    fn from(found: &LogRatio) -> Self {
+        Self {
+            estimate: found.estimate,
+            std_error: found.std_error,
+            mean: found.mean,
+            chains: found.chains.len(),
+            effective: found.effective,
+            acceptance: found.acceptance.unwrap_or(f64::NAN),
+        }
+    }
+}
+
+/// Where the chains of a direction came out, and the logarithms of their weights.
+pub(super) struct Ends {
+    pub(super) x: Tensor,
+    logs: Vec<f64>,
+}
+
+impl Ends {
+    /// Of chains `(B, *S)`.
+    pub(super) fn new(x: Tensor, logs: Vec<f64>) -> Self {
+        Self { x, logs }
+    }
+
+    /// Chains drawn by their weights, one for each of `lots` in (0, 1).
+    pub(super) fn drawn(&self, lots: &[f64]) -> Result<Tensor> {
+        let top = self.logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let weights: Vec<f64> = self.logs.iter().map(|l| (l - top).exp()).collect();
+        let sum: f64 = weights.iter().sum();
+        let draw = |lot: &f64| {
+            let mut left = lot * sum;
+            let found = weights.iter().position(|w| {
+                left -= w;
+                left <= 0.0
+            });
+            found.unwrap_or(weights.len() - 1) as u32
+        };
+        let chosen: Vec<u32> = lots.iter().map(draw).collect();
+        Ok(self.x.index_select(&Tensor::new(chosen, self.x.device())?, 0)?)
+    }
+}
+
+/// An energy by its level.
+pub(super) type AtLevel<'a> = dyn Fn(f64) -> Result<Box<dyn Energy + 'a>> + 'a;
+
+/// A standard normal, then an energy's levels from the highest to the one at which it is wanted.
+pub(super) struct Levels<'a> {
+    at: &'a AtLevel<'a>,
+    shape: [usize; 3],
+    angles: Vec<f64>,
+    /// Hamiltonian Monte Carlo at each.
+    ways: Vec<Hmc>,
+    trajectories: usize,
+}
+
+impl<'a> Levels<'a> {
+    /// Levels with sizes of steps that chains of their own have found, level by level.
+    pub(super) fn adapted(
+        at: &'a AtLevel<'a>,
+        shape: [usize; 3],
+        config: &LikelihoodConfig,
+        noise: &Noise,
+        sink: &mut dyn Sink,
+    ) -> Result<Self> {
+        let [first, last] = [config.highest, config.at].map(|t| t.tan().ln());
+        let part = |k: usize| k as f64 / (config.levels - 1) as f64;
+        let angles: Vec<f64> = (0..config.levels).map(|k| (first + (last - first) * part(k)).exp().atan()).collect();
+        let mut size = config.step;
+        let mut ways = Vec::with_capacity(angles.len());
+        let mut x = normal(shape, PILOTS, &mut noise.fork(0))?;
+        sink.emit(&Event::Begin { phase: "step sizes", total: angles.len() as u64 })?;
+        for (k, t) in angles.iter().enumerate() {
+            let energy = at(*t)?;
+            let mut local = noise.fork(1 + k as u64);
+            let mut way = Metropolis(Leapfrog { step: 0.0, leapfrogs: config.leapfrogs, jitter: JITTER });
+            for _ in 0..if k == 0 { FIRST } else { 1 } {
+                way.0.step = size * t.sin();
+                let (end, info) = way.run_from(&energy, &x, 1, &mut local)?;
+                x = end.x;
+                size *= (GAIN * (info.acceptance.unwrap_or(config.acceptance) - config.acceptance)).exp();
+            }
+            ways.push(way);
+            progress(sink, k + 1, angles.len())?;
+        }
+        sink.emit(&Event::End)?;
+        Ok(Self { at, shape, angles, ways, trajectories: config.trajectories })
+    }
+
+    /// The lower bound, and the chains' ends.
+    pub(super) fn forward(
+        &self,
+        phase: &str,
+        chains: usize,
+        noise: &Noise,
+        sink: &mut dyn Sink,
+    ) -> Result<(Bounds, Ends)> {
+        let start = normal(self.shape, chains, &mut noise.fork(0))?;
+        let mut ends = start.clone();
+        sink.emit(&Event::Begin { phase, total: self.stages() as u64 })?;
+        let found = ais::forward(self, &start, &noise.fork(1), &mut |k, state| {
+            ends = state.x.clone();
+            progress(sink, k, self.stages())
+        })?;
+        sink.emit(&Event::End)?;
+        Ok(((&found).into(), Ends::new(ends, found.chains)))
+    }
+
+    /// The upper bound, from draws of the last level.
+    pub(super) fn backward(&self, phase: &str, draws: &Tensor, noise: &Noise, sink: &mut dyn Sink) -> Result<Bounds> {
+        sink.emit(&Event::Begin { phase, total: self.stages() as u64 })?;
+        let found = ais::backward(self, draws, noise, &mut |k, _| progress(sink, k, self.stages()))?;
+        sink.emit(&Event::End)?;
+        Ok((&found).into())
+    }
+
+    /// Chains after `steps` trajectories in the energy of the last level.
+    pub(super) fn mixed(&self, x: &Tensor, steps: usize, noise: &mut Noise) -> Result<Tensor> {
+        match (self.angles.last(), self.ways.last()) {
+            (Some(t), Some(way)) if steps > 0 => Ok(way.run_from(&(self.at)(*t)?, x, steps, noise)?.0.x),
+            _ => Ok(x.clone()),
+        }
+    }
+}
+
+impl Path for Levels<'_> {
+    fn stages(&self) -> usize {
+        self.angles.len()
+    }
+
+    fn energy(&self, k: usize) -> Result<Box<dyn Energy + '_>> {
+        match k.checked_sub(1) {
+            None => Ok(Box::new(Diagonal::isotropic(self.shape.iter().product(), 0.0, 1.0)?)),
+            Some(level) => (self.at)(self.angles[level]),
+        }
+    }
+
+    fn walk(
+        &self,
+        k: usize,
+        energy: &dyn Energy,
+        from: &ChainState,
+        noise: &mut Noise,
+    ) -> Result<(ChainState, Option<f64>)> {
+        let (end, info) = self.ways[k - 1].run_summed(energy, from, self.trajectories, noise)?;
+        Ok((end, info.acceptance))
+    }
+}
+
+fn normal([c, h, w]: [usize; 3], chains: usize, noise: &mut Noise) -> Result<Tensor> {
+    noise.normal((chains, c, h, w), DType::F32, &Device::Cpu)
+}
+
+fn progress(sink: &mut dyn Sink, done: usize, of: usize) -> Result<()> {
+    sink.emit(&Event::Step { step: done as u64, note: "" })?;
+    match sink.stop_requested() && done < of {
+        true => Err(Error::Interrupted { step: done as u64, saved: None }),
+        false => Ok(()),
+    }
+}

@@ -1,0 +1,199 @@
+//! Images unlike those that a model was trained on, told from the others by their energy (Du & Mordatch 2019, section 4.4) and, for
+//! comparison, by the likelihoods of an autoregressive network and of a flow trained on the same images.
+
+mod baseline;
+mod config;
+mod score;
+mod sets;
+#[cfg(test)]
+mod tests;
+
+pub use baseline::BaselineRecord;
+pub use config::{Baseline, BaselineConfig, OodConfig};
+pub use sets::SetRecord;
+
+use super::ImageModel;
+use crate::error::{Error, Result};
+use crate::event::Sink;
+use crate::image::Images;
+use crate::noise::Noise;
+use score::{Scorer, against};
+use serde::Serialize;
+use std::path::Path;
+
+/// Streams of the experiment's noise.
+const SETS: u64 = 1;
+const PROXIES: u64 = 2;
+const SCORES: u64 = 3;
+const RESAMPLES: u64 = 4;
+const BASELINES: u64 = 5;
+
+/// How well one score tells the model's images from one set.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Told {
+    /// The set.
+    pub set: String,
+    /// Probability that an image of the model's own set has the lower energy; .5 is chance.
+    pub auroc: f64,
+    /// 95 % of its bootstrap replicates, both sets resampled.
+    pub interval: [f64; 2],
+    /// Average precision of finding the model's own images.
+    pub average_precision: f64,
+    /// Share of the other set taken for the model's own, where 95 % of those are.
+    pub fpr_at_95_tpr: f64,
+}
+
+/// A score, against every set.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Row {
+    /// The score.
+    pub score: String,
+    /// Noise level of the energy, where it has one.
+    pub at: Option<f64>,
+    /// Each set.
+    pub told: Vec<Told>,
+    /// Mean AUROC over the sets.
+    pub mean_auroc: f64,
+    /// Mean bits per dimension of the model's own test images and of each set, for likelihoods.
+    pub bits_per_dimension: Option<Vec<f64>>,
+}
+
+/// How well a noise level tells training images from damaged ones.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Trial {
+    /// The noise level.
+    pub at: f64,
+    /// AUROC against each kind of damage.
+    pub auroc: Vec<f64>,
+    /// Their mean, by which the level is chosen.
+    pub mean: f64,
+}
+
+/// What was measured.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Figures {
+    /// Noise level at which the energy judges.
+    pub at: f64,
+    /// Kinds of damage, and how each level told them; empty where the level was given.
+    pub damages: Vec<String>,
+    /// One a level.
+    pub trials: Vec<Trial>,
+    /// The model's own test images, then the sets that they are told from.
+    pub sets: Vec<SetRecord>,
+    /// All scores; the first is the model's.
+    pub rows: Vec<Row>,
+    /// The likelihood baselines.
+    pub baselines: Vec<BaselineRecord>,
+}
+
+/// What is judged and what the judges learn from.
+#[derive(Debug, Clone, Copy)]
+pub struct OodData<'a> {
+    /// The set that the model was trained on.
+    pub train: &'a Images,
+    /// Its test part.
+    pub test: &'a Images,
+    /// Other sets, of any shape.
+    pub others: &'a [Images],
+}
+
+/// Runs the experiment; baselines are kept in `folder`, and an interrupted one goes on with `resume`. Returns the figures and some
+/// images of every set, `config.shown` a set in the order of [`Figures::sets`].
+///
+/// # Errors
+/// [`Error::Config`] for settings out of range; [`Error::Data`] when images do not fit the model or there are too few;
+/// [`Error::Interrupted`] when the sink asks to stop; [`Error::Model`] for a baseline's file of another run.
+pub fn run(
+    model: &ImageModel,
+    data: OodData<'_>,
+    config: &OodConfig,
+    (folder, resume): (&Path, bool),
+    sink: &mut dyn Sink,
+) -> Result<(Figures, Images)> {
+    config.validate()?;
+    let noise = Noise::new(config.seed);
+    let trained = of_classes(data.train, &model.info().classes)?;
+    model.check_fits(&trained)?;
+    let sets = sets::all(model, &data, config, &noise.fork(SETS))?;
+    let records: Vec<SetRecord> = sets.iter().map(|s| s.record.clone()).collect();
+    // The figures' order is the table's: the energy at the level chosen first.
+    let (at, damages, trials) = choose(model, &trained, config, &noise, sink)?;
+    let mut scorers = vec![Scorer::Energy { model, at, draws: config.draws }];
+    if model.classes() > 0 {
+        scorers.push(Scorer::Classes { model, at, draws: config.draws });
+    }
+    if model.info().leveled {
+        let others = config.levels.iter().filter(|t| **t != at);
+        scorers.extend(others.map(|t| Scorer::Energy { model, at: *t, draws: config.draws }));
+    }
+    let mut baselines = Vec::new();
+    for kind in &config.baselines {
+        let (network, record) =
+            baseline::trained(*kind, &trained, config, &noise.fork(BASELINES), (folder, resume), sink)?;
+        baselines.push(record);
+        scorers.push(Scorer::Likelihood { kind: *kind, network, draws: config.draws.max(1) });
+    }
+    let judged: Vec<&Images> = sets.iter().map(|s| &s.images).collect();
+    let mut rows = Vec::new();
+    for scorer in &scorers {
+        let scores = scorer.scores(&judged, config.batch, &noise.fork(SCORES), sink)?;
+        rows.push(row(scorer, &records, &scores, config, &noise.fork(RESAMPLES))?);
+    }
+    let shown = sets::shown(&sets, config.shown)?;
+    Ok((Figures { at, damages, trials, sets: records, rows, baselines }, shown))
+}
+
+fn row(scorer: &Scorer<'_>, sets: &[SetRecord], scores: &[Vec<f64>], config: &OodConfig, noise: &Noise) -> Result<Row> {
+    let Some((own, others)) = scores.split_first() else { return Err(Error::Other("no set of images".into())) };
+    let told = others.iter().zip(&sets[1..]).map(|(other, set)| {
+        let (auroc, average_precision, fpr_at_95_tpr) = against(own, other)?;
+        let interval = score::interval(own, other, config.replicates, &mut noise.named(&set.name))?;
+        Ok(Told { set: set.name.clone(), auroc, interval, average_precision, fpr_at_95_tpr })
+    });
+    let told = told.collect::<Result<Vec<_>>>()?;
+    let mean_auroc = told.iter().map(|t| t.auroc).sum::<f64>() / told.len() as f64;
+    let bits = scorer.is_likelihood().then(|| scores.iter().map(|s| mean(s)).collect());
+    Ok(Row { score: scorer.name(), at: scorer.at(), told, mean_auroc, bits_per_dimension: bits })
+}
+
+/// The noise level: as set, or the one of `config.levels` that best tells training images from damaged ones. No set that the
+/// model is judged on has a part in it.
+fn choose(
+    model: &ImageModel,
+    trained: &Images,
+    config: &OodConfig,
+    noise: &Noise,
+    sink: &mut dyn Sink,
+) -> Result<(f64, Vec<String>, Vec<Trial>)> {
+    if config.at > 0.0 || !model.info().leveled {
+        return Ok((config.at, Vec::new(), Vec::new()));
+    }
+    let noise = noise.fork(PROXIES);
+    let order = noise.fork(0).permutation(trained.len());
+    let own = trained.select(&order[..config.images.min(order.len())])?;
+    let damaged = sets::damaged(&own, &noise)?;
+    let judged: Vec<&Images> = std::iter::once(&own).chain(&damaged).collect();
+    let mut trials = Vec::new();
+    for &at in &config.levels {
+        let scorer = Scorer::Energy { model, at, draws: config.draws };
+        let scores = scorer.scores(&judged, config.batch, &noise.fork(SCORES), sink)?;
+        let auroc = scores[1..].iter().map(|d| Ok(against(&scores[0], d)?.0)).collect::<Result<Vec<_>>>()?;
+        let mean = mean(&auroc);
+        trials.push(Trial { at, auroc, mean });
+    }
+    let best = trials.iter().max_by(|a, b| a.mean.total_cmp(&b.mean));
+    let at = best.map(|t| t.at).ok_or_else(|| Error::config("levels", "none", "at least one"))?;
+    Ok((at, damaged.into_iter().map(|d| d.name).collect(), trials))
+}
+
+/// The images of the model's classes; all where labels are missing.
+fn of_classes(images: &Images, classes: &[u32]) -> Result<Images> {
+    match images.labels() {
+        Some(_) if !classes.is_empty() => images.of_classes(classes),
+        _ => Ok(images.clone()),
+    }
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
