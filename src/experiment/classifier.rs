@@ -27,6 +27,8 @@ pub struct TrainingConfig {
     pub dense: usize,
     /// What is done to training images first; nothing at a radius of 0.
     pub attack: Attack,
+    /// Steps over which the radius rises from 0: at once, a network learns nothing from strong attacks.
+    pub attack_warmup_steps: u64,
     /// The training run. No image is held out.
     pub train: TrainConfig,
 }
@@ -38,6 +40,7 @@ impl Default for TrainingConfig {
             convolutions: vec![[32, 5], [64, 3]],
             dense: 128,
             attack: Attack { norm: Norm::Linf, radius: 0.0, steps: 5 },
+            attack_warmup_steps: 2000,
             train: TrainConfig {
                 steps: 4000,
                 batch: 100,
@@ -103,10 +106,10 @@ pub fn run(
     };
     let classifier = Classifier::new(shape, &mut noise.named("weights"), DType::F32)?;
     let attack = (config.attack.radius > 0.0).then(|| config.attack.clone());
-    let mut objective = CrossEntropy { classifier, attack };
+    let mut objective = CrossEntropy::new(classifier, attack, config.attack_warmup_steps);
     let source = Labelled { images, labels, classes };
     train(&mut objective, &source, &config.train, &noise.named("training"), None, sink)?;
-    let classifier = objective.classifier;
+    let classifier = objective.into_classifier();
     let figures = figures(&classifier, test)?;
     Ok((classifier, figures))
 }
@@ -259,7 +262,8 @@ mod tests {
 
     /// A bright left or a bright right half.
     fn halves(count: usize) -> Result<Images> {
-        let pixel = |i: usize, x: usize| if (x < 3) == i.is_multiple_of(2) { 200 + (i % 50) as u8 } else { (i % 7) as u8 };
+        let pixel =
+            |i: usize, x: usize| if (x < 3) == i.is_multiple_of(2) { 200 + (i % 50) as u8 } else { (i % 7) as u8 };
         let pixels = (0..count).flat_map(|i| (0..36).map(move |p| pixel(i, p % 6))).collect();
         Images::new("halves", [1, 6, 6], pixels, Some((0..count).map(|i| (i % 2) as u32).collect()))
     }

@@ -11,7 +11,7 @@ use candle_core::{DType, Tensor};
 use serde::{Deserialize, Serialize};
 
 /// Settings of the experiment.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FidConfig {
     /// Seed of the choice of images and of the halves.
@@ -75,9 +75,7 @@ pub fn run(
             ));
         }
     }
-    if let Features::Inception(net) = network
-        && !net.of_published_distances()
-    {
+    if matches!(network, Features::Inception(net) if !net.of_published_distances()) {
         warnings.push("published distances are measured with other weights (pytorch-fid's)".into());
     }
     let name = match network {

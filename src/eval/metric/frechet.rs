@@ -40,7 +40,10 @@ pub fn frechet_distance(mu1: &[f64], cov1: &[f64], mu2: &[f64], cov2: &[f64]) ->
 fn squared_distance(one: &Gaussian, root: &DMatrix<f64>, two: &Gaussian) -> f64 {
     let product = root.transpose() * (&two.covariance * root);
     let product = (&product + product.transpose()) * 0.5;
-    let eigenvalues = product.symmetric_eigenvalues();
+    // Shifted away from 0: where many eigenvalues are 0, those of the product itself may come out as NaN.
+    let shift = product.amax();
+    let shifted = &product + DMatrix::identity(product.nrows(), product.ncols()) * shift;
+    let eigenvalues = shifted.symmetric_eigenvalues().add_scalar(-shift);
     // Eigenvalues this small are rounding (their square roots would not be small at all): they count as 0.
     let rounding = eigenvalues.amax() * f64::EPSILON * eigenvalues.len() as f64;
     let cross: f64 = eigenvalues.iter().filter(|l| **l > rounding).map(|l| l.sqrt()).sum();
