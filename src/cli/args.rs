@@ -9,7 +9,7 @@ pub(crate) use anomaly::AnomalyArgs;
 #[cfg(feature = "cuda")]
 pub(crate) use bench::Precision;
 pub(crate) use bench::{BenchArgs, Device, Workload};
-pub(crate) use image::{Again, Common, ContinualArgs, Experiment, ImageArgs, ShowArgs};
+pub(crate) use image::{Again, Common, ComposeArgs, ContinualArgs, Experiment, ImageArgs, ShowArgs};
 pub(crate) use report::{ReportArgs, Subset};
 
 use bench::device;

@@ -1,6 +1,7 @@
 //! Experiments on images, one file each: settings in, figures and pictures out. The command line only reads arguments
 //! and writes what comes back.
 
+pub mod compose;
 pub mod continual;
 pub mod show;
 

@@ -1,5 +1,6 @@
 //! `ebmotion image`: one function an experiment, and what they share.
 
+mod compose;
 mod continual;
 mod show;
 
@@ -17,6 +18,7 @@ pub(super) fn run(args: &ImageArgs, console: &mut Console) -> Result<()> {
     match &args.experiment {
         Experiment::Show(args) => show::run(args, console),
         Experiment::Continual(args) => continual::run(args, console),
+        Experiment::Compose(args) => compose::run(args, console),
     }
 }
 
