@@ -28,6 +28,41 @@ pub(crate) fn halves(folder: &Path) {
 const EXPERIMENTS: &[(&str, &[&str], &[&str])] = &[
     ("show", &["--dataset", "mnist", "--count", "4"], &["show.png"]),
     ("continual", &["--set", "hidden=8", "--set", "classes_per_task=1", "--set", "seeds=2"], &["continual.txt"]),
+    ("compose", COMPOSE, &["compose.txt", "cross.png", "conjunction.png", "disjunction.png", "negation.png"]),
+];
+
+/// Experiments that make their images themselves.
+const MADE: &[&str] = &["compose"];
+
+const COMPOSE: &[&str] = &[
+    "--set",
+    "side=16",
+    "--set",
+    "positions=4",
+    "--set",
+    "cross.fractions=[0.0,1.0]",
+    "--set",
+    "cross.size_energy.steps=20",
+    "--set",
+    "cross.size_energy.width=4",
+    "--set",
+    "cross.position_energy.steps=20",
+    "--set",
+    "cross.position_energy.width=4",
+    "--set",
+    "cross.baseline.steps=20",
+    "--set",
+    "cross.baseline.width=4",
+    "--set",
+    "attributes.steps=10",
+    "--set",
+    "attributes.width=4",
+    "--set",
+    "samples=2",
+    "--set",
+    "cross.walk.levels=4",
+    "--set",
+    "walk.levels=4",
 ];
 
 #[test]
@@ -58,8 +93,11 @@ fn every_experiment_says_what_is_missing_and_prints_its_settings() {
     let folder = tempfile::tempdir().unwrap();
     for (name, options, _) in EXPERIMENTS {
         let with = |more: &[&'static str]| [&["image", name], *options, more].concat();
-        refuses(folder.path(), &with(&["-o", "out"]), &["--data", "mnist"]);
-        refuses(folder.path(), &with(&["-o", "out", "--data", "."]), &["`train-images-idx3-ubyte`", "yann.lecun.com"]);
+        if !MADE.contains(name) {
+            let missing = ["`train-images-idx3-ubyte`", "yann.lecun.com"];
+            refuses(folder.path(), &with(&["-o", "out"]), &["--data", "mnist"]);
+            refuses(folder.path(), &with(&["-o", "out", "--data", "."]), &missing);
+        }
         refuses(folder.path(), &with(&["-o", "out", "--data", ".", "--set", "sead=1"]), &["sead", "seed"]);
         let printed = succeeds(folder.path(), &with(&["--print-config", "--seed", "11"]));
         let text = String::from_utf8(printed.stdout).unwrap();
@@ -114,4 +152,28 @@ fn continual_goes_on_where_it_was_interrupted_and_tunes_without_the_test_set() {
     let printed = succeeds(folder.path(), &["image", "continual", "--config", "tuned/tuned.toml", "--print-config"]);
     assert!(String::from_utf8(printed.stdout).unwrap().contains("validation = 20"));
     refuses(folder.path(), &with(&["--set", "validation=60", "-o", "tuned", "--tune"]), &["validation", "1 to 59"]);
+}
+
+/// An interrupted run leaves a file and a folder of networks: those that are done are not trained again.
+#[test]
+fn compose_goes_on_where_it_was_interrupted() {
+    let folder = tempfile::tempdir().unwrap();
+    let with = |more: &[&'static str]| [&["image", "compose"], COMPOSE, more].concat();
+    succeeds(folder.path(), &with(&["-o", "whole"]));
+    let read = |path: &str| -> serde_json::Value {
+        serde_json::from_str(&std::fs::read_to_string(folder.path().join(path)).unwrap()).unwrap()
+    };
+    let whole = read("whole/compose.json");
+    assert_eq!(whole["figures"]["cross"]["rows"].as_array().unwrap().len(), 2);
+    assert!(!folder.path().join("whole/compose.unfinished").exists());
+    let kept = serde_json::json!({ "of": [whole["settings"], whole["data"][0]], "done": null });
+    std::fs::create_dir(folder.path().join("rest")).unwrap();
+    std::fs::write(folder.path().join("rest/compose.unfinished.json"), kept.to_string()).unwrap();
+    refuses(folder.path(), &with(&["-o", "rest"]), &["--resume", "--overwrite"]);
+    refuses(folder.path(), &with(&["-o", "rest", "--resume", "--set", "samples=3"]), &["other settings"]);
+    succeeds(folder.path(), &with(&["-o", "rest", "--resume"]));
+    assert_eq!(read("rest/compose.json")["figures"], whole["figures"]);
+    assert!(!folder.path().join("rest/compose.unfinished.json").exists());
+    refuses(folder.path(), &with(&["-o", "none", "--resume"]), &["no such file"]);
+    refuses(folder.path(), &with(&["-o", "none", "--set", "cross.fractions=[0.5,0.1]"]), &["cross.fractions"]);
 }

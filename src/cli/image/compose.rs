@@ -20,14 +20,12 @@ pub(super) fn run(args: &ComposeArgs, console: &mut Console) -> Result<()> {
     let data = compose::data(&config)?;
     let of = serde_json::to_value((&config, DataRecord::of(&data)))
         .map_err(|e| Error::Other(format!("settings as JSON: {e}")))?;
-    let dev = std::env::var("EBM_DEV").is_ok();
-    let again = super::super::args::Again { resume: args.again.resume && !dev, overwrite: dev || args.again.overwrite };
-    let (unfinished, done) = Unfinished::begin::<()>(&results, "compose", &again, of)?;
+    let (unfinished, done) = Unfinished::begin::<()>(&results, "compose", &args.again, of)?;
     // The networks themselves lie in a folder beside it.
     unfinished.keep(&())?;
     let networks = results.folder.join("compose.unfinished");
     console.stop_on_interrupt()?;
-    let outcome = match compose::run(&config, &networks, dev || done.is_some(), console) {
+    let outcome = match compose::run(&config, &networks, done.is_some(), console) {
         Err(Error::Interrupted { step, .. }) => {
             console.say("to go on: the same command with --resume");
             return Err(Error::Interrupted { step, saved: unfinished.saved() });
@@ -42,9 +40,7 @@ pub(super) fn run(args: &ComposeArgs, console: &mut Console) -> Result<()> {
     let text = text(&outcome.figures);
     let table = results.text("compose.txt", &text)?;
     unfinished.end()?;
-    if !dev {
-        std::fs::remove_dir_all(&networks).map_err(Error::io(&networks, "remove"))?;
-    }
+    std::fs::remove_dir_all(&networks).map_err(Error::io(&networks, "remove"))?;
     console.say(&format!("{}, {}", table.display(), json.display()));
     output::print(&text)
 }

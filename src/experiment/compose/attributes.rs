@@ -49,7 +49,9 @@ impl Experts {
             let source = Drawn { scene, scale, attributes: &[attribute], choose: &choose, untold: None };
             let kind = if attribute == Attribute::Position { Kind::Placed } else { Kind::Pooled };
             let noise = noise.fork(1 + i as u64);
-            all.push(Expert::learn(attribute.name(), kind, &source, &config.attributes, &noise, shelf)?);
+            let mut expert = Expert::new(kind, scene, attribute, config.attributes.width, &noise)?;
+            expert.learn(attribute.name(), &source, &config.attributes, &noise, shelf)?;
+            all.push(expert);
         }
         Ok(Self { scene, scale, all })
     }

@@ -56,8 +56,11 @@ impl Handover {
 pub struct CrossConfig {
     /// Runs, each with weights, test pairs and noise of its own; at least 1.
     pub runs: usize,
-    /// Shares of the joint pairs that are trained on, each in `[0, 1]`; at least one.
+    /// Shares of the joint pairs that are trained on, each in `[0, 1]`, the smaller first; at least one.
     pub fractions: Vec<f64>,
+    /// Networks of the first share learn for all their steps, those of a further one go on from the share before for this
+    /// part of them. In `(0, 1]`.
+    pub further: f64,
     /// Share of the pairs of another size and another place that no training ever sees, in `(0, 1)`.
     pub test_share: f64,
     /// The shape of all images.
@@ -102,6 +105,13 @@ pub struct ComposeConfig {
     pub walk: Walk,
 }
 
+impl Learning {
+    /// The same for a part of the steps, rounded up.
+    pub(super) fn part(&self, share: f64) -> Self {
+        Self { steps: (self.steps as f64 * share).ceil() as u64, ..self.clone() }
+    }
+}
+
 impl Default for ComposeConfig {
     fn default() -> Self {
         Self {
@@ -111,6 +121,7 @@ impl Default for ComposeConfig {
             cross: CrossConfig {
                 runs: 1,
                 fractions: vec![0.0, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0],
+                further: 0.3,
                 test_share: 0.15,
                 shape: 0,
                 rotation: 0,
@@ -154,8 +165,12 @@ impl ComposeConfig {
                 return Err(Error::config(key, 0, "at least 1"));
             }
         }
-        if let Some(wrong) = cross.fractions.iter().find(|f| !(0.0..=1.0).contains(*f)) {
-            return Err(Error::config("cross.fractions", wrong, "shares from 0 to 1"));
+        if !cross.fractions.iter().all(|f| (0.0..=1.0).contains(f)) || !cross.fractions.is_sorted_by(|a, b| a < b) {
+            let expected = "shares from 0 to 1, the smaller first";
+            return Err(Error::config("cross.fractions", format!("{:?}", cross.fractions), expected));
+        }
+        if !(cross.further > 0.0 && cross.further <= 1.0) {
+            return Err(Error::config("cross.further", cross.further, "above 0, at most 1"));
         }
         if !(cross.test_share > 0.0 && cross.test_share < 1.0) {
             return Err(Error::config("cross.test_share", cross.test_share, "above 0 and below 1"));

@@ -4,13 +4,14 @@
 //! Seen are all sizes at one place, all places at one size, and a share of the other pairs. The energies and the baseline
 //! learn from the same images, drawn with the same frequencies.
 
-use super::config::{ComposeConfig, CrossConfig};
+use super::config::{ComposeConfig, CrossConfig, Learning};
 use super::deconvolution::Deconvolution;
 use super::expert::{Expert, Kind, Shelf};
 use super::scene::{Attribute, Drawn, Scale, Scene, context};
 use super::walk::{self, Walker};
 use crate::energy::Energy;
 use crate::error::{Error, Result};
+use crate::event::Sink;
 use crate::image::Images;
 use crate::image::sprites::Sprite;
 use crate::noise::Noise;
@@ -69,8 +70,7 @@ pub struct Cross {
 
 /// The pairs of one run.
 struct Pairs {
-    scene: Scene,
-    /// `(size, column, row)` of all sizes at the place and of all places at the size.
+    /// All sizes at the place in the middle, and all places at the size.
     always: Vec<Sprite>,
     /// Joint pairs in the order in which they are added.
     joint: Vec<Sprite>,
@@ -98,7 +98,7 @@ impl Pairs {
             let expected = format!("more than {}, for one test pair", 0.5 / joint.len() as f64);
             return Err(Error::config("cross.test_share", config.test_share, expected));
         }
-        Ok(Self { scene, always, joint: joint[..kept].to_vec(), test: joint[kept..].to_vec() })
+        Ok(Self { always, joint: joint[..kept].to_vec(), test: joint[kept..].to_vec() })
     }
 
     fn seen(&self, fraction: f64) -> Vec<Sprite> {
@@ -140,6 +140,7 @@ impl Balanced {
 }
 
 /// Squared errors of one test pair.
+#[derive(Clone)]
 struct Errors {
     energies: f64,
     single: f64,
@@ -149,83 +150,115 @@ struct Errors {
 /// Rows of a picture: truth, energies, baseline; a column a pair.
 type Strip = Vec<f32>;
 
-/// One run at one share.
+/// Test pairs that are shown.
+pub(super) const SHOWN: usize = 12;
+
+/// The networks of one run, which learn on from share to share.
+struct Networks {
+    size: Expert,
+    place: Expert,
+    baseline: Fit<Deconvolution>,
+}
+
+impl Networks {
+    fn new(config: &ComposeConfig, noise: &Noise) -> Result<Self> {
+        let (scene, cross) = (config.scene(), &config.cross);
+        let width = |learning: &Learning| learning.width;
+        let baseline = Deconvolution::new(scene.side, width(&cross.baseline), &mut noise.fork(2))?;
+        Ok(Self {
+            size: Expert::new(Kind::Local, scene, Attribute::Size, width(&cross.size_energy), &noise.fork(0))?,
+            place: Expert::new(
+                Kind::Placed,
+                scene,
+                Attribute::Position,
+                width(&cross.position_energy),
+                &noise.fork(1),
+            )?,
+            baseline: Fit { model: baseline },
+        })
+    }
+
+    /// All three learn from the same images, each for `part` of its steps; `at` names the share.
+    fn learn(
+        &mut self,
+        (config, scale): (&ComposeConfig, Scale),
+        seen: &[Sprite],
+        (at, part): (&str, f64),
+        noise: &Noise,
+        shelf: &mut Shelf<'_>,
+    ) -> Result<()> {
+        let (scene, cross) = (config.scene(), &config.cross);
+        let by = [Attribute::Size, Attribute::Position].map(|a| Balanced::by(a, seen));
+        let by_size = |count: usize, noise: &mut Noise| by[0].draw(count, noise);
+        let by_place = |count: usize, noise: &mut Noise| by[1].draw(count, noise);
+        // Of any image, the energy must know what that given the position takes for granted.
+        let attributes = &[Attribute::Size];
+        let source = Drawn { scene, scale, attributes, choose: &by_size, untold: Some(&by_place) };
+        self.size.learn(&format!("size {at}"), &source, &cross.size_energy.part(part), &noise.fork(0), shelf)?;
+        let source = Drawn { scene, scale, attributes: &[Attribute::Position], choose: &by_place, untold: None };
+        let learning = cross.position_energy.part(part);
+        self.place.learn(&format!("position {at}"), &source, &learning, &noise.fork(1), shelf)?;
+        // The images of both energies.
+        let both = |count: usize, noise: &mut Noise| {
+            let mut both = by_size(count / 2, noise);
+            both.extend(by_place(count - count / 2, noise));
+            both
+        };
+        let source = Drawn { scene, scale, attributes: &Deconvolution::ATTRIBUTES, choose: &both, untold: None };
+        let name = format!("deconvolution {at}");
+        shelf.learn(&name, &mut self.baseline, &source, &cross.baseline.part(part), &noise.fork(3))
+    }
+
+    /// The energy of `asked` at the noise level of angle `t`.
+    fn energy(&self, cross: &CrossConfig, asked: &[Sprite], t: f64) -> Result<Box<dyn Energy + '_>> {
+        let (weight, size) = (cross.handover.at(t), cross.handover.size);
+        let parts: [(f64, Box<dyn Energy>); 3] = [
+            (weight, Box::new(self.place.at(t, asked)?)),
+            (1.0 + weight * (size - 1.0), Box::new(self.size.at(t, asked)?)),
+            (-weight * size, Box::new(self.size.of_any(t)?)),
+        ];
+        Ok(walk::all(parts))
+    }
+}
+
+/// What one run was asked at one share.
 struct Trial {
     errors: Vec<Errors>,
-    parameters: [usize; 3],
     /// Truth, one drawn image, the baseline's, each of the first few test pairs.
     strips: [Strip; 3],
 }
 
-/// Test pairs that are shown.
-pub(super) const SHOWN: usize = 12;
-
-fn trial(
-    config: &ComposeConfig,
-    pairs: &Pairs,
-    scale: Scale,
-    (run, fraction): (usize, f64),
-    noise: &Noise,
-    shelf: &mut Shelf<'_>,
-) -> Result<Trial> {
-    let (scene, cross) = (pairs.scene, &config.cross);
-    let seen = pairs.seen(fraction);
-    let by = [Attribute::Size, Attribute::Position].map(|a| Balanced::by(a, &seen));
-    let name = |what: &str| match cross.runs {
-        1 => format!("{what} at {} %", 100.0 * fraction),
-        _ => format!("{what} at {} % run {run}", 100.0 * fraction),
-    };
-    let by_size = |count: usize, noise: &mut Noise| by[0].draw(count, noise);
-    let by_place = |count: usize, noise: &mut Noise| by[1].draw(count, noise);
-    // Of any image, the energy must know what that given the position takes for granted.
-    let attributes = &[Attribute::Size];
-    let source = Drawn { scene, scale, attributes, choose: &by_size, untold: Some(&by_place) };
-    let size = Expert::learn(&name("size"), Kind::Local, &source, &cross.size_energy, &noise.fork(0), shelf)?;
-    let source = Drawn { scene, scale, attributes: &[Attribute::Position], choose: &by_place, untold: None };
-    let place = Expert::learn(&name("position"), Kind::Placed, &source, &cross.position_energy, &noise.fork(1), shelf)?;
-    // The images of both energies.
-    let choose = |count: usize, noise: &mut Noise| {
-        let mut both = by[0].draw(count / 2, noise);
-        both.extend(by[1].draw(count - count / 2, noise));
-        both
-    };
-    let source = Drawn { scene, scale, attributes: &Deconvolution::ATTRIBUTES, choose: &choose, untold: None };
-    let baseline = Deconvolution::new(scene.side, cross.baseline.width, &mut noise.fork(2))?;
-    let mut baseline = Fit { model: baseline };
-    shelf.learn(&name("deconvolution"), &mut baseline, &source, &cross.baseline, &noise.fork(3))?;
-
-    let asked: Vec<Sprite> = pairs.test.iter().flat_map(|s| std::iter::repeat_n(*s, cross.chains)).collect();
-    let energy = |t: f64| -> Result<Box<dyn Energy + '_>> {
-        let (weight, extra) = (cross.handover.at(t), cross.handover.size);
-        let parts: [(f64, Box<dyn Energy>); 3] = [
-            (weight, Box::new(place.at(t, &asked)?)),
-            (1.0 + weight * (extra - 1.0), Box::new(size.at(t, &asked)?)),
-            (-weight * extra, Box::new(size.of_any(t)?)),
-        ];
-        Ok(walk::all(parts))
-    };
-    let walker = Walker { scene, scale, walk: &cross.walk };
-    let drawn = walker.draw(asked.len(), &energy, &mut noise.fork(4), &name("images"), shelf.sink)?;
-    let told = context(&Deconvolution::ATTRIBUTES, &pairs.test)?;
-    let given: Vec<f32> =
-        scale.show(&baseline.model.forward(&told)?.detach())?.iter().map(|v| v.clamp(0.0, 1.0)).collect();
-    let truth = scene.draw_all(&pairs.test);
-    let pixels = scene.size();
-    let errors = (0..pairs.test.len()).map(|i| {
-        let truth = &truth[i * pixels..(i + 1) * pixels];
-        let chains = &drawn[i * cross.chains * pixels..(i + 1) * cross.chains * pixels];
-        let mean: Vec<f32> =
-            (0..pixels).map(|p| chains.iter().skip(p).step_by(pixels).sum::<f32>() / cross.chains as f32).collect();
-        let singles = chains.chunks(pixels).map(|c| error(c, truth)).sum::<f64>() / cross.chains as f64;
-        let baseline = error(&given[i * pixels..(i + 1) * pixels], truth);
-        Errors { energies: error(&mean, truth), single: singles, baseline }
-    });
-    let errors = errors.collect();
-    let shown = SHOWN.min(pairs.test.len()) * pixels;
-    let first: Vec<f32> = drawn.chunks(pixels).step_by(cross.chains).flatten().copied().collect();
-    let strips = [truth[..shown].to_vec(), first[..shown].to_vec(), given[..shown].to_vec()];
-    let parameters = [size.parameters(), place.parameters(), baseline.model.count()];
-    Ok(Trial { errors, parameters, strips })
+impl Trial {
+    fn new(
+        (config, scale): (&ComposeConfig, Scale),
+        networks: &Networks,
+        test: &[Sprite],
+        at: &str,
+        noise: &Noise,
+        sink: &mut dyn Sink,
+    ) -> Result<Self> {
+        let (scene, cross) = (config.scene(), &config.cross);
+        let asked: Vec<Sprite> = test.iter().flat_map(|s| std::iter::repeat_n(*s, cross.chains)).collect();
+        let walker = Walker { scene, scale, walk: &cross.walk };
+        let energy = |t: f64| networks.energy(cross, &asked, t);
+        let drawn = walker.draw(asked.len(), &energy, &mut noise.fork(4), &format!("images {at}"), sink)?;
+        let told = context(&Deconvolution::ATTRIBUTES, test)?;
+        let given = scale.show(&networks.baseline.model.forward(&told)?.detach())?;
+        let given: Vec<f32> = given.into_iter().map(|v| v.clamp(0.0, 1.0)).collect();
+        let truth = scene.draw_all(test);
+        let (pixels, chains) = (scene.size(), cross.chains);
+        let of = |((truth, drawn), given): ((&[f32], &[f32]), &[f32])| {
+            let mean = |p: usize| drawn.iter().skip(p).step_by(pixels).sum::<f32>() / chains as f32;
+            let mean: Vec<f32> = (0..pixels).map(mean).collect();
+            let single = drawn.chunks(pixels).map(|d| error(d, truth)).sum::<f64>() / chains as f64;
+            Errors { energies: error(&mean, truth), single, baseline: error(given, truth) }
+        };
+        let pairs = truth.chunks(pixels).zip(drawn.chunks(chains * pixels)).zip(given.chunks(pixels));
+        let errors = pairs.map(of).collect();
+        let shown = SHOWN.min(test.len()) * pixels;
+        let first: Vec<f32> = drawn.chunks(pixels).step_by(chains).flatten().copied().collect();
+        Ok(Self { errors, strips: [truth, first, given].map(|strip| strip[..shown].to_vec()) })
+    }
 }
 
 /// Mean squared error of two images.
@@ -236,43 +269,50 @@ fn error(a: &[f32], b: &[f32]) -> f64 {
 /// The figures, and a picture of the first run: truth, then energies and baseline at each share.
 pub(super) fn run(config: &ComposeConfig, noise: &Noise, shelf: &mut Shelf<'_>) -> Result<(Cross, Images)> {
     let (scene, cross) = (config.scene(), &config.cross);
-    let mut rows = Vec::new();
-    let (mut picture, mut parameters) = (Vec::new(), [0; 3]);
-    let pairs: Vec<Pairs> = (0..cross.runs)
-        .map(|run| Pairs::new(scene, cross, &mut noise.fork(run as u64).fork(0)))
-        .collect::<Result<_>>()?;
+    let runs = 0..cross.runs as u64;
+    let pairs: Vec<Pairs> =
+        runs.map(|run| Pairs::new(scene, cross, &mut noise.fork(run).fork(0))).collect::<Result<_>>()?;
     let always = scene.draw_all(&pairs[0].always);
-    let scale = Scale::of(&always);
-    for &fraction in &cross.fractions {
-        let mut errors = Vec::new();
-        let mut by_run = Vec::new();
-        for (run, pairs) in pairs.iter().enumerate() {
-            let noise = noise.fork(run as u64).fork(1 + (fraction * 1e6).round() as u64);
-            let trial = trial(config, pairs, scale, (run, fraction), &noise, shelf)?;
-            let n = trial.errors.len() as f64;
-            by_run.push(trial.errors.iter().map(|e| e.energies - e.baseline).sum::<f64>() / n);
-            errors.extend(trial.errors);
+    let with = (config, Scale::of(&always));
+    // Of each share, the errors of each run.
+    let mut errors = vec![Vec::new(); cross.fractions.len()];
+    let (mut picture, mut parameters) = (Vec::new(), [0; 3]);
+    for (run, pairs) in pairs.iter().enumerate() {
+        let noise = noise.fork(run as u64);
+        let mut networks = Networks::new(config, &noise.fork(1))?;
+        for (i, &fraction) in cross.fractions.iter().enumerate() {
+            let noise = noise.fork(2 + i as u64);
+            let at = match cross.runs {
+                1 => format!("at {} %", 100.0 * fraction),
+                _ => format!("at {} %, run {run}", 100.0 * fraction),
+            };
+            let part = if i == 0 { 1.0 } else { cross.further };
+            networks.learn(with, &pairs.seen(fraction), (&at, part), &noise, shelf)?;
+            let trial = Trial::new(with, &networks, &pairs.test, &at, &noise, shelf.sink)?;
+            errors[i].push(trial.errors);
             if run == 0 {
                 let [truth, energies, baseline] = trial.strips;
-                if picture.is_empty() {
-                    picture.extend(truth);
-                }
+                picture.extend(if i == 0 { truth } else { Vec::new() });
                 picture.extend(energies);
                 picture.extend(baseline);
             }
-            parameters = trial.parameters;
         }
-        let of = |value: &dyn Fn(&Errors) -> f64| Estimate::of(&errors.iter().map(value).collect::<Vec<_>>());
-        rows.push(CrossRow {
+        parameters = [networks.size.parameters(), networks.place.parameters(), networks.baseline.model.count()];
+    }
+    let row = |(&fraction, runs): (&f64, &Vec<Vec<Errors>>)| {
+        let of = |value: &dyn Fn(&Errors) -> f64| Estimate::of(&runs.iter().flatten().map(value).collect::<Vec<_>>());
+        let less = |e: &Errors| e.energies - e.baseline;
+        CrossRow {
             fraction,
             joint_pairs: pairs[0].seen(fraction).len() - pairs[0].always.len(),
             energies: of(&|e| e.energies),
             single: of(&|e| e.single),
             baseline: of(&|e| e.baseline),
-            difference: of(&|e| e.energies - e.baseline),
-            difference_by_run: by_run,
-        });
-    }
+            difference: of(&less),
+            difference_by_run: runs.iter().map(|r| r.iter().map(less).sum::<f64>() / r.len() as f64).collect(),
+        }
+    };
+    let rows = cross.fractions.iter().zip(&errors).map(row).collect();
     let pixels = scene.size();
     let count = (always.len() / pixels) as f32;
     let mean: Vec<f32> = (0..pixels).map(|p| always.iter().skip(p).step_by(pixels).sum::<f32>() / count).collect();
@@ -289,4 +329,28 @@ pub(super) fn data(config: &ComposeConfig) -> Result<Images> {
     let mut all = [pairs.always, pairs.joint, pairs.test].concat();
     all.sort_by_key(Sprite::index);
     scene.images(&scene.draw_all(&all))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn test_pairs_are_never_seen_and_shares_are_nested() -> Result<()> {
+        let config = ComposeConfig { positions: 4, ..ComposeConfig::default() };
+        let pairs = Pairs::new(config.scene(), &config.cross, &mut Noise::new(1))?;
+        // 6 sizes at one place and 16 places at one size share a pair; 5 x 15 others, 15 % of which are kept for the test.
+        assert_eq!((pairs.always.len(), pairs.joint.len(), pairs.test.len()), (21, 64, 11));
+        let (half, whole) = (pairs.seen(0.5), pairs.seen(1.0));
+        assert_eq!((half.len(), whole.len()), (53, 85));
+        assert!(half.iter().all(|s| whole.contains(s)) && whole.iter().all(|s| !pairs.test.contains(s)));
+        // Without joint pairs an image of the commonest size is drawn as often as one of any other.
+        let drawn = Balanced::by(Attribute::Size, &pairs.always).draw(6000, &mut Noise::new(2));
+        for size in 0..6 {
+            let share = drawn.iter().filter(|s| s.size == size).count() as f64 / 6000.0;
+            // The standard error is 0.0048.
+            assert!((share - 1.0 / 6.0).abs() < 0.02, "{size}: {share}");
+        }
+        Ok(())
+    }
 }

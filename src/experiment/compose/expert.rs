@@ -78,7 +78,7 @@ impl Sink for Named<'_> {
 /// `E_t(x | attribute)` of images.
 pub(super) struct Expert {
     attribute: Attribute,
-    energy: Leveled<ConvEnergy>,
+    objective: DenoisingByDifference<ConvEnergy>,
 }
 
 /// What an energy's network is like.
@@ -129,36 +129,38 @@ fn config(kind: Kind, width: usize, scene: Scene, context: usize) -> ConvConfig 
 }
 
 impl Expert {
+    /// A fresh energy given an attribute.
+    pub(super) fn new(kind: Kind, scene: Scene, attribute: Attribute, width: usize, noise: &Noise) -> Result<Self> {
+        let config = config(kind, width, scene, attribute.width());
+        let energy = Leveled::convolutional(config, &mut noise.fork(0), DType::F32, &Device::Cpu)?;
+        Ok(Self { attribute, objective: DenoisingByDifference::new(energy) })
+    }
+
     /// Learns by denoising from `source`, whose only attribute is the energy's.
     pub(super) fn learn(
+        &mut self,
         name: &str,
-        kind: Kind,
         source: &Drawn<'_>,
         learning: &Learning,
         noise: &Noise,
         shelf: &mut Shelf<'_>,
-    ) -> Result<Self> {
-        let attribute = source.attributes[0];
-        let config = config(kind, learning.width, source.scene, attribute.width());
-        let energy = Leveled::convolutional(config, &mut noise.fork(0), DType::F32, &Device::Cpu)?;
-        let mut objective = DenoisingByDifference::new(energy);
-        shelf.learn(name, &mut objective, source, learning, &noise.fork(1))?;
-        Ok(Self { attribute, energy: objective.energy })
+    ) -> Result<()> {
+        shelf.learn(name, &mut self.objective, source, learning, &noise.fork(1))
     }
 
     /// The energy at the noise level of angle `t` given the attribute of each sprite.
     pub(super) fn at(&self, t: f64, sprites: &[Sprite]) -> Result<AtLevelOf<'_, ConvEnergy>> {
-        self.energy.at(t, Some(&context(&[self.attribute], sprites)?))
+        self.objective.energy.at(t, Some(&context(&[self.attribute], sprites)?))
     }
 
     /// The energy at the noise level of angle `t` of images of which nothing is told.
     pub(super) fn of_any(&self, t: f64) -> Result<AtLevelOf<'_, ConvEnergy>> {
-        self.energy.at(t, Some(&nothing(&[self.attribute], 1)?))
+        self.objective.energy.at(t, Some(&nothing(&[self.attribute], 1)?))
     }
 
     /// Trainable numbers.
     pub(super) fn parameters(&self) -> usize {
-        self.energy.parameters().count()
+        self.objective.energy.parameters().count()
     }
 }
 

@@ -13,6 +13,8 @@ mod cross;
 mod deconvolution;
 mod expert;
 mod scene;
+#[cfg(test)]
+mod tests;
 mod walk;
 
 pub use attributes::Composition;
