@@ -1,15 +1,16 @@
 //! Four energies, each of which has learned one attribute of all sprites, put together: and, or, not.
 
 use super::config::ComposeConfig;
-use super::expert::{Expert, Kind, Shelf};
+use super::expert::{Expert, Kind, Shelf, shape};
 use super::scene::{Attribute, Drawn, Scale, Scene};
 use super::walk::{self, Walker};
-use crate::energy::Energy;
 use crate::energy::compose::Mixture;
+use crate::energy::{Energy, Evaluated};
 use crate::error::Result;
 use crate::image::sprites::{COUNTS, Sprite};
 use crate::image::{Images, nearest};
 use crate::noise::Noise;
+use candle_core::{DType, Device, Tensor};
 use serde::Serialize;
 
 /// Shares of drawn images whose nearest sprite has what was asked for.
@@ -29,6 +30,8 @@ pub struct Composition {
 const ROTATIONS: usize = 5;
 /// Sprites that the pixels' mean and standard deviation are taken from.
 const FOR_SCALE: usize = 2000;
+/// Noised sprites that a place's energy is levelled by.
+const FOR_LEVEL: usize = 64;
 /// Asked for is a rotation to within this, in fortieths of a turn.
 const ROTATION_WITHIN: usize = 2;
 
@@ -46,7 +49,7 @@ impl Experts {
         let choose = |count: usize, noise: &mut Noise| scene.any(count, noise);
         let mut all = Vec::new();
         for (i, attribute) in Attribute::ALL.into_iter().enumerate() {
-            let source = Drawn { scene, scale, attributes: &[attribute], choose: &choose, untold: None };
+            let source = Drawn { scene, scale, attributes: &[attribute], choose: &choose, untold: Some(&choose) };
             let kind = if attribute == Attribute::Position { Kind::Placed } else { Kind::Pooled };
             let noise = noise.fork(1 + i as u64);
             let mut expert = Expert::new(kind, scene, attribute, config.attributes.width, &noise)?;
@@ -75,14 +78,47 @@ impl Experts {
     }
 
     /// `weight` times the energy of an attribute of `sprites`.
-    fn part<'a>(
-        &'a self,
-        attribute: Attribute,
-        t: f64,
-        sprites: &[Sprite],
-        weight: f64,
-    ) -> Result<(f64, Box<dyn Energy + 'a>)> {
+    fn told<'a>(&'a self, attribute: Attribute, t: f64, sprites: &[Sprite], weight: f64) -> Result<Part<'a>> {
         Ok((weight, Box::new(self.of(attribute).at(t, sprites)?)))
+    }
+
+    /// `weight` times that of any sprites.
+    fn any<'a>(&'a self, attribute: Attribute, t: f64, weight: f64) -> Result<Part<'a>> {
+        Ok((weight, Box::new(self.of(attribute).of_any(t)?)))
+    }
+
+    /// The energy of a place less its mean over noised sprites of that place. Denoising leaves a constant open for each place and
+    /// level; sprites are as spread at one place as at another, so with this one the energies of two places can be compared.
+    fn levelled<'a>(&'a self, t: f64, sprites: &[Sprite], noise: &mut Noise) -> Result<Box<dyn Energy + 'a>> {
+        let place = sprites[0];
+        let own = self.scene.any(FOR_LEVEL, noise).into_iter();
+        let own: Vec<Sprite> = own.map(|s| Sprite { column: place.column, row: place.row, ..s }).collect();
+        let u = self.scale.hide(self.scene.draw_all(&own), shape(self.scene, FOR_LEVEL))?;
+        let eps = noise.normal(u.shape(), DType::F32, &Device::Cpu)?;
+        let x = ((u * t.cos())? + (eps * t.sin())?)?;
+        let position = self.of(Attribute::Position);
+        let level = f64::from(position.at(t, &own)?.evaluate(&x)?.energy.mean_all()?.to_scalar::<f32>()?);
+        Ok(Box::new(Less { energy: position.at(t, sprites)?, level }))
+    }
+}
+
+/// A weight and an energy.
+type Part<'a> = (f64, Box<dyn Energy + 'a>);
+
+/// An energy less a constant.
+struct Less<E> {
+    energy: E,
+    level: f64,
+}
+
+impl<E: Energy> Energy for Less<E> {
+    fn energy(&self, x: &Tensor) -> Result<Tensor> {
+        Ok((self.energy.energy(x)? - self.level)?)
+    }
+
+    fn evaluate(&self, x: &Tensor) -> Result<Evaluated> {
+        let at = self.energy.evaluate(x)?;
+        Ok(Evaluated { energy: (at.energy - self.level)?, grad: at.grad })
     }
 }
 
@@ -149,10 +185,14 @@ pub(super) fn run(config: &ComposeConfig, noise: &Noise, shelf: &mut Shelf<'_>) 
     let mut asked = scene.any(rows, &mut noise.fork(200));
     asked.iter_mut().for_each(|s| s.rotation -= s.rotation % ROTATIONS);
 
-    // And: all four.
+    // And: all four. What is known of any sprite counts once.
     let energy = |t: f64| {
-        let part = |a| experts.part(a, t, &asked, 1.0);
-        Ok(walk::all(Attribute::ALL.into_iter().map(part).collect::<Result<Vec<_>>>()?))
+        let mut parts = Vec::new();
+        for attribute in Attribute::ALL {
+            parts.push(experts.told(attribute, t, &asked, 1.0)?);
+            parts.push(experts.any(attribute, t, 1.0 / Attribute::ALL.len() as f64 - 1.0)?);
+        }
+        Ok(walk::all(parts))
     };
     let drawn = experts.draw(("conjunction", 0), &energy, config, noise, shelf)?;
     let (found, distance) = lookup.read(&drawn)?;
@@ -176,11 +216,15 @@ pub(super) fn run(config: &ComposeConfig, noise: &Noise, shelf: &mut Shelf<'_>) 
     };
     let (first, second) = (corner(scene.positions / 8), corner(scene.positions - 1 - scene.positions / 8));
     let energy = |t: f64| {
-        let or = Mixture::new([
-            experts.part(Attribute::Position, t, &first, 0.5)?,
-            experts.part(Attribute::Position, t, &second, 0.5)?,
-        ])?;
-        Ok(walk::all([(1.0, Box::new(or) as Box<dyn Energy>), experts.part(Attribute::Size, t, &first, 1.0)?]))
+        let noise = &mut noise.fork(300);
+        let places = [experts.levelled(t, &first, noise)?, experts.levelled(t, &second, noise)?];
+        let or = Mixture::new(places.map(|place| (0.5, place)))?;
+        Ok(walk::all([
+            (1.0, Box::new(or) as Box<dyn Energy>),
+            experts.any(Attribute::Position, t, -0.5)?,
+            experts.told(Attribute::Size, t, &first, 1.0)?,
+            experts.any(Attribute::Size, t, -0.5)?,
+        ]))
     };
     let drawn = experts.draw(("disjunction", 1), &energy, config, noise, shelf)?;
     let (found, distance) = lookup.read(&drawn)?;
@@ -197,11 +241,11 @@ pub(super) fn run(config: &ComposeConfig, noise: &Noise, shelf: &mut Shelf<'_>) 
     let heart = vec![Sprite { shape: 2, ..first[0] }; rows];
     for (name, weight) in [("without negation", 0.0), ("negation", config.negation)] {
         let energy = |t: f64| {
-            let size = experts.part(Attribute::Size, t, &heart, 1.0)?;
-            match weight > 0.0 {
-                true => Ok(walk::all([size, experts.part(Attribute::Shape, t, &heart, -weight)?])),
-                false => Ok(walk::all([size])),
-            }
+            Ok(walk::all([
+                experts.told(Attribute::Size, t, &heart, 1.0)?,
+                experts.told(Attribute::Shape, t, &heart, -weight)?,
+                experts.any(Attribute::Shape, t, weight)?,
+            ]))
         };
         let drawn = experts.draw((name, 2), &energy, config, noise, shelf)?;
         let (found, distance) = lookup.read(&drawn)?;

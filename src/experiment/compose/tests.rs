@@ -69,8 +69,8 @@ fn sprites_are_means_of_the_generators_pixels_and_told_apart() -> Result<()> {
     let pixels = SCENE.draw_all(&sprites);
     for (sprite, small) in sprites.iter().zip(pixels.chunks(SCENE.size())) {
         let area = sprite.draw().iter().filter(|v| **v == 255).count() as f32;
-        // Sums of sixteenths are exact.
-        assert_eq!(small.iter().sum::<f32>() * 16.0, area);
+        // Some 100 numbers of at most 1, each rounded to 6e-8.
+        assert!((small.iter().sum::<f32>() * 16.0 - area).abs() < 1e-3);
         assert!(sprite.column % 4 == 0 && sprite.row % 4 == 0);
     }
     for attribute in Attribute::ALL {
