@@ -107,7 +107,7 @@ pub fn run(model: &ImageModel, config: &GenerateConfig, sink: &mut dyn Sink) -> 
     let base = Noise::new(config.seed);
     let strips = config.strips.min(config.count).min(TILE);
     let shown: Vec<usize> =
-        (0..config.frames).map(|k| k * (config.walk.levels - 1).max(0) / (config.frames - 1)).collect();
+        (0..config.frames).map(|k| k * config.walk.levels.saturating_sub(1) / (config.frames - 1)).collect();
     let (mut drawn, mut film) = (Vec::new(), Vec::new());
     sink.emit(&Event::Begin { phase: "generate", total: config.count as u64 })?;
     for first in (0..config.count).step_by(TILE) {
