@@ -32,7 +32,11 @@ pub fn frechet_distance(mu1: &[f64], cov1: &[f64], mu2: &[f64], cov2: &[f64]) ->
         covariance: DMatrix::from_column_slice(d, d, cov),
     };
     let (one, two) = (gaussian(mu1, cov1), gaussian(mu2, cov2));
-    Ok(squared_distance(&one, &eigen_root(&one.covariance), &two))
+    let squared = squared_distance(&one, &eigen_root(&one.covariance), &two);
+    match squared.is_finite() {
+        true => Ok(squared),
+        false => Err(Error::NonFinite { what: "Fréchet distance".into(), value: squared, step: 0 }),
+    }
 }
 
 /// `root` is any A with A A' = the first covariance: the eigenvalues of A' C2 A are those of C1 C2, so the trace of
@@ -45,11 +49,11 @@ fn squared_distance(one: &Gaussian, root: &DMatrix<f64>, two: &Gaussian) -> f64 
     let shifted = &product + DMatrix::identity(product.nrows(), product.ncols()) * shift;
     let eigenvalues = shifted.symmetric_eigenvalues().add_scalar(-shift);
     // Eigenvalues this small are rounding (their square roots would not be small at all): they count as 0.
-    let rounding = eigenvalues.amax() * f64::EPSILON * eigenvalues.len() as f64;
+    let rounding = (eigenvalues.amax() + shift) * f64::EPSILON * eigenvalues.len() as f64;
     let cross: f64 = eigenvalues.iter().filter(|l| **l > rounding).map(|l| l.sqrt()).sum();
     let squared =
         (&one.mean - &two.mean).norm_squared() + one.covariance.trace() + two.covariance.trace() - 2.0 * cross;
-    squared.max(0.0)
+    squared.clamp(0.0, f64::INFINITY) // NaN stays NaN
 }
 
 /// A with A A' = C for any positive semi-definite C.

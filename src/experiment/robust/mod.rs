@@ -62,9 +62,9 @@ impl Default for RobustConfig {
         Self {
             seed: 0,
             images: 200,
-            levels: vec![0.5],
+            levels: vec![0.7],
             draws: 1,
-            calibration: 500,
+            calibration: 0,
             steps: 10,
             linf: vec![0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3],
             l2: vec![0.0, 0.5, 1.0, 1.5, 2.0, 3.0],
