@@ -10,8 +10,8 @@ pub(crate) use anomaly::AnomalyArgs;
 pub(crate) use bench::Precision;
 pub(crate) use bench::{BenchArgs, Device, Workload};
 pub(crate) use image::{
-    Again, ClassifierArgs, Common, ContinualArgs, CrossClassArgs, Experiment, GenerateArgs, ImageArgs, ImageTrainArgs,
-    LikelihoodArgs, MeasureArgs, MendArgs, OodArgs, RobustArgs, ShowArgs, Watched,
+    Again, ClassifierArgs, Common, ComposeArgs, ContinualArgs, CrossClassArgs, Experiment, GenerateArgs, ImageArgs,
+    ImageTrainArgs, LikelihoodArgs, MeasureArgs, MendArgs, OodArgs, RobustArgs, ShowArgs, Watched,
 };
 pub(crate) use report::{ReportArgs, Subset};
 

@@ -26,8 +26,8 @@ pub struct CrossClassConfig {
 
 impl Default for CrossClassConfig {
     fn default() -> Self {
-        let walk = WalkConfig { levels: 20, guidance: 2.0, ..WalkConfig::default() };
-        Self { seed: 0, count: 10, start: 1.1, walk }
+        let walk = WalkConfig { levels: 20, guidance: 4.0, ..WalkConfig::default() };
+        Self { seed: 0, count: 10, start: 1.3, walk }
     }
 }
 

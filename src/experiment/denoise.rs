@@ -37,8 +37,8 @@ pub struct DenoiseConfig {
 impl Default for DenoiseConfig {
     fn default() -> Self {
         let walk = WalkConfig { levels: 20, ..WalkConfig::default() };
-        let starts = vec![0.4, 0.6, 0.8, 1.0];
-        Self { seed: 0, share: 0.05, starts, count: 500, samples: 4, conditional: false, walk, shown: 12 }
+        let starts = vec![0.6, 0.8, 1.0];
+        Self { seed: 0, share: 0.05, starts, count: 200, samples: 4, conditional: false, walk, shown: 12 }
     }
 }
 

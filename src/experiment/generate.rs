@@ -49,7 +49,7 @@ impl Default for GenerateConfig {
             conditional: true,
             classes: Vec::new(),
             ensemble: false,
-            walk: WalkConfig::default(),
+            walk: WalkConfig { guidance: 1.5, ..WalkConfig::default() },
             strips: 10,
             frames: 12,
             neighbours: 10,
@@ -103,11 +103,11 @@ pub fn run(model: &ImageModel, config: &GenerateConfig, sink: &mut dyn Sink) -> 
         let found = format!("{}, {}", config.count, config.frames);
         return Err(Error::config("count, frames", found, "at least 1, at least 2"));
     }
+    config.walk.check()?;
     let labels = labels(model, config.conditional, &config.classes, config.count)?;
     let base = Noise::new(config.seed);
     let strips = config.strips.min(config.count).min(TILE);
-    let shown: Vec<usize> =
-        (0..config.frames).map(|k| k * config.walk.levels.saturating_sub(1) / (config.frames - 1)).collect();
+    let shown: Vec<usize> = (0..config.frames).map(|k| k * (config.walk.levels - 1) / (config.frames - 1)).collect();
     let (mut drawn, mut film) = (Vec::new(), Vec::new());
     sink.emit(&Event::Begin { phase: "generate", total: config.count as u64 })?;
     for first in (0..config.count).step_by(TILE) {

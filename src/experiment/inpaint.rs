@@ -33,8 +33,8 @@ pub struct InpaintConfig {
 
 impl Default for InpaintConfig {
     fn default() -> Self {
-        let walk = WalkConfig { corrections: 1, ..WalkConfig::default() };
-        Self { seed: 0, hidden: Half::Bottom, count: 500, samples: 8, conditional: false, walk, shown: 12 }
+        let walk = WalkConfig { corrections: 4, step: 0.3, ..WalkConfig::default() };
+        Self { seed: 0, hidden: Half::Bottom, count: 200, samples: 8, conditional: false, walk, shown: 12 }
     }
 }
 

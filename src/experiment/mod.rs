@@ -3,6 +3,7 @@
 
 pub mod classifier;
 pub mod classify;
+pub mod compose;
 pub mod continual;
 pub mod cross_class;
 pub mod denoise;

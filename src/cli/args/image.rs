@@ -60,6 +60,8 @@ pub(crate) enum Experiment {
     Likelihood(LikelihoodArgs),
     /// Learns classes a few at a time, without the images of before: energies against other methods.
     Continual(ContinualArgs),
+    /// Adds energies of single attributes of sprites: pairs that were never seen together; and, or, not.
+    Compose(ComposeArgs),
 }
 
 /// What all experiments take.
@@ -324,6 +326,23 @@ pub(crate) struct ContinualArgs {
     /// Looks for the best settings of each method, on the training set alone, and stops.
     #[arg(long)]
     pub(crate) tune: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ebmotion image compose -o out/compose
+  ebmotion image compose -o out/compose --resume      after Ctrl-C
+  ebmotion image compose -o out/three --set cross.runs=3 --set 'cross.fractions=[0,0.1,1]'
+
+The sprites are generated: no set of images is read. One energy learns the size of a sprite, another its position; added, they draw \
+pairs of size and position that neither has seen, beside a deconvolution network of both. Four energies (shape, size, position, \
+rotation) are put together by and, or, not.")]
+pub(crate) struct ComposeArgs {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(flatten)]
+    pub(crate) again: Again,
 }
 
 /// `train` or `test`.

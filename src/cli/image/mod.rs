@@ -1,6 +1,7 @@
 //! `ebmotion image`: one function an experiment, and what they share.
 
 mod classifier;
+mod compose;
 mod continual;
 mod cross_class;
 mod generate;
@@ -38,6 +39,7 @@ pub(super) fn run(args: &ImageArgs, console: &mut Console) -> Result<()> {
         Experiment::Likelihood(args) => likelihood::run(args, console),
         Experiment::Ood(args) => ood::run(args, console),
         Experiment::Continual(args) => continual::run(args, console),
+        Experiment::Compose(args) => compose::run(args, console),
     }
 }
 

@@ -63,12 +63,12 @@ fn others(args: &OodArgs) -> Result<Vec<Images>> {
 fn text(figures: &Figures) -> String {
     let mut text = String::new();
     if !figures.trials.is_empty() {
-        text += "noise level by training images against damaged ones, AUROC\n";
+        text += "noise level by training images against damaged ones, least AUROC\n";
         for trial in &figures.trials {
             let parts = figures.damages.iter().zip(&trial.auroc);
             let parts: Vec<String> = parts.map(|(damage, auroc)| format!("{damage} {auroc:.3}")).collect();
             let chosen = if trial.at == figures.at { "  (chosen)" } else { "" };
-            text += &format!("  {:<6} {:.3}: {}{chosen}\n", trial.at, trial.mean, parts.join(", "));
+            text += &format!("  {:<6} {:.3}: {}{chosen}\n", trial.at, trial.worst, parts.join(", "));
         }
         text += "\n";
     }

@@ -74,7 +74,7 @@ pub struct OodConfig {
 impl Default for OodConfig {
     fn default() -> Self {
         let network = PixelCnnConfig { width: 24, layers: 3, mixture: 5, levels: 256 };
-        let pixel_cnn = BaselineConfig { network, steps: 1500, batch: 16, learning_rate: 3e-3 };
+        let pixel_cnn = BaselineConfig { network, steps: 800, batch: 16, learning_rate: 3e-3 };
         let network = RealNvpConfig { couplings: 6, hidden: vec![256, 256] };
         let real_nvp = BaselineConfig { network, steps: 4000, batch: 64, learning_rate: 1e-3 };
         Self {

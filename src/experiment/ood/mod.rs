@@ -65,8 +65,9 @@ pub struct Trial {
     pub at: f64,
     /// AUROC against each kind of damage.
     pub auroc: Vec<f64>,
-    /// Their mean, by which the level is chosen.
-    pub mean: f64,
+    /// The least of them, by which the level is chosen: a level that is blind to one kind of damage is blind to images of that
+    /// kind.
+    pub worst: f64,
 }
 
 /// What was measured.
@@ -178,10 +179,10 @@ fn choose(
         let scorer = Scorer::Energy { model, at, draws: config.draws };
         let scores = scorer.scores(&judged, config.batch, &noise.fork(SCORES), sink)?;
         let auroc = scores[1..].iter().map(|d| Ok(against(&scores[0], d)?.0)).collect::<Result<Vec<_>>>()?;
-        let mean = mean(&auroc);
-        trials.push(Trial { at, auroc, mean });
+        let worst = auroc.iter().copied().fold(f64::INFINITY, f64::min);
+        trials.push(Trial { at, auroc, worst });
     }
-    let best = trials.iter().max_by(|a, b| a.mean.total_cmp(&b.mean));
+    let best = trials.iter().max_by(|a, b| a.worst.total_cmp(&b.worst));
     let at = best.map(|t| t.at).ok_or_else(|| Error::config("levels", "none", "at least one"))?;
     Ok((at, damaged.into_iter().map(|d| d.name).collect(), trials))
 }

@@ -1,0 +1,89 @@
+//! `ebmotion image compose`.
+
+use super::super::args::ComposeArgs;
+use super::super::console::Console;
+use super::super::output;
+use super::{Results, Unfinished, printed};
+use ebmotion::experiment::compose::{self, ComposeConfig, Figures};
+use ebmotion::experiment::{DataRecord, Record};
+use ebmotion::image::grid::Layout;
+use ebmotion::{Error, Result};
+use std::time::Instant;
+
+pub(super) fn run(args: &ComposeArgs, console: &mut Console) -> Result<()> {
+    let begun = Instant::now();
+    let config = args.common.resolve(ComposeConfig::default())?;
+    if printed(&args.common, &config)? {
+        return Ok(());
+    }
+    let results = Results::new(&args.common)?;
+    let data = compose::data(&config)?;
+    let of = serde_json::to_value((&config, DataRecord::of(&data)))
+        .map_err(|e| Error::Other(format!("settings as JSON: {e}")))?;
+    let (unfinished, done) = Unfinished::begin::<()>(&results, "compose", &args.again, of)?;
+    // The networks themselves lie in a folder beside it.
+    unfinished.keep(&())?;
+    let networks = results.folder.join("compose.unfinished");
+    console.stop_on_interrupt()?;
+    let outcome = match compose::run(&config, &networks, done.is_some(), console) {
+        Err(Error::Interrupted { step, .. }) => {
+            console.say("to go on: the same command with --resume");
+            return Err(Error::Interrupted { step, saved: unfinished.saved() });
+        }
+        other => other?,
+    };
+    for (name, images, columns) in &outcome.pictures {
+        results.grid(name, images, Layout::of(images, *columns))?;
+    }
+    let seconds = begun.elapsed().as_secs_f64();
+    let json = results.json("compose", &Record::new("compose", &config, &[&data], seconds, &outcome.figures))?;
+    let text = text(&outcome.figures);
+    let table = results.text("compose.txt", &text)?;
+    unfinished.end()?;
+    std::fs::remove_dir_all(&networks).map_err(Error::io(&networks, "remove"))?;
+    console.say(&format!("{}, {}", table.display(), json.display()));
+    output::print(&text)
+}
+
+fn text(figures: &Figures) -> String {
+    let cross = &figures.cross;
+    let [size, position, baseline] = cross.parameters;
+    let mut text = format!(
+        "size x position, {} unseen pairs: mean squared error x 10^4 (standard error); {:.1} of the mean image\n\
+         energies of {size} and {position} weights, baseline of {baseline}\n\n\
+         {:>7} {:>6} {:>16} {:>16} {:>16} {:>16}\n",
+        cross.test_pairs,
+        1e4 * cross.of_the_mean,
+        "joint %",
+        "pairs",
+        "energies",
+        "one draw",
+        "baseline",
+        "difference",
+    );
+    for row in &cross.rows {
+        let of = |e: &compose::Estimate| format!("{:.2} ({:.2})", 1e4 * e.mean, 1e4 * e.error);
+        text += &format!(
+            "{:>7} {:>6} {:>16} {:>16} {:>16} {:>16}\n",
+            100.0 * row.fraction,
+            row.joint_pairs,
+            of(&row.energies),
+            of(&row.single),
+            of(&row.baseline),
+            of(&row.difference),
+        );
+    }
+    text += &format!("\nfour energies, {} weights; share of images in %\n\n", figures.parameters);
+    for composition in &figures.compositions {
+        let shares = composition.shares.iter().map(|(name, share)| format!("{name} {:.0}", 100.0 * share));
+        let shares: Vec<String> = shares.collect();
+        text += &format!(
+            "{:17} {:>4} images: {}; distance to the nearest sprite {:.3}\n",
+            composition.name,
+            composition.images,
+            shares.join(", "),
+            composition.distance,
+        );
+    }
+    text
+}

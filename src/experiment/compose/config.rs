@@ -1,0 +1,225 @@
+//! Settings of the experiment.
+
+use super::scene::{Attribute, Scene};
+use crate::error::{Error, Result};
+use crate::image::sprites::{COUNTS, SHAPES};
+use serde::{Deserialize, Serialize};
+
+/// How one network learns.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Learning {
+    /// Steps of Adam; at least 1.
+    pub steps: u64,
+    /// Images a step; at least 1.
+    pub batch: usize,
+    /// Adam's largest step size; it falls along half a cosine. Positive.
+    pub learning_rate: f64,
+    /// Channels of the first convolution (of the last but one, of the baseline), of which the others are multiples; at least 1.
+    pub width: usize,
+}
+
+/// How images are drawn: from noise down the noise levels, angles in equal steps.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Walk {
+    /// Noise levels, at least 2.
+    pub levels: usize,
+    /// Scale of all noise: 1 draws from the energies' density, 0 goes downhill from the mean image. In `[0, 1]`.
+    pub temperature: f64,
+    /// Share of the noise's variance that is drawn anew at each level, in `[0, 1]`; 0 is the deterministic way.
+    pub fresh: f64,
+}
+
+/// Where in the noise levels the position's energy leaves off: its weight is 1 where all is noise, 0 where there is none.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Handover {
+    /// Noise angle at which the weight is one half, in `(0, pi / 2)`.
+    pub angle: f64,
+    /// Angles over which it changes most; positive.
+    pub width: f64,
+    /// Weight of the size's energy less that of any image, where all is noise.
+    pub size: f64,
+}
+
+impl Handover {
+    /// Weight of the position's energy at the noise level of angle `t`.
+    pub(super) fn at(&self, t: f64) -> f64 {
+        1.0 / (1.0 + ((self.angle - t) / self.width).exp())
+    }
+}
+
+/// Settings of size x position on pairs that were never seen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CrossConfig {
+    /// Runs, each with weights, test pairs and noise of its own; at least 1.
+    pub runs: usize,
+    /// Shares of the joint pairs that are trained on, each in `[0, 1]`, the smaller first; at least one.
+    pub fractions: Vec<f64>,
+    /// Networks of the first share learn for all their steps, those of a further one go on from the share before for this
+    /// part of them. In `(0, 1]`.
+    pub further: f64,
+    /// Share of the pairs of another size and another place that no training ever sees, in `(0, 1)`.
+    pub test_share: f64,
+    /// The shape of all images.
+    pub shape: usize,
+    /// Its rotation, in fortieths of a turn.
+    pub rotation: usize,
+    /// The size that is seen at all places.
+    pub size: usize,
+    /// Images drawn for each test pair, whose mean is compared; at least 1.
+    pub chains: usize,
+    /// Of the energies given the size.
+    pub size_energy: Learning,
+    /// Of the energies given the position.
+    pub position_energy: Learning,
+    /// Of the baseline.
+    pub baseline: Learning,
+    /// How images are drawn.
+    pub walk: Walk,
+    /// Which energy speaks where.
+    pub handover: Handover,
+}
+
+/// Settings of the experiment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ComposeConfig {
+    /// Seed of everything.
+    pub seed: u64,
+    /// Pixels a side: 64, or 32 or 16 as means of the sprites' pixels.
+    pub side: usize,
+    /// Columns and rows at which a sprite may be, in equal distances: 2, 4, 8, 16 or 32.
+    pub positions: usize,
+    /// Size x position on pairs that were never seen.
+    pub cross: CrossConfig,
+    /// Of the energies of all four attributes.
+    pub attributes: Learning,
+    /// Images drawn for each composition; at least 1.
+    pub samples: usize,
+    /// Weight of what is not to be seen.
+    pub negation: f64,
+    /// How the compositions' images are drawn.
+    pub walk: Walk,
+}
+
+impl Learning {
+    /// The same for a part of the steps, rounded up.
+    pub(super) fn part(&self, share: f64) -> Self {
+        Self { steps: (self.steps as f64 * share).ceil() as u64, ..self.clone() }
+    }
+}
+
+impl Default for ComposeConfig {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            side: 32,
+            positions: 8,
+            cross: CrossConfig {
+                runs: 1,
+                fractions: vec![0.0, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0],
+                further: 0.2,
+                test_share: 0.15,
+                shape: 0,
+                rotation: 0,
+                size: 2,
+                chains: 4,
+                size_energy: Learning { steps: 1000, batch: 32, learning_rate: 3e-3, width: 20 },
+                position_energy: Learning { steps: 500, batch: 64, learning_rate: 3e-3, width: 24 },
+                baseline: Learning { steps: 1000, batch: 64, learning_rate: 1e-3, width: 16 },
+                walk: Walk { levels: 25, temperature: 0.7, fresh: 0.5 },
+                handover: Handover { angle: 0.6, width: 0.1, size: 1.5 },
+            },
+            attributes: Learning { steps: 1500, batch: 64, learning_rate: 3e-3, width: 24 },
+            samples: 32,
+            negation: 1.0,
+            walk: Walk { levels: 40, temperature: 1.0, fresh: 0.2 },
+        }
+    }
+}
+
+impl ComposeConfig {
+    /// The images that are spoken of.
+    pub(super) fn scene(&self) -> Scene {
+        Scene { side: self.side, positions: self.positions }
+    }
+
+    pub(super) fn validate(&self) -> Result<()> {
+        if ![16, 32, 64].contains(&self.side) {
+            return Err(Error::config("side", self.side, "16, 32 or 64"));
+        }
+        if ![2, 4, 8, 16, 32].contains(&self.positions) {
+            return Err(Error::config("positions", self.positions, "2, 4, 8, 16 or 32"));
+        }
+        let cross = &self.cross;
+        for (key, value) in [
+            ("cross.runs", cross.runs),
+            ("cross.chains", cross.chains),
+            ("cross.fractions", cross.fractions.len()),
+            ("samples", self.samples),
+        ] {
+            if value == 0 {
+                return Err(Error::config(key, 0, "at least 1"));
+            }
+        }
+        if !cross.fractions.iter().all(|f| (0.0..=1.0).contains(f)) || !cross.fractions.is_sorted_by(|a, b| a < b) {
+            let expected = "shares from 0 to 1, the smaller first";
+            return Err(Error::config("cross.fractions", format!("{:?}", cross.fractions), expected));
+        }
+        if !(cross.further > 0.0 && cross.further <= 1.0) {
+            return Err(Error::config("cross.further", cross.further, "above 0, at most 1"));
+        }
+        if !(cross.test_share > 0.0 && cross.test_share < 1.0) {
+            return Err(Error::config("cross.test_share", cross.test_share, "above 0 and below 1"));
+        }
+        for (key, value, count) in [
+            ("cross.shape", cross.shape, SHAPES.len()),
+            ("cross.size", cross.size, Attribute::Size.values()),
+            ("cross.rotation", cross.rotation, COUNTS[2]),
+        ] {
+            if value >= count {
+                return Err(Error::config(key, value, format!("0 to {}", count - 1)));
+            }
+        }
+        for (key, learning) in [
+            ("cross.size_energy", &cross.size_energy),
+            ("cross.position_energy", &cross.position_energy),
+            ("cross.baseline", &cross.baseline),
+            ("attributes", &self.attributes),
+        ] {
+            if learning.steps == 0 || learning.batch == 0 || learning.width == 0 {
+                let found = format!("steps {}, batch {}, width {}", learning.steps, learning.batch, learning.width);
+                return Err(Error::config(key, found, "numbers of at least 1"));
+            }
+            if !(learning.learning_rate > 0.0 && learning.learning_rate.is_finite()) {
+                return Err(Error::config(format!("{key}.learning_rate"), learning.learning_rate, "a positive number"));
+            }
+        }
+        for (key, walk) in [("cross.walk", &cross.walk), ("walk", &self.walk)] {
+            if walk.levels < 2 {
+                return Err(Error::config(format!("{key}.levels"), walk.levels, "at least 2"));
+            }
+            for (part, value) in [("temperature", walk.temperature), ("fresh", walk.fresh)] {
+                if !(0.0..=1.0).contains(&value) {
+                    return Err(Error::config(format!("{key}.{part}"), value, "0 to 1"));
+                }
+            }
+        }
+        let handover = &cross.handover;
+        if !(handover.width > 0.0
+            && handover.width.is_finite()
+            && handover.angle.is_finite()
+            && handover.size.is_finite())
+        {
+            let expected = "a positive width, all else finite";
+            return Err(Error::config("cross.handover", format!("{handover:?}"), expected));
+        }
+        if !(self.negation >= 0.0 && self.negation.is_finite()) {
+            return Err(Error::config("negation", self.negation, "a number that is not negative"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,80 @@
+//! Energies of single attributes, added: what Du & Mordatch 2019 call compositionality.
+//!
+//! Two questions. Do two energies, one given the size and one given the position, make images of pairs that neither has seen,
+//! and with less error than one network of both ([`Cross`])? And what do four energies make together, by and, or, not
+//! ([`Composition`])?
+//!
+//! All energies are [`crate::model::Leveled`] convolutional networks that learn by denoising; of several, each network is added,
+//! the standard normal that they all hold counts once.
+
+mod attributes;
+mod config;
+mod cross;
+mod deconvolution;
+mod expert;
+mod scene;
+#[cfg(test)]
+mod tests;
+mod walk;
+
+pub use attributes::Composition;
+pub use config::{ComposeConfig, CrossConfig, Handover, Learning, Walk};
+pub use cross::{Cross, CrossRow, Estimate};
+pub use scene::Attribute;
+
+use crate::error::Result;
+use crate::event::Sink;
+use crate::image::Images;
+use crate::noise::Noise;
+use expert::Shelf;
+use serde::Serialize;
+use std::path::Path;
+
+/// What was measured.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Figures {
+    /// Size x position on pairs that were never seen.
+    pub cross: Cross,
+    /// Four energies together.
+    pub compositions: Vec<Composition>,
+    /// Trainable numbers of the four energies.
+    pub parameters: usize,
+}
+
+/// Figures and pictures.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What was measured.
+    pub figures: Figures,
+    /// Name, images and images side by side of each picture.
+    pub pictures: Vec<(&'static str, Images, usize)>,
+}
+
+/// The images of all pairs of size and position: what results call the experiment's data. The images of the four attributes
+/// are drawn as they are needed.
+///
+/// # Errors
+/// [`crate::Error::Config`] for settings out of range.
+pub fn data(config: &ComposeConfig) -> Result<Images> {
+    config.validate()?;
+    cross::data(config)
+}
+
+/// Learns all energies and the baseline, and draws from them. Each network is kept in `folder`, so that with `resume` an
+/// interrupted run goes on where it was.
+///
+/// # Errors
+/// [`crate::Error::Config`] for settings out of range; [`crate::Error::Interrupted`] when the sink asks to stop;
+/// [`crate::Error::Io`] when the networks cannot be written; [`crate::Error::Model`] when those in `folder` are of another run.
+pub fn run(config: &ComposeConfig, folder: &Path, resume: bool, sink: &mut dyn Sink) -> Result<Outcome> {
+    config.validate()?;
+    let noise = Noise::new(config.seed);
+    let mut shelf = Shelf { folder, resume, sink };
+    let (cross, picture) = cross::run(config, &noise.fork(0), &mut shelf)?;
+    let columns = cross::SHOWN.min(cross.test_pairs);
+    let mut pictures = vec![("cross", picture, columns)];
+    let compositions = attributes::run(config, &noise.fork(1), &mut shelf)?;
+    pictures.extend(compositions.pictures.into_iter().map(|(name, images)| (name, images, 16)));
+    let figures = Figures { cross, compositions: compositions.figures, parameters: compositions.parameters };
+    Ok(Outcome { figures, pictures })
+}
