@@ -1,7 +1,7 @@
 //! Files read back with rerun's own decoder: every promised entity, on the promised timeline, with the promised values.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap in a test's helper is a failed test")]
 
-use ebmotion_viz::{ChannelLabel, Scene, Skeleton3d, VizError, write};
+use ebmotion_viz::{Chains, ChannelLabel, Scene, Skeleton3d, VizError, write};
 use rerun::external::arrow::array::{Array, AsArray};
 use rerun::external::arrow::datatypes::Float64Type;
 use rerun::external::re_log_encoding::DecoderApp;
@@ -215,4 +215,42 @@ fn a_missing_viewer_is_an_error_and_no_panic() {
     }
     let error = ebmotion_viz::spawn(&[scene("s", &["a"], 2, 2)]).unwrap_err();
     assert!(matches!(error, VizError::Viewer(_)), "{error}");
+}
+
+/// The entity's values of the component ending in `name`, by step.
+fn by_step(data: &BTreeMap<String, Vec<Chunk>>, entity: &str, name: &str) -> BTreeMap<i64, std::sync::Arc<dyn Array>> {
+    let mut all = BTreeMap::new();
+    for chunk in data[entity].iter().filter(|c| !c.is_static()) {
+        let steps = chunk.timelines()[&TimelineName::from("step")].times_raw().to_vec();
+        let Some(column) = chunk.components().values().find(|c| c.descriptor.component.ends_with(name)) else {
+            continue;
+        };
+        all.extend(steps.iter().enumerate().map(|(row, step)| (*step, column.list_array.value(row))));
+    }
+    all
+}
+
+#[test]
+fn chains_of_images_are_recorded_step_by_step() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("chains.rrd");
+    let mut chains = Chains::to_file(&path).unwrap();
+    for step in 0..3u8 {
+        // Three images of 1 x 2 pixels: 10, 11, then 20, 21, then 30, 31, all plus the step.
+        let pixels: Vec<u8> = [10, 11, 20, 21, 30, 31].map(|v| v + step).to_vec();
+        chains.step(step.into(), [1, 1, 2], &pixels, &[0.5, 1.5, f64::from(step)]).unwrap();
+    }
+    let wrong = chains.step(3, [1, 1, 2], &[0; 5], &[0.0; 3]).unwrap_err().to_string();
+    assert!(wrong.contains("step 3") && wrong.contains("5 pixels"), "{wrong}");
+    chains.finish().unwrap();
+    let (data, blueprint) = read(&path);
+    let energies = by_step(&data, "/energy", "scalars");
+    assert_eq!(energies.keys().copied().collect::<Vec<_>>(), [0, 1, 2]);
+    assert_eq!(numbers(&energies[&2]), [0.5, 1.5, 2.0]);
+    // Two images in the first row, one and an empty place in the second.
+    let pictures = by_step(&data, "/chains", "buffer");
+    let bytes = pictures[&1].as_list::<i32>().value(0);
+    let bytes = bytes.as_primitive::<rerun::external::arrow::datatypes::UInt8Type>().values().to_vec();
+    assert_eq!(bytes, [11, 12, 21, 22, 31, 32, 0, 0]);
+    assert!(blueprint.keys().any(|entity| entity.starts_with("/view/")), "{:?}", blueprint.keys());
 }
