@@ -110,7 +110,7 @@ mod tests {
         let config = MlpConfig {
             inputs: 1,
             context: 0,
-            hidden: vec![],
+            hidden: vec![2],
             outputs: 1,
             activation: Activation::Swish,
             spectral_norm: false,

@@ -146,7 +146,7 @@ mod tests {
         let x = Tensor::full(0.5f32, (3, 1, 4, 5), &Device::Cpu)?;
         let slope = Noise::new(1).normal((3, 1, 4, 5), DType::F32, &Device::Cpu)?;
         for norm in [Norm::Linf, Norm::L2] {
-            let attack = Attack { norm, radius: 0.1, steps: 20 };
+            let attack = Attack { norm, radius: 0.1, steps: 100 };
             let loss = |x: &Tensor| Ok(Evaluated { energy: row_sum(&(x * &slope)?)?, grad: slope.clone() });
             let found = attack.run(&x, &mut Noise::new(2), loss)?;
             let gained = row_sum(&((&found - &x)? * &slope)?)?.to_vec1::<f32>()?;
