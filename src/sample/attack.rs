@@ -146,7 +146,7 @@ mod tests {
         let x = Tensor::full(0.5f32, (3, 1, 4, 5), &Device::Cpu)?;
         let slope = Noise::new(1).normal((3, 1, 4, 5), DType::F32, &Device::Cpu)?;
         for norm in [Norm::Linf, Norm::L2] {
-            let attack = Attack { norm, radius: 0.1, steps: 100 };
+            let attack = Attack { norm, radius: 0.1, steps: 20 };
             let loss = |x: &Tensor| Ok(Evaluated { energy: row_sum(&(x * &slope)?)?, grad: slope.clone() });
             let found = attack.run(&x, &mut Noise::new(2), loss)?;
             let gained = row_sum(&((&found - &x)? * &slope)?)?.to_vec1::<f32>()?;
@@ -155,8 +155,11 @@ mod tests {
                 Norm::L2 => row_sum(&slope.sqr()?)?.sqrt()?,
             };
             for (gained, dual) in gained.iter().zip(dual.to_vec1::<f32>()?) {
-                // The walk along the sphere ends within the last stride of the pole: a cosine of 1 - 1e-3 at most.
-                assert!((gained / (0.1 * dual) - 1.0).abs() < 2e-3, "{norm:?}: {gained} of {}", 0.1 * dual);
+                // Steps of signs end in the corner. Along a sphere the angle to the pole falls by tan(a / 2) -> tan(a / 2) / e a
+                // radius of way: from a right angle and with 2 of the 2.5 radii left a cosine of 0.96.
+                let least = if norm == Norm::Linf { 0.999 } else { 0.96 };
+                let share = gained / (0.1 * dual);
+                assert!(share > least && share < 1.0 + 1e-5, "{norm:?}: {gained} of {}", 0.1 * dual);
             }
         }
         Ok(())
