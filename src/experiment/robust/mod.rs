@@ -61,9 +61,9 @@ impl Default for RobustConfig {
     fn default() -> Self {
         Self {
             seed: 0,
-            images: 200,
-            levels: vec![0.7],
-            draws: 1,
+            images: 100,
+            levels: vec![0.7, 1.0],
+            draws: 4,
             calibration: 0,
             steps: 10,
             linf: vec![0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3],
