@@ -220,6 +220,10 @@ fn levels(
         Start::Noise => (normal(noise)?, config.highest),
         Start::Images(images, t) => (((*images * t.cos())? + (normal(noise)? * t.sin())?)?, *t),
     };
+    if !(from > config.lowest && from < std::f64::consts::FRAC_PI_2) {
+        let expected = format!("an angle above {} and below pi / 2", config.lowest);
+        return Err(Error::config("start", from, expected));
+    }
     let angles = config.angles(from);
     let mut step = 0;
     for (k, &t) in angles.iter().enumerate() {
