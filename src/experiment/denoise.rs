@@ -2,7 +2,7 @@
 //! section 4.2).
 
 use super::model::ImageModel;
-use super::restore::{Mended, Task, chains, errors, mean, side_by_side, some};
+use super::restore::{Mended, Sample, Task, chains, errors, mean, side_by_side};
 use super::walk::WalkConfig;
 use crate::error::Result;
 use crate::event::Sink;
@@ -66,45 +66,43 @@ pub fn run(
 ) -> Result<(Denoised, Images)> {
     let noise = Noise::new(config.seed);
     let all_pixels = vec![true; train.size()];
-    let (mut table, mut picture, mut by_start) = (Vec::new(), None, Vec::new());
-    let mut start = 0.0;
-    for (part, images) in [("train", train), ("test", test)] {
-        model.check_fits(images)?;
-        let images = some(images, config.count)?;
-        let truth = images.to_unit();
-        let mut damaged = truth.clone();
-        let noise = noise.named(part);
-        corrupt::salt_and_pepper(&mut damaged, images.shape(), config.share, &mut noise.fork(0))?;
-        let labels = super::generate::known_labels(model, &images, config.conditional)?;
-        let mut mend = |from: f64| {
-            let task = Task { damaged: &damaged, labels: &labels, from: Some(from), known: None };
-            chains(model, &task, config.samples, &config.walk, &noise.fork(1), sink)
-        };
-        if part == "train" {
-            for from in &config.starts {
-                let found = errors(&mean(&mend(*from)?), &truth, &all_pixels);
-                by_start.push((*from, found.iter().sum::<f64>() / found.len() as f64));
-            }
-            let best = by_start.iter().min_by(|a, b| a.1.total_cmp(&b.1));
-            start =
-                best.map(|(t, _)| *t).ok_or_else(|| crate::Error::config("starts", "none", "at least one angle"))?;
-        }
-        let all = mend(start)?;
-        let mean = mean(&all);
-        let median = median(&damaged, images.shape());
+    let samples = Sample::both(model, [train, test], config.count, config.conditional, &noise)?;
+    let damage = |sample: &Sample| -> Result<Vec<f32>> {
+        let mut damaged = sample.truth.clone();
+        corrupt::salt_and_pepper(&mut damaged, model.shape(), config.share, &mut sample.noise.fork(0))?;
+        Ok(damaged)
+    };
+    let mut mend = |sample: &Sample, damaged: &[f32], from: f64| {
+        let task = Task { damaged, labels: &sample.labels, from: Some(from), known: None };
+        chains(model, &task, config.samples, &config.walk, &sample.noise.fork(1), sink)
+    };
+    let [first, second] = &samples;
+    let damaged = damage(first)?;
+    let mut by_start = Vec::new();
+    for from in &config.starts {
+        let found = errors(&mean(&mend(first, &damaged, *from)?), &first.truth, &all_pixels);
+        by_start.push((*from, found.iter().sum::<f64>() / found.len() as f64));
+    }
+    let best = by_start.iter().min_by(|a, b| a.1.total_cmp(&b.1));
+    let start = best.map(|(t, _)| *t).ok_or_else(|| crate::Error::config("starts", "none", "at least one angle"))?;
+    let mut table = Vec::new();
+    let mut judge = |sample: &Sample| -> Result<[Vec<f32>; 4]> {
+        let damaged = damage(sample)?;
+        let mut all = mend(sample, &damaged, start)?;
+        let (mean, median) = (mean(&all), median(&damaged, model.shape()));
         let mut add = |way: &str, found: &[f32]| {
-            table.push(Mended::new(part, way, &errors(found, &truth, &all_pixels)));
+            table.push(Mended::new(sample.part, way, &errors(found, &sample.truth, &all_pixels)));
         };
         add("damaged", &damaged);
         add("ebm, one chain", &all[0]);
         add(&format!("ebm, mean of {}", config.samples), &mean);
         add("median of 3 x 3", &median);
-        if part == "test" {
-            let sets: [&[f32]; 5] = [&damaged, &all[0], &mean, &median, &truth];
-            picture = Some(side_by_side("denoise", model.shape(), &sets, config.shown.min(images.len()))?);
-        }
-    }
-    let picture = picture.ok_or_else(|| crate::Error::Other("no test part".into()))?;
+        Ok([damaged, all.swap_remove(0), mean, median])
+    };
+    judge(first)?;
+    let [damaged, one, mean, median] = judge(second)?;
+    let sets: [&[f32]; 5] = [&damaged, &one, &mean, &median, &second.truth];
+    let picture = side_by_side("denoise", model.shape(), &sets, config.shown.min(second.labels.len()))?;
     Ok((Denoised { start, by_start, table }, picture))
 }
 

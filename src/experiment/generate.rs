@@ -3,7 +3,7 @@
 use super::model::ImageModel;
 use super::walk::{Moment, Start, WalkConfig, draw, tell};
 use crate::error::{Error, Result};
-use crate::event::{Event, Sink};
+use crate::event::{Event, Sink, advance};
 use crate::image::{Images, nearest};
 use crate::model::Classifier;
 use crate::noise::Noise;
@@ -123,11 +123,7 @@ pub fn run(model: &ImageModel, config: &GenerateConfig, sink: &mut dyn Sink) -> 
         };
         let mut noise = base.from_chain(first as u64);
         drawn.push(draw(&members, tile, &Start::Noise, None, &config.walk, &mut noise, &mut watch)?);
-        let done = (first + tile.len()) as u64;
-        sink.emit(&Event::Step { step: done, note: "" })?;
-        if sink.stop_requested() && done < config.count as u64 {
-            return Err(Error::Interrupted { step: done, saved: None });
-        }
+        advance(sink, first + tile.len(), config.count)?;
     }
     sink.emit(&Event::End)?;
     let mut images = model.images("generated", &Tensor::cat(&drawn, 0)?)?;

@@ -18,8 +18,8 @@ pub struct History {
 }
 
 /// An objective whose weights are copied on the way.
-pub(super) struct Remembering<O> {
-    pub(super) inner: O,
+pub(super) struct Remembering<'a> {
+    inner: &'a mut dyn Objective,
     history: History,
     /// Steps of the whole run, and those begun.
     total: u64,
@@ -30,8 +30,8 @@ pub(super) struct Remembering<O> {
 
 const BEGUN: &str = "history/begun";
 
-impl<O: Objective> Remembering<O> {
-    pub(super) fn new(inner: O, history: History, total: u64) -> Self {
+impl<'a> Remembering<'a> {
+    pub(super) fn new(inner: &'a mut dyn Objective, history: History, total: u64) -> Self {
         Self { inner, history, total, begun: 0, kept: Vec::new() }
     }
 
@@ -43,7 +43,7 @@ impl<O: Objective> Remembering<O> {
     }
 }
 
-impl<O: Objective> Objective for Remembering<O> {
+impl Objective for Remembering<'_> {
     fn name(&self) -> &'static str {
         self.inner.name()
     }
@@ -106,7 +106,7 @@ mod tests {
     use crate::train::objective::Regression;
     use candle_core::DType;
 
-    fn remembering() -> Remembering<Regression> {
+    fn regression() -> Regression {
         let config = MlpConfig {
             inputs: 1,
             context: 0,
@@ -116,11 +116,15 @@ mod tests {
             spectral_norm: false,
         };
         let net = Mlp::new(config, &mut Noise::new(1), DType::F32, &Device::Cpu).unwrap();
-        Remembering::new(Regression { net }, History { count: 3, every: 4 }, 20)
+        Regression { net }
+    }
+
+    fn remembering(inner: &mut Regression) -> Remembering<'_> {
+        Remembering::new(inner, History { count: 3, every: 4 }, 20)
     }
 
     /// Each step sets all weights to its number, so that a set of weights says when it was kept.
-    fn step(o: &mut Remembering<Regression>, step: u64) {
+    fn step(o: &mut Remembering<'_>, step: u64) {
         let values: Vec<Tensor> = o
             .parameters()
             .values()
@@ -132,18 +136,19 @@ mod tests {
         o.parameters().set_values(&values).unwrap();
     }
 
-    fn when(o: &Remembering<Regression>) -> Vec<f32> {
+    fn when(o: &Remembering<'_>) -> Vec<f32> {
         o.kept.iter().map(|w| w[0].flatten_all().unwrap().to_vec1::<f32>().unwrap()[0]).collect()
     }
 
     #[test]
     fn the_last_sets_are_kept_also_by_a_run_that_was_stopped_between() {
-        let mut whole = remembering();
+        let (mut one, mut two, mut three) = (regression(), regression(), regression());
+        let mut whole = remembering(&mut one);
         (1..=20).for_each(|k| step(&mut whole, k));
-        let mut first = remembering();
+        let mut first = remembering(&mut two);
         (1..=14).for_each(|k| step(&mut first, k));
         let state = first.state().unwrap();
-        let mut second = remembering();
+        let mut second = remembering(&mut three);
         second.restore(&|name| state.iter().find(|(n, _)| n == name).map(|(_, t)| t.clone())).unwrap();
         (15..=20).for_each(|k| step(&mut second, k));
         assert_eq!(when(&whole), when(&second));

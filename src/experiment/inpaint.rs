@@ -2,7 +2,7 @@
 //! 4.2).
 
 use super::model::ImageModel;
-use super::restore::{Mended, Task, chains, errors, mean, side_by_side, some};
+use super::restore::{Mended, Sample, Task, chains, errors, mean, side_by_side};
 use super::walk::WalkConfig;
 use crate::error::Result;
 use crate::event::Sink;
@@ -53,32 +53,29 @@ pub fn run(
     let hidden = config.hidden.mask(model.shape());
     let known: Vec<bool> = hidden.iter().map(|h| !h).collect();
     let filling = fillings(train);
-    let (mut table, mut picture) = (Vec::new(), None);
-    for (part, images) in [("train", train), ("test", test)] {
-        model.check_fits(images)?;
-        let images = some(images, config.count)?;
-        let truth = images.to_unit();
+    let [first, second] = Sample::both(model, [train, test], config.count, config.conditional, &noise)?;
+    let mut table = Vec::new();
+    let mut mend = |sample: &Sample| -> Result<[Vec<f32>; 3]> {
+        let Sample { part, truth, labels, noise } = sample;
         let mut damaged = truth.clone();
-        let noise = noise.named(part);
         corrupt::hide(&mut damaged, &hidden, &mut noise.fork(0))?;
-        let labels = super::generate::known_labels(model, &images, config.conditional)?;
-        let task = Task { damaged: &damaged, labels: &labels, from: None, known: Some(&known) };
-        let all = chains(model, &task, config.samples, &config.walk, &noise.fork(1), sink)?;
+        let task = Task { damaged: &damaged, labels, from: None, known: Some(&known) };
+        let mut all = chains(model, &task, config.samples, &config.walk, &noise.fork(1), sink)?;
         let mean = mean(&all);
-        let mut add = |way: &str, errors: Vec<f64>| table.push(Mended::new(part, way, &errors));
-        add("ebm, one chain", errors(&all[0], &truth, &hidden));
-        add(&format!("ebm, mean of {}", config.samples), errors(&mean, &truth, &hidden));
-        let rows = images.len();
-        add("mean image", errors(&filling.repeat(rows), &truth, &hidden));
-        let grey = grey(&filling, &hidden);
-        add("mean grey", errors(&vec![grey; truth.len()], &truth, &hidden));
-        add("nearest image", errors(&nearest(&truth, train, &known), &truth, &hidden));
-        if part == "test" {
-            let sets: [&[f32]; 4] = [&damaged, &all[0], &mean, &truth];
-            picture = Some(side_by_side("inpaint", model.shape(), &sets, config.shown.min(rows))?);
-        }
-    }
-    let picture = picture.ok_or_else(|| crate::Error::Other("no test part".into()))?;
+        let mut add = |way: &str, found: &[f32]| {
+            table.push(Mended::new(part, way, &errors(found, truth, &hidden)));
+        };
+        add("ebm, one chain", &all[0]);
+        add(&format!("ebm, mean of {}", config.samples), &mean);
+        add("mean image", &filling.repeat(labels.len()));
+        add("mean grey", &vec![grey(&filling, &hidden); truth.len()]);
+        add("nearest image", &nearest(truth, train, &known));
+        Ok([damaged, all.swap_remove(0), mean])
+    };
+    mend(&first)?;
+    let [damaged, one, mean] = mend(&second)?;
+    let sets: [&[f32]; 4] = [&damaged, &one, &mean, &second.truth];
+    let picture = side_by_side("inpaint", model.shape(), &sets, config.shown.min(second.labels.len()))?;
     Ok((table, picture))
 }
 

@@ -1,6 +1,7 @@
 //! A learned energy of images, as a file.
 
 use super::DataRecord;
+use super::classifier::in_shape;
 use super::train::{ImageTrainConfig, Learning};
 use crate::energy::{Energy, Evaluated};
 use crate::error::{Error, Result};
@@ -220,14 +221,7 @@ impl ImageModel {
     /// # Errors
     /// [`Error::Data`] naming the set.
     pub fn check_fits(&self, images: &Images) -> Result<()> {
-        let expected = self.shape();
-        match images.shape() == expected {
-            true => Ok(()),
-            false => {
-                let what = format!("shape of the images `{}`", images.name);
-                Err(Error::data(what, format!("{:?}", images.shape()), format!("{expected:?}, the model's")))
-            }
-        }
+        in_shape(images, self.shape())
     }
 
     /// Images `indices` as the energy sees them, `(B, C, H, W)`.

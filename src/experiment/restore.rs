@@ -1,9 +1,10 @@
 //! What mending images has in common: chains that start at damaged images, several an image, and their errors.
 
+use super::generate::known_labels;
 use super::model::ImageModel;
 use super::walk::{Known, Moment, Start, WalkConfig, draw, tell};
 use crate::error::{Error, Result};
-use crate::event::{Event, Sink};
+use crate::event::{Event, Sink, advance};
 use crate::image::Images;
 use crate::noise::Noise;
 use candle_core::{Device, Tensor};
@@ -94,16 +95,46 @@ pub(super) fn chains(
             let x = draw(members, labels, &start, known.as_ref(), walk, &mut noise, &mut watch)?;
             let x = model.to_pixels(&x)?.clamp(0.0, 1.0)?.flatten_all()?.to_vec1::<f32>()?;
             pixels.extend(x);
-            let step = (sample * count + rows.end) as u64;
-            sink.emit(&Event::Step { step, note: "" })?;
-            if sink.stop_requested() && step < (samples * count) as u64 {
-                return Err(Error::Interrupted { step, saved: None });
-            }
+            advance(sink, sample * count + rows.end, samples * count)?;
         }
         all.push(pixels);
     }
     sink.emit(&Event::End)?;
     Ok(all)
+}
+
+/// Images of one part of a set, to be damaged and mended.
+pub(super) struct Sample {
+    /// `train` or `test`.
+    pub(super) part: &'static str,
+    /// In `[0, 1]`, `(N, C, H, W)` row-major.
+    pub(super) truth: Vec<f32>,
+    /// What the energy is given of each.
+    pub(super) labels: Vec<Option<u32>>,
+    /// The part's own.
+    pub(super) noise: Noise,
+}
+
+impl Sample {
+    /// `count` images of each part, evenly spread over it.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for images that the model does not take, or without labels where those are wanted.
+    pub(super) fn both(
+        model: &ImageModel,
+        [train, test]: [&Images; 2],
+        count: usize,
+        conditional: bool,
+        noise: &Noise,
+    ) -> Result<[Self; 2]> {
+        let one = |part: &'static str, images: &Images| -> Result<Self> {
+            model.check_fits(images)?;
+            let images = some(images, count)?;
+            let labels = known_labels(model, &images, conditional)?;
+            Ok(Self { part, truth: images.to_unit(), labels, noise: noise.named(part) })
+        };
+        Ok([one("train", train)?, one("test", test)?])
+    }
 }
 
 /// Mean of several sets of pixels.
@@ -123,7 +154,7 @@ pub(super) fn errors(found: &[f32], truth: &[f32], counted: &[bool]) -> Vec<f64>
 }
 
 /// `count` images of a set, evenly spread over it.
-pub(super) fn some(images: &Images, count: usize) -> Result<Images> {
+fn some(images: &Images, count: usize) -> Result<Images> {
     let count = count.min(images.len());
     images.select(&(0..count).map(|i| i * images.len() / count.max(1)).collect::<Vec<_>>())
 }

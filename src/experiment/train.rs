@@ -12,8 +12,10 @@ use crate::noise::Noise;
 use crate::train::objective::{
     Contrastive, ContrastiveConfig, DenoisingByDifference, Form, ImprovedConfig, ImprovedContrastive,
 };
-use crate::train::{AdamConfig, Batch, CheckpointPlan, Clip, Decay, Divergence, Source, TrainConfig, train};
-use candle_core::{DType, Device};
+use crate::train::{
+    AdamConfig, Batch, CheckpointPlan, Clip, Decay, Divergence, Objective, Outcome, Source, TrainConfig, train,
+};
+use candle_core::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::time::Instant;
@@ -302,24 +304,26 @@ pub fn run(
     let context = [info.classes.len()];
     let context = info.conditional.then_some(&context[..]);
     let learning = (&config.learning, energy);
-    let (energy, outcome, kept) = match learning {
+    let mut taught = |objective: &mut dyn Objective| -> Result<(Outcome, Vec<Vec<Tensor>>)> {
+        let mut run = Remembering::new(objective, config.history.clone(), config.train.steps);
+        let outcome = train(&mut run, &source, &config.train, &steps, plan.as_ref(), sink)?;
+        Ok((outcome, run.kept))
+    };
+    let (energy, (outcome, kept)) = match learning {
         (Learning::Denoising { contrast }, Learned::Levels(energy)) => {
-            let objective = DenoisingByDifference::new(energy).contrasted(*contrast)?;
-            let mut run = Remembering::new(objective, config.history.clone(), config.train.steps);
-            let outcome = train(&mut run, &source, &config.train, &steps, plan.as_ref(), sink)?;
-            (Learned::Levels(run.inner.energy), outcome, run.kept)
+            let mut objective = DenoisingByDifference::new(energy).contrasted(*contrast)?;
+            let ended = taught(&mut objective)?;
+            (Learned::Levels(objective.energy), ended)
         }
         (Learning::Contrastive(chains), Learned::Single(energy)) => {
-            let objective = Contrastive::new(energy, chains.clone(), &shape, context)?;
-            let mut run = Remembering::new(objective, config.history.clone(), config.train.steps);
-            let outcome = train(&mut run, &source, &config.train, &steps, plan.as_ref(), sink)?;
-            (Learned::Single(run.inner.into_network()), outcome, run.kept)
+            let mut objective = Contrastive::new(energy, chains.clone(), &shape, context)?;
+            let ended = taught(&mut objective)?;
+            (Learned::Single(objective.into_network()), ended)
         }
         (Learning::Improved(chains), Learned::Single(energy)) => {
-            let objective = ImprovedContrastive::new(energy, chains.clone(), &shape, context)?;
-            let mut run = Remembering::new(objective, config.history.clone(), config.train.steps);
-            let outcome = train(&mut run, &source, &config.train, &steps, plan.as_ref(), sink)?;
-            (Learned::Single(run.inner.into_network()), outcome, run.kept)
+            let mut objective = ImprovedContrastive::new(energy, chains.clone(), &shape, context)?;
+            let ended = taught(&mut objective)?;
+            (Learned::Single(objective.into_network()), ended)
         }
         _ => return Err(Error::Other("an energy of another kind than its objective".into())),
     };

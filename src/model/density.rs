@@ -36,7 +36,7 @@ pub trait Generator: Send + Sync {
 }
 
 /// A context that must be there.
-pub(super) fn given(context: Option<&Tensor>) -> Result<&Tensor> {
+pub(crate) fn given(context: Option<&Tensor>) -> Result<&Tensor> {
     context.ok_or_else(|| Error::Other("this network needs a context".into()))
 }
 

@@ -23,6 +23,7 @@ pub use activation::Activation;
 pub use classifier::{Classifier, ClassifierConfig};
 pub use conv::{ConvConfig, ConvEnergy, StageConfig};
 pub use cvae::Cvae;
+pub(crate) use density::given;
 pub use density::{Generative, Generator};
 pub use field::{Path, VectorField};
 pub use gru::GruMixture;

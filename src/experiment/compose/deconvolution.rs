@@ -1,8 +1,8 @@
 //! The baseline: one network from size and position to the image.
 
 use super::scene::Attribute;
-use crate::error::{Error, Result};
-use crate::model::{Generative, Parameters};
+use crate::error::Result;
+use crate::model::{Generative, Parameters, given};
 use crate::noise::Noise;
 use candle_core::{DType, Device, Tensor, Var};
 
@@ -87,8 +87,7 @@ impl Generative for Deconvolution {
     }
 
     fn loss(&self, x: &Tensor, context: Option<&Tensor>, _: &mut Noise) -> Result<Tensor> {
-        let context =
-            context.ok_or_else(|| Error::Other("a network from attributes to images without attributes".into()))?;
+        let context = given(context)?;
         Ok((self.forward(context)? - x)?.sqr()?.flatten_from(1)?.mean(1)?)
     }
 }

@@ -3,8 +3,8 @@
 use super::LikelihoodConfig;
 use crate::energy::Energy;
 use crate::energy::analytic::Diagonal;
-use crate::error::{Error, Result};
-use crate::event::{Event, Sink};
+use crate::error::Result;
+use crate::event::{Event, Sink, advance};
 use crate::noise::Noise;
 use crate::sample::ais::{self, LogRatio, Path};
 use crate::sample::hmc::{Hmc, Leapfrog};
@@ -121,7 +121,7 @@ impl<'a> Levels<'a> {
                 size *= (GAIN * (info.acceptance.unwrap_or(config.acceptance) - config.acceptance)).exp();
             }
             ways.push(way);
-            progress(sink, k + 1, angles.len())?;
+            advance(sink, k + 1, angles.len())?;
         }
         sink.emit(&Event::End)?;
         Ok(Self { at, shape, angles, ways, trajectories: config.trajectories })
@@ -140,7 +140,7 @@ impl<'a> Levels<'a> {
         sink.emit(&Event::Begin { phase, total: self.stages() as u64 })?;
         let found = ais::forward(self, &start, &noise.fork(1), &mut |k, state| {
             ends = state.x.clone();
-            progress(sink, k, self.stages())
+            advance(sink, k, self.stages())
         })?;
         sink.emit(&Event::End)?;
         Ok(((&found).into(), Ends::new(ends, found.chains)))
@@ -149,7 +149,7 @@ impl<'a> Levels<'a> {
     /// The upper bound, from draws of the last level.
     pub(super) fn backward(&self, phase: &str, draws: &Tensor, noise: &Noise, sink: &mut dyn Sink) -> Result<Bounds> {
         sink.emit(&Event::Begin { phase, total: self.stages() as u64 })?;
-        let found = ais::backward(self, draws, noise, &mut |k, _| progress(sink, k, self.stages()))?;
+        let found = ais::backward(self, draws, noise, &mut |k, _| advance(sink, k, self.stages()))?;
         sink.emit(&Event::End)?;
         Ok((&found).into())
     }
@@ -189,12 +189,4 @@ impl Path for Levels<'_> {
 
 fn normal([c, h, w]: [usize; 3], chains: usize, noise: &mut Noise) -> Result<Tensor> {
     noise.normal((chains, c, h, w), DType::F32, &Device::Cpu)
-}
-
-fn progress(sink: &mut dyn Sink, done: usize, of: usize) -> Result<()> {
-    sink.emit(&Event::Step { step: done as u64, note: "" })?;
-    match sink.stop_requested() && done < of {
-        true => Err(Error::Interrupted { step: done as u64, saved: None }),
-        false => Ok(()),
-    }
 }

@@ -1,6 +1,7 @@
 //! Scores of images, low for what is like the training images, and how well they tell two sets apart.
 
 use super::super::ImageModel;
+use super::super::classifier::pixels;
 use super::Baseline;
 use crate::error::{Error, Result};
 use crate::eval::metric::{auroc, average_precision, fpr_at_95_tpr};
@@ -60,12 +61,8 @@ impl Scorer<'_> {
         for images in sets {
             let mut scores = Vec::with_capacity(images.len());
             let order: Vec<usize> = (0..images.len()).collect();
-            let [c, h, w] = images.shape();
             for part in order.chunks(batch) {
-                let mut values = Vec::new();
-                images.fill_unit(part, &mut values);
-                let pixels = Tensor::from_vec(values, (part.len(), c, h, w), &Device::Cpu)?;
-                scores.extend(self.batch(&pixels, noise)?);
+                scores.extend(self.batch(&pixels(images, part)?, noise)?);
                 done += part.len() as u64;
                 sink.emit(&Event::Step { step: done, note: &images.name })?;
                 if sink.stop_requested() {
