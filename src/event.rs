@@ -1,6 +1,6 @@
 //! What long work tells the outside: plain labels and numbers, to any number of listeners.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// A message from long work.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,18 +65,6 @@ pub trait Sink {
     /// [`crate::Error::Interrupted`].
     fn stop_requested(&self) -> bool {
         false
-    }
-}
-
-/// Tells `sink` that `done` of `of` steps are done, and stops where it asks for that before the end.
-///
-/// # Errors
-/// What the sink returns; [`Error::Interrupted`], with nothing saved.
-pub(crate) fn advance(sink: &mut dyn Sink, done: usize, of: usize) -> Result<()> {
-    sink.emit(&Event::Step { step: done as u64, note: "" })?;
-    match sink.stop_requested() && done < of {
-        true => Err(Error::Interrupted { step: done as u64, saved: None }),
-        false => Ok(()),
     }
 }
 

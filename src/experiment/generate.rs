@@ -1,9 +1,10 @@
 //! Drawing images from a learned energy.
 
+use super::advance;
 use super::model::ImageModel;
 use super::walk::{Moment, Start, WalkConfig, draw, tell};
 use crate::error::{Error, Result};
-use crate::event::{Event, Sink, advance};
+use crate::event::{Event, Sink};
 use crate::image::{Images, nearest};
 use crate::model::Classifier;
 use crate::noise::Noise;

@@ -27,6 +27,8 @@ pub use model::{ImageModel, ImageModelInfo};
 pub use restore::Mended;
 pub use walk::{Ensemble, Known, Moment, Start, WalkConfig, WatchImages, draw, tell};
 
+use crate::error::{Error, Result};
+use crate::event::{Event, Sink};
 use crate::image::{Images, Source};
 use serde::{Deserialize, Serialize};
 
@@ -79,5 +81,17 @@ impl DataRecord {
             fingerprint: images.fingerprint(),
             sources: images.sources.iter().take(16).cloned().collect(),
         }
+    }
+}
+
+/// Tells `sink` that `done` of `of` steps are done, and stops where it asks for that before the end.
+///
+/// # Errors
+/// What the sink returns; [`Error::Interrupted`], with nothing saved.
+fn advance(sink: &mut dyn Sink, done: usize, of: usize) -> Result<()> {
+    sink.emit(&Event::Step { step: done as u64, note: "" })?;
+    match sink.stop_requested() && done < of {
+        true => Err(Error::Interrupted { step: done as u64, saved: None }),
+        false => Ok(()),
     }
 }

@@ -1,10 +1,11 @@
 //! What mending images has in common: chains that start at damaged images, several an image, and their errors.
 
+use super::advance;
 use super::generate::known_labels;
 use super::model::ImageModel;
 use super::walk::{Known, Moment, Start, WalkConfig, draw, tell};
 use crate::error::{Error, Result};
-use crate::event::{Event, Sink, advance};
+use crate::event::{Event, Sink};
 use crate::image::Images;
 use crate::noise::Noise;
 use candle_core::{Device, Tensor};

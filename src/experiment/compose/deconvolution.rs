@@ -2,7 +2,8 @@
 
 use super::scene::Attribute;
 use crate::error::Result;
-use crate::model::{Generative, Parameters, given};
+use crate::model::density::given;
+use crate::model::{Generative, Parameters};
 use crate::noise::Noise;
 use candle_core::{DType, Device, Tensor, Var};
 
