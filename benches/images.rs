@@ -12,6 +12,10 @@ use ebmotion::noise::Noise;
 use ebmotion::{Error, Result, parallel};
 use std::time::Instant;
 
+/// As in the command-line tool.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The paper's step for images in `[0, 1]`.
 const STEP: LangevinStep = LangevinStep { step: 10.0, noise: 0.005, clip: Some(0.01), bounds: Some((0.0, 1.0)) };
 /// Runs whose median counts.
@@ -29,15 +33,10 @@ fn config(name: &str) -> Result<ConvConfig> {
     })
 }
 
-/// Median seconds of one run of `work`, after one that is not counted.
-fn median_secs(mut work: impl FnMut() -> Result<()>) -> Result<f64> {
-    work()?;
-    let mut secs = Vec::with_capacity(REPEATS);
-    for _ in 0..REPEATS {
-        let begin = Instant::now();
-        work()?;
-        secs.push(begin.elapsed().as_secs_f64());
-    }
+/// Median of what `secs` gives, after once that is not counted.
+fn median(mut secs: impl FnMut() -> Result<f64>) -> Result<f64> {
+    secs()?;
+    let mut secs = (0..REPEATS).map(|_| secs()).collect::<Result<Vec<f64>>>()?;
     secs.sort_by(f64::total_cmp);
     Ok(secs[secs.len() / 2])
 }
@@ -66,20 +65,25 @@ fn main() -> Result<()> {
                 let Some(program) = net.program(x.dims(), context.as_ref())? else {
                     return Err(Error::Other("the network has no program".into()));
                 };
-                let steps = ((2e9 / products) as usize).clamp(2, 200);
-                let walk = Walk::Langevin(vec![STEP; steps]);
                 let start = x.flatten_all()?.to_vec1::<f32>()?;
-                let secs = median_secs(|| {
-                    let start = Start { x: &start, at: None };
-                    engine::run(&program, &walk, start, &mut Noise::new(2), &Options::default()).map(|_| ())
-                })?;
-                // A run has one evaluation more than steps.
-                (secs / steps as f64, 2.0 * (steps + 1) as f64 / steps as f64)
+                let run = |steps: usize| -> Result<f64> {
+                    let (walk, start) = (Walk::Langevin(vec![STEP; steps]), Start { x: &start, at: None });
+                    let begin = Instant::now();
+                    engine::run(&program, &walk, start, &mut Noise::new(2), &Options::default())?;
+                    Ok(begin.elapsed().as_secs_f64())
+                };
+                // A run of no steps evaluates once: what further steps add is what a step costs.
+                let steps = ((1e10 / products) as usize).clamp(2, 200);
+                let secs = median(|| Ok((run(1 + steps)? - run(1)?) / steps as f64))?;
+                (secs, 2.0)
             }
             "learn" => {
                 let coefficients = vec![1.0 / rows as f32; rows];
-                let secs =
-                    median_secs(|| net.learn(&x, context.as_ref(), &mut |_| Ok(coefficients.clone())).map(|_| ()))?;
+                let secs = median(|| {
+                    let begin = Instant::now();
+                    net.learn(&x, context.as_ref(), &mut |_| Ok(coefficients.clone()))?;
+                    Ok(begin.elapsed().as_secs_f64())
+                })?;
                 (secs, 3.0)
             }
             _ => return Err(Error::config("WORK", work, "step or learn")),

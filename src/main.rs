@@ -2,7 +2,13 @@
 
 mod cli;
 
+use mimalloc::MiMalloc;
 use std::process::ExitCode;
+
+/// Training allocates and frees tensors of megabytes at every step. The system's allocator may give them back to the kernel
+/// each time, which then clears them anew: up to half of a training's time (`benches/README.md`).
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     use_one_tensor_thread();
