@@ -51,12 +51,13 @@ fn text(figures: &Figures) -> String {
     let mut text = format!(
         "size x position, {} unseen pairs: mean squared error x 10^4 (standard error); {:.1} of the mean image\n\
          energies of {size} and {position} weights, baseline of {baseline}\n\n\
-         {:>7} {:>6} {:>16} {:>16} {:>16} {:>16}\n",
+         {:>7} {:>6} {:>16} {:>16} {:>16} {:>16} {:>16}\n",
         cross.test_pairs,
         1e4 * cross.of_the_mean,
         "joint %",
         "pairs",
         "energies",
+        "lowest energy",
         "one draw",
         "baseline",
         "difference",
@@ -64,10 +65,11 @@ fn text(figures: &Figures) -> String {
     for row in &cross.rows {
         let of = |e: &compose::Estimate| format!("{:.2} ({:.2})", 1e4 * e.mean, 1e4 * e.error);
         text += &format!(
-            "{:>7} {:>6} {:>16} {:>16} {:>16} {:>16}\n",
+            "{:>7} {:>6} {:>16} {:>16} {:>16} {:>16} {:>16}\n",
             100.0 * row.fraction,
             row.joint_pairs,
             of(&row.energies),
+            of(&row.lowest),
             of(&row.single),
             of(&row.baseline),
             of(&row.difference),

@@ -216,8 +216,9 @@ pub(super) fn run(config: &ComposeConfig, noise: &Noise, shelf: &mut Shelf<'_>) 
     };
     let (first, second) = (corner(scene.positions / 8), corner(scene.positions - 1 - scene.positions / 8));
     let energy = |t: f64| {
-        let noise = &mut noise.fork(300);
-        let places = [experts.levelled(t, &first, noise)?, experts.levelled(t, &second, noise)?];
+        // The same sprites and the same noise at both places, so that what they differ by is the places alone.
+        let own = || noise.fork(300);
+        let places = [experts.levelled(t, &first, &mut own())?, experts.levelled(t, &second, &mut own())?];
         let or = Mixture::new(places.map(|place| (0.5, place)))?;
         Ok(walk::all([
             (1.0, Box::new(or) as Box<dyn Energy>),

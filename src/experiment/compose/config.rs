@@ -4,6 +4,7 @@ use super::scene::{Attribute, Scene};
 use crate::error::{Error, Result};
 use crate::image::sprites::{COUNTS, SHAPES};
 use serde::{Deserialize, Serialize};
+use std::f64::consts::FRAC_PI_2;
 
 /// How one network learns.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,6 +51,20 @@ impl Handover {
     }
 }
 
+/// Which of the images drawn for a pair count: chains that went astray end where their energy is higher.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Choice {
+    /// So many of the lowest energy; at least 1, at most all.
+    pub kept: usize,
+    /// Noise angles at which the images' energies are taken, each in `(0, pi / 2)`; at least one. Where there is so much noise
+    /// that images of all kinds overlap: below, an energy that has learned by denoising does not say how likely one kind is
+    /// beside another.
+    pub angles: Vec<f64>,
+    /// Draws of noise at each, the same for all images; at least 1.
+    pub draws: usize,
+}
+
 /// Settings of size x position on pairs that were never seen.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -69,8 +84,10 @@ pub struct CrossConfig {
     pub rotation: usize,
     /// The size that is seen at all places.
     pub size: usize,
-    /// Images drawn for each test pair, whose mean is compared; at least 1.
+    /// Images drawn for each test pair; at least 1.
     pub chains: usize,
+    /// Those of them whose mean is compared.
+    pub choice: Choice,
     /// Of the energies given the size.
     pub size_energy: Learning,
     /// Of the energies given the position.
@@ -126,11 +143,12 @@ impl Default for ComposeConfig {
                 shape: 0,
                 rotation: 0,
                 size: 2,
-                chains: 4,
+                chains: 16,
+                choice: Choice { kept: 4, angles: vec![1.2, 1.3, 1.4], draws: 4 },
                 size_energy: Learning { steps: 3000, batch: 32, learning_rate: 3e-3, width: 20 },
                 position_energy: Learning { steps: 1500, batch: 64, learning_rate: 3e-3, width: 24 },
                 baseline: Learning { steps: 3000, batch: 64, learning_rate: 1e-3, width: 16 },
-                walk: Walk { levels: 25, temperature: 0.7, fresh: 0.5 },
+                walk: Walk { levels: 50, temperature: 0.7, fresh: 0.5 },
                 handover: Handover { angle: 0.6, width: 0.1, size: 1.5 },
             },
             attributes: Learning { steps: 1500, batch: 64, learning_rate: 3e-3, width: 24 },
@@ -207,6 +225,14 @@ impl ComposeConfig {
                     return Err(Error::config(format!("{key}.{part}"), value, "0 to 1"));
                 }
             }
+        }
+        let choice = &cross.choice;
+        if choice.kept == 0 || choice.kept > cross.chains {
+            return Err(Error::config("cross.choice.kept", choice.kept, format!("1 to {}", cross.chains)));
+        }
+        if choice.draws == 0 || choice.angles.is_empty() || !choice.angles.iter().all(|t| *t > 0.0 && *t < FRAC_PI_2) {
+            let expected = "at least one angle between 0 and pi / 2, and at least 1 draw";
+            return Err(Error::config("cross.choice", format!("{choice:?}"), expected));
         }
         let handover = &cross.handover;
         if !(handover.width > 0.0

@@ -43,9 +43,11 @@ pub struct CrossRow {
     pub fraction: f64,
     /// Their number.
     pub joint_pairs: usize,
-    /// Mean squared error of the mean of the drawn images, pixels in `[0, 1]`, over test pairs and runs.
+    /// Mean squared error of the mean of the drawn images that were kept, pixels in `[0, 1]`, over test pairs and runs.
     pub energies: Estimate,
-    /// The same of single drawn images.
+    /// The same of the one drawn image with the lowest energy.
+    pub lowest: Estimate,
+    /// The same of single drawn images, kept or not.
     pub single: Estimate,
     /// The same of the baseline's image.
     pub baseline: Estimate,
@@ -143,6 +145,7 @@ impl Balanced {
 #[derive(Clone)]
 struct Errors {
     energies: f64,
+    lowest: f64,
     single: f64,
     baseline: f64,
 }
@@ -224,7 +227,7 @@ impl Networks {
 /// What one run was asked at one share.
 struct Trial {
     errors: Vec<Errors>,
-    /// Truth, one drawn image, the baseline's, each of the first few test pairs.
+    /// Truth, the drawn image with the lowest energy, the baseline's, each of the first few test pairs.
     strips: [Strip; 3],
 }
 
@@ -242,22 +245,30 @@ impl Trial {
         let walker = Walker { scene, scale, walk: &cross.walk };
         let energy = |t: f64| networks.energy(cross, &asked, t);
         let drawn = walker.draw(asked.len(), &energy, &mut noise.fork(4), &format!("images {at}"), sink)?;
+        let energies = walker.judge(&drawn, &energy, &cross.choice, &mut noise.fork(5))?;
         let told = context(&Deconvolution::ATTRIBUTES, test)?;
         let given = scale.show(&networks.baseline.model.forward(&told)?.detach())?;
         let given: Vec<f32> = given.into_iter().map(|v| v.clamp(0.0, 1.0)).collect();
         let truth = scene.draw_all(test);
-        let (pixels, chains) = (scene.size(), cross.chains);
-        let of = |((truth, drawn), given): ((&[f32], &[f32]), &[f32])| {
-            let mean = |p: usize| drawn.iter().skip(p).step_by(pixels).sum::<f32>() / chains as f32;
+        let (pixels, chains, kept) = (scene.size(), cross.chains, cross.choice.kept);
+        let (mut errors, mut chosen) = (Vec::new(), Vec::new());
+        for (pair, (truth, given)) in truth.chunks(pixels).zip(given.chunks(pixels)).enumerate() {
+            let of = |chain: usize| &drawn[(pair * chains + chain) * pixels..][..pixels];
+            let energies = &energies[pair * chains..][..chains];
+            let mut order: Vec<usize> = (0..chains).collect();
+            order.sort_by(|a, b| energies[*a].total_cmp(&energies[*b]));
+            let mean = |p: usize| order[..kept].iter().map(|chain| of(*chain)[p]).sum::<f32>() / kept as f32;
             let mean: Vec<f32> = (0..pixels).map(mean).collect();
-            let single = drawn.chunks(pixels).map(|d| error(d, truth)).sum::<f64>() / chains as f64;
-            Errors { energies: error(&mean, truth), single, baseline: error(given, truth) }
-        };
-        let pairs = truth.chunks(pixels).zip(drawn.chunks(chains * pixels)).zip(given.chunks(pixels));
-        let errors = pairs.map(of).collect();
+            errors.push(Errors {
+                energies: error(&mean, truth),
+                lowest: error(of(order[0]), truth),
+                single: (0..chains).map(|chain| error(of(chain), truth)).sum::<f64>() / chains as f64,
+                baseline: error(given, truth),
+            });
+            chosen.extend_from_slice(of(order[0]));
+        }
         let shown = SHOWN.min(test.len()) * pixels;
-        let first: Vec<f32> = drawn.chunks(pixels).step_by(chains).flatten().copied().collect();
-        Ok(Self { errors, strips: [truth, first, given].map(|strip| strip[..shown].to_vec()) })
+        Ok(Self { errors, strips: [truth, chosen, given].map(|strip| strip[..shown].to_vec()) })
     }
 }
 
@@ -306,6 +317,7 @@ pub(super) fn run(config: &ComposeConfig, noise: &Noise, shelf: &mut Shelf<'_>) 
             fraction,
             joint_pairs: pairs[0].seen(fraction).len() - pairs[0].always.len(),
             energies: of(&|e| e.energies),
+            lowest: of(&|e| e.lowest),
             single: of(&|e| e.single),
             baseline: of(&|e| e.baseline),
             difference: of(&less),

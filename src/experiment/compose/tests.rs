@@ -1,4 +1,4 @@
-use super::config::{ComposeConfig, Walk};
+use super::config::{Choice, ComposeConfig, Walk};
 use super::cross;
 use super::deconvolution::Deconvolution;
 use super::scene::{Attribute, Scale, Scene, context};
@@ -47,6 +47,31 @@ fn a_walk_ends_at_the_image_that_the_energies_know() -> Result<()> {
         // f32 numbers of up to 1 / sin(0.06), some 17, rounded to 1e-6 of themselves.
         let worst = drawn.iter().zip(pixels.iter().cycle()).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert!(worst < 1e-4, "{worst}");
+    }
+    Ok(())
+}
+
+/// By the energy of one image, that image's energy is the lowest of several, and the mean over draws of noise what it must be.
+#[test]
+fn images_are_judged_by_their_energy_with_noise() -> Result<()> {
+    let pixels = SCENE.draw_all(&SCENE.any(4, &mut Noise::new(7)));
+    let scale = Scale::of(&pixels);
+    let all = scale.hide(pixels.clone(), (4, 1, 16, 16))?;
+    let u = all.narrow(0, 2, 1)?;
+    let energy = |t: f64| -> Result<Box<dyn Energy>> { Ok(Box::new(Known { u: u.clone(), t })) };
+    let settings = Walk { levels: 2, temperature: 1.0, fresh: 0.0 };
+    let walker = Walker { scene: SCENE, scale, walk: &settings };
+    let choice = Choice { kept: 1, angles: vec![0.7], draws: 200 };
+    let energies = walker.judge(&pixels, &energy, &choice, &mut Noise::new(8))?;
+    for (i, found) in energies.iter().enumerate() {
+        // |cos(t) (u_i - u) + sin(t) eps|^2 / (2 sin(t)^2): 256 numbers of noise, and the distance.
+        let away = (all.narrow(0, i, 1)? - &u)?.sqr()?.sum_all()?.to_scalar::<f32>()?;
+        let expected = 128.0 + away / (2.0 * 0.7f32.tan().powi(2));
+        // The noise's square has a standard deviation of sqrt(128 / 200) = 0.8, its product with the distance less than
+        // sqrt(away / 200) / tan(t).
+        let allowed = 4.0 * (0.8 + (away / 200.0).sqrt() / 0.7f32.tan());
+        assert!((found - expected).abs() < allowed, "{i}: {found}, not {expected}");
+        assert!(i == 2 || *found > energies[2], "{energies:?}");
     }
     Ok(())
 }
@@ -121,6 +146,8 @@ fn settings_out_of_range_are_refused_by_name() {
     refused(&|c| c.cross.baseline.steps = 0, "cross.baseline");
     refused(&|c| c.walk.levels = 1, "walk.levels");
     refused(&|c| c.cross.walk.temperature = 2.0, "cross.walk.temperature");
+    refused(&|c| c.cross.choice.kept = 17, "cross.choice.kept");
+    refused(&|c| c.cross.choice.angles.clear(), "cross.choice");
     refused(&|c| c.cross.handover.width = 0.0, "cross.handover");
     refused(&|c| c.negation = -1.0, "negation");
 }

@@ -1,6 +1,6 @@
 //! Images drawn from energies that are known at every noise level.
 
-use super::config::Walk;
+use super::config::{Choice, Walk};
 use super::expert::{half_square, shape};
 use super::scene::{Scale, Scene};
 use crate::energy::compose::{Scaled, Total};
@@ -86,5 +86,27 @@ impl Walker<'_> {
         }
         sink.emit(&Event::End)?;
         scale.show(&image)
+    }
+
+    /// The energy of each image, pixels in `[0, 1]`, nats: the mean over the choice's noise levels and draws of noise, which
+    /// are the same for all images.
+    pub(super) fn judge<'a>(
+        &self,
+        images: &[f32],
+        energy: &dyn Fn(f64) -> Result<Box<dyn Energy + 'a>>,
+        choice: &Choice,
+        noise: &mut Noise,
+    ) -> Result<Vec<f32>> {
+        let rows = images.len() / self.scene.size();
+        let u = self.scale.hide(images.to_vec(), shape(self.scene, rows))?;
+        let mut sum = Tensor::zeros(rows, DType::F32, &Device::Cpu)?;
+        for t in &choice.angles {
+            let energy = energy(*t)?;
+            for _ in 0..choice.draws {
+                let eps = noise.normal(shape(self.scene, 1), DType::F32, &Device::Cpu)?;
+                sum = (sum + energy.energy(&(&u * t.cos())?.broadcast_add(&(eps * t.sin())?)?)?)?;
+            }
+        }
+        Ok((sum / (choice.angles.len() * choice.draws) as f64)?.to_vec1::<f32>()?)
     }
 }
