@@ -3,7 +3,7 @@
 use super::config::ComposeConfig;
 use super::expert::{Expert, Kind, Shelf, shape};
 use super::scene::{Attribute, Drawn, Scale, Scene};
-use super::walk::{self, Walker};
+use super::walk::{self, Walker, by_energy};
 use crate::energy::compose::Mixture;
 use crate::energy::{Energy, Evaluated};
 use crate::error::Result;
@@ -63,7 +63,8 @@ impl Experts {
         &self.all[attribute as usize]
     }
 
-    /// Images of an energy; `label` names its noise.
+    /// Images of an energy of `samples x chains` images, of every `chains` of them the one with the lowest energy; `label`
+    /// names its noise.
     fn draw<'a>(
         &self,
         (name, label): (&str, u64),
@@ -72,9 +73,16 @@ impl Experts {
         noise: &Noise,
         shelf: &mut Shelf<'_>,
     ) -> Result<Images> {
-        let (noise, rows) = (&mut noise.fork(100 + label), config.samples);
+        let noise = &mut noise.fork(100 + label);
+        let (pixels, chains) = (self.scene.size(), config.chains);
         let walker = Walker { scene: self.scene, scale: self.scale, walk: &config.walk };
-        self.scene.images(&walker.draw(rows, energy, noise, name, shelf.sink)?)
+        let drawn = walker.draw(config.samples * chains, energy, noise, name, shelf.sink)?;
+        let energies = walker.judge(&drawn, energy, &config.choice, noise)?;
+        let mut chosen = Vec::with_capacity(config.samples * pixels);
+        for (drawn, energies) in drawn.chunks(chains * pixels).zip(energies.chunks(chains)) {
+            chosen.extend_from_slice(&drawn[by_energy(energies)[0] * pixels..][..pixels]);
+        }
+        self.scene.images(&chosen)
     }
 
     /// `weight` times the energy of an attribute of `sprites`.
@@ -185,11 +193,16 @@ pub(super) fn run(config: &ComposeConfig, noise: &Noise, shelf: &mut Shelf<'_>) 
     let mut asked = scene.any(rows, &mut noise.fork(200));
     asked.iter_mut().for_each(|s| s.rotation -= s.rotation % ROTATIONS);
 
+    let each = |sprites: &[Sprite]| -> Vec<Sprite> {
+        sprites.iter().flat_map(|s| std::iter::repeat_n(*s, config.chains)).collect()
+    };
+
     // And: all four. What is known of any sprite counts once.
+    let told = each(&asked);
     let energy = |t: f64| {
         let mut parts = Vec::new();
         for attribute in Attribute::ALL {
-            parts.push(experts.told(attribute, t, &asked, 1.0)?);
+            parts.push(experts.told(attribute, t, &told, 1.0)?);
             parts.push(experts.any(attribute, t, 1.0 / Attribute::ALL.len() as f64 - 1.0)?);
         }
         Ok(walk::all(parts))
@@ -215,15 +228,16 @@ pub(super) fn run(config: &ComposeConfig, noise: &Noise, shelf: &mut Shelf<'_>) 
         vec![Sprite { shape: 0, size: COUNTS[1] - 1, rotation: 0, column: place, row: place }; rows]
     };
     let (first, second) = (corner(scene.positions / 8), corner(scene.positions - 1 - scene.positions / 8));
+    let told = [each(&first), each(&second)];
     let energy = |t: f64| {
         // The same sprites and the same noise at both places, so that what they differ by is the places alone.
         let own = || noise.fork(300);
-        let places = [experts.levelled(t, &first, &mut own())?, experts.levelled(t, &second, &mut own())?];
+        let places = [experts.levelled(t, &told[0], &mut own())?, experts.levelled(t, &told[1], &mut own())?];
         let or = Mixture::new(places.map(|place| (0.5, place)))?;
         Ok(walk::all([
             (1.0, Box::new(or) as Box<dyn Energy>),
             experts.any(Attribute::Position, t, -0.5)?,
-            experts.told(Attribute::Size, t, &first, 1.0)?,
+            experts.told(Attribute::Size, t, &told[0], 1.0)?,
             experts.any(Attribute::Size, t, -0.5)?,
         ]))
     };
@@ -240,11 +254,12 @@ pub(super) fn run(config: &ComposeConfig, noise: &Noise, shelf: &mut Shelf<'_>) 
 
     // Not: the largest size, with and without "no heart".
     let heart = vec![Sprite { shape: 2, ..first[0] }; rows];
+    let told = each(&heart);
     for (name, weight) in [("without negation", 0.0), ("negation", config.negation)] {
         let energy = |t: f64| {
             Ok(walk::all([
-                experts.told(Attribute::Size, t, &heart, 1.0)?,
-                experts.told(Attribute::Shape, t, &heart, -weight)?,
+                experts.told(Attribute::Size, t, &told, 1.0)?,
+                experts.told(Attribute::Shape, t, &told, -weight)?,
                 experts.any(Attribute::Shape, t, weight)?,
             ]))
         };

@@ -51,12 +51,10 @@ impl Handover {
     }
 }
 
-/// Which of the images drawn for a pair count: chains that went astray end where their energy is higher.
+/// Where drawn images are judged: chains that went astray end where their energy is higher.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Choice {
-    /// So many of the lowest energy; at least 1, at most all.
-    pub kept: usize,
     /// Noise angles at which the images' energies are taken, each in `(0, pi / 2)`; at least one. Where there is so much noise
     /// that images of all kinds overlap: below, an energy that has learned by denoising does not say how likely one kind is
     /// beside another.
@@ -86,8 +84,8 @@ pub struct CrossConfig {
     pub size: usize,
     /// Images drawn for each test pair; at least 1.
     pub chains: usize,
-    /// Those of them whose mean is compared.
-    pub choice: Choice,
+    /// So many of them, of the lowest energy, whose mean is compared; at least 1.
+    pub kept: usize,
     /// Of the energies given the size.
     pub size_energy: Learning,
     /// Of the energies given the position.
@@ -114,12 +112,16 @@ pub struct ComposeConfig {
     pub cross: CrossConfig,
     /// Of the energies of all four attributes.
     pub attributes: Learning,
-    /// Images drawn for each composition; at least 1.
+    /// Images of each composition; at least 1.
     pub samples: usize,
+    /// Images drawn for each of them, of which it is the one with the lowest energy; at least 1.
+    pub chains: usize,
     /// Weight of what is not to be seen.
     pub negation: f64,
     /// How the compositions' images are drawn.
     pub walk: Walk,
+    /// How images are chosen from several, here and in `cross`.
+    pub choice: Choice,
 }
 
 impl Learning {
@@ -144,17 +146,19 @@ impl Default for ComposeConfig {
                 rotation: 0,
                 size: 2,
                 chains: 16,
-                choice: Choice { kept: 4, angles: vec![1.2, 1.3, 1.4], draws: 4 },
+                kept: 4,
                 size_energy: Learning { steps: 3000, batch: 32, learning_rate: 3e-3, width: 20 },
                 position_energy: Learning { steps: 1500, batch: 64, learning_rate: 3e-3, width: 24 },
                 baseline: Learning { steps: 3000, batch: 64, learning_rate: 1e-3, width: 16 },
                 walk: Walk { levels: 50, temperature: 0.7, fresh: 0.5 },
                 handover: Handover { angle: 0.6, width: 0.1, size: 1.5 },
             },
-            attributes: Learning { steps: 1500, batch: 64, learning_rate: 3e-3, width: 24 },
-            samples: 32,
+            attributes: Learning { steps: 5000, batch: 64, learning_rate: 3e-3, width: 24 },
+            samples: 64,
+            chains: 8,
             negation: 1.0,
             walk: Walk { levels: 40, temperature: 1.0, fresh: 0.2 },
+            choice: Choice { angles: vec![1.2, 1.3, 1.4], draws: 4 },
         }
     }
 }
@@ -178,6 +182,7 @@ impl ComposeConfig {
             ("cross.chains", cross.chains),
             ("cross.fractions", cross.fractions.len()),
             ("samples", self.samples),
+            ("chains", self.chains),
         ] {
             if value == 0 {
                 return Err(Error::config(key, 0, "at least 1"));
@@ -226,13 +231,13 @@ impl ComposeConfig {
                 }
             }
         }
-        let choice = &cross.choice;
-        if choice.kept == 0 || choice.kept > cross.chains {
-            return Err(Error::config("cross.choice.kept", choice.kept, format!("1 to {}", cross.chains)));
+        if cross.kept == 0 || cross.kept > cross.chains {
+            return Err(Error::config("cross.kept", cross.kept, format!("1 to {}", cross.chains)));
         }
+        let choice = &self.choice;
         if choice.draws == 0 || choice.angles.is_empty() || !choice.angles.iter().all(|t| *t > 0.0 && *t < FRAC_PI_2) {
             let expected = "at least one angle between 0 and pi / 2, and at least 1 draw";
-            return Err(Error::config("cross.choice", format!("{choice:?}"), expected));
+            return Err(Error::config("choice", format!("{choice:?}"), expected));
         }
         let handover = &cross.handover;
         if !(handover.width > 0.0

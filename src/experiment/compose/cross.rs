@@ -8,7 +8,7 @@ use super::config::{ComposeConfig, CrossConfig, Learning};
 use super::deconvolution::Deconvolution;
 use super::expert::{Expert, Kind, Shelf};
 use super::scene::{Attribute, Drawn, Scale, Scene, context};
-use super::walk::{self, Walker};
+use super::walk::{self, Walker, by_energy};
 use crate::energy::Energy;
 use crate::error::{Error, Result};
 use crate::event::Sink;
@@ -245,18 +245,17 @@ impl Trial {
         let walker = Walker { scene, scale, walk: &cross.walk };
         let energy = |t: f64| networks.energy(cross, &asked, t);
         let drawn = walker.draw(asked.len(), &energy, &mut noise.fork(4), &format!("images {at}"), sink)?;
-        let energies = walker.judge(&drawn, &energy, &cross.choice, &mut noise.fork(5))?;
+        let energies = walker.judge(&drawn, &energy, &config.choice, &mut noise.fork(5))?;
         let told = context(&Deconvolution::ATTRIBUTES, test)?;
         let given = scale.show(&networks.baseline.model.forward(&told)?.detach())?;
         let given: Vec<f32> = given.into_iter().map(|v| v.clamp(0.0, 1.0)).collect();
         let truth = scene.draw_all(test);
-        let (pixels, chains, kept) = (scene.size(), cross.chains, cross.choice.kept);
+        let (pixels, chains, kept) = (scene.size(), cross.chains, cross.kept);
         let (mut errors, mut chosen) = (Vec::new(), Vec::new());
         for (pair, (truth, given)) in truth.chunks(pixels).zip(given.chunks(pixels)).enumerate() {
             let of = |chain: usize| &drawn[(pair * chains + chain) * pixels..][..pixels];
             let energies = &energies[pair * chains..][..chains];
-            let mut order: Vec<usize> = (0..chains).collect();
-            order.sort_by(|a, b| energies[*a].total_cmp(&energies[*b]));
+            let order = by_energy(energies);
             let mean = |p: usize| order[..kept].iter().map(|chain| of(*chain)[p]).sum::<f32>() / kept as f32;
             let mean: Vec<f32> = (0..pixels).map(mean).collect();
             errors.push(Errors {

@@ -61,7 +61,7 @@ fn images_are_judged_by_their_energy_with_noise() -> Result<()> {
     let energy = |t: f64| -> Result<Box<dyn Energy>> { Ok(Box::new(Known { u: u.clone(), t })) };
     let settings = Walk { levels: 2, temperature: 1.0, fresh: 0.0 };
     let walker = Walker { scene: SCENE, scale, walk: &settings };
-    let choice = Choice { kept: 1, angles: vec![0.7], draws: 200 };
+    let choice = Choice { angles: vec![0.7], draws: 200 };
     let energies = walker.judge(&pixels, &energy, &choice, &mut Noise::new(8))?;
     for (i, found) in energies.iter().enumerate() {
         // |cos(t) (u_i - u) + sin(t) eps|^2 / (2 sin(t)^2): 256 numbers of noise, and the distance.
@@ -146,8 +146,8 @@ fn settings_out_of_range_are_refused_by_name() {
     refused(&|c| c.cross.baseline.steps = 0, "cross.baseline");
     refused(&|c| c.walk.levels = 1, "walk.levels");
     refused(&|c| c.cross.walk.temperature = 2.0, "cross.walk.temperature");
-    refused(&|c| c.cross.choice.kept = 17, "cross.choice.kept");
-    refused(&|c| c.cross.choice.angles.clear(), "cross.choice");
+    refused(&|c| c.cross.kept = 17, "cross.kept");
+    refused(&|c| c.choice.angles.clear(), "choice");
     refused(&|c| c.cross.handover.width = 0.0, "cross.handover");
     refused(&|c| c.negation = -1.0, "negation");
 }

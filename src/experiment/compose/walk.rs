@@ -39,6 +39,13 @@ pub(super) fn all<'a>(parts: impl IntoIterator<Item = (f64, Box<dyn Energy + 'a>
     Box::new(total.with(Scaled { energy: Normal, factor: 1.0 - weights }))
 }
 
+/// Images in the order of their energies, the lowest first.
+pub(super) fn by_energy(energies: &[f32]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..energies.len()).collect();
+    order.sort_by(|a, b| energies[*a].total_cmp(&energies[*b]));
+    order
+}
+
 /// Draws images.
 pub(super) struct Walker<'a> {
     pub(super) scene: Scene,
