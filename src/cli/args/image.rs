@@ -231,10 +231,15 @@ pub(crate) struct ModelArg {
 }
 
 impl ModelArg {
+    /// Where it is.
+    pub(crate) fn path(&self) -> Result<&Path> {
+        let missing = || Error::config("MODEL", "nothing", "a file that `ebmotion image train` wrote");
+        self.model.as_deref().ok_or_else(missing)
+    }
+
     /// Reads it.
     pub(crate) fn load(&self) -> Result<ImageModel> {
-        let missing = || Error::config("MODEL", "nothing", "a file that `ebmotion image train` wrote");
-        ImageModel::load(self.model.as_deref().ok_or_else(missing)?)
+        ImageModel::load(self.path()?)
     }
 }
 
@@ -253,6 +258,8 @@ pub(crate) struct GenerateArgs {
     pub(crate) model: ModelArg,
     #[command(flatten)]
     pub(crate) common: Common,
+    #[command(flatten)]
+    pub(crate) again: Again,
     #[command(flatten)]
     pub(crate) watched: Watched,
     /// The set that it was trained on, known by name, or `dsprites`; without it --data is the set.
@@ -276,6 +283,8 @@ pub(crate) struct MendArgs {
     #[command(flatten)]
     pub(crate) common: Common,
     #[command(flatten)]
+    pub(crate) again: Again,
+    #[command(flatten)]
     pub(crate) watched: Watched,
     /// The set that the model was trained on, by name: its training and test part are mended.
     #[arg(long, value_name = "NAME", default_value = "mnist")]
@@ -294,6 +303,8 @@ pub(crate) struct CrossClassArgs {
     pub(crate) model: ModelArg,
     #[command(flatten)]
     pub(crate) common: Common,
+    #[command(flatten)]
+    pub(crate) again: Again,
     #[command(flatten)]
     pub(crate) watched: Watched,
     /// The set that the model was trained on, by name: its test part is where chains start.
@@ -343,6 +354,8 @@ pub(crate) struct ComposeArgs {
     pub(crate) common: Common,
     #[command(flatten)]
     pub(crate) again: Again,
+    #[command(flatten)]
+    pub(crate) watched: Watched,
 }
 
 /// `train` or `test`.

@@ -3,9 +3,10 @@
 use super::LikelihoodConfig;
 use crate::energy::Energy;
 use crate::energy::analytic::Diagonal;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::{Event, Sink};
-use crate::experiment::advance;
+use crate::experiment::walk::{WATCHED, show};
+use crate::experiment::{ImageModel, Journal, advance};
 use crate::noise::Noise;
 use crate::sample::ais::{self, LogRatio, Path};
 use crate::sample::hmc::{Hmc, Leapfrog};
@@ -39,15 +40,20 @@ pub struct Bounds {
     pub acceptance: f64,
 }
 
-impl From<&LogRatio> for Bounds {
-    fn from(found: &LogRatio) -> Self {
-        Self {
-            estimate: found.estimate,
-            std_error: found.std_error,
-            mean: found.mean,
-            chains: found.chains.len(),
-            effective: found.effective,
-            acceptance: found.acceptance.unwrap_or(f64::NAN),
+impl Bounds {
+    /// As it is kept: estimate, standard error, mean, effective chains, acceptance.
+    fn kept(found: &LogRatio) -> Result<Tensor> {
+        let acceptance = found.acceptance.unwrap_or(f64::NAN);
+        let numbers = [found.estimate, found.std_error, found.mean, found.effective, acceptance];
+        Ok(Tensor::new(&numbers, &Device::Cpu)?)
+    }
+
+    fn of(chains: usize, kept: &Tensor) -> Result<Self> {
+        match kept.to_vec1::<f64>()?[..] {
+            [estimate, std_error, mean, effective, acceptance] => {
+                Ok(Self { estimate, std_error, mean, chains, effective, acceptance })
+            }
+            _ => Err(Error::data("bounds that were kept", format!("{:?}", kept.dims()), "5 numbers")),
         }
     }
 }
@@ -93,6 +99,8 @@ pub(super) struct Levels<'a> {
     /// Hamiltonian Monte Carlo at each.
     ways: Vec<Hmc>,
     trajectories: usize,
+    /// Whose chains a listener is shown.
+    shown: Option<&'a ImageModel>,
 }
 
 impl<'a> Levels<'a> {
@@ -102,30 +110,55 @@ impl<'a> Levels<'a> {
         shape: [usize; 3],
         config: &LikelihoodConfig,
         noise: &Noise,
+        journal: &Journal,
         sink: &mut dyn Sink,
     ) -> Result<Self> {
         let [first, last] = [config.highest, config.at].map(|t| t.tan().ln());
         let part = |k: usize| k as f64 / (config.levels - 1) as f64;
         let angles: Vec<f64> = (0..config.levels).map(|k| (first + (last - first) * part(k)).exp().atan()).collect();
-        let mut size = config.step;
-        let mut ways = Vec::with_capacity(angles.len());
-        let mut x = normal(shape, PILOTS, &mut noise.fork(0))?;
-        sink.emit(&Event::Begin { phase: "step sizes", total: angles.len() as u64 })?;
-        for (k, t) in angles.iter().enumerate() {
-            let energy = at(*t)?;
-            let mut local = noise.fork(1 + k as u64);
-            let mut way = Metropolis(Leapfrog { step: 0.0, leapfrogs: config.leapfrogs, jitter: JITTER });
-            for _ in 0..if k == 0 { FIRST } else { 1 } {
-                way.0.step = size * t.sin();
-                let (end, info) = way.run_from(&energy, &x, 1, &mut local)?;
-                x = end.x;
-                size *= (GAIN * (info.acceptance.unwrap_or(config.acceptance) - config.acceptance)).exp();
+        let way = |step: f64| Metropolis(Leapfrog { step, leapfrogs: config.leapfrogs, jitter: JITTER });
+        let work = || {
+            let mut size = config.step;
+            let mut steps = Vec::with_capacity(angles.len());
+            let mut x = normal(shape, PILOTS, &mut noise.fork(0))?;
+            sink.emit(&Event::Begin { phase: "step sizes", total: angles.len() as u64 })?;
+            for (k, t) in angles.iter().enumerate() {
+                let energy = at(*t)?;
+                let mut local = noise.fork(1 + k as u64);
+                let mut step = 0.0;
+                for _ in 0..if k == 0 { FIRST } else { 1 } {
+                    step = size * t.sin();
+                    let (end, info) = way(step).run_from(&energy, &x, 1, &mut local)?;
+                    x = end.x;
+                    size *= (GAIN * (info.acceptance.unwrap_or(config.acceptance) - config.acceptance)).exp();
+                }
+                steps.push(step);
+                advance(sink, k + 1, angles.len(), "")?;
             }
-            ways.push(way);
-            advance(sink, k + 1, angles.len())?;
-        }
-        sink.emit(&Event::End)?;
-        Ok(Self { at, shape, angles, ways, trajectories: config.trajectories })
+            sink.emit(&Event::End)?;
+            Ok([Tensor::new(steps, &Device::Cpu)?])
+        };
+        let [steps] = journal.array("step sizes", work)?;
+        let ways = steps.to_vec1::<f64>()?.into_iter().map(way).collect();
+        Ok(Self { at, shape, angles, ways, trajectories: config.trajectories, shown: None })
+    }
+
+    /// The same, whose energies are the model's: a listener is shown its chains.
+    pub(super) fn shown(self, model: &'a ImageModel) -> Self {
+        Self { shown: Some(model), ..self }
+    }
+
+    /// Tells a sink what the chains at stage `k` look like: what the energy takes the images behind the noise to be.
+    fn tell(&self, step: usize, k: usize, state: &ChainState, sink: &mut dyn Sink) -> Result<()> {
+        let (Some(model), Some(level), true) = (self.shown, k.checked_sub(1), sink.watches_chains()) else {
+            return Ok(());
+        };
+        let (t, count) = (self.angles[level], WATCHED.min(state.x.dim(0)?));
+        let [x, grad] = [&state.x, &state.at.grad];
+        let velocity = ((grad - x)? * t.tan())?;
+        let images = ((x * t.cos())? - (velocity * t.sin())?)?;
+        let images = model.images("chains", &images.narrow(0, 0, count)?)?;
+        show(step, &images, &state.at.energy.narrow(0, 0, count)?, sink)
     }
 
     /// The lower bound, and the chains' ends.
@@ -134,25 +167,43 @@ impl<'a> Levels<'a> {
         phase: &str,
         chains: usize,
         noise: &Noise,
+        journal: &Journal,
         sink: &mut dyn Sink,
     ) -> Result<(Bounds, Ends)> {
-        let start = normal(self.shape, chains, &mut noise.fork(0))?;
-        let mut ends = start.clone();
-        sink.emit(&Event::Begin { phase, total: self.stages() as u64 })?;
-        let found = ais::forward(self, &start, &noise.fork(1), &mut |k, state| {
-            ends = state.x.clone();
-            advance(sink, k, self.stages())
+        let [x, logs, bounds] = journal.array(phase, || {
+            let start = normal(self.shape, chains, &mut noise.fork(0))?;
+            let mut ends = start.clone();
+            sink.emit(&Event::Begin { phase, total: self.stages() as u64 })?;
+            let found = ais::forward(self, &start, &noise.fork(1), &mut |k, state| {
+                ends = state.x.clone();
+                self.tell(k - 1, k, state, sink)?;
+                advance(sink, k, self.stages(), "")
+            })?;
+            sink.emit(&Event::End)?;
+            Ok([ends, Tensor::new(&found.chains[..], &Device::Cpu)?, Bounds::kept(&found)?])
         })?;
-        sink.emit(&Event::End)?;
-        Ok(((&found).into(), Ends::new(ends, found.chains)))
+        Ok((Bounds::of(chains, &bounds)?, Ends::new(x, logs.to_vec1()?)))
     }
 
     /// The upper bound, from draws of the last level.
-    pub(super) fn backward(&self, phase: &str, draws: &Tensor, noise: &Noise, sink: &mut dyn Sink) -> Result<Bounds> {
-        sink.emit(&Event::Begin { phase, total: self.stages() as u64 })?;
-        let found = ais::backward(self, draws, noise, &mut |k, _| advance(sink, k, self.stages()))?;
-        sink.emit(&Event::End)?;
-        Ok((&found).into())
+    pub(super) fn backward(
+        &self,
+        phase: &str,
+        draws: &Tensor,
+        noise: &Noise,
+        journal: &Journal,
+        sink: &mut dyn Sink,
+    ) -> Result<Bounds> {
+        let [bounds] = journal.array(phase, || {
+            sink.emit(&Event::Begin { phase, total: self.stages() as u64 })?;
+            let found = ais::backward(self, draws, noise, &mut |k, state| {
+                self.tell(k - 1, self.stages() - k, state, sink)?;
+                advance(sink, k, self.stages(), "")
+            })?;
+            sink.emit(&Event::End)?;
+            Ok([Bounds::kept(&found)?])
+        })?;
+        Bounds::of(draws.dim(0)?, &bounds)
     }
 
     /// Chains after `steps` trajectories in the energy of the last level.

@@ -1,6 +1,6 @@
 //! Arguments of the experiments with a classifier or with Inception-v3.
 
-use super::{Common, ModelArg, part};
+use super::{Again, Common, ModelArg, Watched, part};
 use clap::Args;
 use ebmotion::image::Part;
 use std::path::PathBuf;
@@ -16,6 +16,8 @@ Leaves classifier.safetensors, which `fid`, `inception-score` and `robust` take.
 pub(crate) struct ClassifierArgs {
     #[command(flatten)]
     pub(crate) common: Common,
+    #[command(flatten)]
+    pub(crate) again: Again,
     /// A set known by name.
     #[arg(long, value_name = "NAME", default_value = "mnist")]
     pub(crate) dataset: String,
@@ -88,6 +90,10 @@ pub(crate) struct RobustArgs {
     pub(crate) model: ModelArg,
     #[command(flatten)]
     pub(crate) common: Common,
+    #[command(flatten)]
+    pub(crate) again: Again,
+    #[command(flatten)]
+    pub(crate) watched: Watched,
     /// A set known by name: its test part is attacked, constants are fitted on its training part.
     #[arg(long, value_name = "NAME", default_value = "mnist")]
     pub(crate) dataset: String,

@@ -1,6 +1,6 @@
 //! Arguments of the experiments that judge images by a learned energy.
 
-use super::{Again, Common, ModelArg};
+use super::{Again, Common, ModelArg, Watched};
 use clap::Args;
 
 #[derive(Debug, Args)]
@@ -43,6 +43,10 @@ pub(crate) struct LikelihoodArgs {
     pub(crate) model: ModelArg,
     #[command(flatten)]
     pub(crate) common: Common,
+    #[command(flatten)]
+    pub(crate) again: Again,
+    #[command(flatten)]
+    pub(crate) watched: Watched,
     /// The set that the model was trained on, known by name.
     #[arg(long, value_name = "NAME", default_value = "mnist")]
     pub(crate) dataset: String,
