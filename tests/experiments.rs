@@ -7,6 +7,8 @@ use ebmotion::experiment::classifier::{self, TrainingConfig};
 use ebmotion::experiment::compose::{self, ComposeConfig};
 use ebmotion::experiment::cross_class::{self, CrossClassConfig};
 use ebmotion::experiment::denoise::{self, DenoiseConfig};
+use ebmotion::experiment::features::Features;
+use ebmotion::experiment::fid::{self, FidConfig};
 use ebmotion::experiment::generate::{self, GenerateConfig};
 use ebmotion::experiment::inpaint::{self, InpaintConfig};
 use ebmotion::experiment::likelihood::{self, LikelihoodConfig};
@@ -20,6 +22,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::fmt::Debug;
+use std::path::Path;
 
 /// 6 x 6 pictures of two classes: a bright left or a bright right half, shifted in brightness.
 fn halves(count: usize) -> Images {
@@ -78,14 +81,28 @@ fn goes_on<T: PartialEq + Debug>(patience: u64, least: u64, experiment: impl Fn(
     assert!(begin("this", false, false).is_err() && begin("another", true, false).is_err());
     let journal = begin("this", true, false).unwrap();
     assert_eq!(experiment(&journal, &mut Silent).unwrap(), whole);
+    damage(&place);
+    let error = experiment(&journal, &mut Silent).unwrap_err();
+    assert!(matches!(error, Error::Model { .. }), "{error}");
     journal.end().unwrap();
     assert!(!place.exists() && begin("this", true, false).is_err());
+}
+
+/// Spoils every piece that is kept, as a sign that they are read.
+fn damage(folder: &Path) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => damage(&path),
+            false => std::fs::write(path, "oops").unwrap(),
+        }
+    }
 }
 
 #[test]
 fn drawing_goes_on_to_the_same_bits() {
     let model = model();
-    let config = but(json!({ "count": 350, "walk": { "levels": 4 }, "strips": 3, "frames": 3 }));
+    let config: GenerateConfig = but(json!({ "count": 350, "walk": { "levels": 4 }, "strips": 3, "frames": 3 }));
     goes_on(1, 2, |journal, sink| {
         let drawn = generate::run(&model, &config, journal, sink)?;
         Ok((drawn.images, drawn.film.unwrap()))
@@ -128,6 +145,20 @@ fn attacks_go_on_to_the_same_bits() {
         let weights = classifier.parameters().values()?;
         let weights: Vec<Vec<f32>> = weights.iter().map(|w| Ok(w.flatten_all()?.to_vec1()?)).collect::<Result<_>>()?;
         Ok((weights, figures))
+    });
+}
+
+#[test]
+fn distances_go_on_to_the_same_bits() {
+    let quick: TrainingConfig =
+        but(json!({ "convolutions": [[4, 3]], "dense": 8, "train": { "steps": 4, "batch": 20 } }));
+    let images = halves(60);
+    let (classifier, _) = classifier::run(&images, &images, &quick, &Journal::none(), &mut Silent).unwrap();
+    let network = Features::Classifier(Box::new(classifier));
+    // More than one piece of 64 batches of 200 images.
+    let (reference, samples) = (halves(13_000), halves(100));
+    goes_on(30, 2, |journal, sink| {
+        fid::run(&network, &reference, &samples, &FidConfig { seed: 1, images: 0 }, journal, sink)
     });
 }
 

@@ -65,11 +65,11 @@ impl Scorer<'_> {
                 let mut scores = Vec::with_capacity(images.len());
                 let order: Vec<usize> = (0..images.len()).collect();
                 for part in order.chunks(batch) {
-                    scores.extend(self.batch(&pixels(images, part)?, noise)?);
-                    // The set is kept before the work stops, so it does not stop after its last images.
-                    if scores.len() < images.len() {
+                    // A set that is done is kept before the work stops.
+                    if !scores.is_empty() {
                         advance(sink, done + scores.len(), total, &images.name)?;
                     }
+                    scores.extend(self.batch(&pixels(images, part)?, noise)?);
                 }
                 // Infinitely unlikely is an answer, not a number is none.
                 if let Some(at) = scores.iter().position(|s| s.is_nan() || *s == f64::NEG_INFINITY) {

@@ -11,6 +11,7 @@ Examples:
   ebmotion image classifier --data images/ -o out/classifier
   ebmotion image classifier --data images/ --adversarial 0.3 -o out/adversarial
   ebmotion image classifier --data images/ --dataset cifar10 --set 'convolutions=[[64,5],[128,3],[256,3]]' -o out/cifar
+  ebmotion image classifier --data images/ --adversarial 0.3 -o out/adversarial --resume      after Ctrl-C
 
 Leaves classifier.safetensors, which `fid`, `inception-score` and `robust` take.")]
 pub(crate) struct ClassifierArgs {
@@ -32,6 +33,7 @@ pub(super) const FID_HELP: &str = "\
 Examples:
   ebmotion image fid --data images/ --dataset mnist --samples out/digits/generate.npz --classifier out/classifier/classifier.safetensors -o out/fid
   ebmotion image fid --data images/ --dataset cifar10 --samples my_samples/ --inception inception.safetensors -o out/fid
+  ebmotion image fid --data images/ --dataset cifar10 --samples my_samples/ --inception inception.safetensors -o out/fid --resume
 
 Samples may be whatever --data may be. The distance has two names: FID by Inception-v3, Fréchet distance of classifier features by a \
 classifier; the two cannot be compared. Beside it stands its floor: one half of the reference against the other.
@@ -58,6 +60,8 @@ image fid --help` says where Inception-v3's weights come from.";
 pub(crate) struct MeasureArgs {
     #[command(flatten)]
     pub(crate) common: Common,
+    #[command(flatten)]
+    pub(crate) again: Again,
     /// The real images: a set known by name; without it --data is the set.
     #[arg(long, value_name = "NAME")]
     pub(crate) dataset: Option<String>,
@@ -81,10 +85,13 @@ Examples:
   ebmotion image robust out/mnist/model.safetensors --data images/ -o out/robust \\
     --classifier out/classifier/classifier.safetensors --adversarial out/adversarial/classifier.safetensors
   ebmotion image robust out/mnist/model.safetensors --data images/ -o out/quick --set images=50 --set purification.steps=0
+  ebmotion image robust out/mnist/model.safetensors --data images/ -o out/quick --set images=50 --rrd out/purified.rrd
+  ebmotion image robust out/mnist/model.safetensors --data images/ -o out/robust --resume      after Ctrl-C
 
 An image's class is the one given which the energy is lowest. The attack climbs the odds of the other classes by the gradient of \
 what judges (projected, from a random start, within a distance of the image); purification is Langevin dynamics for each class \
-before the energies are compared, of which the attack does not know. Leaves robust.json, robust.txt, and a plot for each norm.")]
+before the energies are compared, of which the attack does not know: --rrd shows the chains of the first images, those of all \
+classes side by side. Leaves robust.json, robust.txt, and a plot for each norm.")]
 pub(crate) struct RobustArgs {
     #[command(flatten)]
     pub(crate) model: ModelArg,
