@@ -163,14 +163,15 @@ fn distances_go_on_to_the_same_bits() {
 }
 
 /// Quick settings of `likelihood`.
-fn annealed() -> LikelihoodConfig {
-    but(json!({ "levels": 8, "chains": 3, "mixing": 2, "images": 20 }))
+fn annealed(levels: usize) -> LikelihoodConfig {
+    but(json!({ "levels": levels, "chains": 3, "mixing": 2, "images": 20 }))
 }
 
 #[test]
 fn bounds_go_on_to_the_same_bits() {
-    let (model, test, config) = (model(), halves(30), annealed());
-    goes_on(3, 3, |journal, sink| likelihood::run(&model, &test, &config, journal, sink));
+    // More levels than are kept as one piece.
+    let (model, test, config) = (model(), halves(30), annealed(60));
+    goes_on(20, 5, |journal, sink| likelihood::run(&model, &test, &config, journal, sink));
 }
 
 #[test]
@@ -254,7 +255,7 @@ fn watched<T: PartialEq + Debug>(chains: usize, experiment: impl Fn(&mut dyn Sin
 
 #[test]
 fn annealed_chains_are_told_down_the_levels_and_back() {
-    let (model, test, config) = (model(), halves(30), annealed());
+    let (model, test, config) = (model(), halves(30), annealed(8));
     let walks = watched(3, |sink| likelihood::run(&model, &test, &config, &Journal::none(), sink));
     // Down all eight levels; back to all but the standard normal, which is no level.
     assert_eq!(walks, [(0..8).collect::<Vec<_>>(), (0..7).collect()]);

@@ -8,6 +8,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
 
+/// Name of the file that says of which run the pieces are.
+const RUN: &str = "run.json";
+
 /// A folder of finished pieces of work, a file each, whole or not there at all: an interruption or a crash costs no more than the
 /// piece in progress. Pieces take their noise by their place, so that a run that goes on ends in the same bits.
 #[derive(Debug, Clone, Default)]
@@ -37,14 +40,14 @@ impl Journal {
     /// another run; [`Error::Io`].
     pub fn begin(folder: &Path, of: &impl Serialize, resume: bool, overwrite: bool) -> Result<Self> {
         let of = serde_json::to_value(of).map_err(|e| Error::Other(format!("settings as JSON: {e}")))?;
-        let run = folder.join("run.json");
-        match (run.exists(), resume) {
+        let run = folder.join(RUN);
+        match (has_pieces(folder)?, resume) {
             (false, true) => {
-                return Err(Error::model(&run, "no such file", "that of an interrupted run, for --resume"));
+                return Err(Error::model(folder, "nothing", "what an interrupted run has kept, for --resume"));
             }
             (true, false) if !overwrite => {
                 let expected = "--resume to go on with it, or --overwrite to start anew";
-                return Err(Error::model(&run, "an interrupted run", expected));
+                return Err(Error::model(folder, "an interrupted run", expected));
             }
             (true, true) if read::<serde_json::Value>(&run)? != of => {
                 let found = "a run with other settings, data or models";
@@ -127,7 +130,7 @@ impl Journal {
 
     /// The folder, where anything was kept.
     pub fn saved(&self) -> Option<&Path> {
-        self.kept.as_ref().filter(|k| k.run.exists()).map(|k| k.folder.as_path())
+        self.kept.as_ref().map(|k| k.folder.as_path()).filter(|folder| has_pieces(folder).unwrap_or(false))
     }
 
     /// The results are written: nothing is unfinished any more.
@@ -150,6 +153,15 @@ impl Kept {
             false => write(&self.run, &self.of),
         }
     }
+}
+
+/// True where a folder holds more than the word of which run it is.
+fn has_pieces(folder: &Path) -> Result<bool> {
+    if !folder.exists() {
+        return Ok(false);
+    }
+    let entries = std::fs::read_dir(folder).map_err(Error::io(folder, "read"))?;
+    Ok(entries.flatten().any(|entry| entry.file_name() != RUN))
 }
 
 fn file_name(name: &str) -> String {

@@ -25,7 +25,7 @@ pub(crate) fn halves(folder: &Path) {
 }
 
 /// A model of `halves`, trained for a moment: `model.safetensors` in the folder.
-fn model(folder: &Path) {
+pub(crate) fn model(folder: &Path) {
     let quick = ["--set", "train.steps=20", "--set", "train.batch=8", "--set", "width=0.1", "--set", "validation=10"];
     let train = ["--quiet", "image", "train", "--data", "sets", "--dataset", "mnist", "-o", "trained"];
     succeeds(folder, &[&train[..], &quick].concat());
@@ -94,7 +94,8 @@ const EXPERIMENTS: &[(&str, &[&str], &[&str])] = &[
 /// Experiments that make their images themselves.
 const MADE: &[&str] = &["compose"];
 
-const COMPOSE: &[&str] = &[
+/// What makes `compose` quick.
+pub(crate) const COMPOSE: &[&str] = &[
     "--set",
     "side=16",
     "--set",
@@ -344,65 +345,4 @@ fn drawn_images_are_measured_and_the_energy_is_attacked_beside_a_classifier() {
     let with = |more: &[&'static str]| [&["image", "robust"], &attacked[..], more].concat();
     refuses(folder.path(), &with(&["--set", "linf=[0.3,0.1]"]), &["linf", "rising"]);
     refuses(folder.path(), &with(&["--set", "levels=[2.0]"]), &["levels", "pi / 2"]);
-}
-
-/// An interrupted run leaves a folder of networks: those that are done are not trained again.
-#[test]
-fn compose_goes_on_where_it_was_interrupted() {
-    let folder = tempfile::tempdir().unwrap();
-    let with = |more: &[&'static str]| [&["image", "compose"], COMPOSE, more].concat();
-    succeeds(folder.path(), &with(&["-o", "whole"]));
-    let read = |path: &str| -> serde_json::Value {
-        serde_json::from_str(&std::fs::read_to_string(folder.path().join(path)).unwrap()).unwrap()
-    };
-    let whole = read("whole/compose.json");
-    assert_eq!(whole["figures"]["cross"]["rows"].as_array().unwrap().len(), 2);
-    assert!(!folder.path().join("whole/compose.unfinished").exists());
-    let of = serde_json::json!([whole["settings"], whole["data"][0]]);
-    std::fs::create_dir_all(folder.path().join("rest/compose.unfinished")).unwrap();
-    std::fs::write(folder.path().join("rest/compose.unfinished/run.json"), of.to_string()).unwrap();
-    refuses(folder.path(), &with(&["-o", "rest"]), &["--resume", "--overwrite"]);
-    refuses(folder.path(), &with(&["-o", "rest", "--resume", "--set", "samples=3"]), &["other settings"]);
-    succeeds(folder.path(), &with(&["-o", "rest", "--resume"]));
-    assert_eq!(read("rest/compose.json")["figures"], whole["figures"]);
-    assert!(!folder.path().join("rest/compose.unfinished").exists());
-    refuses(folder.path(), &with(&["-o", "none", "--resume"]), &["no such file"]);
-    refuses(folder.path(), &with(&["-o", "none", "--set", "cross.fractions=[0.5,0.1]"]), &["cross.fractions"]);
-}
-
-/// Ctrl-C between tiles: what is done is kept, only the same command goes on, to the same images and film.
-#[test]
-#[cfg(unix)]
-fn generate_goes_on_where_it_was_interrupted() {
-    let folder = tempfile::tempdir().unwrap();
-    let f = folder.path();
-    halves(&f.join("sets"));
-    model(f);
-    // Some ten seconds of the slowest machine that one would test on; interrupted after the first of 40 tiles.
-    let with = |out: &'static str, more: &[&'static str]| {
-        [&["image", "generate", "model.safetensors", "--set", "count=4000", "-o", out], more].concat()
-    };
-    succeeds(f, &with("whole", &[]));
-    let child = ebmotion(f).args(with("rest", &[])).stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    let begun = Instant::now();
-    while !f.join("rest/generate.unfinished/tile_0.safetensors").exists() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "nothing is kept after a minute");
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    let output = child.wait_with_output().unwrap();
-    let text = stderr(&output);
-    assert_eq!(output.status.code(), Some(130), "{text}");
-    assert!(text.contains("--resume") && text.contains("generate.unfinished"), "{text}");
-    assert!(!f.join("rest/generate.png").exists());
-    refuses(f, &with("rest", &[]), &["--resume", "--overwrite"]);
-    refuses(f, &with("rest", &["--resume", "--seed", "1"]), &["other settings"]);
-    succeeds(f, &with("rest", &["--resume"]));
-    for file in ["generate.png", "generate.npz", "film.png"] {
-        assert!(
-            std::fs::read(f.join("rest").join(file)).unwrap() == std::fs::read(f.join("whole").join(file)).unwrap()
-        );
-    }
-    assert!(!f.join("rest/generate.unfinished").exists());
-    refuses(f, &with("rest", &["--resume"]), &["no such file"]);
 }

@@ -3,12 +3,12 @@
 use super::LikelihoodConfig;
 use crate::energy::Energy;
 use crate::energy::analytic::Diagonal;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::event::{Event, Sink};
 use crate::experiment::walk::{WATCHED, show};
 use crate::experiment::{ImageModel, Journal, advance};
 use crate::noise::Noise;
-use crate::sample::ais::{self, LogRatio, Path};
+use crate::sample::ais::{Annealing, LogRatio, Path};
 use crate::sample::hmc::{Hmc, Leapfrog};
 use crate::sample::{ChainState, Metropolis, Transition};
 use candle_core::{DType, Device, Tensor};
@@ -22,6 +22,9 @@ const PILOTS: usize = 8;
 const FIRST: usize = 20;
 /// How much a size's logarithm follows the difference to the acceptance aimed at.
 const GAIN: f64 = 0.5;
+
+/// Levels whose chains are kept as one piece.
+const PIECE: usize = 50;
 
 /// A bound on `ln Z` by one direction.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -40,20 +43,15 @@ pub struct Bounds {
     pub acceptance: f64,
 }
 
-impl Bounds {
-    /// As it is kept: estimate, standard error, mean, effective chains, acceptance.
-    fn kept(found: &LogRatio) -> Result<Tensor> {
-        let acceptance = found.acceptance.unwrap_or(f64::NAN);
-        let numbers = [found.estimate, found.std_error, found.mean, found.effective, acceptance];
-        Ok(Tensor::new(&numbers, &Device::Cpu)?)
-    }
-
-    fn of(chains: usize, kept: &Tensor) -> Result<Self> {
-        match kept.to_vec1::<f64>()?[..] {
-            [estimate, std_error, mean, effective, acceptance] => {
-                Ok(Self { estimate, std_error, mean, chains, effective, acceptance })
-            }
-            _ => Err(Error::data("bounds that were kept", format!("{:?}", kept.dims()), "5 numbers")),
+impl From<&LogRatio> for Bounds {
+    fn from(found: &LogRatio) -> Self {
+        Self {
+            estimate: found.estimate,
+            std_error: found.std_error,
+            mean: found.mean,
+            chains: found.chains.len(),
+            effective: found.effective,
+            acceptance: found.acceptance.unwrap_or(f64::NAN),
         }
     }
 }
@@ -117,29 +115,35 @@ impl<'a> Levels<'a> {
         let part = |k: usize| k as f64 / (config.levels - 1) as f64;
         let angles: Vec<f64> = (0..config.levels).map(|k| (first + (last - first) * part(k)).exp().atan()).collect();
         let way = |step: f64| Metropolis(Leapfrog { step, leapfrogs: config.leapfrogs, jitter: JITTER });
-        let work = || {
-            let mut size = config.step;
-            let mut steps = Vec::with_capacity(angles.len());
-            let mut x = normal(shape, PILOTS, &mut noise.fork(0))?;
-            sink.emit(&Event::Begin { phase: "step sizes", total: angles.len() as u64 })?;
-            for (k, t) in angles.iter().enumerate() {
-                let energy = at(*t)?;
-                let mut local = noise.fork(1 + k as u64);
-                let mut step = 0.0;
-                for _ in 0..if k == 0 { FIRST } else { 1 } {
-                    step = size * t.sin();
-                    let (end, info) = way(step).run_from(&energy, &x, 1, &mut local)?;
-                    x = end.x;
-                    size *= (GAIN * (info.acceptance.unwrap_or(config.acceptance) - config.acceptance)).exp();
+        let (mut x, mut size) = (normal(shape, PILOTS, &mut noise.fork(0))?, config.step);
+        let mut ways = Vec::with_capacity(angles.len());
+        sink.emit(&Event::Begin { phase: "step sizes", total: angles.len() as u64 })?;
+        while ways.len() < angles.len() {
+            let levels = ways.len()..(ways.len() + PIECE).min(angles.len());
+            let work = || {
+                let (mut x, mut size, mut sizes) = (x.clone(), size, Vec::new());
+                for k in levels.clone() {
+                    if k > levels.start {
+                        advance(sink, k, angles.len(), "")?;
+                    }
+                    let (energy, mut local) = (at(angles[k])?, noise.fork(1 + k as u64));
+                    let mut step = 0.0;
+                    for _ in 0..if k == 0 { FIRST } else { 1 } {
+                        step = size * angles[k].sin();
+                        let (end, info) = way(step).run_from(&energy, &x, 1, &mut local)?;
+                        x = end.x;
+                        size *= (GAIN * (info.acceptance.unwrap_or(config.acceptance) - config.acceptance)).exp();
+                    }
+                    sizes.push(step);
                 }
-                steps.push(step);
-                advance(sink, k + 1, angles.len(), "")?;
-            }
-            sink.emit(&Event::End)?;
-            Ok([Tensor::new(steps, &Device::Cpu)?])
-        };
-        let [steps] = journal.array("step sizes", work)?;
-        let ways = steps.to_vec1::<f64>()?.into_iter().map(way).collect();
+                Ok([x, Tensor::new(sizes, &Device::Cpu)?, Tensor::new(&[size], &Device::Cpu)?])
+            };
+            let [end, sizes, last] = journal.array(&format!("step sizes {}", levels.start), work)?;
+            ways.extend(sizes.to_vec1()?.into_iter().map(way));
+            (x, size) = (end, last.to_vec1::<f64>()?.iter().sum());
+            advance(sink, ways.len(), angles.len(), "")?;
+        }
+        sink.emit(&Event::End)?;
         Ok(Self { at, shape, angles, ways, trajectories: config.trajectories, shown: None })
     }
 
@@ -170,19 +174,10 @@ impl<'a> Levels<'a> {
         journal: &Journal,
         sink: &mut dyn Sink,
     ) -> Result<(Bounds, Ends)> {
-        let [x, logs, bounds] = journal.array(phase, || {
-            let start = normal(self.shape, chains, &mut noise.fork(0))?;
-            let mut ends = start.clone();
-            sink.emit(&Event::Begin { phase, total: self.stages() as u64 })?;
-            let found = ais::forward(self, &start, &noise.fork(1), &mut |k, state| {
-                ends = state.x.clone();
-                self.tell(k - 1, k, state, sink)?;
-                advance(sink, k, self.stages(), "")
-            })?;
-            sink.emit(&Event::End)?;
-            Ok([ends, Tensor::new(&found.chains[..], &Device::Cpu)?, Bounds::kept(&found)?])
-        })?;
-        Ok((Bounds::of(chains, &bounds)?, Ends::new(x, logs.to_vec1()?)))
+        let start = normal(self.shape, chains, &mut noise.fork(0))?;
+        let run = self.along(phase, Annealing::forward(self, &start)?, &noise.fork(1), journal, sink)?;
+        let found = run.ratio();
+        Ok(((&found).into(), Ends::new(run.x, found.chains)))
     }
 
     /// The upper bound, from draws of the last level.
@@ -194,16 +189,43 @@ impl<'a> Levels<'a> {
         journal: &Journal,
         sink: &mut dyn Sink,
     ) -> Result<Bounds> {
-        let [bounds] = journal.array(phase, || {
-            sink.emit(&Event::Begin { phase, total: self.stages() as u64 })?;
-            let found = ais::backward(self, draws, noise, &mut |k, state| {
-                self.tell(k - 1, self.stages() - k, state, sink)?;
-                advance(sink, k, self.stages(), "")
-            })?;
-            sink.emit(&Event::End)?;
-            Ok([Bounds::kept(&found)?])
-        })?;
-        Bounds::of(draws.dim(0)?, &bounds)
+        let run = self.along(phase, Annealing::backward(self, draws)?, noise, journal, sink)?;
+        Ok((&run.ratio()).into())
+    }
+
+    /// A run from its start to its end.
+    fn along(
+        &self,
+        phase: &str,
+        mut run: Annealing,
+        noise: &Noise,
+        journal: &Journal,
+        sink: &mut dyn Sink,
+    ) -> Result<Annealing> {
+        let all = self.stages();
+        sink.emit(&Event::Begin { phase, total: all as u64 })?;
+        while run.done < all {
+            let until = (run.done + PIECE).min(all);
+            let work = || {
+                let mut run = run.clone();
+                let back = run.back;
+                run.walk(self, until, noise, &mut |k, state| {
+                    self.tell(k - 1, if back { all - k } else { k }, state, sink)?;
+                    // A piece that is done is kept before the work stops.
+                    if k < until { advance(sink, k, all, "") } else { Ok(()) }
+                })?;
+                let acceptance = Tensor::new(&[run.acceptance.unwrap_or(f64::NAN)], &Device::Cpu)?;
+                let [energies, logs] = [run.energies, run.logs].map(|values| Tensor::new(values, &Device::Cpu));
+                Ok([run.x, energies?, logs?, acceptance])
+            };
+            let [x, energies, logs, acceptance] = journal.array(&format!("{phase} {until}"), work)?;
+            let acceptance = acceptance.to_vec1::<f64>()?.first().copied().filter(|a| !a.is_nan());
+            let [energies, logs] = [energies.to_vec1()?, logs.to_vec1()?];
+            run = Annealing { back: run.back, done: until, x, energies, logs, acceptance };
+            advance(sink, until, all, "")?;
+        }
+        sink.emit(&Event::End)?;
+        Ok(run)
     }
 
     /// Chains after `steps` trajectories in the energy of the last level.
