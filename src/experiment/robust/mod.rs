@@ -172,7 +172,9 @@ pub fn run(
     }
     let mut curves = Vec::new();
     let named = classifiers.iter().map(|(name, victim)| (name.as_str(), victim as &dyn Victim));
-    for (name, victim) in std::iter::once(("energy", &energy as &dyn Victim)).chain(named) {
+    for (n, (name, victim)) in std::iter::once(("energy", &energy as &dyn Victim)).chain(named).enumerate() {
+        // Names may be alike.
+        let journal = &journal.within(&n.to_string());
         for (norm, radii) in [(Norm::Linf, &config.linf), (Norm::L2, &config.l2)] {
             let purify = (name == "energy" && config.purification.steps > 0).then_some((&energy, &config.purification));
             curves.extend(attacked((name, victim), purify, &test, (norm, radii), config, &noise, journal, sink)?);
