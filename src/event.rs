@@ -30,7 +30,7 @@ pub enum Event<'a> {
     },
     /// Where some chains of images are; only sent to who asks for it by [`Sink::watches_chains`].
     Chains {
-        /// Steps done, counted from 0.
+        /// Steps done, counted from 0 in each walk; one walk follows the other.
         step: u64,
         /// `[C, H, W]` of an image.
         shape: [usize; 3],

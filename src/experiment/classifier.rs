@@ -1,7 +1,7 @@
 //! A classifier of images: trained, judged on images that it has not seen, kept in a file. Other experiments compare energies
 //! with it, attack it, or measure sets of images in its features.
 
-use super::DataRecord;
+use super::{DataRecord, Journal};
 use crate::error::{Error, Result};
 use crate::event::Sink;
 use crate::image::Images;
@@ -83,11 +83,13 @@ const CHUNK: usize = 200;
 ///
 /// # Errors
 /// [`Error::Data`] for sets without labels, of different shapes, or a test label that `train` does not have;
-/// [`Error::Config`] for settings out of range; [`Error::Interrupted`] when the sink asks to stop.
+/// [`Error::Config`] for settings out of range; [`Error::Interrupted`] when the sink asks to stop; as [`Journal::begin`] for what was
+/// kept.
 pub fn run(
     images: &Images,
     test: &Images,
     config: &TrainingConfig,
+    journal: &Journal,
     sink: &mut dyn Sink,
 ) -> Result<(Classifier, Figures)> {
     config.attack.check()?;
@@ -108,7 +110,8 @@ pub fn run(
     let attack = (config.attack.radius > 0.0).then(|| config.attack.clone());
     let mut objective = CrossEntropy::new(classifier, attack, config.attack_warmup_steps);
     let source = Labelled { images, labels, classes };
-    train(&mut objective, &source, &config.train, &noise.named("training"), None, sink)?;
+    let plan = journal.plan("classifier")?;
+    train(&mut objective, &source, &config.train, &noise.named("training"), plan.as_ref(), sink)?;
     let classifier = objective.into_classifier();
     let figures = figures(&classifier, test)?;
     Ok((classifier, figures))
@@ -279,7 +282,7 @@ mod tests {
     fn two_halves_are_told_apart_also_under_attack_and_after_a_file() -> Result<()> {
         let (images, folder) = (halves(60)?, tempfile::tempdir().map_err(Error::io("temporary", "create"))?);
         for radius in [0.0, 0.1] {
-            let (classifier, figures) = run(&images, &halves(20)?, &quick(radius), &mut Silent)?;
+            let (classifier, figures) = run(&images, &halves(20)?, &quick(radius), &Journal::none(), &mut Silent)?;
             assert_eq!((figures.accuracy, &figures.per_class[..]), (1.0, &[Some(1.0), Some(1.0)][..]));
             let path = folder.path().join("classifier.safetensors");
             classifier.save(&path, &quick(radius), &images)?;
@@ -295,9 +298,9 @@ mod tests {
     fn sets_that_do_not_fit_and_files_that_are_no_classifiers_are_refused() -> Result<()> {
         let (images, folder) = (halves(10)?, tempfile::tempdir().map_err(Error::io("temporary", "create"))?);
         let other = Images::new("other", [1, 6, 6], vec![0; 36], Some(vec![2]))?;
-        assert!(matches!(run(&images, &other, &quick(0.0), &mut Silent), Err(Error::Data { .. })));
+        assert!(matches!(run(&images, &other, &quick(0.0), &Journal::none(), &mut Silent), Err(Error::Data { .. })));
         let other = Images::new("other", [1, 4, 9], vec![0; 36], Some(vec![0]))?;
-        assert!(matches!(run(&images, &other, &quick(0.0), &mut Silent), Err(Error::Data { .. })));
+        assert!(matches!(run(&images, &other, &quick(0.0), &Journal::none(), &mut Silent), Err(Error::Data { .. })));
         let path = folder.path().join("other.safetensors");
         Archive { tensors: Default::default(), meta: serde_json::json!({"format": "another"}) }.save(&path)?;
         assert!(matches!(Classifier::load(&path), Err(Error::Model { .. })));

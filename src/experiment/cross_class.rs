@@ -1,6 +1,7 @@
 //! From one class to another: chains that start at an image of one class and walk by the energy given another (Du & Mordatch
 //! 2019, section 4.2).
 
+use super::journal::Journal;
 use super::model::ImageModel;
 use super::restore::{Task, chains};
 use super::walk::WalkConfig;
@@ -49,8 +50,15 @@ pub struct Crossed {
 /// Leads images of every class to every class.
 ///
 /// # Errors
-/// [`Error::Data`] for a model that is not given the class, or images without labels; as [`super::draw`].
-pub fn run(model: &ImageModel, images: &Images, config: &CrossClassConfig, sink: &mut dyn Sink) -> Result<Crossed> {
+/// [`Error::Data`] for a model that is not given the class, or images without labels; as [`super::draw`]; [`Error::Interrupted`]
+/// when the sink asks to stop; as [`Journal::begin`] for what was kept.
+pub fn run(
+    model: &ImageModel,
+    images: &Images,
+    config: &CrossClassConfig,
+    journal: &Journal,
+    sink: &mut dyn Sink,
+) -> Result<Crossed> {
     if model.classes() == 0 {
         return Err(Error::data("classes of the model", 0, "an energy that is given the class"));
     }
@@ -73,7 +81,7 @@ pub fn run(model: &ImageModel, images: &Images, config: &CrossClassConfig, sink:
     let asked: Vec<u32> = (0..starts.len()).map(|i| classes[i % k]).collect();
     let given: Vec<Option<u32>> = asked.iter().copied().map(Some).collect();
     let task = Task { damaged: &damaged, labels: &given, from: Some(config.start), known: None };
-    let ends = chains(model, &task, 1, &config.walk, &Noise::new(config.seed), sink)?.concat();
+    let ends = chains(model, &task, 1, &config.walk, &Noise::new(config.seed), journal, sink)?.concat();
     let size = images.size();
     let image = |i: usize| &damaged[i * size..(i + 1) * size];
     let ends_of = |i: usize| &ends[i * size..(i + 1) * size];

@@ -1,6 +1,7 @@
 //! Taking salt and pepper out of images: chains that start at the damaged images with little noise (Du & Mordatch 2019,
 //! section 4.2).
 
+use super::journal::Journal;
 use super::model::ImageModel;
 use super::restore::{Mended, Sample, Task, chains, errors, mean, side_by_side};
 use super::walk::WalkConfig;
@@ -56,12 +57,14 @@ pub struct Denoised {
 /// Mends images of each part. The picture's columns: damaged, a chain, the mean of all chains, the median filter, the truth.
 ///
 /// # Errors
-/// [`crate::Error::Data`] for images that the model does not take; as [`super::draw`].
+/// [`crate::Error::Data`] for images that the model does not take; as [`super::draw`]; [`crate::Error::Interrupted`] when the sink
+/// asks to stop; as [`Journal::begin`] for what was kept.
 pub fn run(
     model: &ImageModel,
     train: &Images,
     test: &Images,
     config: &DenoiseConfig,
+    journal: &Journal,
     sink: &mut dyn Sink,
 ) -> Result<(Denoised, Images)> {
     let noise = Noise::new(config.seed);
@@ -74,21 +77,22 @@ pub fn run(
     };
     let mut mend = |sample: &Sample, damaged: &[f32], from: f64| {
         let task = Task { damaged, labels: &sample.labels, from: Some(from), known: None };
-        chains(model, &task, config.samples, &config.walk, &sample.noise.fork(1), sink)
+        let journal = journal.within(&format!("{} from {from}", sample.part));
+        chains(model, &task, config.samples, &config.walk, &sample.noise.fork(1), &journal, sink)
     };
     let [first, second] = &samples;
     let damaged = damage(first)?;
-    let mut by_start = Vec::new();
+    let mut tried = Vec::new();
     for from in &config.starts {
-        let found = errors(&mean(&mend(first, &damaged, *from)?), &first.truth, &all_pixels);
-        by_start.push((*from, found.iter().sum::<f64>() / found.len() as f64));
+        let all = mend(first, &damaged, *from)?;
+        let found = errors(&mean(&all), &first.truth, &all_pixels);
+        tried.push((*from, found.iter().sum::<f64>() / found.len() as f64, all));
     }
-    let best = by_start.iter().min_by(|a, b| a.1.total_cmp(&b.1));
-    let start = best.map(|(t, _)| *t).ok_or_else(|| crate::Error::config("starts", "none", "at least one angle"))?;
+    let by_start = tried.iter().map(|(from, error, _)| (*from, *error)).collect();
+    let best = tried.into_iter().min_by(|a, b| a.1.total_cmp(&b.1));
+    let (start, _, all) = best.ok_or_else(|| crate::Error::config("starts", "none", "at least one angle"))?;
     let mut table = Vec::new();
-    let mut judge = |sample: &Sample| -> Result<[Vec<f32>; 4]> {
-        let damaged = damage(sample)?;
-        let mut all = mend(sample, &damaged, start)?;
+    let mut judge = |sample: &Sample, damaged: Vec<f32>, mut all: Vec<Vec<f32>>| -> Result<[Vec<f32>; 4]> {
         let (mean, median) = (mean(&all), median(&damaged, model.shape()));
         let mut add = |way: &str, found: &[f32]| {
             table.push(Mended::new(sample.part, way, &errors(found, &sample.truth, &all_pixels)));
@@ -99,8 +103,10 @@ pub fn run(
         add("median of 3 x 3", &median);
         Ok([damaged, all.swap_remove(0), mean, median])
     };
-    judge(first)?;
-    let [damaged, one, mean, median] = judge(second)?;
+    judge(first, damaged, all)?;
+    let damaged = damage(second)?;
+    let all = mend(second, &damaged, start)?;
+    let [damaged, one, mean, median] = judge(second, damaged, all)?;
     let sets: [&[f32]; 5] = [&damaged, &one, &mean, &median, &second.truth];
     let picture = side_by_side("denoise", model.shape(), &sets, config.shown.min(second.labels.len()))?;
     Ok((Denoised { start, by_start, table }, picture))

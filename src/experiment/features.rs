@@ -2,12 +2,16 @@
 //! here. What is measured by the one is never called as what is measured by the other.
 
 use super::classifier::{in_shape, pixels};
+use super::{Journal, advance};
 use crate::error::{Error, Result};
 use crate::event::{Event, Sink};
 use crate::image::Images;
 use crate::model::{Classifier, Inception};
 use candle_core::{Device, Tensor};
 use std::path::Path;
+
+/// Batches that are kept as one piece.
+const PIECE: usize = 64;
 
 /// A network that knows images.
 #[derive(Debug, Clone)]
@@ -62,9 +66,10 @@ impl Features {
     /// Last hidden layer of each image, `(N, F)`.
     ///
     /// # Errors
-    /// [`Error::Data`] for images that do not fit; [`Error::Interrupted`] when the sink asks to stop.
-    pub fn features(&self, images: &Images, sink: &mut dyn Sink) -> Result<Tensor> {
-        self.each(images, "features", sink, |net, x| match net {
+    /// [`Error::Data`] for images that do not fit; [`Error::Interrupted`] when the sink asks to stop; as [`Journal::begin`] for what
+    /// was kept.
+    pub fn features(&self, images: &Images, journal: &Journal, sink: &mut dyn Sink) -> Result<Tensor> {
+        self.each(images, "features", journal, sink, |net, x| match net {
             Self::Inception(net) => Ok(net.evaluate(&Inception::resized(x)?)?.0),
             Self::Classifier(net) => net.features(x),
         })
@@ -74,8 +79,8 @@ impl Features {
     ///
     /// # Errors
     /// As [`Features::features`].
-    pub fn logits(&self, images: &Images, sink: &mut dyn Sink) -> Result<Tensor> {
-        self.each(images, "classes", sink, |net, x| match net {
+    pub fn logits(&self, images: &Images, journal: &Journal, sink: &mut dyn Sink) -> Result<Tensor> {
+        self.each(images, "classes", journal, sink, |net, x| match net {
             Self::Inception(net) => Ok(net.evaluate(&Inception::resized(x)?)?.1),
             Self::Classifier(net) => net.logits(x),
         })
@@ -85,6 +90,7 @@ impl Features {
         &self,
         images: &Images,
         phase: &str,
+        journal: &Journal,
         sink: &mut dyn Sink,
         work: impl Fn(&Self, &Tensor) -> Result<Tensor>,
     ) -> Result<Tensor> {
@@ -101,15 +107,23 @@ impl Features {
             }
         };
         sink.emit(&Event::Begin { phase, total: images.len() as u64 })?;
-        let mut parts = Vec::new();
-        for first in (0..images.len()).step_by(chunk) {
-            let chosen: Vec<usize> = (first..(first + chunk).min(images.len())).collect();
-            parts.push(work(self, &pixels(images, &chosen)?)?.detach());
-            let done = (first + chosen.len()) as u64;
-            sink.emit(&Event::Step { step: done, note: "" })?;
-            if sink.stop_requested() {
-                return Err(Error::Interrupted { step: done, saved: None });
-            }
+        let order: Vec<usize> = (0..images.len()).collect();
+        let (mut parts, mut done) = (Vec::new(), 0);
+        for (i, piece) in order.chunks(chunk * PIECE).enumerate() {
+            let [part] = journal.array(&format!("{phase} {i}"), || {
+                let mut rows = Vec::new();
+                for (k, chosen) in piece.chunks(chunk).enumerate() {
+                    // A piece that is done is kept before the work stops.
+                    if k > 0 {
+                        advance(sink, done + k * chunk, images.len(), "")?;
+                    }
+                    rows.push(work(self, &pixels(images, chosen)?)?.detach());
+                }
+                Ok([Tensor::cat(&rows, 0)?])
+            })?;
+            parts.push(part);
+            done += piece.len();
+            advance(sink, done, images.len(), "")?;
         }
         sink.emit(&Event::End)?;
         Ok(Tensor::cat(&parts, 0)?)

@@ -2,6 +2,7 @@
 //! rule converge to a local Nash equilibrium", eq. 6): that of Gaussians with the sets' means and covariances.
 
 use super::features::Features;
+use super::journal::Journal;
 use crate::error::{Error, Result};
 use crate::eval::metric::frechet_distance;
 use crate::event::Sink;
@@ -43,12 +44,13 @@ pub struct Figures {
 ///
 /// # Errors
 /// [`Error::Data`] for images that do not fit the network, fewer than 2 samples or fewer than 4 images of reference;
-/// [`Error::Interrupted`].
+/// [`Error::Interrupted`] when the sink asks to stop; as [`Journal::begin`] for what was kept.
 pub fn run(
     network: &Features,
     reference: &Images,
     samples: &Images,
     config: &FidConfig,
+    journal: &Journal,
     sink: &mut dyn Sink,
 ) -> Result<Figures> {
     let noise = Noise::new(config.seed);
@@ -59,8 +61,8 @@ pub fn run(
             return Err(Error::data(format!("images of `{}`", images.name), images.len(), format!("at least {least}")));
         }
     }
-    let real = network.features(&reference, sink)?;
-    let made = network.features(&samples, sink)?;
+    let real = network.features(&reference, &journal.within("reference"), sink)?;
+    let made = network.features(&samples, &journal.within("samples"), sink)?;
     let distance = between(&real, &made)?;
     // They stand in random order.
     let half = real.dim(0)? / 2;
@@ -137,13 +139,13 @@ mod tests {
         let [one, two] = [("one", pixels), ("two", negative)].map(|(name, p)| Images::new(name, [1, 6, 6], p, None));
         let (one, two) = (one?, two?);
         let config = FidConfig::default();
-        let same = run(&network, &one, &one, &config, &mut Silent)?;
+        let same = run(&network, &one, &one, &config, &Journal::none(), &mut Silent)?;
         assert!(same.distance < 1e-6 && same.floor > same.distance && same.warnings.is_empty(), "{same:?}");
-        assert!(run(&network, &one, &two, &config, &mut Silent)?.distance > 10.0 * same.floor);
+        assert!(run(&network, &one, &two, &config, &Journal::none(), &mut Silent)?.distance > 10.0 * same.floor);
         assert_eq!((same.name, same.features, same.images), ("Fréchet distance of classifier features", 8, [40, 40]));
-        let few = run(&network, &one, &two, &FidConfig { images: 8, ..config.clone() }, &mut Silent)?;
+        let few = run(&network, &one, &two, &FidConfig { images: 8, ..config.clone() }, &Journal::none(), &mut Silent)?;
         assert_eq!((few.images, few.warnings.len()), ([8, 8], 3));
-        assert!(run(&network, &one, &two, &FidConfig { images: 1, ..config }, &mut Silent).is_err());
+        assert!(run(&network, &one, &two, &FidConfig { images: 1, ..config }, &Journal::none(), &mut Silent).is_err());
         Ok(())
     }
 }

@@ -1,8 +1,9 @@
 //! Drawing images from a learned energy.
 
 use super::advance;
+use super::journal::Journal;
 use super::model::ImageModel;
-use super::walk::{Moment, Start, WalkConfig, draw, tell};
+use super::walk::{Moment, Start, WATCHED, WalkConfig, draw, tell};
 use crate::error::{Error, Result};
 use crate::event::{Event, Sink};
 use crate::image::{Images, nearest};
@@ -14,8 +15,6 @@ use std::collections::BTreeMap;
 
 /// Chains that walk together.
 const TILE: usize = 100;
-/// Chains that a listener is shown.
-const WATCHED: usize = 25;
 
 /// Settings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -87,11 +86,11 @@ pub(super) fn known_labels(model: &ImageModel, images: &Images, conditional: boo
     }
 }
 
-/// Draws images.
+/// Draws images, 100 chains at a time. A listener is shown the first that walk in this run.
 ///
 /// # Errors
-/// As [`draw`]; [`Error::Interrupted`] when the sink asks to stop.
-pub fn run(model: &ImageModel, config: &GenerateConfig, sink: &mut dyn Sink) -> Result<Generated> {
+/// As [`draw`]; [`Error::Interrupted`] when the sink asks to stop; as [`Journal::begin`] for what was kept.
+pub fn run(model: &ImageModel, config: &GenerateConfig, journal: &Journal, sink: &mut dyn Sink) -> Result<Generated> {
     let members = match config.ensemble {
         true => model.members()?,
         false => vec![model.clone()],
@@ -109,22 +108,27 @@ pub fn run(model: &ImageModel, config: &GenerateConfig, sink: &mut dyn Sink) -> 
     let base = Noise::new(config.seed);
     let strips = config.strips.min(config.count).min(TILE);
     let shown: Vec<usize> = (0..config.frames).map(|k| k * (config.walk.levels - 1) / (config.frames - 1)).collect();
-    let (mut drawn, mut film) = (Vec::new(), Vec::new());
+    let (mut drawn, mut film, mut watched) = (Vec::new(), Vec::new(), None);
     sink.emit(&Event::Begin { phase: "generate", total: config.count as u64 })?;
     for first in (0..config.count).step_by(TILE) {
         let tile = &labels[first..(first + TILE).min(config.count)];
-        let mut watch = |at: &Moment<'_>| {
-            if first > 0 {
-                return Ok(());
-            }
-            for _ in shown.iter().filter(|s| **s == at.step && strips > 0) {
-                film.push(at.images.narrow(0, 0, strips)?.copy()?);
-            }
-            tell(model, tile, at, WATCHED, sink)
+        // The images, then those of the film.
+        let work = || {
+            let (mut frames, watched) = (Vec::new(), *watched.get_or_insert(first) == first);
+            let mut watch = |at: &Moment<'_>| {
+                for _ in shown.iter().filter(|s| **s == at.step && strips > 0 && first == 0) {
+                    frames.push(at.images.narrow(0, 0, strips)?.copy()?);
+                }
+                if watched { tell(model, tile, at, WATCHED, sink) } else { Ok(()) }
+            };
+            let mut noise = base.from_chain(first as u64);
+            let x = draw(&members, tile, &Start::Noise, None, &config.walk, &mut noise, &mut watch)?;
+            Ok([vec![x], frames].concat())
         };
-        let mut noise = base.from_chain(first as u64);
-        drawn.push(draw(&members, tile, &Start::Noise, None, &config.walk, &mut noise, &mut watch)?);
-        advance(sink, first + tile.len(), config.count)?;
+        let mut tensors = journal.tensors(&format!("tile {first}"), work)?.into_iter();
+        drawn.extend(tensors.next());
+        film.extend(tensors);
+        advance(sink, first + tile.len(), config.count, "")?;
     }
     sink.emit(&Event::End)?;
     let mut images = model.images("generated", &Tensor::cat(&drawn, 0)?)?;

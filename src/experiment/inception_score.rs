@@ -3,6 +3,7 @@
 
 use super::features::Features;
 use super::fid::some;
+use super::journal::Journal;
 use crate::error::{Error, Result};
 use crate::event::Sink;
 use crate::image::Images;
@@ -58,12 +59,13 @@ pub struct Figures {
 ///
 /// # Errors
 /// [`Error::Config`] for no part, [`Error::Data`] for fewer images than parts or images that do not fit the network;
-/// [`Error::Interrupted`].
+/// [`Error::Interrupted`] when the sink asks to stop; as [`Journal::begin`] for what was kept.
 pub fn run(
     network: &Features,
     reference: &Images,
     samples: &Images,
     config: &InceptionScoreConfig,
+    journal: &Journal,
     sink: &mut dyn Sink,
 ) -> Result<Figures> {
     if config.splits == 0 {
@@ -77,7 +79,7 @@ pub fn run(
             let expected = format!("at least {}, one for each of the parts", config.splits);
             return Err(Error::data(format!("images of `{}`", images.name), images.len(), expected));
         }
-        let logits = network.logits(&images, sink)?;
+        let logits = network.logits(&images, &journal.within(name), sink)?;
         classes = logits.dim(1)?;
         score(&logits, config.splits)
     };

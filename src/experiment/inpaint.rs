@@ -1,6 +1,7 @@
 //! Filling in a half of an image that is hidden: the known half is held while the chains walk (Du & Mordatch 2019, section
 //! 4.2).
 
+use super::journal::Journal;
 use super::model::ImageModel;
 use super::restore::{Mended, Sample, Task, chains, errors, mean, side_by_side};
 use super::walk::WalkConfig;
@@ -41,12 +42,14 @@ impl Default for InpaintConfig {
 /// Fills in images of each part. The picture's columns: hidden, a chain, the mean of all chains, the truth.
 ///
 /// # Errors
-/// [`crate::Error::Data`] for images that the model does not take; as [`super::draw`].
+/// [`crate::Error::Data`] for images that the model does not take; as [`super::draw`]; [`crate::Error::Interrupted`] when the sink
+/// asks to stop; as [`Journal::begin`] for what was kept.
 pub fn run(
     model: &ImageModel,
     train: &Images,
     test: &Images,
     config: &InpaintConfig,
+    journal: &Journal,
     sink: &mut dyn Sink,
 ) -> Result<(Vec<Mended>, Images)> {
     let noise = Noise::new(config.seed);
@@ -60,7 +63,7 @@ pub fn run(
         let mut damaged = truth.clone();
         corrupt::hide(&mut damaged, &hidden, &mut noise.fork(0))?;
         let task = Task { damaged: &damaged, labels, from: None, known: Some(&known) };
-        let mut all = chains(model, &task, config.samples, &config.walk, &noise.fork(1), sink)?;
+        let mut all = chains(model, &task, config.samples, &config.walk, &noise.fork(1), &journal.within(part), sink)?;
         let mean = mean(&all);
         let mut add = |way: &str, found: &[f32]| {
             table.push(Mended::new(part, way, &errors(found, truth, &hidden)));

@@ -13,6 +13,7 @@ pub mod generate;
 mod history;
 pub mod inception_score;
 pub mod inpaint;
+mod journal;
 pub mod likelihood;
 mod model;
 pub mod ood;
@@ -23,6 +24,7 @@ pub mod train;
 mod walk;
 
 pub use history::History;
+pub use journal::Journal;
 pub use model::{ImageModel, ImageModelInfo};
 pub use restore::Mended;
 pub use walk::{Ensemble, Known, Moment, Start, WalkConfig, WatchImages, draw, tell};
@@ -41,7 +43,7 @@ pub struct Record<'a, S: Serialize, F: Serialize> {
     pub settings: &'a S,
     /// The sets of images used.
     pub data: Vec<DataRecord>,
-    /// Seconds of the whole experiment by the clock.
+    /// Seconds of the whole experiment by the clock; of a run that went on after an interruption, those since.
     pub seconds: f64,
     /// What was measured.
     pub figures: &'a F,
@@ -84,12 +86,12 @@ impl DataRecord {
     }
 }
 
-/// Tells `sink` that `done` of `of` steps are done, and stops where it asks for that before the end.
+/// Tells `sink` that `done` of `of` steps are done, with a note, and stops where it asks for that before the end.
 ///
 /// # Errors
 /// What the sink returns; [`Error::Interrupted`], with nothing saved.
-fn advance(sink: &mut dyn Sink, done: usize, of: usize) -> Result<()> {
-    sink.emit(&Event::Step { step: done as u64, note: "" })?;
+fn advance(sink: &mut dyn Sink, done: usize, of: usize, note: &str) -> Result<()> {
+    sink.emit(&Event::Step { step: done as u64, note })?;
     match sink.stop_requested() && done < of {
         true => Err(Error::Interrupted { step: done as u64, saved: None }),
         false => Ok(()),

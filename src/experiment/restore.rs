@@ -2,8 +2,9 @@
 
 use super::advance;
 use super::generate::known_labels;
+use super::journal::Journal;
 use super::model::ImageModel;
-use super::walk::{Known, Moment, Start, WalkConfig, draw, tell};
+use super::walk::{Known, Moment, Start, WATCHED, WalkConfig, draw, tell};
 use crate::error::{Error, Result};
 use crate::event::{Event, Sink};
 use crate::image::Images;
@@ -13,8 +14,6 @@ use serde::Serialize;
 
 /// Chains that walk together.
 const TILE: usize = 100;
-/// Chains that a listener is shown.
-const WATCHED: usize = 25;
 
 /// Error of a way of mending: the mean over images of the mean squared error over the pixels in question, in `[0, 1]`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -54,13 +53,15 @@ pub(super) struct Task<'a> {
     pub(super) known: Option<&'a [bool]>,
 }
 
-/// `samples` chains an image; pixels in `[0, 1]` of each set of chains, `(N, C, H, W)` row-major.
+/// `samples` chains an image; pixels in `[0, 1]` of each set of chains, `(N, C, H, W)` row-major. A listener is shown the first that
+/// walk in this run.
 pub(super) fn chains(
     model: &ImageModel,
     task: &Task<'_>,
     samples: usize,
     walk: &WalkConfig,
     noise: &Noise,
+    journal: &Journal,
     sink: &mut dyn Sink,
 ) -> Result<Vec<Vec<f32>>> {
     if samples == 0 {
@@ -69,7 +70,7 @@ pub(super) fn chains(
     let [c, h, w] = model.shape();
     let (size, count) = (c * h * w, task.labels.len());
     sink.emit(&Event::Begin { phase: "restore", total: (samples * count) as u64 })?;
-    let mut all = Vec::with_capacity(samples);
+    let (mut all, mut watched) = (Vec::with_capacity(samples), None);
     for sample in 0..samples {
         let base = noise.fork(sample as u64);
         let mut pixels = Vec::with_capacity(size * count);
@@ -88,15 +89,16 @@ pub(super) fn chains(
             let start = task.from.map_or(Start::Noise, |t| Start::Images(&images, t));
             let members = std::slice::from_ref(model);
             let labels = &task.labels[rows.clone()];
-            let mut noise = base.from_chain(first as u64);
-            let mut watch = |at: &Moment<'_>| match (sample, first) {
-                (0, 0) => tell(model, labels, at, WATCHED, sink),
-                _ => Ok(()),
+            let work = || {
+                let mut noise = base.from_chain(first as u64);
+                let watched = *watched.get_or_insert((sample, first)) == (sample, first);
+                let mut watch = |at: &Moment<'_>| if watched { tell(model, labels, at, WATCHED, sink) } else { Ok(()) };
+                let x = draw(members, labels, &start, known.as_ref(), walk, &mut noise, &mut watch)?;
+                Ok([model.to_pixels(&x)?.clamp(0.0, 1.0)?])
             };
-            let x = draw(members, labels, &start, known.as_ref(), walk, &mut noise, &mut watch)?;
-            let x = model.to_pixels(&x)?.clamp(0.0, 1.0)?.flatten_all()?.to_vec1::<f32>()?;
-            pixels.extend(x);
-            advance(sink, sample * count + rows.end, samples * count)?;
+            let [x] = journal.array(&format!("sample {sample} tile {first}"), work)?;
+            pixels.extend(x.flatten_all()?.to_vec1::<f32>()?);
+            advance(sink, sample * count + rows.end, samples * count, "")?;
         }
         all.push(pixels);
     }

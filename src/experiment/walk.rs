@@ -4,6 +4,7 @@ use super::model::{ImageModel, Learned};
 use crate::energy::Energy;
 use crate::error::{Error, Result};
 use crate::event::{Event, Sink};
+use crate::image::Images;
 use crate::model::Fixed;
 use crate::noise::Noise;
 use crate::sample::langevin::Langevin;
@@ -135,10 +136,18 @@ pub fn tell(
     let count = count.min(labels.len());
     let images = model.images("chains", &moment.images.narrow(0, 0, count)?)?;
     let at = model.evaluate_at(&moment.x.narrow(0, 0, count)?, &labels[..count], moment.t)?;
-    let energies = at.energy.to_dtype(DType::F64)?.to_vec1::<f64>()?;
-    let (step, shape) = (moment.step as u64, images.shape());
+    show(moment.step, &images, &at.energy, sink)
+}
+
+/// Tells a sink what chains look like at a step, and their energies `(B,)`.
+pub(super) fn show(step: usize, images: &Images, energies: &Tensor, sink: &mut dyn Sink) -> Result<()> {
+    let energies = energies.to_dtype(DType::F64)?.to_vec1::<f64>()?;
+    let (step, shape) = (step as u64, images.shape());
     sink.emit(&Event::Chains { step, shape, pixels: images.pixels(), energies: &energies })
 }
+
+/// Chains that a listener is shown.
+pub(super) const WATCHED: usize = 25;
 
 /// The energies that the steps of a walk go down, one or several in turn.
 pub type Ensemble<'a> = &'a [ImageModel];

@@ -75,62 +75,84 @@ pub trait Path {
 /// A listener to a run along a path: stages done, where the chains are.
 pub type WatchPath<'a> = dyn FnMut(usize, &ChainState) -> Result<()> + 'a;
 
-/// From exact draws `start` `(B, *S)` of the base along `path` to the target: a lower bound on `ln (Z_target / Z_base)`.
-///
-/// # Errors
-/// [`Error::NonFinite`] when an energy at a chain's place is not finite, with the stage's number as its step; what the path and
-/// `watch` return.
-pub fn forward(path: &dyn Path, start: &Tensor, noise: &Noise, watch: &mut WatchPath<'_>) -> Result<LogRatio> {
-    let (logs, acceptance) = along(path, &|j| j, start, noise, watch)?;
-    Ok(summary(logs, acceptance, 1.0))
+/// Chains on their way along a path: all that the rest of the way depends on.
+#[derive(Debug, Clone)]
+pub struct Annealing {
+    /// From the target back to the base.
+    pub back: bool,
+    /// Stages done.
+    pub done: usize,
+    /// Where the chains are, `(B, *S)`.
+    pub x: Tensor,
+    /// Their energies there at the stage to which they have come, `(B,)`.
+    pub energies: Vec<f64>,
+    /// Logarithms of their weights so far, `(B,)`.
+    pub logs: Vec<f64>,
+    /// Mean probability of acceptance, the stages to come counted as 0; `None` before the first, or without an accept rule.
+    pub acceptance: Option<f64>,
 }
 
-/// From exact draws `start` `(B, *S)` of the target along `path` back to the base: an upper bound on `ln (Z_target / Z_base)`; see
-/// [`Ais::backward`].
-///
-/// # Errors
-/// As [`forward`].
-pub fn backward(path: &dyn Path, start: &Tensor, noise: &Noise, watch: &mut WatchPath<'_>) -> Result<LogRatio> {
-    // The same walk from the other end estimates the inverse ratio.
-    let last = path.stages();
-    let (logs, acceptance) = along(path, &|j| last - j, start, noise, watch)?;
-    Ok(summary(logs, acceptance, -1.0))
-}
-
-/// Logarithms of the chains' weights, and the mean acceptance. `stage` says which of the path's comes after `j` others.
-fn along(
-    path: &dyn Path,
-    stage: &dyn Fn(usize) -> usize,
-    start: &Tensor,
-    noise: &Noise,
-    watch: &mut WatchPath<'_>,
-) -> Result<(Vec<f64>, Option<f64>)> {
-    let last = path.stages();
-    let mut logs = vec![0.0; start.dim(0)?];
-    let mut acceptance = None;
-    let mut state = ChainState::start(&path.energy(stage(0))?, start)?;
-    for j in 1..=last {
-        let before = super::plain(&state.at.energy)?;
-        let energy = path.energy(stage(j))?;
-        state = ChainState::at(&energy, &state.x)?;
-        for (log, (a, b)) in logs.iter_mut().zip(before.into_iter().zip(super::plain(&state.at.energy)?)) {
-            *log += a - b;
-            if !log.is_finite() {
-                let what = "a chain's weight in annealed importance sampling".into();
-                return Err(Error::NonFinite { what, value: *log, step: j as u64 });
-            }
-        }
-        // At the last stage the weight is complete; a move there would change nothing.
-        if j < last {
-            let (end, accepted) = path.walk(stage(j), &energy, &state, &mut noise.fork(j as u64))?;
-            if let Some(accepted) = accepted {
-                *acceptance.get_or_insert(0.0) += accepted / (last - 1) as f64;
-            }
-            state = end;
-        }
-        watch(j, &state)?;
+impl Annealing {
+    /// Chains that start at exact draws `start` `(B, *S)` of the base, for a lower bound on `ln (Z_target / Z_base)`.
+    ///
+    /// # Errors
+    /// [`Error::NonFinite`] when an energy there is not finite; what the path returns.
+    pub fn forward(path: &dyn Path, start: &Tensor) -> Result<Self> {
+        Self::start(path, false, start)
     }
-    Ok((logs, acceptance))
+
+    /// Chains that start at exact draws `start` `(B, *S)` of the target, for an upper bound; see [`Ais::backward`].
+    ///
+    /// # Errors
+    /// As [`Annealing::forward`].
+    pub fn backward(path: &dyn Path, start: &Tensor) -> Result<Self> {
+        Self::start(path, true, start)
+    }
+
+    fn start(path: &dyn Path, back: bool, start: &Tensor) -> Result<Self> {
+        let first = if back { path.stages() } else { 0 };
+        let ChainState { x, at } = ChainState::start(&path.energy(first)?, start)?;
+        let energies = super::plain(&at.energy)?;
+        Ok(Self { back, done: 0, logs: vec![0.0; energies.len()], x, energies, acceptance: None })
+    }
+
+    /// Walks on until `until` stages are done, or all. A walk in parts ends in the same bits as one in a piece.
+    ///
+    /// # Errors
+    /// [`Error::NonFinite`] when an energy at a chain's place is not finite, with the stages done as its step; what the path and
+    /// `watch` return.
+    pub fn walk(&mut self, path: &dyn Path, until: usize, noise: &Noise, watch: &mut WatchPath<'_>) -> Result<()> {
+        let last = path.stages();
+        for j in self.done + 1..=until.min(last) {
+            let stage = if self.back { last - j } else { j };
+            let energy = path.energy(stage)?;
+            let mut state = ChainState::at(&energy, &self.x)?;
+            for (log, (a, b)) in self.logs.iter_mut().zip(self.energies.iter().zip(super::plain(&state.at.energy)?)) {
+                *log += a - b;
+                if !log.is_finite() {
+                    let what = "a chain's weight in annealed importance sampling".into();
+                    return Err(Error::NonFinite { what, value: *log, step: j as u64 });
+                }
+            }
+            // At the last stage the weight is complete; a move there would change nothing.
+            if j < last {
+                let (end, accepted) = path.walk(stage, &energy, &state, &mut noise.fork(j as u64))?;
+                if let Some(accepted) = accepted {
+                    *self.acceptance.get_or_insert(0.0) += accepted / (last - 1) as f64;
+                }
+                state = end;
+            }
+            watch(j, &state)?;
+            (self.done, self.energies, self.x) = (j, super::plain(&state.at.energy)?, state.x);
+        }
+        Ok(())
+    }
+
+    /// The estimate, once all stages are done.
+    pub fn ratio(&self) -> LogRatio {
+        // The same walk from the other end estimates the inverse ratio.
+        summary(&self.logs, self.acceptance, if self.back { -1.0 } else { 1.0 })
+    }
 }
 
 /// The path of [`Ais`].
@@ -176,7 +198,10 @@ impl<T: Transition> Ais<T> {
     /// [`Error::Config`] without steps or temperatures; [`Error::NonFinite`] when an energy at a chain's place is not
     /// finite, with the temperature's number as its step; what the energies and the transition return.
     pub fn forward(&self, base: &dyn Energy, target: &dyn Energy, start: &Tensor, noise: &Noise) -> Result<LogRatio> {
-        forward(&self.path(base, target)?, start, noise, &mut |_, _| Ok(()))
+        let path = self.path(base, target)?;
+        let mut run = Annealing::forward(&path, start)?;
+        run.walk(&path, self.temperatures, noise, &mut |_, _| Ok(()))?;
+        Ok(run.ratio())
     }
 
     /// From exact draws `start` `(B, *S)` of the target to the base: an upper bound on `ln (Z_target / Z_base)`.
@@ -187,7 +212,10 @@ impl<T: Transition> Ais<T> {
     /// # Errors
     /// As [`Ais::forward`].
     pub fn backward(&self, base: &dyn Energy, target: &dyn Energy, start: &Tensor, noise: &Noise) -> Result<LogRatio> {
-        backward(&self.path(base, target)?, start, noise, &mut |_, _| Ok(()))
+        let path = self.path(base, target)?;
+        let mut run = Annealing::backward(&path, start)?;
+        run.walk(&path, self.temperatures, noise, &mut |_, _| Ok(()))?;
+        Ok(run.ratio())
     }
 
     /// The share of the target at temperature `k` of `0..=temperatures`: 0 at the first, 1 at the last.
@@ -211,7 +239,7 @@ impl<T: Transition> Ais<T> {
 }
 
 /// The estimate from the weights' logarithms; with `sign` -1 the weights are those of the inverse ratio.
-fn summary(logs: Vec<f64>, acceptance: Option<f64>, sign: f64) -> LogRatio {
+fn summary(logs: &[f64], acceptance: Option<f64>, sign: f64) -> LogRatio {
     let n = logs.len() as f64;
     let top = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let weights: Vec<f64> = logs.iter().map(|l| (l - top).exp()).collect();
@@ -224,7 +252,7 @@ fn summary(logs: Vec<f64>, acceptance: Option<f64>, sign: f64) -> LogRatio {
         std_error: (variance / n).sqrt() / mean,
         mean: sign * logs.iter().sum::<f64>() / n,
         effective: sum * sum / squares,
-        chains: logs.into_iter().map(|l| sign * l).collect(),
+        chains: logs.iter().map(|l| sign * l).collect(),
         acceptance,
     }
 }

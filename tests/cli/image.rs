@@ -25,7 +25,7 @@ pub(crate) fn halves(folder: &Path) {
 }
 
 /// A model of `halves`, trained for a moment: `model.safetensors` in the folder.
-fn model(folder: &Path) {
+pub(crate) fn model(folder: &Path) {
     let quick = ["--set", "train.steps=20", "--set", "train.batch=8", "--set", "width=0.1", "--set", "validation=10"];
     let train = ["--quiet", "image", "train", "--data", "sets", "--dataset", "mnist", "-o", "trained"];
     succeeds(folder, &[&train[..], &quick].concat());
@@ -94,7 +94,8 @@ const EXPERIMENTS: &[(&str, &[&str], &[&str])] = &[
 /// Experiments that make their images themselves.
 const MADE: &[&str] = &["compose"];
 
-const COMPOSE: &[&str] = &[
+/// What makes `compose` quick.
+pub(crate) const COMPOSE: &[&str] = &[
     "--set",
     "side=16",
     "--set",
@@ -278,13 +279,12 @@ fn continual_goes_on_where_it_was_interrupted_and_tunes_without_the_test_set() {
         serde_json::from_str(&std::fs::read_to_string(folder.path().join(path)).unwrap()).unwrap()
     };
     let whole = read("whole/continual.json");
-    let kept = serde_json::json!({
-        "of": [whole["settings"], whole["data"]],
-        "done": [whole["figures"]["runs"][3]],
-    });
-    std::fs::create_dir(folder.path().join("rest")).unwrap();
-    let unfinished = folder.path().join("rest/continual.unfinished.json");
-    std::fs::write(&unfinished, kept.to_string()).unwrap();
+    let unfinished = folder.path().join("rest/continual.unfinished");
+    std::fs::create_dir_all(&unfinished).unwrap();
+    let (of, done) = (serde_json::json!([whole["settings"], whole["data"]]), &whole["figures"]["runs"][3]);
+    std::fs::write(unfinished.join("run.json"), of.to_string()).unwrap();
+    let name = format!("{}_0.json", done["method"].as_str().unwrap());
+    std::fs::write(unfinished.join(name), done.to_string()).unwrap();
     refuses(folder.path(), &with(&["--set", "seeds=1", "-o", "rest"]), &["--resume", "--overwrite"]);
     refuses(folder.path(), &with(&["--set", "seeds=2", "-o", "rest", "--resume"]), &["other settings"]);
     succeeds(folder.path(), &with(&["--set", "seeds=1", "-o", "rest", "--resume"]));
@@ -345,28 +345,4 @@ fn drawn_images_are_measured_and_the_energy_is_attacked_beside_a_classifier() {
     let with = |more: &[&'static str]| [&["image", "robust"], &attacked[..], more].concat();
     refuses(folder.path(), &with(&["--set", "linf=[0.3,0.1]"]), &["linf", "rising"]);
     refuses(folder.path(), &with(&["--set", "levels=[2.0]"]), &["levels", "pi / 2"]);
-}
-
-/// An interrupted run leaves a file and a folder of networks: those that are done are not trained again.
-#[test]
-fn compose_goes_on_where_it_was_interrupted() {
-    let folder = tempfile::tempdir().unwrap();
-    let with = |more: &[&'static str]| [&["image", "compose"], COMPOSE, more].concat();
-    succeeds(folder.path(), &with(&["-o", "whole"]));
-    let read = |path: &str| -> serde_json::Value {
-        serde_json::from_str(&std::fs::read_to_string(folder.path().join(path)).unwrap()).unwrap()
-    };
-    let whole = read("whole/compose.json");
-    assert_eq!(whole["figures"]["cross"]["rows"].as_array().unwrap().len(), 2);
-    assert!(!folder.path().join("whole/compose.unfinished").exists());
-    let kept = serde_json::json!({ "of": [whole["settings"], whole["data"][0]], "done": null });
-    std::fs::create_dir(folder.path().join("rest")).unwrap();
-    std::fs::write(folder.path().join("rest/compose.unfinished.json"), kept.to_string()).unwrap();
-    refuses(folder.path(), &with(&["-o", "rest"]), &["--resume", "--overwrite"]);
-    refuses(folder.path(), &with(&["-o", "rest", "--resume", "--set", "samples=3"]), &["other settings"]);
-    succeeds(folder.path(), &with(&["-o", "rest", "--resume"]));
-    assert_eq!(read("rest/compose.json")["figures"], whole["figures"]);
-    assert!(!folder.path().join("rest/compose.unfinished.json").exists());
-    refuses(folder.path(), &with(&["-o", "none", "--resume"]), &["no such file"]);
-    refuses(folder.path(), &with(&["-o", "none", "--set", "cross.fractions=[0.5,0.1]"]), &["cross.fractions"]);
 }

@@ -45,8 +45,12 @@ fn ood_tells_sets_apart_goes_on_and_keeps_its_baselines() {
     assert_eq!(read()["figures"], record["figures"]);
     let now = std::fs::metadata(folder.path().join("out/real_nvp.safetensors")).unwrap().modified().unwrap();
     assert_eq!(now, written);
-    std::fs::write(folder.path().join("out/pixel_cnn.checkpoint"), "unfinished").unwrap();
-    refuses(folder.path(), &ood(&[]), &["pixel_cnn.checkpoint", "--resume", "--overwrite"]);
+    std::fs::create_dir(folder.path().join("out/ood.unfinished")).unwrap();
+    for file in ["run.json", "pixel_cnn.checkpoint"] {
+        std::fs::write(folder.path().join("out/ood.unfinished").join(file), "{}").unwrap();
+    }
+    refuses(folder.path(), &ood(&[]), &["ood.unfinished", "--resume", "--overwrite"]);
+    refuses(folder.path(), &ood(&["--resume"]), &["other settings"]);
     refuses(folder.path(), &ood(&["--overwrite", "--set", "levels=[2]"]), &["levels", "pi / 2"]);
     refuses(folder.path(), &ood(&["--overwrite", "--dataset", "omniglot"]), &["omniglot"]);
 }

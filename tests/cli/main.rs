@@ -7,6 +7,7 @@ mod bad_input;
 mod bench;
 mod breaking_off;
 mod image;
+mod image_breaking_off;
 mod image_scores;
 mod reporting;
 mod whole_way;

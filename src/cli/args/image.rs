@@ -24,7 +24,9 @@ Sets that are known by name (mnist, fashion_mnist, omniglot, cifar10, imagenet32
 each in a subfolder of its name: nothing is downloaded. dsprites is generated. Images of your own may be a folder of PNG or JPEG \
 files (class folders become labels), idx, CIFAR's binary format, Parquet or a numpy archive.
 
-Every experiment leaves EXPERIMENT.json (settings, data, figures) and its pictures in the folder given by -o.")]
+Every experiment leaves EXPERIMENT.json (settings, data, figures) and its pictures in the folder given by -o. Until it has \
+ended, what is done lies there in EXPERIMENT.unfinished (of train: in model.checkpoint): after Ctrl-C or a crash the same command \
+with --resume goes on, to the same figures.")]
 pub(crate) struct ImageArgs {
     #[command(subcommand)]
     pub(crate) experiment: Experiment,
@@ -231,10 +233,15 @@ pub(crate) struct ModelArg {
 }
 
 impl ModelArg {
+    /// Where it is.
+    pub(crate) fn path(&self) -> Result<&Path> {
+        let missing = || Error::config("MODEL", "nothing", "a file that `ebmotion image train` wrote");
+        self.model.as_deref().ok_or_else(missing)
+    }
+
     /// Reads it.
     pub(crate) fn load(&self) -> Result<ImageModel> {
-        let missing = || Error::config("MODEL", "nothing", "a file that `ebmotion image train` wrote");
-        ImageModel::load(self.model.as_deref().ok_or_else(missing)?)
+        ImageModel::load(self.path()?)
     }
 }
 
@@ -243,6 +250,8 @@ impl ModelArg {
 Examples:
   ebmotion image generate out/mnist/model.safetensors -o out/digits
   ebmotion image generate out/mnist/model.safetensors -o out/digits --rrd out/chains.rrd     then: rerun out/chains.rrd
+  ebmotion image generate out/mnist/model.safetensors -o out/many --set count=10000
+  ebmotion image generate out/mnist/model.safetensors -o out/many --set count=10000 --resume      after Ctrl-C
   ebmotion image generate out/mnist/model.safetensors -o out/threes --set classes=[3] --set walk.guidance=2
   ebmotion image generate out/mnist/model.safetensors -o out/digits --data images/ --dataset mnist     with nearest neighbours
 
@@ -253,6 +262,8 @@ pub(crate) struct GenerateArgs {
     pub(crate) model: ModelArg,
     #[command(flatten)]
     pub(crate) common: Common,
+    #[command(flatten)]
+    pub(crate) again: Again,
     #[command(flatten)]
     pub(crate) watched: Watched,
     /// The set that it was trained on, known by name, or `dsprites`; without it --data is the set.
@@ -268,6 +279,7 @@ pub(crate) struct GenerateArgs {
 Examples:
   ebmotion image inpaint out/mnist/model.safetensors --data images/ --dataset mnist -o out/inpaint --set hidden=right
   ebmotion image denoise out/mnist/model.safetensors --data images/ --dataset mnist -o out/denoise --set share=0.1
+  ebmotion image denoise out/mnist/model.safetensors --data images/ --dataset mnist -o out/denoise --set share=0.1 --resume
 
 Leaves a picture of some test images, and the mean squared errors of both parts beside simple ways, as text and JSON.")]
 pub(crate) struct MendArgs {
@@ -275,6 +287,8 @@ pub(crate) struct MendArgs {
     pub(crate) model: ModelArg,
     #[command(flatten)]
     pub(crate) common: Common,
+    #[command(flatten)]
+    pub(crate) again: Again,
     #[command(flatten)]
     pub(crate) watched: Watched,
     /// The set that the model was trained on, by name: its training and test part are mended.
@@ -287,6 +301,7 @@ pub(crate) struct MendArgs {
 Examples:
   ebmotion image cross-class out/mnist/model.safetensors --data images/ --dataset mnist -o out/cross
   ebmotion image cross-class out/mnist/model.safetensors --data images/ --dataset mnist -o out/cross --set start=0.9
+  ebmotion image cross-class out/mnist/model.safetensors --data images/ --dataset mnist -o out/cross --set start=0.9 --resume
 
 Leaves cross-class.png: an image of each class, then where its chain goes by the energy given each class.")]
 pub(crate) struct CrossClassArgs {
@@ -294,6 +309,8 @@ pub(crate) struct CrossClassArgs {
     pub(crate) model: ModelArg,
     #[command(flatten)]
     pub(crate) common: Common,
+    #[command(flatten)]
+    pub(crate) again: Again,
     #[command(flatten)]
     pub(crate) watched: Watched,
     /// The set that the model was trained on, by name: its test part is where chains start.
@@ -333,6 +350,7 @@ pub(crate) struct ContinualArgs {
 Examples:
   ebmotion image compose -o out/compose
   ebmotion image compose -o out/compose --resume      after Ctrl-C
+  ebmotion image compose -o out/compose --rrd out/composed.rrd      every walk, one after the other
   ebmotion image compose -o out/three --set cross.runs=3 --set 'cross.fractions=[0,0.1,1]'
 
 The sprites are generated: no set of images is read. One energy learns the size of a sprite, another its position; added, they draw \
@@ -343,6 +361,8 @@ pub(crate) struct ComposeArgs {
     pub(crate) common: Common,
     #[command(flatten)]
     pub(crate) again: Again,
+    #[command(flatten)]
+    pub(crate) watched: Watched,
 }
 
 /// `train` or `test`.

@@ -3,10 +3,10 @@
 use super::super::args::ClassifierArgs;
 use super::super::console::Console;
 use super::super::output;
-use super::{Results, printed};
+use super::{Results, ended, printed};
 use ebmotion::Result;
-use ebmotion::experiment::Record;
 use ebmotion::experiment::classifier::{self, Figures, TrainingConfig};
+use ebmotion::experiment::{DataRecord, Record};
 use ebmotion::image::Part;
 use std::time::Instant;
 
@@ -20,14 +20,18 @@ pub(super) fn run(args: &ClassifierArgs, console: &mut Console) -> Result<()> {
     let results = Results::new(&args.common)?;
     let [train, test] = [Part::Train, Part::Test].map(|part| args.common.known(&args.dataset, part));
     let (train, test) = (train?, test?);
+    let of = (&config, [&train, &test].map(DataRecord::of));
+    let journal = results.journal("classifier", &args.again, &of)?;
     console.stop_on_interrupt()?;
-    let (classifier, figures) = classifier::run(&train, &test, &config, console)?;
+    let outcome = classifier::run(&train, &test, &config, &journal, console);
+    let (classifier, figures) = ended(outcome, &journal, console)?;
     let model = results.folder.join("classifier.safetensors");
     classifier.save(&model, &config, &train)?;
     let seconds = begun.elapsed().as_secs_f64();
     let json = results.json("classifier", &Record::new("classifier", &config, &[&train, &test], seconds, &figures))?;
     let text = text(&figures, &test.name);
     let table = results.text("classifier.txt", &text)?;
+    journal.end()?;
     console.say(&format!("{}, {}, {}", model.display(), table.display(), json.display()));
     output::print(&text)
 }

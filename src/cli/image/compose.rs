@@ -3,11 +3,12 @@
 use super::super::args::ComposeArgs;
 use super::super::console::Console;
 use super::super::output;
-use super::{Results, Unfinished, printed};
+use super::live::Live;
+use super::{Results, ended, printed};
+use ebmotion::Result;
 use ebmotion::experiment::compose::{self, ComposeConfig, Figures};
 use ebmotion::experiment::{DataRecord, Record};
 use ebmotion::image::grid::Layout;
-use ebmotion::{Error, Result};
 use std::time::Instant;
 
 pub(super) fn run(args: &ComposeArgs, console: &mut Console) -> Result<()> {
@@ -18,20 +19,12 @@ pub(super) fn run(args: &ComposeArgs, console: &mut Console) -> Result<()> {
     }
     let results = Results::new(&args.common)?;
     let data = compose::data(&config)?;
-    let of = serde_json::to_value((&config, DataRecord::of(&data)))
-        .map_err(|e| Error::Other(format!("settings as JSON: {e}")))?;
-    let (unfinished, done) = Unfinished::begin::<()>(&results, "compose", &args.again, of)?;
-    // The networks themselves lie in a folder beside it.
-    unfinished.keep(&())?;
-    let networks = results.folder.join("compose.unfinished");
+    let journal = results.journal("compose", &args.again, &(&config, DataRecord::of(&data)))?;
     console.stop_on_interrupt()?;
-    let outcome = match compose::run(&config, &networks, done.is_some(), console) {
-        Err(Error::Interrupted { step, .. }) => {
-            console.say("to go on: the same command with --resume");
-            return Err(Error::Interrupted { step, saved: unfinished.saved() });
-        }
-        other => other?,
-    };
+    let mut live = Live::new(&args.watched, console)?;
+    let outcome = compose::run(&config, &journal, &mut live);
+    live.finish()?;
+    let outcome = ended(outcome, &journal, console)?;
     for (name, images, columns) in &outcome.pictures {
         results.grid(name, images, Layout::of(images, *columns))?;
     }
@@ -39,8 +32,7 @@ pub(super) fn run(args: &ComposeArgs, console: &mut Console) -> Result<()> {
     let json = results.json("compose", &Record::new("compose", &config, &[&data], seconds, &outcome.figures))?;
     let text = text(&outcome.figures);
     let table = results.text("compose.txt", &text)?;
-    unfinished.end()?;
-    std::fs::remove_dir_all(&networks).map_err(Error::io(&networks, "remove"))?;
+    journal.end()?;
     console.say(&format!("{}, {}", table.display(), json.display()));
     output::print(&text)
 }

@@ -3,11 +3,11 @@
 use super::super::args::ContinualArgs;
 use super::super::console::Console;
 use super::super::output;
-use super::{Results, Unfinished, config_text, printed};
+use super::{Results, config_text, ended, printed};
+use ebmotion::Result;
 use ebmotion::experiment::continual::{self, ContinualConfig, Row, Run, Trial};
 use ebmotion::experiment::{DataRecord, Record};
 use ebmotion::image::{Images, Part};
-use ebmotion::{Error, Result};
 use serde::Serialize;
 use std::time::Instant;
 
@@ -26,44 +26,39 @@ pub(super) fn run(args: &ContinualArgs, console: &mut Console) -> Result<()> {
     let results = Results::new(&args.common)?;
     let train = args.common.known(&args.dataset, Part::Train)?;
     if args.tune {
-        console.stop_on_interrupt()?;
-        return tune(&config, &train, &results, begun, console);
+        return tune(args, &config, &train, &results, console);
     }
     let test = args.common.known(&args.dataset, Part::Test)?;
-    let data = [&train, &test].map(DataRecord::of);
-    let of = serde_json::to_value((&config, &data)).map_err(|e| Error::Other(format!("settings as JSON: {e}")))?;
-    let (unfinished, done) = Unfinished::begin::<Vec<Run>>(&results, "continual", &args.again, of)?;
+    let of = (&config, [&train, &test].map(DataRecord::of));
+    let journal = results.journal("continual", &args.again, &of)?;
     console.stop_on_interrupt()?;
-    let mut keep = |runs: &[Run]| unfinished.keep(&runs);
-    let runs = match continual::run(&train, &test, &config, done.unwrap_or_default(), console, &mut keep) {
-        Err(Error::Interrupted { step, .. }) => {
-            console.say("to go on: the same command with --resume");
-            return Err(Error::Interrupted { step, saved: unfinished.saved() });
-        }
-        other => other?,
-    };
+    let runs = ended(continual::run(&train, &test, &config, &journal, console), &journal, console)?;
     let table = continual::table(&runs);
     let figures = Figures { table: &table, runs: &runs };
     let seconds = begun.elapsed().as_secs_f64();
     let json = results.json("continual", &Record::new("continual", &config, &[&train, &test], seconds, &figures))?;
     let text = text(&table);
     let table = results.text("continual.txt", &text)?;
-    unfinished.end()?;
+    journal.end()?;
     console.say(&format!("{}, {}", table.display(), json.display()));
     output::print(&text)
 }
 
 fn tune(
+    args: &ContinualArgs,
     config: &ContinualConfig,
     train: &Images,
     results: &Results,
-    begun: Instant,
     console: &mut Console,
 ) -> Result<()> {
-    let (best, trials) = continual::tune(train, config, console)?;
+    let begun = Instant::now();
+    let journal = results.journal("tune", &args.again, &(config, DataRecord::of(train)))?;
+    console.stop_on_interrupt()?;
+    let (best, trials) = ended(continual::tune(train, config, &journal, console), &journal, console)?;
     let seconds = begun.elapsed().as_secs_f64();
     results.json("tune", &Record::new("continual --tune", config, &[train], seconds, &trials))?;
     let path = results.text("tuned.toml", &config_text(&best)?)?;
+    journal.end()?;
     console.say(&format!("next: the same command with --config {} in place of --tune", path.display()));
     output::print(&trial_text(&trials))
 }

@@ -3,11 +3,11 @@
 use super::super::args::CrossClassArgs;
 use super::super::console::Console;
 use super::live::Live;
-use super::{Results, printed};
+use super::{Results, ended, fingerprint, printed};
 use ebmotion::Result;
-use ebmotion::experiment::Record;
 use ebmotion::experiment::cross_class::{self, CrossClassConfig};
 use ebmotion::experiment::generate::{Asked, asked};
+use ebmotion::experiment::{DataRecord, Record};
 use ebmotion::image::Part;
 use ebmotion::image::grid::Layout;
 use ebmotion::model::Classifier;
@@ -32,10 +32,13 @@ pub(super) fn run(args: &CrossClassArgs, console: &mut Console) -> Result<()> {
     let results = Results::new(&args.common)?;
     let model = args.model.load()?;
     let images = args.common.known(&args.dataset, Part::Test)?;
+    let of = (&config, DataRecord::of(&images), fingerprint(args.model.path()?)?);
+    let journal = results.journal("cross-class", &args.again, &of)?;
     console.stop_on_interrupt()?;
     let mut live = Live::new(&args.watched, console)?;
-    let crossed = cross_class::run(&model, &images, &config, &mut live)?;
+    let outcome = cross_class::run(&model, &images, &config, &journal, &mut live);
     live.finish()?;
+    let crossed = ended(outcome, &journal, console)?;
     let picture =
         results.grid("cross-class", &crossed.picture, Layout::of(&crossed.picture, crossed.classes.len() + 1))?;
     let asked = match &args.classifier {
@@ -48,6 +51,7 @@ pub(super) fn run(args: &CrossClassArgs, console: &mut Console) -> Result<()> {
     let figures = Figures { images: crossed.images.len(), moved: crossed.moved, apart: crossed.apart, asked };
     let record = Record::new("cross-class", &config, &[&images], begun.elapsed().as_secs_f64(), &figures);
     let json = results.json("cross-class", &record)?;
+    journal.end()?;
     console.say(&format!("{}, {}", picture.display(), json.display()));
     Ok(())
 }

@@ -3,7 +3,7 @@
 use super::super::args::GenerateArgs;
 use super::super::console::Console;
 use super::live::Live;
-use super::{Results, printed};
+use super::{Results, ended, fingerprint, printed};
 use ebmotion::Result;
 use ebmotion::experiment::Record;
 use ebmotion::experiment::generate::{self, Asked, GenerateConfig, asked};
@@ -35,10 +35,12 @@ pub(super) fn run(args: &GenerateArgs, console: &mut Console) -> Result<()> {
         true => Some(args.common.images(args.dataset.as_deref(), Part::Train)?),
         false => None,
     };
+    let journal = results.journal("generate", &args.again, &(&config, fingerprint(args.model.path()?)?))?;
     console.stop_on_interrupt()?;
     let mut live = Live::new(&args.watched, console)?;
-    let drawn = generate::run(&model, &config, &mut live)?;
+    let outcome = generate::run(&model, &config, &journal, &mut live);
     live.finish()?;
+    let drawn = ended(outcome, &journal, console)?;
     let grid = results.grid("generate", &drawn.images, Layout::of(&drawn.images, 10))?;
     results.archive("generate", &drawn.images)?;
     if let Some(film) = &drawn.film {
@@ -62,6 +64,7 @@ pub(super) fn run(args: &GenerateArgs, console: &mut Console) -> Result<()> {
     let data: Vec<_> = std::iter::once(&drawn.images).chain(&known).collect();
     let json =
         results.json("generate", &Record::new("generate", &config, &data, begun.elapsed().as_secs_f64(), &figures))?;
+    journal.end()?;
     console.say(&format!("{}, {}", grid.display(), json.display()));
     Ok(())
 }

@@ -3,10 +3,11 @@
 use super::super::args::LikelihoodArgs;
 use super::super::console::Console;
 use super::super::output;
-use super::{Results, printed};
+use super::live::Live;
+use super::{Results, ended, fingerprint, printed};
 use ebmotion::Result;
-use ebmotion::experiment::Record;
 use ebmotion::experiment::likelihood::{self, Figures, LikelihoodConfig};
+use ebmotion::experiment::{DataRecord, Record};
 use ebmotion::image::Part;
 use ebmotion::image::grid::Layout;
 use std::time::Instant;
@@ -20,13 +21,19 @@ pub(super) fn run(args: &LikelihoodArgs, console: &mut Console) -> Result<()> {
     let results = Results::new(&args.common)?;
     let test = args.common.known(&args.dataset, Part::Test)?;
     let model = args.model.load()?;
+    let of = (&config, DataRecord::of(&test), fingerprint(args.model.path()?)?);
+    let journal = results.journal("likelihood", &args.again, &of)?;
     console.stop_on_interrupt()?;
-    let (figures, ends) = likelihood::run(&model, &test, &config, console)?;
+    let mut live = Live::new(&args.watched, console)?;
+    let outcome = likelihood::run(&model, &test, &config, &journal, &mut live);
+    live.finish()?;
+    let (figures, ends) = ended(outcome, &journal, console)?;
     let grid = results.grid("likelihood", &ends, Layout::of(&ends, 10))?;
     let record = Record::new("likelihood", &config, &[&test], begun.elapsed().as_secs_f64(), &figures);
     let json = results.json("likelihood", &record)?;
     let text = text(&figures);
     let table = results.text("likelihood.txt", &text)?;
+    journal.end()?;
     console.say(&format!("{}, {}, {}", table.display(), grid.display(), json.display()));
     output::print(&text)
 }

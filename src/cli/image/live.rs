@@ -8,6 +8,7 @@ use ebmotion::{Error, Result};
 /// The console, and behind it the recordings that were asked for.
 pub(super) struct Live<'a> {
     console: &'a mut Console,
+    steps: Steps,
     #[cfg(feature = "rerun")]
     recordings: Vec<ebmotion_viz::Chains>,
 }
@@ -29,7 +30,7 @@ impl<'a> Live<'a> {
         if watched.spawn {
             recordings.push(ebmotion_viz::Chains::spawn().map_err(refused)?);
         }
-        Ok(Self { console, recordings })
+        Ok(Self { console, steps: Steps::default(), recordings })
     }
 
     /// Writes the file.
@@ -53,7 +54,7 @@ impl<'a> Live<'a> {
             true => {
                 Err(Error::Other("this build leaves rerun out: build with `--features rerun` for recordings".into()))
             }
-            false => Ok(Self { console }),
+            false => Ok(Self { console, steps: Steps::default() }),
         }
     }
 
@@ -70,10 +71,30 @@ impl<'a> Live<'a> {
     }
 }
 
+/// Steps of walks one after the other, each of which counts its own from 0.
+#[derive(Debug, Default)]
+struct Steps {
+    /// Steps of the walks before.
+    before: u64,
+    /// Steps of this one.
+    own: u64,
+}
+
+impl Steps {
+    fn following(&mut self, step: u64) -> u64 {
+        if step < self.own {
+            (self.before, self.own) = (self.before + self.own, 0);
+        }
+        self.own = step + 1;
+        self.before + step
+    }
+}
+
 impl Sink for Live<'_> {
     fn emit(&mut self, event: &Event<'_>) -> Result<()> {
         if let Event::Chains { step, shape, pixels, energies } = event {
-            return self.chains(*step, *shape, pixels, energies);
+            let step = self.steps.following(*step);
+            return self.chains(step, *shape, pixels, energies);
         }
         self.console.emit(event)
     }
@@ -84,5 +105,17 @@ impl Sink for Live<'_> {
 
     fn stop_requested(&self) -> bool {
         self.console.stop_requested()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_walk_follows_the_other() {
+        let mut steps = Steps::default();
+        let found: Vec<u64> = [0, 1, 3, 0, 1, 0, 0].into_iter().map(|s| steps.following(s)).collect();
+        assert_eq!(found, [0, 1, 3, 4, 5, 6, 7]);
     }
 }

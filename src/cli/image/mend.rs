@@ -4,12 +4,12 @@ use super::super::args::MendArgs;
 use super::super::console::Console;
 use super::super::output;
 use super::live::Live;
-use super::{Results, printed};
+use super::{Results, ended, fingerprint, printed};
 use ebmotion::Result;
 use ebmotion::event::Sink;
 use ebmotion::experiment::denoise::{self, DenoiseConfig};
 use ebmotion::experiment::inpaint::{self, InpaintConfig};
-use ebmotion::experiment::{ImageModel, Mended, Record};
+use ebmotion::experiment::{DataRecord, ImageModel, Journal, Mended, Record};
 use ebmotion::image::grid::Layout;
 use ebmotion::image::{Images, Part};
 use serde::Serialize;
@@ -17,17 +17,26 @@ use serde::de::DeserializeOwned;
 use std::time::Instant;
 
 pub(super) fn inpaint(args: &MendArgs, console: &mut Console) -> Result<()> {
-    let work = |model: &ImageModel, [train, test]: &[Images; 2], config: &InpaintConfig, sink: &mut dyn Sink| {
-        inpaint::run(model, train, test, config, sink)
+    let work = |task: Task<'_, InpaintConfig>, sink: &mut dyn Sink| {
+        inpaint::run(task.model, &task.parts[0], &task.parts[1], task.config, task.journal, sink)
     };
     mend(args, "inpaint", InpaintConfig::default(), work, |table| table, 4, console)
 }
 
 pub(super) fn denoise(args: &MendArgs, console: &mut Console) -> Result<()> {
-    let work = |model: &ImageModel, [train, test]: &[Images; 2], config: &DenoiseConfig, sink: &mut dyn Sink| {
-        denoise::run(model, train, test, config, sink)
+    let work = |task: Task<'_, DenoiseConfig>, sink: &mut dyn Sink| {
+        denoise::run(task.model, &task.parts[0], &task.parts[1], task.config, task.journal, sink)
     };
     mend(args, "denoise", DenoiseConfig::default(), work, |found| &found.table, 5, console)
+}
+
+/// What one of them is run on.
+struct Task<'a, C> {
+    model: &'a ImageModel,
+    /// The training part of the set, and the test part.
+    parts: &'a [Images; 2],
+    config: &'a C,
+    journal: &'a Journal,
 }
 
 /// Runs one of them: `work` gives its figures and its picture of `columns` images a row, `table` the errors among the figures.
@@ -35,7 +44,7 @@ fn mend<C: Serialize + DeserializeOwned, F: Serialize>(
     args: &MendArgs,
     name: &str,
     defaults: C,
-    work: impl FnOnce(&ImageModel, &[Images; 2], &C, &mut dyn Sink) -> Result<(F, Images)>,
+    work: impl FnOnce(Task<'_, C>, &mut dyn Sink) -> Result<(F, Images)>,
     table: impl FnOnce(&F) -> &[Mended],
     columns: usize,
     console: &mut Console,
@@ -48,16 +57,21 @@ fn mend<C: Serialize + DeserializeOwned, F: Serialize>(
     let results = Results::new(&args.common)?;
     let model = args.model.load()?;
     let parts = [args.common.known(&args.dataset, Part::Train)?, args.common.known(&args.dataset, Part::Test)?];
+    let of = (&config, parts.each_ref().map(DataRecord::of), fingerprint(args.model.path()?)?);
+    let journal = results.journal(name, &args.again, &of)?;
     console.stop_on_interrupt()?;
     let mut live = Live::new(&args.watched, console)?;
-    let (figures, picture) = work(&model, &parts, &config, &mut live)?;
+    let task = Task { model: &model, parts: &parts, config: &config, journal: &journal };
+    let outcome = work(task, &mut live);
     live.finish()?;
+    let (figures, picture) = ended(outcome, &journal, console)?;
     let seconds = begun.elapsed().as_secs_f64();
     let record = Record::new(name, &config, &[&parts[0], &parts[1]], seconds, &figures);
     let text = text(table(&figures));
     let picture = results.grid(name, &picture, Layout::of(&picture, columns * 3))?;
     let json = results.json(name, &record)?;
     results.text(&format!("{name}.txt"), &text)?;
+    journal.end()?;
     console.say(&format!("{}, {}", picture.display(), json.display()));
     output::print(&text)
 }

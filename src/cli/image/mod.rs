@@ -17,12 +17,12 @@ mod train;
 use super::args::{Again, Common, Experiment, ImageArgs};
 use super::console::Console;
 use super::output;
+use ebmotion::experiment::Journal;
 use ebmotion::image::Images;
 use ebmotion::image::grid::{self, Layout};
 use ebmotion::{Error, Result, files};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
 
 pub(super) fn run(args: &ImageArgs, console: &mut Console) -> Result<()> {
     match &args.experiment {
@@ -69,6 +69,11 @@ impl Results {
         Ok(Self { folder })
     }
 
+    /// What the experiment has done so far, in `NAME.unfinished` until it ends; `of` is all that this depends on.
+    fn journal(&self, name: &str, again: &Again, of: &impl Serialize) -> Result<Journal> {
+        Journal::begin(&self.folder.join(format!("{name}.unfinished")), of, again.resume, again.overwrite)
+    }
+
     /// Writes a file of text.
     fn text(&self, name: &str, text: &str) -> Result<PathBuf> {
         let path = self.folder.join(name);
@@ -99,66 +104,21 @@ impl Results {
     }
 }
 
-/// What an experiment has done so far, kept in a file until it ends.
-struct Unfinished {
-    path: PathBuf,
-    /// Settings and data: only the same experiment goes on.
-    of: serde_json::Value,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Kept<T> {
-    of: serde_json::Value,
-    done: T,
-}
-
-impl Unfinished {
-    /// The file `NAME.unfinished.json`, and what it holds where the experiment goes on.
-    fn begin<T: DeserializeOwned>(
-        results: &Results,
-        name: &str,
-        again: &Again,
-        of: serde_json::Value,
-    ) -> Result<(Self, Option<T>)> {
-        let path = results.folder.join(format!("{name}.unfinished.json"));
-        let done = match (path.exists(), again.resume) {
-            (false, true) => {
-                return Err(Error::model(&path, "no such file", "that of an interrupted run, for --resume"));
+/// What became of an experiment; who interrupted it is told how it goes on.
+fn ended<T>(outcome: Result<T>, journal: &Journal, console: &Console) -> Result<T> {
+    match outcome {
+        Err(Error::Interrupted { step, .. }) => {
+            let saved = journal.saved().map(Path::to_path_buf);
+            if saved.is_some() {
+                console.say("to go on: the same command with --resume");
             }
-            (true, false) if !again.overwrite => {
-                let expected = "--resume to go on with it, or --overwrite to start anew";
-                return Err(Error::model(&path, "an interrupted run", expected));
-            }
-            (true, true) => {
-                let text = std::fs::read_to_string(&path).map_err(Error::io(&path, "read"))?;
-                let kept: Kept<T> = serde_json::from_str(&text)
-                    .map_err(|e| Error::model(&path, format!("a damaged file ({e})"), "an interrupted run"))?;
-                if kept.of != of {
-                    return Err(Error::model(&path, "a run with other settings or data", "the same command again"));
-                }
-                Some(kept.done)
-            }
-            _ => None,
-        };
-        Ok((Self { path, of }, done))
-    }
-
-    fn keep<T: Serialize>(&self, done: &T) -> Result<()> {
-        let kept = Kept { of: self.of.clone(), done };
-        let text = serde_json::to_string(&kept).map_err(|e| Error::Other(format!("an unfinished run as JSON: {e}")))?;
-        files::write_bytes(&self.path, text.as_bytes())
-    }
-
-    /// The file that an interruption leaves.
-    fn saved(&self) -> Option<PathBuf> {
-        self.path.exists().then(|| self.path.clone())
-    }
-
-    /// The results are written: nothing is unfinished any more.
-    fn end(self) -> Result<()> {
-        match self.path.exists() {
-            true => std::fs::remove_file(&self.path).map_err(Error::io(&self.path, "remove")),
-            false => Ok(()),
+            Err(Error::Interrupted { step, saved })
         }
+        other => other,
     }
+}
+
+/// What a file of weights is known by, where only the same one goes on.
+fn fingerprint(path: &Path) -> Result<String> {
+    Ok(files::sha256_hex(&std::fs::read(path).map_err(Error::io(path, "read"))?))
 }

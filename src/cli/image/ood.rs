@@ -3,12 +3,12 @@
 use super::super::args::OodArgs;
 use super::super::console::Console;
 use super::super::output;
-use super::{Results, printed};
-use ebmotion::experiment::Record;
+use super::{Results, ended, fingerprint, printed};
+use ebmotion::Result;
 use ebmotion::experiment::ood::{self, Figures, OodConfig, OodData, Row, Told};
+use ebmotion::experiment::{DataRecord, Record};
 use ebmotion::image::grid::Layout;
 use ebmotion::image::{Images, KNOWN, Part};
-use ebmotion::{Error, Result};
 use std::time::Instant;
 
 pub(super) fn run(args: &OodArgs, console: &mut Console) -> Result<()> {
@@ -22,28 +22,18 @@ pub(super) fn run(args: &OodArgs, console: &mut Console) -> Result<()> {
     let test = args.common.known(&args.dataset, Part::Test)?;
     let model = args.model.load()?;
     let others = others(args)?;
-    for kind in &config.baselines {
-        let path = results.folder.join(format!("{}.checkpoint", kind.name()));
-        if path.exists() && !args.again.resume && !args.again.overwrite {
-            let expected = "--resume to go on with it, or --overwrite to start anew";
-            return Err(Error::model(&path, "an interrupted run", expected));
-        }
-    }
+    let all: Vec<&Images> = [&train, &test].into_iter().chain(&others).collect();
+    let records: Vec<DataRecord> = all.iter().map(|images| DataRecord::of(images)).collect();
+    let journal = results.journal("ood", &args.again, &(&config, records, fingerprint(args.model.path()?)?))?;
     console.stop_on_interrupt()?;
     let data = OodData { train: &train, test: &test, others: &others };
-    let place = (results.folder.as_path(), args.again.resume);
-    let (figures, shown) = match ood::run(&model, data, &config, place, console) {
-        Err(e @ Error::Interrupted { .. }) => {
-            console.say("to go on: the same command with --resume");
-            return Err(e);
-        }
-        other => other?,
-    };
+    let outcome = ood::run(&model, data, &config, (&results.folder, &journal), console);
+    let (figures, shown) = ended(outcome, &journal, console)?;
     let grid = results.grid("ood", &shown, Layout::of(&shown, config.shown))?;
-    let all: Vec<&Images> = [&train, &test].into_iter().chain(&others).collect();
     let json = results.json("ood", &Record::new("ood", &config, &all, begun.elapsed().as_secs_f64(), &figures))?;
     let text = text(&figures);
     let table = results.text("ood.txt", &text)?;
+    journal.end()?;
     console.say(&format!("{}, {}, {}", table.display(), grid.display(), json.display()));
     output::print(&text)
 }

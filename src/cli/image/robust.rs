@@ -3,11 +3,12 @@
 use super::super::args::RobustArgs;
 use super::super::console::Console;
 use super::super::output;
-use super::{Results, printed};
+use super::live::Live;
+use super::{Results, ended, fingerprint, printed};
 use ebmotion::Result;
 use ebmotion::eval::report::{Labels, curves};
-use ebmotion::experiment::Record;
 use ebmotion::experiment::robust::{self, Curve, Figures, RobustConfig};
+use ebmotion::experiment::{DataRecord, Record};
 use ebmotion::image::Part;
 use ebmotion::model::Classifier;
 use ebmotion::sample::attack::Norm;
@@ -26,14 +27,20 @@ pub(super) fn run(args: &RobustArgs, console: &mut Console) -> Result<()> {
     let [train, test] = [Part::Train, Part::Test].map(|part| args.common.known(&args.dataset, part));
     let (train, test) = (train?, test?);
     let model = args.model.load()?;
-    let mut classifiers = Vec::new();
+    let (mut classifiers, mut weights) = (Vec::new(), vec![fingerprint(args.model.path()?)?]);
     for (name, path) in [("classifier", &args.classifier), ("adversarial classifier", &args.adversarial)] {
         if let Some(path) = path {
             classifiers.push((name.to_string(), Classifier::load(path)?));
+            weights.push(format!("{name} {}", fingerprint(path)?));
         }
     }
+    let of = (&config, [&train, &test].map(DataRecord::of), weights);
+    let journal = results.journal("robust", &args.again, &of)?;
     console.stop_on_interrupt()?;
-    let figures = robust::run(&model, &classifiers, &train, &test, &config, console)?;
+    let mut live = Live::new(&args.watched, console)?;
+    let outcome = robust::run(&model, &classifiers, &train, &test, &config, &journal, &mut live);
+    live.finish()?;
+    let figures = ended(outcome, &journal, console)?;
     for (norm, short, of) in NORMS {
         let drawn: Vec<_> = of_norm(&figures, norm).map(|c| (c.name.clone(), points(c))).collect();
         let labels = Labels { title: "Accuracy under attack", x: of, y: "share of images classified right" };
@@ -43,6 +50,7 @@ pub(super) fn run(args: &RobustArgs, console: &mut Console) -> Result<()> {
     let json = results.json("robust", &Record::new("robust", &config, &[&train, &test], seconds, &figures))?;
     let text = text(&figures);
     let table = results.text("robust.txt", &text)?;
+    journal.end()?;
     console.say(&format!("{}, {}", table.display(), json.display()));
     output::print(&text)
 }

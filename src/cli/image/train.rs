@@ -7,7 +7,7 @@ use super::super::telemetry::Telemetry;
 use super::{Results, printed};
 use ebmotion::experiment::generate::{self, GenerateConfig};
 use ebmotion::experiment::train::{self, ImageTrainConfig};
-use ebmotion::experiment::{ImageModel, Record};
+use ebmotion::experiment::{ImageModel, Journal, Record};
 use ebmotion::image::Part;
 use ebmotion::image::grid::Layout;
 use ebmotion::train::Outcome;
@@ -59,7 +59,7 @@ fn finish(
     console: &mut Console,
 ) -> Result<()> {
     let settings = GenerateConfig { seed: config.seed, strips: 0, ..GenerateConfig::default() };
-    let drawn = generate::run(model, &settings, console)?.images;
+    let drawn = generate::run(model, &settings, &Journal::none(), console)?.images;
     let grid = results.grid("train", &drawn, Layout::of(&drawn, 10))?;
     let info = model.info();
     let (parameters, outcome) = (model.parameters().count(), &info.outcome);

@@ -4,19 +4,17 @@ use super::config::Learning;
 use super::scene::{Attribute, Drawn, Scene, context, nothing};
 use crate::error::Result;
 use crate::event::{Event, Sink};
+use crate::experiment::Journal;
 use crate::image::sprites::Sprite;
 use crate::model::{Activation, AtLevelOf, ConvConfig, ConvEnergy, Leveled, StageConfig};
 use crate::noise::Noise;
 use crate::train::objective::DenoisingByDifference;
-use crate::train::{self, AdamConfig, CheckpointPlan, Clip, Decay, Divergence, Objective, TrainConfig};
+use crate::train::{self, AdamConfig, Clip, Decay, Divergence, Objective, TrainConfig};
 use candle_core::{DType, Device, Tensor};
-use std::path::Path;
 
 /// Where the networks of an unfinished experiment are kept.
 pub(super) struct Shelf<'a> {
-    pub(super) folder: &'a Path,
-    /// Take what is there.
-    pub(super) resume: bool,
+    pub(super) journal: &'a Journal,
     pub(super) sink: &'a mut dyn Sink,
 }
 
@@ -30,8 +28,7 @@ impl Shelf<'_> {
         learning: &Learning,
         noise: &Noise,
     ) -> Result<()> {
-        let path = self.folder.join(format!("{}.checkpoint", name.replace(' ', "_")));
-        let plan = CheckpointPlan { path, resume: self.resume, identity: serde_json::json!({ "network": name }) };
+        let plan = self.journal.plan(name)?;
         let warmup_steps = 100.min(learning.steps / 10);
         let config = TrainConfig {
             steps: learning.steps,
@@ -52,7 +49,7 @@ impl Shelf<'_> {
             divergence: Divergence::default(),
         };
         let mut sink = Named { name, sink: &mut *self.sink };
-        train::train(objective, source, &config, noise, Some(&plan), &mut sink).map(|_| ())
+        train::train(objective, source, &config, noise, plan.as_ref(), &mut sink).map(|_| ())
     }
 }
 

@@ -24,11 +24,11 @@ pub use scene::Attribute;
 
 use crate::error::Result;
 use crate::event::Sink;
+use crate::experiment::Journal;
 use crate::image::Images;
 use crate::noise::Noise;
 use expert::Shelf;
 use serde::Serialize;
-use std::path::Path;
 
 /// What was measured.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -60,16 +60,15 @@ pub fn data(config: &ComposeConfig) -> Result<Images> {
     cross::data(config)
 }
 
-/// Learns all energies and the baseline, and draws from them. Each network is kept in `folder`, so that with `resume` an
-/// interrupted run goes on where it was.
+/// Learns all energies and the baseline, and draws from them. What is kept are the networks; images are drawn anew.
 ///
 /// # Errors
-/// [`crate::Error::Config`] for settings out of range; [`crate::Error::Interrupted`] when the sink asks to stop;
-/// [`crate::Error::Io`] when the networks cannot be written; [`crate::Error::Model`] when those in `folder` are of another run.
-pub fn run(config: &ComposeConfig, folder: &Path, resume: bool, sink: &mut dyn Sink) -> Result<Outcome> {
+/// [`crate::Error::Config`] for settings out of range; [`crate::Error::Interrupted`] when the sink asks to stop; as
+/// [`Journal::begin`] for what was kept.
+pub fn run(config: &ComposeConfig, journal: &Journal, sink: &mut dyn Sink) -> Result<Outcome> {
     config.validate()?;
     let noise = Noise::new(config.seed);
-    let mut shelf = Shelf { folder, resume, sink };
+    let mut shelf = Shelf { journal, sink };
     let (cross, picture) = cross::run(config, &noise.fork(0), &mut shelf)?;
     let columns = cross::SHOWN.min(cross.test_pairs);
     let mut pictures = vec![("cross", picture, columns)];

@@ -7,6 +7,7 @@ use crate::energy::compose::{Scaled, Total};
 use crate::energy::{Energy, Evaluated};
 use crate::error::{Error, Result};
 use crate::event::{Event, Sink};
+use crate::experiment::walk::{WATCHED, show};
 use crate::noise::Noise;
 use candle_core::{DType, Device, Tensor};
 
@@ -80,8 +81,13 @@ impl Walker<'_> {
                 return Err(Error::Interrupted { step: level as u64, saved: None });
             }
             let t = ANGLES.0 - level as f64 * step;
-            let v = ((energy(t)?.evaluate(&x)?.grad - &x)? * t.tan())?;
+            let at = energy(t)?.evaluate(&x)?;
+            let v = ((at.grad - &x)? * t.tan())?;
             image = ((&x * t.cos())? - (&v * t.sin())?)?.clamp(limits.0, limits.1)?;
+            if sink.watches_chains() {
+                let first = |x: &Tensor| x.narrow(0, 0, WATCHED.min(rows));
+                show(level, &scene.images(&scale.show(&first(&image)?)?)?, &first(&at.energy)?, sink)?;
+            }
             let rest = ((&x - (&image * t.cos())?)? / t.sin())?;
             let rest = match walk.fresh > 0.0 {
                 true => ((rest * (1.0 - walk.fresh).sqrt())? + draw(walk.fresh.sqrt() * walk.temperature)?)?,

@@ -15,12 +15,14 @@ pub use plan::{ContinualConfig, Method, Plan};
 
 use crate::error::{Error, Result};
 use crate::event::{Event, Sink};
+use crate::experiment::{Journal, advance};
 use crate::image::Images;
 use crate::noise::Noise;
 use crate::parallel;
 use classifier::{Classifier, Ewc, Lwf, Si, Unguarded};
 use energy::{Labels, Reconstruction};
 use learner::{Learner, Task};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use vae::Vae;
 
@@ -55,7 +57,7 @@ pub struct Row {
 }
 
 /// A setting that tuning has tried.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Trial {
     /// The method.
     pub method: Method,
@@ -138,39 +140,31 @@ fn right_share(learner: &dyn Learner, judge: &Task, seen: usize) -> Result<f64> 
     Ok(right as f64 / judge.labels.len() as f64)
 }
 
-/// Trains every method `config.seeds` times, as many at once as there are cores. Runs in `done` are not done again; `keep`
-/// gets all runs so far whenever there are more.
+/// Trains every method `config.seeds` times, as many at once as there are cores.
 ///
 /// # Errors
 /// [`Error::Config`] for settings out of range; [`Error::Data`] for images without labels, with fewer than two classes or
-/// of different shapes; [`Error::Interrupted`] when the sink asks to stop, after the runs in progress; what `keep` returns.
+/// of different shapes; [`Error::Interrupted`] when the sink asks to stop, after the runs in progress; as [`Journal::begin`] for what
+/// was kept.
 pub fn run(
     train: &Images,
     test: &Images,
     config: &ContinualConfig,
-    done: Vec<Run>,
+    journal: &Journal,
     sink: &mut dyn Sink,
-    keep: &mut dyn FnMut(&[Run]) -> Result<()>,
 ) -> Result<Vec<Run>> {
     config.validate(train.class_count())?;
     let tasks = Protocol::new(train, test, config.classes_per_task)?;
     let joined = Protocol::joined(train, test)?;
     let all = config.methods.iter().flat_map(|m| (0..config.seeds).map(|run| (*m, run)));
-    let open: Vec<(Method, usize)> = all.filter(|(m, r)| !done.iter().any(|d| d.method == *m && d.run == *r)).collect();
+    let jobs = all.map(|(method, run)| (format!("{} {run}", method.name()), (method, run))).collect();
     let one = |(method, run): (Method, usize)| {
         let protocol = if method == Method::Joint { &joined } else { &tasks };
         // Every method of a run gets the same order of images and, where it has the same network, the same weights.
         protocol.run(method, run, config, &Noise::new(config.seed).fork(run as u64))
     };
-    let mut runs = done;
-    let total = open.len();
-    waves("continual", open, sink, one, &mut |_, run| {
-        runs.push(run);
-        keep(&runs)
-    })?;
-    if total > 0 {
-        runs.sort_by_key(|r| (r.method, r.run));
-    }
+    let mut runs = waves("continual", jobs, journal, sink, one)?;
+    runs.sort_by_key(|r: &Run| (r.method, r.run));
     Ok(runs)
 }
 
@@ -180,7 +174,12 @@ pub fn run(
 ///
 /// # Errors
 /// As [`run`]; [`Error::Data`] when nothing would be left to train on.
-pub fn tune(train: &Images, config: &ContinualConfig, sink: &mut dyn Sink) -> Result<(ContinualConfig, Vec<Trial>)> {
+pub fn tune(
+    train: &Images,
+    config: &ContinualConfig,
+    journal: &Journal,
+    sink: &mut dyn Sink,
+) -> Result<(ContinualConfig, Vec<Trial>)> {
     config.validate(train.class_count())?;
     // Far from the labels of the final runs: their order of images is not the one that was tuned on.
     let noise = Noise::new(config.seed).fork(u64::MAX);
@@ -192,13 +191,14 @@ pub fn tune(train: &Images, config: &ContinualConfig, sink: &mut dyn Sink) -> Re
     let (train, judge) = (train.select(&order[..kept])?, train.select(&order[kept..])?);
     let tasks = Protocol::new(&train, &judge, config.classes_per_task)?;
     let joined = Protocol::joined(&train, &judge)?;
-    let mut open = Vec::new();
+    let mut jobs = Vec::new();
     for method in &config.methods {
         let [rates, batches, strengths] = ContinualConfig::grid(*method);
         for (rate, batch, strength) in
             rates.iter().flat_map(|r| batches.iter().flat_map(move |b| strengths.iter().map(move |s| (*r, *b, *s))))
         {
-            open.push((*method, Plan { learning_rate: rate, batch: batch as usize, strength }));
+            let plan = Plan { learning_rate: rate, batch: batch as usize, strength };
+            jobs.push((format!("{} {rate} {batch} {strength}", method.name()), (*method, plan)));
         }
     }
     let one = |(method, plan): (Method, Plan)| {
@@ -208,11 +208,7 @@ pub fn tune(train: &Images, config: &ContinualConfig, sink: &mut dyn Sink) -> Re
         let accuracy = protocol.run(method, 0, &config, &noise.fork(1))?.accuracy;
         Ok(Trial { method, plan, accuracy })
     };
-    let mut trials: Vec<Trial> = Vec::new();
-    waves("tune", open, sink, one, &mut |_, trial| {
-        trials.push(trial);
-        Ok(())
-    })?;
+    let trials: Vec<Trial> = waves("tune", jobs, journal, sink, one)?;
     let mut best = config.clone();
     for method in &config.methods {
         let of = trials.iter().filter(|t| t.method == *method);
@@ -223,27 +219,29 @@ pub fn tune(train: &Images, config: &ContinualConfig, sink: &mut dyn Sink) -> Re
     Ok((best, trials))
 }
 
-/// Does the work of `open` on all cores, a wave of one piece a core at a time, so that the sink is asked in between.
-fn waves<J: Clone + Sync, T: Send>(
+/// The work of named jobs on all cores, a wave of one job a core at a time, so that the sink is asked in between.
+fn waves<J: Clone + Sync, T: Send + Serialize + DeserializeOwned>(
     phase: &str,
-    open: Vec<J>,
+    jobs: Vec<(String, J)>,
+    journal: &Journal,
     sink: &mut dyn Sink,
     one: impl Fn(J) -> Result<T> + Sync,
-    take: &mut dyn FnMut(usize, T) -> Result<()>,
-) -> Result<()> {
-    sink.emit(&Event::Begin { phase, total: open.len() as u64 })?;
-    let mut done = 0;
+) -> Result<Vec<T>> {
+    let mut all = jobs.iter().map(|(name, _)| journal.get(name)).collect::<Result<Vec<Option<T>>>>()?;
+    let open: Vec<usize> = (0..jobs.len()).filter(|i| all[*i].is_none()).collect();
+    let mut done = jobs.len() - open.len();
+    sink.emit(&Event::Begin { phase, total: jobs.len() as u64 })?;
     for wave in open.chunks(parallel::available()) {
-        if sink.stop_requested() {
-            return Err(Error::Interrupted { step: done as u64, saved: None });
+        for (i, found) in wave.iter().zip(parallel::map(wave.len(), wave.len(), |w| one(jobs[wave[w]].1.clone()))) {
+            let found = found?;
+            journal.put(&jobs[*i].0, &found)?;
+            all[*i] = Some(found);
         }
-        for result in parallel::map(wave.len(), wave.len(), |i| one(wave[i].clone())) {
-            take(done, result?)?;
-            done += 1;
-        }
-        sink.emit(&Event::Step { step: done as u64, note: "" })?;
+        done += wave.len();
+        advance(sink, done, jobs.len(), "")?;
     }
-    sink.emit(&Event::End)
+    sink.emit(&Event::End)?;
+    Ok(all.into_iter().flatten().collect())
 }
 
 /// The table: a row a method, in the order of [`Method::ALL`].

@@ -28,9 +28,22 @@ fn config() -> ContinualConfig {
     config
 }
 
+/// Asks to stop at once.
+struct Stopping;
+
+impl Sink for Stopping {
+    fn emit(&mut self, _: &Event<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    fn stop_requested(&self) -> bool {
+        true
+    }
+}
+
 fn accuracies(config: &ContinualConfig) -> Result<Vec<Row>> {
     let (train, test) = (quarters(800, 1), quarters(200, 2));
-    Ok(table(&run(&train, &test, config, Vec::new(), &mut Silent, &mut |_| Ok(()))?))
+    Ok(table(&run(&train, &test, config, &Journal::none(), &mut Silent)?))
 }
 
 #[test]
@@ -50,15 +63,16 @@ fn a_run_is_a_function_of_its_seed_alone() -> Result<()> {
     let methods = vec![Method::Si, Method::EbmLabels, Method::Vae];
     let both = ContinualConfig { seeds: 2, methods: methods.clone(), ..config() };
     let (train, test) = (quarters(160, 1), quarters(40, 2));
-    let mut kept = Vec::new();
-    let all = run(&train, &test, &both, Vec::new(), &mut Silent, &mut |runs| {
-        kept = runs.to_vec();
-        Ok(())
-    })?;
-    assert_eq!((all.len(), kept.len()), (6, 6));
-    // In another order, alone, and going on from a part: the same numbers.
+    let folder = tempfile::tempdir().map_err(Error::io("temporary", "create"))?;
+    let begun = |resume: bool| Journal::begin(&folder.path().join("unfinished"), &"both", resume, false);
+    // Interrupted after the first wave, and going on.
+    let broken = run(&train, &test, &both, &begun(false)?, &mut Stopping);
+    assert!(matches!(broken, Err(Error::Interrupted { .. })), "{broken:?}");
+    let all = run(&train, &test, &both, &begun(true)?, &mut Silent)?;
+    assert_eq!(all.len(), 6);
+    // In another order, and without an interruption: the same numbers.
     let reversed = ContinualConfig { methods: methods.into_iter().rev().collect(), ..both.clone() };
-    let again = run(&train, &test, &reversed, all[3..4].to_vec(), &mut Silent, &mut |_| Ok(()))?;
+    let again = run(&train, &test, &reversed, &Journal::none(), &mut Silent)?;
     assert_eq!(again, all);
     assert_ne!(all[0].accuracy, all[1].accuracy);
     Ok(())
@@ -67,7 +81,7 @@ fn a_run_is_a_function_of_its_seed_alone() -> Result<()> {
 #[test]
 fn figures_of_tasks_make_the_whole() -> Result<()> {
     let config = ContinualConfig { methods: vec![Method::Ebm], ..config() };
-    let runs = run(&quarters(80, 1), &quarters(40, 2), &config, Vec::new(), &mut Silent, &mut |_| Ok(()))?;
+    let runs = run(&quarters(80, 1), &quarters(40, 2), &config, &Journal::none(), &mut Silent)?;
     assert_eq!(runs[0].by_task.iter().map(Vec::len).collect::<Vec<_>>(), [1, 2]);
     // Two tasks of as many images.
     assert!((runs[0].by_task[1].iter().sum::<f64>() / 2.0 - runs[0].accuracy).abs() < 1e-12);
@@ -80,7 +94,7 @@ fn figures_of_tasks_make_the_whole() -> Result<()> {
 fn settings_out_of_range_and_unfit_images_are_refused() {
     let (train, test) = (quarters(40, 1), quarters(20, 2));
     let refused = |config: &ContinualConfig, train: &Images, part: &str| {
-        let error = run(train, &test, config, Vec::new(), &mut Silent, &mut |_| Ok(())).expect_err(part);
+        let error = run(train, &test, config, &Journal::none(), &mut Silent).expect_err(part);
         assert!(error.exit_code() == 2 && error.to_string().contains(part), "{error}");
     };
     refused(&ContinualConfig { hidden: 3, ..config() }, &train, "hidden");
@@ -111,7 +125,7 @@ fn every_method_learns_all_classes_at_once() -> Result<()> {
 #[test]
 fn tuning_takes_the_best_of_the_grid() -> Result<()> {
     let config = ContinualConfig { methods: vec![Method::FineTuning], validation: 40, ..config() };
-    let (best, trials) = tune(&quarters(120, 1), &config, &mut Silent)?;
+    let (best, trials) = tune(&quarters(120, 1), &config, &Journal::none(), &mut Silent)?;
     assert_eq!(trials.len(), 6);
     let highest = trials.iter().map(|t| t.accuracy).fold(0.0, f64::max);
     let chosen = trials.iter().find(|t| t.plan == best.fine_tuning).map(|t| t.accuracy);

@@ -5,9 +5,10 @@ use crate::energy::Energy;
 use crate::energy::analytic::Diagonal;
 use crate::error::Result;
 use crate::event::{Event, Sink};
-use crate::experiment::advance;
+use crate::experiment::walk::{WATCHED, show};
+use crate::experiment::{ImageModel, Journal, advance};
 use crate::noise::Noise;
-use crate::sample::ais::{self, LogRatio, Path};
+use crate::sample::ais::{Annealing, LogRatio, Path};
 use crate::sample::hmc::{Hmc, Leapfrog};
 use crate::sample::{ChainState, Metropolis, Transition};
 use candle_core::{DType, Device, Tensor};
@@ -21,6 +22,9 @@ const PILOTS: usize = 8;
 const FIRST: usize = 20;
 /// How much a size's logarithm follows the difference to the acceptance aimed at.
 const GAIN: f64 = 0.5;
+
+/// Levels whose chains are kept as one piece.
+const PIECE: usize = 50;
 
 /// A bound on `ln Z` by one direction.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -93,6 +97,8 @@ pub(super) struct Levels<'a> {
     /// Hamiltonian Monte Carlo at each.
     ways: Vec<Hmc>,
     trajectories: usize,
+    /// Whose chains a listener is shown.
+    shown: Option<&'a ImageModel>,
 }
 
 impl<'a> Levels<'a> {
@@ -102,30 +108,61 @@ impl<'a> Levels<'a> {
         shape: [usize; 3],
         config: &LikelihoodConfig,
         noise: &Noise,
+        journal: &Journal,
         sink: &mut dyn Sink,
     ) -> Result<Self> {
         let [first, last] = [config.highest, config.at].map(|t| t.tan().ln());
         let part = |k: usize| k as f64 / (config.levels - 1) as f64;
         let angles: Vec<f64> = (0..config.levels).map(|k| (first + (last - first) * part(k)).exp().atan()).collect();
-        let mut size = config.step;
+        let way = |step: f64| Metropolis(Leapfrog { step, leapfrogs: config.leapfrogs, jitter: JITTER });
+        let (mut x, mut size) = (normal(shape, PILOTS, &mut noise.fork(0))?, config.step);
         let mut ways = Vec::with_capacity(angles.len());
-        let mut x = normal(shape, PILOTS, &mut noise.fork(0))?;
         sink.emit(&Event::Begin { phase: "step sizes", total: angles.len() as u64 })?;
-        for (k, t) in angles.iter().enumerate() {
-            let energy = at(*t)?;
-            let mut local = noise.fork(1 + k as u64);
-            let mut way = Metropolis(Leapfrog { step: 0.0, leapfrogs: config.leapfrogs, jitter: JITTER });
-            for _ in 0..if k == 0 { FIRST } else { 1 } {
-                way.0.step = size * t.sin();
-                let (end, info) = way.run_from(&energy, &x, 1, &mut local)?;
-                x = end.x;
-                size *= (GAIN * (info.acceptance.unwrap_or(config.acceptance) - config.acceptance)).exp();
-            }
-            ways.push(way);
-            advance(sink, k + 1, angles.len())?;
+        while ways.len() < angles.len() {
+            let levels = ways.len()..(ways.len() + PIECE).min(angles.len());
+            let work = || {
+                let (mut x, mut size, mut sizes) = (x.clone(), size, Vec::new());
+                for k in levels.clone() {
+                    if k > levels.start {
+                        advance(sink, k, angles.len(), "")?;
+                    }
+                    let (energy, mut local) = (at(angles[k])?, noise.fork(1 + k as u64));
+                    let mut step = 0.0;
+                    for _ in 0..if k == 0 { FIRST } else { 1 } {
+                        step = size * angles[k].sin();
+                        let (end, info) = way(step).run_from(&energy, &x, 1, &mut local)?;
+                        x = end.x;
+                        size *= (GAIN * (info.acceptance.unwrap_or(config.acceptance) - config.acceptance)).exp();
+                    }
+                    sizes.push(step);
+                }
+                Ok([x, Tensor::new(sizes, &Device::Cpu)?, Tensor::new(&[size], &Device::Cpu)?])
+            };
+            let [end, sizes, last] = journal.array(&format!("step sizes {}", levels.start), work)?;
+            ways.extend(sizes.to_vec1()?.into_iter().map(way));
+            (x, size) = (end, last.to_vec1::<f64>()?.iter().sum());
+            advance(sink, ways.len(), angles.len(), "")?;
         }
         sink.emit(&Event::End)?;
-        Ok(Self { at, shape, angles, ways, trajectories: config.trajectories })
+        Ok(Self { at, shape, angles, ways, trajectories: config.trajectories, shown: None })
+    }
+
+    /// The same, whose energies are the model's: a listener is shown its chains.
+    pub(super) fn shown(self, model: &'a ImageModel) -> Self {
+        Self { shown: Some(model), ..self }
+    }
+
+    /// Tells a sink what the chains at stage `k` look like: what the energy takes the images behind the noise to be.
+    fn tell(&self, step: usize, k: usize, state: &ChainState, sink: &mut dyn Sink) -> Result<()> {
+        let (Some(model), Some(level), true) = (self.shown, k.checked_sub(1), sink.watches_chains()) else {
+            return Ok(());
+        };
+        let (t, count) = (self.angles[level], WATCHED.min(state.x.dim(0)?));
+        let [x, grad] = [&state.x, &state.at.grad];
+        let velocity = ((grad - x)? * t.tan())?;
+        let images = ((x * t.cos())? - (velocity * t.sin())?)?;
+        let images = model.images("chains", &images.narrow(0, 0, count)?)?;
+        show(step, &images, &state.at.energy.narrow(0, 0, count)?, sink)
     }
 
     /// The lower bound, and the chains' ends.
@@ -134,25 +171,61 @@ impl<'a> Levels<'a> {
         phase: &str,
         chains: usize,
         noise: &Noise,
+        journal: &Journal,
         sink: &mut dyn Sink,
     ) -> Result<(Bounds, Ends)> {
         let start = normal(self.shape, chains, &mut noise.fork(0))?;
-        let mut ends = start.clone();
-        sink.emit(&Event::Begin { phase, total: self.stages() as u64 })?;
-        let found = ais::forward(self, &start, &noise.fork(1), &mut |k, state| {
-            ends = state.x.clone();
-            advance(sink, k, self.stages())
-        })?;
-        sink.emit(&Event::End)?;
-        Ok(((&found).into(), Ends::new(ends, found.chains)))
+        let run = self.along(phase, Annealing::forward(self, &start)?, &noise.fork(1), journal, sink)?;
+        let found = run.ratio();
+        Ok(((&found).into(), Ends::new(run.x, found.chains)))
     }
 
     /// The upper bound, from draws of the last level.
-    pub(super) fn backward(&self, phase: &str, draws: &Tensor, noise: &Noise, sink: &mut dyn Sink) -> Result<Bounds> {
-        sink.emit(&Event::Begin { phase, total: self.stages() as u64 })?;
-        let found = ais::backward(self, draws, noise, &mut |k, _| advance(sink, k, self.stages()))?;
+    pub(super) fn backward(
+        &self,
+        phase: &str,
+        draws: &Tensor,
+        noise: &Noise,
+        journal: &Journal,
+        sink: &mut dyn Sink,
+    ) -> Result<Bounds> {
+        let run = self.along(phase, Annealing::backward(self, draws)?, noise, journal, sink)?;
+        Ok((&run.ratio()).into())
+    }
+
+    /// A run from its start to its end.
+    fn along(
+        &self,
+        phase: &str,
+        mut run: Annealing,
+        noise: &Noise,
+        journal: &Journal,
+        sink: &mut dyn Sink,
+    ) -> Result<Annealing> {
+        let all = self.stages();
+        sink.emit(&Event::Begin { phase, total: all as u64 })?;
+        while run.done < all {
+            let until = (run.done + PIECE).min(all);
+            let work = || {
+                let mut run = run.clone();
+                let back = run.back;
+                run.walk(self, until, noise, &mut |k, state| {
+                    self.tell(k - 1, if back { all - k } else { k }, state, sink)?;
+                    // A piece that is done is kept before the work stops.
+                    if k < until { advance(sink, k, all, "") } else { Ok(()) }
+                })?;
+                let acceptance = Tensor::new(&[run.acceptance.unwrap_or(f64::NAN)], &Device::Cpu)?;
+                let [energies, logs] = [run.energies, run.logs].map(|values| Tensor::new(values, &Device::Cpu));
+                Ok([run.x, energies?, logs?, acceptance])
+            };
+            let [x, energies, logs, acceptance] = journal.array(&format!("{phase} {until}"), work)?;
+            let acceptance = acceptance.to_vec1::<f64>()?.first().copied().filter(|a| !a.is_nan());
+            let [energies, logs] = [energies.to_vec1()?, logs.to_vec1()?];
+            run = Annealing { back: run.back, done: until, x, energies, logs, acceptance };
+            advance(sink, until, all, "")?;
+        }
         sink.emit(&Event::End)?;
-        Ok((&found).into())
+        Ok(run)
     }
 
     /// Chains after `steps` trajectories in the energy of the last level.

@@ -17,8 +17,8 @@ mod tests;
 
 pub use levels::Bounds;
 
-use super::ImageModel;
 use super::model::Learned;
+use super::{ImageModel, Journal};
 use crate::energy::Energy;
 use crate::energy::analytic::Diagonal;
 use crate::energy::compose::Scaled;
@@ -163,15 +163,17 @@ pub struct Figures {
     pub likelihood: Likelihood,
 }
 
-/// Runs the experiment. Returns the figures, and where the chains from the standard normal came out, as images.
+/// Runs the experiment. Returns the figures, and where the chains from the standard normal came out, as images. A listener is shown the
+/// model's chains, first down the levels, then back: what the energy takes the images behind the noise to be.
 ///
 /// # Errors
 /// [`Error::Config`] for settings out of range; [`Error::Data`] when images do not fit the model, or for an energy without levels, whose
-/// integral over all images need not be finite; [`Error::Interrupted`] when the sink asks to stop.
+/// integral over all images need not be finite; [`Error::Interrupted`] when the sink asks to stop; as [`Journal::begin`] for what was kept.
 pub fn run(
     model: &ImageModel,
     test: &Images,
     config: &LikelihoodConfig,
+    journal: &Journal,
     sink: &mut dyn Sink,
 ) -> Result<(Figures, Images)> {
     config.validate()?;
@@ -181,15 +183,18 @@ pub fn run(
     };
     let noise = Noise::new(config.seed);
     let shape = model.shape();
-    let check = gaussian(shape, config, &noise.fork(CHECK), sink)?;
+    let check = gaussian(shape, config, &noise.fork(CHECK), &journal.within("gaussian"), sink)?;
     let context = model.context(&[None])?;
     let at = |t: f64| Ok(Box::new(energy.at(t, context.as_ref())?) as Box<dyn Energy + '_>);
     let noise_of_model = noise.fork(MODEL);
-    let path = Levels::adapted(&at, shape, config, &noise_of_model.fork(0), sink)?;
-    let (lower, ends) = path.forward("model, from the normal", config.chains, &noise_of_model.fork(1), sink)?;
+    let journal = &journal.within("model");
+    let path = Levels::adapted(&at, shape, config, &noise_of_model.fork(0), journal, sink)?.shown(model);
+    let (lower, ends) =
+        path.forward("model, from the normal", config.chains, &noise_of_model.fork(1), journal, sink)?;
     let lots = noise_of_model.fork(2).uniform(config.chains, DType::F64, &Device::Cpu)?.to_vec1::<f64>()?;
-    let drawn = path.mixed(&ends.drawn(&lots)?, config.mixing, &mut noise_of_model.fork(4))?;
-    let upper = path.backward("model, to the normal", &drawn, &noise_of_model.fork(3), sink)?;
+    let mixed = || Ok([path.mixed(&ends.drawn(&lots)?, config.mixing, &mut noise_of_model.fork(4))?]);
+    let [drawn] = journal.array("mixed", mixed)?;
+    let upper = path.backward("model, to the normal", &drawn, &noise_of_model.fork(3), journal, sink)?;
     let likelihood = likelihood(model, test, config, [lower.estimate, upper.estimate], &noise.fork(IMAGES))?;
     let of_model = Constant { of: "model".into(), truth: None, lower, upper };
     let shown = model.images("chains", &(ends.x / config.at.cos())?)?;
@@ -197,7 +202,13 @@ pub fn run(
 }
 
 /// The same way for a Gaussian of independent numbers, whose levels are Gaussians too.
-fn gaussian(shape: [usize; 3], config: &LikelihoodConfig, noise: &Noise, sink: &mut dyn Sink) -> Result<Constant> {
+fn gaussian(
+    shape: [usize; 3],
+    config: &LikelihoodConfig,
+    noise: &Noise,
+    journal: &Journal,
+    sink: &mut dyn Sink,
+) -> Result<Constant> {
     let count: usize = shape.iter().product();
     let [low, high] = config.check.map(f64::ln);
     let place = |i: usize| i as f64 / (count - 1).max(1) as f64;
@@ -208,14 +219,14 @@ fn gaussian(shape: [usize; 3], config: &LikelihoodConfig, noise: &Noise, sink: &
         let energy = Diagonal::new(&vec![0.0; count], &stds)?;
         Ok(Box::new(Scaled { energy, factor: FACTOR }) as Box<dyn Energy>)
     };
-    let path = Levels::adapted(&at, shape, config, &noise.fork(0), sink)?;
-    let (lower, _) = path.forward("gaussian, from the normal", config.chains, &noise.fork(1), sink)?;
+    let path = Levels::adapted(&at, shape, config, &noise.fork(0), journal, sink)?;
+    let (lower, _) = path.forward("gaussian, from the normal", config.chains, &noise.fork(1), journal, sink)?;
     let stds = at_level(config.at);
     let scale: Vec<f32> = stds.iter().map(|s| *s as f32).collect();
     let [c, h, w] = shape;
     let eps = noise.fork(2).normal((config.chains, c, h, w), DType::F32, &Device::Cpu)?;
     let exact = eps.broadcast_mul(&Tensor::from_vec(scale, (1, c, h, w), &Device::Cpu)?)?;
-    let upper = path.backward("gaussian, to the normal", &exact, &noise.fork(3), sink)?;
+    let upper = path.backward("gaussian, to the normal", &exact, &noise.fork(3), journal, sink)?;
     // E = FACTOR (sum x^2 / (2 FACTOR s^2) + n), n = sum ln(sqrt(2 pi FACTOR) s).
     let normaliser = |factor: f64| stds.iter().map(|s| 0.5 * (TAU * factor * s * s).ln()).sum::<f64>();
     let truth = normaliser(1.0) - FACTOR * normaliser(FACTOR);

@@ -11,7 +11,7 @@ fn config(levels: usize) -> LikelihoodConfig {
 fn both_bounds_close_in_on_the_gaussians_constant() -> Result<()> {
     let mut gaps = Vec::new();
     for levels in [20, 80] {
-        let found = gaussian([1, 4, 5], &config(levels), &Noise::new(1), &mut Silent)?;
+        let found = gaussian([1, 4, 5], &config(levels), &Noise::new(1), &Journal::none(), &mut Silent)?;
         let truth = found.truth.unwrap_or_default();
         assert!(found.lower.mean < truth && truth < found.upper.mean, "{found:?}");
         for side in [&found.lower, &found.upper] {

@@ -1,6 +1,6 @@
 //! The likelihoods that an energy is compared with: trained here, on the model's training images, and kept.
 
-use super::super::DataRecord;
+use super::super::{DataRecord, Journal};
 use super::{Baseline, BaselineConfig, OodConfig};
 use crate::error::{Error, Result};
 use crate::event::Sink;
@@ -8,7 +8,7 @@ use crate::image::Images;
 use crate::model::{Generative, PixelCnn, RealNvp};
 use crate::noise::Noise;
 use crate::train::objective::Fit;
-use crate::train::{AdamConfig, Archive, Batch, CheckpointPlan, Clip, Decay, Divergence, Source, TrainConfig, train};
+use crate::train::{AdamConfig, Archive, Batch, Clip, Decay, Divergence, Source, TrainConfig, train};
 use candle_core::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -73,7 +73,7 @@ pub(super) fn trained(
     images: &Images,
     config: &OodConfig,
     noise: &Noise,
-    place: (&Path, bool),
+    place: (&Path, &Journal),
     sink: &mut dyn Sink,
 ) -> Result<(Box<dyn Generative>, BaselineRecord)> {
     let noise = noise.named(kind.name());
@@ -107,7 +107,7 @@ fn fit<M: Generative + 'static, N: Serialize>(
     source: &Pictures<'_>,
     config: &OodConfig,
     noise: &Noise,
-    (folder, resume): (&Path, bool),
+    (folder, journal): (&Path, &Journal),
     sink: &mut dyn Sink,
 ) -> Result<(Box<dyn Generative>, BaselineRecord)> {
     let name = network.name();
@@ -144,10 +144,10 @@ fn fit<M: Generative + 'static, N: Serialize>(
         checkpoint_every: (of.steps / 10).max(1),
         divergence: Divergence::default(),
     };
-    let plan = CheckpointPlan { path: folder.join(format!("{name}.checkpoint")), resume, identity: identity.clone() };
+    let plan = journal.plan(name)?;
     let begun = Instant::now();
     let mut objective = Fit { model: network };
-    let outcome = train(&mut objective, source, &train_config, noise, Some(&plan), sink)?;
+    let outcome = train(&mut objective, source, &train_config, noise, plan.as_ref(), sink)?;
     sink.emit(&crate::event::Event::Figures {
         phase: name,
         step: outcome.steps,
@@ -164,6 +164,5 @@ fn fit<M: Generative + 'static, N: Serialize>(
     let meta = serde_json::to_value(&header).map_err(|e| Error::Other(format!("a baseline's header: {e}")))?;
     let tensors = network.parameters().iter().map(|(n, var)| (n.to_string(), var.as_detached_tensor())).collect();
     Archive { tensors, meta }.save(&path)?;
-    std::fs::remove_file(&plan.path).map_err(Error::io(&plan.path, "remove"))?;
     Ok((Box::new(network), record))
 }

@@ -12,7 +12,7 @@ pub use baseline::BaselineRecord;
 pub use config::{Baseline, BaselineConfig, OodConfig};
 pub use sets::SetRecord;
 
-use super::ImageModel;
+use super::{ImageModel, Journal};
 use crate::error::{Error, Result};
 use crate::event::Sink;
 use crate::image::Images;
@@ -98,17 +98,17 @@ pub struct OodData<'a> {
     pub others: &'a [Images],
 }
 
-/// Runs the experiment; baselines are kept in `folder`, and an interrupted one goes on with `resume`. Returns the figures and some
-/// images of every set, `config.shown` a set in the order of [`Figures::sets`].
+/// Runs the experiment; trained baselines stay in `folder`. Returns the figures and some images of every set, `config.shown` a set in
+/// the order of [`Figures::sets`].
 ///
 /// # Errors
 /// [`Error::Config`] for settings out of range; [`Error::Data`] when images do not fit the model or there are too few;
-/// [`Error::Interrupted`] when the sink asks to stop; [`Error::Model`] for a baseline's file of another run.
+/// [`Error::Interrupted`] when the sink asks to stop; as [`Journal::begin`] for what was kept.
 pub fn run(
     model: &ImageModel,
     data: OodData<'_>,
     config: &OodConfig,
-    (folder, resume): (&Path, bool),
+    (folder, journal): (&Path, &Journal),
     sink: &mut dyn Sink,
 ) -> Result<(Figures, Images)> {
     config.validate()?;
@@ -118,7 +118,7 @@ pub fn run(
     let sets = sets::all(model, &data, config, &noise.fork(SETS))?;
     let records: Vec<SetRecord> = sets.iter().map(|s| s.record.clone()).collect();
     // The figures' order is the table's: the energy at the level chosen first.
-    let (at, damages, trials) = choose(model, &trained, config, &noise, sink)?;
+    let (at, damages, trials) = choose(model, &trained, config, &noise, &journal.within("levels"), sink)?;
     let mut scorers = vec![Scorer::Energy { model, at, draws: config.draws }];
     if model.classes() > 0 {
         scorers.push(Scorer::Classes { model, at, draws: config.draws });
@@ -130,14 +130,14 @@ pub fn run(
     let mut baselines = Vec::new();
     for kind in &config.baselines {
         let (network, record) =
-            baseline::trained(*kind, &trained, config, &noise.fork(BASELINES), (folder, resume), sink)?;
+            baseline::trained(*kind, &trained, config, &noise.fork(BASELINES), (folder, journal), sink)?;
         baselines.push(record);
         scorers.push(Scorer::Likelihood { kind: *kind, network, draws: config.draws.max(1) });
     }
     let judged: Vec<&Images> = sets.iter().map(|s| &s.images).collect();
     let mut rows = Vec::new();
     for scorer in &scorers {
-        let scores = scorer.scores(&judged, config.batch, &noise.fork(SCORES), sink)?;
+        let scores = scorer.scores(&judged, config.batch, &noise.fork(SCORES), journal, sink)?;
         rows.push(row(scorer, &records, &scores, config, &noise.fork(RESAMPLES))?);
     }
     let shown = sets::shown(&sets, config.shown)?;
@@ -164,6 +164,7 @@ fn choose(
     trained: &Images,
     config: &OodConfig,
     noise: &Noise,
+    journal: &Journal,
     sink: &mut dyn Sink,
 ) -> Result<(f64, Vec<String>, Vec<Trial>)> {
     if config.at > 0.0 || !model.info().leveled {
@@ -177,7 +178,7 @@ fn choose(
     let mut trials = Vec::new();
     for &at in &config.levels {
         let scorer = Scorer::Energy { model, at, draws: config.draws };
-        let scores = scorer.scores(&judged, config.batch, &noise.fork(SCORES), sink)?;
+        let scores = scorer.scores(&judged, config.batch, &noise.fork(SCORES), journal, sink)?;
         let auroc = scores[1..].iter().map(|d| Ok(against(&scores[0], d)?.0)).collect::<Result<Vec<_>>>()?;
         let worst = auroc.iter().copied().fold(f64::INFINITY, f64::min);
         trials.push(Trial { at, auroc, worst });

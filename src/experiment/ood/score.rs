@@ -1,7 +1,7 @@
 //! Scores of images, low for what is like the training images, and how well they tell two sets apart.
 
-use super::super::ImageModel;
 use super::super::classifier::pixels;
+use super::super::{ImageModel, Journal, advance};
 use super::Baseline;
 use crate::error::{Error, Result};
 use crate::eval::metric::{auroc, average_precision, fpr_at_95_tpr};
@@ -49,32 +49,39 @@ impl Scorer<'_> {
         sets: &[&Images],
         batch: usize,
         noise: &Noise,
+        journal: &Journal,
         sink: &mut dyn Sink,
     ) -> Result<Vec<Vec<f64>>> {
         let phase = match self.at() {
             Some(at) => format!("{} {at}", self.name()),
             None => self.name(),
         };
-        let mut done = 0;
-        sink.emit(&Event::Begin { phase: &phase, total: sets.iter().map(|s| s.len() as u64).sum() })?;
+        let (mut done, total) = (0, sets.iter().map(|s| s.len()).sum());
+        sink.emit(&Event::Begin { phase: &phase, total: total as u64 })?;
+        let journal = journal.within(&phase);
         let mut all = Vec::with_capacity(sets.len());
-        for images in sets {
-            let mut scores = Vec::with_capacity(images.len());
-            let order: Vec<usize> = (0..images.len()).collect();
-            for part in order.chunks(batch) {
-                scores.extend(self.batch(&pixels(images, part)?, noise)?);
-                done += part.len() as u64;
-                sink.emit(&Event::Step { step: done, note: &images.name })?;
-                if sink.stop_requested() {
-                    return Err(Error::Interrupted { step: done, saved: None });
+        for (i, images) in sets.iter().enumerate() {
+            let work = || {
+                let mut scores = Vec::with_capacity(images.len());
+                let order: Vec<usize> = (0..images.len()).collect();
+                for part in order.chunks(batch) {
+                    // A set that is done is kept before the work stops.
+                    if !scores.is_empty() {
+                        advance(sink, done + scores.len(), total, &images.name)?;
+                    }
+                    scores.extend(self.batch(&pixels(images, part)?, noise)?);
                 }
-            }
-            // Infinitely unlikely is an answer, not a number is none.
-            if let Some(at) = scores.iter().position(|s| s.is_nan() || *s == f64::NEG_INFINITY) {
-                let what = format!("{phase} of an image of `{}`", images.name);
-                return Err(Error::NonFinite { what, value: scores[at], step: at as u64 });
-            }
-            all.push(scores);
+                // Infinitely unlikely is an answer, not a number is none.
+                if let Some(at) = scores.iter().position(|s| s.is_nan() || *s == f64::NEG_INFINITY) {
+                    let what = format!("{phase} of an image of `{}`", images.name);
+                    return Err(Error::NonFinite { what, value: scores[at], step: at as u64 });
+                }
+                Ok([Tensor::new(scores, &Device::Cpu)?])
+            };
+            let [scores] = journal.array(&format!("set {i}"), work)?;
+            all.push(scores.to_vec1()?);
+            done += images.len();
+            advance(sink, done, total, &images.name)?;
         }
         sink.emit(&Event::End)?;
         Ok(all)

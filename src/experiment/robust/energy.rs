@@ -3,8 +3,10 @@
 use super::{PurificationConfig, Victim};
 use crate::energy::Evaluated;
 use crate::error::{Error, Result};
+use crate::event::Sink;
 use crate::experiment::ImageModel;
 use crate::experiment::classifier::{in_shape, pixels};
+use crate::experiment::walk::{WATCHED, show};
 use crate::image::Images;
 use crate::noise::Noise;
 use crate::sample::attack::Norm;
@@ -139,24 +141,45 @@ impl<'a> EnergyClassifier<'a> {
 
     /// The class of the lowest energy after purification (Du & Mordatch 2019, section 4.4): for each class a chain of
     /// Langevin dynamics in that class's energy, from the image and within `config.radius` of it; then the lowest of the
-    /// energies at which they have arrived.
+    /// energies at which they have arrived. A listener to chains is shown those of the first images.
     ///
     /// # Errors
-    /// As [`ImageModel::evaluate`].
-    pub fn purified(&self, x: &Tensor, config: &PurificationConfig, noise: &mut Noise) -> Result<Vec<u32>> {
+    /// As [`ImageModel::evaluate`]; what the sink returns.
+    pub fn purified(
+        &self,
+        x: &Tensor,
+        config: &PurificationConfig,
+        noise: &mut Noise,
+        sink: &mut dyn Sink,
+    ) -> Result<Vec<u32>> {
         let (count, rows) = (self.labels().len(), x.dim(0)?);
         let each = Tensor::cat(&vec![x; count], 0)?;
         let labels: Vec<Option<u32>> = self.labels().iter().flat_map(|l| std::iter::repeat_n(Some(*l), rows)).collect();
+        // Of an image the chains of all classes side by side.
+        let first =
+            (0..rows.min((WATCHED / count).max(1))).flat_map(|b| (0..count).map(move |k| (k * rows + b) as u32));
+        let first = Tensor::from_iter(first, &Device::Cpu)?;
+        let mut tell = |step: usize, at: &Tensor, energy: &Tensor| -> Result<()> {
+            if !sink.watches_chains() {
+                return Ok(());
+            }
+            let pixels = at.index_select(&first, 0)?.flatten_all()?.to_vec1::<f32>()?;
+            let images = Images::from_unit("chains", self.model.shape(), &pixels)?;
+            show(step, &images, &energy.index_select(&first, 0)?, sink)
+        };
         let mut at = each.clone();
-        for _ in 0..config.steps {
+        for step in 0..config.steps {
+            let Evaluated { energy, grad } = self.mean(&at, &labels)?;
+            tell(step, &at, &energy)?;
             // The same noise for all classes, so that their energies differ by the class alone.
             let fresh = noise.normal(x.shape(), DType::F32, &Device::Cpu)?;
             let fresh = Tensor::cat(&vec![&fresh; count], 0)?;
-            let moved =
-                ((&at - (self.mean(&at, &labels)?.grad * (config.step / 2.0))?)? + (fresh * config.step.sqrt())?)?;
+            let moved = ((&at - (grad * (config.step / 2.0))?)? + (fresh * config.step.sqrt())?)?;
             at = Norm::Linf.project(&moved, &each, config.radius)?;
         }
-        let flat = self.mean(&at, &labels)?.energy.to_dtype(DType::F64)?.to_vec1::<f64>()?;
+        let energy = self.mean(&at, &labels)?.energy;
+        tell(config.steps, &at, &energy)?;
+        let flat = energy.to_dtype(DType::F64)?.to_vec1::<f64>()?;
         let one = |b: usize| (0..count).map(|k| flat[k * rows + b]).collect::<Vec<f64>>();
         Ok((0..rows).map(|b| self.lowest(&one(b))).collect())
     }

@@ -8,12 +8,12 @@ mod energy;
 
 pub use energy::EnergyClassifier;
 
-use super::ImageModel;
 use super::classifier::{fits, one_hot, pixels};
 use super::fid::some;
+use super::{ImageModel, Journal, advance};
 use crate::energy::Evaluated;
 use crate::error::{Error, Result};
-use crate::event::{Event, Sink};
+use crate::event::{Event, Silent, Sink};
 use crate::image::Images;
 use crate::model::Classifier;
 use crate::noise::Noise;
@@ -148,13 +148,14 @@ const BATCH: usize = 50;
 ///
 /// # Errors
 /// [`Error::Config`] for settings out of range; [`Error::Data`] for an energy that is not given the class, images or labels that
-/// do not fit; [`Error::Interrupted`].
+/// do not fit; [`Error::Interrupted`] when the sink asks to stop; as [`Journal::begin`] for what was kept.
 pub fn run(
     model: &ImageModel,
     classifiers: &[(String, Classifier)],
     train: &Images,
     test: &Images,
     config: &RobustConfig,
+    journal: &Journal,
     sink: &mut dyn Sink,
 ) -> Result<Figures> {
     config.check()?;
@@ -171,15 +172,18 @@ pub fn run(
     }
     let mut curves = Vec::new();
     let named = classifiers.iter().map(|(name, victim)| (name.as_str(), victim as &dyn Victim));
-    for (name, victim) in std::iter::once(("energy", &energy as &dyn Victim)).chain(named) {
+    for (n, (name, victim)) in std::iter::once(("energy", &energy as &dyn Victim)).chain(named).enumerate() {
+        // Names may be alike.
+        let journal = &journal.within(&n.to_string());
         for (norm, radii) in [(Norm::Linf, &config.linf), (Norm::L2, &config.l2)] {
             let purify = (name == "energy" && config.purification.steps > 0).then_some((&energy, &config.purification));
-            curves.extend(attacked((name, victim), purify, &test, (norm, radii), config, &noise, sink)?);
+            curves.extend(attacked((name, victim), purify, &test, (norm, radii), config, &noise, journal, sink)?);
         }
     }
     Ok(Figures { images: test.len(), curves, constants: energy.constants().to_vec() })
 }
 
+#[allow(clippy::too_many_arguments)]
 fn attacked(
     (name, victim): (&str, &dyn Victim),
     purify: Option<(&EnergyClassifier<'_>, &PurificationConfig)>,
@@ -187,47 +191,57 @@ fn attacked(
     (norm, radii): (Norm, &[f64]),
     config: &RobustConfig,
     noise: &Noise,
+    journal: &Journal,
     sink: &mut dyn Sink,
 ) -> Result<Vec<Curve>> {
     let labels = test.known_labels()?;
     let (mut standing, mut purified) = (vec![0usize; radii.len()], vec![0usize; radii.len()]);
     let phase = format!("{name} {norm:?}");
-    let total = (test.len().div_ceil(BATCH) * radii.len()) as u64;
-    sink.emit(&Event::Begin { phase: &phase, total })?;
-    let mut done = 0;
+    let total = test.len().div_ceil(BATCH) * radii.len();
+    sink.emit(&Event::Begin { phase: &phase, total: total as u64 })?;
+    let journal = journal.within(&phase);
+    let (mut done, mut watched) = (0, None);
     for first in (0..test.len()).step_by(BATCH) {
         let chosen: Vec<usize> = (first..(first + BATCH).min(test.len())).collect();
         let x = pixels(test, &chosen)?;
-        let mut rows: Vec<Tensor> = (0..chosen.len()).map(|b| x.narrow(0, b, 1)).collect::<Result<_, _>>()?;
+        // The images as they have fallen or still stand, and which of them stand.
+        let mut at = x.clone();
         let mut stands: Vec<usize> = (0..chosen.len()).collect();
         for (r, radius) in radii.iter().enumerate() {
-            let noise = noise.named(&phase).fork(r as u64).from_chain(first as u64);
-            if !stands.is_empty() {
-                let index = Tensor::new(stands.iter().map(|b| *b as u32).collect::<Vec<_>>(), &Device::Cpu)?;
-                let own: Vec<u32> = stands.iter().map(|b| labels[chosen[*b]]).collect();
-                let attack = Attack { norm, radius: *radius, steps: config.steps };
-                let found =
-                    attack.run(&x.index_select(&index, 0)?, &mut noise.fork(0), |x| victim.odds_against(x, &own))?;
-                let classes = victim.classify(&found)?;
-                for (at, b) in stands.iter().enumerate() {
-                    rows[*b] = found.narrow(0, at, 1)?;
+            let work = || {
+                let noise = noise.named(&phase).fork(r as u64).from_chain(first as u64);
+                let mut rows: Vec<Tensor> = (0..chosen.len()).map(|b| at.narrow(0, b, 1)).collect::<Result<_, _>>()?;
+                let mut left = vec![0u32; chosen.len()];
+                if !stands.is_empty() {
+                    let index = Tensor::new(stands.iter().map(|b| *b as u32).collect::<Vec<_>>(), &Device::Cpu)?;
+                    let own: Vec<u32> = stands.iter().map(|b| labels[chosen[*b]]).collect();
+                    let attack = Attack { norm, radius: *radius, steps: config.steps };
+                    let found = attack
+                        .run(&x.index_select(&index, 0)?, &mut noise.fork(0), |x| victim.odds_against(x, &own))?;
+                    let classes = victim.classify(&found)?;
+                    for (i, b) in stands.iter().enumerate() {
+                        rows[*b] = found.narrow(0, i, 1)?;
+                        left[*b] = u32::from(classes[i] == own[i]);
+                    }
                 }
-                let still = stands.iter().zip(classes.iter().zip(&own)).filter(|(_, (a, b))| a == b).map(|(b, _)| *b);
-                stands = still.collect();
-            }
+                let (at, mut right) = (Tensor::cat(&rows, 0)?, 0);
+                if let Some((energy, settings)) = purify {
+                    // A listener is shown the first batch that is purified in this run.
+                    let shown = *watched.get_or_insert(first) == first;
+                    let sink: &mut dyn Sink = if shown { &mut *sink } else { &mut Silent };
+                    let classes = energy.purified(&at, settings, &mut noise.fork(1), sink)?;
+                    right = classes.iter().zip(&chosen).filter(|(k, i)| **k == labels[**i]).count() as u32;
+                }
+                Ok([at, Tensor::new(left, &Device::Cpu)?, Tensor::new(&[right], &Device::Cpu)?])
+            };
+            let [found, left, right] = journal.array(&format!("batch {first} radius {r}"), work)?;
+            at = found;
+            let left = left.to_vec1::<u32>()?;
+            stands = (0..left.len()).filter(|b| left[*b] == 1).collect();
             standing[r] += stands.len();
-            if let Some((energy, settings)) = purify {
-                let classes = energy.purified(&Tensor::cat(&rows, 0)?, settings, &mut noise.fork(1))?;
-                purified[r] += classes.iter().zip(&chosen).filter(|(k, i)| **k == labels[**i]).count();
-            }
+            purified[r] += right.to_vec1::<u32>()?.iter().sum::<u32>() as usize;
             done += 1;
-            sink.emit(&Event::Step {
-                step: done,
-                note: &format!("{radius}: {} of {} stand", stands.len(), rows.len()),
-            })?;
-            if sink.stop_requested() {
-                return Err(Error::Interrupted { step: done, saved: None });
-            }
+            advance(sink, done, total, &format!("{radius}: {} of {} stand", stands.len(), chosen.len()))?;
         }
     }
     sink.emit(&Event::End)?;

@@ -1,6 +1,6 @@
 //! Arguments of the experiments with a classifier or with Inception-v3.
 
-use super::{Common, ModelArg, part};
+use super::{Again, Common, ModelArg, Watched, part};
 use clap::Args;
 use ebmotion::image::Part;
 use std::path::PathBuf;
@@ -11,11 +11,14 @@ Examples:
   ebmotion image classifier --data images/ -o out/classifier
   ebmotion image classifier --data images/ --adversarial 0.3 -o out/adversarial
   ebmotion image classifier --data images/ --dataset cifar10 --set 'convolutions=[[64,5],[128,3],[256,3]]' -o out/cifar
+  ebmotion image classifier --data images/ --adversarial 0.3 -o out/adversarial --resume      after Ctrl-C
 
 Leaves classifier.safetensors, which `fid`, `inception-score` and `robust` take.")]
 pub(crate) struct ClassifierArgs {
     #[command(flatten)]
     pub(crate) common: Common,
+    #[command(flatten)]
+    pub(crate) again: Again,
     /// A set known by name.
     #[arg(long, value_name = "NAME", default_value = "mnist")]
     pub(crate) dataset: String,
@@ -30,6 +33,7 @@ pub(super) const FID_HELP: &str = "\
 Examples:
   ebmotion image fid --data images/ --dataset mnist --samples out/digits/generate.npz --classifier out/classifier/classifier.safetensors -o out/fid
   ebmotion image fid --data images/ --dataset cifar10 --samples my_samples/ --inception inception.safetensors -o out/fid
+  ebmotion image fid --data images/ --dataset cifar10 --samples my_samples/ --inception inception.safetensors -o out/fid --resume
 
 Samples may be whatever --data may be. The distance has two names: FID by Inception-v3, Fréchet distance of classifier features by a \
 classifier; the two cannot be compared. Beside it stands its floor: one half of the reference against the other.
@@ -56,6 +60,8 @@ image fid --help` says where Inception-v3's weights come from.";
 pub(crate) struct MeasureArgs {
     #[command(flatten)]
     pub(crate) common: Common,
+    #[command(flatten)]
+    pub(crate) again: Again,
     /// The real images: a set known by name; without it --data is the set.
     #[arg(long, value_name = "NAME")]
     pub(crate) dataset: Option<String>,
@@ -79,15 +85,22 @@ Examples:
   ebmotion image robust out/mnist/model.safetensors --data images/ -o out/robust \\
     --classifier out/classifier/classifier.safetensors --adversarial out/adversarial/classifier.safetensors
   ebmotion image robust out/mnist/model.safetensors --data images/ -o out/quick --set images=50 --set purification.steps=0
+  ebmotion image robust out/mnist/model.safetensors --data images/ -o out/quick --set images=50 --rrd out/purified.rrd
+  ebmotion image robust out/mnist/model.safetensors --data images/ -o out/robust --resume      after Ctrl-C
 
 An image's class is the one given which the energy is lowest. The attack climbs the odds of the other classes by the gradient of \
 what judges (projected, from a random start, within a distance of the image); purification is Langevin dynamics for each class \
-before the energies are compared, of which the attack does not know. Leaves robust.json, robust.txt, and a plot for each norm.")]
+before the energies are compared, of which the attack does not know: --rrd shows the chains of the first images, those of all \
+classes side by side. Leaves robust.json, robust.txt, and a plot for each norm.")]
 pub(crate) struct RobustArgs {
     #[command(flatten)]
     pub(crate) model: ModelArg,
     #[command(flatten)]
     pub(crate) common: Common,
+    #[command(flatten)]
+    pub(crate) again: Again,
+    #[command(flatten)]
+    pub(crate) watched: Watched,
     /// A set known by name: its test part is attacked, constants are fitted on its training part.
     #[arg(long, value_name = "NAME", default_value = "mnist")]
     pub(crate) dataset: String,

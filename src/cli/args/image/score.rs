@@ -1,6 +1,6 @@
 //! Arguments of the experiments that judge images by a learned energy.
 
-use super::{Again, Common, ModelArg};
+use super::{Again, Common, ModelArg, Watched};
 use clap::Args;
 
 #[derive(Debug, Args)]
@@ -9,6 +9,7 @@ Examples:
   ebmotion image ood out/mnist/model.safetensors --data images/ -o out/ood
   ebmotion image ood out/mnist/model.safetensors --data images/ -o out/ood --set at=0.2 --set 'baselines=[]'
   ebmotion image ood out/cifar/model.safetensors --data images/ --dataset cifar10 -o out/ood
+  ebmotion image ood out/mnist/model.safetensors --data images/ -o out/ood --resume      after Ctrl-C
   ebmotion image train --data images/ --dataset mnist --set classes=[0,1,2,3,4] -o out/few     then `other classes` are a set too
 
 Test images of the model's set against constant images, uniform noise, means of two test images, classes that the model was
@@ -32,6 +33,8 @@ pub(crate) struct OodArgs {
 Examples:
   ebmotion image likelihood out/mnist/model.safetensors --data images/ -o out/likelihood
   ebmotion image likelihood out/mnist/model.safetensors --data images/ -o out/likelihood --set at=0.2 --set levels=1000
+  ebmotion image likelihood out/mnist/model.safetensors --data images/ -o out/likelihood --rrd out/annealed.rrd
+  ebmotion image likelihood out/mnist/model.safetensors --data images/ -o out/likelihood --resume      after Ctrl-C
 
 Annealed importance sampling with Hamiltonian Monte Carlo from a standard normal down the energy's noise levels bounds its
 constant from below, and so the likelihood of test images with the noise of level `at` from above; the same way back, from
@@ -43,6 +46,10 @@ pub(crate) struct LikelihoodArgs {
     pub(crate) model: ModelArg,
     #[command(flatten)]
     pub(crate) common: Common,
+    #[command(flatten)]
+    pub(crate) again: Again,
+    #[command(flatten)]
+    pub(crate) watched: Watched,
     /// The set that the model was trained on, known by name.
     #[arg(long, value_name = "NAME", default_value = "mnist")]
     pub(crate) dataset: String,
