@@ -85,7 +85,7 @@ fn table(title: &str, figures: &Figures, of: impl Fn(&Told) -> f64, last: impl F
         .iter()
         .map(|row| match row.at {
             Some(at) if at != figures.at => format!("at {at}"),
-            _ => row.score.replace("energy_of_classes", "by class"),
+            _ => row.score.replace("energy_of_classes", "by class").replace("energies_of_all_levels", "all levels"),
         })
         .collect();
     let line = |name: &str, values: &[Option<f64>]| {

@@ -3,6 +3,7 @@
 
 mod baseline;
 mod config;
+mod levels;
 mod score;
 mod sets;
 #[cfg(test)]
@@ -81,7 +82,7 @@ pub struct Figures {
     pub trials: Vec<Trial>,
     /// The model's own test images, then the sets that they are told from.
     pub sets: Vec<SetRecord>,
-    /// All scores; the first is the model's.
+    /// All scores: the energy at the chosen level first, then by its energies at all levels, where there are several.
     pub rows: Vec<Row>,
     /// The likelihood baselines.
     pub baselines: Vec<BaselineRecord>,
@@ -118,7 +119,7 @@ pub fn run(
     let sets = sets::all(model, &data, config, &noise.fork(SETS))?;
     let records: Vec<SetRecord> = sets.iter().map(|s| s.record.clone()).collect();
     // The figures' order is the table's: the energy at the level chosen first.
-    let (at, damages, trials) = choose(model, &trained, config, &noise, &journal.within("levels"), sink)?;
+    let Choice { at, damages, trials, own } = choose(model, &trained, config, &noise, &journal.within("levels"), sink)?;
     let mut scorers = vec![Scorer::Energy { model, at, draws: config.draws }];
     if model.classes() > 0 {
         scorers.push(Scorer::Classes { model, at, draws: config.draws });
@@ -135,16 +136,43 @@ pub fn run(
         scorers.push(Scorer::Likelihood { kind: *kind, network, draws: config.draws.max(1) });
     }
     let judged: Vec<&Images> = sets.iter().map(|s| &s.images).collect();
-    let mut rows = Vec::new();
+    let (mut rows, mut by_level) = (Vec::new(), Vec::new());
     for scorer in &scorers {
         let scores = scorer.scores(&judged, config.batch, &noise.fork(SCORES), journal, sink)?;
-        rows.push(row(scorer, &records, &scores, config, &noise.fork(RESAMPLES))?);
+        let of = Named { score: scorer.name(), at: scorer.at(), likelihood: scorer.is_likelihood() };
+        rows.push(row(of, &records, &scores, config, &noise.fork(RESAMPLES))?);
+        if let Scorer::Energy { at, .. } = scorer {
+            by_level.push((*at, scores));
+        }
+    }
+    if own.len() > 1 {
+        let together = together(&own, &by_level)?;
+        let of = Named { score: "energies_of_all_levels".into(), at: None, likelihood: false };
+        rows.insert(1, row(of, &records, &together, config, &noise.fork(RESAMPLES))?);
     }
     let shown = sets::shown(&sets, config.shown)?;
     Ok((Figures { at, damages, trials, sets: records, rows, baselines }, shown))
 }
 
-fn row(scorer: &Scorer<'_>, sets: &[SetRecord], scores: &[Vec<f64>], config: &OodConfig, noise: &Noise) -> Result<Row> {
+/// How each set's images are judged by their energies at all levels, beside those of training images.
+fn together(own: &levels::ByLevel, by_level: &[(f64, Vec<Vec<f64>>)]) -> Result<Vec<Vec<f64>>> {
+    let gaussian = levels::gaussian(own)?;
+    let of = |set: usize| {
+        let at = |t: &f64| by_level.iter().find(|(at, _)| at == t).map(|(_, sets)| &sets[set][..]);
+        let energies: Option<Vec<&[f64]>> = own.iter().map(|(t, _)| at(t)).collect();
+        levels::judged(&gaussian, &energies.ok_or_else(|| Error::Other("a noise level without energies".into()))?)
+    };
+    (0..by_level.first().map_or(0, |(_, sets)| sets.len())).map(of).collect()
+}
+
+/// What a row is of.
+struct Named {
+    score: String,
+    at: Option<f64>,
+    likelihood: bool,
+}
+
+fn row(of: Named, sets: &[SetRecord], scores: &[Vec<f64>], config: &OodConfig, noise: &Noise) -> Result<Row> {
     let Some((own, others)) = scores.split_first() else { return Err(Error::Other("no set of images".into())) };
     let told = others.iter().zip(&sets[1..]).map(|(other, set)| {
         let (auroc, average_precision, fpr_at_95_tpr) = against(own, other)?;
@@ -153,8 +181,18 @@ fn row(scorer: &Scorer<'_>, sets: &[SetRecord], scores: &[Vec<f64>], config: &Oo
     });
     let told = told.collect::<Result<Vec<_>>>()?;
     let mean_auroc = told.iter().map(|t| t.auroc).sum::<f64>() / told.len() as f64;
-    let bits = scorer.is_likelihood().then(|| scores.iter().map(|s| mean(s)).collect());
-    Ok(Row { score: scorer.name(), at: scorer.at(), told, mean_auroc, bits_per_dimension: bits })
+    let bits = of.likelihood.then(|| scores.iter().map(|s| mean(s)).collect());
+    Ok(Row { score: of.score, at: of.at, told, mean_auroc, bits_per_dimension: bits })
+}
+
+/// What training images alone say.
+struct Choice {
+    /// The noise level at which the energy judges.
+    at: f64,
+    damages: Vec<String>,
+    trials: Vec<Trial>,
+    /// Levels, and the energies of the same training images at each; none where the level was given.
+    own: Vec<(f64, Vec<f64>)>,
 }
 
 /// The noise level: as set, or the one of `config.levels` that best tells training images from damaged ones. No set that the
@@ -166,26 +204,27 @@ fn choose(
     noise: &Noise,
     journal: &Journal,
     sink: &mut dyn Sink,
-) -> Result<(f64, Vec<String>, Vec<Trial>)> {
+) -> Result<Choice> {
     if config.at > 0.0 || !model.info().leveled {
-        return Ok((config.at, Vec::new(), Vec::new()));
+        return Ok(Choice { at: config.at, damages: Vec::new(), trials: Vec::new(), own: Vec::new() });
     }
     let noise = noise.fork(PROXIES);
     let order = noise.fork(0).permutation(trained.len());
-    let own = trained.select(&order[..config.images.min(order.len())])?;
-    let damaged = sets::damaged(&own, &noise)?;
-    let judged: Vec<&Images> = std::iter::once(&own).chain(&damaged).collect();
-    let mut trials = Vec::new();
+    let undamaged = trained.select(&order[..config.images.min(order.len())])?;
+    let damaged = sets::damaged(&undamaged, &noise)?;
+    let judged: Vec<&Images> = std::iter::once(&undamaged).chain(&damaged).collect();
+    let (mut trials, mut own) = (Vec::new(), Vec::new());
     for &at in &config.levels {
         let scorer = Scorer::Energy { model, at, draws: config.draws };
-        let scores = scorer.scores(&judged, config.batch, &noise.fork(SCORES), journal, sink)?;
+        let mut scores = scorer.scores(&judged, config.batch, &noise.fork(SCORES), journal, sink)?;
         let auroc = scores[1..].iter().map(|d| Ok(against(&scores[0], d)?.0)).collect::<Result<Vec<_>>>()?;
         let worst = auroc.iter().copied().fold(f64::INFINITY, f64::min);
         trials.push(Trial { at, auroc, worst });
+        own.push((at, scores.swap_remove(0)));
     }
     let best = trials.iter().max_by(|a, b| a.worst.total_cmp(&b.worst));
     let at = best.map(|t| t.at).ok_or_else(|| Error::config("levels", "none", "at least one"))?;
-    Ok((at, damaged.into_iter().map(|d| d.name).collect(), trials))
+    Ok(Choice { at, damages: damaged.into_iter().map(|d| d.name).collect(), trials, own })
 }
 
 /// The images of the model's classes; all where labels are missing.
