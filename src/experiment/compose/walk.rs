@@ -117,7 +117,7 @@ impl Walker<'_> {
             let energy = energy(*t)?;
             for _ in 0..choice.draws {
                 let eps = noise.normal(shape(self.scene, 1), DType::F32, &Device::Cpu)?;
-                sum = (sum + energy.energy(&(&u * t.cos())?.broadcast_add(&(eps * t.sin())?)?)?)?;
+                sum = (sum + energy.evaluate(&(&u * t.cos())?.broadcast_add(&(eps * t.sin())?)?)?.energy)?;
             }
         }
         Ok((sum / (choice.angles.len() * choice.draws) as f64)?.to_vec1::<f32>()?)
