@@ -8,6 +8,7 @@ mod bench;
 mod breaking_off;
 mod image;
 mod image_scores;
+mod image_train;
 mod reporting;
 mod whole_way;
 

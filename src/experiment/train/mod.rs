@@ -158,3 +158,100 @@ fn moments(images: &Images, indices: &[usize]) -> Result<[f64; 2]> {
         false => Err(Error::data(format!("pixels of `{}`", images.name), "all alike", "images that differ")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Event, Silent};
+
+    /// 40 images of 6 x 6, no two alike, of two classes.
+    fn images() -> Images {
+        let pixels = (0..40 * 36u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        let labels = (0..40).map(|i| i % 2).collect();
+        Images::new("numbers", [1, 6, 6], pixels, Some(labels)).unwrap()
+    }
+
+    fn config(preset: &str) -> ImageTrainConfig {
+        let mut config = ImageTrainConfig::preset(preset).unwrap();
+        (config.width, config.validation) = (0.1, 8);
+        (config.train.steps, config.train.batch, config.train.checkpoint_every) = (6, 8, 2);
+        config.augment = crate::image::Augment { shift: 1, flip: true };
+        match &mut config.learning {
+            Learning::Contrastive(c) => c.steps = 3,
+            Learning::Improved(c) => c.contrastive.steps = 3,
+            Learning::Recovery(c) => c.steps = 3,
+            Learning::EnergyMatching(c) => (c.steps, c.warmup) = (3, 2),
+            Learning::Denoising { .. } => {}
+        }
+        config
+    }
+
+    fn weights(model: &ImageModel) -> Vec<Vec<f32>> {
+        let values = model.parameters().values().unwrap();
+        values.iter().map(|t| t.flatten_all().unwrap().to_vec1().unwrap()).collect()
+    }
+
+    /// A sink that asks to stop after a step.
+    struct StopAfter(u64, u64);
+
+    impl Sink for StopAfter {
+        fn emit(&mut self, event: &Event<'_>) -> Result<()> {
+            if let Event::Step { step, .. } = event {
+                self.1 = *step;
+            }
+            Ok(())
+        }
+
+        fn stop_requested(&self) -> bool {
+            self.1 >= self.0
+        }
+    }
+
+    #[test]
+    fn augmented_runs_go_on_to_the_same_bits() {
+        let (images, folder) = (images(), tempfile::tempdir().unwrap());
+        for preset in IMAGE_PRESETS {
+            let config = config(preset);
+            let unbroken = run(&images, &config, None, false, &mut Silent).unwrap();
+            let path = folder.path().join(preset);
+            let stopped = run(&images, &config, Some(&path), false, &mut StopAfter(3, 0));
+            assert!(matches!(stopped, Err(Error::Interrupted { .. })), "{preset}: {:?}", stopped.map(|_| ()));
+            let resumed = run(&images, &config, Some(&path), true, &mut Silent).unwrap();
+            assert_eq!(weights(&resumed), weights(&unbroken), "{preset}");
+            let plain = ImageTrainConfig { augment: crate::image::Augment::default(), ..config };
+            let plain = run(&images, &plain, None, false, &mut Silent).unwrap();
+            assert_ne!(weights(&plain), weights(&unbroken), "{preset}: augmentation changes what is learned from");
+        }
+    }
+
+    /// The buffer's chains are moved when they are resumed, those that begin are not.
+    #[test]
+    fn resumed_chains_are_moved() {
+        use crate::model::{ConvConfig, ConvEnergy};
+        let settings = match ImageTrainConfig::preset("paper").unwrap().learning {
+            Learning::Contrastive(c) => {
+                crate::train::objective::ContrastiveConfig { steps: 1, step_size: 0.0, noise: 0.0, fresh: 0.0, ..c }
+            }
+            other => panic!("{other:?}"),
+        };
+        let network = ConvConfig { height: 6, width: 6, ..ConvConfig::mnist(0).scaled(0.1).unwrap() };
+        let network = ConvEnergy::new(network, &mut Noise::new(1), candle_core::DType::F32, &Device::Cpu).unwrap();
+        let moved = Moved { augment: crate::image::Augment { shift: 0, flip: true }, shape: [1, 6, 6] };
+        let mut objective = Contrastive::new(network, settings, &[1, 6, 6], None).unwrap().augmented(Arc::new(moved));
+        let values: Vec<f32> = (0..4 * 36).map(|i| i as f32 / 144.0).collect();
+        let start = Tensor::from_vec(values, (4, 1, 6, 6), &Device::Cpu).unwrap();
+        let batch = crate::train::Batch { x: start.clone(), context: None, start: Some(start.clone()) };
+        let mut chains = || -> Vec<Vec<f32>> {
+            objective.loss(&batch, &mut Noise::new(5)).unwrap();
+            let state = objective.state().unwrap();
+            let x = &state.iter().find(|(name, _)| name == "replay/x").unwrap().1;
+            x.flatten_from(1).unwrap().to_vec2().unwrap()
+        };
+        let own: Vec<Vec<f32>> = start.flatten_from(1).unwrap().to_vec2().unwrap();
+        assert_eq!(chains(), own, "an empty buffer: all chains begin");
+        let mirrored = |row: &Vec<f32>| row.chunks(6).flat_map(|r| r.iter().rev().copied()).collect::<Vec<f32>>();
+        let after = chains();
+        assert!(after.iter().zip(&own).all(|(a, b)| a == b || *a == mirrored(b)));
+        assert_ne!(after, own, "one of four at least");
+    }
+}
