@@ -48,7 +48,7 @@ fn energies_learned_otherwise_are_drawn_from_and_mend() {
         succeeds(folder.path(), &[&words[..], &quick, chains, &["--set", "augment.shift=1"]].concat());
         let model = format!("{preset}/model.safetensors");
         for (experiment, more) in [
-            ("generate", &["--set", "count=4"][..]),
+            ("generate", &["--dataset", "mnist", "--set", "count=4"][..]),
             ("inpaint", &["--set", "count=2", "--set", "samples=1"]),
             ("denoise", &["--set", "count=2", "--set", "samples=1"]),
             ("cross-class", &["--set", "count=2"]),
