@@ -16,7 +16,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WalkConfig {
-    /// Noise levels walked through, at least 1. Of an energy without levels: Langevin steps.
+    /// Noise levels walked through, at least 1. Of an energy without levels: Langevin steps. Chains of a replay buffer have on average seen
+    /// `steps / fresh` of its training's settings; fewer from noise do not get as far. Energy matching divides its time into this many.
     pub levels: usize,
     /// Angle of the first level, in `(lowest, pi / 2)`; `pi / 2` is all noise.
     pub highest: f64,

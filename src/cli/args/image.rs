@@ -209,7 +209,8 @@ Examples:
   ebmotion image train --data my_photos/ -o out/photos --set augment.shift=2 --set augment.flip=true --set conditional=false
 
 Leaves model.safetensors, train.png (images drawn from it), train.json and model.telemetry.jsonl; until the run has ended,
-model.checkpoint.")]
+model.checkpoint. The presets paper and improved leave energies without noise levels: draw from them with as many steps as their
+chains have seen (--set walk.levels=600), not with the 40 of train.png.")]
 pub(crate) struct ImageTrainArgs {
     #[command(flatten)]
     pub(crate) common: Common,
