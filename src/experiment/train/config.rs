@@ -160,6 +160,8 @@ impl ImageTrainConfig {
             "energy_matching" => Learning::EnergyMatching(EnergyMatchingConfig {
                 warmup: 8000,
                 temperature: 0.01,
+                // `V` is a sum over pixels and is divided by the temperature, velocities' errors are a mean: weight 1 diverges at once.
+                contrast: 1e-5,
                 ..EnergyMatchingConfig::default()
             }),
             _ => return Err(Error::config("preset", name, format!("one of {}", IMAGE_PRESETS.join(", ")))),
