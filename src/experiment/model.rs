@@ -2,7 +2,7 @@
 
 use super::DataRecord;
 use super::classifier::in_shape;
-use super::train::{ImageTrainConfig, Learning, standardised};
+use super::train::{Learning, standardised};
 use crate::energy::{Energy, Evaluated};
 use crate::error::{Error, Result};
 use crate::image::Images;
@@ -332,12 +332,13 @@ impl ImageModel {
             return Err(Error::model(path, found, "as many of the one as of the other"));
         }
         let energy = info.fresh(&mut Noise::new(0), &Device::Cpu)?;
-        let settings: ImageTrainConfig = serde_json::from_value(info.settings.clone())
-            .map_err(|e| Error::model(path, format!("settings: {e}"), "those of `ebmotion image train`"))?;
-        if settings.learning.leveled() != info.leveled {
+        let learning = info.settings.get("learning").cloned().unwrap_or_default();
+        let learning: Learning = serde_json::from_value(learning)
+            .map_err(|e| Error::model(path, format!("settings of learning: {e}"), expected.clone()))?;
+        if learning.leveled() != info.leveled {
             return Err(Error::model(path, format!("noise levels: {}", info.leveled), "what its settings say"));
         }
-        let mut model = Self { info, learning: settings.learning, energy, history: Vec::new() };
+        let mut model = Self { info, learning, energy, history: Vec::new() };
         let get = |name: &str| archive.tensor(path, name);
         model.parameters().assign(|name| get(&format!("weight/{name}")))?;
         model.network_mut().restore(&|name| get(&format!("state/{name}")))?;
