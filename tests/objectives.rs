@@ -83,9 +83,9 @@ impl Learner for DenoisingByDifference<MlpEnergy> {
     }
 }
 
-impl Learner for Recovery {
-    fn learned<'a>(&'a self, context: Option<&'a Tensor>, rows: usize) -> Result<Box<dyn Energy + 'a>> {
-        Ok(Box::new(self.energy().conditioned(context, rows)?.at(self.angle())?))
+impl Learner for Recovery<MlpEnergy> {
+    fn learned<'a>(&'a self, context: Option<&'a Tensor>, _: usize) -> Result<Box<dyn Energy + 'a>> {
+        Ok(Box::new(self.energy().at(self.angle(), context)?))
     }
 
     fn angle(&self) -> f64 {
@@ -104,6 +104,10 @@ fn network(context: usize) -> Result<MlpEnergy> {
 
 fn levels(context: usize) -> Result<LevelEnergy> {
     LevelEnergy::new(config(context), &mut Noise::new(1), DType::F32, &CPU)
+}
+
+fn over(context: usize) -> Result<Leveled<MlpEnergy>> {
+    Ok(Leveled::over(network(Leveled::<MlpEnergy>::FEATURES + context)?))
 }
 
 /// Chains at temperature 1.
@@ -170,10 +174,7 @@ fn objectives() -> Vec<Row> {
         ),
         usual(
             "denoising_by_difference",
-            |_, c, _| {
-                let energy = Leveled::over(network(Leveled::<MlpEnergy>::FEATURES + c)?);
-                Ok(Box::new(DenoisingByDifference::new(energy)))
-            },
+            |_, c, _| Ok(Box::new(DenoisingByDifference::new(over(c)?))),
             6000,
             (0.22, 0.5),
             (0.22, 0.7),
@@ -182,7 +183,7 @@ fn objectives() -> Vec<Row> {
             name: "recovery",
             make: |_, c, _| {
                 let config = RecoveryConfig { levels: 3, ..Default::default() };
-                Ok(Box::new(Recovery::new(levels(c)?, config)?))
+                Ok(Box::new(Recovery::new(over(c)?, config)?))
             },
             steps: 3000,
             batch: 256,
@@ -432,7 +433,7 @@ fn settings_that_make_no_sense_are_refused() -> Result<()> {
         RecoveryConfig { highest: 1.57, ..Default::default() },
         RecoveryConfig { step_size: 0.0, ..Default::default() },
     ] {
-        assert!(Recovery::new(levels(0)?, config.clone()).is_err(), "{config:?}");
+        assert!(Recovery::new(over(0)?, config.clone()).is_err(), "{config:?}");
     }
     let improved = ImprovedConfig { contrastive: chains(), energy: 1.0, entropy: -1.0 };
     assert!(ImprovedContrastive::new(network(0)?, improved, &[2], None).is_err());

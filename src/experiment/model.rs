@@ -2,13 +2,12 @@
 
 use super::DataRecord;
 use super::classifier::in_shape;
-use super::train::{ImageTrainConfig, Learning};
+use super::train::{Learning, standardised};
 use crate::energy::{Energy, Evaluated};
 use crate::error::{Error, Result};
 use crate::image::Images;
 use crate::model::{ConvConfig, ConvEnergy, Leveled, Network, Parameters};
 use crate::noise::Noise;
-use crate::train::objective::ContrastiveConfig;
 use crate::train::{Archive, Outcome};
 use candle_core::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
@@ -60,6 +59,8 @@ pub(super) enum Learned {
 #[derive(Debug, Clone)]
 pub struct ImageModel {
     info: ImageModelInfo,
+    /// How it was learned, of the info's settings.
+    learning: Learning,
     energy: Learned,
     /// Weights of before, the oldest first.
     history: Vec<Vec<Tensor>>,
@@ -131,8 +132,8 @@ impl ImageModelInfo {
 }
 
 impl ImageModel {
-    pub(super) fn new(info: ImageModelInfo, energy: Learned, history: Vec<Vec<Tensor>>) -> Self {
-        Self { info, energy, history }
+    pub(super) fn new(info: ImageModelInfo, learning: Learning, energy: Learned, history: Vec<Vec<Tensor>>) -> Self {
+        Self { info, learning, energy, history }
     }
 
     /// This model with each of the weights that were kept on the way (see [`super::History`]), the oldest first, and itself
@@ -144,7 +145,7 @@ impl ImageModel {
         let mut all = Vec::with_capacity(self.history.len() + 1);
         for weights in &self.history {
             let energy = self.info.fresh(&mut Noise::new(0), &Device::Cpu)?;
-            let mut member = Self { info: self.info.clone(), energy, history: Vec::new() };
+            let mut member = Self { energy, history: Vec::new(), ..self.clone() };
             let state = self.network().state();
             let get = |name: &str| state.iter().find(|(n, _)| n == name).map(|(_, t)| t.clone());
             member
@@ -180,17 +181,9 @@ impl ImageModel {
         &mut self.info
     }
 
-    /// The chains by which an energy without levels was learned, which are those that find its low places.
-    pub(super) fn chains(&self) -> Result<ContrastiveConfig> {
-        let config: ImageTrainConfig = serde_json::from_value(self.info.settings.clone())
-            .map_err(|e| Error::Other(format!("settings of the model: {e}")))?;
-        match config.learning {
-            Learning::Contrastive(chains) => Ok(chains),
-            Learning::Improved(improved) => Ok(improved.contrastive),
-            Learning::Denoising { .. } => {
-                Err(Error::Other("an energy of noise levels was learned without chains".into()))
-            }
-        }
+    /// How it was learned, which says how chains find its low places.
+    pub(super) fn learning(&self) -> &Learning {
+        &self.learning
     }
 
     pub(super) fn learned(&self) -> &Learned {
@@ -275,7 +268,15 @@ impl ImageModel {
         let context = self.context(labels)?;
         match &self.energy {
             Learned::Levels(energy) => energy.at(t, context.as_ref())?.evaluate(x),
-            Learned::Single(energy) => energy.evaluate(x, context.as_ref()),
+            Learned::Single(energy) => {
+                let at = energy.evaluate(x, context.as_ref())?;
+                match &self.learning {
+                    Learning::EnergyMatching(c) => {
+                        Ok(Evaluated { energy: (at.energy / c.temperature)?, grad: (at.grad / c.temperature)? })
+                    }
+                    _ => Ok(at),
+                }
+            }
         }
     }
 
@@ -331,7 +332,13 @@ impl ImageModel {
             return Err(Error::model(path, found, "as many of the one as of the other"));
         }
         let energy = info.fresh(&mut Noise::new(0), &Device::Cpu)?;
-        let mut model = Self { info, energy, history: Vec::new() };
+        let learning = info.settings.get("learning").cloned().unwrap_or_default();
+        let learning: Learning = serde_json::from_value(learning)
+            .map_err(|e| Error::model(path, format!("settings of learning: {e}"), expected.clone()))?;
+        if learning.leveled() != info.leveled {
+            return Err(Error::model(path, format!("noise levels: {}", info.leveled), "what its settings say"));
+        }
+        let mut model = Self { info, learning, energy, history: Vec::new() };
         let get = |name: &str| archive.tensor(path, name);
         model.parameters().assign(|name| get(&format!("weight/{name}")))?;
         model.network_mut().restore(&|name| get(&format!("state/{name}")))?;
@@ -343,14 +350,4 @@ impl ImageModel {
         model.history = history;
         Ok(model)
     }
-}
-
-/// Images `indices` with the shift subtracted, divided by the scale, `(B, C, H, W)`.
-pub(super) fn standardised(images: &Images, indices: &[usize], [shift, scale]: [f64; 2]) -> Result<Tensor> {
-    let mut values = Vec::new();
-    images.fill_unit(indices, &mut values);
-    let (shift, scale) = (shift as f32, scale as f32);
-    values.iter_mut().for_each(|v| *v = (*v - shift) / scale);
-    let [channels, height, width] = images.shape();
-    Ok(Tensor::from_vec(values, (indices.len(), channels, height, width), &Device::Cpu)?)
 }

@@ -1,14 +1,15 @@
 //! Chains of images down the noise levels of an energy, or in the one level that it has.
 
 use super::model::{ImageModel, Learned};
+use super::train::Learning;
 use crate::energy::Energy;
 use crate::error::{Error, Result};
 use crate::event::{Event, Sink};
 use crate::image::Images;
 use crate::model::Fixed;
 use crate::noise::Noise;
-use crate::sample::langevin::Langevin;
-use crate::sample::{Transition, Unadjusted};
+use crate::sample::{Place, Transition};
+use crate::train::objective::EnergyMatchingConfig;
 use candle_core::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +17,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WalkConfig {
-    /// Noise levels walked through, at least 1. Of an energy without levels: Langevin steps.
+    /// Noise levels walked through, at least 1. Of an energy without levels: Langevin steps. Chains of a replay buffer have on average seen
+    /// `steps / fresh` of its training's settings; fewer from noise do not get as far. Energy matching divides its time into this many.
     pub levels: usize,
     /// Angle of the first level, in `(lowest, pi / 2)`; `pi / 2` is all noise.
     pub highest: f64,
@@ -94,10 +96,10 @@ pub struct Known<'a> {
 }
 
 impl Known<'_> {
-    /// `x` with the known pixels as they are at a noise level.
-    fn put(&self, x: &Tensor, t: f64, noise: &mut Noise) -> Result<Tensor> {
+    /// `x` with the known pixels as they are on the way from noise: `shares` of the image and of noise.
+    fn put(&self, x: &Tensor, shares: [f64; 2], noise: &mut Noise) -> Result<Tensor> {
         let eps = noise.normal(x.dims(), x.dtype(), x.device())?;
-        let known = ((self.images * t.cos())? + (eps * t.sin())?)?;
+        let known = ((self.images * shares[0])? + (eps * shares[1])?)?;
         Ok(((&known * self.mask)? + (x * (1.0 - self.mask)?)?)?)
     }
 }
@@ -176,32 +178,10 @@ pub fn draw(
     let context = first.context(labels)?;
     let end = match first.learned() {
         Learned::Levels(_) => levels(members, labels, start, known, config, dims, noise, watch)?,
-        Learned::Single(_) => {
-            let mut x = match start {
-                Start::Noise => noise.uniform(dims, DType::F32, &Device::Cpu)?,
-                Start::Images(images, _) => (*images).clone(),
-            };
-            let chains = first.chains()?;
-            let sampler = Unadjusted(Langevin {
-                step: chains.step_size,
-                noise: chains.noise,
-                gradient_clip: chains.gradient_clip,
-                bounds: chains.bounds,
-            });
-            for k in 0..config.levels {
-                if let Some(known) = known {
-                    x = known.put(&x, 0.0, noise)?;
-                }
-                let Learned::Single(network) = members[k % members.len()].learned() else { continue };
-                let energy = Fixed { network, context: context.as_ref() };
-                x = sampler.run_from(&energy as &dyn Energy, &x, 1, noise)?.0.x;
-                watch(&Moment { step: k, images: &x, x: &x, t: 0.0 })?;
-            }
-            x
-        }
+        Learned::Single(_) => single(members, context.as_ref(), start, known, config.levels, dims, noise, watch)?,
     };
     let end = match known {
-        Some(known) => known.put(&end, 0.0, noise)?,
+        Some(known) => known.put(&end, [1.0, 0.0], noise)?,
         None => end,
     };
     let sum = end.sqr()?.sum_all()?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
@@ -211,6 +191,55 @@ pub fn draw(
             Err(Error::NonFinite { what: "a pixel of a drawn image".into(), value: sum, step: config.levels as u64 })
         }
     }
+}
+
+/// A walk in an energy without levels: as the chains by which it was learned.
+#[allow(clippy::too_many_arguments)]
+fn single(
+    members: Ensemble<'_>,
+    context: Option<&Tensor>,
+    start: &Start<'_>,
+    known: Option<&Known<'_>>,
+    steps: usize,
+    dims: (usize, usize, usize, usize),
+    noise: &mut Noise,
+    watch: &mut WatchImages<'_>,
+) -> Result<Tensor> {
+    let mut x = match (start, members[0].learning()) {
+        (Start::Images(images, _), _) => (*images).clone(),
+        (Start::Noise, Learning::EnergyMatching(_)) => noise.normal(dims, DType::F32, &Device::Cpu)?,
+        (Start::Noise, _) => noise.uniform(dims, DType::F32, &Device::Cpu)?,
+    };
+    for k in 0..steps {
+        let member = &members[k % members.len()];
+        let (sampler, shares) = match (member.learning(), start) {
+            (Learning::Contrastive(c), _) => (c.sampler(), [1.0, 0.0]),
+            (Learning::Improved(c), _) => (c.contrastive.sampler(), [1.0, 0.0]),
+            (Learning::EnergyMatching(c), start) => {
+                let c = EnergyMatchingConfig { steps, ..c.clone() };
+                match start {
+                    Start::Images(..) => (c.stay(), [1.0, 0.0]),
+                    Start::Noise => {
+                        let time = (c.horizon * k as f64 / steps as f64).min(1.0);
+                        (c.sampler().at(Place { step: k, of: steps }), [time, 1.0 - time])
+                    }
+                }
+            }
+            (Learning::Denoising { .. } | Learning::Recovery(_), _) => return Err(mixed()),
+        };
+        if let Some(known) = known {
+            x = known.put(&x, shares, noise)?;
+        }
+        let Learned::Single(network) = member.learned() else { return Err(mixed()) };
+        let energy = Fixed { network, context };
+        x = sampler.run_from(&energy as &dyn Energy, &x, 1, noise)?.0.x;
+        watch(&Moment { step: k, images: &x, x: &x, t: 0.0 })?;
+    }
+    Ok(x)
+}
+
+fn mixed() -> Error {
+    Error::Other("an ensemble of energies with and without levels".into())
 }
 
 #[allow(clippy::too_many_arguments)]
@@ -238,7 +267,7 @@ fn levels(
     for (k, &t) in angles.iter().enumerate() {
         for _ in 0..config.corrections {
             if let Some(known) = known {
-                x = known.put(&x, t, noise)?;
+                x = known.put(&x, [t.cos(), t.sin()], noise)?;
             }
             let velocity = velocity(&members[step % members.len()], &x, labels, t, config.guidance)?;
             step += 1;
@@ -247,7 +276,7 @@ fn levels(
             x = ((x - (grad * size)?)? + (normal(noise)? * (2.0 * size).sqrt())?)?;
         }
         if let Some(known) = known {
-            x = known.put(&x, t, noise)?;
+            x = known.put(&x, [t.cos(), t.sin()], noise)?;
         }
         let velocity = velocity(&members[step % members.len()], &x, labels, t, config.guidance)?;
         step += 1;
@@ -275,7 +304,7 @@ fn posterior_std(t: f64, s: f64) -> f64 {
 /// Gradient of `g` at a level, with guidance.
 fn velocity(model: &ImageModel, x: &Tensor, labels: &[Option<u32>], t: f64, guidance: f64) -> Result<Tensor> {
     let Learned::Levels(energy) = model.learned() else {
-        return Err(Error::Other("an ensemble of energies with and without levels".into()));
+        return Err(mixed());
     };
     let given = |labels: &[Option<u32>]| energy.at(t, model.context(labels)?.as_ref())?.velocity(x);
     let plain = guidance == 1.0 || model.classes() == 0 || labels.iter().all(Option::is_none);

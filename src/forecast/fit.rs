@@ -151,9 +151,9 @@ impl Model {
                         (objective.energy.into_perceptron(), outcome)
                     }
                     LevelObjective::Recovery(settings) => {
-                        let mut objective = Recovery::new(energy, settings.clone())?;
+                        let mut objective = Recovery::new(energy.leveled(), settings.clone())?;
                         let outcome = run(&mut objective)?;
-                        (objective.into_energy(), outcome)
+                        (objective.into_energy().into_perceptron(), outcome)
                     }
                 };
                 let energy = energy.to_device(&Device::Cpu)?;

@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows tensors or energies: an image is a row of bytes, an experiment turns rows into batches.
 
+mod augment;
 mod convert;
 pub mod corrupt;
 pub mod grid;
@@ -10,6 +11,7 @@ mod nearest;
 mod read;
 pub mod sprites;
 
+pub use augment::Augment;
 pub use known::{KNOWN, Known, Part};
 pub use nearest::{Neighbour, nearest};
 

@@ -226,35 +226,6 @@ fn an_image_model_is_guarded_and_other_files_are_refused() {
     succeeds(folder.path(), &["image", "show", "--data", "drawn/generate.npz", "-o", "shown"]);
 }
 
-/// The paper's recipe and the improved one: an energy without levels, and chains that walk by the weights of before in turn.
-#[test]
-fn contrastive_energies_of_images_are_learned_and_drawn_from() {
-    let folder = tempfile::tempdir().unwrap();
-    halves(&folder.path().join("sets"));
-    for (preset, chains) in [("paper", "learning.steps=3"), ("improved", "learning.contrastive.steps=3")] {
-        let words =
-            ["--quiet", "image", "train", "--data", "sets", "--dataset", "mnist", "-o", preset, "--preset", preset];
-        let quick =
-            ["--set", "train.steps=6", "--set", "train.batch=8", "--set", "width=0.1", "--set", "validation=10"];
-        let history = ["--set", "history.count=2", "--set", "history.every=2", "--set", chains];
-        succeeds(folder.path(), &[&words[..], &quick, &history].concat());
-        let model = format!("{preset}/model.safetensors");
-        let generate = |more: &[&str]| {
-            let out = format!("{preset}/drawn");
-            let words =
-                ["--quiet", "image", "generate", &model, "-o", &out, "--set", "count=4", "--set", "walk.levels=6"];
-            succeeds(folder.path(), &[&words[..], more].concat());
-            std::fs::read(folder.path().join(out).join("generate.npz")).unwrap()
-        };
-        let (alone, together) = (generate(&[]), generate(&["--set", "ensemble=true"]));
-        assert_ne!(alone, together, "{preset}: the weights of before have a part in it");
-        assert_eq!(together, generate(&["--set", "ensemble=true"]), "{preset}");
-    }
-    let none = ["image", "generate", "model.safetensors", "-o", "drawn", "--set", "ensemble=true"];
-    model(folder.path());
-    refuses(folder.path(), &none, &["ensemble", "history.count"]);
-}
-
 #[test]
 fn a_damaged_set_is_refused_although_another_folder_has_a_whole_one() {
     let folder = tempfile::tempdir().unwrap();

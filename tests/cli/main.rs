@@ -9,6 +9,7 @@ mod breaking_off;
 mod image;
 mod image_breaking_off;
 mod image_scores;
+mod image_train;
 mod reporting;
 mod whole_way;
 

@@ -6,7 +6,10 @@ use ebmotion::Result;
 use ebmotion::event::Silent;
 use ebmotion::model::{Activation, ConvConfig, ConvEnergy, Leveled, Network, StageConfig};
 use ebmotion::noise::Noise;
-use ebmotion::train::objective::{Contrastive, ContrastiveConfig, DenoisingByDifference, Form};
+use ebmotion::train::objective::{
+    Contrastive, ContrastiveConfig, DenoisingByDifference, EnergyMatching, EnergyMatchingConfig, Form, ImprovedConfig,
+    ImprovedContrastive, Recovery, RecoveryConfig, Spacing,
+};
 use ebmotion::train::{AdamConfig, Batch, Clip, Decay, Divergence, Objective, Source, TrainConfig, train};
 
 #[test]
@@ -37,6 +40,65 @@ fn contrastive_gradients_by_the_engine_are_those_of_the_loss() -> Result<()> {
         let (exact, found) = (store.get(var.as_tensor()).unwrap(), found.as_ref().unwrap());
         let off = largest(&(exact - found)?);
         assert!(off < 3e-5 * largest(exact).max(0.1), "{name}: off by {off} of {}", largest(exact));
+    }
+    Ok(())
+}
+
+/// Losses of the input gradient, differentiated through the graph of it and as differences of energies: the latter's own error
+/// is of second order in the distance of the points, on networks that are smooth.
+#[test]
+fn gradients_of_gradients_by_the_engine_are_those_of_the_loss() -> Result<()> {
+    let config = ConvConfig { activation: Activation::Swish, spectral_norm: false, ..ConvConfig::mnist(3) };
+    let config = ConvConfig { height: 8, width: 8, ..config.scaled(0.1)? };
+    let (x, context) = examples(&config, 6);
+    let start = Noise::new(9).uniform(x.shape(), DType::F32, &CPU)?;
+    let batch = Batch { x, context, start: Some(start) };
+    let chains = ContrastiveConfig {
+        form: Form::Linear,
+        energy_l2: 0.1,
+        steps: 3,
+        step_size: 10.0,
+        noise: 0.005,
+        gradient_clip: Some(0.01),
+        bounds: Some((0.0, 1.0)),
+        replay: 50,
+        fresh: 0.5,
+    };
+    let settings = ImprovedConfig { contrastive: chains, energy: 30.0, entropy: 1.0 };
+    let improved = ImprovedContrastive::new(network(config.clone(), 1), settings, &[1, 8, 8], Some(&[3]))?;
+    let settings = EnergyMatchingConfig { warmup: 1, steps: 4, ..Default::default() };
+    let matching = EnergyMatching::new(network(config.clone(), 1), settings)?;
+    let settings = RecoveryConfig { spacing: Spacing::Geometric, steps: 3, ..Default::default() };
+    let energy = Leveled::convolutional(config, &mut Noise::new(1), DType::F32, &CPU)?;
+    let recovery = Recovery::new(energy, settings)?;
+    let mut pairs: [[Box<dyn Objective>; 2]; 3] = [
+        [Box::new(improved.clone()), Box::new(improved)],
+        [Box::new(matching.clone()), Box::new(matching)],
+        [Box::new(recovery.clone()), Box::new(recovery)],
+    ];
+    for [one, two] in &mut pairs {
+        for step in 0..2 {
+            let name = format!("{}, step {step}", one.name());
+            let loss = one.loss(&batch, &mut Noise::new(3))?;
+            let fast = two.gradients(&batch, &mut Noise::new(3))?.unwrap();
+            let value = f64::from(loss.total.to_scalar::<f32>()?);
+            assert!((value - fast.loss).abs() < 1e-4 * (1.0 + value.abs()), "{name}: {value} and {}", fast.loss);
+            for ((a, x), (b, y)) in loss.figures.iter().zip(&fast.figures) {
+                assert!(a == b && (x - y).abs() < 1e-4 * (1.0 + x.abs()), "{name}, {a}: {x} and {y}");
+            }
+            let store = loss.total.backward()?;
+            for ((weight, var), found) in one.parameters().iter().zip(&fast.by_parameter) {
+                // A part of the loss that knows the energy up to a constant does not see the last bias.
+                let exact = store.get(var.as_tensor()).cloned().map_or_else(|| var.zeros_like(), Ok)?;
+                let off = largest(&(&exact - found.as_ref().unwrap())?);
+                assert!(off < 3e-3 * largest(&exact).max(0.01), "{name}, {weight}: {off} of {}", largest(&exact));
+            }
+        }
+        let states = [one.state()?, two.state()?];
+        for ((name, a), (_, b)) in states[0].iter().zip(&states[1]) {
+            let (a, b) = (a.to_dtype(DType::F32)?, b.to_dtype(DType::F32)?);
+            assert!(largest(&(a - b)?) < 1e-4, "{name}: both remember the same");
+        }
     }
     Ok(())
 }

@@ -208,9 +208,11 @@ Examples:
   ebmotion image train --data my_photos/ -o out/photos --set train.steps=20000 --set conditional=false
   ebmotion image train --data images/ --dataset mnist -o out/mnist --resume      after Ctrl-C or a crash
   ebmotion image train --data images/ --dataset mnist -o out/paper --preset paper
+  ebmotion image train --data my_photos/ -o out/photos --set augment.shift=2 --set augment.flip=true --set conditional=false
 
 Leaves model.safetensors, train.png (images drawn from it), train.json and model.telemetry.jsonl; until the run has ended,
-model.checkpoint.")]
+model.checkpoint. The presets paper and improved leave energies without noise levels: draw from them with as many steps as their
+chains have seen (--set walk.levels=600), not with the 40 of train.png.")]
 pub(crate) struct ImageTrainArgs {
     #[command(flatten)]
     pub(crate) common: Common,
@@ -219,7 +221,8 @@ pub(crate) struct ImageTrainArgs {
     /// A set known by name, or `dsprites`; without it --data is the set.
     #[arg(long, value_name = "NAME")]
     pub(crate) dataset: Option<String>,
-    /// Settings to start from: noise levels learned by denoising, the paper's contrastive divergence, or the improved one.
+    /// Settings to start from: noise levels learned by denoising, the paper's contrastive divergence, the improved one, noise
+    /// levels learned by recovery likelihood, or energy matching.
     #[arg(long, value_name = "NAME", value_parser = ebmotion::experiment::train::IMAGE_PRESETS, default_value = "denoising")]
     pub(crate) preset: String,
 }

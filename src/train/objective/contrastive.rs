@@ -1,14 +1,16 @@
 //! The paper's objective: low energy for data, high energy for what the chains find (Du & Mordatch 2019, section 3).
 
+use super::chains::{Augmentation, ContrastiveConfig};
+use crate::energy::rows::column;
 use crate::error::{Error, Result};
 use crate::model::{Fixed, Network, Parameters};
 use crate::noise::Noise;
 use crate::sample::Transition;
 use crate::sample::buffer::{Drawn, Replay};
-use crate::sample::langevin::{Langevin, Ula};
 use crate::train::{Batch, Gradients, Loss, Objective};
 use candle_core::{D, DType, Tensor};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// How the energies of data and samples become a loss.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,48 +24,13 @@ pub enum Form {
     LogSumExp,
 }
 
-/// Settings of [`Contrastive`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ContrastiveConfig {
-    /// How the energies become a loss.
-    pub form: Form,
-    /// Weight of `mean E+^2 + mean E-^2`, which keeps energies near 0; at least 0.
-    pub energy_l2: f64,
-    /// Langevin steps a batch.
-    pub steps: usize,
-    /// Multiplier of the gradient in a step.
-    pub step_size: f64,
-    /// Standard deviation of a step's noise.
-    pub noise: f64,
-    /// Largest element of a gradient in a step.
-    pub gradient_clip: Option<f64>,
-    /// Box that chains stay in.
-    pub bounds: Option<(f64, f64)>,
-    /// Chains in the replay buffer; 0 for none.
-    pub replay: usize,
-    /// Probability that a chain starts afresh instead of from the buffer, in `[0, 1]`.
-    pub fresh: f64,
-}
-
-impl ContrastiveConfig {
-    /// The chain of one batch.
-    pub fn sampler(&self) -> Ula {
-        crate::sample::Unadjusted(Langevin {
-            step: self.step_size,
-            noise: self.noise,
-            gradient_clip: self.gradient_clip,
-            bounds: self.bounds,
-        })
-    }
-}
-
 /// Contrastive divergence with a replay buffer, for any [`Network`].
 #[derive(Debug, Clone)]
 pub struct Contrastive<N> {
     network: N,
     config: ContrastiveConfig,
     replay: Option<Replay>,
+    augmentation: Option<Arc<dyn Augmentation>>,
     x_shape: Vec<usize>,
     context_shape: Option<Vec<usize>>,
 }
@@ -93,7 +60,12 @@ impl<N: Network> Contrastive<N> {
             capacity => Some(Replay::new(capacity, x_shape, context_shape)?),
         };
         let (x_shape, context_shape) = (x_shape.to_vec(), context_shape.map(<[usize]>::to_vec));
-        Ok(Self { network, config, replay, x_shape, context_shape })
+        Ok(Self { network, config, replay, augmentation: None, x_shape, context_shape })
+    }
+
+    /// The same with chains changed when they are resumed. Without a buffer none are.
+    pub fn augmented(self, augmentation: Arc<dyn Augmentation>) -> Self {
+        Self { augmentation: Some(augmentation), ..self }
     }
 
     /// The network.
@@ -125,8 +97,17 @@ impl<N: Network> Contrastive<N> {
             return Ok(Begun { x: start.clone(), context: batch.context.clone(), drawn: None });
         };
         let drawn = replay.draw(start, batch.context.as_ref(), self.config.fresh, noise)?;
+        let x = match &self.augmentation {
+            None => drawn.x.clone(),
+            Some(augmentation) => {
+                let changed = augmentation.augment(&drawn.x, noise)?;
+                let resumed: Vec<u8> = drawn.slots.iter().map(|slot| u8::from(slot.is_some())).collect();
+                let resumed = column(&Tensor::new(resumed, changed.device())?, &changed)?;
+                resumed.broadcast_as(changed.shape())?.where_cond(&changed, &drawn.x)?
+            }
+        };
         // A resumed chain brings its own context: it must not meet another's.
-        Ok(Begun { x: drawn.x.clone(), context: drawn.context.clone(), drawn: Some(drawn) })
+        Ok(Begun { x, context: drawn.context.clone(), drawn: Some(drawn) })
     }
 
     /// Writes the chains of a step back, which have come to `x`; figures for telemetry.
@@ -151,7 +132,7 @@ impl<N: Network> Contrastive<N> {
     }
 
     /// [`Contrastive::combine`] in plain numbers: the loss, and its derivative in each energy, data first.
-    fn slopes(&self, data: &[f32], samples: &[f32]) -> (f64, Vec<f32>) {
+    pub(super) fn slopes(&self, data: &[f32], samples: &[f32]) -> (f64, Vec<f32>) {
         let (n, m) = (data.len() as f64, samples.len() as f64);
         let plus: Vec<f64> = data.iter().map(|e| f64::from(*e)).collect();
         let minus: Vec<f64> = samples.iter().map(|e| f64::from(*e)).collect();

@@ -1,14 +1,8 @@
 //! Denoising score matching of any network, without second derivatives.
 //!
 //! The loss is that of [`super::Denoising`], the mean of `r . v` with `r = grad_x g - target` and `v = weights * r`. Its gradient
-//! in the weights of the network needs the derivative of `grad_x g` in them. With `v` held fixed and `d = v / |v|` that is a
-//! derivative along `d` of the gradient of `g`, hence a difference of two of them:
-//!
-//! ```text
-//! d/dw (r . v) = 2 |v| d/dw (d . grad_x g)  ~  2 |v| d/dw (g(x + h d) - g(x - h d)) / (2 h)
-//! ```
-//!
-//! with an error of order `h^2`. So a step costs one evaluation and one weight gradient of twice the batch, whatever the network.
+//! in the weights of the network needs the derivative of `grad_x g` in them: `d/dw (r . v) = 2 v . d/dw grad_x g`, which
+//! [`super::difference`] takes as a difference. So a step costs one evaluation and one weight gradient of twice the batch, whatever the network.
 //!
 //! Scores leave open a constant for each context, so energies of different contexts cannot be compared. [`DenoisingByDifference::contrasted`]
 //! settles that: each array's energy given its own context is set against that given another array's, by the logistic loss
@@ -16,16 +10,12 @@
 //! place of noise).
 
 use super::denoising::noised;
-use crate::energy::rows::row_sum;
+use super::difference::{Around, DISTANCE};
 use crate::error::{Error, Result};
-use crate::model::{Leveled, Network, Parameters, times};
+use crate::model::{Leveled, Network, Parameters};
 use crate::noise::Noise;
 use crate::train::{Batch, Gradients, Loss, Objective};
 use candle_core::{DType, Tensor};
-
-/// Distance `h` of both points from `x`: rounding is of order `1e-7 |g| / h` of the gradient, the difference's own error of
-/// order `h^2`.
-const DISTANCE: f64 = 0.05;
 
 /// Fits a [`Leveled`] energy to the data's scores at all noise levels. Contexts are those of the batch.
 #[derive(Debug, Clone)]
@@ -105,12 +95,11 @@ impl<N: Network> DenoisingByDifference<N> {
 
     fn pose(&self, batch: &Batch, noise: &mut Noise) -> Result<Posed> {
         let [x, angle, r, v] = self.residual(batch, noise)?;
-        let norms = row_sum(&v.sqr()?)?.sqrt()?;
-        let step = times(&v, &(norms.clone() + 1e-12)?.recip()?.affine(self.distance, 0.0)?)?;
+        let around = Around::new(&x, &v, self.distance)?;
         let own = self.energy.context(&angle, batch.context.as_ref())?;
         let rows = x.dim(0)?;
         let pairs = if self.contrast > 0.0 && batch.context.is_some() { rows / 2 } else { 0 };
-        let mut arrays = vec![(&x + &step)?, (&x - &step)?];
+        let mut arrays = vec![around.points.clone()];
         let mut contexts = vec![own.clone(), own.clone()];
         let mut scales = Vec::new();
         if let (Some(context), true) = (&batch.context, pairs > 0) {
@@ -125,17 +114,11 @@ impl<N: Network> DenoisingByDifference<N> {
             let angles = angle.narrow(0, 0, pairs)?.flatten_all()?.to_dtype(DType::F64)?.to_vec1::<f64>()?;
             scales = angles.iter().map(|t| (self.energy.gain() / t.tan()) as f32).collect();
         }
-        let around = Tensor::cat(&arrays, 0)?;
         let context = Tensor::cat(&contexts, 0)?;
         let count = r.elem_count() as f64;
-        let norms = norms.to_dtype(DType::F64)?.to_vec1::<f64>()?;
-        let one = |sign: f64| {
-            let scale = sign * self.energy.gain() / (count * self.distance);
-            norms.iter().map(move |norm| (scale * norm) as f32)
-        };
-        let coefficients = one(1.0).chain(one(-1.0)).collect();
+        let coefficients = around.coefficients(self.energy.gain() / (count * self.distance));
         let loss = (&r * v)?.to_dtype(DType::F64)?.sum_all()?.to_scalar::<f64>()? / count;
-        Ok(Posed { around, context, coefficients, loss, pairs, scales })
+        Ok(Posed { around: Tensor::cat(&arrays, 0)?, context, coefficients, loss, pairs, scales })
     }
 
     /// Adds the contrast, once the network's outputs are known.

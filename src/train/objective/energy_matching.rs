@@ -11,14 +11,15 @@
 //! In the end `exp(-V / temperature)` is the density of the data up to a constant.
 
 use super::contrastive::{energy_score, mean};
+use super::difference::{Around, DISTANCE, below, twice};
 use crate::error::{Error, Result};
 use crate::model::{Fixed, Network, Parameters};
 use crate::noise::Noise;
-use crate::sample::langevin::Langevin;
+use crate::sample::langevin::{Langevin, Ula};
 use crate::sample::schedule::{Annealed, NoiseScale, Schedule};
 use crate::sample::{Transition, Unadjusted};
 use crate::train::assignment::cheapest;
-use crate::train::{Batch, Loss, Objective};
+use crate::train::{Batch, Gradients, Loss, Objective};
 use candle_core::{D, DType, Tensor};
 use serde::{Deserialize, Serialize};
 
@@ -101,6 +102,12 @@ impl EnergyMatchingConfig {
         Langevin { step: self.horizon / self.steps as f64, noise, gradient_clip: None, bounds: self.bounds }
     }
 
+    /// The chain that stays among the data, at the temperature of the energy in the end.
+    pub fn stay(&self) -> Ula {
+        let base = self.chain(0.0);
+        Unadjusted(Langevin { noise: (2.0 * base.step * self.temperature).sqrt(), ..base })
+    }
+
     /// The chain that carries noise to the data, to be run for [`EnergyMatchingConfig::steps`] steps on `V`.
     pub fn sampler(&self) -> Annealed {
         let base = self.chain(0.0);
@@ -152,8 +159,8 @@ impl<N: Network> EnergyMatching<N> {
         }
     }
 
-    /// Mean squared error a coordinate of `-grad V` against the velocity `x - origin` of straight paths up to time `until`.
-    fn flow(&self, batch: &Batch, until: f64, noise: &mut Noise) -> Result<Tensor> {
+    /// Points of straight paths up to time `until`, and the velocity `x - origin` there.
+    fn paths(&self, batch: &Batch, until: f64, noise: &mut Noise) -> Result<[Tensor; 2]> {
         let mut origin = self.origin(batch, noise)?;
         let x = &batch.x;
         if self.config.coupling == Coupling::Transport {
@@ -166,7 +173,12 @@ impl<N: Network> EnergyMatching<N> {
         shape[0] = x.dim(0)?;
         let t = (noise.uniform(shape, x.dtype(), x.device())? * until)?;
         let velocity = (x - &origin)?;
-        let at = (origin + velocity.broadcast_mul(&t)?)?;
+        Ok([(origin + velocity.broadcast_mul(&t)?)?, velocity])
+    }
+
+    /// Mean squared error a coordinate of `-grad V` against the velocity of paths up to time `until`.
+    fn flow(&self, batch: &Batch, until: f64, noise: &mut Noise) -> Result<Tensor> {
+        let [at, velocity] = self.paths(batch, until, noise)?;
         let (_, grad) = self.network.value_and_gradient(&at, batch.context.as_ref())?;
         Ok((grad + velocity)?.sqr()?.mean_all()?)
     }
@@ -181,9 +193,7 @@ impl<N: Network> EnergyMatching<N> {
         if from_data > 0 {
             let context = context(0, from_data)?;
             let energy = Fixed { network: &self.network, context: context.as_ref() };
-            let base = c.chain(0.0);
-            let sampler = Unadjusted(Langevin { noise: (2.0 * base.step * c.temperature).sqrt(), ..base });
-            ends.push(sampler.run_from(&energy, &batch.x.narrow(0, 0, from_data)?, c.steps, noise)?.0.x);
+            ends.push(c.stay().run_from(&energy, &batch.x.narrow(0, 0, from_data)?, c.steps, noise)?.0.x);
         }
         if from_data < rows {
             let n = rows - from_data;
@@ -232,6 +242,44 @@ impl<N: Network> Objective for EnergyMatching<N> {
         let contrast = ((data.mean_all()? - samples.mean_all()?)? / self.config.temperature)?;
         let figures = vec![("flow", mean(&flow)?), ("energy_gap", -mean(&contrast)?)];
         Ok(Loss { total: (flow + (contrast * self.config.contrast)?)?, figures })
+    }
+
+    /// The velocities' part as a difference of energies, so that all is one batch of the network's own way to its weights'
+    /// gradient.
+    fn gradients(&mut self, batch: &Batch, noise: &mut Noise) -> Result<Option<Gradients>> {
+        if !self.network.learns(&batch.x) {
+            return Ok(None);
+        }
+        let warm = self.done >= self.config.warmup;
+        self.done += 1;
+        let [at, velocity] = self.paths(batch, if warm { self.config.onset } else { 1.0 }, noise)?;
+        let context = batch.context.as_ref();
+        let error = (self.network.evaluate(&at, context)?.grad + velocity)?;
+        let flow = mean(&error.sqr()?)?;
+        let around = Around::new(&at, &error, DISTANCE)?;
+        // d/dw |r|^2 = 2 r . d/dw grad V
+        let mut slopes = around.coefficients(1.0 / (error.elem_count() as f64 * DISTANCE));
+        let (mut x, mut contexts) = (vec![around.points], vec![twice(context)?]);
+        let (pairs, rows) = (slopes.len(), batch.x.dim(0)?);
+        if warm {
+            x.extend([batch.x.clone(), self.samples(batch, noise)?]);
+            contexts.extend([context.cloned(), context.cloned()]);
+            let one = self.config.contrast / self.config.temperature / rows as f64;
+            slopes.extend([one as f32, -one as f32].into_iter().flat_map(|s| std::iter::repeat_n(s, rows)));
+        }
+        let contexts: Vec<_> = contexts.iter().map(Option::as_ref).collect();
+        let (mut loss, mut figures) = (flow, Vec::new());
+        let all = self.network.learn(&Tensor::cat(&x, 0)?, below(&contexts)?.as_ref(), &mut |energies| {
+            if warm {
+                let (data, samples) = energies[pairs..].split_at(rows);
+                let sum = |e: &[f32]| e.iter().map(|v| f64::from(*v)).sum::<f64>();
+                let contrast = (sum(data) - sum(samples)) / rows as f64 / self.config.temperature;
+                loss = flow + self.config.contrast * contrast;
+                figures = vec![("flow", flow), ("energy_gap", -contrast)];
+            }
+            Ok(slopes.clone())
+        })?;
+        Ok(Some(Gradients { loss, by_parameter: all.into_iter().map(Some).collect(), figures }))
     }
 
     /// The energy score of two chains from noise against the example.

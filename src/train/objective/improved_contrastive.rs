@@ -6,15 +6,17 @@
 //! their entropy. On calibrated chains that reach the model's density anyway it can only add noise; see
 //! `benches/quality/objectives.md`.
 
-use super::Contrastive;
-use super::contrastive::{ContrastiveConfig, mean};
+use super::contrastive::{Begun, mean};
+use super::difference::{Around, DISTANCE, below, twice};
+use super::{Augmentation, Contrastive, ContrastiveConfig};
 use crate::error::{Error, Result};
 use crate::model::{Fixed, Network, Parameters};
 use crate::noise::Noise;
 use crate::sample::Transition;
-use crate::train::{Batch, Loss, Objective};
+use crate::train::{Batch, Gradients, Loss, Objective};
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// Settings of [`ImprovedContrastive`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -52,6 +54,11 @@ impl<N: Network> ImprovedContrastive<N> {
         Ok(Self { contrastive, energy: config.energy, entropy: config.entropy })
     }
 
+    /// As [`Contrastive::augmented`].
+    pub fn augmented(self, augmentation: Arc<dyn Augmentation>) -> Self {
+        Self { contrastive: self.contrastive.augmented(augmentation), ..self }
+    }
+
     /// The network.
     pub fn network(&self) -> &N {
         self.contrastive.network()
@@ -62,19 +69,52 @@ impl<N: Network> ImprovedContrastive<N> {
         self.contrastive.into_network()
     }
 
-    /// One Langevin step from `x`, as a graph in the weights.
-    fn last_step(&self, x: &Tensor, context: Option<&Tensor>, noise: &mut Noise) -> Result<Tensor> {
+    /// Where the chains of a step are before their last.
+    fn before(&self, begun: &Begun, noise: &mut Noise) -> Result<Tensor> {
+        let config = self.contrastive.config();
+        let fixed = Fixed { network: self.network(), context: begun.context.as_ref() };
+        Ok(match config.steps - 1 {
+            0 => begun.x.clone(),
+            steps => config.sampler().run_from(&fixed, &begun.x, steps, noise)?.0.x,
+        })
+    }
+
+    /// One Langevin step from `x`, where the gradient is `grad`: a graph in what that is one in.
+    fn last_step(&self, x: &Tensor, grad: &Tensor, noise: &mut Noise) -> Result<Tensor> {
         let c = self.contrastive.config();
-        let (_, mut grad) = self.network().value_and_gradient(x, context)?;
-        if let Some(clip) = c.gradient_clip {
-            grad = grad.clamp(-clip, clip)?;
-        }
+        let grad = match c.gradient_clip {
+            Some(clip) => grad.clamp(-clip, clip)?,
+            None => grad.clone(),
+        };
         let n = noise.normal(x.dims(), x.dtype(), x.device())?;
         let to = ((x - (grad * c.step_size)?)? + (n * c.noise)?)?;
         Ok(match c.bounds {
             Some((lo, hi)) => to.clamp(lo, hi)?,
             None => to,
         })
+    }
+
+    /// The derivative of each coordinate of [`ImprovedContrastive::last_step`]'s end in the same of its gradient: 0 where clip
+    /// or bounds hold it.
+    fn slope(&self, grad: &Tensor, end: &Tensor) -> Result<Tensor> {
+        let c = self.contrastive.config();
+        let mut free = Tensor::full(-c.step_size, end.shape(), end.device())?.to_dtype(end.dtype())?;
+        if let Some(clip) = c.gradient_clip {
+            free = (free * grad.abs()?.lt(clip)?.to_dtype(end.dtype())?)?;
+        }
+        if let Some((lo, hi)) = c.bounds {
+            free = ((free * end.gt(lo)?.to_dtype(end.dtype())?)? * end.lt(hi)?.to_dtype(end.dtype())?)?;
+        }
+        Ok(free)
+    }
+
+    /// The divergence of samples that a last step has brought to `end`, and its gradient there with the weights held fixed,
+    /// times the number of rows.
+    fn divergence(&self, end: &Tensor, context: Option<&Tensor>) -> Result<(f64, Tensor)> {
+        let at = self.network().evaluate(end, context)?;
+        let (distance, apart) = self.spread(end, end, context)?;
+        let pull = ((at.grad * self.energy)? - (apart * self.entropy)?)?.detach();
+        Ok((self.energy * mean(&at.energy)? - self.entropy * distance, pull))
     }
 
     /// Mean log distance of each sample to the nearest of `others` but the one in its own row, and its gradient in the
@@ -121,20 +161,13 @@ impl<N: Network> Objective for ImprovedContrastive<N> {
     fn loss(&mut self, batch: &Batch, noise: &mut Noise) -> Result<Loss> {
         let begun = self.contrastive.begin(batch, noise)?;
         let context = begun.context.as_ref();
-        let config = self.contrastive.config();
-        let fixed = Fixed { network: self.network(), context };
-        let before = match config.steps - 1 {
-            0 => begun.x.clone(),
-            steps => config.sampler().run_from(&fixed, &begun.x, steps, noise)?.0.x,
-        };
-        let moving = self.last_step(&before, context, noise)?;
+        let before = self.before(&begun, noise)?;
+        let (_, grad) = self.network().value_and_gradient(&before, context)?;
+        let moving = self.last_step(&before, &grad, noise)?;
         let end = moving.detach();
-        let at = self.network().evaluate(&end, context)?;
-        let (distance, apart) = self.spread(&end, &end, context)?;
         // d/dw of E(x(w)) with E held fixed is dE/dx dx/dw: linear in x(w), so no second differentiation is needed.
-        let pull = ((at.grad * self.energy)? - (apart * self.entropy)?)?.detach();
+        let (own, pull) = self.divergence(&end, context)?;
         let rows = end.dim(0)? as f64;
-        let own = self.energy * mean(&at.energy)? - self.entropy * distance;
         let divergence = (((pull * (moving - &end)?)?.sum_all()? / rows)? + own)?;
         let samples = self.network().energy(&end, context)?;
         let data = self.network().energy(&batch.x, batch.context.as_ref())?;
@@ -144,6 +177,38 @@ impl<N: Network> Objective for ImprovedContrastive<N> {
             figures.extend(self.contrastive.keep(&begun, &end)?);
         }
         Ok(Loss { total, figures })
+    }
+
+    /// The last step's part as a difference of energies, so that all is one batch of the network's own way to its weights'
+    /// gradient.
+    fn gradients(&mut self, batch: &Batch, noise: &mut Noise) -> Result<Option<Gradients>> {
+        if !self.network().learns(&batch.x) {
+            return Ok(None);
+        }
+        let begun = self.contrastive.begin(batch, noise)?;
+        let context = begun.context.as_ref();
+        let before = self.before(&begun, noise)?;
+        let grad = self.network().evaluate(&before, context)?.grad;
+        let end = self.last_step(&before, &grad, noise)?;
+        let (own, pull) = self.divergence(&end, context)?;
+        let (data, rows) = (batch.x.dim(0)?, end.dim(0)?);
+        let around = Around::new(&before, &(pull * self.slope(&grad, &end)?)?, DISTANCE)?;
+        let x = Tensor::cat(&[&batch.x, &end, &around.points], 0)?;
+        let context = below(&[batch.context.as_ref(), context, twice(context)?.as_ref()])?;
+        let (mut loss, mut gap) = (0.0, 0.0);
+        let all = self.network().learn(&x, context.as_ref(), &mut |energies| {
+            let (data, samples) = energies[..data + rows].split_at(data);
+            let (value, mut slopes) = self.contrastive.slopes(data, samples);
+            slopes.extend(around.coefficients(1.0 / (rows as f64 * 2.0 * DISTANCE)));
+            let mean = |e: &[f32]| e.iter().map(|v| f64::from(*v)).sum::<f64>() / e.len() as f64;
+            (loss, gap) = (value + own, mean(samples) - mean(data));
+            Ok(slopes)
+        })?;
+        let mut figures = vec![("divergence", own), ("energy_gap", gap)];
+        if loss.is_finite() {
+            figures.extend(self.contrastive.keep(&begun, &end)?);
+        }
+        Ok(Some(Gradients { loss, by_parameter: all.into_iter().map(Some).collect(), figures }))
     }
 
     fn validate(&self, batch: &Batch, noise: &mut Noise) -> Result<f64> {
@@ -201,11 +266,15 @@ mod tests {
         let batch = Batch { x: start.clone(), context: Some(draw(2)?), start: Some(start.clone()) };
         let context = batch.context.as_ref();
         // With data and samples in the same place, what remains of the loss is the divergence.
-        let end = objective.last_step(&start, context, &mut Noise::new(3))?.detach();
-        let batch = Batch { x: end, ..batch.clone() };
+        let end = |objective: &ImprovedContrastive<MlpEnergy>| {
+            let (_, grad) = objective.network().value_and_gradient(&start, context)?;
+            objective.last_step(&start, &grad, &mut Noise::new(3))
+        };
+
+        let batch = Batch { x: end(&objective)?.detach(), ..batch.clone() };
         let grads = objective.loss(&batch, &mut Noise::new(3))?.total.backward()?;
         let value = |objective: &ImprovedContrastive<MlpEnergy>| -> Result<f64> {
-            let x = objective.last_step(&start, context, &mut Noise::new(3))?;
+            let x = end(objective)?;
             Ok(7.0 * mean(&fixed.network().energy(&x, context)?)? - 4.0 * objective.spread(&x, &batch.x, context)?.0)
         };
         let mut largest = 0.0f64;

@@ -1,9 +1,11 @@
 //! Objectives: each one file.
 
+mod chains;
 mod contrastive;
 mod cross_entropy;
 mod denoising;
 mod denoising_by_difference;
+mod difference;
 mod energy_matching;
 mod generative;
 mod improved_contrastive;
@@ -11,7 +13,8 @@ mod info_nce;
 mod recovery;
 mod regression;
 
-pub use contrastive::{Contrastive, ContrastiveConfig, Form};
+pub use chains::{Augmentation, ContrastiveConfig};
+pub use contrastive::{Contrastive, Form};
 pub use cross_entropy::CrossEntropy;
 pub use denoising::Denoising;
 pub use denoising_by_difference::DenoisingByDifference;
@@ -19,5 +22,5 @@ pub use energy_matching::{Coupling, EnergyMatching, EnergyMatchingConfig};
 pub use generative::Fit;
 pub use improved_contrastive::{ImprovedConfig, ImprovedContrastive};
 pub use info_nce::{Around, InfoNce, InfoNceConfig};
-pub use recovery::{Recovery, RecoveryConfig};
+pub use recovery::{Recovery, RecoveryConfig, Spacing};
 pub use regression::Regression;

@@ -6,19 +6,33 @@
 //! against them fits `E_t` (eq. 10) to the density at level `t`.
 
 use super::contrastive::{energy_score, mean};
+use super::difference::twice;
 use crate::energy::compose::Sum;
 use crate::energy::constraint::Goal;
 use crate::energy::coordinates::Coordinates;
 use crate::error::{Error, Result};
-use crate::model::{LevelEnergy, Parameters};
+use crate::model::{Leveled, Network, Parameters};
 use crate::noise::Noise;
 use crate::sample::langevin::Langevin;
 use crate::sample::{Transition, Unadjusted};
-use crate::train::{Batch, Loss, Objective};
+use crate::train::{Batch, Gradients, Loss, Objective};
 use candle_core::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-/// Settings of [`Recovery`]. Noise levels are angles `t` of `x_t = cos(t) u + sin(t) eps`, as of [`LevelEnergy`].
+/// Where the noise levels lie.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Spacing {
+    /// All angles as often, and `x'` noisier by the same angle everywhere.
+    #[default]
+    Even,
+    /// Angles by their logarithms, and `x'` noisier by the same factor everywhere: for data that lie in fewer dimensions than they
+    /// have (images), whose curvature at level `t` is that of the noise, `1 / sin^2 t`, where the chain's must not be above
+    /// `2 / step`.
+    Geometric,
+}
+
+/// Settings of [`Recovery`]. Noise levels are angles `t` of `x_t = cos(t) u + sin(t) eps`, as of [`Leveled`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RecoveryConfig {
@@ -30,6 +44,8 @@ pub struct RecoveryConfig {
     pub lowest: f64,
     /// Angle of the most noise, below pi / 2.
     pub highest: f64,
+    /// What "part of the way" means.
+    pub spacing: Spacing,
     /// Langevin steps from `x'`, at least 1.
     pub steps: usize,
     /// Step in units of the variance of `x` given `x'` for a standard normal `x`, positive: at 1, the chain of a normal
@@ -39,7 +55,7 @@ pub struct RecoveryConfig {
 
 impl Default for RecoveryConfig {
     fn default() -> Self {
-        Self { levels: 4, lowest: 0.2, highest: 1.54, steps: 20, step_size: 0.3 }
+        Self { levels: 4, lowest: 0.2, highest: 1.54, spacing: Spacing::Even, steps: 20, step_size: 0.3 }
     }
 }
 
@@ -59,40 +75,57 @@ impl RecoveryConfig {
         }
         Ok(())
     }
+
+    /// The angle at a share of the way from the lowest to the highest, and that of its `x'`.
+    fn angles(&self, share: f64) -> (f64, f64) {
+        let (t, noisier) = match self.spacing {
+            Spacing::Even => {
+                let range = self.highest - self.lowest;
+                let t = self.lowest + range * share;
+                (t, t + range / self.levels as f64)
+            }
+            Spacing::Geometric => {
+                let range = self.highest / self.lowest;
+                let t = self.lowest * range.powf(share);
+                (t, t * range.powf(1.0 / self.levels as f64))
+            }
+        };
+        (t, noisier.min(MOST))
+    }
 }
 
 /// Largest angle of an `x'`: all but noise.
 const MOST: f64 = 1.565;
 
-/// Fits a [`LevelEnergy`] by recovery likelihood: the same energy as denoising fits, by contrast in place of scores.
+/// Fits a [`Leveled`] energy by recovery likelihood: the same energy as denoising fits, by contrast in place of scores.
 #[derive(Debug, Clone)]
-pub struct Recovery {
-    energy: LevelEnergy,
+pub struct Recovery<N> {
+    energy: Leveled<N>,
     config: RecoveryConfig,
 }
 
 /// True arrays at their levels, and what chains made of their noisier neighbours.
 struct Recovered {
-    /// `(B, F)`.
+    /// `(B, *S)`.
     x: Tensor,
     /// `(B, 1)`.
     angles: Tensor,
-    /// `(B, F)` each.
+    /// `(B, *S)` each.
     samples: Vec<Tensor>,
 }
 
-impl Recovery {
+impl<N: Network> Recovery<N> {
     /// For an energy and settings.
     ///
     /// # Errors
     /// [`Error::Config`] for settings out of range.
-    pub fn new(energy: LevelEnergy, config: RecoveryConfig) -> Result<Self> {
+    pub fn new(energy: Leveled<N>, config: RecoveryConfig) -> Result<Self> {
         config.check()?;
         Ok(Self { energy, config })
     }
 
     /// The energy.
-    pub fn energy(&self) -> &LevelEnergy {
+    pub fn energy(&self) -> &Leveled<N> {
         &self.energy
     }
 
@@ -102,33 +135,33 @@ impl Recovery {
     }
 
     /// The energy, taken out.
-    pub fn into_energy(self) -> LevelEnergy {
+    pub fn into_energy(self) -> Leveled<N> {
         self.energy
     }
 
     /// Each part of a batch gets a level of its own, drawn from its share of the range, and `draws` chains a row.
     fn recover(&self, batch: &Batch, draws: usize, noise: &mut Noise) -> Result<Recovered> {
         let c = &self.config;
-        let u = batch.x.flatten_from(1)?;
-        let (rows, width) = u.dims2()?;
+        let u = &batch.x;
+        let rows = u.dim(0)?;
+        let width = u.elem_count() / rows.max(1);
         let (dtype, device) = (u.dtype(), u.device().clone());
         let parts = c.levels.min(rows);
         let lots = noise.uniform(parts, DType::F64, &Device::Cpu)?.to_vec1::<f64>()?;
-        let eps = [noise.normal((rows, width), dtype, &device)?, noise.normal((rows, width), dtype, &device)?];
+        let eps = [noise.normal(u.shape(), dtype, &device)?, noise.normal(u.shape(), dtype, &device)?];
         let all = Coordinates::new(&(0..width).collect::<Vec<_>>())?;
         let (mut xs, mut angles, mut samples) = (Vec::new(), Vec::new(), vec![Vec::new(); draws]);
         for (part, lot) in lots.into_iter().enumerate() {
             let (from, to) = (part * rows / parts, (part + 1) * rows / parts);
             let cut = |t: &Tensor| t.narrow(0, from, to - from);
-            let stride = (c.highest - c.lowest) / c.levels as f64;
-            let t = c.lowest + (c.highest - c.lowest) * (part as f64 + lot) / parts as f64;
-            let a = (t + stride).min(MOST).cos() / t.cos();
+            let (t, noisier) = c.angles((part as f64 + lot) / parts as f64);
+            let a = noisier.cos() / t.cos();
             let variance = 1.0 - a * a;
-            let x = ((cut(&u)? * t.cos())? + (cut(&eps[0])? * t.sin())?)?;
+            let x = ((cut(u)? * t.cos())? + (cut(&eps[0])? * t.sin())?)?;
             let noisier = ((&x * a)? + (cut(&eps[1])? * variance.sqrt())?)?;
             let context = batch.context.as_ref().map(&cut).transpose()?;
-            let level = self.energy.conditioned(context.as_ref(), to - from)?.at(t)?;
-            let bond = Goal::new(all.clone(), &(&noisier / a)?, a * a / (2.0 * variance))?;
+            let level = self.energy.at(t, context.as_ref())?;
+            let bond = Goal::new(all.clone(), &(&noisier / a)?.flatten_from(1)?, a * a / (2.0 * variance))?;
             // The variance of `x` given `x'` is 1 / (1 + a^2 / s^2) = s^2 for a standard normal `x`.
             let sampler = Unadjusted(Langevin::calibrated(c.step_size * variance));
             for drawn in &mut samples {
@@ -143,7 +176,7 @@ impl Recovery {
     }
 }
 
-impl Objective for Recovery {
+impl<N: Network> Objective for Recovery<N> {
     fn name(&self) -> &'static str {
         "recovery"
     }
@@ -153,17 +186,37 @@ impl Objective for Recovery {
     }
 
     fn prepare(&mut self) -> Result<()> {
-        self.energy.network_mut().power_iteration()
+        self.energy.network_mut().prepare()
     }
 
     /// The contrast of `E_t` weighted by `tan t`, which is that of the network's own part of it: so weighted, no level's
     /// gradient drowns the others' (the paper's code weighs its levels to the same end).
     fn loss(&mut self, batch: &Batch, noise: &mut Noise) -> Result<Loss> {
         let at = self.recover(batch, 1, noise)?;
-        let energies = |x: &Tensor| self.energy.correction(x, &at.angles, batch.context.as_ref());
-        let total = (energies(&at.x)? - energies(&at.samples[0])?)?.mean_all()?;
+        let context = self.energy.context(&at.angles, batch.context.as_ref())?;
+        let energies = |x: &Tensor| self.energy.network().energy(x, Some(&context));
+        let total = ((energies(&at.x)? - energies(&at.samples[0])?)?.mean_all()? * self.energy.gain())?;
         let figures = vec![("energy_gap", -mean(&total)?)];
         Ok(Loss { total, figures })
+    }
+
+    fn gradients(&mut self, batch: &Batch, noise: &mut Noise) -> Result<Option<Gradients>> {
+        if !self.energy.network().learns(&batch.x) {
+            return Ok(None);
+        }
+        let at = self.recover(batch, 1, noise)?;
+        let context = twice(Some(&self.energy.context(&at.angles, batch.context.as_ref())?))?;
+        let rows = at.x.dim(0)?;
+        let one = (self.energy.gain() / rows as f64) as f32;
+        let slopes: Vec<f32> = [one, -one].into_iter().flat_map(|s| std::iter::repeat_n(s, rows)).collect();
+        let mut loss = 0.0;
+        let x = Tensor::cat(&[&at.x, &at.samples[0]], 0)?;
+        let all = self.energy.network().learn(&x, context.as_ref(), &mut |outputs| {
+            loss = outputs.iter().zip(&slopes).map(|(g, s)| f64::from(g * s)).sum();
+            Ok(slopes.clone())
+        })?;
+        let by_parameter = all.into_iter().map(Some).collect();
+        Ok(Some(Gradients { loss, by_parameter, figures: vec![("energy_gap", -loss)] }))
     }
 
     /// The energy score of two chains against the array that their noisier neighbour came from, over all levels.
