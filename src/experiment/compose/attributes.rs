@@ -50,7 +50,7 @@ impl Experts {
         let mut all = Vec::new();
         for (i, attribute) in Attribute::ALL.into_iter().enumerate() {
             let source = Drawn { scene, scale, attributes: &[attribute], choose: &choose, untold: Some(&choose) };
-            let kind = if attribute == Attribute::Position { Kind::Placed } else { Kind::Pooled };
+            let kind = if attribute == Attribute::Position { Kind::Placed } else { Kind::Local };
             let noise = noise.fork(1 + i as u64);
             let mut expert = Expert::new(kind, scene, attribute, config.attributes.width, &noise)?;
             expert.learn(attribute.name(), &source, &config.attributes, &noise, shelf)?;
@@ -63,18 +63,18 @@ impl Experts {
         &self.all[attribute as usize]
     }
 
-    /// Images of an energy of `samples x chains` images, of every `chains` of them the one with the lowest energy; `label`
-    /// names its noise.
+    /// Images of an energy of `samples x chains` images, of every `chains` of them the one with the lowest energy; the name
+    /// comes with that of its noise.
     fn draw<'a>(
         &self,
         (name, label): (&str, u64),
         energy: &dyn Fn(f64) -> Result<Box<dyn Energy + 'a>>,
-        config: &ComposeConfig,
+        (config, chains): (&ComposeConfig, usize),
         noise: &Noise,
         shelf: &mut Shelf<'_>,
     ) -> Result<Images> {
         let noise = &mut noise.fork(100 + label);
-        let (pixels, chains) = (self.scene.size(), config.chains);
+        let pixels = self.scene.size();
         let walker = Walker { scene: self.scene, scale: self.scale, walk: &config.walk };
         let drawn = walker.draw(config.samples * chains, energy, noise, name, shelf.sink)?;
         let energies = walker.judge(&drawn, energy, &config.choice, noise)?;
@@ -186,28 +186,24 @@ pub(super) struct Compositions {
 
 pub(super) fn run(config: &ComposeConfig, noise: &Noise, shelf: &mut Shelf<'_>) -> Result<Compositions> {
     let experts = Experts::learn(config, noise, shelf)?;
-    let (scene, rows) = (experts.scene, config.samples);
+    let (scene, rows, guidance) = (experts.scene, config.samples, config.guidance);
     let lookup = Lookup::new(scene)?;
     let mut figures = Vec::new();
     let mut pictures = Vec::new();
     let mut asked = scene.any(rows, &mut noise.fork(200));
     asked.iter_mut().for_each(|s| s.rotation -= s.rotation % ROTATIONS);
 
-    let each = |sprites: &[Sprite]| -> Vec<Sprite> {
-        sprites.iter().flat_map(|s| std::iter::repeat_n(*s, config.chains)).collect()
-    };
-
     // And: all four. What is known of any sprite counts once.
-    let told = each(&asked);
+    let told: Vec<Sprite> = asked.iter().flat_map(|s| std::iter::repeat_n(*s, config.chains)).collect();
     let energy = |t: f64| {
         let mut parts = Vec::new();
         for attribute in Attribute::ALL {
-            parts.push(experts.told(attribute, t, &told, 1.0)?);
-            parts.push(experts.any(attribute, t, 1.0 / Attribute::ALL.len() as f64 - 1.0)?);
+            parts.push(experts.told(attribute, t, &told, guidance)?);
+            parts.push(experts.any(attribute, t, 1.0 / Attribute::ALL.len() as f64 - guidance)?);
         }
         Ok(walk::all(parts))
     };
-    let drawn = experts.draw(("conjunction", 0), &energy, config, noise, shelf)?;
+    let drawn = experts.draw(("conjunction", 0), &energy, (config, config.chains), noise, shelf)?;
     let (found, distance) = lookup.read(&drawn)?;
     let shares = vec![
         ("shape", share(&found, &asked, |f, a| f.shape == a.shape)),
@@ -228,20 +224,19 @@ pub(super) fn run(config: &ComposeConfig, noise: &Noise, shelf: &mut Shelf<'_>) 
         vec![Sprite { shape: 0, size: COUNTS[1] - 1, rotation: 0, column: place, row: place }; rows]
     };
     let (first, second) = (corner(scene.positions / 8), corner(scene.positions - 1 - scene.positions / 8));
-    let told = [each(&first), each(&second)];
     let energy = |t: f64| {
         // The same sprites and the same noise at both places, so that what they differ by is the places alone.
         let own = || noise.fork(300);
-        let places = [experts.levelled(t, &told[0], &mut own())?, experts.levelled(t, &told[1], &mut own())?];
+        let places = [experts.levelled(t, &first, &mut own())?, experts.levelled(t, &second, &mut own())?];
         let or = Mixture::new(places.map(|place| (0.5, place)))?;
         Ok(walk::all([
             (1.0, Box::new(or) as Box<dyn Energy>),
             experts.any(Attribute::Position, t, -0.5)?,
-            experts.told(Attribute::Size, t, &told[0], 1.0)?,
-            experts.any(Attribute::Size, t, -0.5)?,
+            experts.told(Attribute::Size, t, &first, guidance)?,
+            experts.any(Attribute::Size, t, 0.5 - guidance)?,
         ]))
     };
-    let drawn = experts.draw(("disjunction", 1), &energy, config, noise, shelf)?;
+    let drawn = experts.draw(("disjunction", 1), &energy, (config, 1), noise, shelf)?;
     let (found, distance) = lookup.read(&drawn)?;
     let at = |corner: &[Sprite]| share(&found, corner, |f, a| same_place(scene, f, a));
     let shares = vec![
@@ -254,16 +249,16 @@ pub(super) fn run(config: &ComposeConfig, noise: &Noise, shelf: &mut Shelf<'_>) 
 
     // Not: the largest size, with and without "no heart".
     let heart = vec![Sprite { shape: 2, ..first[0] }; rows];
-    let told = each(&heart);
     for (name, weight) in [("without negation", 0.0), ("negation", config.negation)] {
         let energy = |t: f64| {
             Ok(walk::all([
-                experts.told(Attribute::Size, t, &told, 1.0)?,
-                experts.told(Attribute::Shape, t, &told, -weight)?,
+                experts.told(Attribute::Size, t, &heart, guidance)?,
+                experts.any(Attribute::Size, t, 1.0 - guidance)?,
+                experts.told(Attribute::Shape, t, &heart, -weight)?,
                 experts.any(Attribute::Shape, t, weight)?,
             ]))
         };
-        let drawn = experts.draw((name, 2), &energy, config, noise, shelf)?;
+        let drawn = experts.draw((name, 2), &energy, (config, 1), noise, shelf)?;
         let (found, distance) = lookup.read(&drawn)?;
         let shares = vec![
             ("hearts", share(&found, &heart, |f, a| f.shape == a.shape)),

@@ -114,8 +114,11 @@ pub struct ComposeConfig {
     pub attributes: Learning,
     /// Images of each composition; at least 1.
     pub samples: usize,
-    /// Images drawn for each of them, of which it is the one with the lowest energy; at least 1.
+    /// Images drawn for each of the conjunction's, which is the one with the lowest energy; at least 1. Of the others one each: what
+    /// they show is how often something comes up.
     pub chains: usize,
+    /// Weight of `E(x | attribute) - E(x)` in the compositions; 1 adds the energies as they are.
+    pub guidance: f64,
     /// Weight of what is not to be seen.
     pub negation: f64,
     /// How the compositions' images are drawn.
@@ -153,10 +156,11 @@ impl Default for ComposeConfig {
                 walk: Walk { levels: 50, temperature: 0.7, fresh: 0.5 },
                 handover: Handover { angle: 0.6, width: 0.1, size: 1.5 },
             },
-            attributes: Learning { steps: 5000, batch: 64, learning_rate: 3e-3, width: 24 },
+            attributes: Learning { steps: 3000, batch: 64, learning_rate: 3e-3, width: 24 },
             samples: 64,
             chains: 8,
-            negation: 1.0,
+            guidance: 3.0,
+            negation: 3.0,
             walk: Walk { levels: 40, temperature: 1.0, fresh: 0.2 },
             choice: Choice { angles: vec![1.2, 1.3, 1.4], draws: 4 },
         }
@@ -248,8 +252,10 @@ impl ComposeConfig {
             let expected = "a positive width, all else finite";
             return Err(Error::config("cross.handover", format!("{handover:?}"), expected));
         }
-        if !(self.negation >= 0.0 && self.negation.is_finite()) {
-            return Err(Error::config("negation", self.negation, "a number that is not negative"));
+        for (key, weight) in [("guidance", self.guidance), ("negation", self.negation)] {
+            if !(weight >= 0.0 && weight.is_finite()) {
+                return Err(Error::config(key, weight, "a number that is not negative"));
+            }
         }
         Ok(())
     }

@@ -85,8 +85,6 @@ pub(super) enum Kind {
     /// Convolutions whose only stride is at most the distance of two places, summed over the pixels: knows shapes, not
     /// places. What it has learned at one place it has learned everywhere.
     Local,
-    /// Convolutions that halve the image, summed over the pixels: knows shapes, and places only to a few pixels.
-    Pooled,
     /// Convolutions that halve the image and a layer over all of it: knows places.
     Placed,
 }
@@ -100,13 +98,6 @@ fn config(kind: Kind, width: usize, scene: Scene, context: usize) -> ConvConfig 
             let kernel = side / 8 + 1;
             let first = if stride == 2 { 4 } else { kernel };
             (vec![conv(width, first, stride), conv(width, kernel, 1), conv(width, kernel, 1)], None)
-        }
-        Kind::Pooled => {
-            let halvings = side.ilog2() as usize - 2;
-            let mut stages: Vec<_> =
-                (0..halvings).map(|i| conv(if i == 0 { width } else { 2 * width }, 4, 2)).collect();
-            stages.push(conv(2 * width, 3, 1));
-            (stages, None)
         }
         Kind::Placed => {
             let halvings = side.ilog2() as usize - 3;
