@@ -151,8 +151,8 @@ impl Default for ComposeConfig {
                 chains: 16,
                 kept: 4,
                 size_energy: Learning { steps: 3000, batch: 32, learning_rate: 3e-3, width: 20 },
-                position_energy: Learning { steps: 1500, batch: 64, learning_rate: 3e-3, width: 24 },
-                baseline: Learning { steps: 3000, batch: 64, learning_rate: 1e-3, width: 16 },
+                position_energy: Learning { steps: 6000, batch: 64, learning_rate: 3e-3, width: 24 },
+                baseline: Learning { steps: 7500, batch: 64, learning_rate: 1e-3, width: 16 },
                 walk: Walk { levels: 50, temperature: 0.7, fresh: 0.5 },
                 handover: Handover { angle: 0.6, width: 0.1, size: 1.5 },
             },
@@ -162,7 +162,7 @@ impl Default for ComposeConfig {
             guidance: 3.0,
             negation: 3.0,
             walk: Walk { levels: 40, temperature: 1.0, fresh: 0.2 },
-            choice: Choice { angles: vec![1.2, 1.3, 1.4], draws: 4 },
+            choice: Choice { angles: vec![1.3, 1.4], draws: 8 },
         }
     }
 }
