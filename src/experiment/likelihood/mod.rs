@@ -77,7 +77,7 @@ impl Default for LikelihoodConfig {
             seed: 0,
             at: 0.1,
             highest: 1.54,
-            levels: 1000,
+            levels: 4000,
             chains: 10,
             trajectories: 1,
             leapfrogs: 5,

@@ -32,7 +32,7 @@ pub(crate) struct OodArgs {
 #[command(after_help = "\
 Examples:
   ebmotion image likelihood out/mnist/model.safetensors --data images/ -o out/likelihood
-  ebmotion image likelihood out/mnist/model.safetensors --data images/ -o out/likelihood --set at=0.2 --set levels=1000
+  ebmotion image likelihood out/mnist/model.safetensors --data images/ -o out/likelihood --set at=0.2 --set levels=10000
   ebmotion image likelihood out/mnist/model.safetensors --data images/ -o out/likelihood --rrd out/annealed.rrd
   ebmotion image likelihood out/mnist/model.safetensors --data images/ -o out/likelihood --resume      after Ctrl-C
 
