@@ -141,6 +141,13 @@ pub fn tell(
     show(moment.step, &images, &at.energy, sink)
 }
 
+/// What an energy `E_t` takes the images behind the noise to be, by its gradient at `x`, both `(B, *S)`: with the path's velocity
+/// `v = tan(t) (grad E_t - x)`, `cos(t) x - sin(t) v` (Song et al. 2021, "Denoising diffusion implicit models", in angular form).
+pub(super) fn behind(x: &Tensor, grad: &Tensor, t: f64) -> Result<Tensor> {
+    let velocity = ((grad - x)? * t.tan())?;
+    Ok(((x * t.cos())? - (velocity * t.sin())?)?)
+}
+
 /// Tells a sink what chains look like at a step, and their energies `(B,)`.
 pub(super) fn show(step: usize, images: &Images, energies: &Tensor, sink: &mut dyn Sink) -> Result<()> {
     let energies = energies.to_dtype(DType::F64)?.to_vec1::<f64>()?;

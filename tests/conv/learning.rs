@@ -12,13 +12,10 @@ use ebmotion::train::objective::{
 };
 use ebmotion::train::{AdamConfig, Batch, Clip, Decay, Divergence, Objective, Source, TrainConfig, train};
 
-#[test]
-fn contrastive_gradients_by_the_engine_are_those_of_the_loss() -> Result<()> {
-    let mut config = ConvConfig::cifar10_conditional(3).scaled(0.06)?;
-    (config.height, config.width) = (8, 8);
-    let (x, context) = examples(&config, 6);
-    let settings = ContrastiveConfig {
-        form: Form::Softplus,
+/// The paper's chains, fewer steps of them.
+fn chains(form: Form) -> ContrastiveConfig {
+    ContrastiveConfig {
+        form,
         energy_l2: 0.1,
         steps: 3,
         step_size: 10.0,
@@ -27,10 +24,17 @@ fn contrastive_gradients_by_the_engine_are_those_of_the_loss() -> Result<()> {
         bounds: Some((0.0, 1.0)),
         replay: 50,
         fresh: 0.5,
-    };
+    }
+}
+
+#[test]
+fn contrastive_gradients_by_the_engine_are_those_of_the_loss() -> Result<()> {
+    let mut config = ConvConfig::cifar10_conditional(3).scaled(0.06)?;
+    (config.height, config.width) = (8, 8);
+    let (x, context) = examples(&config, 6);
     let start = Noise::new(9).uniform(x.shape(), DType::F32, &CPU)?;
     let batch = Batch { x, context, start: Some(start) };
-    let mut one = Contrastive::new(network(config, 1), settings, &[3, 8, 8], Some(&[3]))?;
+    let mut one = Contrastive::new(network(config, 1), chains(Form::Softplus), &[3, 8, 8], Some(&[3]))?;
     let mut two = one.clone();
     let loss = one.loss(&batch, &mut Noise::new(3))?;
     let fast = two.gradients(&batch, &mut Noise::new(3))?.unwrap();
@@ -53,18 +57,7 @@ fn gradients_of_gradients_by_the_engine_are_those_of_the_loss() -> Result<()> {
     let (x, context) = examples(&config, 6);
     let start = Noise::new(9).uniform(x.shape(), DType::F32, &CPU)?;
     let batch = Batch { x, context, start: Some(start) };
-    let chains = ContrastiveConfig {
-        form: Form::Linear,
-        energy_l2: 0.1,
-        steps: 3,
-        step_size: 10.0,
-        noise: 0.005,
-        gradient_clip: Some(0.01),
-        bounds: Some((0.0, 1.0)),
-        replay: 50,
-        fresh: 0.5,
-    };
-    let settings = ImprovedConfig { contrastive: chains, energy: 30.0, entropy: 1.0 };
+    let settings = ImprovedConfig { contrastive: chains(Form::Linear), energy: 30.0, entropy: 1.0 };
     let improved = ImprovedContrastive::new(network(config.clone(), 1), settings, &[1, 8, 8], Some(&[3]))?;
     let settings = EnergyMatchingConfig { warmup: 1, steps: 4, ..Default::default() };
     let matching = EnergyMatching::new(network(config.clone(), 1), settings)?;

@@ -77,6 +77,9 @@ impl Experts {
         let pixels = self.scene.size();
         let walker = Walker { scene: self.scene, scale: self.scale, walk: &config.walk };
         let drawn = walker.draw(config.samples * chains, energy, noise, name, shelf.sink)?;
+        if chains == 1 {
+            return self.scene.images(&drawn);
+        }
         let energies = walker.judge(&drawn, energy, &config.choice, noise)?;
         let mut chosen = Vec::with_capacity(config.samples * pixels);
         for (drawn, energies) in drawn.chunks(chains * pixels).zip(energies.chunks(chains)) {

@@ -7,7 +7,7 @@ use crate::energy::compose::{Scaled, Total};
 use crate::energy::{Energy, Evaluated};
 use crate::error::{Error, Result};
 use crate::event::{Event, Sink};
-use crate::experiment::walk::{WATCHED, show};
+use crate::experiment::walk::{WATCHED, behind, show};
 use crate::noise::Noise;
 use candle_core::{DType, Device, Tensor};
 
@@ -57,9 +57,8 @@ pub(super) struct Walker<'a> {
 impl Walker<'_> {
     /// Walks `rows` images down the noise levels; `energy` gives the energy at an angle. The answer is in `[0, 1]`.
     ///
-    /// At angle `t` the energy says by its gradient how much of `x` is noise: `v = tan(t) (grad E_t - x)` is the path's
-    /// velocity, `cos(t) x - sin(t) v` the image and `sin(t) x + cos(t) v` the noise (Song et al. 2021, "Denoising diffusion
-    /// implicit models", in angular form). The image is held between black and white.
+    /// At angle `t` the energy says by its gradient what the image is ([`behind`]), held between black and white; the rest of `x`
+    /// is noise.
     pub(super) fn draw<'a>(
         &self,
         rows: usize,
@@ -82,8 +81,7 @@ impl Walker<'_> {
             }
             let t = ANGLES.0 - level as f64 * step;
             let at = energy(t)?.evaluate(&x)?;
-            let v = ((at.grad - &x)? * t.tan())?;
-            image = ((&x * t.cos())? - (&v * t.sin())?)?.clamp(limits.0, limits.1)?;
+            image = behind(&x, &at.grad, t)?.clamp(limits.0, limits.1)?;
             if sink.watches_chains() {
                 let first = |x: &Tensor| x.narrow(0, 0, WATCHED.min(rows));
                 show(level, &scene.images(&scale.show(&first(&image)?)?)?, &first(&at.energy)?, sink)?;

@@ -5,7 +5,7 @@ use crate::energy::Energy;
 use crate::energy::analytic::Diagonal;
 use crate::error::Result;
 use crate::event::{Event, Sink};
-use crate::experiment::walk::{WATCHED, show};
+use crate::experiment::walk::{WATCHED, behind, show};
 use crate::experiment::{ImageModel, Journal, advance};
 use crate::noise::Noise;
 use crate::sample::ais::{Annealing, LogRatio, Path};
@@ -158,9 +158,7 @@ impl<'a> Levels<'a> {
             return Ok(());
         };
         let (t, count) = (self.angles[level], WATCHED.min(state.x.dim(0)?));
-        let [x, grad] = [&state.x, &state.at.grad];
-        let velocity = ((grad - x)? * t.tan())?;
-        let images = ((x * t.cos())? - (velocity * t.sin())?)?;
+        let images = behind(&state.x, &state.at.grad, t)?;
         let images = model.images("chains", &images.narrow(0, 0, count)?)?;
         show(step, &images, &state.at.energy.narrow(0, 0, count)?, sink)
     }
