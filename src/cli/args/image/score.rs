@@ -14,7 +14,7 @@ Examples:
 
 Test images of the model's set against constant images, uniform noise, means of two test images, classes that the model was
 not trained on, and all other sets found in --data: AUROC, average precision, false positive rate at 95 % true positives of
-the energy, at several noise levels, and of the likelihoods of an autoregressive network and of a flow. Those two are trained
+the energy, at several noise levels and by all of them together, and of the likelihoods of an autoregressive network and of a flow. Those two are trained
 first and kept in the folder given by -o. Leaves ood.txt, ood.json and ood.png, where each row is a set.")]
 pub(crate) struct OodArgs {
     #[command(flatten)]
