@@ -3,7 +3,8 @@
 //! turns with it.
 //!
 //! `NETWORK` is `cifar10_conditional`, `cifar10_large`, `imagenet32`, `imagenet128`, `dsprites` or `mnist`, `WORK` is `step` or
-//! `learn`.
+//! `learn`. With `--device cuda:0` (feature `cudnn`) the same on a card, once in f32 and once with tf32 products, behind a comparison
+//! with the CPU's numbers.
 
 use candle_core::{DType, Device, Tensor};
 use ebmotion::engine::{self, LangevinStep, Level, Options, Start, Walk};
@@ -41,60 +42,181 @@ fn median(mut secs: impl FnMut() -> Result<f64>) -> Result<f64> {
     Ok(secs[secs.len() / 2])
 }
 
+/// The network with all weights moved: a fresh one is near zero where the literature's is.
+fn shaken(config: ConvConfig) -> Result<ConvEnergy> {
+    let mut noise = Noise::new(0);
+    let net = ConvEnergy::new(config, &mut noise, DType::F32, &Device::Cpu)?;
+    for (_, var) in net.parameters().iter() {
+        var.set(&(var.as_detached_tensor() + (noise.normal(var.shape(), DType::F32, &Device::Cpu)? * 0.02)?)?)?;
+    }
+    Ok(net)
+}
+
+/// Images in `[0, 1]` and a context for them.
+fn inputs(config: &ConvConfig, rows: usize) -> Result<(Tensor, Option<Tensor>)> {
+    let x = Noise::new(1).uniform((rows, config.channels, config.height, config.width), DType::F32, &Device::Cpu)?;
+    let classes: Vec<f32> = (0..rows * config.context).map(|i| f32::from(u8::from(i % 11 == 0))).collect();
+    let context = match config.context {
+        0 => None,
+        width => Some(Tensor::from_vec(classes, (rows, width), &Device::Cpu)?),
+    };
+    Ok((x, context))
+}
+
+fn report(name: &str, work: &str, rows: usize, secs: f64, more: serde_json::Value) {
+    let mut line = serde_json::json!({ "network": name, "work": work, "batch": rows, "ms": secs * 1e3 });
+    if let (Some(line), Some(more)) = (line.as_object_mut(), more.as_object()) {
+        line.extend(more.clone());
+    }
+    println!("{line}");
+}
+
+fn on_cpu(name: &str, work: &str, net: &ConvEnergy, rows: usize) -> Result<()> {
+    let threads = parallel::available();
+    let (x, context) = inputs(net.config(), rows)?;
+    let products = net.packed()?.layers().products() as f64 * rows as f64;
+    let (secs, passes) = match work {
+        "step" => {
+            let Some(program) = net.program(x.dims(), context.as_ref())? else {
+                return Err(Error::Other("the network has no program".into()));
+            };
+            let start = x.flatten_all()?.to_vec1::<f32>()?;
+            let run = |steps: usize| -> Result<f64> {
+                let (walk, start) = (Walk::Langevin(vec![STEP; steps]), Start { x: &start, at: None });
+                let begin = Instant::now();
+                engine::run(&program, &walk, start, &mut Noise::new(2), &Options::default())?;
+                Ok(begin.elapsed().as_secs_f64())
+            };
+            // A run of no steps evaluates once: what further steps add is what a step costs.
+            let steps = ((1e10 / products) as usize).clamp(2, 200);
+            (median(|| Ok((run(1 + steps)? - run(1)?) / steps as f64))?, 2.0)
+        }
+        _ => {
+            let coefficients = vec![1.0 / rows as f32; rows];
+            let secs = median(|| {
+                let begin = Instant::now();
+                net.learn(&x, context.as_ref(), &mut |_| Ok(coefficients.clone()))?;
+                Ok(begin.elapsed().as_secs_f64())
+            })?;
+            (secs, 3.0)
+        }
+    };
+    let gflops = (2.0 * passes * products / secs / 1e9).round();
+    let peak = engine::peak_gflops(Level::best(), threads).round();
+    report(name, work, rows, secs, serde_json::json!({ "threads": threads, "gflops": gflops, "peak_gflops": peak }));
+    Ok(())
+}
+
+#[cfg(not(feature = "cudnn"))]
+fn on_card(_: &str, _: &str, _: &ConvEnergy, _: usize, device: &str) -> Result<()> {
+    Err(Error::config("--device", device, "cpu, or a build with the feature `cudnn` (GPU.md)"))
+}
+
+/// First the CPU's numbers again, then time.
+#[cfg(feature = "cudnn")]
+fn on_card(name: &str, work: &str, net: &ConvEnergy, rows: usize, device: &str) -> Result<()> {
+    use ebmotion::energy::Energy;
+    use ebmotion::engine::cuda::{Card, Mode};
+
+    let number = device.trim_start_matches("cuda:").parse().unwrap_or(0);
+    let card = Card::open(number)?.device();
+    let there = net.to_device(&card)?;
+    let flat = |t: &Tensor| -> Result<Vec<f32>> { Ok(t.flatten_all()?.to_device(&Device::Cpu)?.to_vec1::<f32>()?) };
+    // Relative Euclidean distance.
+    let away = |found: &Tensor, expected: &Tensor| -> Result<f64> {
+        let (found, expected) = (flat(found)?, flat(expected)?);
+        let square = |v: f64| v * v;
+        let off: f64 = found.iter().zip(&expected).map(|(a, b)| square(f64::from(*a) - f64::from(*b))).sum();
+        Ok((off / expected.iter().map(|b| square(f64::from(*b))).sum::<f64>()).sqrt())
+    };
+    let (x, context) = inputs(net.config(), rows)?;
+    let on = |t: &Tensor| t.to_device(&card);
+    let (mine, given) = (on(&x)?, context.as_ref().map(on).transpose()?);
+    let few = rows.min(16);
+    let first = |t: &Tensor| t.narrow(0, 0, few);
+    let some = context.as_ref().map(first).transpose()?;
+    let expected = net.evaluate(&first(&x)?, some.as_ref())?;
+    // Coefficients of either sign, so that much cancels, as where differences of energies are learned from.
+    let signed = |count: usize| -> Vec<f32> { (0..count).map(|i| if i % 2 == 0 { 1.0 } else { -1.0 }).collect() };
+    let weights = net.learn(&first(&x)?, some.as_ref(), &mut |_| Ok(signed(few)))?;
+    for (mode, precision) in [(Mode::F32, "f32"), (Mode::Tf32, "tf32")] {
+        let energy = match there.on_card(given.as_ref(), mode) {
+            Ok(energy) => energy,
+            Err(e) => {
+                println!("{{\"precision\": \"{precision}\", \"error\": \"{e}\"}}");
+                continue;
+            }
+        };
+        let found = match energy.evaluate(&mine) {
+            Ok(found) => found,
+            Err(e) => {
+                println!("{{\"precision\": \"{precision}\", \"error\": \"{e}\"}}");
+                continue;
+            }
+        };
+        let (value, grad) = (away(&first(&found.energy)?, &expected.energy)?, away(&first(&found.grad)?, &expected.grad)?);
+        let of_weights = there.learn_at(&first(&mine)?, some.as_ref().map(on).transpose()?.as_ref(), mode, &mut |_| {
+            Ok(signed(few))
+        })?;
+        let distances = of_weights.iter().zip(&weights).map(|(a, b)| away(a, b)).collect::<Result<Vec<f64>>>()?;
+        // Of a sum of coefficients that is 0 nothing is left.
+        let worst = distances.into_iter().filter(|d| d.is_finite()).fold(0.0, f64::max);
+        let limit = if mode == Mode::F32 { 1e-3 } else { 3e-2 };
+        let fits = value < limit && grad < limit && worst < 5.0 * limit;
+        let checked = serde_json::json!({
+            "device": device, "precision": precision, "energy_away": value, "gradient_away": grad, "weights_away": worst,
+            "fits": fits
+        });
+        let steps = 50;
+        let secs = match work {
+            "step" => median(|| {
+                let (mut x, mut noise) = (mine.clone(), Noise::new(2));
+                let begin = Instant::now();
+                for _ in 0..steps {
+                    let grad = energy.evaluate(&x)?.grad.clamp(-0.01f32, 0.01f32)?;
+                    let eps = noise.normal(x.dims(), DType::F32, &card)?;
+                    x = ((x - (grad * f64::from(STEP.step))?)? + (eps * f64::from(STEP.noise))?)?.clamp(0f32, 1f32)?;
+                }
+                card.synchronize()?;
+                Ok(begin.elapsed().as_secs_f64() / f64::from(steps))
+            })?,
+            _ => median(|| {
+                let begin = Instant::now();
+                for _ in 0..steps {
+                    there.learn_at(&mine, given.as_ref(), mode, &mut |_| Ok(vec![1.0 / rows as f32; rows]))?;
+                }
+                card.synchronize()?;
+                Ok(begin.elapsed().as_secs_f64() / f64::from(steps))
+            })?,
+        };
+        report(name, work, rows, secs, checked);
+    }
+    Ok(())
+}
+
 fn main() -> Result<()> {
-    let words: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
+    let mut words: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
+    let mut device = String::from("cpu");
+    if let Some(at) = words.iter().position(|w| w == "--device") {
+        words.remove(at);
+        if at < words.len() {
+            device = words.remove(at);
+        }
+    }
     let words = if words.is_empty() { ["mnist", "step", "64"].map(String::from).to_vec() } else { words };
     let [name, work, batches @ ..] = &words[..] else {
-        return Err(Error::config("arguments", format!("{words:?}"), "NETWORK WORK BATCH..."));
+        return Err(Error::config("arguments", format!("{words:?}"), "NETWORK WORK BATCH... [--device cuda:0]"));
     };
-    let config = config(name)?;
-    let net = ConvEnergy::new(config.clone(), &mut Noise::new(0), DType::F32, &Device::Cpu)?;
-    let threads = parallel::available();
+    if !["step", "learn"].contains(&work.as_str()) {
+        return Err(Error::config("WORK", work, "step or learn"));
+    }
+    let net = shaken(config(name)?)?;
     for batch in batches {
         let Ok(rows) = batch.parse::<usize>() else { return Err(Error::config("BATCH", batch, "a number")) };
-        let x =
-            Noise::new(1).uniform((rows, config.channels, config.height, config.width), DType::F32, &Device::Cpu)?;
-        let classes: Vec<f32> = (0..rows * config.context).map(|i| f32::from(u8::from(i % 11 == 0))).collect();
-        let context = match config.context {
-            0 => None,
-            width => Some(Tensor::from_vec(classes, (rows, width), &Device::Cpu)?),
-        };
-        let products = net.packed()?.layers().products() as f64 * rows as f64;
-        let (secs, passes) = match work.as_str() {
-            "step" => {
-                let Some(program) = net.program(x.dims(), context.as_ref())? else {
-                    return Err(Error::Other("the network has no program".into()));
-                };
-                let start = x.flatten_all()?.to_vec1::<f32>()?;
-                let run = |steps: usize| -> Result<f64> {
-                    let (walk, start) = (Walk::Langevin(vec![STEP; steps]), Start { x: &start, at: None });
-                    let begin = Instant::now();
-                    engine::run(&program, &walk, start, &mut Noise::new(2), &Options::default())?;
-                    Ok(begin.elapsed().as_secs_f64())
-                };
-                // A run of no steps evaluates once: what further steps add is what a step costs.
-                let steps = ((1e10 / products) as usize).clamp(2, 200);
-                let secs = median(|| Ok((run(1 + steps)? - run(1)?) / steps as f64))?;
-                (secs, 2.0)
-            }
-            "learn" => {
-                let coefficients = vec![1.0 / rows as f32; rows];
-                let secs = median(|| {
-                    let begin = Instant::now();
-                    net.learn(&x, context.as_ref(), &mut |_| Ok(coefficients.clone()))?;
-                    Ok(begin.elapsed().as_secs_f64())
-                })?;
-                (secs, 3.0)
-            }
-            _ => return Err(Error::config("WORK", work, "step or learn")),
-        };
-        let gflops = 2.0 * passes * products / secs / 1e9;
-        let peak = engine::peak_gflops(Level::best(), threads);
-        println!(
-            "{{\"network\": \"{name}\", \"work\": \"{work}\", \"batch\": {rows}, \"threads\": {threads}, \"ms\": {:.3}, \
-             \"gflops\": {gflops:.0}, \"peak_gflops\": {peak:.0}}}",
-            secs * 1e3
-        );
+        match device.as_str() {
+            "cpu" => on_cpu(name, work, &net, rows)?,
+            card => on_card(name, work, &net, rows, card)?,
+        }
     }
     Ok(())
 }

@@ -34,7 +34,7 @@ cd "$keep/source"
 cargo fetch -q
 overrides=()
 for name in candle-core candle-kernels; do
-    read -r version folder < <(cargo metadata --format-version 1 --features cuda 2>/dev/null | python3 -c '
+    read -r version folder < <(cargo metadata --format-version 1 --features cudnn 2>/dev/null | python3 -c '
 import json, os, sys
 for p in json.load(sys.stdin)["packages"]:
     if p["name"] == sys.argv[1]:
@@ -64,7 +64,7 @@ done
 export CUDA_HOME=$kit NVCC=$kit/bin/nvcc PATH=$kit/bin:$PATH CUDA_COMPUTE_CAP=${CUDA_COMPUTE_CAP:-90} CUDARC_CUDA_VERSION=13000
 export LIBRARY_PATH=$keep/link${LIBRARY_PATH:+:$LIBRARY_PATH} CARGO_TARGET_DIR=$keep/target
 unset CUDA_PATH CUDA_ROOT CUDA_TOOLKIT_ROOT_DIR
-cargo build --release --no-default-features --features cli,cuda "${overrides[@]}" "$@"
+cargo build --release --no-default-features --features cli,parquet,cudnn "${overrides[@]}" "$@"
 strip -o "$keep/out/ebmotion" "$CARGO_TARGET_DIR/release/ebmotion"
 
 # It must start where there is no NVIDIA library.

@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 pub mod anomaly;
+#[cfg(feature = "cuda")]
+pub(crate) mod card;
 #[cfg(feature = "cli")]
 pub mod embedded;
 pub mod energy;

@@ -69,6 +69,14 @@ impl Noise {
             return tensor(shape, dtype, device, |row, out| draw.normal(row, out));
         }
         let rows = shape.dims().first().copied().unwrap_or(1);
+        #[cfg(feature = "cuda")]
+        if let (Device::Cuda(card), true) = (device, shape.elem_count() > 0) {
+            let Place { key, draw, chain } = draw.place(0);
+            let numbers = crate::card::normals(card, (key, draw, chain), rows, shape.elem_count() / rows)?;
+            let storage = candle_core::cuda_backend::CudaStorage::wrap_cuda_slice(numbers, card.clone());
+            let none = candle_core::op::BackpropOp::none();
+            return Ok(Tensor::from_storage(candle_core::Storage::Cuda(storage), shape, none, false));
+        }
         let width = shape.elem_count().checked_div(rows).unwrap_or(0);
         let mut values = vec![0f32; rows * width];
         if width > 0 {

@@ -2,6 +2,7 @@
 #![cfg(feature = "image")]
 #![allow(clippy::unwrap_used)]
 
+use candle_core::Device;
 use ebmotion::event::{Event, Silent, Sink};
 use ebmotion::experiment::classifier::{self, TrainingConfig};
 use ebmotion::experiment::compose::{self, ComposeConfig};
@@ -39,7 +40,7 @@ fn but<C: Default + Serialize + DeserializeOwned>(changes: Value) -> C {
 /// An energy of `halves`, trained for a moment.
 fn model() -> ImageModel {
     let config: ImageTrainConfig = but(json!({ "width": 0.1, "validation": 10, "train": { "steps": 20, "batch": 8 } }));
-    train::run(&halves(60), &config, None, false, &mut Silent).unwrap()
+    train::run(&halves(60), &config, &Device::Cpu, None, false, &mut Silent).unwrap()
 }
 
 /// Asks to stop after some steps, as Ctrl-C does.

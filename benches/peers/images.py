@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Convolutional energies beside PyTorch (oneDNN): the same work in one run, in turns, as ratios.
+"""Convolutional energies beside PyTorch (oneDNN, or cuDNN with --device cuda): the same work in one run, in turns, as ratios.
 
 One step is energy, input gradient, clip, move, noise; weights are fixed and packed, as within a chain. One weight gradient is
 that of a batch's mean energy in every parameter, spectral norms included.
@@ -8,6 +8,10 @@ that of a batch's mean energy in every parameter, spectral norms included.
     venv/bin/python benches/peers/images.py cifar10_conditional step 16,64
     venv/bin/python benches/peers/images.py mnist step 64
     venv/bin/python benches/peers/images.py cifar10_conditional learn 16
+    python3 benches/peers/images.py cifar10_conditional step 16,64 --device cuda --program images
+
+On a card PyTorch's convolutions use tf32, as it does by itself, and cuDNN's algorithms are measured before they are chosen
+(`torch.backends.cudnn.benchmark`), which is no slower than the default. Ours is built ahead there (GPU.md): `--program`.
 """
 import argparse
 import glob
@@ -23,17 +27,26 @@ BUILD = ["cargo", "bench", "--no-default-features", "--features", "cli", "--benc
 
 
 def ours(program, a, batch):
-    done = subprocess.run([program, a.network, a.work, str(batch)], check=True, capture_output=True, text=True)
-    return json.loads(done.stdout.splitlines()[-1])
+    card = ["--device", "cuda:0"] if a.device == "cuda" else []
+    done = subprocess.run([program, a.network, a.work, str(batch), *card], capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(done.stdout + done.stderr)
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    if a.device == "cuda":
+        print(done.stdout, file=sys.stderr, end="", flush=True)
+        assert lines[-1].get("fits"), lines[-1]
+    return lines[-1]
 
 
 def theirs(torch, net, a, batch, channels_last):
     """A function that measures milliseconds once."""
     c = net.config
-    x = torch.rand(batch, c["channels"], c["height"], c["width"])
+    x = torch.rand(batch, c["channels"], c["height"], c["width"], device=a.device)
     if channels_last:
         x = x.to(memory_format=torch.channels_last)
-    context = torch.nn.functional.one_hot(torch.arange(batch) % c["context"], c["context"]).float() if c["context"] else None
+    context = None
+    if c["context"]:
+        context = torch.nn.functional.one_hot(torch.arange(batch) % c["context"], c["context"]).float().to(a.device)
 
     def step():
         y = (x + 0.005 * torch.randn_like(x)).requires_grad_(True)
@@ -45,14 +58,20 @@ def theirs(torch, net, a, batch, channels_last):
         net(x, context).mean().backward()
 
     work = step if a.work == "step" else learn
-    work()
+    wait = torch.cuda.synchronize if a.device == "cuda" else lambda: None
+    count = 50 if a.device == "cuda" else 1
+    for _ in range(count):
+        work()
 
     def measure():
         times = []
         for _ in range(3):
+            wait()
             begin = time.perf_counter()
-            work()
-            times.append(time.perf_counter() - begin)
+            for _ in range(count):
+                work()
+            wait()
+            times.append((time.perf_counter() - begin) / count)
         return statistics.median(times) * 1e3
 
     return measure
@@ -65,6 +84,8 @@ def main():
     ap.add_argument("batches", type=lambda t: [int(v) for v in t.split(",")])
     ap.add_argument("--rounds", type=int, default=5)
     ap.add_argument("--threads", type=int, default=os.cpu_count())
+    ap.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    ap.add_argument("--program", help="ours, built ahead")
     a = ap.parse_args()
     try:
         import torch
@@ -75,18 +96,24 @@ def main():
         ap.error(f"found network {a.network}, expected one of {', '.join(NETWORKS)}")
     torch.set_num_threads(a.threads)
     torch.manual_seed(0)
-    subprocess.run(BUILD + ["--no-run"], check=True, capture_output=True)
-    program = max((p for p in glob.glob("target/release/deps/images-*") if os.access(p, os.X_OK)), key=os.path.getmtime)
+    torch.backends.cudnn.benchmark = True
+    program = a.program
+    if program is None:
+        subprocess.run(BUILD + ["--no-run"], check=True, capture_output=True)
+        built = (p for p in glob.glob("target/release/deps/images-*") if os.access(p, os.X_OK))
+        program = max(built, key=os.path.getmtime)
     nets = {}
     for name, last in (("NCHW", False), ("channels-last", True)):
-        net = Energy(NETWORKS[a.network]())
+        net = Energy(NETWORKS[a.network]()).to(a.device)
+        net.norms = {k: (u.to(a.device), v.to(a.device), last) for k, (u, v, last) in net.norms.items()}
         if last:
             net = net.to(memory_format=torch.channels_last)
         if a.work == "step":
             net.requires_grad_(False)
             net.freeze()
         nets[name] = (net, last)
-    print(f"{a.network}, {a.work}, {a.threads} threads, {a.rounds} rounds; ms; ratio = PyTorch / ours, median [least, most]\n")
+    where = torch.cuda.get_device_name() if a.device == "cuda" else f"{a.threads} threads"
+    print(f"{a.network}, {a.work}, {where}, {a.rounds} rounds; ms; ratio = PyTorch / ours, median [least, most]\n")
     print("| batch | ours | GFLOP/s |" + "".join(f" torch {n} | ratio |" for n in nets))
     print("|---|---|---|" + "---|---|" * len(nets))
     for batch in a.batches:
@@ -98,9 +125,9 @@ def main():
                 own.append(mine)
                 other[n].append(time_of)
                 ratios[n].append(time_of / mine["ms"])
-        row = f"| {batch} | {statistics.median(o['ms'] for o in own):.1f} | {statistics.median(o['gflops'] for o in own):.0f} |"
+        row = f"| {batch} | {statistics.median(o['ms'] for o in own):.2f} | {statistics.median(o.get('gflops', 0) for o in own):.0f} |"
         for n, r in ratios.items():
-            row += f" {statistics.median(other[n]):.1f} | **{statistics.median(r):.2f}** [{min(r):.2f}, {max(r):.2f}] |"
+            row += f" {statistics.median(other[n]):.2f} | **{statistics.median(r):.2f}** [{min(r):.2f}, {max(r):.2f}] |"
         print(row, flush=True)
 
 

@@ -9,7 +9,7 @@ use crate::event::{Event, Sink};
 use crate::image::{Images, nearest};
 use crate::model::Classifier;
 use crate::noise::Noise;
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -117,7 +117,7 @@ pub fn run(model: &ImageModel, config: &GenerateConfig, journal: &Journal, sink:
             let (mut frames, watched) = (Vec::new(), *watched.get_or_insert(first) == first);
             let mut watch = |at: &Moment<'_>| {
                 for _ in shown.iter().filter(|s| **s == at.step && strips > 0 && first == 0) {
-                    frames.push(at.images.narrow(0, 0, strips)?.copy()?);
+                    frames.push(at.images.narrow(0, 0, strips)?.copy()?.to_device(&Device::Cpu)?);
                 }
                 if watched { tell(model, tile, at, WATCHED, sink) } else { Ok(()) }
             };

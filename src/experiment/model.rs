@@ -55,6 +55,16 @@ pub(super) enum Learned {
     Single(ConvEnergy),
 }
 
+impl Learned {
+    /// A copy on a device, with weights of its own.
+    pub(super) fn to_device(&self, device: &Device) -> Result<Self> {
+        Ok(match self {
+            Learned::Levels(energy) => Learned::Levels(energy.to_device(device)?),
+            Learned::Single(energy) => Learned::Single(energy.to_device(device)?),
+        })
+    }
+}
+
 /// A trained energy of images with what it needs to be used on pixels.
 #[derive(Debug, Clone)]
 pub struct ImageModel {
@@ -144,7 +154,7 @@ impl ImageModel {
     pub fn members(&self) -> Result<Vec<Self>> {
         let mut all = Vec::with_capacity(self.history.len() + 1);
         for weights in &self.history {
-            let energy = self.info.fresh(&mut Noise::new(0), &Device::Cpu)?;
+            let energy = self.info.fresh(&mut Noise::new(0), &self.device())?;
             let mut member = Self { energy, history: Vec::new(), ..self.clone() };
             let state = self.network().state();
             let get = |name: &str| state.iter().find(|(n, _)| n == name).map(|(_, t)| t.clone());
@@ -156,6 +166,19 @@ impl ImageModel {
         }
         all.push(Self { history: Vec::new(), ..self.clone() });
         Ok(all)
+    }
+
+    /// A copy whose weights, and whose chains, are on a device. What [`draw`](super::walk::draw) makes comes back to the CPU.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] when the device has no room.
+    pub fn to_device(&self, device: &Device) -> Result<Self> {
+        Ok(Self { energy: self.energy.to_device(device)?, ..self.clone() })
+    }
+
+    /// Where the weights are.
+    pub fn device(&self) -> Device {
+        self.parameters().device()
     }
 
     fn network(&self) -> &ConvEnergy {
@@ -250,12 +273,13 @@ impl ImageModel {
         Images::from_unit(name, self.shape(), &self.to_pixels(x)?.flatten_all()?.to_vec1::<f32>()?)
     }
 
-    /// Context of labels, see [`ImageModelInfo::context`].
+    /// Context of labels, see [`ImageModelInfo::context`], where the weights are.
     ///
     /// # Errors
     /// As there.
     pub fn context(&self, labels: &[Option<u32>]) -> Result<Option<Tensor>> {
-        self.info.context(labels)
+        let context = self.info.context(labels)?;
+        Ok(context.map(|c| c.to_device(&self.device())).transpose()?)
     }
 
     /// Energy, in nats up to a constant, and its gradient in the array, of standardised `x` `(B, C, H, W)` given one label

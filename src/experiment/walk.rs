@@ -161,7 +161,7 @@ pub(super) const WATCHED: usize = 25;
 /// The energies that the steps of a walk go down, one or several in turn.
 pub type Ensemble<'a> = &'a [ImageModel];
 
-/// Draws images, one a label, standardised, `(B, C, H, W)`. With several members step `k` goes down the energy of member
+/// Draws images, one a label, standardised, `(B, C, H, W)`, on the CPU wherever the chains walked. With several members step `k` goes down the energy of member
 /// `k`, counted round (Du & Mordatch 2019, the "historical ensemble").
 ///
 /// # Errors
@@ -182,7 +182,19 @@ pub fn draw(
     };
     let [c, h, w] = first.shape();
     let dims = (labels.len(), c, h, w);
-    let context = first.context(labels)?;
+    let (context, device) = (first.context(labels)?, first.device());
+    let there;
+    let start = match start {
+        Start::Noise => &Start::Noise,
+        Start::Images(images, t) => {
+            there = images.to_device(&device)?;
+            &Start::Images(&there, *t)
+        }
+    };
+    let held = known.map(|k| -> Result<_> { Ok((k.images.to_device(&device)?, k.mask.to_device(&device)?)) });
+    let held = held.transpose()?;
+    let known = held.as_ref().map(|(images, mask)| Known { images, mask });
+    let known = known.as_ref();
     let end = match first.learned() {
         Learned::Levels(_) => levels(members, labels, start, known, config, dims, noise, watch)?,
         Learned::Single(_) => single(members, context.as_ref(), start, known, config.levels, dims, noise, watch)?,
@@ -191,6 +203,7 @@ pub fn draw(
         Some(known) => known.put(&end, [1.0, 0.0], noise)?,
         None => end,
     };
+    let end = end.to_device(&Device::Cpu)?;
     let sum = end.sqr()?.sum_all()?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
     match sum.is_finite() {
         true => Ok(end),
@@ -214,8 +227,8 @@ fn single(
 ) -> Result<Tensor> {
     let mut x = match (start, members[0].learning()) {
         (Start::Images(images, _), _) => (*images).clone(),
-        (Start::Noise, Learning::EnergyMatching(_)) => noise.normal(dims, DType::F32, &Device::Cpu)?,
-        (Start::Noise, _) => noise.uniform(dims, DType::F32, &Device::Cpu)?,
+        (Start::Noise, Learning::EnergyMatching(_)) => noise.normal(dims, DType::F32, &members[0].device())?,
+        (Start::Noise, _) => noise.uniform(dims, DType::F32, &members[0].device())?,
     };
     for k in 0..steps {
         let member = &members[k % members.len()];
@@ -260,7 +273,8 @@ fn levels(
     noise: &mut Noise,
     watch: &mut WatchImages<'_>,
 ) -> Result<Tensor> {
-    let normal = |noise: &mut Noise| noise.normal(dims, DType::F32, &Device::Cpu);
+    let device = members[0].device();
+    let normal = |noise: &mut Noise| noise.normal(dims, DType::F32, &device);
     let (mut x, from) = match start {
         Start::Noise => (normal(noise)?, config.highest),
         Start::Images(images, t) => (((*images * t.cos())? + (normal(noise)? * t.sin())?)?, *t),

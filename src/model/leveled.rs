@@ -103,6 +103,14 @@ impl Leveled<MlpEnergy> {
 }
 
 impl Leveled<ConvEnergy> {
+    /// A copy on a device, with weights of its own.
+    ///
+    /// # Errors
+    /// As [`ConvEnergy::to_device`].
+    pub fn to_device(&self, device: &Device) -> Result<Self> {
+        Ok(Self { network: self.network.to_device(device)?, gain: self.gain })
+    }
+
     /// A fresh convolutional energy for every noise level. `config.context` counts the numbers of the context alone.
     ///
     /// # Errors

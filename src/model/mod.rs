@@ -21,6 +21,8 @@ mod spectral;
 
 pub use activation::Activation;
 pub use classifier::{Classifier, ClassifierConfig};
+#[cfg(feature = "cudnn")]
+pub use conv::OnCard;
 pub use conv::{ConvConfig, ConvEnergy, StageConfig};
 pub use cvae::Cvae;
 pub use density::{Generative, Generator};

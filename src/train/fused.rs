@@ -2,7 +2,11 @@
 //! tensor for each sign in the formula.
 
 use crate::error::Result;
-use candle_core::{CpuStorage, InplaceOp2, InplaceOp3, Layout, Tensor};
+#[cfg(feature = "cuda")]
+use crate::card;
+#[cfg(feature = "cuda")]
+use candle_core::CudaStorage;
+use candle_core::{CpuStorage, DType, Device, InplaceOp2, InplaceOp3, Layout, Tensor};
 
 /// `x <- keep x + add y`, or `keep x + add y^2`.
 pub(super) struct Blend {
@@ -26,6 +30,15 @@ impl Blend {
 impl InplaceOp2 for Blend {
     fn name(&self) -> &'static str {
         "blend"
+    }
+
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(&self, x: &mut CudaStorage, xl: &Layout, y: &CudaStorage, yl: &Layout) -> candle_core::Result<()> {
+        let device = x.device.clone();
+        let mut x = x.as_cuda_slice_mut::<f32>()?.slice_mut(range(xl));
+        let y = y.as_cuda_slice::<f32>()?.slice(range(yl));
+        card::blend(&device, &mut x, &y, self.keep as f32, self.add as f32, self.square)
+            .map_err(candle_core::Error::wrap)
     }
 
     fn cpu_fwd(&self, x: &mut CpuStorage, xl: &Layout, y: &CpuStorage, yl: &Layout) -> candle_core::Result<()> {
@@ -71,6 +84,23 @@ impl InplaceOp3 for Descend {
         "descend"
     }
 
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(
+        &self,
+        w: &mut CudaStorage,
+        wl: &Layout,
+        m: &CudaStorage,
+        ml: &Layout,
+        v: &CudaStorage,
+        vl: &Layout,
+    ) -> candle_core::Result<()> {
+        let device = w.device.clone();
+        let mut w = w.as_cuda_slice_mut::<f32>()?.slice_mut(range(wl));
+        let (m, v) = (m.as_cuda_slice::<f32>()?.slice(range(ml)), v.as_cuda_slice::<f32>()?.slice(range(vl)));
+        let numbers = [self.keep, self.rate, 1.0 / self.correct, self.epsilon].map(|n| n as f32);
+        card::descend(&device, &mut w, &m, &v, numbers).map_err(candle_core::Error::wrap)
+    }
+
     fn cpu_fwd(
         &self,
         w: &mut CpuStorage,
@@ -100,8 +130,18 @@ impl InplaceOp3 for Descend {
 
 fn in_place(all: &[&Tensor]) -> bool {
     let dtype = all[0].dtype();
-    let plain = matches!(dtype, candle_core::DType::F32 | candle_core::DType::F64);
-    plain && all.iter().all(|t| t.device().is_cpu() && t.is_contiguous() && t.dtype() == dtype)
+    let same = all.iter().all(|t| t.is_contiguous() && t.dtype() == dtype);
+    let everywhere = |place: fn(&Device) -> bool| all.iter().all(|t| place(t.device()));
+    match dtype {
+        DType::F32 => same && (everywhere(Device::is_cpu) || cfg!(feature = "cuda") && everywhere(Device::is_cuda)),
+        DType::F64 => same && everywhere(Device::is_cpu),
+        _ => false,
+    }
+}
+
+#[cfg(feature = "cuda")]
+fn range(of: &Layout) -> std::ops::Range<usize> {
+    of.start_offset()..of.start_offset() + of.shape().elem_count()
 }
 
 fn part<'a, T>(all: &'a [T], layout: &Layout) -> &'a [T] {

@@ -103,16 +103,18 @@ impl Adam {
     /// [`Error::NonFinite`] when the gradient is not finite (the weights stay as they were); [`Error::Tensor`].
     pub fn step(&mut self, parameters: &Parameters, grads: &[Option<Tensor>], step: u64, total: u64) -> Result<f64> {
         let mut gradients = Vec::with_capacity(parameters.len());
-        let mut square = 0.0;
+        let mut squares = Vec::with_capacity(parameters.len());
         for ((_, var), g) in parameters.iter().zip(grads) {
             let g = match g {
                 Some(g) => g.clone(),
                 None => var.zeros_like()?,
             };
-            square += g.sqr()?.sum_all()?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
+            squares.push(g.sqr()?.sum_all()?.to_dtype(DType::F64)?);
             gradients.push(g);
         }
-        let norm = square.sqrt();
+        // On a card one wait for all of them.
+        let squares = if squares.is_empty() { Vec::new() } else { Tensor::stack(&squares, 0)?.to_vec1::<f64>()? };
+        let norm = squares.iter().sum::<f64>().sqrt();
         if !norm.is_finite() {
             return Err(Error::NonFinite { what: "norm of the loss's gradient".into(), value: norm, step });
         }

@@ -6,6 +6,7 @@ mod score;
 pub(crate) use classifier::{ClassifierArgs, MeasureArgs, RobustArgs};
 pub(crate) use score::{LikelihoodArgs, OodArgs};
 
+use super::bench::{Device, device};
 use clap::{Args, Subcommand};
 use ebmotion::experiment::ImageModel;
 use ebmotion::image::{Images, Known, Part};
@@ -225,6 +226,9 @@ pub(crate) struct ImageTrainArgs {
     /// levels learned by recovery likelihood, or energy matching.
     #[arg(long, value_name = "NAME", value_parser = ebmotion::experiment::train::IMAGE_PRESETS, default_value = "denoising")]
     pub(crate) preset: String,
+    /// Where it learns: `cpu`, or `cuda:0` and so on in a build with the feature `cudnn` (GPU.md).
+    #[arg(long, default_value = "cpu", value_parser = device)]
+    pub(crate) device: Device,
 }
 
 /// The model of an experiment.
@@ -275,6 +279,9 @@ pub(crate) struct GenerateArgs {
     /// A classifier from `ebmotion image classifier`: counts the images that are of the class that was asked for.
     #[arg(long, value_name = "FILE")]
     pub(crate) classifier: Option<PathBuf>,
+    /// Where chains walk: `cpu`, or `cuda:0` and so on in a build with the feature `cudnn` (GPU.md).
+    #[arg(long, default_value = "cpu", value_parser = device)]
+    pub(crate) device: Device,
 }
 
 #[derive(Debug, Args)]

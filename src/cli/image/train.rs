@@ -36,7 +36,7 @@ pub(super) fn run(args: &ImageTrainArgs, console: &mut Console) -> Result<()> {
     let images = args.common.images(args.dataset.as_deref(), Part::Train)?;
     console.stop_on_interrupt()?;
     let mut sink = Telemetry::new(&output::beside(&path, "telemetry.jsonl"), args.again.resume, console);
-    let model = match train::run(&images, &config, Some(&checkpoint), args.again.resume, &mut sink) {
+    let model = match train::run(&images, &config, &args.device.open()?, Some(&checkpoint), args.again.resume, &mut sink) {
         Err(Error::Interrupted { step, saved }) => {
             console.say("to go on: the same command with --resume");
             return Err(Error::Interrupted { step, saved });

@@ -116,7 +116,7 @@ impl Geometry {
 
 impl Stage {
     /// Its filters, in the order of their gradients.
-    pub(super) fn filters(&self) -> Vec<&Filter> {
+    pub(in crate::engine) fn filters(&self) -> Vec<&Filter> {
         match self {
             Stage::Conv { filter, .. } => vec![filter],
             Stage::Block { first, second, skip, .. } => [first, second].into_iter().chain(skip).collect(),
@@ -124,7 +124,7 @@ impl Stage {
     }
 
     /// Channels that go out.
-    pub(super) fn outputs(&self) -> usize {
+    pub(in crate::engine) fn outputs(&self) -> usize {
         match self {
             Stage::Conv { filter, .. } => filter.outputs,
             Stage::Block { second, .. } => second.outputs,
@@ -132,7 +132,7 @@ impl Stage {
     }
 
     /// Rows and columns that go out.
-    pub(super) fn size(&self, from: (usize, usize)) -> (usize, usize) {
+    pub(in crate::engine) fn size(&self, from: (usize, usize)) -> (usize, usize) {
         match self {
             Stage::Conv { filter, .. } => Geometry::new(filter.reach, from).to,
             Stage::Block { down: true, .. } => (from.0 / 2, from.1 / 2),
@@ -141,7 +141,7 @@ impl Stage {
     }
 
     /// Widths of its modulations: bias and gain of a convolution, both input biases and the gain of a block.
-    pub(super) fn modulations(&self) -> Vec<usize> {
+    pub(in crate::engine) fn modulations(&self) -> Vec<usize> {
         match self {
             Stage::Conv { filter, gained: false } => vec![filter.outputs],
             Stage::Conv { filter, gained: true } => vec![filter.outputs; 2],

@@ -7,6 +7,8 @@ mod source;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "cudnn")]
+pub mod conv;
 #[cfg(feature = "cuda")]
 mod run;
 

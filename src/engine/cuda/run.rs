@@ -1,11 +1,13 @@
 //! Compiling, loading and launching on the card.
 
 use super::{Device, Job, Mode};
+use crate::card::arch;
 use crate::engine::{Finish, LangevinStep, Program, Start};
 use crate::error::{Error, Result};
 use crate::noise::Noise;
 use candle_core::cuda_backend::cudarc::driver::sys::CUdevice_attribute_enum as Attribute;
 use candle_core::cuda_backend::cudarc::driver::sys::CUfunction_attribute_enum as FunctionAttribute;
+use candle_core::cuda_backend::cudarc::driver::sys as driver;
 use candle_core::cuda_backend::cudarc::driver::{LaunchConfig, PushKernelArg};
 use candle_core::cuda_backend::cudarc::nvrtc;
 use candle_core::cuda_backend::{CudaDevice, WrapErr};
@@ -56,17 +58,8 @@ impl Card {
             shared_bytes: read(Attribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN)?,
             multiprocessors: read(Attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)?,
         };
-        let arch = match read(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)? {
-            0..8 => {
-                return Err(Error::config(
-                    "--device",
-                    format!("cuda:{ordinal}, of an older kind"),
-                    "compute capability 8.0 or newer",
-                ));
-            }
-            8 => "compute_80",
-            _ => "compute_90",
-        };
+        let arch = arch(&device)?;
+        keep_memory(&device)?;
         Ok(Self { device, limits, arch })
     }
 
@@ -74,6 +67,20 @@ impl Card {
     pub fn device(&self) -> candle_core::Device {
         candle_core::Device::Cuda(self.device.clone())
     }
+}
+
+/// Memory that was freed stays with the process: by default every wait for the card gives it back, and the next step asks anew.
+fn keep_memory(device: &CudaDevice) -> Result<()> {
+    let mut pool = std::ptr::null_mut();
+    let mut all = u64::MAX;
+    let card = device.cuda_stream().context().cu_device();
+    // SAFETY: the device is open; the attribute is 64 bits wide.
+    unsafe {
+        driver::cuDeviceGetDefaultMemPool(&mut pool, card).result().w()?;
+        let threshold = driver::CUmemPool_attribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD;
+        driver::cuMemPoolSetAttribute(pool, threshold, (&raw mut all).cast()).result().w()?;
+    }
+    Ok(())
 }
 
 /// Unadjusted Langevin chains on the card, as [`crate::engine::run`] runs them on the CPU; clip and bounds are those of the

@@ -150,11 +150,11 @@ impl Job {
     /// The whole text, for NVRTC or nvcc. `device` is what stands for the device's own instructions:
     /// [`Job::DEVICE`], or a test's.
     pub fn text(&self, device: &str) -> String {
-        [&self.defines, device, &self.terms, include_str!("chain.cu")].join("\n")
+        [&self.defines, device, include_str!("../../card/philox.cuh"), &self.terms, include_str!("chain.cu")].join("\n")
     }
 
     /// The device's own instructions.
-    pub const DEVICE: &'static str = include_str!("device.cuh");
+    pub const DEVICE: &'static str = include_str!("../../card/device.cuh");
 
     /// Tile, blocks and shared memory; false where nothing fits.
     fn lay_out(&mut self, widths: &[usize], device: Device) -> bool {

@@ -29,13 +29,15 @@ const SPLIT: u64 = 3;
 const JUDGED: u64 = 4;
 
 /// Trains an energy on images; with a `checkpoint` the run is saved there from time to time and when the sink asks to
-/// stop, and with `resume` it goes on from there to the same weights, to the last bit.
+/// stop, and with `resume` it goes on from there to the same weights, to the last bit. Weights and batches are on `device` while
+/// it learns; the model comes back to the CPU.
 ///
 /// # Errors
 /// [`Error::Config`] for settings out of range; [`Error::Data`] when images and settings do not fit; as [`train()`].
 pub fn run(
     images: &Images,
     config: &ImageTrainConfig,
+    device: &Device,
     checkpoint: Option<&Path>,
     resume: bool,
     sink: &mut dyn Sink,
@@ -82,7 +84,7 @@ pub fn run(
         chains: config.learning.in_pixels(),
         augment: config.augment,
     };
-    let energy = info.fresh(&mut noise.fork(WEIGHTS), &Device::Cpu)?;
+    let energy = info.fresh(&mut noise.fork(WEIGHTS), device)?;
     let steps = noise.fork(STEPS);
     let shape = chosen.shape();
     let context = [info.classes.len()];
@@ -129,6 +131,9 @@ pub fn run(
         _ => return Err(Error::Other("an energy of another kind than its objective".into())),
     };
     let validation = validation.to_vec();
+    let energy = energy.to_device(&Device::Cpu)?;
+    let home = |weights: Vec<Tensor>| weights.into_iter().map(|t| Ok(t.to_device(&Device::Cpu)?)).collect();
+    let kept = kept.into_iter().map(home).collect::<Result<_>>()?;
     let mut model = ImageModel::new(info, config.learning.clone(), energy, kept);
     if model.classes() > 0 {
         let noise = noise.fork(JUDGED);
@@ -212,14 +217,14 @@ mod tests {
         let (images, folder) = (images(), tempfile::tempdir().unwrap());
         for preset in IMAGE_PRESETS {
             let config = config(preset);
-            let unbroken = run(&images, &config, None, false, &mut Silent).unwrap();
+            let unbroken = run(&images, &config, &Device::Cpu, None, false, &mut Silent).unwrap();
             let path = folder.path().join(preset);
-            let stopped = run(&images, &config, Some(&path), false, &mut StopAfter(3, 0));
+            let stopped = run(&images, &config, &Device::Cpu, Some(&path), false, &mut StopAfter(3, 0));
             assert!(matches!(stopped, Err(Error::Interrupted { .. })), "{preset}: {:?}", stopped.map(|_| ()));
-            let resumed = run(&images, &config, Some(&path), true, &mut Silent).unwrap();
+            let resumed = run(&images, &config, &Device::Cpu, Some(&path), true, &mut Silent).unwrap();
             assert_eq!(weights(&resumed), weights(&unbroken), "{preset}");
             let plain = ImageTrainConfig { augment: crate::image::Augment::default(), ..config };
-            let plain = run(&images, &plain, None, false, &mut Silent).unwrap();
+            let plain = run(&images, &plain, &Device::Cpu, None, false, &mut Silent).unwrap();
             assert_ne!(weights(&plain), weights(&unbroken), "{preset}: augmentation changes what is learned from");
         }
     }

@@ -1,14 +1,19 @@
 //! Convolutional networks that are energies of images (Du & Mordatch 2019, appendix A.8).
 //!
 //! [`ConvEnergy`] is a [`Network`]: its value as tensor operations (`graph.rs`) is the reference. For f32 on the CPU energies, input
-//! gradients, whole chains and weight gradients are computed by [`crate::engine::conv`] (`plain.rs`); elsewhere, and where a loss
+//! gradients, whole chains and weight gradients are computed by [`crate::engine::conv`] (`plain.rs`), for f32 on a card, with the feature
+//! `cudnn`, by `engine::cuda::conv` (`card.rs`); elsewhere, and where a loss
 //! of the input gradient is wanted, the gradient is written out as tensor operations too (`gradient.rs`).
 
+#[cfg(feature = "cudnn")]
+mod card;
 mod config;
 mod gradient;
 mod graph;
 mod plain;
 
+#[cfg(feature = "cudnn")]
+pub use card::OnCard;
 pub use config::{ConvConfig, StageConfig};
 
 use self::config::{FilterShape, StageShape};
@@ -60,6 +65,9 @@ pub struct ConvEnergy {
     head_bias: Var,
     /// Memory of the engine, which outlives the weights of one step; clones share it.
     room: Room,
+    /// The same on a card.
+    #[cfg(feature = "cudnn")]
+    pool: crate::engine::cuda::conv::Pool,
 }
 
 impl ConvEnergy {
@@ -108,7 +116,16 @@ impl ConvEnergy {
         }
         let head = parameters.add("head.weight", &uniform(noise, (1, channels), channels, dtype, device)?)?;
         let head_bias = parameters.add("head.bias", &Tensor::zeros(1, dtype, device)?)?;
-        Ok(Self { config, parameters, stages, head, head_bias, room: Room::default() })
+        Ok(Self {
+            config,
+            parameters,
+            stages,
+            head,
+            head_bias,
+            room: Room::default(),
+            #[cfg(feature = "cudnn")]
+            pool: Default::default(),
+        })
     }
 
     /// Shape and parts.
@@ -191,6 +208,10 @@ impl Network for ConvEnergy {
         if self.fast(x) {
             return self.evaluate_plain(x, context);
         }
+        #[cfg(feature = "cudnn")]
+        if self.carded(x) {
+            return self.evaluate_card(x, context);
+        }
         let (energy, grad) = self.by_hand(&x.detach(), context, false)?;
         Ok(Evaluated { energy, grad })
     }
@@ -219,10 +240,18 @@ impl Network for ConvEnergy {
         coefficients: &mut dyn FnMut(&[f32]) -> Result<Vec<f32>>,
     ) -> Result<Vec<Tensor>> {
         self.fits(x, context)?;
+        #[cfg(feature = "cudnn")]
+        if self.carded(x) {
+            return self.learn_at(x, context, crate::engine::cuda::Mode::Tf32, coefficients);
+        }
         self.learn_plain(x, context, coefficients)
     }
 
     fn learns(&self, x: &Tensor) -> bool {
+        #[cfg(feature = "cudnn")]
+        if self.carded(x) {
+            return true;
+        }
         self.fast(x)
     }
 

@@ -12,8 +12,7 @@ use candle_core::{Device, Tensor};
 
 impl Filter {
     /// The gradient in the weight given that in the weight as it multiplies.
-    fn pull_back(&self, gradient: Vec<f32>) -> Result<Tensor> {
-        let gradient = Tensor::from_vec(gradient, self.weight.shape(), &Device::Cpu)?;
+    pub(super) fn pull_back(&self, gradient: Tensor) -> Result<Tensor> {
         let Some(norm) = &self.spectral else { return Ok(gradient) };
         let weight = self.weight.as_detached_tensor().flatten_from(1)?;
         if self.shape.last && norm.sigma(&weight)?.flatten_all()?.to_vec1::<f32>()?[0] <= 1.0 {
@@ -34,22 +33,27 @@ impl ConvEnergy {
             let weights = stage.filters.iter().map(|f| plain(&f.effective(false)?)).collect::<Result<Vec<_>>>()?;
             stages.extend(stage.shape.plain(weights));
         }
+        let layers = self.layers(stages, plain(&pick(&self.head, false))?, plain(&pick(&self.head_bias, false))?[0]);
+        Packed::within(&self.room, layers)
+    }
+
+    /// The network of these stages and this head for the engines.
+    pub(super) fn layers(&self, stages: Vec<engine::conv::Stage>, head: Vec<f32>, head_bias: f32) -> ConvLayers {
         let rectify = match (self.config.dense, self.config.activation) {
             (Some(_), _) => None,
             (None, Activation::Swish) => Some(engine::Activation::Swish),
             (None, Activation::LeakyRelu) => Some(engine::Activation::Leaky(0.0)),
         };
-        let layers = ConvLayers {
+        ConvLayers {
             channels: self.config.channels,
             height: self.config.height,
             width: self.config.width,
             stages,
             activation: self.config.activation.plain(),
             rectify,
-            head: plain(&pick(&self.head, false))?,
-            head_bias: plain(&pick(&self.head_bias, false))?[0],
-        };
-        Packed::within(&self.room, layers)
+            head,
+            head_bias,
+        }
     }
 
     /// Biases and gains of all stages for each row of the context, as plain rows.
@@ -57,11 +61,16 @@ impl ConvEnergy {
     /// # Errors
     /// [`Error::Tensor`].
     pub fn rows(&self, context: Option<&Tensor>) -> Result<Rows> {
+        let all = self.row_tensor(context)?;
+        Rows::new(all.dim(1)?, plain(&all)?)
+    }
+
+    /// The same where the weights are, `(B, M)` or `(1, M)`.
+    pub(super) fn row_tensor(&self, context: Option<&Tensor>) -> Result<Tensor> {
         let parts = self.stages.iter().map(|s| s.rows(context, false)).collect::<Result<Vec<_>>>()?;
         let most = parts.iter().map(|p| p.dim(0)).collect::<Result<Vec<_>, _>>()?.into_iter().max().unwrap_or(1);
         let same = |p: &Tensor| p.broadcast_as((most, p.dim(1)?));
-        let all = Tensor::cat(&parts.iter().map(same).collect::<Result<Vec<_>, _>>()?, 1)?;
-        Rows::new(all.dim(1)?, plain(&all)?)
+        Ok(Tensor::cat(&parts.iter().map(same).collect::<Result<Vec<_>, _>>()?, 1)?)
     }
 
     pub(super) fn evaluate_plain(&self, x: &Tensor, context: Option<&Tensor>) -> Result<Evaluated> {
@@ -83,23 +92,39 @@ impl ConvEnergy {
         let (_, gradient) = packed.learn(&plain(x)?, &rows, |e| coefficients(e), &Options::default())?;
         let images = Tensor::from_vec(gradient.rows, (x.dim(0)?, rows.width), &Device::Cpu)?;
         let mut filters = gradient.filters.into_iter();
+        let head = Tensor::from_vec(gradient.head, self.head.shape(), &Device::Cpu)?;
+        let head_bias = Tensor::from_vec(vec![gradient.head_bias], 1, &Device::Cpu)?;
+        self.gather(&images, context, vec![head, head_bias], |filter| {
+            let numbers = filters.next().unwrap_or_default();
+            filter.pull_back(Tensor::from_vec(numbers, filter.weight.shape(), &Device::Cpu)?)
+        })
+    }
+
+    /// The gradients in all parameters, in their order: `of_filter` tells that of the next filter's weight, `images` are those in the
+    /// modulations `(B, M)`, `head` those of the head.
+    pub(super) fn gather(
+        &self,
+        images: &Tensor,
+        context: Option<&Tensor>,
+        head: Vec<Tensor>,
+        mut of_filter: impl FnMut(&Filter) -> Result<Tensor>,
+    ) -> Result<Vec<Tensor>> {
         let mut all = Vec::with_capacity(self.parameters.len());
         let mut first = 0;
         for stage in &self.stages {
-            for (filter, gradient) in stage.filters.iter().zip(filters.by_ref()) {
-                all.push(filter.pull_back(gradient)?);
+            for filter in &stage.filters {
+                all.push(of_filter(filter)?);
             }
             let width = stage.modulation.dim(0)?;
             let rows = images.narrow(1, first, width)?;
             first += width;
             all.push(rows.sum(0)?);
             if let (Some(_), Some(context)) = (&stage.context, context) {
-                let context = context.flatten_from(1)?.broadcast_as((x.dim(0)?, self.config.context))?;
+                let context = context.flatten_from(1)?.broadcast_as((images.dim(0)?, self.config.context))?;
                 all.push(rows.t()?.contiguous()?.matmul(&context.contiguous()?)?);
             }
         }
-        all.push(Tensor::from_vec(gradient.head, self.head.shape(), &Device::Cpu)?);
-        all.push(Tensor::from_vec(vec![gradient.head_bias], 1, &Device::Cpu)?);
+        all.extend(head);
         Ok(all)
     }
 }

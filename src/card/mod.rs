@@ -1,0 +1,126 @@
+//! Kernels on an NVIDIA card that more than one layer needs: normal numbers from counters, updates in place.
+//!
+//! Texts are compiled by NVRTC when a kernel is first asked for.
+
+#![allow(unsafe_code)]
+
+use crate::error::{Error, Result};
+use candle_core::cuda_backend::cudarc::driver::sys::CUdevice_attribute_enum::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR;
+use candle_core::cuda_backend::cudarc::driver::{CudaFunction, CudaSlice, CudaView, CudaViewMut, LaunchConfig, PushKernelArg};
+use candle_core::cuda_backend::cudarc::nvrtc;
+use candle_core::cuda_backend::{CudaDevice, WrapErr};
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+/// Threads of a block.
+const THREADS: u32 = 256;
+const DEVICE: &str = include_str!("device.cuh");
+const PHILOX: &str = include_str!("philox.cuh");
+const KERNELS: &str = include_str!("kernels.cu");
+
+/// What NVRTC compiles for.
+///
+/// # Errors
+/// [`Error::Config`] for a card that is too old.
+pub(crate) fn arch(device: &CudaDevice) -> Result<&'static str> {
+    let context = device.cuda_stream().context().clone();
+    match context.attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR).w()? {
+        ..8 => Err(Error::config("--device", "a GPU of an older kind", "compute capability 8.0 or newer")),
+        8 => Ok("compute_80"),
+        _ => Ok("compute_90"),
+    }
+}
+
+/// The kernel of a name in a text; `module` names the text.
+///
+/// # Errors
+/// [`Error::Tensor`] when it does not compile or load.
+pub(crate) fn kernel(device: &CudaDevice, module: &str, text: &str, name: &str) -> Result<CudaFunction> {
+    static COMPILED: Mutex<Option<HashMap<(String, &'static str), String>>> = Mutex::new(None);
+    let arch = arch(device)?;
+    let mut compiled = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
+    let compiled = compiled.get_or_insert_with(HashMap::new);
+    let key = (module.to_string(), arch);
+    if !compiled.contains_key(&key) {
+        let options = nvrtc::CompileOptions { arch: Some(arch), ..Default::default() };
+        compiled.insert(key.clone(), nvrtc::compile_ptx_with_opts(text, options).w()?.to_src());
+    }
+    let ptx = compiled.get(&key).map_or("", String::as_str);
+    Ok(device.get_or_load_custom_func(name, &format!("ebmotion-{module}"), ptx)?.into_cuda_function())
+}
+
+fn own(device: &CudaDevice, name: &str) -> Result<CudaFunction> {
+    let text = [&format!("#define THREADS {THREADS}"), DEVICE, PHILOX, KERNELS].join("\n");
+    kernel(device, "card", &text, name)
+}
+
+fn over(count: usize) -> LaunchConfig {
+    let blocks = count.div_ceil(THREADS as usize).max(1) as u32;
+    LaunchConfig { grid_dim: (blocks, 1, 1), block_dim: (THREADS, 1, 1), shared_mem_bytes: 0 }
+}
+
+/// Normal numbers of a key's draw for `rows` chains from `first` on, `width` each: those of the CPU to rounding.
+///
+/// # Errors
+/// [`Error::Tensor`].
+pub(crate) fn normals(
+    device: &CudaDevice,
+    (key, draw, first): (u64, u32, u64),
+    rows: usize,
+    width: usize,
+) -> Result<CudaSlice<f32>> {
+    let kernel = own(device, "normal")?;
+    // SAFETY: the kernel writes all of it.
+    let to = unsafe { device.alloc::<f32>(rows * width) }?;
+    let (count, blocks) = (rows as u64, width.div_ceil(4) as u64);
+    let wide = width as u64;
+    let stream = device.cuda_stream();
+    let mut launch = stream.launch_builder(&kernel);
+    launch.arg(&to).arg(&key).arg(&draw).arg(&first).arg(&count).arg(&blocks).arg(&wide);
+    // SAFETY: the kernel's arguments in order and type; it writes `rows * width` numbers.
+    unsafe { launch.launch(over(rows * width.div_ceil(4))) }.w()?;
+    Ok(to)
+}
+
+/// `x <- keep x + add y`, or `keep x + add y^2`.
+///
+/// # Errors
+/// [`Error::Tensor`].
+pub(crate) fn blend(
+    device: &CudaDevice,
+    x: &mut CudaViewMut<'_, f32>,
+    y: &CudaView<'_, f32>,
+    keep: f32,
+    add: f32,
+    square: bool,
+) -> Result<()> {
+    let kernel = own(device, "blend")?;
+    let (count, square) = (x.len().min(y.len()) as u64, i32::from(square));
+    let stream = device.cuda_stream();
+    let mut launch = stream.launch_builder(&kernel);
+    launch.arg(x).arg(y).arg(&keep).arg(&add).arg(&square).arg(&count);
+    // SAFETY: the kernel's arguments in order and type; both arrays hold `count` numbers.
+    unsafe { launch.launch(over(count as usize)) }.w()?;
+    Ok(())
+}
+
+/// `w <- keep w - rate m / (sqrt(v correct) + epsilon)`.
+///
+/// # Errors
+/// [`Error::Tensor`].
+pub(crate) fn descend(
+    device: &CudaDevice,
+    w: &mut CudaViewMut<'_, f32>,
+    m: &CudaView<'_, f32>,
+    v: &CudaView<'_, f32>,
+    [keep, rate, correct, epsilon]: [f32; 4],
+) -> Result<()> {
+    let kernel = own(device, "descend")?;
+    let count = w.len().min(m.len()).min(v.len()) as u64;
+    let stream = device.cuda_stream();
+    let mut launch = stream.launch_builder(&kernel);
+    launch.arg(w).arg(m).arg(v).arg(&keep).arg(&rate).arg(&correct).arg(&epsilon).arg(&count);
+    // SAFETY: the kernel's arguments in order and type; all arrays hold `count` numbers.
+    unsafe { launch.launch(over(count as usize)) }.w()?;
+    Ok(())
+}

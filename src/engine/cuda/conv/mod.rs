@@ -1,0 +1,26 @@
+//! Convolutional networks of images on the card: cuDNN's convolutions, and between them kernels of our own (`kernels.cu`) that do all
+//! that lies between two convolutions in one sweep.
+//!
+//! What [`crate::engine::conv`] is on the CPU: value, input gradient and weight gradient of the same
+//! [`ConvLayers`](crate::engine::conv::ConvLayers). Numbers lie as there, pixel by pixel with a channel a lane.
+
+mod cudnn;
+mod kernels;
+mod pass;
+mod pool;
+
+pub use pass::{Cards, Gradients, Numbers, Up};
+pub use pool::Pool;
+
+/// Where a convolution reads and writes; rows first, then columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Geometry {
+    inputs: usize,
+    outputs: usize,
+    kernel: [usize; 2],
+    stride: [usize; 2],
+    /// Zeros on every side.
+    pad: [usize; 2],
+    from: [usize; 2],
+    to: [usize; 2],
+}
