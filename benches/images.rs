@@ -3,8 +3,8 @@
 //! turns with it.
 //!
 //! `NETWORK` is `cifar10_conditional`, `cifar10_large`, `imagenet32`, `imagenet128`, `dsprites` or `mnist`, `WORK` is `step` or
-//! `learn`. With `--device cuda:0` (feature `cudnn`) the same on a card, once in f32 and once with tf32 products, behind a comparison
-//! with the CPU's numbers.
+//! `learn`. With `--device cuda:0` (feature `cudnn`) the same on a card, with products in tf32 or (`--precision f32`) in f32, behind a
+//! comparison with the CPU's numbers.
 
 use candle_core::{DType, Device, Tensor};
 use ebmotion::engine::{self, LangevinStep, Level, Options, Start, Walk};
@@ -108,13 +108,13 @@ fn on_cpu(name: &str, work: &str, net: &ConvEnergy, rows: usize) -> Result<()> {
 }
 
 #[cfg(not(feature = "cudnn"))]
-fn on_card(_: &str, _: &str, _: &ConvEnergy, _: usize, device: &str) -> Result<()> {
+fn on_card(_: &str, _: &str, _: &ConvEnergy, _: usize, [device, _]: [&str; 2]) -> Result<()> {
     Err(Error::config("--device", device, "cpu, or a build with the feature `cudnn` (GPU.md)"))
 }
 
 /// First the CPU's numbers again, then time.
 #[cfg(feature = "cudnn")]
-fn on_card(name: &str, work: &str, net: &ConvEnergy, rows: usize, device: &str) -> Result<()> {
+fn on_card(name: &str, work: &str, net: &ConvEnergy, rows: usize, [device, precision]: [&str; 2]) -> Result<()> {
     use ebmotion::energy::Energy;
     use ebmotion::engine::cuda::{Card, Mode};
 
@@ -139,73 +139,62 @@ fn on_card(name: &str, work: &str, net: &ConvEnergy, rows: usize, device: &str) 
     // Coefficients of either sign, so that much cancels, as where differences of energies are learned from.
     let signed = |count: usize| -> Vec<f32> { (0..count).map(|i| if i % 2 == 0 { 1.0 } else { -1.0 }).collect() };
     let weights = net.learn(&first(&x)?, some.as_ref(), &mut |_| Ok(signed(few)))?;
-    for (mode, precision) in [(Mode::F32, "f32"), (Mode::Tf32, "tf32")] {
-        let energy = match there.on_card(given.as_ref(), mode) {
-            Ok(energy) => energy,
-            Err(e) => {
-                println!("{{\"precision\": \"{precision}\", \"error\": \"{e}\"}}");
-                continue;
+    let mode = if precision == "f32" { Mode::F32 } else { Mode::Tf32 };
+    let energy = there.on_card(given.as_ref(), mode)?;
+    let found = energy.evaluate(&mine)?;
+    let (value, grad) = (away(&first(&found.energy)?, &expected.energy)?, away(&first(&found.grad)?, &expected.grad)?);
+    let of_weights =
+        there.learn_at(&first(&mine)?, some.as_ref().map(on).transpose()?.as_ref(), mode, &mut |_| Ok(signed(few)))?;
+    let distances = of_weights.iter().zip(&weights).map(|(a, b)| away(a, b)).collect::<Result<Vec<f64>>>()?;
+    // Of a sum of coefficients that is 0 nothing is left.
+    let worst = distances.into_iter().filter(|d| d.is_finite()).fold(0.0, f64::max);
+    // A sum that is rounded to the other side of a kink changes a slope from 0.2 to 1.
+    let limits = if mode == Mode::F32 { [1e-4, 1e-3, 1e-3] } else { [1e-2, 5e-2, 1e-1] };
+    let fits = [value, grad, worst].iter().zip(limits).all(|(away, limit)| *away < limit);
+    let checked = serde_json::json!({
+        "device": device, "precision": precision, "energy_away": value, "gradient_away": grad, "weights_away": worst,
+        "fits": fits
+    });
+    let steps = 50;
+    let secs = match work {
+        "step" => median(|| {
+            let (mut x, mut noise) = (mine.clone(), Noise::new(2));
+            let begin = Instant::now();
+            for _ in 0..steps {
+                let grad = energy.evaluate(&x)?.grad.clamp(-0.01f32, 0.01f32)?;
+                let eps = noise.normal(x.dims(), DType::F32, &card)?;
+                x = ((x - (grad * f64::from(STEP.step))?)? + (eps * f64::from(STEP.noise))?)?.clamp(0f32, 1f32)?;
             }
-        };
-        let found = match energy.evaluate(&mine) {
-            Ok(found) => found,
-            Err(e) => {
-                println!("{{\"precision\": \"{precision}\", \"error\": \"{e}\"}}");
-                continue;
+            card.synchronize()?;
+            Ok(begin.elapsed().as_secs_f64() / f64::from(steps))
+        })?,
+        _ => median(|| {
+            let begin = Instant::now();
+            for _ in 0..steps {
+                there.learn_at(&mine, given.as_ref(), mode, &mut |_| Ok(vec![1.0 / rows as f32; rows]))?;
             }
-        };
-        let (value, grad) = (away(&first(&found.energy)?, &expected.energy)?, away(&first(&found.grad)?, &expected.grad)?);
-        let of_weights = there.learn_at(&first(&mine)?, some.as_ref().map(on).transpose()?.as_ref(), mode, &mut |_| {
-            Ok(signed(few))
-        })?;
-        let distances = of_weights.iter().zip(&weights).map(|(a, b)| away(a, b)).collect::<Result<Vec<f64>>>()?;
-        // Of a sum of coefficients that is 0 nothing is left.
-        let worst = distances.into_iter().filter(|d| d.is_finite()).fold(0.0, f64::max);
-        let limit = if mode == Mode::F32 { 1e-3 } else { 3e-2 };
-        let fits = value < limit && grad < limit && worst < 5.0 * limit;
-        let checked = serde_json::json!({
-            "device": device, "precision": precision, "energy_away": value, "gradient_away": grad, "weights_away": worst,
-            "fits": fits
-        });
-        let steps = 50;
-        let secs = match work {
-            "step" => median(|| {
-                let (mut x, mut noise) = (mine.clone(), Noise::new(2));
-                let begin = Instant::now();
-                for _ in 0..steps {
-                    let grad = energy.evaluate(&x)?.grad.clamp(-0.01f32, 0.01f32)?;
-                    let eps = noise.normal(x.dims(), DType::F32, &card)?;
-                    x = ((x - (grad * f64::from(STEP.step))?)? + (eps * f64::from(STEP.noise))?)?.clamp(0f32, 1f32)?;
-                }
-                card.synchronize()?;
-                Ok(begin.elapsed().as_secs_f64() / f64::from(steps))
-            })?,
-            _ => median(|| {
-                let begin = Instant::now();
-                for _ in 0..steps {
-                    there.learn_at(&mine, given.as_ref(), mode, &mut |_| Ok(vec![1.0 / rows as f32; rows]))?;
-                }
-                card.synchronize()?;
-                Ok(begin.elapsed().as_secs_f64() / f64::from(steps))
-            })?,
-        };
-        report(name, work, rows, secs, checked);
-    }
+            card.synchronize()?;
+            Ok(begin.elapsed().as_secs_f64() / f64::from(steps))
+        })?,
+    };
+    report(name, work, rows, secs, checked);
     Ok(())
 }
 
 fn main() -> Result<()> {
     let mut words: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
-    let mut device = String::from("cpu");
-    if let Some(at) = words.iter().position(|w| w == "--device") {
-        words.remove(at);
-        if at < words.len() {
-            device = words.remove(at);
-        }
-    }
+    let mut option = |name: &str, default: &str| match words.iter().position(|w| w == name) {
+        Some(at) if at + 1 < words.len() => words.drain(at..at + 2).nth(1).unwrap_or_default(),
+        _ => default.to_string(),
+    };
+    let (device, precision) = (option("--device", "cpu"), option("--precision", "tf32"));
     let words = if words.is_empty() { ["mnist", "step", "64"].map(String::from).to_vec() } else { words };
     let [name, work, batches @ ..] = &words[..] else {
-        return Err(Error::config("arguments", format!("{words:?}"), "NETWORK WORK BATCH... [--device cuda:0]"));
+        return Err(Error::config(
+            "arguments",
+            format!("{words:?}"),
+            "NETWORK WORK BATCH... [--device cuda:0 [--precision f32]]",
+        ));
     };
     if !["step", "learn"].contains(&work.as_str()) {
         return Err(Error::config("WORK", work, "step or learn"));
@@ -215,7 +204,7 @@ fn main() -> Result<()> {
         let Ok(rows) = batch.parse::<usize>() else { return Err(Error::config("BATCH", batch, "a number")) };
         match device.as_str() {
             "cpu" => on_cpu(name, work, &net, rows)?,
-            card => on_card(name, work, &net, rows, card)?,
+            card => on_card(name, work, &net, rows, [card, &precision])?,
         }
     }
     Ok(())

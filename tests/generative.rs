@@ -54,6 +54,7 @@ fn settings(steps: u64) -> TrainConfig {
         log_every: 1000,
         checkpoint_every: u64::MAX,
         divergence: Divergence::default(),
+        compact_checkpoints: false,
     }
 }
 

@@ -185,6 +185,7 @@ fn trained<M: Generative>(model: M) -> f64 {
         log_every: 1000,
         checkpoint_every: u64::MAX,
         divergence: Divergence::default(),
+        compact_checkpoints: false,
     };
     let mut objective = Fit { model };
     train(&mut objective, &Stripes, &config, &Noise::new(1), None, &mut Silent).unwrap();

@@ -267,6 +267,7 @@ fn settings(row: &Row, steps: u64) -> TrainConfig {
         log_every: 100,
         checkpoint_every: 10,
         divergence: Divergence::default(),
+        compact_checkpoints: false,
     }
 }
 

@@ -58,6 +58,7 @@ impl Default for TrainingConfig {
                 log_every: 100,
                 checkpoint_every: 1000,
                 divergence: Divergence::default(),
+                compact_checkpoints: false,
             },
         }
     }

@@ -284,24 +284,26 @@ impl ImageModel {
 
     /// Energy, in nats up to a constant, and its gradient in the array, of standardised `x` `(B, C, H, W)` given one label
     /// (or none) an image. An energy of noise levels is that of level `t`, in `(0, pi / 2)`, of whose path
-    /// `cos(t) u + sin(t) eps` `x` should be a point; an energy without levels takes no notice of `t`.
+    /// `cos(t) u + sin(t) eps` `x` should be a point; an energy without levels takes no notice of `t`. The answer is where `x` is.
     ///
     /// # Errors
     /// As [`ImageModelInfo::context`]; [`Error::Shape`].
     pub fn evaluate_at(&self, x: &Tensor, labels: &[Option<u32>], t: f64) -> Result<Evaluated> {
         let context = self.context(labels)?;
-        match &self.energy {
-            Learned::Levels(energy) => energy.at(t, context.as_ref())?.evaluate(x),
+        let there = x.to_device(&self.device())?;
+        let at = match &self.energy {
+            Learned::Levels(energy) => energy.at(t, context.as_ref())?.evaluate(&there)?,
             Learned::Single(energy) => {
-                let at = energy.evaluate(x, context.as_ref())?;
+                let at = energy.evaluate(&there, context.as_ref())?;
                 match &self.learning {
                     Learning::EnergyMatching(c) => {
-                        Ok(Evaluated { energy: (at.energy / c.temperature)?, grad: (at.grad / c.temperature)? })
+                        Evaluated { energy: (at.energy / c.temperature)?, grad: (at.grad / c.temperature)? }
                     }
-                    _ => Ok(at),
+                    _ => at,
                 }
             }
-        }
+        };
+        Ok(Evaluated { energy: at.energy.to_device(x.device())?, grad: at.grad.to_device(x.device())? })
     }
 
     /// Energy of pixels `(B, C, H, W)` in `[0, 1]` and its gradient in them, at noise level `t`: where the energy has levels,

@@ -187,6 +187,7 @@ impl Default for RunConfig {
                 log_every: 50,
                 checkpoint_every: 500,
                 divergence: Divergence::default(),
+                compact_checkpoints: false,
             },
         }
     }

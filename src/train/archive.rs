@@ -13,7 +13,7 @@ const META: &str = "ebmotion";
 /// The content of a model or checkpoint file.
 #[derive(Debug, Clone, Default)]
 pub struct Archive {
-    /// Tensors by name: f32, f64, u32 or i64.
+    /// Tensors by name: f32, f64, bf16, u32 or i64.
     pub tensors: BTreeMap<String, Tensor>,
     /// What describes them, as JSON.
     pub meta: serde_json::Value,
@@ -31,6 +31,10 @@ impl Archive {
             let (dtype, bytes): (Dtype, Vec<u8>) = match tensor.dtype() {
                 DType::F32 => (Dtype::F32, flat.to_vec1::<f32>()?.iter().flat_map(|v| v.to_le_bytes()).collect()),
                 DType::F64 => (Dtype::F64, flat.to_vec1::<f64>()?.iter().flat_map(|v| v.to_le_bytes()).collect()),
+                DType::BF16 => {
+                    let wide = flat.to_dtype(DType::F32)?.to_vec1::<f32>()?;
+                    (Dtype::BF16, wide.iter().flat_map(|v| ((v.to_bits() >> 16) as u16).to_le_bytes()).collect())
+                }
                 DType::U32 => (Dtype::U32, flat.to_vec1::<u32>()?.iter().flat_map(|v| v.to_le_bytes()).collect()),
                 DType::I64 => (Dtype::I64, flat.to_vec1::<i64>()?.iter().flat_map(|v| v.to_le_bytes()).collect()),
                 other => return Err(Error::Other(format!("tensor `{name}` is {other:?}, which is not stored"))),
@@ -77,6 +81,7 @@ impl Archive {
             let dtype = match view.dtype() {
                 Dtype::F32 => DType::F32,
                 Dtype::F64 => DType::F64,
+                Dtype::BF16 => DType::BF16,
                 Dtype::U32 => DType::U32,
                 Dtype::I64 => DType::I64,
                 other => return Err(bad(format!("tensor `{name}` of type {other:?}"))),

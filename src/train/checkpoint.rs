@@ -2,7 +2,7 @@
 
 use super::{Adam, Archive, Objective, TrainConfig};
 use crate::error::{Error, Result};
-use candle_core::Tensor;
+use candle_core::{DType, Tensor, Var};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -53,14 +53,18 @@ pub(super) struct State {
 
 impl CheckpointPlan {
     pub(super) fn save(&self, objective: &dyn Objective, adam: &Adam, s: &State, config: &TrainConfig) -> Result<()> {
-        let parameters = objective.parameters();
+        let (parameters, compact) = (objective.parameters(), config.compact_checkpoints);
         let mut tensors = BTreeMap::new();
         for (i, (name, var)) in parameters.iter().enumerate() {
-            tensors.insert(format!("weight/{name}"), var.as_detached_tensor());
-            tensors.insert(format!("average/{name}"), s.average[i].clone());
-            tensors.insert(format!("best/{name}"), s.best_weights[i].clone());
+            let weight = var.as_detached_tensor();
+            let near = |t: &Tensor| -> Result<Tensor> { if compact { short(&(t - &weight)?) } else { Ok(t.clone()) } };
+            tensors.insert(format!("average/{name}"), near(&s.average[i])?);
+            tensors.insert(format!("best/{name}"), near(&s.best_weights[i])?);
+            tensors.insert(format!("weight/{name}"), weight);
         }
-        tensors.extend(adam.state(parameters));
+        for (name, moment) in adam.state(parameters) {
+            tensors.insert(name, if compact { short(&moment)? } else { moment });
+        }
         tensors.extend(objective.state()?.into_iter().map(|(name, t)| (format!("objective/{name}"), t)));
         let header = Header {
             kind: KIND.into(),
@@ -91,8 +95,16 @@ impl CheckpointPlan {
         let device = parameters.device();
         let get = |name: &str| Ok(archive.tensor(path, name)?.to_device(&device)?);
         parameters.assign(|name| get(&format!("weight/{name}")))?;
-        adam.restore(parameters, get)?;
-        let all = |kind: &str| parameters.iter().map(|(n, _)| get(&format!("{kind}/{n}"))).collect::<Result<Vec<_>>>();
+        let dtype = parameters.iter().next().map_or(DType::F32, |(_, var)| var.dtype());
+        let long = |name: &str| -> Result<Tensor> { Ok(get(name)?.to_dtype(dtype)?) };
+        adam.restore(parameters, long)?;
+        let all = |kind: &str| -> Result<Vec<Tensor>> {
+            let one = |(name, var): (&str, &Var)| -> Result<Tensor> {
+                let kept = long(&format!("{kind}/{name}"))?;
+                Ok(if config.compact_checkpoints { (kept + var.as_detached_tensor())? } else { kept })
+            };
+            parameters.iter().map(one).collect()
+        };
         let state = State {
             step: header.step,
             average: all("average")?,
@@ -105,6 +117,10 @@ impl CheckpointPlan {
         restored.map_err(|e| Error::model(path, e, "the whole state of this objective"))?;
         Ok(state)
     }
+}
+
+fn short(t: &Tensor) -> Result<Tensor> {
+    Ok(t.to_dtype(DType::BF16)?)
 }
 
 /// Refuses to continue a run with other settings, naming the first that differs.

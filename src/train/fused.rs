@@ -1,9 +1,9 @@
 //! Elementwise updates of weights, moments and averages in one pass and in place, where tensor operations would make a new
 //! tensor for each sign in the formula.
 
-use crate::error::Result;
 #[cfg(feature = "cuda")]
 use crate::card;
+use crate::error::Result;
 #[cfg(feature = "cuda")]
 use candle_core::CudaStorage;
 use candle_core::{CpuStorage, DType, Device, InplaceOp2, InplaceOp3, Layout, Tensor};

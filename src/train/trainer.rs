@@ -31,6 +31,10 @@ pub struct TrainConfig {
     /// When the run counts as diverged.
     #[serde(default)]
     pub divergence: Divergence,
+    /// Checkpoints hold 12 bytes a weight where there are 20: moments, and averages less the weights, in bf16. A run that goes on
+    /// from one ends near where it would have ended, not in the same bits.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub compact_checkpoints: bool,
 }
 
 /// How a run ended.

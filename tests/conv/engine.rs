@@ -12,7 +12,7 @@ use ebmotion::sample::{Transition, Unadjusted};
 const CPU: candle_core::Device = super::CPU;
 
 /// The paper's networks scaled down, odd images, all activations, with and without contexts and norms.
-fn configs() -> Vec<ConvConfig> {
+pub fn configs() -> Vec<ConvConfig> {
     let swish = |c: ConvConfig| ConvConfig { activation: Activation::Swish, ..c };
     let odd = |c: ConvConfig, height, width| ConvConfig { height, width, ..c };
     let free = |c: ConvConfig| ConvConfig { spectral_norm: false, ..c };

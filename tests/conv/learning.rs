@@ -167,6 +167,7 @@ fn classes_are_drawn_from_what_denoising_has_learned() -> Result<()> {
         log_every: 100,
         checkpoint_every: 1000,
         divergence: Divergence::default(),
+        compact_checkpoints: false,
     };
     let judged = Halves.batch(64, &mut Noise::new(8))?;
     let before = objective.validate(&judged, &mut Noise::new(9))?;

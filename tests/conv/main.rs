@@ -6,6 +6,8 @@ use candle_core::{DType, Device, Tensor};
 use ebmotion::model::{ConvConfig, ConvEnergy, Network};
 use ebmotion::noise::Noise;
 
+#[cfg(feature = "cudnn")]
+mod card;
 mod counts;
 mod denoising;
 mod engine;

@@ -45,6 +45,7 @@ fn settings(steps: u64, learning_rate: f64) -> TrainConfig {
         log_every: 10,
         checkpoint_every: 10,
         divergence: Divergence::default(),
+        compact_checkpoints: false,
     }
 }
 

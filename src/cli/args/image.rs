@@ -102,6 +102,14 @@ pub(crate) struct Watched {
     pub(crate) spawn: bool,
 }
 
+/// What experiments take whose chains can walk elsewhere.
+#[derive(Debug, Args)]
+pub(crate) struct Place {
+    /// Where chains walk: `cpu`, or `cuda:0` and so on in a build with the feature `cudnn` (GPU.md).
+    #[arg(long, default_value = "cpu", value_parser = device)]
+    device: Device,
+}
+
 /// What experiments take that can go on where they were interrupted.
 #[derive(Debug, Args)]
 pub(crate) struct Again {
@@ -250,6 +258,11 @@ impl ModelArg {
     pub(crate) fn load(&self) -> Result<ImageModel> {
         ImageModel::load(self.path()?)
     }
+
+    /// Reads it for chains that walk at a place.
+    pub(crate) fn load_at(&self, place: &Place) -> Result<ImageModel> {
+        self.load()?.to_device(&place.device.open()?)
+    }
 }
 
 #[derive(Debug, Args)]
@@ -279,9 +292,8 @@ pub(crate) struct GenerateArgs {
     /// A classifier from `ebmotion image classifier`: counts the images that are of the class that was asked for.
     #[arg(long, value_name = "FILE")]
     pub(crate) classifier: Option<PathBuf>,
-    /// Where chains walk: `cpu`, or `cuda:0` and so on in a build with the feature `cudnn` (GPU.md).
-    #[arg(long, default_value = "cpu", value_parser = device)]
-    pub(crate) device: Device,
+    #[command(flatten)]
+    pub(crate) place: Place,
 }
 
 #[derive(Debug, Args)]
@@ -304,6 +316,8 @@ pub(crate) struct MendArgs {
     /// The set that the model was trained on, by name: its training and test part are mended.
     #[arg(long, value_name = "NAME", default_value = "mnist")]
     pub(crate) dataset: String,
+    #[command(flatten)]
+    pub(crate) place: Place,
 }
 
 #[derive(Debug, Args)]
@@ -329,6 +343,8 @@ pub(crate) struct CrossClassArgs {
     /// A classifier from `ebmotion image classifier`: counts the ends that are of the class that was asked for.
     #[arg(long, value_name = "FILE")]
     pub(crate) classifier: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) place: Place,
 }
 
 #[derive(Debug, Args)]

@@ -89,6 +89,7 @@ fn step_secs(args: &BenchArgs, batch: usize) -> Result<f64> {
         log_every: STEPS,
         checkpoint_every: STEPS,
         divergence: Divergence::default(),
+        compact_checkpoints: false,
     };
     let secs = median_secs(args.repeats, || {
         train(&mut objective, &source, &plan, &Noise::new(2), None, &mut Silent).map(|_| ())

@@ -30,7 +30,7 @@ pub(super) fn run(args: &CrossClassArgs, console: &mut Console) -> Result<()> {
         return Ok(());
     }
     let results = Results::new(&args.common)?;
-    let model = args.model.load()?;
+    let model = args.model.load_at(&args.place)?;
     let images = args.common.known(&args.dataset, Part::Test)?;
     let of = (&config, DataRecord::of(&images), fingerprint(args.model.path()?)?);
     let journal = results.journal("cross-class", &args.again, &of)?;

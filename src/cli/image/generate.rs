@@ -30,7 +30,7 @@ pub(super) fn run(args: &GenerateArgs, console: &mut Console) -> Result<()> {
         return Ok(());
     }
     let results = Results::new(&args.common)?;
-    let model = args.model.load()?.to_device(&args.device.open()?)?;
+    let model = args.model.load_at(&args.place)?;
     let known = match args.dataset.is_some() || !args.common.data.is_empty() {
         true => Some(args.common.images(args.dataset.as_deref(), Part::Train)?),
         false => None,

@@ -55,7 +55,7 @@ fn mend<C: Serialize + DeserializeOwned, F: Serialize>(
         return Ok(());
     }
     let results = Results::new(&args.common)?;
-    let model = args.model.load()?;
+    let model = args.model.load_at(&args.place)?;
     let parts = [args.common.known(&args.dataset, Part::Train)?, args.common.known(&args.dataset, Part::Test)?];
     let of = (&config, parts.each_ref().map(DataRecord::of), fingerprint(args.model.path()?)?);
     let journal = results.journal(name, &args.again, &of)?;

@@ -34,18 +34,20 @@ pub(super) fn run(args: &ImageTrainArgs, console: &mut Console) -> Result<()> {
     let checkpoint = output::beside(&path, "checkpoint");
     output::check_model(&path, &checkpoint, args.again.resume, args.again.overwrite)?;
     let images = args.common.images(args.dataset.as_deref(), Part::Train)?;
+    let device = args.device.open()?;
     console.stop_on_interrupt()?;
     let mut sink = Telemetry::new(&output::beside(&path, "telemetry.jsonl"), args.again.resume, console);
-    let model = match train::run(&images, &config, &args.device.open()?, Some(&checkpoint), args.again.resume, &mut sink) {
-        Err(Error::Interrupted { step, saved }) => {
-            console.say("to go on: the same command with --resume");
-            return Err(Error::Interrupted { step, saved });
-        }
-        other => other?,
-    };
+    let model =
+        match train::run(&images, &config, &device, Some(&checkpoint), args.again.resume, &mut sink) {
+            Err(Error::Interrupted { step, saved }) => {
+                console.say("to go on: the same command with --resume");
+                return Err(Error::Interrupted { step, saved });
+            }
+            other => other?,
+        };
     model.save(&path)?;
     std::fs::remove_file(&checkpoint).map_err(Error::io(&checkpoint, "remove"))?;
-    finish(&model, &config, &results, &images, begun, console)?;
+    finish(&model.to_device(&device)?, &config, &results, &images, begun, console)?;
     console.say(&format!("next: ebmotion image generate {} -o generated/", path.display()));
     Ok(())
 }

@@ -47,6 +47,7 @@ impl Shelf<'_> {
             log_every: 100,
             checkpoint_every: 500,
             divergence: Divergence::default(),
+            compact_checkpoints: false,
         };
         let mut sink = Named { name, sink: &mut *self.sink };
         train::train(objective, source, &config, noise, plan.as_ref(), &mut sink).map(|_| ())

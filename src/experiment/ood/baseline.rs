@@ -143,6 +143,7 @@ fn fit<M: Generative + 'static, N: Serialize>(
         log_every: 50,
         checkpoint_every: (of.steps / 10).max(1),
         divergence: Divergence::default(),
+        compact_checkpoints: false,
     };
     let plan = journal.plan(name)?;
     let begun = Instant::now();

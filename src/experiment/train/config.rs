@@ -124,6 +124,7 @@ impl Default for ImageTrainConfig {
                 log_every: 50,
                 checkpoint_every: 500,
                 divergence: Divergence::default(),
+                compact_checkpoints: false,
             },
         }
     }

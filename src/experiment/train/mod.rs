@@ -131,7 +131,6 @@ pub fn run(
         _ => return Err(Error::Other("an energy of another kind than its objective".into())),
     };
     let validation = validation.to_vec();
-    let energy = energy.to_device(&Device::Cpu)?;
     let home = |weights: Vec<Tensor>| weights.into_iter().map(|t| Ok(t.to_device(&Device::Cpu)?)).collect();
     let kept = kept.into_iter().map(home).collect::<Result<_>>()?;
     let mut model = ImageModel::new(info, config.learning.clone(), energy, kept);
@@ -142,7 +141,7 @@ pub fn run(
     }
     model.info_mut().outcome = outcome;
     model.info_mut().train_seconds = begun.elapsed().as_secs_f64();
-    Ok(model)
+    if device.is_cpu() { Ok(model) } else { model.to_device(&Device::Cpu) }
 }
 
 /// Mean and standard deviation of all pixels of some images, in `[0, 1]`.

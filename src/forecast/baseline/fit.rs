@@ -93,6 +93,7 @@ fn training(steps: usize, learning_rate: f64, weight_decay: f64) -> TrainConfig 
         log_every: 500,
         checkpoint_every: u64::MAX,
         divergence: Divergence::default(),
+        compact_checkpoints: false,
     }
 }
 

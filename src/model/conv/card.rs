@@ -55,7 +55,11 @@ fn outwards(x: &Tensor) -> Result<Tensor> {
 }
 
 impl OnCard {
-    fn numbers<T>(&self, more: &[&Tensor], work: impl FnOnce(Numbers<'_>, &[CudaView<'_, f32>]) -> Result<T>) -> Result<T> {
+    fn numbers<T>(
+        &self,
+        more: &[&Tensor],
+        work: impl FnOnce(Numbers<'_>, &[CudaView<'_, f32>]) -> Result<T>,
+    ) -> Result<T> {
         let own = self.filters.iter().chain([&self.head, &self.rows]);
         let all: Vec<&Tensor> = own.chain(more.iter().copied()).collect();
         with(&all, |mut views| {
@@ -100,9 +104,8 @@ impl OnCard {
             return Err(Error::Shape { what: "coefficients of energies", found, expected });
         }
         let factors = Tensor::from_vec(factors, count, x.device())?;
-        let gradients = self.numbers(&[&factors], |numbers, more| {
-            self.network.down(&self.device, &up, &numbers, &more[0], false)
-        })?;
+        let gradients =
+            self.numbers(&[&factors], |numbers, more| self.network.down(&self.device, &up, &numbers, &more[0], false))?;
         let sums = tensor(up.sums(&self.device)?, (count, self.channels), &self.device);
         // `images` has stayed until here, as the way down reads it.
         drop(images);

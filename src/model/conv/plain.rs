@@ -15,10 +15,14 @@ impl Filter {
     pub(super) fn pull_back(&self, gradient: Tensor) -> Result<Tensor> {
         let Some(norm) = &self.spectral else { return Ok(gradient) };
         let weight = self.weight.as_detached_tensor().flatten_from(1)?;
-        if self.shape.last && norm.sigma(&weight)?.flatten_all()?.to_vec1::<f32>()?[0] <= 1.0 {
-            return Ok(gradient);
-        }
-        Ok(norm.pull_back(&weight, &gradient.flatten_from(1)?)?.reshape(self.weight.shape())?)
+        let flat = gradient.flatten_from(1)?;
+        let divided = norm.pull_back(&weight, &flat)?;
+        // A last one's norm is divided out where it is above 1.
+        let pulled = match self.shape.last {
+            true => norm.sigma(&weight)?.le(1f64)?.broadcast_as(flat.shape())?.where_cond(&flat, &divided)?,
+            false => divided,
+        };
+        Ok(pulled.reshape(self.weight.shape())?)
     }
 }
 

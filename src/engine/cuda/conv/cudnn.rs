@@ -168,7 +168,19 @@ impl Convolution {
             let (x, w, y, scratch) = (x as *const _, w as *const _, y as *mut _, scratch as *mut _);
             let (one, zero) = (number(&ONE), number(&ZERO));
             result::convolution_forward(
-                handle.handle, one, self.x, x, self.w, w, self.conv, algorithm, scratch, bytes, zero, self.y, y,
+                handle.handle,
+                one,
+                self.x,
+                x,
+                self.w,
+                w,
+                self.conv,
+                algorithm,
+                scratch,
+                bytes,
+                zero,
+                self.y,
+                y,
             )
         }
         .map_err(failed)
@@ -222,7 +234,19 @@ impl Convolution {
             let (x, dy, dw, scratch) = (x as *const _, dy as *const _, dw as *mut _, scratch as *mut _);
             let (one, zero) = (number(&ONE), number(&ZERO));
             result::convolution_backward_filter(
-                handle.handle, one, self.x, x, self.y, dy, self.conv, algorithm, scratch, bytes, zero, self.w, dw,
+                handle.handle,
+                one,
+                self.x,
+                x,
+                self.y,
+                dy,
+                self.conv,
+                algorithm,
+                scratch,
+                bytes,
+                zero,
+                self.w,
+                dw,
             )
         }
         .map_err(failed)

@@ -124,7 +124,8 @@ impl Both {
 impl Kernels {
     pub(super) fn new(device: &CudaDevice) -> Result<Self> {
         let load = |name: &str| card::kernel(device, "conv", TEXT, name);
-        let both = |name: &str| -> Result<Both> { Ok(Both([load(&format!("{name}_1"))?, load(&format!("{name}_4"))?])) };
+        let both =
+            |name: &str| -> Result<Both> { Ok(Both([load(&format!("{name}_1"))?, load(&format!("{name}_4"))?])) };
         Ok(Self {
             shift: both("shift")?,
             finish: both("finish")?,
@@ -236,7 +237,9 @@ impl Kernels {
     pub(super) unsafe fn unshift(&self, map: Map, delta: u64, z: u64, act: Act) -> Result<()> {
         let [images, pixels, channels] = [map.images, map.pixels(), map.channels].map(size);
         // SAFETY: the caller's word.
-        unsafe { self.unshift.run(&self.stream, map, &[At(delta), At(z), Int(act.0), Float(act.1), images, pixels, channels]) }
+        unsafe {
+            self.unshift.run(&self.stream, map, &[At(delta), At(z), Int(act.0), Float(act.1), images, pixels, channels])
+        }
     }
 
     /// `to += from`.
@@ -253,12 +256,7 @@ impl Kernels {
     ///
     /// # Safety
     /// As [`Kernels::shift`]; one coefficient an image, one weight a channel.
-    pub(super) unsafe fn seed(
-        &self,
-        map: Map,
-        [delta, h, head, coefficients]: [u64; 4],
-        rectify: i32,
-    ) -> Result<()> {
+    pub(super) unsafe fn seed(&self, map: Map, [delta, h, head, coefficients]: [u64; 4], rectify: i32) -> Result<()> {
         let [images, pixels, channels] = [map.images, map.pixels(), map.channels].map(size);
         let args = [At(delta), At(h), At(head), At(coefficients), Int(rectify), images, pixels, channels];
         // SAFETY: the caller's word.

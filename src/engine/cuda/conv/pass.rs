@@ -8,8 +8,8 @@ use crate::engine::Activation;
 use crate::engine::conv::{ConvLayers, Filter, Reach, Stage};
 use crate::engine::cuda::Mode;
 use crate::error::{Error, Result};
-use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaView};
 use candle_core::cuda_backend::CudaDevice;
+use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaView};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -105,8 +105,7 @@ impl Between {
             true => (before, from, None),
             false => ([0, 0], [from[0] + all[0], from[1] + all[1]], Some(before)),
         };
-        let geometry =
-            Geometry { inputs, outputs, kernel: [kernel; 2], stride: [stride; 2], pad, from, to };
+        let geometry = Geometry { inputs, outputs, kernel: [kernel; 2], stride: [stride; 2], pad, from, to };
         Self { geometry, framed }
     }
 }
@@ -287,9 +286,7 @@ impl Cards {
                     let (u, second) = (self.take(&card, within)?, self.take(&card, within)?);
                     run(&filters[0], shifted.at(), weights.next(), u.at())?;
                     // SAFETY: as above.
-                    unsafe {
-                        card.kernels.shift(within, second.at(), u.at(), rows, first + widths[0], activation)
-                    }?;
+                    unsafe { card.kernels.shift(within, second.at(), u.at(), rows, first + widths[0], activation) }?;
                     let sums = self.take(&card, whole)?;
                     run(&filters[1], second.at(), weights.next(), sums.at())?;
                     if skip.is_some() {
@@ -483,11 +480,7 @@ impl Cards {
             end = begin;
         }
         let filters = if up.learns { of_filters.into_iter().flatten().collect() } else { Vec::new() };
-        Ok(Gradients {
-            x: if inputs { delta.keep() } else { None },
-            filters,
-            rows: of_rows.and_then(Array::keep),
-        })
+        Ok(Gradients { x: if inputs { delta.keep() } else { None }, filters, rows: of_rows.and_then(Array::keep) })
     }
 }
 
