@@ -33,7 +33,7 @@ pub struct TrainConfig {
     pub divergence: Divergence,
     /// Checkpoints hold 12 bytes a weight where there are 20: moments, and averages less the weights, in bf16. A run that goes on
     /// from one ends near where it would have ended, not in the same bits.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default)]
     pub compact_checkpoints: bool,
 }
 
