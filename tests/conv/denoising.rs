@@ -7,7 +7,7 @@ use ebmotion::energy::{Energy, by_autograd};
 use ebmotion::model::{Activation, ConvConfig, LevelEnergy, Leveled, Mlp, MlpConfig, MlpEnergy, Network};
 use ebmotion::noise::Noise;
 use ebmotion::train::objective::{Denoising, DenoisingByDifference};
-use ebmotion::train::{Batch, Objective};
+use ebmotion::train::{Adam, AdamConfig, Batch, Clip, Decay, Objective};
 
 fn batch(dims: &[usize], context: usize) -> Batch {
     let mut noise = Noise::new(1);
@@ -122,5 +122,67 @@ fn images_learn_by_difference_and_walk_at_their_level() -> Result<()> {
         assert!(off < 1e-5 * largest(a).max(1.0), "off by {off} of {}", largest(a));
     }
     assert!(level.program(batch.x.dims())?.is_some());
+    Ok(())
+}
+
+/// All data are one point `a`. Denoising alone leaves open what happens around another point `b` at little noise; shown noise around
+/// `b`, the energy leads from there to `a`.
+#[test]
+fn an_energy_that_was_shown_where_chains_go_astray_leads_back() -> Result<()> {
+    let config = MlpConfig {
+        inputs: 2,
+        context: Leveled::<MlpEnergy>::FEATURES,
+        hidden: vec![32, 32],
+        outputs: 1,
+        activation: Activation::Swish,
+        spectral_norm: false,
+    };
+    let fresh = || -> Result<_> {
+        let net = Mlp::new(config.clone(), &mut Noise::new(4), DType::F32, &CPU)?;
+        Ok(DenoisingByDifference::new(Leveled::over(MlpEnergy { net })))
+    };
+    let rows = |point: [f32; 2], count: usize| Tensor::new(&[point], &CPU)?.broadcast_as((count, 2))?.contiguous();
+    let (a, b) = ([1.0, 0.5], [-1.0, 1.0]);
+    let data = rows(a, 64)?;
+    // Rows that begin where they are learn as ever, to the bit.
+    let batch = Batch { x: data.clone(), context: None, start: Some(data.clone()) };
+    let one = fresh()?.gradients(&Batch { start: None, ..batch.clone() }, &mut Noise::new(5))?;
+    let two = fresh()?.recovering(0.3)?.gradients(&batch, &mut Noise::new(5))?;
+    assert!(one.is_none() && two.is_none()); // perceptrons learn by their graph
+    let loss = |mut o: DenoisingByDifference<MlpEnergy>, batch: &Batch| -> Result<f32> {
+        Ok(o.loss(batch, &mut Noise::new(5))?.total.to_scalar::<f32>()?)
+    };
+    assert_eq!(loss(fresh()?, &Batch { start: None, ..batch.clone() })?, loss(fresh()?.recovering(0.3)?, &batch)?);
+
+    let batch = Batch { start: Some(Tensor::cat(&[rows(b, 16)?, rows(a, 48)?], 0)?), ..batch };
+    let learned = |mut objective: DenoisingByDifference<MlpEnergy>| -> Result<f32> {
+        let config = AdamConfig {
+            learning_rate: 5e-3,
+            beta1: 0.9,
+            beta2: 0.99,
+            weight_decay: 0.0,
+            warmup_steps: 10,
+            decay: Decay::Cosine,
+            clip: Clip::Norm(10.0),
+        };
+        let mut adam = Adam::new(config, objective.parameters())?;
+        for step in 0..600 {
+            let store = objective.loss(&batch, &mut Noise::new(100 + step))?.total.backward()?;
+            let all: Vec<_> =
+                objective.parameters().iter().map(|(_, v)| store.get(v.as_tensor()).map(Tensor::detach)).collect();
+            adam.step(objective.parameters(), &all, step, 600)?;
+        }
+        // Where noise around `b` at an angle of 0.6 is taken to come from.
+        let t = 0.6f64;
+        let eps = Noise::new(9).normal((200, 2), DType::F32, &CPU)?;
+        let x = ((rows(b, 200)? * t.cos())? + (eps * t.sin())?)?;
+        let velocity = objective.energy.at(t, None)?.velocity(&x)?;
+        let image = ((&x * t.cos())? - (velocity * t.sin())?)?;
+        let mean = image.mean(0)?.to_vec1::<f32>()?;
+        Ok(((mean[0] - a[0]).powi(2) + (mean[1] - a[1]).powi(2)).sqrt())
+    };
+    let (alone, shown) = (learned(fresh()?)?, learned(fresh()?.recovering(0.3)?)?);
+    // `b` is 2.06 from `a`.
+    assert!(shown < 0.2 && alone > 2.0 * shown, "{alone} without, {shown} with");
     Ok(())
 }

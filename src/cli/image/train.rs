@@ -37,14 +37,13 @@ pub(super) fn run(args: &ImageTrainArgs, console: &mut Console) -> Result<()> {
     let device = args.device.open()?;
     console.stop_on_interrupt()?;
     let mut sink = Telemetry::new(&output::beside(&path, "telemetry.jsonl"), args.again.resume, console);
-    let model =
-        match train::run(&images, &config, &device, Some(&checkpoint), args.again.resume, &mut sink) {
-            Err(Error::Interrupted { step, saved }) => {
-                console.say("to go on: the same command with --resume");
-                return Err(Error::Interrupted { step, saved });
-            }
-            other => other?,
-        };
+    let model = match train::run(&images, &config, &device, Some(&checkpoint), args.again.resume, &mut sink) {
+        Err(Error::Interrupted { step, saved }) => {
+            console.say("to go on: the same command with --resume");
+            return Err(Error::Interrupted { step, saved });
+        }
+        other => other?,
+    };
     model.save(&path)?;
     std::fs::remove_file(&checkpoint).map_err(Error::io(&checkpoint, "remove"))?;
     finish(&model.to_device(&device)?, &config, &results, &images, begun, console)?;

@@ -33,16 +33,7 @@ impl Card {
     /// # Errors
     /// [`Error::Config`] naming the library that is missing, or what the driver says.
     pub fn open(ordinal: usize) -> Result<Self> {
-        for library in ["libcuda.so.1", "libcublasLt.so.13", "libcublas.so.13", "libcurand.so.10", "libnvrtc.so.13"] {
-            if !open(library) {
-                let found = format!("cuda:{ordinal}, but no {library}");
-                return Err(Error::config(
-                    "--device",
-                    found,
-                    "a machine with NVIDIA\'s driver and CUDA 13 (CUDA_LIBS names folders of libraries)",
-                ));
-            }
-        }
+        need(&["libcuda.so.1", "libcublasLt.so.13", "libcublas.so.13", "libcurand.so.10", "libnvrtc.so.13"])?;
         // The driver's loader panics where a library has no such function.
         let opened = std::panic::catch_unwind(|| candle_core::Device::new_cuda(ordinal));
         let device = match opened {
@@ -173,6 +164,20 @@ pub fn run(
 fn bf16(value: f32) -> u16 {
     let bits = value.to_bits();
     (bits.wrapping_add(0x7fff + (bits >> 16 & 1)) >> 16) as u16
+}
+
+/// Opens libraries ahead of cudarc, which panics where one is missing.
+///
+/// # Errors
+/// [`Error::Config`] naming the first that is missing.
+pub(super) fn need(libraries: &[&str]) -> Result<()> {
+    match libraries.iter().find(|library| !open(library)) {
+        None => Ok(()),
+        Some(library) => {
+            let expected = "a machine with NVIDIA's driver, CUDA 13 and, for images, cuDNN 9 (CUDA_LIBS names folders of libraries)";
+            Err(Error::config("--device", format!("a GPU, but no {library}"), expected))
+        }
+    }
 }
 
 /// Opens a library by name, or else by its path in the usual folders, so that the loader finds it open when cudarc asks

@@ -49,7 +49,8 @@ impl Experts {
         let choose = |count: usize, noise: &mut Noise| scene.any(count, noise);
         let mut all = Vec::new();
         for (i, attribute) in Attribute::ALL.into_iter().enumerate() {
-            let source = Drawn { scene, scale, attributes: &[attribute], choose: &choose, untold: Some(&choose) };
+            let source =
+                Drawn { scene, scale, attributes: &[attribute], choose: &choose, untold: Some(&choose), astray: None };
             let kind = if attribute == Attribute::Position { Kind::Placed } else { Kind::Local };
             let noise = noise.fork(1 + i as u64);
             let mut expert = Expert::new(kind, scene, attribute, config.attributes.width, &noise)?;

@@ -51,6 +51,16 @@ impl Handover {
     }
 }
 
+/// What an energy is shown of chains that went astray.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recovery {
+    /// Share of each batch's told images that is noise around another image, whose way leads to its own all the same; in `[0, 1]`.
+    pub share: f64,
+    /// Noise angle from which on that is so, in `(0, pi / 2)`.
+    pub lowest: f64,
+}
+
 /// Where drawn images are judged: chains that went astray end where their energy is higher.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -90,6 +100,10 @@ pub struct CrossConfig {
     pub size_energy: Learning,
     /// Of the energies given the position.
     pub position_energy: Learning,
+    /// Of the size's, around seen images of any size at the same place.
+    pub size_recovery: Recovery,
+    /// Of the position's, around images without a sprite.
+    pub position_recovery: Recovery,
     /// Of the baseline.
     pub baseline: Learning,
     /// How images are drawn.
@@ -152,9 +166,11 @@ impl Default for ComposeConfig {
                 kept: 4,
                 size_energy: Learning { steps: 3000, batch: 32, learning_rate: 3e-3, width: 20 },
                 position_energy: Learning { steps: 6000, batch: 64, learning_rate: 3e-3, width: 24 },
+                size_recovery: Recovery { share: 0.3, lowest: 0.2 },
+                position_recovery: Recovery { share: 0.2, lowest: 0.5 },
                 baseline: Learning { steps: 7500, batch: 64, learning_rate: 1e-3, width: 16 },
                 walk: Walk { levels: 50, temperature: 0.7, fresh: 0.5 },
-                handover: Handover { angle: 0.6, width: 0.1, size: 1.5 },
+                handover: Handover { angle: 0.6, width: 0.1, size: 0.2 },
             },
             attributes: Learning { steps: 3000, batch: 64, learning_rate: 3e-3, width: 24 },
             samples: 64,
@@ -195,6 +211,14 @@ impl ComposeConfig {
         if !cross.fractions.iter().all(|f| (0.0..=1.0).contains(f)) || !cross.fractions.is_sorted_by(|a, b| a < b) {
             let expected = "shares from 0 to 1, the smaller first";
             return Err(Error::config("cross.fractions", format!("{:?}", cross.fractions), expected));
+        }
+        for (key, recovery) in
+            [("cross.size_recovery", &cross.size_recovery), ("cross.position_recovery", &cross.position_recovery)]
+        {
+            if !((0.0..=1.0).contains(&recovery.share) && recovery.lowest > 0.0 && recovery.lowest < FRAC_PI_2) {
+                let expected = "a share from 0 to 1, an angle above 0 and below pi / 2";
+                return Err(Error::config(key, format!("{recovery:?}"), expected));
+            }
         }
         if !(cross.further > 0.0 && cross.further <= 1.0) {
             return Err(Error::config("cross.further", cross.further, "above 0, at most 1"));

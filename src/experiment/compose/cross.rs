@@ -7,7 +7,7 @@
 use super::config::{ComposeConfig, CrossConfig, Learning};
 use super::deconvolution::Deconvolution;
 use super::expert::{Expert, Kind, Shelf};
-use super::scene::{Attribute, Drawn, Scale, Scene, context};
+use super::scene::{Astray, Attribute, Drawn, Scale, Scene, context};
 use super::walk::{self, Walker, by_energy};
 use crate::energy::Energy;
 use crate::error::{Error, Result};
@@ -169,14 +169,16 @@ impl Networks {
         let width = |learning: &Learning| learning.width;
         let baseline = Deconvolution::new(scene.side, width(&cross.baseline), &mut noise.fork(2))?;
         Ok(Self {
-            size: Expert::new(Kind::Local, scene, Attribute::Size, width(&cross.size_energy), &noise.fork(0))?,
+            size: Expert::new(Kind::Local, scene, Attribute::Size, width(&cross.size_energy), &noise.fork(0))?
+                .recovering(cross.size_recovery.lowest)?,
             place: Expert::new(
                 Kind::Placed,
                 scene,
                 Attribute::Position,
                 width(&cross.position_energy),
                 &noise.fork(1),
-            )?,
+            )?
+            .recovering(cross.position_recovery.lowest)?,
             baseline: Fit { model: baseline },
         })
     }
@@ -194,11 +196,21 @@ impl Networks {
         let by = [Attribute::Size, Attribute::Position].map(|a| Balanced::by(a, seen));
         let by_size = |count: usize, noise: &mut Noise| by[0].draw(count, noise);
         let by_place = |count: usize, noise: &mut Noise| by[1].draw(count, noise);
+        // The size's energy is shown other sizes at the same place, the position's images without a sprite.
+        let beside = |sprite: &Sprite, lot: f64| {
+            let same = |s: &&Sprite| (s.column, s.row) == (sprite.column, sprite.row);
+            let there: Vec<&Sprite> = seen.iter().filter(same).collect();
+            there.get((lot * there.len() as f64) as usize).map(|s| **s)
+        };
+        let without = |_: &Sprite, _: f64| None;
         // Of any image, the energy must know what that given the position takes for granted.
+        let astray = Some(Astray { share: cross.size_recovery.share, shown: &beside });
         let attributes = &[Attribute::Size];
-        let source = Drawn { scene, scale, attributes, choose: &by_size, untold: Some(&by_place) };
+        let source = Drawn { scene, scale, attributes, choose: &by_size, untold: Some(&by_place), astray };
         self.size.learn(&format!("size {at}"), &source, &cross.size_energy.part(part), &noise.fork(0), shelf)?;
-        let source = Drawn { scene, scale, attributes: &[Attribute::Position], choose: &by_place, untold: None };
+        let astray = Some(Astray { share: cross.position_recovery.share, shown: &without });
+        let attributes = &[Attribute::Position];
+        let source = Drawn { scene, scale, attributes, choose: &by_place, untold: None, astray };
         let learning = cross.position_energy.part(part);
         self.place.learn(&format!("position {at}"), &source, &learning, &noise.fork(1), shelf)?;
         // The images of both energies.
@@ -207,7 +219,8 @@ impl Networks {
             both.extend(by_place(count - count / 2, noise));
             both
         };
-        let source = Drawn { scene, scale, attributes: &Deconvolution::ATTRIBUTES, choose: &both, untold: None };
+        let source =
+            Drawn { scene, scale, attributes: &Deconvolution::ATTRIBUTES, choose: &both, untold: None, astray: None };
         let name = format!("deconvolution {at}");
         shelf.learn(&name, &mut self.baseline, &source, &cross.baseline.part(part), &noise.fork(3))
     }

@@ -126,6 +126,11 @@ impl Expert {
         Ok(Self { attribute, objective: DenoisingByDifference::new(energy) })
     }
 
+    /// The same, shown what chains that went astray look like from an angle on ([`DenoisingByDifference::recovering`]).
+    pub(super) fn recovering(self, lowest: f64) -> Result<Self> {
+        Ok(Self { objective: self.objective.recovering(lowest)?, ..self })
+    }
+
     /// Learns by denoising from `source`, whose only attribute is the energy's.
     pub(super) fn learn(
         &mut self,

@@ -18,7 +18,7 @@ mod tests;
 mod walk;
 
 pub use attributes::Composition;
-pub use config::{Choice, ComposeConfig, CrossConfig, Handover, Learning, Walk};
+pub use config::{Choice, ComposeConfig, CrossConfig, Handover, Learning, Recovery, Walk};
 pub use cross::{Cross, CrossRow, Estimate};
 pub use scene::Attribute;
 

@@ -199,6 +199,16 @@ pub(super) struct Drawn<'a> {
     pub(super) choose: Choose<'a>,
     /// Which sprites the network is told nothing of: a quarter of each batch, where there are any.
     pub(super) untold: Option<Choose<'a>>,
+    /// What some of a batch begin at in place of their image, for objectives that recover.
+    pub(super) astray: Option<Astray<'a>>,
+}
+
+/// Where chains go astray.
+pub(super) struct Astray<'a> {
+    /// Share of a batch.
+    pub(super) share: f64,
+    /// What stands there in place of a sprite, given a number below 1 to choose by; `None` for nothing.
+    pub(super) shown: &'a dyn Fn(&Sprite, f64) -> Option<Sprite>,
 }
 
 /// Chooses so many sprites.
@@ -208,15 +218,30 @@ impl Source for Drawn<'_> {
     fn batch(&self, size: usize, noise: &mut Noise) -> Result<Batch> {
         let untold = self.untold.map_or(Vec::new(), |choose| choose(size / 4, noise));
         let mut sprites = (self.choose)(size - untold.len(), noise);
-        let told = context(self.attributes, &sprites)?;
+        let (told, given) = (sprites.len(), context(self.attributes, &sprites)?);
         let context = match untold.len() {
-            0 => told,
-            rows => Tensor::cat(&[&told, &nothing(self.attributes, rows)?], 0)?,
+            0 => given,
+            rows => Tensor::cat(&[&given, &nothing(self.attributes, rows)?], 0)?,
         };
         sprites.extend(untold);
         let shape = (sprites.len(), 1, self.scene.side, self.scene.side);
         let x = self.scale.hide(self.scene.draw_all(&sprites), shape)?;
-        Ok(Batch { x, context: Some(context), start: None })
+        let start = match &self.astray {
+            None => None,
+            Some(Astray { share, shown }) => {
+                let rows = (share * told as f64).round() as usize;
+                let lots = noise.uniform(sprites.len(), DType::F64, &Device::Cpu)?.to_vec1::<f64>()?;
+                let mut images = Vec::with_capacity(sprites.len() * self.scene.size());
+                for (row, (sprite, lot)) in sprites.iter().zip(lots).enumerate() {
+                    match if row < rows { shown(sprite, lot) } else { Some(*sprite) } {
+                        Some(sprite) => self.scene.draw(&sprite, &mut images),
+                        None => images.resize(images.len() + self.scene.size(), 0.0),
+                    }
+                }
+                Some(self.scale.hide(images, shape)?)
+            }
+        };
+        Ok(Batch { x, context: Some(context), start })
     }
 
     fn validation(&self) -> Result<Option<Batch>> {

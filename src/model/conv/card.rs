@@ -4,7 +4,7 @@ use super::ConvEnergy;
 use super::graph::pick;
 use crate::energy::{Energy, Evaluated};
 use crate::engine::cuda::Mode;
-use crate::engine::cuda::conv::{Cards, Gradients, Numbers, Up};
+use crate::engine::cuda::conv::{Gradients, Net, Numbers, Up};
 use crate::error::{Error, Result};
 use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaView};
 use candle_core::cuda_backend::{CudaDevice, CudaStorage};
@@ -15,7 +15,7 @@ use candle_core::{DType, Device, Shape, Storage, Tensor};
 /// the network when that learns.
 #[derive(Debug)]
 pub struct OnCard {
-    network: Cards,
+    network: Net,
     device: CudaDevice,
     /// `(O, rows, columns, I)` each, contiguous.
     filters: Vec<Tensor>,
@@ -141,7 +141,7 @@ impl ConvEnergy {
             }
             stages.extend(stage.shape.plain(vec![Vec::new(); stage.filters.len()]));
         }
-        let network = Cards::new(self.layers(stages, Vec::new(), 0.0), mode, self.pool.clone());
+        let network = Net::new(self.layers(stages, Vec::new(), 0.0), mode, self.pool.clone());
         let rows = self.row_tensor(context)?.contiguous()?;
         let (head, head_bias) = (pick(&self.head, false).contiguous()?, pick(&self.head_bias, false));
         let channels = head.dim(1)?;

@@ -25,6 +25,8 @@ pub struct DenoisingByDifference<N> {
     distance: f64,
     weights: Option<Tensor>,
     contrast: f64,
+    /// Angle from which on chains may have gone astray.
+    astray: Option<f64>,
 }
 
 /// What one step knows before it looks at the weights.
@@ -45,7 +47,7 @@ struct Posed {
 impl<N: Network> DenoisingByDifference<N> {
     /// For an energy.
     pub fn new(energy: Leveled<N>) -> Self {
-        Self { energy, distance: DISTANCE, weights: None, contrast: 0.0 }
+        Self { energy, distance: DISTANCE, weights: None, contrast: 0.0, astray: None }
     }
 
     /// The same with weights of the errors, one a number of an array, as [`super::Denoising`]'s.
@@ -66,6 +68,20 @@ impl<N: Network> DenoisingByDifference<N> {
         Ok(Self { contrast, ..self })
     }
 
+    /// The same, shown where chains go astray: at noise angles from `lowest` on, noise is added to the batch's `start` in place of its
+    /// `x`, and the velocity asked for is the one that leads from there to `x`. Denoising alone never looks away from the
+    /// data's own noised points, and a chain that has left them is not brought back. Rows whose `start` is their `x` learn as ever;
+    /// the share of the others should be small, as they also shift what is learned where both overlap.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for an angle outside `(0, pi / 2)`.
+    pub fn recovering(self, lowest: f64) -> Result<Self> {
+        if !(lowest > 0.0 && lowest < std::f64::consts::FRAC_PI_2) {
+            return Err(Error::config("lowest angle", lowest, "above 0 and below pi / 2"));
+        }
+        Ok(Self { astray: Some(lowest), ..self })
+    }
+
     /// The same with another distance of the points whose difference is taken.
     ///
     /// # Errors
@@ -80,6 +96,18 @@ impl<N: Network> DenoisingByDifference<N> {
     /// Arrays, angles, `grad g - target` and the same weighted.
     fn residual(&self, batch: &Batch, noise: &mut Noise) -> Result<[Tensor; 4]> {
         let (x, angle, target) = noised(batch, noise)?;
+        let (x, target) = match (self.astray, &batch.start) {
+            (Some(lowest), Some(start)) => {
+                // With x' = cos(t) u' + sin(t) eps the noise that leads to u is eps + cot(t) (u' - u).
+                let away = (start.flatten_from(1)? - batch.x.flatten_from(1)?)?;
+                let far = angle.ge(lowest)?.to_dtype(x.dtype())?;
+                let (cos, sin) = (angle.cos()?, angle.sin()?);
+                let away = away.broadcast_mul(&(far * &cos)?)?;
+                let velocity = away.broadcast_mul(&(cos / sin)?)?;
+                ((x + away)?, (target + velocity)?)
+            }
+            _ => (x, target),
+        };
         let (x, target) = (x.reshape(batch.x.shape())?, target.reshape(batch.x.shape())?);
         let at = self.energy.correction(&x, &angle, batch.context.as_ref())?;
         let r = (at.grad - target)?;

@@ -2,6 +2,7 @@
 
 use super::Geometry;
 use crate::engine::cuda::Mode;
+use crate::engine::cuda::run::need;
 use crate::error::{Error, Result};
 use candle_core::cuda_backend::cudarc::cudnn::{CudnnError, result, sys};
 use candle_core::cuda_backend::cudarc::driver::CudaStream;
@@ -24,6 +25,7 @@ pub(super) struct Handle {
 
 impl Handle {
     pub(super) fn new(stream: Arc<CudaStream>) -> Result<Self> {
+        need(&["libcudnn.so.9"])?;
         stream.context().bind_to_thread().map_err(|e| Error::Tensor(candle_core::Error::wrap(e)))?;
         let handle = result::create_handle().map_err(failed)?;
         let opened = Self { handle, _stream: stream.clone() };

@@ -41,6 +41,9 @@ struct Both([CudaFunction; 2]);
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Act(pub(super) i32, pub(super) f32);
 
+/// No activation.
+pub(super) const NONE: Act = Act(0, 0.0);
+
 /// Rows of modulations: address, numbers of a row, and 1 where each image has its own.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rows(pub(super) u64, pub(super) i32, pub(super) i32);

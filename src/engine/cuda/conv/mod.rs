@@ -5,11 +5,14 @@
 //! [`ConvLayers`](crate::engine::conv::ConvLayers). Numbers lie as there, pixel by pixel with a channel a lane.
 
 mod cudnn;
+mod down;
 mod kernels;
-mod pass;
+mod net;
+mod plan;
 mod pool;
+mod up;
 
-pub use pass::{Cards, Gradients, Numbers, Up};
+pub use net::{Gradients, Net, Numbers, Up};
 pub use pool::Pool;
 
 /// Where a convolution reads and writes; rows first, then columns.
