@@ -1,13 +1,14 @@
 use super::config::{Choice, ComposeConfig, Walk};
 use super::cross;
 use super::deconvolution::Deconvolution;
-use super::scene::{Attribute, Scale, Scene, context};
+use super::scene::{Astray, Attribute, Drawn, Scale, Scene, context};
 use super::walk::{self, Walker};
 use crate::energy::{Energy, Evaluated};
 use crate::error::Result;
 use crate::event::Silent;
 use crate::image::sprites::Sprite;
 use crate::noise::Noise;
+use crate::train::Source;
 use candle_core::{DType, Device, Tensor};
 
 const SCENE: Scene = Scene { side: 16, positions: 8 };
@@ -127,6 +128,31 @@ fn a_deconvolution_makes_images_and_every_weight_matters() -> Result<()> {
     Ok(())
 }
 
+/// The first of the told images begin elsewhere, the others and the untold ones at themselves.
+#[test]
+fn a_share_of_a_batch_begins_astray() -> Result<()> {
+    let scale = Scale { mean: 0.25, std: 0.5 };
+    let choose = |count: usize, noise: &mut Noise| SCENE.any(count, noise);
+    let other = |sprite: &Sprite, lot: f64| (lot < 0.5).then_some(Sprite { size: 5 - sprite.size, ..*sprite });
+    let source = Drawn {
+        scene: SCENE,
+        scale,
+        attributes: &[Attribute::Size],
+        choose: &choose,
+        untold: Some(&choose),
+        astray: Some(Astray { share: 0.5, shown: &other }),
+    };
+    let batch = source.batch(64, &mut Noise::new(3))?;
+    let (x, start) = (batch.x.flatten_from(1)?.to_vec2::<f32>()?, batch.start.map(|s| s.flatten_from(1)));
+    let start = start.expect("where chains begin")?.to_vec2::<f32>()?;
+    let empty = start.iter().filter(|row| row.iter().all(|v| *v == -0.5)).count();
+    let moved = x.iter().zip(&start).take_while(|(x, start)| x != start).count();
+    // 48 are told, half of them begin elsewhere.
+    assert_eq!(moved, 24);
+    assert!(x[24..] == start[24..] && (4..20).contains(&empty), "{empty}");
+    Ok(())
+}
+
 #[test]
 fn settings_out_of_range_are_refused_by_name() {
     let good = ComposeConfig::default();
@@ -149,6 +175,8 @@ fn settings_out_of_range_are_refused_by_name() {
     refused(&|c| c.cross.kept = 17, "cross.kept");
     refused(&|c| c.choice.angles.clear(), "choice");
     refused(&|c| c.cross.handover.width = 0.0, "cross.handover");
+    refused(&|c| c.cross.size_recovery.share = 1.5, "cross.size_recovery");
+    refused(&|c| c.cross.position_recovery.lowest = 1.6, "cross.position_recovery");
     refused(&|c| c.negation = -1.0, "negation");
 }
 
