@@ -80,7 +80,7 @@ impl Net {
                     let maps = [plain.at(), gained.at(), source, kept.z.at()];
                     // SAFETY: maps of these sizes; the row holds the gain. `plain` may be `source`: a thread reads its numbers
                     // before it writes them.
-                    unsafe { k.unfinish(whole, to.size, maps, rows, Some(gain), activation, *down) }?;
+                    unsafe { k.unfinish(whole, to.size, maps, rows, Some(gain), (activation, *down)) }?;
                     let middle = self.take(&card, within)?;
                     pull(1, gained.at(), middle.at(), false)?;
                     if let (Some(second), Some(sums)) = (second, &kept.sums) {
@@ -131,7 +131,7 @@ impl Net {
                         None => [0, delta.at(), delta.at(), kept.z.at()],
                     };
                     // SAFETY: maps of this size; the row holds the gain. In place as above.
-                    unsafe { k.unfinish(to, to.size, maps, rows, gain, activation, false) }?;
+                    unsafe { k.unfinish(to, to.size, maps, rows, gain, (activation, false)) }?;
                     let sums = apart.as_ref().map_or(&delta, |behind| behind);
                     if up.learns {
                         total(to, delta.at(), 0, kept.first)?;

@@ -166,8 +166,7 @@ impl Kernels {
         [z, h, next, sums, round]: [u64; 5],
         rows: Rows,
         places: Places,
-        act: Act,
-        pool: bool,
+        (act, pool): (Act, bool),
     ) -> Result<()> {
         let args = [
             At(z),
@@ -207,8 +206,7 @@ impl Kernels {
         [plain, gained, delta, z]: [u64; 4],
         rows: Rows,
         gain: Option<usize>,
-        act: Act,
-        pool: bool,
+        (act, pool): (Act, bool),
     ) -> Result<()> {
         let args = [
             At(plain),

@@ -104,7 +104,7 @@ impl Net {
             let way = if block { way.unwrap_or(at) } else { 0 };
             let maps = [z.at(), h.at(), shifted.as_ref().map_or(0, Array::at), from_sums, way];
             // SAFETY: maps of these sizes; the row holds the places.
-            unsafe { card.kernels.finish(to, whole.size, maps, rows, places, activation, pool) }?;
+            unsafe { card.kernels.finish(to, whole.size, maps, rows, places, (activation, pool)) }?;
             let sums = sums.filter(|_| learns);
             stages.push(Kept { from, to, filters, first, before, read, inner, sums, z });
             if !learns && !matches!(stage, Stage::Conv { .. }) {
