@@ -4,8 +4,8 @@
     pip install nvidia-cuda-nvrtc==13.0.88
     python3 scripts/check_kernels.py
 
-The texts are those that a test of the library writes; each is compiled for compute capability 8.0 and 9.0, and must hold the
-matrix instructions of its mode and no others.
+The texts of chains are those that a test of the library writes, the others are files of their own; each is compiled for compute
+capability 8.0 and 9.0, and must hold the matrix instructions of its mode and no others.
 """
 import ctypes
 import glob
@@ -44,6 +44,14 @@ def compile(nvrtc, text, arch):
     return ptx.value.decode()
 
 
+def files():
+    """Kernels that are the same for every energy."""
+    here = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "src")
+    text = lambda *path: open(os.path.join(here, *path)).read()
+    card = "\n".join(["#define THREADS 256"] + [text("card", name) for name in ("device.cuh", "philox.cuh", "kernels.cu")])
+    return {"card": card, "conv": text("engine", "cuda", "conv", "kernels.cu")}
+
+
 def nvrtcok(code):
     return code == 0
 
@@ -55,16 +63,16 @@ def main():
         subprocess.run(command, check=True, env={**os.environ, "EBMOTION_KERNELS": folder}, capture_output=True)
         texts = sorted(glob.glob(f"{folder}/*.cu"))
         assert texts, "the test wrote no kernel"
-        for path in texts:
-            text = open(path).read()
-            mode = re.search(r"#define MODE (\d)", text)[1]
+        everything = {os.path.basename(path): open(path).read() for path in texts} | files()
+        for path, text in everything.items():
+            mode = (re.search(r"#define MODE (\d)", text) or ["", "0"])[1]
             for arch in ("compute_80", "compute_90"):
                 ptx = compile(nvrtc, text, arch)
                 found = set(re.findall(r"mma\.sync[\w.]*", ptx))
                 assert found == ({MMA[mode]} if MMA[mode] else set()), f"{path}: {found}"
                 if os.environ.get("KEEP_PTX"):
-                    open(os.path.join(os.environ["KEEP_PTX"], f"{os.path.basename(path)}.{arch}.ptx"), "w").write(ptx)
-                print(f"{os.path.basename(path)}: {arch}, {len(ptx)} bytes of PTX")
+                    open(os.path.join(os.environ["KEEP_PTX"], f"{path}.{arch}.ptx"), "w").write(ptx)
+                print(f"{path}: {arch}, {len(ptx)} bytes of PTX")
 
 
 if __name__ == "__main__":

@@ -168,12 +168,16 @@ impl ImageModel {
         Ok(all)
     }
 
-    /// A copy whose weights, and whose chains, are on a device. What [`draw`](super::walk::draw) makes comes back to the CPU.
+    /// The model with its weights, and so its chains, on a device: a copy, or the same weights where they are there already. What
+    /// [`draw`](super::walk::draw) makes comes back to the CPU.
     ///
     /// # Errors
     /// [`Error::Tensor`] when the device has no room.
     pub fn to_device(&self, device: &Device) -> Result<Self> {
-        Ok(Self { energy: self.energy.to_device(device)?, ..self.clone() })
+        match self.device().same_device(device) {
+            true => Ok(self.clone()),
+            false => Ok(Self { energy: self.energy.to_device(device)?, ..self.clone() }),
+        }
     }
 
     /// Where the weights are.

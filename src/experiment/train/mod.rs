@@ -141,7 +141,7 @@ pub fn run(
     }
     model.info_mut().outcome = outcome;
     model.info_mut().train_seconds = begun.elapsed().as_secs_f64();
-    if device.is_cpu() { Ok(model) } else { model.to_device(&Device::Cpu) }
+    model.to_device(&Device::Cpu)
 }
 
 /// Mean and standard deviation of all pixels of some images, in `[0, 1]`.
