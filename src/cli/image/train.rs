@@ -29,12 +29,12 @@ pub(super) fn run(args: &ImageTrainArgs, console: &mut Console) -> Result<()> {
     if printed(&args.common, &config)? {
         return Ok(());
     }
+    let device = args.device.open()?;
     let results = Results::new(&args.common)?;
     let path = results.folder.join("model.safetensors");
     let checkpoint = output::beside(&path, "checkpoint");
     output::check_model(&path, &checkpoint, args.again.resume, args.again.overwrite)?;
     let images = args.common.images(args.dataset.as_deref(), Part::Train)?;
-    let device = args.device.open()?;
     console.stop_on_interrupt()?;
     let mut sink = Telemetry::new(&output::beside(&path, "telemetry.jsonl"), args.again.resume, console);
     let model = match train::run(&images, &config, &device, Some(&checkpoint), args.again.resume, &mut sink) {
