@@ -33,11 +33,11 @@ pub(crate) fn arch(device: &CudaDevice) -> Result<&'static str> {
     }
 }
 
-/// The kernel of a name in a text; `module` names the text.
+/// The kernel of a name in a text, given in parts; `module` names the text, which is compiled once a process.
 ///
 /// # Errors
 /// [`Error::Tensor`] when it does not compile or load.
-pub(crate) fn kernel(device: &CudaDevice, module: &str, text: &str, name: &str) -> Result<CudaFunction> {
+pub(crate) fn kernel(device: &CudaDevice, module: &str, text: &[&str], name: &str) -> Result<CudaFunction> {
     static COMPILED: Mutex<Option<HashMap<(String, &'static str), String>>> = Mutex::new(None);
     let arch = arch(device)?;
     let mut compiled = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -45,15 +45,15 @@ pub(crate) fn kernel(device: &CudaDevice, module: &str, text: &str, name: &str) 
     let key = (module.to_string(), arch);
     if !compiled.contains_key(&key) {
         let options = nvrtc::CompileOptions { arch: Some(arch), ..Default::default() };
-        compiled.insert(key.clone(), nvrtc::compile_ptx_with_opts(text, options).w()?.to_src());
+        compiled.insert(key.clone(), nvrtc::compile_ptx_with_opts(text.join("\n"), options).w()?.to_src());
     }
     let ptx = compiled.get(&key).map_or("", String::as_str);
     Ok(device.get_or_load_custom_func(name, &format!("ebmotion-{module}"), ptx)?.into_cuda_function())
 }
 
 fn own(device: &CudaDevice, name: &str) -> Result<CudaFunction> {
-    let text = [&format!("#define THREADS {THREADS}"), DEVICE, PHILOX, KERNELS].join("\n");
-    kernel(device, "card", &text, name)
+    // device.cuh asks for the macro, these kernels do not.
+    kernel(device, "card", &["#define THREADS 256", DEVICE, PHILOX, KERNELS], name)
 }
 
 fn over(count: usize) -> LaunchConfig {

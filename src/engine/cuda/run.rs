@@ -1,7 +1,7 @@
 //! Compiling, loading and launching on the card.
 
 use super::{Device, Job, Mode};
-use crate::card::arch;
+use crate::card::{arch, kernel};
 use crate::engine::{Finish, LangevinStep, Program, Start};
 use crate::error::{Error, Result};
 use crate::noise::Noise;
@@ -9,7 +9,6 @@ use candle_core::cuda_backend::cudarc::driver::sys as driver;
 use candle_core::cuda_backend::cudarc::driver::sys::CUdevice_attribute_enum as Attribute;
 use candle_core::cuda_backend::cudarc::driver::sys::CUfunction_attribute_enum as FunctionAttribute;
 use candle_core::cuda_backend::cudarc::driver::{LaunchConfig, PushKernelArg};
-use candle_core::cuda_backend::cudarc::nvrtc;
 use candle_core::cuda_backend::{CudaDevice, WrapErr};
 use std::ffi::CString;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -24,7 +23,6 @@ const FOLDERS: [&str; 2] = ["/usr/local/cuda/lib64", "/usr/local/nvidia/lib64"];
 pub struct Card {
     device: CudaDevice,
     limits: Device,
-    arch: &'static str,
 }
 
 impl Card {
@@ -49,9 +47,9 @@ impl Card {
             shared_bytes: read(Attribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN)?,
             multiprocessors: read(Attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)?,
         };
-        let arch = arch(&device)?;
+        arch(&device)?; // refuses a card that is too old
         keep_memory(&device)?;
-        Ok(Self { device, limits, arch })
+        Ok(Self { device, limits })
     }
 
     /// The GPU for candle's tensors, on the stream that [`run`] uses.
@@ -101,14 +99,12 @@ pub fn run(
     }
     let text = job.text(Job::DEVICE);
     let mut hasher = DefaultHasher::new();
-    (&text, card.arch).hash(&mut hasher);
+    text.hash(&mut hasher);
     let name = format!("langevin-{:016x}", hasher.finish());
-    let options = nvrtc::CompileOptions { arch: Some(card.arch), ..Default::default() };
-    let ptx = nvrtc::compile_ptx_with_opts(&text, options).w()?;
     let device = &card.device;
-    let function = device.get_or_load_custom_func("langevin", &name, &ptx.to_src())?;
-    let raw = device.get_or_load_custom_func("langevin", &name, &ptx.to_src())?.into_cuda_function();
-    raw.set_attribute(FunctionAttribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, job.shared_bytes as i32)
+    let function = kernel(device, &name, &[&text], "langevin")?;
+    function
+        .set_attribute(FunctionAttribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, job.shared_bytes as i32)
         .w()?;
     let some = |values: &[f32]| if values.is_empty() { vec![0.0] } else { values.to_vec() };
     let schedule: Vec<f32> = steps.iter().flat_map(|s| [s.step, s.noise]).collect();
@@ -129,7 +125,8 @@ pub fn run(
         None => (f32::INFINITY, (f32::NEG_INFINITY, f32::INFINITY)),
     };
     let (count, number) = (chains as i64, steps.len() as i32);
-    let mut launch = function.builder();
+    let stream = device.cuda_stream();
+    let mut launch = stream.launch_builder(&function);
     match mode {
         Mode::Bf16 => launch.arg(&narrow),
         Mode::F32 | Mode::Tf32 => launch.arg(&wide),

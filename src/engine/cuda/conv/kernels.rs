@@ -126,7 +126,7 @@ impl Both {
 
 impl Kernels {
     pub(super) fn new(device: &CudaDevice) -> Result<Self> {
-        let load = |name: &str| card::kernel(device, "conv", TEXT, name);
+        let load = |name: &str| card::kernel(device, "conv", &[TEXT], name);
         let both =
             |name: &str| -> Result<Both> { Ok(Both([load(&format!("{name}_1"))?, load(&format!("{name}_4"))?])) };
         Ok(Self {
