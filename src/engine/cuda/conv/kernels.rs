@@ -74,6 +74,7 @@ fn place(of: Option<usize>) -> i32 {
 }
 
 /// An argument of a kernel.
+#[derive(Clone, Copy)]
 enum Arg {
     At(u64),
     Int(i32),
@@ -83,6 +84,24 @@ use Arg::{At, Float, Int};
 
 fn size(of: usize) -> Arg {
     Int(of as i32)
+}
+
+impl Map {
+    /// Images, pixels, channels.
+    fn args(self) -> [Arg; 3] {
+        [self.images, self.pixels(), self.channels].map(size)
+    }
+
+    /// Images, its sides, other sides, channels.
+    fn args_beside(self, [height, width]: [usize; 2]) -> [Arg; 6] {
+        [self.images, self.size[0], self.size[1], height, width, self.channels].map(size)
+    }
+}
+
+impl Rows {
+    fn args(self) -> [Arg; 3] {
+        [At(self.0), Int(self.1), Int(self.2)]
+    }
 }
 
 /// Launches a kernel.
@@ -147,9 +166,8 @@ impl Kernels {
     /// # Safety
     /// Addresses of maps of this size; rows that hold the places.
     pub(super) unsafe fn shift(&self, map: Map, to: u64, from: u64, rows: Rows, bias: usize, act: Act) -> Result<()> {
-        let [images, pixels, channels] = [map.images, map.pixels(), map.channels].map(size);
-        let args = [At(to), At(from), At(rows.0), Int(rows.1), Int(rows.2), size(bias), Int(act.0), Float(act.1)];
-        let args: Vec<Arg> = args.into_iter().chain([images, pixels, channels]).collect();
+        let own = [size(bias), Int(act.0), Float(act.1)];
+        let args = [&[At(to), At(from)], &rows.args()[..], &own, &map.args()].concat();
         // SAFETY: the caller's word.
         unsafe { self.shift.run(&self.stream, map, &args) }
     }
@@ -168,28 +186,10 @@ impl Kernels {
         places: Places,
         (act, pool): (Act, bool),
     ) -> Result<()> {
-        let args = [
-            At(z),
-            At(h),
-            At(next),
-            At(sums),
-            At(round),
-            At(rows.0),
-            Int(rows.1),
-            Int(rows.2),
-            Int(place(places.gain)),
-            Int(place(places.bias)),
-            Int(place(places.next)),
-            Int(act.0),
-            Float(act.1),
-            Int(pool.into()),
-            size(map.images),
-            size(map.size[0]),
-            size(map.size[1]),
-            size(from[0]),
-            size(from[1]),
-            size(map.channels),
-        ];
+        let places = [places.gain, places.bias, places.next].map(|p| Int(place(p)));
+        let own = [Int(act.0), Float(act.1), Int(pool.into())];
+        let args =
+            [&[z, h, next, sums, round].map(At)[..], &rows.args(), &places, &own, &map.args_beside(from)].concat();
         // SAFETY: the caller's word.
         unsafe { self.finish.run(&self.stream, map, &args) }
     }
@@ -208,25 +208,8 @@ impl Kernels {
         gain: Option<usize>,
         (act, pool): (Act, bool),
     ) -> Result<()> {
-        let args = [
-            At(plain),
-            At(gained),
-            At(delta),
-            At(z),
-            At(rows.0),
-            Int(rows.1),
-            Int(rows.2),
-            Int(place(gain)),
-            Int(act.0),
-            Float(act.1),
-            Int(pool.into()),
-            size(map.images),
-            size(map.size[0]),
-            size(map.size[1]),
-            size(to[0]),
-            size(to[1]),
-            size(map.channels),
-        ];
+        let own = [Int(place(gain)), Int(act.0), Float(act.1), Int(pool.into())];
+        let args = [&[plain, gained, delta, z].map(At)[..], &rows.args(), &own, &map.args_beside(to)].concat();
         // SAFETY: the caller's word.
         unsafe { self.unfinish.run(&self.stream, map, &args) }
     }
@@ -236,10 +219,13 @@ impl Kernels {
     /// # Safety
     /// As [`Kernels::shift`].
     pub(super) unsafe fn unshift(&self, map: Map, delta: u64, z: u64, act: Act) -> Result<()> {
-        let [images, pixels, channels] = [map.images, map.pixels(), map.channels].map(size);
         // SAFETY: the caller's word.
         unsafe {
-            self.unshift.run(&self.stream, map, &[At(delta), At(z), Int(act.0), Float(act.1), images, pixels, channels])
+            self.unshift.run(
+                &self.stream,
+                map,
+                &[&[At(delta), At(z), Int(act.0), Float(act.1)], &map.args()[..]].concat(),
+            )
         }
     }
 
@@ -248,9 +234,8 @@ impl Kernels {
     /// # Safety
     /// As [`Kernels::shift`].
     pub(super) unsafe fn add(&self, map: Map, to: u64, from: u64) -> Result<()> {
-        let [images, pixels, channels] = [map.images, map.pixels(), map.channels].map(size);
         // SAFETY: the caller's word.
-        unsafe { self.add.run(&self.stream, map, &[At(to), At(from), images, pixels, channels]) }
+        unsafe { self.add.run(&self.stream, map, &[&[At(to), At(from)], &map.args()[..]].concat()) }
     }
 
     /// The head's gradient: `delta = coefficient of the image * head * rectify'(h)`.
@@ -258,8 +243,7 @@ impl Kernels {
     /// # Safety
     /// As [`Kernels::shift`]; one coefficient an image, one weight a channel.
     pub(super) unsafe fn seed(&self, map: Map, [delta, h, head, coefficients]: [u64; 4], rectify: i32) -> Result<()> {
-        let [images, pixels, channels] = [map.images, map.pixels(), map.channels].map(size);
-        let args = [At(delta), At(h), At(head), At(coefficients), Int(rectify), images, pixels, channels];
+        let args = [&[delta, h, head, coefficients].map(At)[..], &[Int(rectify)], &map.args()].concat();
         // SAFETY: the caller's word.
         unsafe { self.seed.run(&self.stream, map, &args) }
     }
@@ -277,19 +261,10 @@ impl Kernels {
         inwards: bool,
     ) -> Result<()> {
         let over = if inwards { small } else { Map { size: wide, ..small } };
-        let args = [
-            At(to),
-            At(from),
-            Int(inwards.into()),
-            size(small.images),
-            size(small.size[0]),
-            size(small.size[1]),
-            size(wide[0]),
-            size(wide[1]),
-            size(at[0]),
-            size(at[1]),
-            size(small.channels),
-        ];
+        let [up, left] = at.map(size);
+        let [images, height, width, wide_height, wide_width, channels] = small.args_beside(wide);
+        let args =
+            [At(to), At(from), Int(inwards.into()), images, height, width, wide_height, wide_width, up, left, channels];
         // SAFETY: the caller's word.
         unsafe { self.frame.run(&self.stream, over, &args) }
     }
