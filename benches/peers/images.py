@@ -125,7 +125,9 @@ def main():
                 own.append(mine)
                 other[n].append(time_of)
                 ratios[n].append(time_of / mine["ms"])
-        row = f"| {batch} | {statistics.median(o['ms'] for o in own):.2f} | {statistics.median(o.get('gflops', 0) for o in own):.0f} |"
+        # Of a card ours tells none.
+        rate = f"{statistics.median(o['gflops'] for o in own):.0f}" if all("gflops" in o for o in own) else "-"
+        row = f"| {batch} | {statistics.median(o['ms'] for o in own):.2f} | {rate} |"
         for n, r in ratios.items():
             row += f" {statistics.median(other[n]):.2f} | **{statistics.median(r):.2f}** [{min(r):.2f}, {max(r):.2f}] |"
         print(row, flush=True)

@@ -126,7 +126,8 @@ impl Energy for OnCard {
 }
 
 impl ConvEnergy {
-    /// The energy as it is now, given a context, on the card that the weights lie on.
+    /// The energy as it is now, given a context, on the card that the weights lie on. Convolutions know f32 and tf32: [`Mode::Bf16`]
+    /// computes as [`Mode::Tf32`] here.
     ///
     /// # Errors
     /// [`Error::Other`] where they lie elsewhere or are not f32; [`Error::Tensor`].
