@@ -2,7 +2,7 @@
 //! --bench anomaly [-- LOG.csv.gz [STEPS [COLUMN-TO-IGNORE]]]`; the embedded hand logs where none is given.
 
 use ebmotion::Result;
-use ebmotion::anomaly::{Corruption, DenoisingError, Detector, FRAMES, Judge, Reconstruction, trial};
+use ebmotion::anomaly::{Corruption, DenoisingError, Detector, Judge, Reconstruction, trial};
 use ebmotion::embedded;
 use ebmotion::event::Silent;
 use ebmotion::forecast::{Model, Prepared, RunConfig, WindowArray};
@@ -25,13 +25,13 @@ fn main() -> Result<()> {
     let prepared = Prepared::new(frames, &config)?;
     let model = Model::train(&prepared, &config, None, false, &mut Silent)?;
     let detector = Detector::fit(&model, &prepared)?;
-    let k = config.model.frames().0;
-    let listed = prepared.listed(&prepared.split.test, k, FRAMES - k, FRAMES / 2)?;
+    let (k, judged) = (config.model.frames().0, detector.frames());
+    let listed = prepared.listed(&prepared.split.test, k, judged - k, judged / 2)?;
     let windows = prepared.filled(&listed)?;
     let episodes: Vec<usize> = (0..listed.len()).map(|i| listed.episode_of(i)).collect();
     let zero: Vec<f32> =
         prepared.normaliser.mean.iter().zip(&prepared.normaliser.std).map(|(m, s)| (-m / s) as f32).collect();
-    let training = prepared.windows(&prepared.split.train, k, FRAMES - k, FRAMES / 2)?;
+    let training = prepared.windows(&prepared.split.train, k, judged - k, judged / 2)?;
     let reconstruction = Reconstruction::fit(&training);
     let denoising = model.level().map(DenoisingError);
     let scorer = |w: &WindowArray| {
@@ -45,7 +45,7 @@ fn main() -> Result<()> {
     let outcomes = trial(&scorer, &windows, &episodes, &zero, 200, 0)?;
     let verdicts = detector.judge(&windows)?;
     println!(
-        "{} windows of {FRAMES} frames of {} test episodes at {} Hz; calibrated on {} windows of {} episodes\n",
+        "{} windows of {judged} frames of {} test episodes at {} Hz; calibrated on {} windows of {} episodes\n",
         windows.len(),
         prepared.split.test.len(),
         prepared.frames.rate_hz,

@@ -2,7 +2,7 @@
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used)]
 
-use ebmotion::anomaly::{Corruption, Detector, FRAMES, trial};
+use ebmotion::anomaly::{Corruption, Detector, trial};
 use ebmotion::embedded;
 use ebmotion::event::Silent;
 use ebmotion::forecast::{Model, Prepared, RunConfig};
@@ -18,7 +18,8 @@ fn corruptions_of_hand_motion_are_found_at_the_false_alarm_rate_asked_for() {
     let prepared = Prepared::new(frames, &config).unwrap();
     let model = Model::train(&prepared, &config, None, false, &mut Silent).unwrap();
     let detector = Detector::fit(&model, &prepared).unwrap();
-    let listed = prepared.listed(&prepared.split.test, 8, FRAMES - 8, FRAMES / 2).unwrap();
+    let judged = detector.frames();
+    let listed = prepared.listed(&prepared.split.test, 8, judged - 8, judged / 2).unwrap();
     let windows = prepared.filled(&listed).unwrap();
     let episodes: Vec<usize> = (0..listed.len()).map(|i| listed.episode_of(i)).collect();
 

@@ -87,15 +87,11 @@ impl<'a> Detector<'a> {
     /// Fits on windows of the training episodes and calibrates on those of the validation episodes.
     ///
     /// # Errors
-    /// [`Error::Config`] when the model sees more than [`FRAMES`] frames at once; [`Error::Data`] when episodes are
-    /// shorter than that.
+    /// [`Error::Data`] when episodes are shorter than a judged window.
     pub fn fit(model: &'a Model, prepared: &Prepared) -> Result<Self> {
-        let (context, chunk) = model.info().config.model.frames();
-        if context + chunk > FRAMES {
-            let expected = format!("at most {FRAMES}, the frames of a judged window");
-            return Err(Error::config("model.context + model.chunk", context + chunk, expected));
-        }
-        let cut = |episodes| prepared.windows(episodes, context, FRAMES - context, STRIDE).map(evenly);
+        let context = model.info().config.model.frames().0;
+        let future = frames(model) - context;
+        let cut = |episodes| prepared.windows(episodes, context, future, STRIDE).map(evenly);
         let (training, validation) = (cut(&prepared.split.train)?, cut(&prepared.split.validation)?);
         let pairs = super::pieces(&training, 2 * CHUNK, CHUNK);
         let var = VarFit::fit(&pairs, training.channels, CHUNK, CHUNK, VAR_RIDGE)?;
@@ -165,15 +161,21 @@ impl<'a> Detector<'a> {
         Ok((0..n).map(verdict).collect())
     }
 
-    /// Judges windows of [`FRAMES`] z-scored frames.
+    /// Frames of a window that this judges: [`FRAMES`], or those that the model sees at once where that is more.
+    pub fn frames(&self) -> usize {
+        frames(self.model)
+    }
+
+    /// Judges windows of [`Detector::frames`] z-scored frames.
     ///
     /// # Errors
     /// [`Error::Shape`] for windows of another length; [`Error::NonFinite`] where a score is not finite.
     pub fn judge(&self, windows: &WindowArray) -> Result<Vec<Verdict>> {
         let (frames, d) = (windows.context + windows.future, self.model.info().channels.len());
-        if frames != FRAMES || windows.channels != d {
+        if frames != self.frames() || windows.channels != d {
             let found = vec![windows.len(), frames, windows.channels];
-            return Err(Error::Shape { what: "windows to judge", found, expected: format!("(N, {FRAMES}, {d})") });
+            let expected = format!("(N, {}, {d})", self.frames());
+            return Err(Error::Shape { what: "windows to judge", found, expected });
         }
         self.verdicts(&self.raw(windows)?, windows.len())
     }
@@ -234,7 +236,7 @@ impl<'a> Detector<'a> {
         let archive = Archive::load(path)?;
         let get = |name: &str| archive.tensor(path, &format!("{PREFIX}{name}"));
         if get("combined.tail").is_err() {
-            let expected = "a model with one: train again, on episodes of at least 32 frames";
+            let expected = format!("a model with one: train again, on episodes of at least {} frames", frames(model));
             return Err(Error::model(path, "a model without a calibration for anomalies", expected));
         }
         let d = model.info().channels.len();
@@ -275,6 +277,12 @@ impl<'a> Detector<'a> {
         detector.scales = scales;
         Ok(detector)
     }
+}
+
+/// Frames of the windows in which a model's motion is judged.
+fn frames(model: &Model) -> usize {
+    let (context, chunk) = model.info().config.model.frames();
+    FRAMES.max(context + chunk)
 }
 
 fn evenly(windows: WindowArray) -> WindowArray {

@@ -31,7 +31,7 @@ pub use trial::{Outcome, trial};
 use crate::error::Result;
 use crate::forecast::WindowArray;
 
-/// Frames of a judged window.
+/// Frames of a judged window; those that the model sees at once where that is more ([`Detector::frames`]).
 pub const FRAMES: usize = 32;
 /// Frames between the starts of two judged windows.
 pub const STRIDE: usize = 4;
@@ -51,7 +51,7 @@ pub trait Judge {
     }
 
     /// Scores `(N,)`, or `(N, D)` row-major where they are [by channel](Judge::by_channel); higher is stranger. Windows
-    /// are [`FRAMES`] frames long.
+    /// are [`Detector::frames`] long.
     ///
     /// # Errors
     /// [`crate::Error::Shape`] or [`crate::Error::Tensor`] when the windows do not fit.

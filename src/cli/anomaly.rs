@@ -3,7 +3,7 @@
 use super::args::AnomalyArgs;
 use super::console::Console;
 use super::{output, train};
-use ebmotion::anomaly::{Detector, FRAMES, STRIDE, Verdict};
+use ebmotion::anomaly::{Detector, STRIDE, Verdict};
 use ebmotion::forecast::{Model, WindowArray};
 use ebmotion::trajectory::{WindowSpec, Windows};
 use ebmotion::{Error, Result, files};
@@ -53,11 +53,11 @@ pub(super) fn run(args: &AnomalyArgs, console: &mut Console) -> Result<()> {
         return Err(Error::config("--false-alarms", args.false_alarms, expected));
     }
     let (config, frames) = train::read_frames_for(&model, &args.logs, &args.read)?;
-    let context = config.model.frames().0;
-    let spec = WindowSpec { context, future: FRAMES - context, stride: STRIDE, skip_short: true };
+    let (context, judged) = (config.model.frames().0, detector.frames());
+    let spec = WindowSpec { context, future: judged - context, stride: STRIDE, skip_short: true };
     let listed = Windows::new(&frames, &(0..frames.episodes.len()).collect::<Vec<_>>(), spec)?;
     for short in listed.too_short() {
-        console.say(&format!("`{}` is left out: {} frames of at least {FRAMES}", short.id, short.frames));
+        console.say(&format!("`{}` is left out: {} frames of at least {judged}", short.id, short.frames));
     }
     let verdicts = detector.judge(&WindowArray::filled(&listed, &model.info().normaliser)?)?;
     let row = |(i, verdict): (usize, &Verdict)| {
@@ -65,7 +65,7 @@ pub(super) fn run(args: &AnomalyArgs, console: &mut Console) -> Result<()> {
         Row {
             episode: &frames.episodes[listed.episode_of(i)].id,
             start_secs: start as f64 / frames.rate_hz,
-            end_secs: (start + FRAMES) as f64 / frames.rate_hz,
+            end_secs: (start + judged) as f64 / frames.rate_hz,
             score: verdict.score,
             p_value: verdict.p_value,
             alarm: verdict.p_value <= args.false_alarms,

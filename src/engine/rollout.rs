@@ -14,7 +14,8 @@ use crate::parallel;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// One stop on the way down the noise levels: `x <- keep * x - pull * velocity`, the velocity taken at this level.
+/// One stop on the way down the noise levels: `x <- keep * x - pull * velocity + push * velocity before`, the velocity
+/// taken at this level, the one before at the stop before.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stop {
     /// What the level adds to the network's first layer, `(H,)`.
@@ -23,6 +24,8 @@ pub struct Stop {
     pub keep: f32,
     /// Multiplies the velocity, which is taken away.
     pub pull: f32,
+    /// Multiplies the velocity of the stop before, which is added; 0 at the first stop.
+    pub push: f32,
 }
 
 /// A model that continues motion of `channels` channels chunk by chunk.
@@ -116,7 +119,7 @@ impl Rollout {
             base: arena.field(self.to_first.outputs()),
             expected: arena.field(width),
             u: arena.field(width),
-            velocity: arena.field(latent),
+            velocities: [arena.field(latent), arena.field(latent)],
             parts: arena.field(self.network.parts()),
             frames: arena.field(width),
             to_first: Map::new(&self.to_first, tile, &mut arena),
@@ -168,7 +171,8 @@ struct Roll<'a> {
     base: Field,
     expected: Field,
     u: Field,
-    velocity: Field,
+    /// Of the stop at hand and the one before, in turns.
+    velocities: [Field; 2],
     parts: Field,
     frames: Field,
     to_first: Map<'a>,
@@ -202,16 +206,20 @@ impl Roll<'_> {
             self.to_expected.apply(member, self.features, self.expected);
         }
         member.meet();
-        for stop in &m.stops {
+        for (i, stop) in m.stops.iter().enumerate() {
             let first = (self.base, stop.shift.as_ptr());
-            unsafe { self.net.evaluate_at(member, first, self.u, self.parts, self.velocity) };
+            let (velocity, before) = (self.velocities[i % 2], self.velocities[(i + 1) % 2]);
+            unsafe { self.net.evaluate_at(member, first, self.u, self.parts, velocity) };
             member.meet();
             for index in member.share(tile.blocks() * latent) {
                 let (block, f) = (index / latent, index % latent);
                 unsafe {
-                    let (u, v) = (self.u.at(block, f), self.velocity.at(block, f));
+                    let (u, v, b) = (self.u.at(block, f), velocity.at(block, f), before.at(block, f));
                     for lane in 0..tile.live(block) {
                         *u.add(lane) = stop.keep * *u.add(lane) - stop.pull * *v.add(lane);
+                        if stop.push != 0.0 {
+                            *u.add(lane) += stop.push * *b.add(lane);
+                        }
                     }
                 }
             }

@@ -158,20 +158,20 @@ impl Default for RunConfig {
             },
             model: ModelConfig::Denoising(DenoisingConfig {
                 context: 8,
-                chunk: 8,
-                latent: 256,
+                chunk: 32,
+                latent: 1024,
                 weighting: 0.5,
                 hidden: vec![384; 3],
                 levels: 4,
                 start: all_noise(),
-                temperature: 1.0,
+                temperature: 0.95,
                 ridge: 10.0,
-                context_noise: 0.5,
+                context_noise: 0.05,
                 limits: true,
                 objective: LevelObjective::Denoising,
             }),
             train: TrainConfig {
-                steps: 4500,
+                steps: 20_000,
                 batch: 128,
                 optimizer: AdamConfig {
                     learning_rate: 1e-3,
@@ -240,8 +240,16 @@ impl RunConfig {
             }),
             "recovery" => match default.model {
                 ModelConfig::Denoising(model) => {
-                    let objective = LevelObjective::Recovery(RecoveryConfig::default());
-                    Ok(Self { model: ModelConfig::Denoising(DenoisingConfig { objective, ..model }), ..default })
+                    let model = DenoisingConfig {
+                        chunk: 8,
+                        latent: 256,
+                        temperature: 1.0,
+                        context_noise: 0.5,
+                        objective: LevelObjective::Recovery(RecoveryConfig::default()),
+                        ..model
+                    };
+                    let train = TrainConfig { steps: 4500, ..default.train };
+                    Ok(Self { model: ModelConfig::Denoising(model), train, ..default })
                 }
                 ModelConfig::Igebm(_) => Err(Error::Other("the default model has no noise levels".into())),
             },

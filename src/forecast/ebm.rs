@@ -1,8 +1,9 @@
 //! The default forecaster: a noise-level-conditional energy over the residual of a vector autoregression.
 //!
 //! A chunk is drawn by walking down the noise levels: along the path `x_t = cos(t) u + sin(t) eps` the gradient of the
-//! network's scalar is the path's velocity, so `x <- x - dt grad g` from noise to data is the deterministic sampler of
-//! Song et al. 2021 ("Denoising diffusion implicit models", eq. 12) in angular form. Where the network is 0 this draws
+//! network's scalar is the path's velocity, so walking against it from noise to data is the deterministic sampler of
+//! Song et al. 2021 ("Denoising diffusion implicit models", eq. 12) in angular form, here by the steps of [`crate::model`]'s
+//! walk (Adams-Bashforth of order 2). Where the network is 0 this draws
 //! exactly from the vector autoregression with Gaussian residuals.
 
 use super::baseline::DELTA_LIMIT;
@@ -12,13 +13,12 @@ use super::tensors::TensorRollout;
 use super::{Forecast, Forecaster, Request, history_rows};
 use crate::engine::{Linear, Options, Rollout, Stop};
 use crate::error::{Error, Result};
+use crate::model::walk::{self, TO, WalkStop};
 use crate::model::{GAIN, LevelEnergy};
 use crate::noise::Noise;
 use crate::parallel;
 use candle_core::{DType, Device, Tensor};
 
-/// Noise angle at which every walk ends.
-const TO: f64 = 0.02;
 /// Noise angle at which motion is judged: tan t = 0.5.
 const JUDGE_TAN: f64 = 0.5;
 
@@ -50,10 +50,9 @@ impl Walk {
         }
     }
 
-    /// Angle, and the factors `keep` and `pull` of `x <- keep x - pull grad g(x, angle)`, of each evaluation.
-    pub(super) fn stops(self) -> impl Iterator<Item = (f64, f64, f64)> {
-        let dt = (self.start - TO) / self.levels as f64;
-        (0..self.levels).map(move |i| (self.start - i as f64 * dt, 1.0, dt)).chain([(TO, TO.cos(), TO.sin())])
+    /// Of each evaluation.
+    pub(super) fn stops(self) -> Vec<WalkStop> {
+        walk::circle(self.start, self.levels)
     }
 }
 
@@ -111,8 +110,9 @@ impl LevelForecaster {
         let (weight, bias) = energy.context_layer()?;
         let numbers = |t: &Tensor| -> Result<Vec<f32>> { Ok(t.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?) };
         let (to_expected, to_frames) = coordinates.linear()?;
-        let stop = |(t, keep, pull): (f64, f64, f64)| -> Result<Stop> {
-            Ok(Stop { shift: numbers(&energy.level_shift(t)?)?, keep: keep as f32, pull: pull as f32 })
+        let stop = |s: WalkStop| -> Result<Stop> {
+            let [keep, pull, push] = [s.keep, s.pull, s.push].map(|v| v as f32);
+            Ok(Stop { shift: numbers(&energy.level_shift(s.at)?)?, keep, pull, push })
         };
         Ok(Rollout {
             channels: fit.channels(),
@@ -126,7 +126,7 @@ impl LevelForecaster {
             network: energy.network().packed()?.into(),
             gain: GAIN as f32,
             temperature: walk.temperature as f32,
-            stops: walk.stops().map(stop).collect::<Result<_>>()?,
+            stops: walk.stops().into_iter().map(stop).collect::<Result<_>>()?,
         })
     }
 }

@@ -109,9 +109,11 @@ impl TensorRollout {
         let start = noise.normal((rows, chunk * d), DType::F32, history.device())?;
         let mut x = (start.narrow(1, 0, latent)?.contiguous()? * self.walk.temperature)?;
         let conditioned = self.energy.conditioned(Some(&context), rows)?;
-        for (t, keep, pull) in self.walk.stops() {
-            let velocity = conditioned.at(t)?.velocity(&x)?;
-            x = ((x * keep)? - (velocity * pull)?)?.detach();
+        let mut before = x.zeros_like()?;
+        for stop in self.walk.stops() {
+            let velocity = conditioned.at(stop.at)?.velocity(&x)?.detach();
+            x = (((x * stop.keep)? - (&velocity * stop.pull)?)? + (before * stop.push)?)?.detach();
+            before = velocity;
         }
         let coordinates = match chunk * d - latent {
             0 => x,

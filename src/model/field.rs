@@ -3,12 +3,13 @@
 //! Both regress the velocity of a path from noise `eps` to data `u`; they differ in the path. On the circle
 //! `x = cos(t) u + sin(t) eps` this is a diffusion model with the velocity parameterisation (Salimans & Ho 2022, "Progressive
 //! distillation", section 4), sampled by the deterministic rule of Song et al. 2021 ("Denoising diffusion implicit models",
-//! eq. 12) with Euler's steps in the angle, which unlike the rule's own rotations keep a Gaussian's width at any number of
-//! steps. On the straight line `x = (1 - s) eps + s u` it is flow matching (Lipman et al. 2023, "Flow
-//! matching for generative modeling", eq. 23 with a minimal variance of 0), sampled by Euler's steps.
+//! eq. 12) in the angle itself, whose straight steps unlike the rule's own rotations keep a Gaussian's width at any number of
+//! them. On the straight line `x = (1 - s) eps + s u` it is flow matching (Lipman et al. 2023, "Flow
+//! matching for generative modeling", eq. 23 with a minimal variance of 0). Both walk by [`super::walk`].
 
 use super::density::{given, rows_of};
 use super::level::{level_features, with_level};
+use super::walk::{self, WalkStop};
 use super::{Generative, Generator, Mlp, MlpConfig, Parameters};
 use crate::error::{Error, Result};
 use crate::noise::Noise;
@@ -19,8 +20,8 @@ use std::f64::consts::FRAC_PI_2;
 /// Angles at which a level is told to the network, and between which the circle is trained: its feature `ln tan t` is
 /// infinite at both ends.
 const ANGLES: (f64, f64) = (0.015, 1.555);
-/// Where a walk on the circle begins and ends, as the energy's.
-const WALK: (f64, f64) = (1.54, 0.02);
+/// Where a walk on the circle begins, as the energy's.
+const START: f64 = 1.54;
 
 /// The way from noise to data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +71,26 @@ impl VectorField {
     pub fn weighted(mut self, weights: Tensor) -> Self {
         self.weights = Some(weights);
         self
+    }
+
+    /// The way from noise to data, by the noise's angle or its share of the line.
+    fn stops(&self) -> Vec<WalkStop> {
+        match self.path {
+            // The last evaluation takes what noise is left away.
+            Path::Circle => walk::circle(START, self.steps - 1),
+            Path::Line => {
+                let places: Vec<f64> = (0..=self.steps).map(|i| 1.0 - i as f64 / self.steps as f64).collect();
+                walk::multistep(&places)
+            }
+        }
+    }
+
+    /// Velocity away from the data `(B, S)` at `x` `(B, S)` and one place of the way a row `(B, 1)`.
+    fn against(&self, x: &Tensor, at: &Tensor, context: &Tensor) -> Result<Tensor> {
+        match self.path {
+            Path::Circle => self.velocity(x, at, context),
+            Path::Line => Ok(self.velocity(x, &line_angle(&at.affine(-1.0, 1.0)?)?, context)?.neg()?),
+        }
     }
 
     /// Velocity `(B, S)` at `x` `(B, S)`, at one angle a row `(B, 1)`.
@@ -131,23 +152,11 @@ impl Generator for VectorField {
         let rows = rows_of(context)?;
         let column = |v: f64| Ok::<_, Error>(Tensor::full(v as f32, (rows, 1), &Device::Cpu)?);
         let mut x = (noise.normal((rows, self.net.config().inputs), DType::F32, &Device::Cpu)? * self.temperature)?;
-        for i in 0..self.steps {
-            x = match self.path {
-                Path::Circle => {
-                    // The last evaluation takes what noise is left away.
-                    let dt = (WALK.0 - WALK.1) / (self.steps - 1).max(1) as f64;
-                    let ends = i + 1 == self.steps;
-                    let (t, keep, pull) =
-                        if ends { (WALK.1, WALK.1.cos(), WALK.1.sin()) } else { (WALK.0 - i as f64 * dt, 1.0, dt) };
-                    let v = self.velocity(&x, &column(t)?, context)?.detach();
-                    ((x * keep)? - (v * pull)?)?
-                }
-                Path::Line => {
-                    let at = column(i as f64 / self.steps as f64)?;
-                    let v = self.velocity(&x, &line_angle(&at)?, context)?.detach();
-                    (x + (v * (1.0 / self.steps as f64))?)?
-                }
-            };
+        let mut before = x.zeros_like()?;
+        for stop in self.stops() {
+            let velocity = self.against(&x, &column(stop.at)?, context)?.detach();
+            x = (((x * stop.keep)? - (&velocity * stop.pull)?)? + (before * stop.push)?)?;
+            before = velocity;
         }
         Ok(x)
     }

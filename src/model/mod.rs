@@ -18,6 +18,7 @@ mod parameters;
 mod pixel_cnn;
 mod real_nvp;
 mod spectral;
+pub(crate) mod walk;
 
 pub use activation::Activation;
 pub use classifier::{Classifier, ClassifierConfig};

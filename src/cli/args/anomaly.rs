@@ -11,8 +11,8 @@ Examples:
   ebmotion anomaly arm.safetensors logs/ --false-alarms 0.001 -o anomalies.csv
   ebmotion anomaly arm.safetensors logs/ --json | jq '.windows[] | select(.alarm)'
 
-Windows of 32 frames, one every 4, are scored by several judges (the model's energy, time running backwards, residuals,
-joints that do not go together, joints that stand still) and compared with the validation episodes of the training.")]
+Windows of 40 frames (what the default model sees at once; at least 32), one every 4, are scored by several judges (the model's
+energy, time running backwards, residuals, joints that do not go together, joints that stand still) and compared with the validation episodes of the training.")]
 pub(crate) struct AnomalyArgs {
     /// A model that `train` wrote.
     #[arg(value_name = "MODEL")]

@@ -63,15 +63,17 @@ pub fn fit_baseline(
     Ok(Contender { forecaster, train_seconds: begun.elapsed().as_secs_f64() })
 }
 
-/// Context and chunk of the autoregression, as the default model's.
-const VAR: (usize, usize) = (8, 8);
+/// Context of the autoregression and of the networks in its coordinates, as the default model's.
+const CONTEXT: usize = 8;
+/// Frames that the autoregression draws at once.
+const VAR_CHUNK: usize = 8;
 const VAR_RIDGE: f64 = 10.0;
 /// Context of the paper's fully connected baseline.
 const FC_CONTEXT: usize = 4;
 
 fn autoregression(prepared: &Prepared) -> Result<VarFit> {
-    let training = prepared.windows(&prepared.split.train, VAR.0, VAR.1, 1)?;
-    VarFit::fit(&training.values, training.channels, VAR.0, VAR.1, VAR_RIDGE)
+    let training = prepared.windows(&prepared.split.train, CONTEXT, VAR_CHUNK, 1)?;
+    VarFit::fit(&training.values, training.channels, CONTEXT, VAR_CHUNK, VAR_RIDGE)
 }
 
 /// A run's settings: AdamW with warm-up and cosine, averaged weights, the best validation kept.
@@ -103,9 +105,12 @@ fn latent(
     seed: u64,
     sink: &mut dyn Sink,
 ) -> Result<Box<dyn Forecaster + Sync>> {
-    let training = prepared.windows(&prepared.split.train, VAR.0, VAR.1, 1)?;
-    let validation = prepared.windows(&prepared.split.validation, VAR.0, VAR.1, 1)?;
-    let fit = VarFit::fit(&training.values, training.channels, VAR.0, VAR.1, VAR_RIDGE)?;
+    if config.chunk == 0 {
+        return Err(Error::config("chunk", config.chunk, "at least 1"));
+    }
+    let training = prepared.windows(&prepared.split.train, CONTEXT, config.chunk, 1)?;
+    let validation = prepared.windows(&prepared.split.validation, CONTEXT, config.chunk, 1)?;
+    let fit = VarFit::fit(&training.values, training.channels, CONTEXT, config.chunk, VAR_RIDGE)?;
     let limits = Limits::seen(&training, &prepared.frames.channels);
     let coordinates = ResidualCoordinates::new(fit, config.latent)?.within(limits);
     let source = ChunkSource::new(&coordinates, &training, &validation, config.context_noise)?;

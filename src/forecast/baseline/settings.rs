@@ -20,6 +20,8 @@ pub enum BaselineConfig {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LatentConfig {
+    /// Frames drawn at once.
+    pub chunk: usize,
     /// Coordinates the network draws, at most; the rest stays Gaussian.
     pub latent: usize,
     /// Widths of the hidden layers.
@@ -109,8 +111,9 @@ pub struct AnalogueConfig {
 impl BaselineConfig {
     /// The default settings of a baseline, `None` for one that has none.
     pub fn of(name: &str) -> Option<Self> {
-        let latent = |latent, context_noise, head| {
+        let latent = |chunk, latent, context_noise, head| {
             Self::Latent(LatentConfig {
+                chunk,
                 latent,
                 hidden: vec![384; 3],
                 context_noise,
@@ -120,10 +123,10 @@ impl BaselineConfig {
             })
         };
         Some(match name {
-            "diffusion" => latent(256, 0.5, Head::Diffusion { evaluations: 5, temperature: 1.0, weighting: 0.5 }),
-            "flow" => latent(256, 0.5, Head::Flow { evaluations: 5, temperature: 1.1, weighting: 0.5 }),
-            "mdn" => latent(24, 2.0, Head::Mixture { components: 8 }),
-            "cvae" => latent(16, 1.0, Head::Cvae { code: 16, kl_weight: 1.0, free_nats: 0.1 }),
+            "diffusion" => latent(24, 1024, 0.05, Head::Diffusion { evaluations: 5, temperature: 1.0, weighting: 0.5 }),
+            "flow" => latent(24, 1024, 0.05, Head::Flow { evaluations: 5, temperature: 1.1, weighting: 0.5 }),
+            "mdn" => latent(8, 24, 2.0, Head::Mixture { components: 8 }),
+            "cvae" => latent(8, 16, 1.0, Head::Cvae { code: 16, kl_weight: 1.0, free_nats: 0.1 }),
             "gru_mdn" => Self::Recurrent(RecurrentConfig {
                 context: 16,
                 future: 16,
