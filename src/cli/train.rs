@@ -24,6 +24,7 @@ pub(super) fn run(args: &TrainArgs, console: &mut Console) -> Result<()> {
     let checkpoint = output::beside(path, "checkpoint");
     output::check_model(path, &checkpoint, args.resume, args.overwrite)?;
     let prepared = Prepared::new(read_frames(&args.logs, &config)?, &config)?.on(device);
+    let config = config.for_data(&prepared)?;
     let split = &prepared.split;
     console.say(&format!(
         "{} channels at {} Hz; episodes: {} training, {} validation, {} kept for the report",

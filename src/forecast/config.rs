@@ -58,7 +58,7 @@ pub enum ModelConfig {
 pub struct DenoisingConfig {
     /// Frames of context.
     pub context: usize,
-    /// Frames drawn at once.
+    /// Frames drawn at once; 0 for as many as the motion bears ([`RunConfig::for_data`]).
     pub chunk: usize,
     /// Whitened coordinates that the energy is learned over, at most; the rest stays Gaussian.
     pub latent: usize,
@@ -77,8 +77,9 @@ pub struct DenoisingConfig {
     pub temperature: f64,
     /// Ridge penalty of the vector autoregression behind the coordinates.
     pub ridge: f64,
-    /// Largest noise on a training batch's context, in standard deviations of the frame-to-frame delta: it teaches the
-    /// energy to answer contexts that it predicted itself.
+    /// Largest noise on a training batch's context, in standard deviations of the frame-to-frame delta, where a chunk has 8
+    /// frames (for longer ones it is less, by the square of the length): it teaches the energy to answer contexts that it
+    /// predicted itself.
     pub context_noise: f64,
     /// Puts predicted values beyond the range of the training motion back to its end.
     #[serde(default)]
@@ -158,7 +159,7 @@ impl Default for RunConfig {
             },
             model: ModelConfig::Denoising(DenoisingConfig {
                 context: 8,
-                chunk: 32,
+                chunk: 0,
                 latent: 1024,
                 weighting: 0.5,
                 hidden: vec![384; 3],
@@ -166,12 +167,12 @@ impl Default for RunConfig {
                 start: all_noise(),
                 temperature: 0.95,
                 ridge: 10.0,
-                context_noise: 0.05,
+                context_noise: 0.5,
                 limits: true,
                 objective: LevelObjective::Denoising,
             }),
             train: TrainConfig {
-                steps: 20_000,
+                steps: 0,
                 batch: 128,
                 optimizer: AdamConfig {
                     learning_rate: 1e-3,
@@ -244,7 +245,6 @@ impl RunConfig {
                         chunk: 8,
                         latent: 256,
                         temperature: 1.0,
-                        context_noise: 0.5,
                         objective: LevelObjective::Recovery(RecoveryConfig::default()),
                         ..model
                     };

@@ -1,6 +1,7 @@
 //! From frames to a trained model.
 
 use super::baseline::VarFit;
+use super::by_data;
 use super::config::{LevelObjective, ModelConfig, RunConfig};
 use super::coordinates::ResidualCoordinates;
 use super::data::{ChunkSource, FrameSource, WindowArray};
@@ -33,7 +34,7 @@ pub struct Prepared {
     pub normaliser: Normaliser,
     /// Where [`Model::train`] trains: the CPU unless [`Prepared::on`] says otherwise.
     pub device: Device,
-    skip_short: bool,
+    pub(super) skip_short: bool,
 }
 
 impl Prepared {
@@ -93,7 +94,7 @@ impl Prepared {
 }
 
 impl Model {
-    /// Trains the energy that `config` describes.
+    /// Trains the energy that `config` describes, what it leaves to the data being chosen first ([`RunConfig::for_data`]).
     ///
     /// With a `checkpoint` the run is saved there from time to time and when the sink asks to stop; with `resume` it goes
     /// on from there, to the same weights, to the last bit, as if it had never stopped.
@@ -108,6 +109,7 @@ impl Model {
         sink: &mut dyn Sink,
     ) -> Result<Self> {
         let begun = Instant::now();
+        let config = &config.for_data(prepared)?;
         let noise = Noise::new(config.seed);
         let mut weights = noise.fork(WEIGHTS);
         let steps = noise.fork(STEPS);
@@ -138,7 +140,12 @@ impl Model {
                     false => Limits::none(d),
                 };
                 let coordinates = ResidualCoordinates::new(fit, c.latent)?.within(limits);
-                let source = ChunkSource::new(&coordinates, &training, &validation, c.context_noise)?;
+                let source = ChunkSource::new(
+                    &coordinates,
+                    &training,
+                    &validation,
+                    by_data::context_noise(c.context_noise, chunk),
+                )?;
                 let energy = level_energy(&coordinates, &c.hidden, &mut weights, &prepared.device)?;
                 let mut run = |objective: &mut dyn Objective| {
                     train(objective, &source, &config.train, &steps, plan.as_ref(), sink)

@@ -5,6 +5,7 @@ use crate::noise::Noise;
 use candle_core::{DType, Tensor};
 
 pub mod baseline;
+pub(crate) mod by_data;
 mod config;
 mod coordinates;
 mod data;

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainConfig {
-    /// Steps of the optimizer.
+    /// Steps of the optimizer. A run's settings may say 0 where [`crate::forecast::RunConfig::for_data`] is to choose.
     pub steps: u64,
     /// Examples a step.
     pub batch: usize,

@@ -13,6 +13,8 @@ use ebmotion::{Error, Result, parallel};
 
 /// Channels of the embedded hand.
 const CHANNELS: usize = 24;
+/// Frames of a chunk: what the embedded logs bear.
+const CHUNK: usize = 32;
 /// Frames ahead.
 const HORIZON: usize = 100;
 
@@ -64,10 +66,10 @@ fn repeats(samples: usize) -> u64 {
 fn model(settings: &DenoisingConfig) -> Result<LevelForecaster> {
     let device = Device::Cpu;
     let mut noise = Noise::new(0);
-    let frames = settings.context + settings.chunk;
-    let windows = noise.normal((400, frames, CHANNELS), DType::F32, &device)?.cumsum(1)?;
+    let frames = settings.context + CHUNK;
+    let windows = noise.normal((1200, frames, CHANNELS), DType::F32, &device)?.cumsum(1)?;
     let windows = windows.flatten_all()?.to_vec1::<f32>()?;
-    let fit = VarFit::fit(&windows, CHANNELS, settings.context, settings.chunk, settings.ridge)?;
+    let fit = VarFit::fit(&windows, CHANNELS, settings.context, CHUNK, settings.ridge)?;
     let coordinates = ResidualCoordinates::new(fit, settings.latent)?;
     let config = MlpConfig {
         inputs: coordinates.latent(),

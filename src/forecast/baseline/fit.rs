@@ -4,6 +4,7 @@ use super::settings::{AnalogueConfig, BaselineConfig, Head, LatentConfig, Recurr
 use super::{Analogue, Autoregression, FullyConnected, Hold, LatentForecaster, Recurrent, VarFit, Velocity};
 use crate::error::{Error, Result};
 use crate::event::Sink;
+use crate::forecast::by_data;
 use crate::forecast::fit::{STEPS, WEIGHTS};
 use crate::forecast::{ChunkSource, Forecaster, FrameSource, Limits, Prepared, ResidualCoordinates};
 use crate::model::{Activation, Cvae, Generative, Generator, GruMixture, Mixture, Mlp, MlpConfig, Path, VectorField};
@@ -68,6 +69,7 @@ const CONTEXT: usize = 8;
 /// Frames that the autoregression draws at once.
 const VAR_CHUNK: usize = 8;
 const VAR_RIDGE: f64 = 10.0;
+const BATCH: usize = 128;
 /// Context of the paper's fully connected baseline.
 const FC_CONTEXT: usize = 4;
 
@@ -77,16 +79,16 @@ fn autoregression(prepared: &Prepared) -> Result<VarFit> {
 }
 
 /// A run's settings: AdamW with warm-up and cosine, averaged weights, the best validation kept.
-fn training(steps: usize, learning_rate: f64, weight_decay: f64) -> TrainConfig {
+fn training(steps: u64, learning_rate: f64, weight_decay: f64) -> TrainConfig {
     TrainConfig {
-        steps: steps as u64,
-        batch: 128,
+        steps,
+        batch: BATCH,
         optimizer: AdamConfig {
             learning_rate,
             beta1: 0.9,
             beta2: 0.999,
             weight_decay,
-            warmup_steps: 200.min(steps as u64 / 4),
+            warmup_steps: 200.min(steps / 4),
             decay: Decay::Cosine,
             clip: Clip::Norm(1.0),
         },
@@ -105,15 +107,15 @@ fn latent(
     seed: u64,
     sink: &mut dyn Sink,
 ) -> Result<Box<dyn Forecaster + Sync>> {
-    if config.chunk == 0 {
-        return Err(Error::config("chunk", config.chunk, "at least 1"));
-    }
-    let training = prepared.windows(&prepared.split.train, CONTEXT, config.chunk, 1)?;
-    let validation = prepared.windows(&prepared.split.validation, CONTEXT, config.chunk, 1)?;
-    let fit = VarFit::fit(&training.values, training.channels, CONTEXT, config.chunk, VAR_RIDGE)?;
+    let chunk = by_data::chunk(config.chunk, CONTEXT, prepared);
+    let training = prepared.windows(&prepared.split.train, CONTEXT, chunk, 1)?;
+    let validation = prepared.windows(&prepared.split.validation, CONTEXT, chunk, 1)?;
+    let steps = by_data::steps(config.steps as u64, training.len(), BATCH);
+    let fit = VarFit::fit(&training.values, training.channels, CONTEXT, chunk, VAR_RIDGE)?;
     let limits = Limits::seen(&training, &prepared.frames.channels);
     let coordinates = ResidualCoordinates::new(fit, config.latent)?.within(limits);
-    let source = ChunkSource::new(&coordinates, &training, &validation, config.context_noise)?;
+    let noise = by_data::context_noise(config.context_noise, chunk);
+    let source = ChunkSource::new(&coordinates, &training, &validation, noise)?;
     let mut noise = Noise::new(seed).fork(WEIGHTS);
     let net = |inputs: usize, context: usize| MlpConfig {
         inputs,
@@ -124,7 +126,7 @@ fn latent(
         spectral_norm: false,
     };
     let (width, context) = (coordinates.latent(), coordinates.context_width());
-    let run = Run { source: &source, config, seed };
+    let run = Run { source: &source, config, steps, seed };
     match config.head {
         Head::Diffusion { evaluations, temperature, weighting } => {
             let field = VectorField::new(net(width, context), Path::Circle, (evaluations, temperature), &mut noise)?;
@@ -151,6 +153,7 @@ fn latent(
 struct Run<'a> {
     source: &'a dyn Source,
     config: &'a LatentConfig,
+    steps: u64,
     seed: u64,
 }
 
@@ -163,7 +166,7 @@ impl Run<'_> {
         sink: &mut dyn Sink,
     ) -> Result<Box<dyn Forecaster + Sync>> {
         let mut objective = Fit { model };
-        let config = training(self.config.steps, self.config.learning_rate, 0.01);
+        let config = training(self.steps, self.config.learning_rate, 0.01);
         train(&mut objective, self.source, &config, &Noise::new(self.seed).fork(STEPS), None, sink)?;
         Ok(Box::new(LatentForecaster::new(name, coordinates, objective.model)))
     }
@@ -177,7 +180,7 @@ fn recurrent(prepared: &Prepared, config: &RecurrentConfig, seed: u64, sink: &mu
     let scale = delta_std(prepared);
     let net = GruMixture::new(&scale, config.width, config.components, config.input_noise, &mut noise.fork(WEIGHTS))?;
     let mut objective = Fit { model: net };
-    let run = training(config.steps, config.learning_rate, 0.01);
+    let run = training(config.steps as u64, config.learning_rate, 0.01);
     train(&mut objective, &source, &run, &noise.fork(STEPS), None, sink)?;
     Recurrent::new(objective.model, config.context, scale.len())
 }

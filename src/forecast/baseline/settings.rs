@@ -20,15 +20,15 @@ pub enum BaselineConfig {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LatentConfig {
-    /// Frames drawn at once.
+    /// Frames drawn at once; 0 for as many as the motion bears, as the energy's.
     pub chunk: usize,
     /// Coordinates the network draws, at most; the rest stays Gaussian.
     pub latent: usize,
     /// Widths of the hidden layers.
     pub hidden: Vec<usize>,
-    /// Largest noise on a training batch's context, in standard deviations of the frame-to-frame delta.
+    /// As [`DenoisingConfig::context_noise`](crate::forecast::DenoisingConfig::context_noise).
     pub context_noise: f64,
-    /// Training steps of batches of 128.
+    /// Training steps of batches of 128; 0 for as many as there are windows for, as the energy's.
     pub steps: usize,
     /// Learning rate at its largest.
     pub learning_rate: f64,
@@ -111,22 +111,24 @@ pub struct AnalogueConfig {
 impl BaselineConfig {
     /// The default settings of a baseline, `None` for one that has none.
     pub fn of(name: &str) -> Option<Self> {
-        let latent = |chunk, latent, context_noise, head| {
+        let latent = |(chunk, steps), latent, context_noise, head| {
             Self::Latent(LatentConfig {
                 chunk,
                 latent,
                 hidden: vec![384; 3],
                 context_noise,
-                steps: 4500,
+                steps,
                 learning_rate: 1e-3,
                 head,
             })
         };
         Some(match name {
-            "diffusion" => latent(24, 1024, 0.05, Head::Diffusion { evaluations: 5, temperature: 1.0, weighting: 0.5 }),
-            "flow" => latent(24, 1024, 0.05, Head::Flow { evaluations: 5, temperature: 1.1, weighting: 0.5 }),
-            "mdn" => latent(8, 24, 2.0, Head::Mixture { components: 8 }),
-            "cvae" => latent(8, 16, 1.0, Head::Cvae { code: 16, kl_weight: 1.0, free_nats: 0.1 }),
+            "diffusion" => {
+                latent((0, 0), 1024, 0.5, Head::Diffusion { evaluations: 5, temperature: 1.0, weighting: 0.5 })
+            }
+            "flow" => latent((0, 0), 1024, 0.5, Head::Flow { evaluations: 5, temperature: 1.1, weighting: 0.5 }),
+            "mdn" => latent((8, 4500), 24, 2.0, Head::Mixture { components: 8 }),
+            "cvae" => latent((8, 4500), 16, 1.0, Head::Cvae { code: 16, kl_weight: 1.0, free_nats: 0.1 }),
             "gru_mdn" => Self::Recurrent(RecurrentConfig {
                 context: 16,
                 future: 16,

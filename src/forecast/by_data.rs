@@ -1,0 +1,106 @@
+//! Settings that depend on how much motion there is: the length of a chunk and of a training.
+//!
+//! A long chunk is one draw from start to end of a movement, where short ones each add their own error; but the covariance
+//! of its numbers has to be known, and many passes over few windows learn them by heart. Chosen on validation episodes
+//! (`benches/quality/forecast.md`, Tuning).
+
+use super::Prepared;
+use super::config::{ModelConfig, RunConfig};
+use crate::error::Result;
+
+/// Frames of a chunk at most.
+pub(crate) const LONGEST_CHUNK: usize = 32;
+/// Passes over the training windows, where the steps are not given.
+const PASSES: u64 = 50;
+/// Steps, where they are not given, at least and at most.
+const STEPS: [u64; 2] = [1000, 20_000];
+
+impl RunConfig {
+    /// These settings with those in place that are left to the data, each written as 0:
+    ///
+    /// - `model.chunk`: as many frames as there are chunks side by side in the training episodes for each of a chunk's numbers,
+    ///   `sqrt(frames / channels)`, at most 32 and what the shortest episode holds (unless short ones are left out);
+    /// - `train.steps`: 50 passes over the training windows, from 1,000 to 20,000 steps.
+    ///
+    /// # Errors
+    /// As [`Prepared::listed`].
+    pub fn for_data(&self, prepared: &Prepared) -> Result<Self> {
+        let mut config = self.clone();
+        if let ModelConfig::Denoising(model) = &mut config.model {
+            model.chunk = chunk(model.chunk, model.context, prepared);
+        }
+        if config.train.steps == 0 {
+            let (context, chunk) = config.model.frames();
+            let windows = prepared.listed(&prepared.split.train, context, chunk, 1)?.len();
+            config.train.steps = steps(config.train.steps, windows, config.train.batch);
+        }
+        Ok(config)
+    }
+}
+
+/// `asked`, or where that is 0 what the training episodes bear.
+pub(crate) fn chunk(asked: usize, context: usize, prepared: &Prepared) -> usize {
+    if asked > 0 {
+        return asked;
+    }
+    let frames = |e: &usize| prepared.frames.episodes[*e].values.len() / prepared.frames.channels.len();
+    let split = &prepared.split;
+    let all: usize = split.train.iter().map(frames).sum();
+    let bears = (all as f64 / prepared.frames.channels.len() as f64).sqrt() as usize;
+    let shortest = split.train.iter().chain(&split.validation).map(frames).min().unwrap_or(0);
+    let fits = if prepared.skip_short { LONGEST_CHUNK } else { shortest.saturating_sub(context) };
+    bears.min(LONGEST_CHUNK).min(fits).max(1)
+}
+
+/// `asked` for chunks of 8 frames, less by the square of the length for longer ones: they are fed what was predicted less
+/// often, and hold more of a movement in themselves.
+pub(crate) fn context_noise(asked: f64, chunk: usize) -> f64 {
+    asked * (8.0 / chunk as f64).powi(2).min(1.0)
+}
+
+/// `asked`, or where that is 0 as many as there are windows to learn from.
+pub(crate) fn steps(asked: u64, windows: usize, batch: usize) -> u64 {
+    match asked {
+        0 => (PASSES * windows as u64).div_ceil(batch.max(1) as u64).clamp(STEPS[0], STEPS[1]),
+        asked => asked,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::noise::Noise;
+    use crate::trajectory::{Channel, Episode, Frames};
+    use candle_core::{DType, Device};
+
+    fn motion(lengths: &[usize], channels: usize) -> Result<Prepared> {
+        let channel = |c| Channel { name: format!("q{c}"), unit: None, period: None };
+        let episode = |(e, frames): (usize, &usize)| -> Result<Episode> {
+            let values = Noise::new(e as u64).normal(frames * channels, DType::F64, &Device::Cpu)?.to_vec1()?;
+            Ok(Episode { id: e.to_string(), time_secs: (0..*frames).map(|t| t as f64 / 25.0).collect(), values })
+        };
+        let episodes = lengths.iter().enumerate().map(episode).collect::<Result<_>>()?;
+        let channels = (0..channels).map(channel).collect();
+        Prepared::new(Frames { channels, rate_hz: 25.0, episodes, sources: Vec::new() }, &RunConfig::default())
+    }
+
+    #[test]
+    fn little_motion_gets_short_chunks_and_short_trainings() -> Result<()> {
+        // 10 episodes, 7 of them for training: 700 frames of 7 channels bear sqrt(100) frames a chunk.
+        let few = RunConfig::default().for_data(&motion(&[100; 10], 7)?)?;
+        assert_eq!(few.model.frames(), (8, 10));
+        // 7 * (100 - 17) windows, 50 passes, batches of 128: below the least.
+        assert_eq!(few.train.steps, 1000);
+        let more = RunConfig::default().for_data(&motion(&[1000; 10], 2)?)?;
+        assert_eq!(more.model.frames(), (8, 32));
+        assert_eq!(more.train.steps, (50 * 7 * (1000 - 39u64)).div_ceil(128));
+        let mut uneven = [1000; 10];
+        uneven[..9].fill(20);
+        let short = RunConfig::default().for_data(&motion(&uneven, 1)?)?;
+        assert_eq!(short.model.frames(), (8, 12), "what the shortest episode holds");
+        let own = RunConfig::default().with_one("model.chunk", "3")?.with_one("train.steps", "7")?;
+        assert_eq!(own.for_data(&motion(&[100; 10], 7)?)?, own);
+        assert_eq!(few.for_data(&motion(&[1000; 10], 2)?)?, few, "once chosen they stay");
+        Ok(())
+    }
+}
