@@ -127,7 +127,7 @@ impl BaselineConfig {
                 latent((0, 0), 1024, 0.5, Head::Diffusion { evaluations: 5, temperature: 1.0, weighting: 0.5 })
             }
             "flow" => latent((0, 0), 1024, 0.5, Head::Flow { evaluations: 5, temperature: 1.1, weighting: 0.5 }),
-            "mdn" => latent((8, 4500), 24, 2.0, Head::Mixture { components: 8 }),
+            "mdn" => latent((0, 4500), 64, 0.5, Head::Mixture { components: 8 }),
             "cvae" => latent((8, 4500), 16, 1.0, Head::Cvae { code: 16, kl_weight: 1.0, free_nats: 0.1 }),
             "gru_mdn" => Self::Recurrent(RecurrentConfig {
                 context: 16,
