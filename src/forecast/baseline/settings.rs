@@ -124,10 +124,10 @@ impl BaselineConfig {
         };
         Some(match name {
             "diffusion" => {
-                latent((0, 0), 1024, 0.5, Head::Diffusion { evaluations: 5, temperature: 1.0, weighting: 0.5 })
+                latent((0, 0), 1024, 0.5, Head::Diffusion { evaluations: 5, temperature: 0.95, weighting: 0.5 })
             }
-            "flow" => latent((0, 0), 1024, 0.5, Head::Flow { evaluations: 5, temperature: 1.1, weighting: 0.5 }),
-            "mdn" => latent((0, 4500), 64, 0.5, Head::Mixture { components: 8 }),
+            "flow" => latent((0, 0), 1024, 0.5, Head::Flow { evaluations: 5, temperature: 0.9, weighting: 0.5 }),
+            "mdn" => latent((0, 4500), 64, 2.0, Head::Mixture { components: 8 }),
             "cvae" => latent((8, 4500), 16, 1.0, Head::Cvae { code: 16, kl_weight: 1.0, free_nats: 0.1 }),
             "gru_mdn" => Self::Recurrent(RecurrentConfig {
                 context: 16,
@@ -167,7 +167,7 @@ mod tests {
         let set = |key: &str, value: &str| vec![(key.to_string(), value.to_string())];
         let flow = BaselineConfig::with("flow", &set("flow.head.evaluations", "10"))?;
         let Some(BaselineConfig::Latent(LatentConfig { head, .. })) = &flow else { panic!("{flow:?}") };
-        assert_eq!(*head, Head::Flow { evaluations: 10, temperature: 1.1, weighting: 0.5 });
+        assert_eq!(*head, Head::Flow { evaluations: 10, temperature: 0.9, weighting: 0.5 });
         assert_eq!(BaselineConfig::with("flow", &set("cvae.head.code", "3"))?, BaselineConfig::of("flow"));
         assert_eq!(BaselineConfig::with("hold", &[])?, None);
         let unknown =
