@@ -187,6 +187,8 @@ Examples:
   ebmotion train logs/ -o paper.safetensors --preset igebm  the recipe of Du & Mordatch 2019
   ebmotion train --preset igebm --print-config > run.toml   every setting, to be edited and given with --config
 
+Frames of a chunk and training steps are chosen by how much motion there is (model.chunk = 0, train.steps = 0) unless set.
+
 Beside the model stand MODEL.config.toml (the settings as resolved), MODEL.telemetry.jsonl and, until the run has
 ended, MODEL.checkpoint.")]
 pub(crate) struct TrainArgs {
@@ -293,7 +295,7 @@ pub(crate) struct DemoArgs {
     /// Seed of everything.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
-    /// Training steps of the model.
+    /// Training steps of the model, where fewer or more are wanted than its motion asks for.
     #[arg(long)]
     pub(crate) steps: Option<u64>,
     /// Where training runs: `cpu`, or `cuda:0` and so on in a build with the feature `cuda` (GPU.md).

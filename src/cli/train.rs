@@ -34,6 +34,7 @@ pub(super) fn run(args: &TrainArgs, console: &mut Console) -> Result<()> {
         split.validation.len(),
         split.test.len()
     ));
+    console.say(&format!("chunks of {} frames, {} steps", config.model.frames().1, config.train.steps));
     files::write_bytes(&output::beside(path, "config.toml"), config_text(&config)?.as_bytes())?;
     console.stop_on_interrupt()?;
     let telemetry = output::beside(path, "telemetry.jsonl");

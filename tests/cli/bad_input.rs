@@ -112,7 +112,8 @@ fn settings_that_are_wrong_are_named() {
     };
     with("train.stepz=3", &["train.stepz", "steps"]);
     with("train.steps=many", &["train.steps", "many"]);
-    with("train.steps=0", &["steps", "at least 1"]);
+    with("train.steps=-3", &["train.steps", "-3"]);
+    with("train.batch=0", &["batch", "at least 1"]);
     with("train.optimizer.learning_rate=-1", &["learning_rate", "-1"]);
     with("nonsense", &["nonsense", "KEY=VALUE"]);
     std::fs::write(f.join("bad.toml"), "[train]\nsteps = \n").unwrap();
