@@ -8,8 +8,8 @@ import math
 import numpy as np
 
 STEP = 1e-2  # x <- x - STEP / 2 grad + sqrt(STEP) normal
-CHANNELS, CONTEXT, CHUNK, HORIZON, LATENT, HIDDEN, LEVELS = 24, 8, 8, 100, 24, [256, 256, 256], 4
-GAIN, FROM, TO, FREQUENCIES = 10.0, 1.54, 0.02, [0.5, 1.0, 2.0, 4.0]
+CHANNELS, CONTEXT, CHUNK, HORIZON, LATENT, HIDDEN, LEVELS = 24, 8, 32, 100, 768, [384, 384, 384], 4
+GAIN, FROM, TO, SPACING, FREQUENCIES = 10.0, 1.54, 0.02, 0.7, [0.5, 1.0, 2.0, 4.0]
 
 
 def weights(dims, seed=0):
@@ -33,13 +33,14 @@ def forecast_parts(seed=0):
     width, rng = CHUNK * CHANNELS, np.random.default_rng(seed)
     draw = lambda n, shape: (0.3 * rng.standard_normal(shape) / math.sqrt(n)).astype(np.float32)
     net = weights([LATENT] + HIDDEN + [1], seed)
-    dt = (FROM - TO) / LEVELS
-    angles = [FROM - i * dt for i in range(LEVELS)] + [TO]
+    angles = [TO + (FROM - TO) * (1 - i / LEVELS) ** SPACING for i in range(LEVELS + 1)]
+    steps = [a - b for a, b in zip(angles, angles[1:])]
+    push = [0.0] + [now * now / (2 * before) for before, now in zip(steps, steps[1:])]
     shift = draw(9, (9, HIDDEN[0]))
     return dict(
         net=net, context=draw(width, (CONTEXT * CHANNELS, HIDDEN[0])), regress=draw(width, (CONTEXT * CHANNELS, width)),
         decode=draw(width, (width, width)), shifts=np.stack([level(t) @ shift for t in angles]),
-        keep=[1.0] * LEVELS + [math.cos(TO)], pull=[dt] * LEVELS + [math.sin(TO)],
+        stops=[(1.0, d + p, p) for d, p in zip(steps, push)] + [(math.cos(TO), math.sin(TO), 0.0)],
         history=np.cumsum(0.1 * points(CONTEXT, CHANNELS), 0))
 
 
@@ -91,16 +92,17 @@ class Torch:
 
     def forecast(self, samples):
         torch, p = self.torch, forecast_parts()
-        t = {k: self.tensor(np.asarray(v, np.float32)) for k, v in p.items() if k not in ("net", "keep", "pull")}
+        t = {k: self.tensor(np.asarray(v, np.float32)) for k, v in p.items() if k not in ("net", "stops")}
         w = self.net(p["net"])
         def chunk(history):
             last, delta = history[:, -1], (history[:, 1:] - history[:, :-1]).clamp(-8, 8)
             c = torch.cat([last[:, None], delta], 1).flatten(1)
             first, expected = c @ t["context"] + w[0][1], c @ t["regress"]
             u = torch.randn(samples, CHUNK * CHANNELS, device=self.device)
-            x = u[:, :LATENT]
-            for i, (keep, pull) in enumerate(zip(p["keep"], p["pull"])):
-                x = keep * x.detach() - pull * GAIN * self.slope(w, x, first + t["shifts"][i])
+            x, before = u[:, :LATENT], 0.0
+            for i, (keep, pull, push) in enumerate(p["stops"]):
+                v = GAIN * self.slope(w, x, first + t["shifts"][i])
+                x, before = keep * x.detach() - pull * v + push * before, v
             frames = torch.cat([x, u[:, LATENT:]], 1) @ t["decode"] + expected
             return frames.view(samples, CHUNK, CHANNELS) + last[:, None]
         if self.compiled:
@@ -180,9 +182,10 @@ class Jax:
             c = jnp.concatenate([last[:, None], delta], 1).reshape(samples, -1)
             first, expected = c @ p["context"] + w[0][1], c @ p["regress"]
             u = self.jax.random.normal(key, (samples, CHUNK * CHANNELS))
-            x = u[:, :LATENT]
-            for i, (keep, pull) in enumerate(zip(p["keep"], p["pull"])):
-                x = keep * x - pull * GAIN * self.slope(w, x, first + p["shifts"][i])
+            x, before = u[:, :LATENT], 0.0
+            for i, (keep, pull, push) in enumerate(p["stops"]):
+                v = GAIN * self.slope(w, x, first + p["shifts"][i])
+                x, before = keep * x - pull * v + push * before, v
             frames = jnp.concatenate([x, u[:, LATENT:]], 1) @ p["decode"] + expected
             frames = frames.reshape(samples, CHUNK, CHANNELS) + last[:, None]
             return jnp.concatenate([history, frames], 1)[:, -CONTEXT:], frames
