@@ -8,19 +8,20 @@ use super::Prepared;
 use super::config::{ModelConfig, RunConfig};
 use crate::error::Result;
 
-/// Frames of a chunk at most.
-pub(crate) const LONGEST_CHUNK: usize = 32;
+/// Frames of a chunk: from the first to the second, in steps of the first.
+const CHUNK: [usize; 2] = [8, 32];
 /// Passes over the training windows, where the steps are not given.
 const PASSES: u64 = 50;
 /// Steps, where they are not given, at least and at most.
-const STEPS: [u64; 2] = [1000, 20_000];
+const STEPS: [u64; 2] = [4500, 20_000];
 
 impl RunConfig {
     /// These settings with those in place that are left to the data, each written as 0:
     ///
-    /// - `model.chunk`: as many frames as there are chunks side by side in the training episodes for each of a chunk's numbers,
-    ///   `sqrt(frames / channels)`, at most 32 and what the shortest episode holds (unless short ones are left out);
-    /// - `train.steps`: 50 passes over the training windows, from 1,000 to 20,000 steps.
+    /// - `model.chunk`: so long that the training episodes hold as many chunks, one after the other, as a chunk holds numbers,
+    ///   `sqrt(frames / channels)`: 8, 16, 24 or 32 frames, and at most what the shortest episode holds (unless short ones are
+    ///   left out);
+    /// - `train.steps`: 50 passes over the training windows, from 4,500 to 20,000 steps.
     ///
     /// # Errors
     /// As [`Prepared::listed`].
@@ -48,8 +49,8 @@ pub(crate) fn chunk(asked: usize, context: usize, prepared: &Prepared) -> usize 
     let all: usize = split.train.iter().map(frames).sum();
     let bears = (all as f64 / prepared.frames.channels.len() as f64).sqrt() as usize;
     let shortest = split.train.iter().chain(&split.validation).map(frames).min().unwrap_or(0);
-    let fits = if prepared.skip_short { LONGEST_CHUNK } else { shortest.saturating_sub(context) };
-    bears.min(LONGEST_CHUNK).min(fits).max(1)
+    let fits = if prepared.skip_short { usize::MAX } else { shortest.saturating_sub(context).max(1) };
+    (bears / CHUNK[0] * CHUNK[0]).clamp(CHUNK[0], CHUNK[1]).min(fits)
 }
 
 /// `asked` for chunks of 8 frames, less by the square of the length for longer ones: they are fed what was predicted less
@@ -86,21 +87,22 @@ mod tests {
 
     #[test]
     fn little_motion_gets_short_chunks_and_short_trainings() -> Result<()> {
-        // 10 episodes, 7 of them for training: 700 frames of 7 channels bear sqrt(100) frames a chunk.
-        let few = RunConfig::default().for_data(&motion(&[100; 10], 7)?)?;
-        assert_eq!(few.model.frames(), (8, 10));
-        // 7 * (100 - 17) windows, 50 passes, batches of 128: below the least.
-        assert_eq!(few.train.steps, 1000);
-        let more = RunConfig::default().for_data(&motion(&[1000; 10], 2)?)?;
+        // 10 episodes, 7 of them for training: 700 frames of 2 channels bear sqrt(350) = 18 frames a chunk.
+        let few = RunConfig::default().for_data(&motion(&[100; 10], 2)?)?;
+        assert_eq!(few.model.frames(), (8, 16));
+        // 7 * (100 - 23) windows, 50 passes, batches of 128: below the least.
+        assert_eq!(few.train.steps, 4500);
+        assert_eq!(RunConfig::default().for_data(&motion(&[100; 10], 30)?)?.model.frames(), (8, 8));
+        let more = RunConfig::default().for_data(&motion(&[3000; 10], 2)?)?;
         assert_eq!(more.model.frames(), (8, 32));
-        assert_eq!(more.train.steps, (50 * 7 * (1000 - 39u64)).div_ceil(128));
+        assert_eq!(more.train.steps, (50 * 7 * (3000 - 39u64)).div_ceil(128));
         let mut uneven = [1000; 10];
         uneven[..9].fill(20);
         let short = RunConfig::default().for_data(&motion(&uneven, 1)?)?;
         assert_eq!(short.model.frames(), (8, 12), "what the shortest episode holds");
         let own = RunConfig::default().with_one("model.chunk", "3")?.with_one("train.steps", "7")?;
-        assert_eq!(own.for_data(&motion(&[100; 10], 7)?)?, own);
-        assert_eq!(few.for_data(&motion(&[1000; 10], 2)?)?, few, "once chosen they stay");
+        assert_eq!(own.for_data(&motion(&[100; 10], 2)?)?, own);
+        assert_eq!(few.for_data(&motion(&[3000; 10], 2)?)?, few, "once chosen they stay");
         Ok(())
     }
 }
