@@ -160,9 +160,7 @@ pub(super) fn compare_with_baselines(
         );
     }
     if names.iter().any(|n| n.starts_with("var")) {
-        notes.push(
-            "var and var_sampled: 8 frames to 8, ridge 10 on the sum of squares, as the model's coordinates.".into(),
-        );
+        notes.push("var and var_sampled: 8 frames to 8, ridge 10 on the sum of squares.".into());
     }
     let seeds = &mut comparison.report.protocol.seeds;
     if let Some(model) = models.first() {

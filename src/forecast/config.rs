@@ -2,7 +2,7 @@
 
 use super::ebm::Walk;
 use crate::error::{Error, Result};
-use crate::model::Activation;
+use crate::model::{Activation, walk};
 use crate::settings;
 use crate::train::objective::{ContrastiveConfig, Form, RecoveryConfig};
 use crate::train::{AdamConfig, Clip, Decay, Divergence, TrainConfig};
@@ -109,7 +109,7 @@ impl DenoisingConfig {
 
 /// Where walks start unless told otherwise, and did before there was a setting for it.
 fn all_noise() -> f64 {
-    1.54
+    walk::FROM
 }
 
 /// Settings of the paper's model.
@@ -164,7 +164,7 @@ impl Default for RunConfig {
                 weighting: 0.5,
                 hidden: vec![384; 3],
                 levels: 4,
-                start: all_noise(),
+                start: walk::FROM,
                 temperature: 0.95,
                 ridge: 10.0,
                 context_noise: 0.5,

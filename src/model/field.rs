@@ -20,8 +20,6 @@ use std::f64::consts::FRAC_PI_2;
 /// Angles at which a level is told to the network, and between which the circle is trained: its feature `ln tan t` is
 /// infinite at both ends.
 const ANGLES: (f64, f64) = (0.015, 1.555);
-/// Where a walk on the circle begins, as the energy's.
-const START: f64 = 1.54;
 
 /// The way from noise to data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,7 +75,7 @@ impl VectorField {
     fn stops(&self) -> Vec<WalkStop> {
         match self.path {
             // The last evaluation takes what noise is left away.
-            Path::Circle => walk::circle(START, self.steps - 1),
+            Path::Circle => walk::circle(walk::FROM, self.steps - 1),
             Path::Line => {
                 let places: Vec<f64> = (0..=self.steps).map(|i| 1.0 - i as f64 / self.steps as f64).collect();
                 walk::multistep(&places)
@@ -155,7 +153,7 @@ impl Generator for VectorField {
         let mut before = x.zeros_like()?;
         for stop in self.stops() {
             let velocity = self.against(&x, &column(stop.at)?, context)?.detach();
-            x = (((x * stop.keep)? - (&velocity * stop.pull)?)? + (before * stop.push)?)?;
+            x = stop.step(&x, &velocity, &before)?;
             before = velocity;
         }
         Ok(x)

@@ -4,6 +4,11 @@
 //! one evaluation a step, as Euler's do; for diffusion models this is the pseudo linear multi-step idea of Liu et al. 2022
 //! ("Pseudo numerical methods for diffusion models on manifolds", section 3) at order 2. The first step is Euler's.
 
+use crate::error::Result;
+use candle_core::Tensor;
+
+/// Noise angle at which walks begin unless told otherwise: nearly all noise.
+pub(crate) const FROM: f64 = 1.54;
 /// Noise angle at which every walk ends.
 pub(crate) const TO: f64 = 0.02;
 /// Exponent of the way left by which angles are spaced: below 1 they lie closer together where there is much noise.
@@ -20,6 +25,13 @@ pub(crate) struct WalkStop {
     pub(crate) pull: f64,
     /// Multiplies the velocity of the stop before.
     pub(crate) push: f64,
+}
+
+impl WalkStop {
+    /// Where this stop takes `x`, given the velocity there and that of the stop before (anything finite at the first).
+    pub(crate) fn step(&self, x: &Tensor, velocity: &Tensor, before: &Tensor) -> Result<Tensor> {
+        Ok((((x * self.keep)? - (velocity * self.pull)?)? + (before * self.push)?)?)
+    }
 }
 
 /// Steps against the velocity from each of `places` (falling) to the next: one stop less than there are places.
@@ -71,14 +83,14 @@ mod tests {
     #[test]
     fn a_walk_on_the_circle_spans_its_angles_and_ends_without_noise() {
         for levels in [0, 1, 4, 9] {
-            let stops = circle(1.54, levels);
+            let stops = circle(FROM, levels);
             assert_eq!(stops.len(), levels + 1);
-            assert_eq!(stops[0].at, 1.54);
+            assert_eq!(stops[0].at, FROM);
             assert!(stops.windows(2).all(|pair| pair[0].at > pair[1].at));
             // With a velocity that never changes all steps together go the whole way.
             let way: f64 = stops[..levels].iter().map(|s| s.pull - s.push).sum();
-            let end = if levels == 0 { 1.54 } else { TO };
-            assert!((way - (1.54 - end)).abs() < 1e-12);
+            let end = if levels == 0 { FROM } else { TO };
+            assert!((way - (FROM - end)).abs() < 1e-12);
             assert_eq!((stops[levels].at, stops[levels].keep, stops[levels].pull), (end, end.cos(), end.sin()));
         }
     }
