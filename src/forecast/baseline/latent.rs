@@ -1,4 +1,4 @@
-//! Generative networks in the same coordinates as the energy: diffusion, flow matching, mixtures, autoencoders.
+//! Generative networks over whitened residuals, as the energy is: diffusion, flow matching, mixtures, autoencoders.
 
 use crate::error::{Error, Result};
 use crate::forecast::roll::in_tiles;

@@ -16,7 +16,7 @@ pub enum BaselineConfig {
     Analogue(AnalogueConfig),
 }
 
-/// Of the networks in the coordinates of the energy.
+/// Of the networks over whitened residuals.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LatentConfig {
