@@ -45,8 +45,8 @@ fn main() -> Result<()> {
     let config = RunConfig::default();
     let recording = Recording::read(&[log], &config.data.read)?;
     let prepared = Prepared::new(Frames::resample(&recording, None, 0.02)?, &config)?;
-    let others =
-        [fit_baseline("hold", &prepared, &[], 0, &mut Silent)?, fit_baseline("var", &prepared, &[], 0, &mut Silent)?];
+    let baseline = |name| fit_baseline(name, &prepared, &[], 0, None, &mut Silent);
+    let others = [baseline("hold")?, baseline("var")?];
     let mut options = CompareOptions::new(50, 0);
     options.stride = 25;
     let comparison = compare(&prepared, &[(&Repeat { frames: 25 }, 0.0)], &others, &options, &mut Silent)?;

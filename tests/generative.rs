@@ -48,6 +48,7 @@ fn settings(steps: u64) -> TrainConfig {
             warmup_steps: 50,
             decay: Decay::Cosine,
             clip: Clip::Norm(1.0),
+            whitening: None,
         },
         average_decay: 0.99,
         validate_every: 100,

@@ -179,6 +179,7 @@ fn trained<M: Generative>(model: M) -> f64 {
             warmup_steps: 10,
             decay: Decay::Cosine,
             clip: Clip::Norm(1.0),
+            whitening: None,
         },
         average_decay: 0.9,
         validate_every: 1000,

@@ -261,6 +261,7 @@ fn settings(row: &Row, steps: u64) -> TrainConfig {
             warmup_steps: 50,
             decay: Decay::Cosine,
             clip: Clip::Norm(10.0),
+            whitening: None,
         },
         average_decay: 0.99,
         validate_every: 10,

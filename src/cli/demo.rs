@@ -66,7 +66,7 @@ pub(super) fn run(args: &DemoArgs, console: &mut Console) -> Result<()> {
         std::slice::from_ref(&model),
         Vec::new(),
         &prepared,
-        (&names, &[]),
+        report::Baselines { names: &names, changes: &[], kept: None },
         &options,
         console,
     )?;

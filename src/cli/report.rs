@@ -36,7 +36,11 @@ pub(super) fn run(args: &ReportArgs, console: &mut Console) -> Result<()> {
     // Before anything is trained: are there test windows of that length at all?
     let context = model.forecaster().context_frames();
     prepared.listed(&prepared.split.test, context, options.horizon, options.stride)?;
-    let models = seeded(model, args.seeds, &prepared, (&config, &device), console)?;
+    let kept = args.keep.as_deref();
+    if let Some(folder) = kept {
+        std::fs::create_dir_all(folder).map_err(Error::io(folder, "create"))?;
+    }
+    let models = seeded(model, args.seeds, &prepared, (&config, &device, kept), console)?;
     let mut beside: Vec<Contender> = Vec::new();
     for path in &args.beside {
         let other = other(path, &prepared, args.on)?;
@@ -47,7 +51,8 @@ pub(super) fn run(args: &ReportArgs, console: &mut Console) -> Result<()> {
         }
         beside.push(other);
     }
-    let mut comparison = compare_with_baselines(&models, beside, &prepared, (&names, &changes), &options, console)?;
+    let baselines = Baselines { names: &names, changes: &changes, kept };
+    let mut comparison = compare_with_baselines(&models, beside, &prepared, baselines, &options, console)?;
     let notes = &mut comparison.report.protocol.notes;
     if args.on == Subset::Validation {
         notes.push("These are the validation episodes: figures to choose settings by, not figures of a test.".into());
@@ -65,7 +70,7 @@ fn seeded(
     model: Model,
     count: u64,
     prepared: &Prepared,
-    (config, device): (&RunConfig, &Device),
+    (config, device, kept): (&RunConfig, &Device, Option<&Path>),
     sink: &mut dyn Sink,
 ) -> Result<Vec<Model>> {
     if count == 0 {
@@ -74,7 +79,8 @@ fn seeded(
     let mut models = vec![model];
     for seed in 1..count {
         let config = RunConfig { seed: config.seed + seed, ..config.clone() };
-        models.push(Model::train(prepared, &config, None, false, sink)?.on(device)?);
+        let checkpoint = kept.map(|folder| folder.join(format!("{SUBJECT}.{}.checkpoint", config.seed)));
+        models.push(Model::train(prepared, &config, checkpoint.as_deref(), true, sink)?.on(device)?);
     }
     Ok(models)
 }
@@ -127,19 +133,27 @@ fn other(path: &Path, prepared: &Prepared, on: Subset) -> Result<Contender> {
     Ok(Contender { forecaster: Box::new(Named { name, model }), train_seconds })
 }
 
+/// Baselines of a report, what is changed of their settings, and where their trainings are kept.
+#[derive(Clone, Copy)]
+pub(super) struct Baselines<'a> {
+    pub(super) names: &'a [String],
+    pub(super) changes: &'a [(String, String)],
+    pub(super) kept: Option<&'a Path>,
+}
+
 /// Fits the baselines, those that are trained once for each of `models`, and runs the comparison; the demo uses it too.
 pub(super) fn compare_with_baselines(
     models: &[Model],
     mut others: Vec<Contender>,
     prepared: &Prepared,
-    (names, changes): (&[String], &[(String, String)]),
+    Baselines { names, changes, kept }: Baselines<'_>,
     options: &CompareOptions,
     sink: &mut dyn Sink,
 ) -> Result<Comparison> {
     for name in names {
         let runs = if is_trained(name) { models.len() as u64 } else { 1 };
         for seed in 0..runs {
-            others.push(fit_baseline(name, prepared, changes, options.seed + seed, sink)?);
+            others.push(fit_baseline(name, prepared, changes, options.seed + seed, kept, sink)?);
         }
     }
     let subjects: Vec<_> = models.iter().map(|m| (m.forecaster(), m.info().train_seconds)).collect();

@@ -52,6 +52,7 @@ impl Default for TrainingConfig {
                     warmup_steps: 100,
                     decay: Decay::Cosine,
                     clip: Clip::None,
+                    whitening: None,
                 },
                 average_decay: 0.99,
                 validate_every: 1000,

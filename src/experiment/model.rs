@@ -86,7 +86,7 @@ impl ImageModelInfo {
         data: DataRecord,
     ) -> Self {
         let conditional = network.context > 0;
-        let outcome = Outcome { steps: 0, best_validation: None, best_step: 0 };
+        let outcome = Outcome { steps: 0, best_validation: None, best_step: 0, earlier_seconds: 0.0 };
         let settings = serde_json::Value::Null;
         let [shift, scale] = scale;
         let (kind, version, train_seconds) = (KIND.into(), VERSION, 0.0);

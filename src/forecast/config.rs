@@ -182,6 +182,7 @@ impl Default for RunConfig {
                     warmup_steps: 200,
                     decay: Decay::Cosine,
                     clip: Clip::Norm(1.0),
+                    whitening: None,
                 },
                 average_decay: 0.999,
                 validate_every: 250,
@@ -234,6 +235,7 @@ impl RunConfig {
                         warmup_steps: 100,
                         decay: Decay::Constant,
                         clip: Clip::Running { multiple: 3.0, floor: 0.1 },
+                        whitening: None,
                     },
                     ..default.train.clone()
                 },

@@ -91,6 +91,21 @@ impl Prepared {
         let bytes: Vec<u8> = self.frames.episodes[episode].values.iter().flat_map(|v| v.to_le_bytes()).collect();
         sha256_hex(&bytes)[..16].to_string()
     }
+
+    /// Fingerprints of the episodes that training sees and chooses weights by.
+    pub(super) fn seen(&self) -> Vec<String> {
+        self.split.train.iter().chain(&self.split.validation).map(|e| self.fingerprint(*e)).collect()
+    }
+
+    /// How a training is kept in a file: what it is of is these episodes and `of`, an object.
+    pub(super) fn plan(&self, path: &Path, resume: bool, of: serde_json::Value) -> CheckpointPlan {
+        let mut identity = of;
+        identity["channels"] = serde_json::json!(self.frames.channels);
+        identity["rate_hz"] = serde_json::json!(self.frames.rate_hz);
+        identity["episodes"] = serde_json::json!(self.seen());
+        identity["normaliser"] = serde_json::json!(self.normaliser);
+        CheckpointPlan { path: path.to_path_buf(), resume, identity }
+    }
 }
 
 impl Model {
@@ -116,21 +131,8 @@ impl Model {
         let (context, chunk) = config.model.frames();
         let training = prepared.windows(&prepared.split.train, context, chunk, 1)?;
         let validation = prepared.windows(&prepared.split.validation, context, chunk, 1)?;
-        let seen: Vec<String> =
-            prepared.split.train.iter().chain(&prepared.split.validation).map(|e| prepared.fingerprint(*e)).collect();
-        let plan = checkpoint.map(|path| CheckpointPlan {
-            path: path.to_path_buf(),
-            resume,
-            identity: serde_json::json!({
-                "seed": config.seed,
-                "data": config.data,
-                "model": config.model,
-                "channels": prepared.frames.channels,
-                "rate_hz": prepared.frames.rate_hz,
-                "episodes": seen,
-                "normaliser": prepared.normaliser,
-            }),
-        });
+        let of = serde_json::json!({ "seed": config.seed, "data": config.data, "model": config.model });
+        let plan = checkpoint.map(|path| prepared.plan(path, resume, of));
         let d = prepared.frames.channels.len();
         let (kind, outcome) = match &config.model {
             ModelConfig::Denoising(c) => {
@@ -176,9 +178,9 @@ impl Model {
                 (Kind::Chain(Box::new(chain_forecaster(c, energy, d))), outcome)
             }
         };
-        let seconds = begun.elapsed().as_secs_f64();
+        let seconds = outcome.earlier_seconds + begun.elapsed().as_secs_f64();
         let normaliser = prepared.normaliser.clone();
-        let info = Model::header(config, &prepared.frames, normaliser, seen, outcome, seconds);
+        let info = Model::header(config, &prepared.frames, normaliser, prepared.seen(), outcome, seconds);
         Ok(Model { info, kind })
     }
 }

@@ -29,6 +29,8 @@ struct Header {
     best: Option<f64>,
     #[serde(default)]
     restarts: u64,
+    #[serde(default)]
+    seconds: f64,
     config: TrainConfig,
     identity: serde_json::Value,
 }
@@ -49,6 +51,8 @@ pub(super) struct State {
     pub(super) best_step: u64,
     /// How often the run has gone back to a checkpoint.
     pub(super) restarts: u64,
+    /// Seconds that the steps took, those before a resume included.
+    pub(super) seconds: f64,
 }
 
 impl CheckpointPlan {
@@ -73,6 +77,7 @@ impl CheckpointPlan {
             best_step: s.best_step,
             best: s.best,
             restarts: s.restarts,
+            seconds: s.seconds,
             config: config.clone(),
             identity: self.identity.clone(),
         };
@@ -112,6 +117,7 @@ impl CheckpointPlan {
             best: header.best,
             best_step: header.best_step,
             restarts: header.restarts,
+            seconds: header.seconds,
         };
         let restored = objective.restore(&|name| archive.tensors.get(&format!("objective/{name}")).cloned());
         restored.map_err(|e| Error::model(path, e, "the whole state of this objective"))?;
@@ -138,6 +144,6 @@ fn same(path: &std::path::Path, what: &str, found: &serde_json::Value, wanted: &
     Err(Error::model(
         path,
         format!("{what} with {found}"),
-        format!("{wanted}, as this run asks (or start without --resume)"),
+        format!("{wanted}, as this run asks, or another file for this run"),
     ))
 }

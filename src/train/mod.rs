@@ -10,12 +10,14 @@ mod fused;
 pub mod objective;
 mod optimizer;
 mod trainer;
+mod whitening;
 
 pub use archive::Archive;
 pub use checkpoint::CheckpointPlan;
 pub use divergence::Divergence;
 pub use optimizer::{Adam, AdamConfig, Clip, Decay};
 pub use trainer::{Outcome, TrainConfig, train};
+pub use whitening::Whitening;
 
 use crate::error::Result;
 use crate::model::Parameters;

@@ -1,6 +1,7 @@
 //! Adam with everything a resumed run needs in the open: moments, warm-up, decay, clipping.
 
 use super::fused::{Blend, Descend};
+use super::whitening::{Whitened, Whitening};
 use crate::error::{Error, Result};
 use crate::model::Parameters;
 use candle_core::{DType, Tensor};
@@ -15,7 +16,8 @@ pub enum Clip {
     /// The whole gradient is scaled down to this Euclidean norm (Pascanu et al. 2013).
     Norm(f64),
     /// Each element is held within `+-(multiple * sqrt(v) + floor)`, `v` Adam's bias-corrected second moment before
-    /// this step, as in the released code of Du & Mordatch 2019 (3 and 0.1 there). The first step is not clipped.
+    /// this step, as in the released code of Du & Mordatch 2019 (3 and 0.1 there). The first step is not clipped, nor are
+    /// matrices that are whitened.
     Running {
         /// Multiple of the running root mean square.
         multiple: f64,
@@ -52,17 +54,29 @@ pub struct AdamConfig {
     pub decay: Decay,
     /// How gradients are kept in bounds.
     pub clip: Clip,
+    /// How weight matrices learn, where not by Adam.
+    #[serde(default)]
+    pub whitening: Option<Whitening>,
 }
 
 /// Added to the root of the second moment.
 const EPSILON: f64 = 1e-8;
 
-/// Adam (Kingma & Ba 2015, algorithm 1) with decoupled weight decay.
+/// What is kept of one parameter between steps.
+#[derive(Debug)]
+enum Memory {
+    /// First and second moment.
+    Moments(Tensor, Tensor),
+    /// Of a matrix that is whitened.
+    Whitened(Whitened),
+}
+
+/// Adam (Kingma & Ba 2015, algorithm 1) with decoupled weight decay; matrices by [`Whitening`] where the settings say so.
 #[derive(Debug)]
 pub struct Adam {
     config: AdamConfig,
-    /// First and second moment of each parameter.
-    moments: Vec<(Tensor, Tensor)>,
+    /// One a parameter.
+    memory: Vec<Memory>,
     /// Factor of the learning rate.
     pace: f64,
 }
@@ -73,8 +87,14 @@ impl Adam {
     /// # Errors
     /// [`Error::Tensor`].
     pub fn new(config: AdamConfig, parameters: &Parameters) -> Result<Self> {
-        let zeros = |v: &candle_core::Var| -> Result<_> { Ok((v.zeros_like()?, v.zeros_like()?)) };
-        Ok(Self { config, moments: parameters.iter().map(|(_, v)| zeros(v)).collect::<Result<_>>()?, pace: 1.0 })
+        let memory = |v: &candle_core::Var| -> Result<_> {
+            Ok(match config.whitening.as_ref().map(|settings| Whitened::of(v, settings)).transpose()?.flatten() {
+                Some(whitened) => Memory::Whitened(whitened),
+                None => Memory::Moments(v.zeros_like()?, v.zeros_like()?),
+            })
+        };
+        let memory = parameters.iter().map(|(_, v)| memory(v)).collect::<Result<_>>()?;
+        Ok(Self { config, memory, pace: 1.0 })
     }
 
     /// Learning rate of step `step` (from 0) of a run of `total` steps.
@@ -122,34 +142,41 @@ impl Adam {
         let c = &self.config;
         let time = (step + 1) as f64;
         let (correct1, correct2) = (1.0 - c.beta1.powf(time), 1.0 - c.beta2.powf(time));
-        for (((_, var), g), (m, v)) in parameters.iter().zip(gradients).zip(&mut self.moments) {
+        for (((_, var), g), memory) in parameters.iter().zip(gradients).zip(&mut self.memory) {
             let g = match c.clip {
                 Clip::None => g,
                 Clip::Norm(limit) if norm > limit => (g * (limit / norm))?,
                 Clip::Norm(_) => g,
                 Clip::Running { .. } if step == 0 => g,
-                Clip::Running { multiple, floor } => {
-                    let before = 1.0 - c.beta2.powf(time - 1.0);
-                    let bound = ((v.sqrt()? * (multiple / before.sqrt()))? + floor)?;
-                    g.minimum(&bound)?.maximum(&bound.neg()?)?
-                }
+                Clip::Running { multiple, floor } => match &*memory {
+                    Memory::Whitened(_) => g,
+                    Memory::Moments(_, v) => {
+                        let before = 1.0 - c.beta2.powf(time - 1.0);
+                        let bound = ((v.sqrt()? * (multiple / before.sqrt()))? + floor)?;
+                        g.minimum(&bound)?.maximum(&bound.neg()?)?
+                    }
+                },
             };
-            Blend { keep: c.beta1, add: 1.0 - c.beta1, square: false }.apply(m, &g)?;
-            Blend { keep: c.beta2, add: 1.0 - c.beta2, square: true }.apply(v, &g)?;
-            let keep = 1.0 - rate * c.weight_decay;
-            Descend { keep, rate: rate / correct1, correct: correct2, epsilon: EPSILON }.apply(var, m, v)?;
+            match memory {
+                Memory::Whitened(whitened) => {
+                    whitened.descend(var, &g, step, rate / c.learning_rate, c.weight_decay)?;
+                }
+                Memory::Moments(m, v) => {
+                    Blend { keep: c.beta1, add: 1.0 - c.beta1, square: false }.apply(m, &g)?;
+                    Blend { keep: c.beta2, add: 1.0 - c.beta2, square: true }.apply(v, &g)?;
+                    let keep = 1.0 - rate * c.weight_decay;
+                    Descend { keep, rate: rate / correct1, correct: correct2, epsilon: EPSILON }.apply(var, m, v)?;
+                }
+            }
         }
         Ok(norm)
     }
 
-    /// The moments by parameter name.
+    /// What is kept between steps, by parameter name.
     pub fn state(&self, parameters: &Parameters) -> Vec<(String, Tensor)> {
-        parameters
-            .iter()
-            .zip(&self.moments)
-            .flat_map(|((name, _), (m, v))| {
-                [(format!("adam.m/{name}"), m.clone()), (format!("adam.v/{name}"), v.clone())]
-            })
+        let named = parameters.iter().zip(&self.memory);
+        named
+            .flat_map(|((name, _), memory)| memory.tensors().into_iter().map(|(kind, t)| (key(kind, name), t.clone())))
             .collect()
     }
 
@@ -158,10 +185,33 @@ impl Adam {
     /// # Errors
     /// What `get` returns for a name it does not know.
     pub fn restore(&mut self, parameters: &Parameters, get: impl Fn(&str) -> Result<Tensor>) -> Result<()> {
-        for ((name, _), (m, v)) in parameters.iter().zip(&mut self.moments) {
-            *m = get(&format!("adam.m/{name}"))?;
-            *v = get(&format!("adam.v/{name}"))?;
+        for ((name, _), memory) in parameters.iter().zip(&mut self.memory) {
+            for (kind, tensor) in memory.tensors_mut() {
+                *tensor = get(&key(kind, name))?;
+            }
         }
         Ok(())
+    }
+}
+
+fn key(kind: &str, parameter: &str) -> String {
+    format!("adam.{kind}/{parameter}")
+}
+
+impl Memory {
+    fn tensors(&self) -> Vec<(&'static str, &Tensor)> {
+        match self {
+            Memory::Moments(m, v) => vec![("m", m), ("v", v)],
+            Memory::Whitened(w) => vec![("momentum", &w.momentum), ("covariance", &w.covariance), ("root", &w.root)],
+        }
+    }
+
+    fn tensors_mut(&mut self) -> Vec<(&'static str, &mut Tensor)> {
+        match self {
+            Memory::Moments(m, v) => vec![("m", m), ("v", v)],
+            Memory::Whitened(w) => {
+                vec![("momentum", &mut w.momentum), ("covariance", &mut w.covariance), ("root", &mut w.root)]
+            }
+        }
     }
 }

@@ -3,12 +3,13 @@
 use super::checkpoint::State;
 use super::divergence::{Divergence, Watch};
 use super::fused::Blend;
-use super::{Adam, AdamConfig, Batch, CheckpointPlan, Gradients, Objective, Source};
+use super::{Adam, AdamConfig, Batch, CheckpointPlan, Gradients, Objective, Source, Whitening};
 use crate::error::{Error, Result};
 use crate::event::{Event, Sink};
 use crate::noise::Noise;
 use candle_core::{DType, Tensor};
 use serde::{Deserialize, Serialize};
+use std::time::Instant;
 
 /// Settings of a training run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -47,6 +48,9 @@ pub struct Outcome {
     pub best_validation: Option<f64>,
     /// Step of the kept weights.
     pub best_step: u64,
+    /// Seconds that went into the steps before the run was resumed; 0 for one that never stopped. Not written to files.
+    #[serde(skip)]
+    pub earlier_seconds: f64,
 }
 
 const BATCH_NOISE: u64 = 0;
@@ -74,25 +78,34 @@ pub fn train(
     let mut adam = Adam::new(config.optimizer.clone(), objective.parameters())?;
     let weights = objective.parameters().values()?;
     let (best, best_step, restarts) = (None, 0, 0);
-    let mut state = State { step: 0, average: copies(&weights)?, best_weights: weights, best, best_step, restarts };
+    let average = copies(&weights)?;
+    let mut state = State { step: 0, average, best_weights: weights, best, best_step, restarts, seconds: 0.0 };
     if let Some(plan) = plan.filter(|p| p.resume && p.path.exists()) {
         state = plan.load(objective, &mut adam, config)?;
         adam.slow_down(pace(state.restarts));
     }
+    let earlier_seconds = state.seconds;
     let device = objective.parameters().device();
     let held_out = source.validation()?.map(|batch| batch.to_device(&device)).transpose()?;
     sink.emit(&Event::Begin { phase: objective.name(), total: config.steps })?;
     sink.emit(&Event::Step { step: state.step, note: "" })?;
-    let mut run = Run { config, noise, plan, held_out, watch: Watch::new(config.divergence.clone()), smooth: None };
+    let mut run = Run {
+        config,
+        noise,
+        plan,
+        held_out,
+        watch: Watch::new(config.divergence.clone()),
+        smooth: None,
+        since: Instant::now(),
+    };
     while state.step < config.steps {
         let Err(error) = run.step(objective, source, &mut adam, &mut state, sink) else { continue };
         let diverged = matches!(error, Error::Diverged { .. } | Error::NonFinite { .. });
         let again = diverged && state.restarts < config.divergence.restarts;
         let Some(plan) = plan.filter(|p| again && p.path.exists()) else { return Err(error) };
         // The checkpoint was written when all was well; how often the run has gone back is not undone.
-        let (from, restarts) = (state.step, state.restarts + 1);
-        state = plan.load(objective, &mut adam, config)?;
-        state.restarts = restarts;
+        let (from, restarts, seconds) = (state.step, state.restarts + 1, state.seconds);
+        state = State { restarts, seconds, ..plan.load(objective, &mut adam, config)? };
         adam.slow_down(pace(restarts));
         run.watch.forgive();
         let note = format!("at step {from}: {error}; back to step {}, restart {restarts}", state.step);
@@ -102,7 +115,7 @@ pub fn train(
     let kept = if run.held_out.is_some() { &state.best_weights } else { &state.average };
     objective.parameters().set_values(kept)?;
     let best_step = if run.held_out.is_some() { state.best_step } else { state.step };
-    Ok(Outcome { steps: state.step, best_validation: state.best, best_step })
+    Ok(Outcome { steps: state.step, best_validation: state.best, best_step, earlier_seconds })
 }
 
 /// Factor of the learning rate after some restarts.
@@ -118,6 +131,8 @@ struct Run<'a> {
     held_out: Option<Batch>,
     watch: Watch,
     smooth: Option<f64>,
+    /// When the seconds of the state were last counted.
+    since: Instant,
 }
 
 impl Run<'_> {
@@ -184,6 +199,8 @@ impl Run<'_> {
         let stop = sink.stop_requested() && !last;
         // What is about to diverge is not worth going back to.
         let due = stop || last || state.step.is_multiple_of(config.checkpoint_every) && self.watch.healthy();
+        state.seconds += self.since.elapsed().as_secs_f64();
+        self.since = Instant::now();
         if let Some(plan) = plan.filter(|_| due) {
             plan.save(objective, adam, state, config)?;
         }
@@ -229,6 +246,7 @@ fn check(config: &TrainConfig) -> Result<()> {
         }
     }
     config.divergence.check()?;
+    o.whitening.as_ref().map_or(Ok(()), Whitening::check)?;
     if !(o.learning_rate > 0.0 && o.learning_rate.is_finite()) {
         return Err(Error::config("learning_rate", o.learning_rate, "a positive number"));
     }

@@ -74,6 +74,37 @@ fn the_whole_way_on_a_users_own_log() {
 }
 
 #[test]
+fn a_report_takes_kept_trainings_and_refuses_those_of_other_settings() {
+    let folder = tempfile::tempdir().unwrap();
+    let f = folder.path();
+    trained(f);
+    let report = |out, setting| {
+        let args = ["report", "m.safetensors", "log.csv", "--horizon", "10f", "--stride", "10", "--seeds", "2"];
+        let baselines = ["--baselines", "mdn", "--baseline-set", setting, "--keep", "kept", "-o", out];
+        args.into_iter().chain(baselines).collect::<Vec<_>>()
+    };
+    succeeds(f, &report("a", "mdn.steps=30"));
+    let files = ["kept/mdn.0.checkpoint", "kept/mdn.1.checkpoint", "kept/ebm.1.checkpoint"];
+    let kept = || files.map(|name| std::fs::read(f.join(name)).unwrap());
+    let (before, begun) = (kept(), std::time::Instant::now());
+    succeeds(f, &report("b", "mdn.steps=30"));
+    let again = begun.elapsed().as_secs_f64();
+    assert!(before == kept(), "nothing was trained anew");
+    let read = |name: &str| -> serde_json::Value {
+        serde_json::from_slice(&std::fs::read(f.join(name).join("report.json")).unwrap()).unwrap()
+    };
+    let (a, b) = (read("a"), read("b"));
+    assert_eq!(a["forecasters"], b["forecasters"]);
+    for name in ["mdn", "ebm"] {
+        let seconds = |r: &serde_json::Value| r["cost"][name]["train_seconds"].as_f64().unwrap();
+        assert!(seconds(&b) + again >= seconds(&a), "{name}: the seconds of before count too");
+        assert!(seconds(&b) > 0.0);
+    }
+    refuses(f, &report("c", "mdn.steps=40"), &["kept/mdn.0.checkpoint", "training settings"]);
+    refuses(f, &report("d", "mdn.latent=2"), &["kept/mdn.0.checkpoint", "settings"]);
+}
+
+#[test]
 #[cfg(feature = "rerun")]
 fn a_forecast_becomes_a_recording() {
     let folder = tempfile::tempdir().unwrap();

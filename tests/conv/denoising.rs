@@ -164,6 +164,7 @@ fn an_energy_that_was_shown_where_chains_go_astray_leads_back() -> Result<()> {
             warmup_steps: 10,
             decay: Decay::Cosine,
             clip: Clip::Norm(10.0),
+            whitening: None,
         };
         let mut adam = Adam::new(config, objective.parameters())?;
         for step in 0..600 {

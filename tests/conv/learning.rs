@@ -161,6 +161,7 @@ fn classes_are_drawn_from_what_denoising_has_learned() -> Result<()> {
             warmup_steps: 20,
             decay: Decay::Cosine,
             clip: Clip::Norm(5.0),
+            whitening: None,
         },
         average_decay: 0.9,
         validate_every: 100,

@@ -39,6 +39,7 @@ fn settings(steps: u64, learning_rate: f64) -> TrainConfig {
             warmup_steps: 10,
             decay: Decay::Cosine,
             clip: Clip::Norm(10.0),
+            whitening: None,
         },
         average_decay: 0.99,
         validate_every: 20,

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 Examples:
   ebmotion report arm.safetensors logs/ -o report/
   ebmotion report arm.safetensors logs/ --baselines var,fc --horizon 2s -o report/
-  ebmotion report arm.safetensors logs/ --seeds 5 --baselines all -o report/
+  ebmotion report arm.safetensors logs/ --seeds 5 --baselines all --keep trainings/ -o report/
 
 The logs are split by episode exactly as in training, so test episodes are ones that the model has never seen; an
 episode that it was trained on is refused as a test episode.")]
@@ -47,6 +47,10 @@ pub(crate) struct ReportArgs {
     /// the same episodes, figures are means over them, and intervals hold their scatter.
     #[arg(long, value_name = "COUNT", default_value_t = 1)]
     pub(crate) seeds: u64,
+    /// Folder in which trainings are kept (about 20 bytes a weight, a file each): a report that was interrupted goes on where
+    /// it stopped, another report on the same episodes trains nothing anew whose settings are the same.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) keep: Option<PathBuf>,
     /// Other models of the same logs to show beside, each by its file's name.
     #[arg(long, value_name = "MODEL")]
     pub(crate) beside: Vec<PathBuf>,

@@ -83,6 +83,7 @@ fn step_secs(args: &BenchArgs, batch: usize) -> Result<f64> {
             warmup_steps: 1,
             decay: Decay::Constant,
             clip: Clip::None,
+            whitening: None,
         },
         average_decay: 0.999,
         validate_every: STEPS,

@@ -41,6 +41,7 @@ impl Shelf<'_> {
                 warmup_steps,
                 decay: Decay::Cosine,
                 clip: Clip::Norm(1.0),
+                whitening: None,
             },
             average_decay: 0.995,
             validate_every: learning.steps,

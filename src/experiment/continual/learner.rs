@@ -72,6 +72,7 @@ impl Descent {
             warmup_steps: 0,
             decay: Decay::Cosine,
             clip: Clip::None,
+            whitening: None,
         };
         Ok(Self { adam: Adam::new(config, parameters)?, step: 0, steps: steps as u64 })
     }

@@ -137,6 +137,7 @@ fn fit<M: Generative + 'static, N: Serialize>(
             warmup_steps: (of.steps / 20).min(100),
             decay: Decay::Cosine,
             clip: Clip::Norm(1.0),
+            whitening: None,
         },
         average_decay: 0.99,
         validate_every: (of.steps / 10).max(1),

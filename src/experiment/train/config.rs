@@ -118,6 +118,7 @@ impl Default for ImageTrainConfig {
                     warmup_steps: 100,
                     decay: Decay::Cosine,
                     clip: Clip::Norm(1.0),
+                    whitening: None,
                 },
                 average_decay: 0.999,
                 validate_every: 500,

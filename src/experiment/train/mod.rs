@@ -139,8 +139,8 @@ pub fn run(
         let accuracy = accuracy(&model, &chosen, &validation, &Judge::default(), &noise)?;
         model.info_mut().validation_accuracy = Some(accuracy);
     }
+    model.info_mut().train_seconds = outcome.earlier_seconds + begun.elapsed().as_secs_f64();
     model.info_mut().outcome = outcome;
-    model.info_mut().train_seconds = begun.elapsed().as_secs_f64();
     model.to_device(&Device::Cpu)
 }
 

@@ -1,6 +1,6 @@
 //! Baselines by name, fitted on the training episodes.
 
-use super::settings::{AnalogueConfig, BaselineConfig, Head, LatentConfig, RecurrentConfig};
+use super::settings::{AnalogueConfig, BaselineConfig, Head, LatentConfig, RecurrentConfig, as_json};
 use super::{Analogue, Autoregression, FullyConnected, Hold, LatentForecaster, Recurrent, VarFit, Velocity};
 use crate::error::{Error, Result};
 use crate::event::Sink;
@@ -10,7 +10,7 @@ use crate::forecast::{ChunkSource, Forecaster, FrameSource, Limits, Prepared, Re
 use crate::model::{Activation, Cvae, Generative, Generator, GruMixture, Mixture, Mlp, MlpConfig, Path, VectorField};
 use crate::noise::Noise;
 use crate::train::objective::{Fit, Regression};
-use crate::train::{AdamConfig, Clip, Decay, Divergence, Source, TrainConfig, train};
+use crate::train::{AdamConfig, Clip, Decay, Divergence, Objective, Source, TrainConfig, train};
 use candle_core::{DType, Device};
 use std::time::Instant;
 
@@ -36,32 +36,37 @@ pub struct Contender {
 
 /// Fits the baseline of a name on the training episodes, its settings changed by `changes` as in [`BaselineConfig::with`].
 ///
+/// Where there is a folder in which trainings are `kept`, one that is there is taken, one that was interrupted goes on, and this
+/// one is left there.
+///
 /// # Errors
-/// [`Error::Config`] for an unknown name or setting; as the fits.
+/// [`Error::Config`] for an unknown name or setting; [`Error::Model`] for a kept training of other settings or episodes; as the fits.
 pub fn fit_baseline(
     name: &str,
     prepared: &Prepared,
     changes: &[(String, String)],
     seed: u64,
+    kept: Option<&std::path::Path>,
     sink: &mut dyn Sink,
 ) -> Result<Contender> {
     let begun = Instant::now();
+    let mut training = Training { prepared, seed, kept, sink, earlier_seconds: 0.0 };
     let d = prepared.frames.channels.len();
     let forecaster: Box<dyn Forecaster + Sync> = match (name, BaselineConfig::with(name, changes)?) {
         ("hold", _) => Box::new(Hold::new(d)),
         ("velocity", _) => Box::new(Velocity::new(d)),
         ("var", _) => Box::new(Autoregression::mean(autoregression(prepared)?)),
         ("var_sampled", _) => Box::new(Autoregression::sampled(autoregression(prepared)?)),
-        ("fc", _) => Box::new(fully_connected(prepared, seed, sink)?),
-        (_, Some(BaselineConfig::Latent(config))) => latent(prepared, &config, seed, sink)?,
-        (_, Some(BaselineConfig::Recurrent(config))) => Box::new(recurrent(prepared, &config, seed, sink)?),
+        ("fc", _) => Box::new(fully_connected(&mut training)?),
+        (_, Some(BaselineConfig::Latent(config))) => latent(&mut training, &config)?,
+        (_, Some(BaselineConfig::Recurrent(config))) => Box::new(recurrent(&mut training, &config)?),
         (_, Some(BaselineConfig::Analogue(config))) => Box::new(analogue(prepared, &config)?),
         (other, None) => {
             let expected = format!("classic, all, none, or some of {}", BASELINES.join(","));
             return Err(Error::config("baselines", format!("`{other}`"), expected));
         }
     };
-    Ok(Contender { forecaster, train_seconds: begun.elapsed().as_secs_f64() })
+    Ok(Contender { forecaster, train_seconds: training.earlier_seconds + begun.elapsed().as_secs_f64() })
 }
 
 /// Context of the autoregression and of the networks in its coordinates, as the default model's.
@@ -91,6 +96,7 @@ fn training(steps: u64, learning_rate: f64, weight_decay: f64) -> TrainConfig {
             warmup_steps: 200.min(steps / 4),
             decay: Decay::Cosine,
             clip: Clip::Norm(1.0),
+            whitening: None,
         },
         average_decay: 0.999,
         validate_every: 250,
@@ -101,12 +107,39 @@ fn training(steps: u64, learning_rate: f64, weight_decay: f64) -> TrainConfig {
     }
 }
 
-fn latent(
-    prepared: &Prepared,
-    config: &LatentConfig,
+/// What the trainings of all baselines share.
+struct Training<'a> {
+    prepared: &'a Prepared,
     seed: u64,
-    sink: &mut dyn Sink,
-) -> Result<Box<dyn Forecaster + Sync>> {
+    kept: Option<&'a std::path::Path>,
+    sink: &'a mut dyn Sink,
+    /// Seconds that went into a kept training before.
+    earlier_seconds: f64,
+}
+
+impl Training<'_> {
+    /// Fits `objective`; `settings` are all that its weights depend on besides the episodes and the trainer's own settings.
+    fn run(
+        &mut self,
+        name: &str,
+        settings: serde_json::Value,
+        objective: &mut dyn Objective,
+        source: &dyn Source,
+        config: &TrainConfig,
+    ) -> Result<()> {
+        let plan = self.kept.map(|folder| {
+            let path = folder.join(format!("{name}.{}.checkpoint", self.seed));
+            self.prepared.plan(&path, true, serde_json::json!({ "seed": self.seed, "settings": settings }))
+        });
+        let noise = Noise::new(self.seed).fork(STEPS);
+        let outcome = train(objective, source, config, &noise, plan.as_ref(), self.sink)?;
+        self.earlier_seconds += outcome.earlier_seconds;
+        Ok(())
+    }
+}
+
+fn latent(run: &mut Training<'_>, config: &LatentConfig) -> Result<Box<dyn Forecaster + Sync>> {
+    let prepared = run.prepared;
     let chunk = by_data::chunk(config.chunk, CONTEXT, prepared);
     let training = prepared.windows(&prepared.split.train, CONTEXT, chunk, 1)?;
     let validation = prepared.windows(&prepared.split.validation, CONTEXT, chunk, 1)?;
@@ -116,7 +149,7 @@ fn latent(
     let coordinates = ResidualCoordinates::new(fit, config.latent)?.within(limits);
     let noise = by_data::context_noise(config.context_noise, chunk);
     let source = ChunkSource::new(&coordinates, &training, &validation, noise)?;
-    let mut noise = Noise::new(seed).fork(WEIGHTS);
+    let mut noise = Noise::new(run.seed).fork(WEIGHTS);
     let net = |inputs: usize, context: usize| MlpConfig {
         inputs,
         context,
@@ -126,62 +159,62 @@ fn latent(
         spectral_norm: false,
     };
     let (width, context) = (coordinates.latent(), coordinates.context_width());
-    let run = Run { source: &source, config, steps, seed };
+    let mut fit = Fitting { run, source: &source, config, steps };
     match config.head {
         Head::Diffusion { evaluations, temperature, weighting } => {
             let field = VectorField::new(net(width, context), Path::Circle, (evaluations, temperature), &mut noise)?;
             let field = field.weighted(coordinates.weights(weighting)?);
-            run.finish("diffusion", coordinates, field, sink)
+            fit.finish("diffusion", coordinates, field)
         }
         Head::Flow { evaluations, temperature, weighting } => {
             let field = VectorField::new(net(width, context), Path::Line, (evaluations, temperature), &mut noise)?;
             let field = field.weighted(coordinates.weights(weighting)?);
-            run.finish("flow", coordinates, field, sink)
+            fit.finish("flow", coordinates, field)
         }
         Head::Mixture { components } => {
             let mixture = Mixture::new(net(context, 0), components, width, &mut noise)?;
-            run.finish("mdn", coordinates, mixture, sink)
+            fit.finish("mdn", coordinates, mixture)
         }
         Head::Cvae { code, kl_weight, free_nats } => {
             let cvae = Cvae::new([width, context, code], &config.hidden, [kl_weight, free_nats], &mut noise)?;
-            run.finish("cvae", coordinates, cvae, sink)
+            fit.finish("cvae", coordinates, cvae)
         }
     }
 }
 
 /// What the training of every generative network shares.
-struct Run<'a> {
+struct Fitting<'a, 'b> {
+    run: &'a mut Training<'b>,
     source: &'a dyn Source,
     config: &'a LatentConfig,
     steps: u64,
-    seed: u64,
 }
 
-impl Run<'_> {
+impl Fitting<'_, '_> {
     fn finish<G: Generative + Generator + 'static>(
-        &self,
+        &mut self,
         name: &'static str,
         coordinates: ResidualCoordinates,
         model: G,
-        sink: &mut dyn Sink,
     ) -> Result<Box<dyn Forecaster + Sync>> {
         let mut objective = Fit { model };
         let config = training(self.steps, self.config.learning_rate, 0.01);
-        train(&mut objective, self.source, &config, &Noise::new(self.seed).fork(STEPS), None, sink)?;
+        self.run.run(name, self.config.learned()?, &mut objective, self.source, &config)?;
         Ok(Box::new(LatentForecaster::new(name, coordinates, objective.model)))
     }
 }
 
-fn recurrent(prepared: &Prepared, config: &RecurrentConfig, seed: u64, sink: &mut dyn Sink) -> Result<Recurrent> {
+fn recurrent(run: &mut Training<'_>, config: &RecurrentConfig) -> Result<Recurrent> {
+    let prepared = run.prepared;
     let training_windows = prepared.windows(&prepared.split.train, config.context, config.future, 1)?;
     let validation = prepared.windows(&prepared.split.validation, config.context, config.future, 4)?;
     let source = FrameSource::new(&training_windows, &validation, 0.0)?;
-    let noise = Noise::new(seed);
+    let mut noise = Noise::new(run.seed).fork(WEIGHTS);
     let scale = delta_std(prepared);
-    let net = GruMixture::new(&scale, config.width, config.components, config.input_noise, &mut noise.fork(WEIGHTS))?;
+    let net = GruMixture::new(&scale, config.width, config.components, config.input_noise, &mut noise)?;
     let mut objective = Fit { model: net };
-    let run = training(config.steps as u64, config.learning_rate, 0.01);
-    train(&mut objective, &source, &run, &noise.fork(STEPS), None, sink)?;
+    let steps = training(config.steps as u64, config.learning_rate, 0.01);
+    run.run("gru_mdn", as_json(config)?, &mut objective, &source, &steps)?;
     Recurrent::new(objective.model, config.context, scale.len())
 }
 
@@ -196,12 +229,13 @@ fn delta_std(prepared: &Prepared) -> Vec<f32> {
 }
 
 /// The paper's baseline: 4 frames to the next, three layers of 128, least squares, spectral norm against explosion.
-fn fully_connected(prepared: &Prepared, seed: u64, sink: &mut dyn Sink) -> Result<FullyConnected> {
+fn fully_connected(run: &mut Training<'_>) -> Result<FullyConnected> {
+    let prepared = run.prepared;
     let d = prepared.frames.channels.len();
     let training_windows = prepared.windows(&prepared.split.train, FC_CONTEXT, 1, 1)?;
     let validation = prepared.windows(&prepared.split.validation, FC_CONTEXT, 1, 1)?;
     let source = FrameSource::new(&training_windows, &validation, 0.0)?;
-    let noise = Noise::new(seed);
+    let mut noise = Noise::new(run.seed).fork(WEIGHTS);
     let config = MlpConfig {
         inputs: FC_CONTEXT * d,
         context: 0,
@@ -210,9 +244,10 @@ fn fully_connected(prepared: &Prepared, seed: u64, sink: &mut dyn Sink) -> Resul
         activation: Activation::LeakyRelu,
         spectral_norm: true,
     };
-    let net = Mlp::new(config, &mut noise.fork(WEIGHTS), DType::F32, &Device::Cpu)?;
+    let settings = as_json(&config)?;
+    let net = Mlp::new(config, &mut noise, DType::F32, &Device::Cpu)?;
     let mut objective = Regression { net };
     let config = TrainConfig { validate_every: 500, ..training(10_000, 1e-3, 0.0) };
-    train(&mut objective, &source, &config, &noise.fork(STEPS), None, sink)?;
+    run.run("fc", settings, &mut objective, &source, &config)?;
     FullyConnected::new(objective.net, FC_CONTEXT, d)
 }
