@@ -12,7 +12,18 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     use_one_tensor_thread();
+    keep_freed_memory();
     cli::run()
+}
+
+/// Memory once had stays with the process: given back, it would be cleared by the kernel anew for the next step's tensors, which
+/// was a quarter of a training's time (`benches/README.md`).
+#[allow(unsafe_code)]
+fn keep_freed_memory() {
+    /// `mi_option_purge_delay` of mimalloc 2 and 3, which the bindings do not name; -1 is never.
+    const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
+    // SAFETY: sets a number of the allocator that is linked in; no other thread exists yet.
+    unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, -1) };
 }
 
 /// One thread for each tensor operation: at the sizes of these networks waking the others costs more than they do (the

@@ -18,7 +18,7 @@ const LAYERS: &[(&str, &[&str], &[&str])] = &[
     ("model", &["error", "noise", "energy", "engine"], &["nalgebra", "csv", "plotters", "clap"]),
     (
         "train",
-        &["error", "files", "noise", "event", "energy", "sample", "model", "card"],
+        &["error", "files", "noise", "parallel", "event", "energy", "engine", "sample", "model", "card"],
         &["nalgebra", "csv", "plotters", "clap"],
     ),
     ("trajectory", &["error", "files", "noise"], &["candle_core", "nalgebra", "plotters", "clap"]),

@@ -26,6 +26,7 @@ mod rollout;
 mod tests;
 mod thin;
 mod tile;
+mod whiten;
 
 pub use crate::simd::Level;
 pub use chain::{Finish, Start, Walk, run};
@@ -38,3 +39,5 @@ pub use plan::Options;
 pub use program::{Activation, Layer, Layers, Program, Rows, Term};
 pub use rollout::{Rollout, Stop};
 pub use tile::TileEnergy;
+pub use whiten::Whitener;
+pub(crate) use whiten::{ITERATIONS, QUINTIC, RIDGE};

@@ -11,9 +11,9 @@ use crate::error::Result;
 /// Frames of a chunk: from the first to the second, in steps of the first.
 const CHUNK: [usize; 2] = [8, 32];
 /// Passes over the training windows, where the steps are not given.
-const PASSES: u64 = 50;
+const PASSES: u64 = 30;
 /// Steps, where they are not given, at least and at most.
-const STEPS: [u64; 2] = [4500, 20_000];
+const STEPS: [u64; 2] = [3000, 12_000];
 
 impl RunConfig {
     /// These settings with those in place that are left to the data, each written as 0:
@@ -21,7 +21,7 @@ impl RunConfig {
     /// - `model.chunk`: so long that the training episodes hold as many chunks, one after the other, as a chunk holds numbers,
     ///   `sqrt(frames / channels)`: 8, 16, 24 or 32 frames, and at most what the shortest episode holds (unless short ones are
     ///   left out);
-    /// - `train.steps`: 50 passes over the training windows, from 4,500 to 20,000 steps.
+    /// - `train.steps`: 30 passes over the training windows, from 3,000 to 12,000 steps.
     ///
     /// # Errors
     /// As [`Prepared::listed`].
@@ -90,12 +90,12 @@ mod tests {
         // 10 episodes, 7 of them for training: 700 frames of 2 channels bear sqrt(350) = 18 frames a chunk.
         let few = RunConfig::default().for_data(&motion(&[100; 10], 2)?)?;
         assert_eq!(few.model.frames(), (8, 16));
-        // 7 * (100 - 23) windows, 50 passes, batches of 128: below the least.
-        assert_eq!(few.train.steps, 4500);
+        // 7 * (100 - 23) windows, 30 passes, batches of 128: below the least.
+        assert_eq!(few.train.steps, 3000);
         assert_eq!(RunConfig::default().for_data(&motion(&[100; 10], 30)?)?.model.frames(), (8, 8));
         let more = RunConfig::default().for_data(&motion(&[3000; 10], 2)?)?;
         assert_eq!(more.model.frames(), (8, 32));
-        assert_eq!(more.train.steps, (50 * 7 * (3000 - 39u64)).div_ceil(128));
+        assert_eq!(more.train.steps, (30 * 7 * (3000 - 39u64)).div_ceil(128));
         let mut uneven = [1000; 10];
         uneven[..9].fill(20);
         let short = RunConfig::default().for_data(&motion(&uneven, 1)?)?;

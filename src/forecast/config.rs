@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::model::{Activation, walk};
 use crate::settings;
 use crate::train::objective::{ContrastiveConfig, Form, RecoveryConfig};
-use crate::train::{AdamConfig, Clip, Decay, Divergence, TrainConfig};
+use crate::train::{AdamConfig, Clip, Decay, Divergence, TrainConfig, Whitening};
 use crate::trajectory::ReadOptions;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -178,11 +178,11 @@ impl Default for RunConfig {
                     learning_rate: 1e-3,
                     beta1: 0.9,
                     beta2: 0.999,
-                    weight_decay: 0.01,
+                    weight_decay: 0.03,
                     warmup_steps: 200,
                     decay: Decay::Cosine,
                     clip: Clip::Norm(1.0),
-                    whitening: None,
+                    whitening: Some(Whitening::default()),
                 },
                 average_decay: 0.999,
                 validate_every: 250,
@@ -250,7 +250,8 @@ impl RunConfig {
                         objective: LevelObjective::Recovery(RecoveryConfig::default()),
                         ..model
                     };
-                    let train = TrainConfig { steps: 4500, ..default.train };
+                    let adam = AdamConfig { weight_decay: 0.01, whitening: None, ..default.train.optimizer.clone() };
+                    let train = TrainConfig { steps: 4500, optimizer: adam, ..default.train };
                     Ok(Self { model: ModelConfig::Denoising(model), train, ..default })
                 }
                 ModelConfig::Igebm(_) => Err(Error::Other("the default model has no noise levels".into())),

@@ -66,7 +66,7 @@ impl CheckpointPlan {
             tensors.insert(format!("best/{name}"), near(&s.best_weights[i])?);
             tensors.insert(format!("weight/{name}"), weight);
         }
-        for (name, moment) in adam.state(parameters) {
+        for (name, moment) in adam.state(parameters)? {
             tensors.insert(name, if compact { short(&moment)? } else { moment });
         }
         tensors.extend(objective.state()?.into_iter().map(|(name, t)| (format!("objective/{name}"), t)));

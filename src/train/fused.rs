@@ -16,6 +16,16 @@ pub(super) struct Blend {
 }
 
 impl Blend {
+    /// Updates the weights `x`.
+    pub(super) fn apply_to(&self, x: &candle_core::Var, y: &Tensor) -> Result<()> {
+        if in_place(&[x.as_tensor(), y]) {
+            return Ok(x.as_tensor().inplace_op2(y, self)?);
+        }
+        let mut moved = x.as_detached_tensor().copy()?;
+        self.apply(&mut moved, y)?;
+        Ok(x.set(&moved)?)
+    }
+
     /// Updates `x`, which no other tensor may share its numbers with.
     pub(super) fn apply(&self, x: &mut Tensor, y: &Tensor) -> Result<()> {
         if in_place(&[x, y]) {

@@ -1,7 +1,7 @@
 //! Adam with everything a resumed run needs in the open: moments, warm-up, decay, clipping.
 
 use super::fused::{Blend, Descend};
-use super::whitening::{Whitened, Whitening};
+use super::whitening::{self, Whitened, Whitening};
 use crate::error::{Error, Result};
 use crate::model::Parameters;
 use candle_core::{DType, Tensor};
@@ -142,6 +142,7 @@ impl Adam {
         let c = &self.config;
         let time = (step + 1) as f64;
         let (correct1, correct2) = (1.0 - c.beta1.powf(time), 1.0 - c.beta2.powf(time));
+        let mut matrices = Vec::new();
         for (((_, var), g), memory) in parameters.iter().zip(gradients).zip(&mut self.memory) {
             let g = match c.clip {
                 Clip::None => g,
@@ -158,9 +159,7 @@ impl Adam {
                 },
             };
             match memory {
-                Memory::Whitened(whitened) => {
-                    whitened.descend(var, &g, step, rate / c.learning_rate, c.weight_decay)?;
-                }
+                Memory::Whitened(whitened) => matrices.push((var, g, whitened)),
                 Memory::Moments(m, v) => {
                     Blend { keep: c.beta1, add: 1.0 - c.beta1, square: false }.apply(m, &g)?;
                     Blend { keep: c.beta2, add: 1.0 - c.beta2, square: true }.apply(v, &g)?;
@@ -169,15 +168,24 @@ impl Adam {
                 }
             }
         }
+        whitening::descend(matrices, step, rate / c.learning_rate, c.weight_decay)?;
         Ok(norm)
     }
 
     /// What is kept between steps, by parameter name.
-    pub fn state(&self, parameters: &Parameters) -> Vec<(String, Tensor)> {
-        let named = parameters.iter().zip(&self.memory);
-        named
-            .flat_map(|((name, _), memory)| memory.tensors().into_iter().map(|(kind, t)| (key(kind, name), t.clone())))
-            .collect()
+    ///
+    /// # Errors
+    /// [`Error::Tensor`].
+    pub fn state(&self, parameters: &Parameters) -> Result<Vec<(String, Tensor)>> {
+        let mut state = Vec::new();
+        for ((name, _), memory) in parameters.iter().zip(&self.memory) {
+            let kept = match memory {
+                Memory::Moments(m, v) => vec![("m", m.clone()), ("v", v.clone())],
+                Memory::Whitened(whitened) => whitened.tensors()?,
+            };
+            state.extend(kept.into_iter().map(|(kind, tensor)| (key(kind, name), tensor)));
+        }
+        Ok(state)
     }
 
     /// Sets what [`Adam::state`] gave.
@@ -186,8 +194,9 @@ impl Adam {
     /// What `get` returns for a name it does not know.
     pub fn restore(&mut self, parameters: &Parameters, get: impl Fn(&str) -> Result<Tensor>) -> Result<()> {
         for ((name, _), memory) in parameters.iter().zip(&mut self.memory) {
-            for (kind, tensor) in memory.tensors_mut() {
-                *tensor = get(&key(kind, name))?;
+            match memory {
+                Memory::Moments(m, v) => (*m, *v) = (get(&key("m", name))?, get(&key("v", name))?),
+                Memory::Whitened(whitened) => whitened.restore(|kind| get(&key(kind, name)))?,
             }
         }
         Ok(())
@@ -196,22 +205,4 @@ impl Adam {
 
 fn key(kind: &str, parameter: &str) -> String {
     format!("adam.{kind}/{parameter}")
-}
-
-impl Memory {
-    fn tensors(&self) -> Vec<(&'static str, &Tensor)> {
-        match self {
-            Memory::Moments(m, v) => vec![("m", m), ("v", v)],
-            Memory::Whitened(w) => vec![("momentum", &w.momentum), ("covariance", &w.covariance), ("root", &w.root)],
-        }
-    }
-
-    fn tensors_mut(&mut self) -> Vec<(&'static str, &mut Tensor)> {
-        match self {
-            Memory::Moments(m, v) => vec![("m", m), ("v", v)],
-            Memory::Whitened(w) => {
-                vec![("momentum", &mut w.momentum), ("covariance", &mut w.covariance), ("root", &mut w.root)]
-            }
-        }
-    }
 }

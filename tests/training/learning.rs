@@ -2,6 +2,40 @@
 
 use super::*;
 
+/// A least-squares problem whose inputs go together: along most of their directions Adam gets on slowly.
+#[test]
+fn whitened_momentum_learns_what_adam_has_hardly_begun() -> Result<()> {
+    struct Correlated;
+    const INPUTS: usize = 24;
+    impl Source for Correlated {
+        fn batch(&self, size: usize, noise: &mut Noise) -> Result<Batch> {
+            let fixed = |seed: u64| Noise::new(seed).normal((INPUTS, INPUTS), DType::F32, &CPU);
+            let scale: Vec<f32> = (0..INPUTS).map(|i| 100f32.powf(-(i as f32) / INPUTS as f32)).collect();
+            let drawn = noise.normal((size, INPUTS), DType::F32, &CPU)?;
+            let context = drawn.broadcast_mul(&Tensor::new(scale, &CPU)?)?.matmul(&fixed(1)?)?;
+            Ok(Batch { x: drawn.matmul(&fixed(2)?)?, context: Some(context), start: None })
+        }
+        fn validation(&self) -> Result<Option<Batch>> {
+            self.batch(512, &mut Noise::new(7)).map(Some)
+        }
+    }
+    let best = |whitening: Option<Whitening>, rate: f64| -> Result<f64> {
+        let config = MlpConfig { outputs: INPUTS, hidden: vec![64], ..mlp(INPUTS, 0, 1, Activation::Swish, false) };
+        let mut objective = Regression { net: Mlp::new(config, &mut Noise::new(3), DType::F32, &CPU)? };
+        let mut config = settings(400, rate);
+        config.optimizer.whitening = whitening;
+        let outcome = train(&mut objective, &Correlated, &config, &Noise::new(5), None, &mut Silent)?;
+        outcome.best_validation.ok_or_else(|| Error::Other("nothing held out".into()))
+    };
+    let mut adam = f64::INFINITY;
+    for rate in [1e-3, 3e-3, 1e-2, 3e-2] {
+        adam = adam.min(best(None, rate)?);
+    }
+    let whitened = best(Some(Whitening { rate: 0.03, ..Whitening::default() }), 1e-2)?;
+    assert!(whitened < 0.8 * adam, "{whitened} against Adam's best of four rates, {adam}");
+    Ok(())
+}
+
 /// Denoising score matching on one Gaussian has a closed form: for data N(0, s^2) the optimal velocity at angle t is
 /// `x cos t sin t (1 - s^2) / (s^2 cos^2 t + sin^2 t)`.
 #[test]

@@ -10,7 +10,7 @@ use crate::forecast::{ChunkSource, Forecaster, FrameSource, Limits, Prepared, Re
 use crate::model::{Activation, Cvae, Generative, Generator, GruMixture, Mixture, Mlp, MlpConfig, Path, VectorField};
 use crate::noise::Noise;
 use crate::train::objective::{Fit, Regression};
-use crate::train::{AdamConfig, Clip, Decay, Divergence, Objective, Source, TrainConfig, train};
+use crate::train::{AdamConfig, Clip, Decay, Divergence, Objective, Source, TrainConfig, Whitening, train};
 use candle_core::{DType, Device};
 use std::time::Instant;
 
@@ -84,7 +84,7 @@ fn autoregression(prepared: &Prepared) -> Result<VarFit> {
 }
 
 /// A run's settings: AdamW with warm-up and cosine, averaged weights, the best validation kept.
-fn training(steps: u64, learning_rate: f64, weight_decay: f64) -> TrainConfig {
+fn training(steps: u64, learning_rate: f64, (weight_decay, whitening): (f64, Option<Whitening>)) -> TrainConfig {
     TrainConfig {
         steps,
         batch: BATCH,
@@ -96,7 +96,7 @@ fn training(steps: u64, learning_rate: f64, weight_decay: f64) -> TrainConfig {
             warmup_steps: 200.min(steps / 4),
             decay: Decay::Cosine,
             clip: Clip::Norm(1.0),
-            whitening: None,
+            whitening,
         },
         average_decay: 0.999,
         validate_every: 250,
@@ -198,7 +198,8 @@ impl Fitting<'_, '_> {
         model: G,
     ) -> Result<Box<dyn Forecaster + Sync>> {
         let mut objective = Fit { model };
-        let config = training(self.steps, self.config.learning_rate, 0.01);
+        let config =
+            training(self.steps, self.config.learning_rate, (self.config.weight_decay, self.config.whitening.clone()));
         self.run.run(name, self.config.learned()?, &mut objective, self.source, &config)?;
         Ok(Box::new(LatentForecaster::new(name, coordinates, objective.model)))
     }
@@ -213,7 +214,7 @@ fn recurrent(run: &mut Training<'_>, config: &RecurrentConfig) -> Result<Recurre
     let scale = delta_std(prepared);
     let net = GruMixture::new(&scale, config.width, config.components, config.input_noise, &mut noise)?;
     let mut objective = Fit { model: net };
-    let steps = training(config.steps as u64, config.learning_rate, 0.01);
+    let steps = training(config.steps as u64, config.learning_rate, (0.01, None));
     run.run("gru_mdn", as_json(config)?, &mut objective, &source, &steps)?;
     Recurrent::new(objective.model, config.context, scale.len())
 }
@@ -247,7 +248,7 @@ fn fully_connected(run: &mut Training<'_>) -> Result<FullyConnected> {
     let settings = as_json(&config)?;
     let net = Mlp::new(config, &mut noise, DType::F32, &Device::Cpu)?;
     let mut objective = Regression { net };
-    let config = TrainConfig { validate_every: 500, ..training(10_000, 1e-3, 0.0) };
+    let config = TrainConfig { validate_every: 500, ..training(10_000, 1e-3, (0.0, None)) };
     run.run("fc", settings, &mut objective, &source, &config)?;
     FullyConnected::new(objective.net, FC_CONTEXT, d)
 }

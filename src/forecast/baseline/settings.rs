@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::settings;
+use crate::train::Whitening;
 use serde::{Deserialize, Serialize};
 
 /// Settings of one baseline.
@@ -32,6 +33,10 @@ pub struct LatentConfig {
     pub steps: usize,
     /// Learning rate at its largest.
     pub learning_rate: f64,
+    /// Decoupled weight decay.
+    pub weight_decay: f64,
+    /// How weight matrices learn, where not by Adam.
+    pub whitening: Option<Whitening>,
     /// What the network gives.
     pub head: Head,
 }
@@ -127,7 +132,7 @@ impl LatentConfig {
 impl BaselineConfig {
     /// The default settings of a baseline, `None` for one that has none.
     pub fn of(name: &str) -> Option<Self> {
-        let latent = |(chunk, steps), latent, context_noise, head| {
+        let latent = |(chunk, steps), latent, context_noise, (weight_decay, whitening), head| {
             Self::Latent(LatentConfig {
                 chunk,
                 latent,
@@ -135,16 +140,25 @@ impl BaselineConfig {
                 context_noise,
                 steps,
                 learning_rate: 1e-3,
+                weight_decay,
+                whitening,
                 head,
             })
         };
+        let (adam, whitened) = ((0.01, None), (0.03, Some(Whitening::default())));
         Some(match name {
-            "diffusion" => {
-                latent((0, 0), 1024, 0.5, Head::Diffusion { evaluations: 5, temperature: 0.95, weighting: 0.5 })
+            "diffusion" => latent(
+                (0, 0),
+                1024,
+                0.5,
+                whitened,
+                Head::Diffusion { evaluations: 5, temperature: 0.95, weighting: 0.5 },
+            ),
+            "flow" => {
+                latent((0, 0), 1024, 0.5, whitened, Head::Flow { evaluations: 5, temperature: 0.9, weighting: 0.5 })
             }
-            "flow" => latent((0, 0), 1024, 0.5, Head::Flow { evaluations: 5, temperature: 0.9, weighting: 0.5 }),
-            "mdn" => latent((0, 4500), 64, 2.0, Head::Mixture { components: 8 }),
-            "cvae" => latent((8, 4500), 16, 1.0, Head::Cvae { code: 16, kl_weight: 1.0, free_nats: 0.1 }),
+            "mdn" => latent((0, 4500), 64, 2.0, adam, Head::Mixture { components: 8 }),
+            "cvae" => latent((8, 4500), 16, 1.0, adam, Head::Cvae { code: 16, kl_weight: 1.0, free_nats: 0.1 }),
             "gru_mdn" => Self::Recurrent(RecurrentConfig {
                 context: 16,
                 future: 16,
