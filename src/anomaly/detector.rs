@@ -15,6 +15,8 @@ const PREFIX: &str = "anomaly/";
 const MOST: usize = 8192;
 /// Windows scored at once.
 const BLOCK: usize = 512;
+/// Parts of the validation episodes, each scored by the scales of the others (cross-conformal, Vovk 2015).
+const FOLDS: usize = 10;
 const VAR_RIDGE: f64 = 10.0;
 
 type Moments = (Vec<f64>, Vec<f64>);
@@ -34,7 +36,7 @@ struct Scale {
     /// Median and spread (0.9 quantile less median) of each column.
     centre: Vec<f64>,
     spread: Vec<f64>,
-    /// Largest standardised column of each validation window.
+    /// Largest standardised column of each window.
     tail: Tail,
 }
 
@@ -91,8 +93,11 @@ impl<'a> Detector<'a> {
     pub fn fit(model: &'a Model, prepared: &Prepared) -> Result<Self> {
         let context = model.info().config.model.frames().0;
         let future = frames(model) - context;
-        let cut = |episodes| prepared.windows(episodes, context, future, STRIDE).map(evenly);
-        let (training, validation) = (cut(&prepared.split.train)?, cut(&prepared.split.validation)?);
+        let cut = |episodes: &[usize]| -> Result<(WindowArray, Vec<usize>)> {
+            let listed = prepared.listed(episodes, context, future, STRIDE)?;
+            Ok(evenly(prepared.filled(&listed)?, |i| listed.episode_of(i)))
+        };
+        let ((training, _), (validation, episodes)) = (cut(&prepared.split.train)?, cut(&prepared.split.validation)?);
         let pairs = super::pieces(&training, 2 * CHUNK, CHUNK);
         let var = VarFit::fit(&pairs, training.channels, CHUNK, CHUNK, VAR_RIDGE)?;
         let parts = Parts {
@@ -102,10 +107,18 @@ impl<'a> Detector<'a> {
             stillness: Stillness::moments(&training),
         };
         let mut detector = Self { model, parts, scales: Vec::new(), combined: Tail(Vec::new()) };
-        let n = validation.len();
         let scores = detector.raw(&validation)?;
-        detector.scales = scores.iter().map(|s| Scale::new(s, s.len() / n)).collect();
-        detector.combined = Tail::new(detector.verdicts(&scores, n)?.iter().map(|v| v.score).collect());
+        // Scored by the scales of the other episodes, as windows will be that the scales have never seen.
+        let mut combined = Vec::with_capacity(episodes.len());
+        for held in folds(&episodes) {
+            let (own, others): (Vec<usize>, Vec<usize>) =
+                (0..episodes.len()).partition(|i| held.contains(&episodes[*i]));
+            detector.scales = scales(&scores, episodes.len(), if others.is_empty() { &own } else { &others });
+            combined.extend(detector.verdicts(&scores, &own)?.iter().map(|v| v.score));
+        }
+        detector.combined = Tail::new(combined);
+        let all: Vec<usize> = (0..episodes.len()).collect();
+        detector.scales = scales(&scores, episodes.len(), &all);
         Ok(detector)
     }
 
@@ -139,7 +152,8 @@ impl<'a> Detector<'a> {
         Ok(scores)
     }
 
-    fn verdicts(&self, scores: &[Vec<f64>], n: usize) -> Result<Vec<Verdict>> {
+    /// Of the windows `which` of those scored.
+    fn verdicts(&self, scores: &[Vec<f64>], which: &[usize]) -> Result<Vec<Verdict>> {
         let judges = self.judges()?;
         let verdict = |i: usize| {
             let mut verdict = Verdict { score: f64::NEG_INFINITY, p_value: 1.0, judge: "", channel: 0 };
@@ -158,7 +172,7 @@ impl<'a> Detector<'a> {
             verdict.p_value = self.combined.conformal(verdict.score);
             verdict
         };
-        Ok((0..n).map(verdict).collect())
+        Ok(which.iter().map(|i| verdict(*i)).collect())
     }
 
     /// Frames of a window that this judges: [`FRAMES`], or those that the model sees at once where that is more.
@@ -177,7 +191,7 @@ impl<'a> Detector<'a> {
             let expected = format!("(N, {}, {d})", self.frames());
             return Err(Error::Shape { what: "windows to judge", found, expected });
         }
-        self.verdicts(&self.raw(windows)?, windows.len())
+        self.verdicts(&self.raw(windows)?, &(0..windows.len()).collect::<Vec<_>>())
     }
 
     /// Scores by every judge, `(N,)` each (the largest standardised channel where there are channels), and `combined`.
@@ -185,7 +199,7 @@ impl<'a> Detector<'a> {
     /// # Errors
     /// As [`Detector::judge`].
     pub fn scores(&self, windows: &WindowArray) -> Result<Vec<(&'static str, Vec<f64>)>> {
-        let (raw, n) = (self.raw(windows)?, windows.len());
+        let (raw, all) = (self.raw(windows)?, (0..windows.len()).collect::<Vec<_>>());
         let names = self.judges()?.iter().map(|j| j.name()).collect::<Vec<_>>();
         let mut scores: Vec<_> = names
             .into_iter()
@@ -195,7 +209,7 @@ impl<'a> Detector<'a> {
                 (name, raw.chunks_exact(scale.centre.len()).map(|row| scale.largest(row).1).collect())
             })
             .collect();
-        scores.push(("combined", self.verdicts(&raw, n)?.iter().map(|v| v.score).collect()));
+        scores.push(("combined", self.verdicts(&raw, &all)?.iter().map(|v| v.score).collect()));
         Ok(scores)
     }
 
@@ -285,11 +299,30 @@ fn frames(model: &Model) -> usize {
     FRAMES.max(context + chunk)
 }
 
-fn evenly(windows: WindowArray) -> WindowArray {
+/// At most [`MOST`] of the windows, and the episodes that they are of.
+fn evenly(windows: WindowArray, episode_of: impl Fn(usize) -> usize) -> (WindowArray, Vec<usize>) {
     let (n, width) = (windows.len(), (windows.context + windows.future) * windows.channels);
-    if n <= MOST {
-        return windows;
-    }
-    let values = (0..MOST).flat_map(|i| &windows.values[i * n / MOST * width..][..width]).copied().collect();
-    WindowArray { values, ..windows }
+    let kept = n.min(MOST);
+    let chosen = (0..kept).map(|i| i * n / kept);
+    let values = chosen.clone().flat_map(|i| &windows.values[i * width..][..width]).copied().collect();
+    (WindowArray { values, ..windows }, chosen.map(episode_of).collect())
+}
+
+/// The episodes in [`FOLDS`] parts, or as many as there are episodes.
+fn folds(episodes: &[usize]) -> Vec<Vec<usize>> {
+    let mut named = episodes.to_vec();
+    named.sort_unstable();
+    named.dedup();
+    let count = FOLDS.min(named.len());
+    (0..count).map(|fold| named.iter().copied().skip(fold).step_by(count).collect()).collect()
+}
+
+/// How each judge's scores (`n` rows) lie over the windows `which`.
+fn scales(scores: &[Vec<f64>], n: usize, which: &[usize]) -> Vec<Scale> {
+    let rows = |all: &Vec<f64>| {
+        let columns = all.len() / n;
+        let kept: Vec<f64> = which.iter().flat_map(|i| &all[i * columns..(i + 1) * columns]).copied().collect();
+        Scale::new(&kept, columns)
+    };
+    scores.iter().map(rows).collect()
 }

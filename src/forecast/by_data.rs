@@ -10,10 +10,10 @@ use crate::error::Result;
 
 /// Frames of a chunk: from the first to the second, in steps of the first.
 const CHUNK: [usize; 2] = [8, 32];
-/// Passes over the training windows, where the steps are not given.
-const PASSES: u64 = 30;
-/// Steps, where they are not given, at least and at most.
-const STEPS: [u64; 2] = [3000, 12_000];
+/// Passes over the training windows, where the steps are not given, and steps at least and at most.
+const WHITENED: (u64, [u64; 2]) = (30, [1000, 12_000]);
+/// The same where all weights learn by Adam, whose steps cost less and do less.
+const ADAM: (u64, [u64; 2]) = (50, [4500, 20_000]);
 
 impl RunConfig {
     /// These settings with those in place that are left to the data, each written as 0:
@@ -21,7 +21,7 @@ impl RunConfig {
     /// - `model.chunk`: so long that the training episodes hold as many chunks, one after the other, as a chunk holds numbers,
     ///   `sqrt(frames / channels)`: 8, 16, 24 or 32 frames, and at most what the shortest episode holds (unless short ones are
     ///   left out);
-    /// - `train.steps`: 30 passes over the training windows, from 3,000 to 12,000 steps.
+    /// - `train.steps`: 30 passes over the training windows, from 1,000 to 12,000 steps; without whitening 50, from 4,500 to 20,000.
     ///
     /// # Errors
     /// As [`Prepared::listed`].
@@ -33,7 +33,8 @@ impl RunConfig {
         if config.train.steps == 0 {
             let (context, chunk) = config.model.frames();
             let windows = prepared.listed(&prepared.split.train, context, chunk, 1)?.len();
-            config.train.steps = steps(config.train.steps, windows, config.train.batch);
+            let whitened = config.train.optimizer.whitening.is_some();
+            config.train.steps = steps(config.train.steps, windows, config.train.batch, whitened);
         }
         Ok(config)
     }
@@ -60,9 +61,10 @@ pub(crate) fn context_noise(asked: f64, chunk: usize) -> f64 {
 }
 
 /// `asked`, or where that is 0 as many as there are windows to learn from.
-pub(crate) fn steps(asked: u64, windows: usize, batch: usize) -> u64 {
+pub(crate) fn steps(asked: u64, windows: usize, batch: usize, whitened: bool) -> u64 {
+    let (passes, [least, most]) = if whitened { WHITENED } else { ADAM };
     match asked {
-        0 => (PASSES * windows as u64).div_ceil(batch.max(1) as u64).clamp(STEPS[0], STEPS[1]),
+        0 => (passes * windows as u64).div_ceil(batch.max(1) as u64).clamp(least, most),
         asked => asked,
     }
 }
@@ -91,7 +93,7 @@ mod tests {
         let few = RunConfig::default().for_data(&motion(&[100; 10], 2)?)?;
         assert_eq!(few.model.frames(), (8, 16));
         // 7 * (100 - 23) windows, 30 passes, batches of 128: below the least.
-        assert_eq!(few.train.steps, 3000);
+        assert_eq!(few.train.steps, 1000);
         assert_eq!(RunConfig::default().for_data(&motion(&[100; 10], 30)?)?.model.frames(), (8, 8));
         let more = RunConfig::default().for_data(&motion(&[3000; 10], 2)?)?;
         assert_eq!(more.model.frames(), (8, 32));
@@ -100,6 +102,8 @@ mod tests {
         uneven[..9].fill(20);
         let short = RunConfig::default().for_data(&motion(&uneven, 1)?)?;
         assert_eq!(short.model.frames(), (8, 12), "what the shortest episode holds");
+        let adam = RunConfig::default().with_one("train.optimizer.whitening", "null")?;
+        assert_eq!(adam.for_data(&motion(&[100; 10], 2)?)?.train.steps, 4500);
         let own = RunConfig::default().with_one("model.chunk", "3")?.with_one("train.steps", "7")?;
         assert_eq!(own.for_data(&motion(&[100; 10], 2)?)?, own);
         assert_eq!(few.for_data(&motion(&[3000; 10], 2)?)?, few, "once chosen they stay");

@@ -143,7 +143,7 @@ fn latent(run: &mut Training<'_>, config: &LatentConfig) -> Result<Box<dyn Forec
     let chunk = by_data::chunk(config.chunk, CONTEXT, prepared);
     let training = prepared.windows(&prepared.split.train, CONTEXT, chunk, 1)?;
     let validation = prepared.windows(&prepared.split.validation, CONTEXT, chunk, 1)?;
-    let steps = by_data::steps(config.steps as u64, training.len(), BATCH);
+    let steps = by_data::steps(config.steps as u64, training.len(), BATCH, config.whitening.is_some());
     let fit = VarFit::fit(&training.values, training.channels, CONTEXT, chunk, VAR_RIDGE)?;
     let limits = Limits::seen(&training, &prepared.frames.channels);
     let coordinates = ResidualCoordinates::new(fit, config.latent)?.within(limits);

@@ -29,7 +29,7 @@ pub struct LatentConfig {
     pub hidden: Vec<usize>,
     /// As [`DenoisingConfig::context_noise`](crate::forecast::DenoisingConfig::context_noise).
     pub context_noise: f64,
-    /// Training steps of batches of 128; 0 for as many as there are windows for, as the energy's.
+    /// Training steps of batches of 128; 0 for as many as there are windows for ([`RunConfig::for_data`](crate::forecast::RunConfig::for_data)).
     pub steps: usize,
     /// Learning rate at its largest.
     pub learning_rate: f64,
@@ -147,15 +147,11 @@ impl BaselineConfig {
         };
         let (adam, whitened) = ((0.01, None), (0.03, Some(Whitening::default())));
         Some(match name {
-            "diffusion" => latent(
-                (0, 0),
-                1024,
-                0.5,
-                whitened,
-                Head::Diffusion { evaluations: 5, temperature: 0.95, weighting: 0.5 },
-            ),
+            "diffusion" => {
+                latent((0, 0), 1024, 0.5, adam, Head::Diffusion { evaluations: 5, temperature: 0.95, weighting: 0.5 })
+            }
             "flow" => {
-                latent((0, 0), 1024, 0.5, whitened, Head::Flow { evaluations: 5, temperature: 0.9, weighting: 0.5 })
+                latent((0, 0), 1024, 0.5, whitened, Head::Flow { evaluations: 5, temperature: 0.95, weighting: 0.5 })
             }
             "mdn" => latent((0, 4500), 64, 2.0, adam, Head::Mixture { components: 8 }),
             "cvae" => latent((8, 4500), 16, 1.0, adam, Head::Cvae { code: 16, kl_weight: 1.0, free_nats: 0.1 }),
@@ -197,7 +193,7 @@ mod tests {
         let set = |key: &str, value: &str| vec![(key.to_string(), value.to_string())];
         let flow = BaselineConfig::with("flow", &set("flow.head.evaluations", "10"))?;
         let Some(BaselineConfig::Latent(LatentConfig { head, .. })) = &flow else { panic!("{flow:?}") };
-        assert_eq!(*head, Head::Flow { evaluations: 10, temperature: 0.9, weighting: 0.5 });
+        assert_eq!(*head, Head::Flow { evaluations: 10, temperature: 0.95, weighting: 0.5 });
         assert_eq!(BaselineConfig::with("flow", &set("cvae.head.code", "3"))?, BaselineConfig::of("flow"));
         assert_eq!(BaselineConfig::with("hold", &[])?, None);
         let unknown =
