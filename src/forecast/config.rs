@@ -165,7 +165,7 @@ impl Default for RunConfig {
                 hidden: vec![384; 3],
                 levels: 4,
                 start: walk::FROM,
-                temperature: 0.95,
+                temperature: 0.97,
                 ridge: 10.0,
                 context_noise: 0.5,
                 limits: true,

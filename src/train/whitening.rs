@@ -1,8 +1,9 @@
 //! Updates of weight matrices whose directions are all alike: momentum times the inverse root of the gradient's covariance.
 //!
 //! Adam scales each weight by itself; where a layer's inputs or outputs go together, some directions of its matrix then learn
-//! many times more slowly than others. Whitening along one side of the matrix (Shampoo, Gupta et al. 2018, with the smaller
-//! of its two sides; An et al. 2025, Xie et al. 2025) mends that at the price of two products a step.
+//! many times more slowly than others. Whitening along one side of the matrix (Shampoo, Gupta et al. 2018; one side alone: ASGO, An
+//! et al. 2025, here the smaller) mends that at the price of a product and a quarter a step. Each update is then scaled to the size of one
+//! whose singular values are all 1, as Muon's are (Jordan et al. 2024).
 
 use super::fused::Blend;
 use crate::engine::{ITERATIONS, QUINTIC, RIDGE, Whitener};
@@ -75,9 +76,11 @@ const KEPT: [&str; 3] = ["momentum", "covariance", "root"];
 /// A matrix, its gradient and what is kept of it.
 pub(super) type Job<'a> = (&'a Var, Tensor, &'a mut Whitened);
 
-/// Moves matrices against the gradients of step `step` (from 0), a matrix a thread; `pace` is the learning rate relative to its
-/// largest.
+/// Moves matrices against the gradients of step `step` (from 0), on the CPU a matrix a thread; `pace` is the learning rate relative
+/// to its largest.
 pub(super) fn descend(jobs: Vec<Job<'_>>, step: u64, pace: f64, weight_decay: f64) -> Result<()> {
+    let plain = jobs.iter().all(|(_, _, whitened)| matches!(whitened.seen, Seen::Plain(_)));
+    let threads = if plain { parallel::available() } else { 1 };
     let jobs: Vec<_> = jobs.into_iter().map(Mutex::new).collect();
     let one = |i: usize| {
         // Each is taken once, so a poisoned lock has nothing in it.
@@ -85,7 +88,7 @@ pub(super) fn descend(jobs: Vec<Job<'_>>, step: u64, pace: f64, weight_decay: f6
         let (weight, gradient, whitened) = &mut *job;
         whitened.descend(weight, gradient, step, pace, weight_decay)
     };
-    parallel::map(parallel::available(), jobs.len(), one).into_iter().collect()
+    parallel::map(threads, jobs.len(), one).into_iter().collect()
 }
 
 impl Whitened {
@@ -262,7 +265,8 @@ mod tests {
             Ok((rest / rows as f32).sqrt())
         };
         let (before, after) = (unlike(&covariance)?, unlike(&root.matmul(&covariance)?.matmul(&root)?)?);
-        assert!(before > 2.0 && after < 0.3, "{before} before, {after} after");
+        // The polynomial takes no eigenvalue to 1 exactly: between a half and one and a half.
+        assert!(before > 1.5 && after < 0.6, "{before} before, {after} after");
         Ok(())
     }
 }
