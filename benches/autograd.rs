@@ -35,6 +35,7 @@ fn main() -> Result<()> {
             hidden: dims[1..].to_vec(),
             outputs: 1,
             activation: Activation::Swish,
+            positions: None,
             spectral_norm: false,
         };
         let net = MlpEnergy { net: Mlp::new(config, &mut Noise::new(0), DType::F32, &Device::Cpu)? };

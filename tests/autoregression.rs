@@ -97,6 +97,50 @@ fn residual_coordinates_whiten_and_invert() -> Result<()> {
     assert!(moved.iter().zip(&weights).all(|(m, w)| (m / mean - w).abs() < 1e-3 * w + 1e-5), "{moved:?} {weights:?}");
     assert_eq!(all.weights(0.0)?.flatten_all()?.to_vec1::<f32>()?, vec![1.0; width]);
     assert!(matches!(all.weights(-0.5), Err(Error::Config { .. })));
+    told_by_frames(&all, &chunks, &expected)
+}
+
+/// Turned to frames and channels, coordinates still whiten and invert, weigh the same errors alike, and are as near to the chunk's own
+/// numbers as whitened ones can be.
+fn told_by_frames(all: &ResidualCoordinates, chunks: &Tensor, expected: &Tensor) -> Result<()> {
+    let width = all.width();
+    let turned = all.clone().by_frames()?;
+    let (u, turned_u) = (all.encode(chunks, expected)?, turned.encode(chunks, expected)?);
+    let back = (turned.decode(&turned_u, expected)? - chunks)?.abs()?.max_all()?.to_scalar::<f32>()?;
+    assert!(back < 1e-4, "{back}");
+    let covariance = (turned_u.t()?.matmul(&turned_u)? / 299.0)?;
+    let away = (covariance - Tensor::eye(width, DType::F32, &Device::Cpu)?)?.abs()?.max_all()?.to_scalar::<f32>()?;
+    assert!(away < 1e-2, "{away}");
+    let squared = |u: &Tensor, weights: &Tensor| -> Result<f32> {
+        let weighed = if weights.dim(0)? == 1 { u.broadcast_mul(weights)? } else { u.matmul(weights)? };
+        Ok((weighed * u)?.mean_all()?.to_scalar::<f32>()?)
+    };
+    for exponent in [0.0, 0.5, 1.0] {
+        let (a, b) = (squared(&u, &all.weights(exponent)?)?, squared(&turned_u, &turned.weights(exponent)?)?);
+        assert!((a - b).abs() < 1e-3 * a, "{exponent}: {a} {b}");
+    }
+    // The correlation of each coordinate with its own number of the chunk, in the mean over all.
+    let residual = (chunks - expected)?;
+    let residual = residual.broadcast_sub(&residual.mean_keepdim(0)?)?;
+    let std = (residual.sqr()?.sum_keepdim(0)? / 299.0)?.sqrt()?;
+    let own = |u: &Tensor| -> Result<f32> {
+        Ok(((residual.broadcast_div(&std)? * u)?.sum(0)? / 299.0)?.mean_all()?.to_scalar::<f32>()?)
+    };
+    let (principal, by_frames) = (own(&u)?, own(&turned_u)?);
+    assert!(by_frames > principal.abs() + 0.2, "{by_frames} {principal}");
+    // What does not lead is mixed in as noise: complete coordinates are whitened whatever leads.
+    let few = ResidualCoordinates::new(all.fit().clone(), 3)?.by_frames()?;
+    let u = few.encode(chunks, expected)?;
+    assert_eq!(few.latent(), width);
+    let variance = |u: &Tensor| -> Result<f32> { Ok((u.sqr()?.sum_all()?.to_scalar::<f32>()?) / 299.0) };
+    assert!((variance(&u)? - 3.0).abs() < 0.05, "{}", variance(&u)?);
+    let complete = few.complete(&u, &mut Noise::new(1))?;
+    let expected = width as f32;
+    // 300 (width - 3) draws of variance 2.
+    let error = 4.0 * (2.0 * expected / 300.0).sqrt();
+    assert!((variance(&complete)? - expected).abs() < error, "{} of {width}", variance(&complete)?);
+    let same = (turned.complete(&turned_u, &mut Noise::new(1))? - turned_u)?.abs()?.max_all()?.to_scalar::<f32>()?;
+    assert_eq!(same, 0.0, "nothing is missing");
     Ok(())
 }
 

@@ -64,7 +64,15 @@ fn table() -> Result<Vec<Row>> {
 }
 
 fn config(inputs: usize, context: usize, outputs: usize) -> MlpConfig {
-    MlpConfig { inputs, context, hidden: vec![8, 8], outputs, activation: Activation::Swish, spectral_norm: false }
+    MlpConfig {
+        inputs,
+        context,
+        hidden: vec![8, 8],
+        outputs,
+        activation: Activation::Swish,
+        positions: None,
+        spectral_norm: false,
+    }
 }
 
 fn net(inputs: usize, context: usize, outputs: usize) -> Result<Mlp> {

@@ -33,7 +33,15 @@ impl Source for TwoModes {
 }
 
 fn config(inputs: usize, context: usize) -> MlpConfig {
-    MlpConfig { inputs, context, hidden: vec![64; 2], outputs: 1, activation: Activation::Swish, spectral_norm: false }
+    MlpConfig {
+        inputs,
+        context,
+        hidden: vec![64; 2],
+        positions: None,
+        outputs: 1,
+        activation: Activation::Swish,
+        spectral_norm: false,
+    }
 }
 
 fn settings(steps: u64) -> TrainConfig {

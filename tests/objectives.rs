@@ -95,7 +95,15 @@ impl Learner for Recovery<MlpEnergy> {
 
 fn config(context: usize) -> MlpConfig {
     let activation = Activation::Swish;
-    MlpConfig { inputs: 2, context, hidden: vec![64, 64], outputs: 1, activation, spectral_norm: false }
+    MlpConfig {
+        inputs: 2,
+        context,
+        hidden: vec![64, 64],
+        outputs: 1,
+        activation,
+        positions: None,
+        spectral_norm: false,
+    }
 }
 
 fn network(context: usize) -> Result<MlpEnergy> {

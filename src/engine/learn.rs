@@ -9,7 +9,7 @@ use super::field::{Aligned, Arena, Field, Tile};
 use super::matrix::accumulate;
 use super::mlp::{Net, Packed};
 use super::plan::Options;
-use super::program::Rows;
+use super::program::{Rows, Shared};
 use crate::error::{Error, Result};
 use crate::parallel;
 use crate::simd::Kernel;
@@ -22,9 +22,10 @@ const CHAINS: usize = 128;
 /// Gradient of a weighted sum of energies in a network's weights.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WeightGradient {
-    /// For each hidden layer the weight's gradient, `(outputs, inputs)`, that of the first layer's context after that of
-    /// its input: `(outputs, inputs + context)`.
+    /// For each hidden layer the weight's gradient, of the weight's shape.
     pub hidden: Vec<Vec<f32>>,
+    /// That of the first layer's weight of the context, `(outputs, context)`; empty without a context.
+    pub context: Vec<f32>,
     /// For each hidden layer the bias's gradient.
     pub biases: Vec<Vec<f32>>,
     /// The head's gradient.
@@ -44,14 +45,22 @@ pub struct Examples<'a> {
     pub context: &'a [f32],
 }
 
+/// Rows over which a product's two sides are summed: one a chain, or one a position and chain, position by position.
+struct Side {
+    rows: usize,
+    /// `[group of numbers][row][number of the group]`.
+    numbers: Aligned,
+}
+
 /// What phase one leaves of a tile.
 struct Kept {
     chains: usize,
     energy: Vec<f32>,
-    /// For each layer its inputs, `[block of 2 vectors of inputs][chain][lane]`.
-    inputs: Vec<Aligned>,
-    /// For each layer the gradients in its sums, `[group of outputs][chain][output of the group]`.
-    deltas: Vec<Aligned>,
+    /// For each layer what its weights multiply, in blocks of 2 vectors; last the first layer's context, where there is one.
+    inputs: Vec<Side>,
+    /// For each layer the gradients in its sums, in groups of outputs; last those of the first layer once more, chain by chain,
+    /// where it has a context and shares weights.
+    deltas: Vec<Side>,
     /// The last layer's values, `[feature][chain]`.
     last: Vec<f32>,
 }
@@ -93,16 +102,21 @@ pub fn learn(
     }
     let mut gradient = WeightGradient {
         hidden: Vec::new(),
+        context: Vec::new(),
         biases: Vec::new(),
         head: vec![0.0; layers.head.len()],
         head_bias: weights.iter().sum(),
     };
     let mut kept = kept;
+    scale(&mut kept, &weights, network.level().outputs());
     for (l, layer) in layers.hidden.iter().enumerate() {
-        let inputs = layer.inputs + if l == 0 { context } else { 0 };
-        let (weight, bias) = layer_gradient(network, l, inputs, layer.outputs, &mut kept, &weights, options);
-        gradient.hidden.push(weight);
-        gradient.biases.push(bias);
+        gradient.hidden.push(weight_gradient(network, [l, l], layer.shape(), &kept, options));
+        gradient.biases.push(bias_gradient(network, l, &kept));
+    }
+    if context > 0 {
+        let deltas = if layers.hidden[0].shared == Shared::NONE { 0 } else { layers.hidden.len() };
+        let shape = (layers.hidden[0].outputs, context);
+        gradient.context = weight_gradient(network, [deltas, layers.hidden.len()], shape, &kept, options);
     }
     let mut first = 0;
     for tile in &kept {
@@ -143,24 +157,40 @@ fn keep(network: &Packed, examples: &Examples<'_>, context: usize, tile: Tile) -
         for (chain, energy) in kept.energy.iter_mut().enumerate() {
             *energy += (0..network.parts()).map(|p| lanes(parts, p, chain)).sum::<f32>();
         }
+        let group = network.level().outputs();
         for (l, layer) in layers.hidden.iter().enumerate() {
             let from = if l == 0 { x } else { hidden[l - 1] };
-            let extra = if l == 0 { context } else { 0 };
-            let blocks = (layer.inputs + extra).div_ceil(tile.width());
-            let mut inputs = Aligned::new(blocks * tile.chains * tile.width());
-            turn(&tile, from, layer.inputs, tile.width(), inputs.as_mut_slice());
-            for i in 0..extra {
-                let (block, lane) = ((layer.inputs + i) / tile.width(), (layer.inputs + i) % tile.width());
+            let (t, (outputs, columns)) = (layer.shared.positions, layer.shape());
+            let each = layer.inputs / t;
+            let mut inputs = Side::new(t * tile.chains, columns, tile.width());
+            let mut turned = Side::new(t * tile.chains, outputs, group);
+            for at in 0..t {
+                let seen = layer.shared.seen(at);
+                let missing = (seen.start + layer.shared.reach - at) * each;
+                let (row, count) = (at * tile.chains, seen.len() * each);
+                inputs.turn(&tile, from.from(seen.start * each), count, (row, missing), tile.width());
+                turned.turn(&tile, deltas[l].from(at * outputs), outputs, (row, 0), group);
+            }
+            kept.inputs.push(inputs);
+            kept.deltas.push(turned);
+        }
+        if context > 0 {
+            let mut inputs = Side::new(tile.chains, context, tile.width());
+            let width = tile.width();
+            let numbers = inputs.numbers.as_mut_slice();
+            for i in 0..context {
                 for chain in 0..tile.chains {
-                    inputs.as_mut_slice()[(block * tile.chains + chain) * tile.width() + lane] =
+                    numbers[(i / width * tile.chains + chain) * width + i % width] =
                         examples.context[(tile.first + chain) * context + i];
                 }
             }
-            let group = network.level().outputs();
-            let mut turned = Aligned::new(layer.outputs.div_ceil(group) * tile.chains * group);
-            turn(&tile, deltas[l], layer.outputs, group, turned.as_mut_slice());
             kept.inputs.push(inputs);
-            kept.deltas.push(turned);
+            let first = &layers.hidden[0];
+            if first.shared != Shared::NONE {
+                let mut turned = Side::new(tile.chains, first.outputs, group);
+                turned.turn(&tile, deltas[0], first.outputs, (0, 0), group);
+                kept.deltas.push(turned);
+            }
         }
         let last = hidden[layers.hidden.len() - 1];
         for (f, row) in kept.last.chunks_exact_mut(tile.chains).enumerate() {
@@ -170,55 +200,69 @@ fn keep(network: &Packed, examples: &Examples<'_>, context: usize, tile: Tile) -
     kept
 }
 
-/// `[block][feature][lane]` to `[group of features][chain][feature of the group]`.
-fn turn(tile: &Tile, from: Field, features: usize, group: usize, to: &mut [f32]) {
-    for block in 0..tile.blocks() {
-        let (live, first) = (tile.live(block), block * tile.width());
-        for f in 0..features {
-            let to = &mut to[(f / group * tile.chains + first) * group + f % group..];
-            // SAFETY: a feature of a block has the tile's width of lanes.
-            let lanes = unsafe { std::slice::from_raw_parts(from.at(block, f).cast_const(), live) };
-            for (value, slot) in lanes.iter().zip(to.iter_mut().step_by(group)) {
-                *slot = *value;
+impl Side {
+    fn new(rows: usize, numbers: usize, group: usize) -> Self {
+        Self { rows, numbers: Aligned::new(numbers.div_ceil(group) * rows * group) }
+    }
+
+    /// Puts features of a field, `[block][feature][lane]`, into the rows from `row` on, one a chain, as their numbers from `at` on.
+    fn turn(&mut self, tile: &Tile, from: Field, features: usize, (row, at): (usize, usize), group: usize) {
+        let rows = self.rows;
+        let to = self.numbers.as_mut_slice();
+        for block in 0..tile.blocks() {
+            let (live, first) = (tile.live(block), row + block * tile.width());
+            for f in 0..features {
+                let number = at + f;
+                let to = &mut to[(number / group * rows + first) * group + number % group..];
+                // SAFETY: a feature of a block has the tile's width of lanes.
+                let lanes = unsafe { std::slice::from_raw_parts(from.at(block, f).cast_const(), live) };
+                for (value, slot) in lanes.iter().zip(to.iter_mut().step_by(group)) {
+                    *slot = *value;
+                }
             }
         }
     }
 }
 
-/// One layer's weight and bias gradient.
-fn layer_gradient(
-    network: &Packed,
-    layer: usize,
-    inputs: usize,
-    outputs: usize,
-    kept: &mut [Kept],
-    weights: &[f32],
-    options: &Options,
-) -> (Vec<f32>, Vec<f32>) {
-    let level = network.level();
-    let (group, width) = (level.outputs(), 2 * level.lanes());
+/// Multiplies each chain's gradients by its energy's coefficient.
+fn scale(kept: &mut [Kept], weights: &[f32], group: usize) {
     let mut first = 0;
-    for tile in kept.iter_mut() {
-        for (row, chain) in tile.deltas[layer].as_mut_slice().chunks_exact_mut(group).zip((0..tile.chains).cycle()) {
-            row.iter_mut().for_each(|d| *d *= weights[first + chain]);
+    for tile in kept {
+        for side in &mut tile.deltas {
+            let rows = side.numbers.as_mut_slice().chunks_exact_mut(group);
+            for (row, chain) in rows.zip((0..tile.chains).cycle()) {
+                row.iter_mut().for_each(|d| *d *= weights[first + chain]);
+            }
         }
         first += tile.chains;
     }
+}
+
+/// One weight's gradient, of `shape`: the sum over the rows of one of the deltas times one of the inputs.
+fn weight_gradient(
+    network: &Packed,
+    [of_deltas, of_inputs]: [usize; 2],
+    (outputs, inputs): (usize, usize),
+    kept: &[Kept],
+    options: &Options,
+) -> Vec<f32> {
+    let level = network.level();
+    let (group, width) = (level.outputs(), 2 * level.lanes());
     let (groups, blocks) = (outputs.div_ceil(group), inputs.div_ceil(width));
-    let kept = &*kept;
     // Several groups a worker at a time: its part of the sums stays in its cache while the tiles pass.
     let share = groups.div_ceil(options.threads()).max(1);
     let parts = parallel::map(options.threads(), groups.div_ceil(share), |part| {
         let mine = part * share..((part + 1) * share).min(groups);
         let mut sums = Aligned::new(mine.len() * blocks * group * width);
         for tile in kept {
+            let (deltas, inputs) = (&tile.deltas[of_deltas], &tile.inputs[of_inputs]);
             level.call(Outer {
                 groups: mine.clone(),
                 blocks,
                 group,
-                chains: tile.chains,
-                deltas: tile.deltas[layer].as_slice(),
-                inputs: tile.inputs[layer].as_slice(),
+                rows: deltas.rows,
+                deltas: deltas.numbers.as_slice(),
+                inputs: inputs.numbers.as_slice(),
                 sums: sums.as_mut_slice(),
             });
         }
@@ -233,15 +277,26 @@ fn layer_gradient(
             to.copy_from_slice(&sums[at..at + to.len()]);
         }
     }
-    let mut bias = vec![0.0; outputs];
+    weight
+}
+
+/// One layer's bias's gradient: a bias each at every position.
+fn bias_gradient(network: &Packed, layer: usize, kept: &[Kept]) -> Vec<f32> {
+    let (group, of) = (network.level().outputs(), &network.layers().hidden[layer]);
+    let each = of.outputs / of.shared.positions;
+    let mut bias = vec![0.0; of.outputs];
     for tile in kept {
-        for (g, rows) in tile.deltas[layer].as_slice().chunks_exact(tile.chains * group).enumerate() {
-            for (k, sum) in bias[g * group..].iter_mut().take(group).enumerate() {
-                *sum += rows.iter().skip(k).step_by(group).sum::<f32>();
+        let side = &tile.deltas[layer];
+        for (g, rows) in side.numbers.as_slice().chunks_exact(side.rows * group).enumerate() {
+            for (position, rows) in rows.chunks_exact(tile.chains * group).enumerate() {
+                let own = &mut bias[position * each..(position + 1) * each];
+                for (k, sum) in own[g * group..].iter_mut().take(group).enumerate() {
+                    *sum += rows.iter().skip(k).step_by(group).sum::<f32>();
+                }
             }
         }
     }
-    (weight, bias)
+    bias
 }
 
 /// Adds a tile's outer products to the sums `[group][block][output][lane]`.
@@ -249,7 +304,7 @@ struct Outer<'a> {
     groups: Range<usize>,
     blocks: usize,
     group: usize,
-    chains: usize,
+    rows: usize,
     deltas: &'a [f32],
     inputs: &'a [f32],
     sums: &'a mut [f32],
@@ -260,13 +315,13 @@ impl Kernel for Outer<'_> {
     unsafe fn run<S: Simd>(self) {
         let width = 2 * S::LANES;
         for (g, group) in self.groups.clone().enumerate() {
-            let deltas = &self.deltas[group * self.chains * self.group..];
+            let deltas = &self.deltas[group * self.rows * self.group..];
             for block in 0..self.blocks {
-                let inputs = &self.inputs[block * self.chains * width..];
+                let inputs = &self.inputs[block * self.rows * width..];
                 let sums = &mut self.sums[(g * self.blocks + block) * self.group * width..];
                 // SAFETY: the slices begin where the group's and the block's numbers do, and hold all of them.
                 unsafe {
-                    accumulate::<S>(self.group, self.chains, deltas.as_ptr(), inputs.as_ptr(), sums.as_mut_ptr());
+                    accumulate::<S>(self.group, self.rows, deltas.as_ptr(), inputs.as_ptr(), sums.as_mut_ptr());
                 }
             }
         }

@@ -60,6 +60,18 @@ pub(crate) enum Init {
     Both(Field, *const f32),
 }
 
+impl Init {
+    /// For outputs that are `first` and those behind it of a layer's.
+    pub(crate) fn from(self, first: usize) -> Self {
+        match self {
+            Init::Zero => Init::Zero,
+            Init::Bias(bias) => Init::Bias(bias.wrapping_add(first)),
+            Init::Rows(rows) => Init::Rows(rows.from(first)),
+            Init::Both(rows, bias) => Init::Both(rows.from(first), bias.wrapping_add(first)),
+        }
+    }
+}
+
 /// What becomes of the sums.
 #[derive(Clone, Copy)]
 pub(crate) enum Then {
@@ -74,6 +86,21 @@ pub(crate) enum Then {
     /// The last hidden layer: `h = activation(sum)`, `part` of the group is the sum of `head * h`, `delta` is `head`
     /// times the derivative: the energy's gradient in this layer's sums. `to` keeps `h` where weights are to be learned.
     Head { head: *const f32, part: Field, delta: Field, to: Option<Field>, activation: Activation },
+}
+
+impl Then {
+    /// For outputs that are `first` and those behind it of a layer's; the head's are all of them.
+    pub(crate) fn from(self, first: usize) -> Self {
+        match self {
+            Then::Store(to) => Then::Store(to.from(first)),
+            Then::Add(to) => Then::Add(to.from(first)),
+            Then::Times(to) => Then::Times(to.from(first)),
+            Then::Activate { to, slope, activation } => {
+                Then::Activate { to: to.from(first), slope: slope.from(first), activation }
+            }
+            head @ Then::Head { .. } => head,
+        }
+    }
 }
 
 /// One worker's part of a product: some groups of outputs for all chains of a tile.

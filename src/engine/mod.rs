@@ -36,7 +36,7 @@ pub use mlp::Packed;
 pub use moves::LangevinStep;
 pub use peak::peak_gflops;
 pub use plan::Options;
-pub use program::{Activation, Layer, Layers, Program, Rows, Term};
+pub use program::{Activation, Layer, Layers, Program, Rows, Shared, Term};
 pub use rollout::{Rollout, Stop};
 pub use tile::TileEnergy;
 pub use whiten::Whitener;

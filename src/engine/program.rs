@@ -13,20 +13,61 @@ pub enum Activation {
     Leaky(f32),
 }
 
-/// One fully connected layer.
+/// One set of weights for all of a row of positions: a convolution over them, zeros beyond its ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shared {
+    /// Positions, `T`: numbers come in and go out position by position.
+    pub positions: usize,
+    /// Neighbours on either side that a position's outputs see too.
+    pub reach: usize,
+}
+
+impl Shared {
+    /// Every number of the layer seen from everywhere, as one position.
+    pub const NONE: Shared = Shared { positions: 1, reach: 0 };
+
+    /// Positions whose inputs an output at position `at` sees, `2 reach + 1` wide, of which only some exist.
+    pub fn window(&self) -> usize {
+        2 * self.reach + 1
+    }
+
+    /// Those that exist.
+    pub fn seen(&self, at: usize) -> std::ops::Range<usize> {
+        at.saturating_sub(self.reach)..(at + self.reach + 1).min(self.positions)
+    }
+}
+
+/// One layer: fully connected, or the same weights at each of its positions.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Layer {
     /// Numbers that come in.
     pub inputs: usize,
     /// Numbers that go out.
     pub outputs: usize,
-    /// `(outputs, inputs)`, row-major, as it multiplies: a spectral norm is already divided out.
+    /// How positions share the weights; [`Shared::NONE`] where every input meets every output.
+    pub shared: Shared,
+    /// `(outputs / T, window * inputs / T)`, row-major, as it multiplies: a spectral norm is already divided out.
     pub weight: Vec<f32>,
     /// `(outputs,)`.
     pub bias: Vec<f32>,
 }
 
-/// A fully connected network with one output: hidden layers, each followed by the activation, and a linear head.
+impl Layer {
+    /// Rows and columns of the weight.
+    pub fn shape(&self) -> (usize, usize) {
+        let t = self.shared.positions.max(1);
+        (self.outputs / t, self.shared.window() * (self.inputs / t))
+    }
+
+    /// The weight from input `input` of the position `from` to output `output` of position `at`, which sees it.
+    pub(crate) fn tap(&self, (at, output): (usize, usize), (from, input): (usize, usize)) -> f32 {
+        let (_, columns) = self.shape();
+        let each = self.inputs / self.shared.positions;
+        self.weight[output * columns + (from + self.shared.reach - at) * each + input]
+    }
+}
+
+/// A network with one output: hidden layers, each followed by the activation, and a linear head.
 ///
 /// The first layer's bias is not used by a [`Term::Network`]: what it adds is given row by row, so that a context's part
 /// is computed once.
@@ -53,9 +94,14 @@ impl Layers {
         std::iter::once(self.inputs()).chain(self.hidden.iter().map(|l| l.outputs)).chain([1]).collect()
     }
 
-    /// Multiplications of one evaluation of the value: the sum of the products of consecutive widths.
+    /// Multiplications of one evaluation of the value.
     pub fn products(&self) -> usize {
-        self.widths().windows(2).map(|pair| pair[0] * pair[1]).sum()
+        self.hidden.iter().map(|l| l.weight.len() * l.shared.positions).sum::<usize>() + self.head.len()
+    }
+
+    /// True where no layer shares weights over positions.
+    pub fn fully_connected(&self) -> bool {
+        self.hidden.iter().all(|l| l.shared == Shared::NONE)
     }
 
     /// Checks that every layer fits its neighbours.
@@ -72,13 +118,22 @@ impl Layers {
             if layer.inputs != inputs || inputs == 0 || layer.outputs == 0 {
                 return wrong("inputs of a layer", layer.inputs, format!("{inputs}, layer {i}"));
             }
-            if layer.weight.len() != layer.inputs * layer.outputs {
-                return wrong("weight of a layer", layer.weight.len(), format!("{}", layer.inputs * layer.outputs));
+            let t = layer.shared.positions;
+            if t == 0 || !layer.inputs.is_multiple_of(t) || !layer.outputs.is_multiple_of(t) {
+                let expected = format!("a divisor of {} and {}, layer {i}", layer.inputs, layer.outputs);
+                return wrong("positions of a layer", t, expected);
+            }
+            let (rows, columns) = layer.shape();
+            if layer.weight.len() != rows * columns {
+                return wrong("weight of a layer", layer.weight.len(), format!("{}", rows * columns));
             }
             if layer.bias.len() != layer.outputs {
                 return wrong("bias of a layer", layer.bias.len(), format!("{}", layer.outputs));
             }
             inputs = layer.outputs;
+        }
+        if last.shared != Shared::NONE {
+            return wrong("positions of the last hidden layer", last.shared.positions, "1".into());
         }
         if self.head.len() != last.outputs {
             return wrong("head of a network", self.head.len(), format!("{}", last.outputs));

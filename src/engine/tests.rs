@@ -4,6 +4,20 @@ use super::*;
 use crate::noise::Noise;
 use std::sync::Arc;
 
+/// Weight between an input and an output: of a layer that shares weights, by how far apart their positions are.
+fn meets(layer: &Layer, output: usize, input: usize) -> f64 {
+    let (t, reach) = (layer.shared.positions, layer.shared.reach);
+    let (outputs, inputs) = (layer.outputs / t, layer.inputs / t);
+    let apart = (input / inputs + reach) as isize - (output / outputs) as isize;
+    let columns = (2 * reach + 1) * inputs;
+    match usize::try_from(apart) {
+        Ok(tap) if tap <= 2 * reach => {
+            f64::from(layer.weight[output % outputs * columns + tap * inputs + input % inputs])
+        }
+        _ => 0.0,
+    }
+}
+
 /// Value and gradient of a program at one chain's `x`, straight from the formulas.
 fn reference(program: &Program, chain: usize, x: &[f64]) -> (f64, Vec<f64>) {
     let (mut energy, mut grad) = (0.0, vec![0.0; x.len()]);
@@ -17,9 +31,8 @@ fn reference(program: &Program, chain: usize, x: &[f64]) -> (f64, Vec<f64>) {
                     let start = if l == 0 { first.row(chain) } else { &layer.bias };
                     let (mut h, mut s) = (Vec::new(), Vec::new());
                     for (o, start) in start.iter().enumerate() {
-                        let row = &layer.weight[o * layer.inputs..(o + 1) * layer.inputs];
-                        let z: f64 =
-                            f64::from(*start) + row.iter().zip(&values[l]).map(|(w, v)| f64::from(*w) * v).sum::<f64>();
+                        let row = (0..layer.inputs).map(|i| meets(layer, o, i));
+                        let z: f64 = f64::from(*start) + row.zip(&values[l]).map(|(w, v)| w * v).sum::<f64>();
                         match layers.activation {
                             Activation::Swish => {
                                 let sigmoid = 1.0 / (1.0 + (-z).exp());
@@ -46,7 +59,7 @@ fn reference(program: &Program, chain: usize, x: &[f64]) -> (f64, Vec<f64>) {
                     let mut below = vec![0.0; layer.inputs];
                     for o in 0..layer.outputs {
                         for (i, b) in below.iter_mut().enumerate() {
-                            *b += f64::from(layer.weight[o * layer.inputs + i]) * delta[o] * slope[o];
+                            *b += meets(layer, o, i) * delta[o] * slope[o];
                         }
                     }
                     delta = below;
@@ -188,12 +201,15 @@ fn numbers(label: u64, count: usize, scale: f64) -> Vec<f32> {
     all.into_iter().map(|v| (scale * v) as f32).collect()
 }
 
-fn network(level: Level, widths: &[usize], activation: Activation) -> Arc<Packed> {
-    let hidden = widths.windows(2).enumerate().map(|(l, pair)| Layer {
-        inputs: pair[0],
-        outputs: pair[1],
-        weight: numbers(l as u64, pair[0] * pair[1], 1.5 / (pair[0] as f64).sqrt()),
-        bias: numbers(10 + l as u64, pair[1], 0.3),
+/// The first layers share their weights as `shared` says, the others are fully connected.
+fn network(level: Level, widths: &[usize], activation: Activation, shared: &[Shared]) -> Arc<Packed> {
+    let hidden = widths.windows(2).enumerate().map(|(l, pair)| {
+        let (inputs, outputs, bias) = (pair[0], pair[1], numbers(10 + l as u64, pair[1], 0.3));
+        let shared = shared.get(l).copied().unwrap_or(Shared::NONE);
+        let mut layer = Layer { inputs, outputs, shared, weight: Vec::new(), bias };
+        let (rows, columns) = layer.shape();
+        layer.weight = numbers(l as u64, rows * columns, 1.5 / (columns as f64).sqrt());
+        layer
     });
     let last = widths[widths.len() - 1];
     let (hidden, head) = (hidden.collect(), numbers(20, last, 1.0 / (last as f64).sqrt()));
@@ -204,10 +220,12 @@ fn network(level: Level, widths: &[usize], activation: Activation) -> Arc<Packed
 /// Programs over rows of `width` numbers for `chains` chains.
 pub(super) fn programs(level: Level, chains: usize) -> Vec<(&'static str, Program)> {
     let rows = |label, count, width| Rows::new(width, numbers(label, count * width, 0.4)).unwrap();
-    let net = |widths: &[usize], activation, count, factor| {
+    let local = |widths: &[usize], activation, count, factor, shared: &[Shared]| {
         let first = rows(30, count, widths[1]);
-        Term::Network { network: network(level, widths, activation), first, factor }
+        Term::Network { network: network(level, widths, activation, shared), first, factor }
     };
+    let net = |widths: &[usize], activation, count, factor| local(widths, activation, count, factor, &[]);
+    let over = |positions, reach| Shared { positions, reach };
     let quadratic = |count, width: usize| Term::Quadratic {
         centre: rows(40, count, width),
         weight: (0..width).map(|i| 0.1 + 0.05 * (i % 7) as f32).collect(),
@@ -223,6 +241,14 @@ pub(super) fn programs(level: Level, chains: usize) -> Vec<(&'static str, Progra
         ("one layer", program(5, vec![net(&[5, 9], swish, 1, 1.0)])),
         ("two layers", program(48, vec![net(&[48, 70, 33], swish, 1, 2.0)])),
         ("leaky, a context each", program(37, vec![net(&[37, 64, 130, 24], Activation::Leaky(0.2), chains, 1.0)])),
+        (
+            "weights shared over positions",
+            program(36, vec![local(&[36, 60, 84, 30], swish, chains, 1.5, &[over(6, 0), over(6, 1)])]),
+        ),
+        (
+            "few positions, seen from far",
+            program(20, vec![local(&[20, 26, 50, 12, 9], swish, 1, 1.0, &[over(2, 1), over(2, 3)])]),
+        ),
         (
             "sum of all terms",
             program(
@@ -309,7 +335,7 @@ fn plans_change_nothing() {
     for (widths, chains) in [(&[192, 512, 512][..], 70), (&[192, 512, 512][..], 2), (&[24, 40][..], 700)] {
         let level = Level::best();
         let first = Rows::new(widths[1], numbers(30, widths[1], 0.3)).unwrap();
-        let network = network(level, widths, Activation::Swish);
+        let network = network(level, widths, Activation::Swish, &[]);
         let program = Program::new(widths[0], vec![Term::Network { network, first, factor: 1.0 }]).unwrap();
         let kind = Walk::Langevin(vec![LangevinStep { step: 0.01, noise: 0.1, clip: None, bounds: None }; 3]);
         let x = numbers(60, chains * widths[0], 1.0);
@@ -348,5 +374,60 @@ fn what_does_not_fit_and_what_diverges_is_an_error() {
     match go(&x, &far) {
         Err(crate::Error::NonFinite { step, .. }) => assert!(step <= 1, "found at step {step}"),
         other => panic!("a chain that diverges gave {other:?}"),
+    }
+}
+
+#[test]
+fn weights_shared_over_positions_learn_the_sum_of_what_each_would() {
+    let (chains, context) = (150, 4);
+    for level in Level::available() {
+        for shared in [vec![Shared { positions: 5, reach: 0 }, Shared { positions: 5, reach: 1 }], vec![]] {
+            let packed = network(level, &[20, 30, 65, 11], Activation::Swish, &shared);
+            let layers = packed.layers().clone();
+            let first = Rows::new(30, numbers(60, chains * 30, 0.5)).unwrap();
+            let (x, given) = (numbers(61, chains * 20, 1.0), numbers(62, chains * context, 1.0));
+            let factors = numbers(63, chains, 1.0);
+            let examples = Examples { first: &first, x: &x, context: &given };
+            let options = Options::default();
+            let (energies, gradient) = learn(&packed, examples, |_| Ok(factors.clone()), &options).unwrap();
+            let total = |layers: &Layers, first: &Rows| -> f64 {
+                let network = Arc::new(Packed::at_level(layers.clone(), level).unwrap());
+                let program =
+                    Program::new(20, vec![Term::Network { network, first: first.clone(), factor: 1.0 }]).unwrap();
+                let row = |b: usize| x[b * 20..(b + 1) * 20].iter().map(|v| f64::from(*v)).collect::<Vec<_>>();
+                (0..chains).map(|b| f64::from(factors[b]) * reference(&program, b, &row(b)).0).sum()
+            };
+            let own: f64 = energies.iter().zip(&factors).map(|(e, c)| f64::from(e * c)).sum();
+            assert!((own - total(&layers, &first)).abs() < 1e-2, "{level:?}");
+            let h = 1e-2f32;
+            let near = |found: f32, change: &dyn Fn(&mut Layers, &mut Vec<f32>, f32)| {
+                let at = |h: f32| {
+                    let (mut layers, mut rows) = (layers.clone(), first.values.to_vec());
+                    change(&mut layers, &mut rows, h);
+                    total(&layers, &Rows::new(30, rows).unwrap())
+                };
+                let slope = (at(h) - at(-h)) / (2.0 * f64::from(h));
+                assert!((f64::from(found) - slope).abs() < 1e-2 * slope.abs().max(1.0), "{level:?}: {found}, {slope}");
+            };
+            for l in 0..3 {
+                assert_eq!(gradient.hidden[l].len(), layers.hidden[l].weight.len());
+                for i in (0..gradient.hidden[l].len()).step_by(37) {
+                    near(gradient.hidden[l][i], &|layers, _, h| layers.hidden[l].weight[i] += h);
+                }
+                for i in (0..gradient.biases[l].len()).step_by(7) {
+                    near(gradient.biases[l][i], &|layers, rows, h| match l {
+                        0 => rows.chunks_exact_mut(30).for_each(|row| row[i] += h),
+                        _ => layers.hidden[l].bias[i] += h,
+                    });
+                }
+            }
+            for i in (0..gradient.context.len()).step_by(11) {
+                near(gradient.context[i], &|_, rows, h| {
+                    for (row, c) in rows.chunks_exact_mut(30).zip(given.chunks_exact(context)) {
+                        row[i / context] += h * c[i % context];
+                    }
+                });
+            }
+        }
     }
 }

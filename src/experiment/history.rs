@@ -113,6 +113,7 @@ mod tests {
             hidden: vec![2],
             outputs: 1,
             activation: Activation::Swish,
+            positions: None,
             spectral_norm: false,
         };
         let net = Mlp::new(config, &mut Noise::new(1), DType::F32, &Device::Cpu).unwrap();

@@ -1,8 +1,11 @@
 //! Settings of a run, as a file and the command line give them and as the model file keeps them.
 
+use super::ResidualCoordinates;
+use super::baseline::VarFit;
 use super::ebm::Walk;
+use super::network::{self, Convolution};
 use crate::error::{Error, Result};
-use crate::model::{Activation, walk};
+use crate::model::{Activation, MlpConfig, walk};
 use crate::settings;
 use crate::train::objective::{ContrastiveConfig, Form, RecoveryConfig};
 use crate::train::{AdamConfig, Clip, Decay, Divergence, TrainConfig, Whitening};
@@ -66,7 +69,10 @@ pub struct DenoisingConfig {
     /// errors in the motion's own units.
     #[serde(default)]
     pub weighting: f64,
-    /// Widths of the network's hidden layers.
+    /// First layers that are convolutions over the chunk's time; none where all are fully connected.
+    #[serde(default)]
+    pub convolution: Option<Convolution>,
+    /// Widths of the network's fully connected hidden layers.
     pub hidden: Vec<usize>,
     /// Noise levels walked through per chunk (one more evaluation ends the walk).
     pub levels: usize,
@@ -104,6 +110,19 @@ impl DenoisingConfig {
     /// How a chunk is drawn.
     pub fn walk(&self) -> Walk {
         Walk { levels: self.levels, start: self.start, temperature: self.temperature }
+    }
+
+    /// The coordinates that the energy is over.
+    ///
+    /// # Errors
+    /// As [`ResidualCoordinates::new`]; [`Error::Config`] for a convolution that is none.
+    pub fn coordinates(&self, fit: VarFit) -> Result<ResidualCoordinates> {
+        network::coordinates(fit, self.latent, self.convolution.as_ref())
+    }
+
+    /// The energy's network over them.
+    pub fn network(&self, coordinates: &ResidualCoordinates) -> MlpConfig {
+        network::over(coordinates, self.convolution.as_ref(), &self.hidden)
     }
 }
 
@@ -162,6 +181,7 @@ impl Default for RunConfig {
                 chunk: 0,
                 latent: 1024,
                 weighting: 0.5,
+                convolution: None,
                 hidden: vec![384; 3],
                 levels: 4,
                 start: walk::FROM,

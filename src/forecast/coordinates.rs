@@ -8,6 +8,7 @@ use super::Limits;
 use super::baseline::VarFit;
 use crate::engine::Linear;
 use crate::error::{Error, Result};
+use crate::noise::Noise;
 use candle_core::{Device, Tensor};
 use nalgebra::DMatrix;
 
@@ -19,9 +20,14 @@ const RANK: f64 = 1e-10;
 pub struct ResidualCoordinates {
     fit: VarFit,
     limits: Limits,
-    latent: usize,
-    /// Of all coordinates, in falling order.
+    /// Principal coordinates that are not left Gaussian.
+    leading: usize,
+    /// Coordinates are told by frames and channels, see [`ResidualCoordinates::by_frames`].
+    by_frames: bool,
+    /// Of all principal coordinates, in falling order.
     variances: Vec<f64>,
+    /// `(C D, C D)`: a row for each of them, the direction in a chunk, of length 1.
+    axes: Tensor,
     /// `(1, C D)`.
     mean: Tensor,
     /// `(C D, latent)`: residual to leading coordinates.
@@ -52,6 +58,7 @@ impl ResidualCoordinates {
         let latent = latent.min(rank);
         let mut whiten = vec![0f32; width * latent];
         let mut colour = vec![0f32; width * width];
+        let mut axes = vec![0f32; width * width];
         for (k, index) in order.iter().enumerate() {
             let std = eigen.eigenvalues[*index].max(0.0).sqrt();
             let vector = eigen.eigenvectors.column(*index);
@@ -62,19 +69,52 @@ impl ResidualCoordinates {
                     whiten[row * latent + k] = (sign * v / std) as f32;
                 }
                 colour[k * width + row] = (sign * v * std) as f32;
+                axes[k * width + row] = (sign * v) as f32;
             }
         }
         let variances = order.iter().map(|i| eigen.eigenvalues[*i].max(0.0)).collect();
         let mean: Vec<f32> = fit.residual_mean().iter().map(|v| *v as f32).collect();
         Ok(Self {
-            latent,
+            leading: latent,
+            by_frames: false,
             variances,
+            axes: Tensor::from_vec(axes, (width, width), &Device::Cpu)?,
             mean: Tensor::from_vec(mean, (1, width), &Device::Cpu)?,
             whiten: Tensor::from_vec(whiten, (width, latent), &Device::Cpu)?,
             colour: Tensor::from_vec(colour, (width, width), &Device::Cpu)?,
             limits: Limits::none(fit.channels()),
             fit,
         })
+    }
+
+    /// The same turned so that each coordinate belongs to a frame and a channel, in the order of a chunk's numbers, and all
+    /// of them lead. They are whitened still, and of all whitened coordinates nearest to the residual itself (zero-phase
+    /// whitening: Bell & Sejnowski 1997, "The 'independent components' of natural scenes are edge filters", section 3). What did
+    /// not lead, which is standard normal, is mixed into them ([`ResidualCoordinates::complete`]).
+    ///
+    /// # Errors
+    /// [`Error::Tensor`].
+    pub fn by_frames(mut self) -> Result<Self> {
+        if !self.by_frames {
+            self.whiten = self.whiten.matmul(&self.axes.narrow(0, 0, self.leading)?)?;
+            self.colour = self.axes.t()?.matmul(&self.colour)?;
+            self.by_frames = true;
+        }
+        Ok(self)
+    }
+
+    /// Encoded chunks `(B, latent)` with noise in the place of the coordinates that do not lead, where those are mixed in.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`].
+    pub fn complete(&self, u: &Tensor, noise: &mut Noise) -> Result<Tensor> {
+        match self.width() - self.leading {
+            rest if self.by_frames && rest > 0 => {
+                let missing = noise.normal((u.dim(0)?, rest), u.dtype(), u.device())?;
+                Ok((u + missing.matmul(&self.axes.narrow(0, self.leading, rest)?)?)?)
+            }
+            _ => Ok(u.clone()),
+        }
     }
 
     /// The same coordinates for motion that stays within `limits`, one range for each channel.
@@ -112,11 +152,12 @@ impl ResidualCoordinates {
 
     /// Leading coordinates.
     pub fn latent(&self) -> usize {
-        self.latent
+        if self.by_frames { self.width() } else { self.leading }
     }
 
     /// Weights of the leading coordinates' errors, `(1, latent)`, in the mean 1: their variances to the power `exponent`.
-    /// 0 weights whitened coordinates alike, 1 the motion itself.
+    /// 0 weights whitened coordinates alike, 1 the motion itself. By frames they are a matrix, `(latent, latent)`, of the
+    /// quadratic form that gives each principal coordinate its weight, those that do not lead the least of the others.
     ///
     /// # Errors
     /// [`Error::Config`] when the exponent is negative or not finite.
@@ -124,10 +165,15 @@ impl ResidualCoordinates {
         if !(exponent >= 0.0 && exponent.is_finite()) {
             return Err(Error::config("model.weighting", exponent, "0 or more"));
         }
-        let powers: Vec<f64> = self.variances[..self.latent].iter().map(|v| v.powf(exponent)).collect();
-        let mean = powers.iter().sum::<f64>() / self.latent as f64;
-        let weights = powers.iter().map(|p| (p / mean) as f32).collect();
-        Ok(Tensor::from_vec(weights, (1, self.latent), &Device::Cpu)?)
+        let latent = self.latent();
+        let power = |k: usize| self.variances[k.min(self.leading - 1)].powf(exponent);
+        let mean = (0..latent).map(power).sum::<f64>() / latent as f64;
+        let weights: Vec<f32> = (0..latent).map(|k| (power(k) / mean) as f32).collect();
+        if self.by_frames {
+            let weights = Tensor::from_vec(weights, (latent, 1), &Device::Cpu)?;
+            return Ok(self.axes.t()?.matmul(&self.axes.broadcast_mul(&weights)?)?);
+        }
+        Ok(Tensor::from_vec(weights, (1, latent), &Device::Cpu)?)
     }
 
     /// Numbers of a context: the regression's features without their constant.

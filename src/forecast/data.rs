@@ -92,7 +92,8 @@ impl ChunkSource {
             let (context, expected) = coordinates.expect(&windows.cut(0, windows.context))?;
             let chunk = windows.cut(windows.context, windows.future);
             let chunk = Tensor::from_vec(chunk, (windows.len(), coordinates.width()), &Device::Cpu)?;
-            Ok((context, coordinates.encode(&chunk, &expected)?))
+            let x = coordinates.complete(&coordinates.encode(&chunk, &expected)?, &mut Noise::new(0))?;
+            Ok((context, x))
         };
         let (context, x) = encode(training)?;
         let held_out = if validation.is_empty() {

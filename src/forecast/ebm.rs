@@ -197,7 +197,7 @@ impl Forecaster for LevelForecaster {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Activation, MlpConfig};
+    use crate::model::{Activation, MlpConfig, Positions};
     use candle_core::D;
 
     #[test]
@@ -208,14 +208,18 @@ mod tests {
         let windows = noise.normal((60, (k + c) * d), DType::F32, &device).unwrap();
         let windows = windows.cumsum(D::Minus1).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
         let fit = super::super::baseline::VarFit::fit(&windows, d, k, c, 1.0).unwrap();
-        for (spectral_norm, latent) in [(false, 7), (true, 12)] {
-            let coordinates = ResidualCoordinates::new(fit.clone(), latent).unwrap();
+        for (spectral_norm, latent, by_frames) in [(false, 7, false), (true, 12, false), (false, 9, true)] {
+            let mut coordinates = ResidualCoordinates::new(fit.clone(), latent).unwrap();
+            if by_frames {
+                coordinates = coordinates.by_frames().unwrap();
+            }
             let config = MlpConfig {
                 inputs: coordinates.latent(),
                 context: coordinates.context_width(),
-                hidden: vec![40, 30],
+                hidden: vec![42, 30],
                 outputs: 1,
                 activation: Activation::Swish,
+                positions: by_frames.then(|| Positions { count: c, reach: vec![1] }),
                 spectral_norm,
             };
             let energy = LevelEnergy::new(config, &mut noise, DType::F32, &device).unwrap();

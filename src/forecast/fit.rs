@@ -3,7 +3,6 @@
 use super::baseline::VarFit;
 use super::by_data;
 use super::config::{LevelObjective, ModelConfig, RunConfig};
-use super::coordinates::ResidualCoordinates;
 use super::data::{ChunkSource, FrameSource, WindowArray};
 use super::trained::{Kind, Model, chain_energy, chain_forecaster, level_energy};
 use super::{LevelForecaster, Limits};
@@ -141,14 +140,14 @@ impl Model {
                     true => Limits::seen(&training, &prepared.frames.channels),
                     false => Limits::none(d),
                 };
-                let coordinates = ResidualCoordinates::new(fit, c.latent)?.within(limits);
+                let coordinates = c.coordinates(fit)?.within(limits);
                 let source = ChunkSource::new(
                     &coordinates,
                     &training,
                     &validation,
                     by_data::context_noise(c.context_noise, chunk),
                 )?;
-                let energy = level_energy(&coordinates, &c.hidden, &mut weights, &prepared.device)?;
+                let energy = level_energy(&coordinates, c, &mut weights, &prepared.device)?;
                 let mut run = |objective: &mut dyn Objective| {
                     train(objective, &source, &config.train, &steps, plan.as_ref(), sink)
                 };

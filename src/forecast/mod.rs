@@ -13,6 +13,7 @@ mod ebm;
 mod fit;
 mod igebm;
 mod limits;
+mod network;
 mod roll;
 mod tensors;
 mod trained;
@@ -25,6 +26,7 @@ pub use ebm::{LevelForecaster, Walk};
 pub use fit::Prepared;
 pub use igebm::ChainForecaster;
 pub use limits::Limits;
+pub use network::Convolution;
 pub use trained::{Model, ModelInfo};
 
 /// What is asked of a [`Forecaster`].

@@ -1,11 +1,11 @@
 //! A trained model: everything that a forecast in the log's own units needs, in one file.
 
 use super::baseline::VarFit;
-use super::config::{IgebmConfig, ModelConfig, RunConfig};
+use super::config::{DenoisingConfig, IgebmConfig, ModelConfig, RunConfig};
 use super::coordinates::ResidualCoordinates;
 use super::{ChainForecaster, Forecaster, LevelForecaster, Limits};
 use crate::error::{Error, Result};
-use crate::model::{Activation, LevelEnergy, Mlp, MlpConfig, MlpEnergy, Network, Parameters};
+use crate::model::{LevelEnergy, Mlp, MlpConfig, MlpEnergy, Network, Parameters};
 use crate::noise::Noise;
 use crate::train::{Archive, Outcome};
 use crate::trajectory::{Channel, Frames, Normaliser, Source};
@@ -155,8 +155,9 @@ impl Model {
             Ok(match &info.config.model {
                 ModelConfig::Denoising(c) => {
                     let limits = if c.limits { Limits::from_tensor(&get(LIMITS)?, d)? } else { Limits::none(d) };
-                    let coordinates = ResidualCoordinates::new(VarFit::from_tensors(&get)?, c.latent)?.within(limits);
-                    let energy = level_energy(&coordinates, &c.hidden, &mut Noise::new(0), &Device::Cpu)?;
+                    let fit = VarFit::from_tensors(&get)?;
+                    let coordinates = c.coordinates(fit)?.within(limits);
+                    let energy = level_energy(&coordinates, c, &mut Noise::new(0), &Device::Cpu)?;
                     energy.parameters().assign(weights)?;
                     Kind::Level(Box::new(LevelForecaster::new(coordinates, energy, c.walk())?))
                 }
@@ -301,19 +302,11 @@ impl Model {
 
 pub(super) fn level_energy(
     coordinates: &ResidualCoordinates,
-    hidden: &[usize],
+    c: &DenoisingConfig,
     noise: &mut Noise,
     device: &Device,
 ) -> Result<LevelEnergy> {
-    let config = MlpConfig {
-        inputs: coordinates.latent(),
-        context: coordinates.context_width(),
-        hidden: hidden.to_vec(),
-        outputs: 1,
-        activation: Activation::Swish,
-        spectral_norm: false,
-    };
-    LevelEnergy::new(config, noise, DType::F32, device)
+    LevelEnergy::new(c.network(coordinates), noise, DType::F32, device)
 }
 
 pub(super) fn chain_energy(c: &IgebmConfig, channels: usize, noise: &mut Noise, device: &Device) -> Result<MlpEnergy> {
@@ -323,6 +316,7 @@ pub(super) fn chain_energy(c: &IgebmConfig, channels: usize, noise: &mut Noise, 
         hidden: c.hidden.clone(),
         outputs: 1,
         activation: c.activation,
+        positions: None,
         spectral_norm: c.spectral_norm,
     };
     Ok(MlpEnergy { net: Mlp::new(config, noise, DType::F32, device)? })

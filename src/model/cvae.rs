@@ -44,7 +44,8 @@ impl Cvae {
         }
         let mut net = |inputs: usize, outputs: usize| {
             let (hidden, activation) = (hidden.to_vec(), Activation::Swish);
-            let config = MlpConfig { inputs, context, hidden, outputs, activation, spectral_norm: false };
+            let config =
+                MlpConfig { inputs, context, hidden, outputs, activation, positions: None, spectral_norm: false };
             Mlp::new(config, noise, DType::F32, &Device::Cpu)
         };
         let (encoder, decoder) = (net(width, 2 * code)?, net(code, 2 * width)?);

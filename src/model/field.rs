@@ -65,7 +65,8 @@ impl VectorField {
         Ok(Self { net: Mlp::new(config, noise, DType::F32, &Device::Cpu)?, path, steps, temperature, weights: None })
     }
 
-    /// The same with weights of the coordinates' errors, `(1, S)`, in the mean 1; without, all are alike.
+    /// The same with weights of the coordinates' errors, one each, `(1, S)`, in the mean 1, or a matrix `(S, S)` of their
+    /// products; without, all are alike.
     pub fn weighted(mut self, weights: Tensor) -> Self {
         self.weights = Some(weights);
         self
@@ -128,12 +129,8 @@ impl Generative for VectorField {
                 (line_angle(&at)?, point, towards)
             }
         };
-        let errors = (self.velocity(&point, &angle, context)? - target)?.sqr()?;
-        let errors = match &self.weights {
-            Some(weights) => errors.broadcast_mul(weights)?,
-            None => errors,
-        };
-        Ok(errors.mean(D::Minus1)?)
+        let errors = (self.velocity(&point, &angle, context)? - target)?;
+        Ok((weigh(&errors, self.weights.as_ref())? * errors)?.mean(D::Minus1)?)
     }
 }
 
@@ -157,6 +154,16 @@ impl Generator for VectorField {
             before = velocity;
         }
         Ok(x)
+    }
+}
+
+/// Errors `(B, S)` times their weights: `(1, S)` or `(S,)`, one a coordinate, or a matrix `(S, S)` of errors' products.
+pub(crate) fn weigh(errors: &Tensor, weights: Option<&Tensor>) -> Result<Tensor> {
+    let Some(weights) = weights else { return Ok(errors.clone()) };
+    let weights = weights.to_dtype(errors.dtype())?.to_device(errors.device())?;
+    match *weights.dims() {
+        [rows, _] if rows > 1 => Ok(errors.matmul(&weights)?),
+        _ => Ok(errors.broadcast_mul(&weights)?),
     }
 }
 

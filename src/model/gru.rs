@@ -59,6 +59,7 @@ impl GruMixture {
             hidden: vec![width],
             outputs: 1,
             activation: Activation::Swish,
+            positions: None,
             spectral_norm: false,
         };
         let head = Mixture::new(config, components, d, noise)?;

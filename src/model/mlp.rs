@@ -1,8 +1,10 @@
 //! Multilayer perceptron over a flattened input and an optional context, with its input gradient as tensor operations.
+//!
+//! Its first layers may share their weights over positions, as a convolution over time does (LeCun et al. 1989).
 
 use super::{Activation, Parameters, spectral::SpectralNorm};
 use crate::energy::rows::plain;
-use crate::engine::{self, Examples, Layer, Layers, Options, Packed, Rows};
+use crate::engine::{self, Examples, Layer, Layers, Options, Packed, Rows, Shared};
 use crate::error::{Error, Result};
 use crate::noise::Noise;
 use candle_core::{D, DType, Device, Tensor, Var};
@@ -16,8 +18,11 @@ pub struct MlpConfig {
     pub inputs: usize,
     /// Numbers of the flattened context; 0 where there is none.
     pub context: usize,
-    /// Widths of the hidden layers.
+    /// Widths of the hidden layers, all positions together.
     pub hidden: Vec<usize>,
+    /// How the first layers share their weights over positions; none where all are fully connected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub positions: Option<Positions>,
     /// Numbers of the output; 1 for an energy.
     pub outputs: usize,
     /// Activation after every layer but the last.
@@ -26,7 +31,60 @@ pub struct MlpConfig {
     pub spectral_norm: bool,
 }
 
-/// A fully connected network `(x, context) -> outputs`.
+/// Layers that are convolutions over the positions of their input, such as the moments of a chunk of motion.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Positions {
+    /// Positions, `T`: numbers lie position by position, as many for each.
+    pub count: usize,
+    /// For each of these layers, from the first on, how many neighbours on either side a position sees.
+    pub reach: Vec<usize>,
+}
+
+impl MlpConfig {
+    /// How layer `l` shares its weights.
+    fn shared(&self, l: usize) -> Shared {
+        let of = |p: &Positions| p.reach.get(l).map(|reach| Shared { positions: p.count, reach: *reach });
+        self.positions.as_ref().and_then(of).unwrap_or(Shared::NONE)
+    }
+
+    /// Rows and columns of the weight of layer `l`, the first layer's context left out.
+    fn shape(&self, l: usize) -> (usize, usize) {
+        let at = |l: usize| self.hidden.get(l).copied().unwrap_or(self.outputs);
+        let inputs = if l == 0 { self.inputs } else { at(l - 1) };
+        let shared = self.shared(l);
+        (at(l) / shared.positions, shared.window() * (inputs / shared.positions))
+    }
+
+    /// Trainable numbers of the network.
+    pub fn weights(&self) -> usize {
+        let first = self.hidden.first().copied().unwrap_or(self.outputs);
+        let matrices: usize = (0..=self.hidden.len()).map(|l| self.shape(l).0 * self.shape(l).1).sum();
+        matrices + first * self.context + self.hidden.iter().sum::<usize>() + self.outputs
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.inputs == 0 || self.outputs == 0 || self.hidden.is_empty() || self.hidden.contains(&0) {
+            return Err(Error::config("hidden", format!("{:?}", self.hidden), "at least one layer, no width of 0"));
+        }
+        let Some(positions) = &self.positions else { return Ok(()) };
+        let local = positions.reach.len();
+        if local >= self.hidden.len() {
+            let expected = format!("at least {}: the layer behind the last convolution is fully connected", local + 1);
+            return Err(Error::config("hidden layers", self.hidden.len(), expected));
+        }
+        let widths = std::iter::once(&self.inputs).chain(&self.hidden[..local]);
+        if let Some(width) = widths.into_iter().find(|w| positions.count == 0 || !w.is_multiple_of(positions.count)) {
+            return Err(Error::config("positions", positions.count, format!("a divisor of a layer's {width}")));
+        }
+        match self.spectral_norm {
+            true => Err(Error::config("spectral_norm", true, "false, for weights that are shared over positions")),
+            false => Ok(()),
+        }
+    }
+}
+
+/// A network `(x, context) -> outputs`: fully connected, but for first layers that may be convolutions.
 ///
 /// The first layer's context part is a matrix of its own, so [`Mlp::context_part`] can be computed once and used for
 /// every step of a chain.
@@ -34,7 +92,7 @@ pub struct MlpConfig {
 pub struct Mlp {
     config: MlpConfig,
     parameters: Parameters,
-    /// `(H, inputs)`.
+    /// `(H, inputs)`; of a layer that shares weights over `T` positions `(H / T, window * inputs / T)`, as all weights are.
     from_input: Var,
     /// `(H, context)`.
     from_context: Option<Var>,
@@ -57,30 +115,30 @@ impl Mlp {
     /// common deep-learning libraries, He et al. 2015 with a = sqrt 5).
     ///
     /// # Errors
-    /// [`Error::Config`] when a width is 0; [`Error::Tensor`].
+    /// [`Error::Config`] when a width is 0 or no multiple of the positions; [`Error::Tensor`].
     pub fn new(config: MlpConfig, noise: &mut Noise, dtype: DType, device: &Device) -> Result<Self> {
-        if config.inputs == 0 || config.outputs == 0 || config.hidden.is_empty() || config.hidden.contains(&0) {
-            return Err(Error::config("hidden", format!("{:?}", config.hidden), "at least one layer, no width of 0"));
-        }
+        config.check()?;
         let mut parameters = Parameters::default();
         let mut uniform = |rows: usize, columns: usize, fan_in: usize| -> Result<Tensor> {
             let bound = (1.0 / fan_in as f64).sqrt();
             Ok(noise.uniform((rows, columns), dtype, device)?.affine(2.0 * bound, -bound)?)
         };
-        let fan_in = config.inputs + config.context;
+        let (rows, columns) = config.shape(0);
+        let fan_in = columns + config.context;
         let first = config.hidden[0];
-        let from_input = parameters.add("layer0.input", &uniform(first, config.inputs, fan_in)?)?;
+        let from_input = parameters.add("layer0.input", &uniform(rows, columns, fan_in)?)?;
         let from_context = match config.context {
             0 => None,
             width => Some(parameters.add("layer0.context", &uniform(first, width, fan_in)?)?),
         };
         let mut biases = vec![parameters.add("layer0.bias", &uniform(1, first, fan_in)?.squeeze(0)?)?];
         let mut weights = Vec::new();
-        let widths: Vec<usize> = config.hidden.iter().copied().chain([config.outputs]).collect();
-        for (i, pair) in widths.windows(2).enumerate() {
-            weights.push(parameters.add(format!("layer{}.weight", i + 1), &uniform(pair[1], pair[0], pair[0])?)?);
-            let bias = uniform(1, pair[1], pair[0])?.squeeze(0)?;
-            biases.push(parameters.add(format!("layer{}.bias", i + 1), &bias)?);
+        for l in 1..=config.hidden.len() {
+            let (rows, columns) = config.shape(l);
+            weights.push(parameters.add(format!("layer{l}.weight"), &uniform(rows, columns, columns)?)?);
+            let outputs = config.hidden.get(l).copied().unwrap_or(config.outputs);
+            let bias = uniform(1, outputs, columns)?.squeeze(0)?;
+            biases.push(parameters.add(format!("layer{l}.bias"), &bias)?);
         }
         let mut spectral = Vec::new();
         if config.spectral_norm {
@@ -167,9 +225,9 @@ impl Mlp {
 
     fn forward_by(&self, view: &View, x: &Tensor, part: &Tensor) -> Result<Tensor> {
         let x = flat(x, self.config.inputs, "input")?;
-        let mut z = x.matmul(&view.from_input.t()?)?.broadcast_add(part)?;
-        for (w, b) in view.weights.iter().zip(&view.biases[1..]) {
-            z = self.config.activation.apply(&z)?.matmul(&w.t()?)?.broadcast_add(b)?;
+        let mut z = product(self.config.shared(0), &view.from_input, &x)?.broadcast_add(part)?;
+        for (l, (w, b)) in view.weights.iter().zip(&view.biases[1..]).enumerate() {
+            z = product(self.config.shared(l + 1), w, &self.config.activation.apply(&z)?)?.broadcast_add(b)?;
         }
         Ok(z)
     }
@@ -213,24 +271,24 @@ impl Mlp {
             return Err(Error::config("outputs", self.config.outputs, "1, for a network that is an energy"));
         }
         let x = flat(x, self.config.inputs, "input")?;
-        let mut z = x.matmul(&view.from_input.t()?)?.broadcast_add(part)?;
+        let mut z = product(self.config.shared(0), &view.from_input, &x)?.broadcast_add(part)?;
         let mut slopes = Vec::with_capacity(view.weights.len());
-        for (w, b) in view.weights.iter().zip(&view.biases[1..]) {
+        for (l, (w, b)) in view.weights.iter().zip(&view.biases[1..]).enumerate() {
             let (h, slope) = self.config.activation.apply_with_slope(&z)?;
             slopes.push(slope);
-            z = h.matmul(&w.t()?)?.broadcast_add(b)?;
+            z = product(self.config.shared(l + 1), w, &h)?.broadcast_add(b)?;
         }
         // Backwards: v = dE/dz of each layer, from the row of the last layer down to the input.
         let mut v: Option<Tensor> = None;
-        for (w, slope) in view.weights.iter().zip(&slopes).rev() {
+        for (l, (w, slope)) in view.weights.iter().zip(&slopes).enumerate().rev() {
             let above = match v {
                 None => slope.broadcast_mul(w)?, // w is (1, H)
-                Some(v) => (v.matmul(w)? * slope)?,
+                Some(v) => (pulled(self.config.shared(l + 1), w, &v)? * slope)?,
             };
             v = Some(above);
         }
         let Some(v) = v else { return Err(Error::Other("a network without a hidden layer".into())) };
-        Ok((z.squeeze(D::Minus1)?, v.matmul(&view.from_input)?))
+        Ok((z.squeeze(D::Minus1)?, pulled(self.config.shared(0), &view.from_input, &v)?))
     }
 
     /// The network as it is evaluated now, spectral norms divided out, packed for [`crate::engine`].
@@ -245,8 +303,9 @@ impl Mlp {
         let mut hidden = Vec::new();
         let mut inputs = self.config.inputs;
         let weights = std::iter::once(&view.from_input).chain(&view.weights);
-        for ((weight, bias), outputs) in weights.zip(&view.biases).zip(&self.config.hidden) {
-            hidden.push(Layer { inputs, outputs: *outputs, weight: plain(weight)?, bias: plain(bias)? });
+        for (l, ((weight, bias), outputs)) in weights.zip(&view.biases).zip(&self.config.hidden).enumerate() {
+            let (weight, bias, shared) = (plain(weight)?, plain(bias)?, self.config.shared(l));
+            hidden.push(Layer { inputs, outputs: *outputs, shared, weight, bias });
             inputs = *outputs;
         }
         let last = view.weights.len() - 1;
@@ -272,35 +331,29 @@ impl Mlp {
         let contexts = context.map(plain).transpose()?.unwrap_or_default();
         let examples = Examples { first: &first, x: &numbers, context: &contexts };
         let (_, gradient) = engine::learn(&packed, examples, |e| coefficients(e), &Options::default())?;
-        let mut weights = Vec::new();
-        let inner = self.weights.len() - 1;
-        for (l, weight) in gradient.hidden.into_iter().enumerate() {
-            let rows = self.config.hidden[l];
-            let weight = Tensor::from_vec(weight.clone(), (rows, weight.len() / rows), &Device::Cpu)?;
-            weights.push(match self.spectral.get(l) {
-                None => weight,
-                Some(norm) if l == 0 => norm.pull_back(&self.first_layer()?, &weight)?,
-                Some(norm) => norm.pull_back(&self.weights[l - 1].as_detached_tensor(), &weight)?,
-            });
-        }
-        let mut biases = gradient.biases.into_iter().map(|b| (b.len(), b));
-        let mut bias = || -> Result<Tensor> {
-            let (len, values) = biases.next().unwrap_or_default();
-            Ok(Tensor::from_vec(values, len, &Device::Cpu)?)
+        let tensor = |numbers: Vec<f32>, rows: usize| -> Result<Tensor> {
+            let columns = numbers.len() / rows;
+            Ok(Tensor::from_vec(numbers, (rows, columns), &Device::Cpu)?)
         };
         // The parameters' order: the first layer's input, context and bias, then weight and bias of each layer.
-        let mut weights = weights.into_iter();
         let mut all = Vec::with_capacity(self.parameters.len());
-        if let Some(first) = weights.next() {
-            all.push(first.narrow(1, 0, self.config.inputs)?.contiguous()?);
-            if self.config.context > 0 {
-                all.push(first.narrow(1, self.config.inputs, self.config.context)?.contiguous()?);
+        for (l, (weight, bias)) in gradient.hidden.into_iter().zip(gradient.biases).enumerate() {
+            let mut parts = vec![tensor(weight, self.config.shape(l).0)?];
+            if l == 0 && self.config.context > 0 {
+                parts.push(tensor(gradient.context.clone(), self.config.hidden[0])?);
             }
-            all.push(bias()?);
-        }
-        for weight in weights.take(inner) {
-            all.push(weight);
-            all.push(bias()?);
+            if let Some(norm) = self.spectral.get(l) {
+                let whole = if l == 0 { self.first_layer()? } else { self.weights[l - 1].as_detached_tensor() };
+                let pulled = norm.pull_back(&whole, &Tensor::cat(&parts, 1)?)?;
+                let mut first = 0;
+                for part in &mut parts {
+                    let columns = part.dim(1)?;
+                    *part = pulled.narrow(1, first, columns)?.contiguous()?;
+                    first += columns;
+                }
+            }
+            all.extend(parts);
+            all.push(Tensor::from_vec(bias, self.config.hidden[l], &Device::Cpu)?);
         }
         let head = gradient.head.len();
         all.push(Tensor::from_vec(gradient.head, (1, head), &Device::Cpu)?);
@@ -379,6 +432,35 @@ impl Mlp {
         }
         Ok(View { from_input, weights, biases: self.biases.iter().map(|b| pick(b, graph)).collect() })
     }
+}
+
+/// `W x` for rows `x` of `(B, inputs)`: at every position the weights times the position's window.
+fn product(shared: Shared, weight: &Tensor, x: &Tensor) -> Result<Tensor> {
+    if shared == Shared::NONE {
+        return Ok(x.matmul(&weight.t()?)?);
+    }
+    let (batch, inputs) = x.dims2()?;
+    let (t, reach) = (shared.positions, shared.reach);
+    let padded = x.reshape((batch, t, inputs / t))?.pad_with_zeros(1, reach, reach)?;
+    let window: Vec<Tensor> = (0..shared.window()).map(|tap| padded.narrow(1, tap, t)).collect::<Result<_, _>>()?;
+    let window = Tensor::cat(&window, 2)?.reshape((batch * t, shared.window() * (inputs / t)))?;
+    Ok(window.matmul(&weight.t()?)?.reshape((batch, t * weight.dim(0)?))?)
+}
+
+/// `W' v`, the transpose of [`product`], for `v` of `(B, outputs)`.
+fn pulled(shared: Shared, weight: &Tensor, v: &Tensor) -> Result<Tensor> {
+    if shared == Shared::NONE {
+        return Ok(v.matmul(weight)?);
+    }
+    let (batch, outputs) = v.dims2()?;
+    let (t, reach) = (shared.positions, shared.reach);
+    let each = weight.dim(1)? / shared.window();
+    let window = v.reshape((batch * t, outputs / t))?.matmul(weight)?.reshape((batch, t, shared.window() * each))?;
+    let mut sum = window.narrow(2, 0, each)?.pad_with_zeros(1, 0, 2 * reach)?;
+    for tap in 1..shared.window() {
+        sum = (sum + window.narrow(2, tap * each, each)?.pad_with_zeros(1, tap, 2 * reach - tap)?)?;
+    }
+    Ok(sum.narrow(1, reach, t)?.reshape((batch, t * each))?)
 }
 
 fn pick(var: &Var, graph: bool) -> Tensor {

@@ -81,6 +81,7 @@ impl Coupling {
             hidden: hidden.to_vec(),
             outputs: 2 * (count - stays),
             activation: Activation::Swish,
+            positions: None,
             spectral_norm: false,
         };
         let net = Mlp::new(config, noise, dtype, &Device::Cpu)?;

@@ -33,6 +33,7 @@ fn the_gradient_by_difference_is_that_of_the_loss() -> Result<()> {
         hidden: vec![32, 32],
         outputs: 1,
         activation: Activation::Swish,
+        positions: None,
         spectral_norm: false,
     };
     let exact = LevelEnergy::new(config.clone(), &mut Noise::new(3), DType::F32, &CPU)?;
@@ -135,6 +136,7 @@ fn an_energy_that_was_shown_where_chains_go_astray_leads_back() -> Result<()> {
         hidden: vec![32, 32],
         outputs: 1,
         activation: Activation::Swish,
+        positions: None,
         spectral_norm: false,
     };
     let fresh = || -> Result<_> {

@@ -6,8 +6,11 @@ use super::*;
 fn the_analytic_input_gradient_is_the_reference_gradient() -> Result<()> {
     let mut noise = Noise::new(1);
     for activation in [Activation::Swish, Activation::LeakyRelu] {
-        for spectral_norm in [false, true] {
-            let config = mlp(6, 5, 1, activation, spectral_norm);
+        for (spectral_norm, positions) in
+            [(false, None), (true, None), (false, Some(over(3, &[0, 2]))), (false, Some(over(2, &[1])))]
+        {
+            let hidden = vec![24, 15, 16];
+            let config = MlpConfig { hidden, positions, ..mlp(6, 5, 1, activation, spectral_norm) };
             let net = Mlp::new(config, &mut noise, DType::F64, &CPU)?;
             let energy = MlpEnergy { net };
             let x = noise.normal((7, 2, 3), DType::F64, &CPU)?;
@@ -24,12 +27,66 @@ fn the_analytic_input_gradient_is_the_reference_gradient() -> Result<()> {
     Ok(())
 }
 
+fn over(count: usize, reach: &[usize]) -> Positions {
+    Positions { count, reach: reach.to_vec() }
+}
+
+/// A convolution's answer moves with its input: the same numbers one position on give the same values one position on, as far as
+/// the ends are not seen.
+#[test]
+fn positions_share_their_weights() -> Result<()> {
+    let (count, each) = (9, 4);
+    let config = MlpConfig {
+        hidden: vec![count * 6, count * 5, 1],
+        positions: Some(over(count, &[1, 1])),
+        ..mlp(count * each, 0, 1, Activation::Swish, false)
+    };
+    let mut noise = Noise::new(4);
+    let net = Mlp::new(config.clone(), &mut noise, DType::F64, &CPU)?;
+    assert_eq!(net.parameters().count(), config.weights());
+    // Weights of 3 positions, biases of all.
+    let expected = 6 * 3 * each + count * 6 + 5 * 3 * 6 + count * 5 + (count * 5 + 1) + (1 + 1);
+    assert_eq!(net.parameters().count(), expected);
+    // Without biases and with the fully connected layer a sum over positions.
+    for (name, var) in net.parameters().iter() {
+        match name {
+            "layer2.weight" => var.set(&var.ones_like()?)?,
+            name if name.ends_with("bias") => var.set(&var.zeros_like()?)?,
+            _ => {}
+        }
+    }
+    let pattern = noise.normal((1, 2 * each), DType::F64, &CPU)?;
+    let at = |position: usize| -> Result<f64> {
+        let x = pattern.pad_with_zeros(1, position * each, (count - 2 - position) * each)?;
+        Ok(net.forward(&x, None)?.flatten_all()?.to_vec1::<f64>()?[0])
+    };
+    let middle = at(3)?;
+    assert!((middle - at(4)?).abs() < 1e-12 && (middle - at(2)?).abs() < 1e-12, "{middle} {} {}", at(4)?, at(2)?);
+    assert!((middle - at(0)?).abs() > 1e-6, "the end is seen: {middle} {}", at(0)?);
+    for (wrong, of) in [
+        (MlpConfig { positions: Some(over(5, &[1])), ..config.clone() }, "positions"),
+        (MlpConfig { positions: Some(over(9, &[1, 1, 1])), ..config.clone() }, "hidden layers"),
+        (MlpConfig { spectral_norm: true, ..config.clone() }, "spectral_norm"),
+    ] {
+        let found = Mlp::new(wrong, &mut noise, DType::F64, &CPU).map(|_| ()).expect_err("no such network").to_string();
+        assert!(found.contains(of), "{found}");
+    }
+    Ok(())
+}
+
 /// candle's own double backward is silently wrong; the gradient as tensor operations is not (METHOD: mixed second
 /// derivatives by central differences of the loss in single weights).
 #[test]
 fn a_loss_of_the_input_gradient_has_the_right_weight_gradient() -> Result<()> {
+    for positions in [None, Some(over(3, &[1]))] {
+        weight_gradient(MlpConfig { hidden: vec![24, 16], positions, ..mlp(3, 2, 1, Activation::Swish, false) })?;
+    }
+    Ok(())
+}
+
+fn weight_gradient(config: MlpConfig) -> Result<()> {
     let mut noise = Noise::new(2);
-    let net = Mlp::new(mlp(3, 2, 1, Activation::Swish, false), &mut noise, DType::F64, &CPU)?;
+    let net = Mlp::new(config, &mut noise, DType::F64, &CPU)?;
     let x = noise.normal((5, 3), DType::F64, &CPU)?;
     let context = noise.normal((5, 2), DType::F64, &CPU)?;
     let loss = || -> Result<Tensor> { Ok(net.value_and_gradient(&x, Some(&context))?.1.sqr()?.sum_all()?) };

@@ -5,7 +5,7 @@ use candle_core::{DType, Device, Tensor};
 use ebmotion::energy::{ConditionalEnergy, Energy, by_autograd};
 use ebmotion::error::{Error, Result};
 use ebmotion::event::{Event, Silent, Sink};
-use ebmotion::model::{Activation, Fixed, LevelEnergy, Mlp, MlpConfig, MlpEnergy, Network};
+use ebmotion::model::{Activation, Fixed, LevelEnergy, Mlp, MlpConfig, MlpEnergy, Network, Positions};
 use ebmotion::noise::Noise;
 use ebmotion::train::objective::{Contrastive, ContrastiveConfig, Denoising, Form, Regression};
 use ebmotion::train::{
@@ -25,7 +25,7 @@ mod stop;
 const CPU: Device = Device::Cpu;
 
 fn mlp(inputs: usize, context: usize, outputs: usize, activation: Activation, spectral_norm: bool) -> MlpConfig {
-    MlpConfig { inputs, context, hidden: vec![24, 16], outputs, activation, spectral_norm }
+    MlpConfig { inputs, context, hidden: vec![24, 16], outputs, activation, positions: None, spectral_norm }
 }
 
 fn settings(steps: u64, learning_rate: f64) -> TrainConfig {

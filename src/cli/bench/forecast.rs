@@ -6,8 +6,8 @@ use super::{median_secs, round};
 use candle_core::{DType, Device};
 use ebmotion::engine::Options;
 use ebmotion::forecast::baseline::VarFit;
-use ebmotion::forecast::{DenoisingConfig, LevelForecaster, ModelConfig, ResidualCoordinates, RunConfig};
-use ebmotion::model::{Activation, LevelEnergy, MlpConfig};
+use ebmotion::forecast::{DenoisingConfig, LevelForecaster, ModelConfig, RunConfig};
+use ebmotion::model::LevelEnergy;
 use ebmotion::noise::Noise;
 use ebmotion::{Error, Result, parallel};
 
@@ -70,15 +70,7 @@ fn model(settings: &DenoisingConfig) -> Result<LevelForecaster> {
     let windows = noise.normal((1200, frames, CHANNELS), DType::F32, &device)?.cumsum(1)?;
     let windows = windows.flatten_all()?.to_vec1::<f32>()?;
     let fit = VarFit::fit(&windows, CHANNELS, settings.context, CHUNK, settings.ridge)?;
-    let coordinates = ResidualCoordinates::new(fit, settings.latent)?;
-    let config = MlpConfig {
-        inputs: coordinates.latent(),
-        context: coordinates.context_width(),
-        hidden: settings.hidden.clone(),
-        outputs: 1,
-        activation: Activation::Swish,
-        spectral_norm: false,
-    };
-    let energy = LevelEnergy::new(config, &mut noise, DType::F32, &device)?;
+    let coordinates = settings.coordinates(fit)?;
+    let energy = LevelEnergy::new(settings.network(&coordinates), &mut noise, DType::F32, &device)?;
     LevelForecaster::new(coordinates, energy, settings.walk())
 }

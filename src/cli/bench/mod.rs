@@ -48,6 +48,7 @@ fn config(dims: &[usize]) -> MlpConfig {
         hidden: dims[1..dims.len() - 1].to_vec(),
         outputs: 1,
         activation: Activation::Swish,
+        positions: None,
         spectral_norm: false,
     }
 }

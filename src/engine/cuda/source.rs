@@ -83,7 +83,10 @@ impl Job {
             return Err(Error::config("threads of a block", threads, "a positive multiple of 32"));
         }
         let networks = program.terms().iter().filter(|t| matches!(t, Term::Network { .. })).count();
-        let custom = program.terms().iter().any(|t| matches!(t, Term::Custom { .. }));
+        let custom = program.terms().iter().any(|t| match t {
+            Term::Network { network, .. } => !network.layers().fully_connected(),
+            other => matches!(other, Term::Custom { .. }),
+        });
         if networks != 1 || custom || chains == 0 {
             return Ok(None);
         }

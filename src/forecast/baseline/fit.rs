@@ -6,7 +6,9 @@ use crate::error::{Error, Result};
 use crate::event::Sink;
 use crate::forecast::by_data;
 use crate::forecast::fit::{STEPS, WEIGHTS};
-use crate::forecast::{ChunkSource, Forecaster, FrameSource, Limits, Prepared, ResidualCoordinates};
+use crate::forecast::{
+    ChunkSource, Forecaster, FrameSource, Limits, ModelConfig, Prepared, ResidualCoordinates, RunConfig, network,
+};
 use crate::model::{Activation, Cvae, Generative, Generator, GruMixture, Mixture, Mlp, MlpConfig, Path, VectorField};
 use crate::noise::Noise;
 use crate::train::objective::{Fit, Regression};
@@ -146,33 +148,28 @@ fn latent(run: &mut Training<'_>, config: &LatentConfig) -> Result<Box<dyn Forec
     let steps = by_data::steps(config.steps as u64, training.len(), BATCH, config.whitening.is_some());
     let fit = VarFit::fit(&training.values, training.channels, CONTEXT, chunk, VAR_RIDGE)?;
     let limits = Limits::seen(&training, &prepared.frames.channels);
-    let coordinates = ResidualCoordinates::new(fit, config.latent)?.within(limits);
+    let coordinates = network::coordinates(fit, config.latent, config.convolution.as_ref())?.within(limits);
     let noise = by_data::context_noise(config.context_noise, chunk);
     let source = ChunkSource::new(&coordinates, &training, &validation, noise)?;
     let mut noise = Noise::new(run.seed).fork(WEIGHTS);
-    let net = |inputs: usize, context: usize| MlpConfig {
-        inputs,
-        context,
-        hidden: config.hidden.clone(),
-        outputs: 1,
-        activation: Activation::Swish,
-        spectral_norm: false,
-    };
     let (width, context) = (coordinates.latent(), coordinates.context_width());
     let mut fit = Fitting { run, source: &source, config, steps };
     match config.head {
         Head::Diffusion { evaluations, temperature, weighting } => {
-            let field = VectorField::new(net(width, context), Path::Circle, (evaluations, temperature), &mut noise)?;
+            let net = field(&coordinates, config);
+            let field = VectorField::new(net, Path::Circle, (evaluations, temperature), &mut noise)?;
             let field = field.weighted(coordinates.weights(weighting)?);
             fit.finish("diffusion", coordinates, field)
         }
         Head::Flow { evaluations, temperature, weighting } => {
-            let field = VectorField::new(net(width, context), Path::Line, (evaluations, temperature), &mut noise)?;
+            let net = field(&coordinates, config);
+            let field = VectorField::new(net, Path::Line, (evaluations, temperature), &mut noise)?;
             let field = field.weighted(coordinates.weights(weighting)?);
             fit.finish("flow", coordinates, field)
         }
         Head::Mixture { components } => {
-            let mixture = Mixture::new(net(context, 0), components, width, &mut noise)?;
+            let net = MlpConfig { inputs: context, context: 0, ..network::over(&coordinates, None, &config.hidden) };
+            let mixture = Mixture::new(net, components, width, &mut noise)?;
             fit.finish("mdn", coordinates, mixture)
         }
         Head::Cvae { code, kl_weight, free_nats } => {
@@ -180,6 +177,23 @@ fn latent(run: &mut Training<'_>, config: &LatentConfig) -> Result<Box<dyn Forec
             fit.finish("cvae", coordinates, cvae)
         }
     }
+}
+
+/// The network of a vector field, whose output is as wide as its input. Where no widths are given it has as many layers as the
+/// default energy's and, as far as whole numbers go, as many weights.
+fn field(coordinates: &ResidualCoordinates, config: &LatentConfig) -> MlpConfig {
+    let of = |hidden: &[usize]| {
+        let net = network::over(coordinates, config.convolution.as_ref(), hidden);
+        MlpConfig { outputs: net.inputs, ..net }
+    };
+    let ModelConfig::Denoising(default) = RunConfig::default().model else { return of(&config.hidden) };
+    if !config.hidden.is_empty() {
+        return of(&config.hidden);
+    }
+    let most = default.network(coordinates).weights();
+    let like = |width: usize| vec![width; default.hidden.len()];
+    let widest = default.hidden.iter().copied().max().unwrap_or(1);
+    of(&like((1..=widest).rev().find(|width| of(&like(*width)).weights() <= most).unwrap_or(1)))
 }
 
 /// What the training of every generative network shares.
@@ -241,6 +255,7 @@ fn fully_connected(run: &mut Training<'_>) -> Result<FullyConnected> {
         inputs: FC_CONTEXT * d,
         context: 0,
         hidden: vec![128; 3],
+        positions: None,
         outputs: d,
         activation: Activation::LeakyRelu,
         spectral_norm: true,

@@ -1,6 +1,7 @@
 //! Settings of the baselines that have any. The defaults were chosen on validation episodes: `benches/quality/forecast.md`, Tuning.
 
 use crate::error::{Error, Result};
+use crate::forecast::Convolution;
 use crate::settings;
 use crate::train::Whitening;
 use serde::{Deserialize, Serialize};
@@ -25,7 +26,10 @@ pub struct LatentConfig {
     pub chunk: usize,
     /// Coordinates the network draws, at most; the rest stays Gaussian.
     pub latent: usize,
-    /// Widths of the hidden layers.
+    /// First layers of diffusion and flow matching that are convolutions over the chunk's time, as the energy's.
+    pub convolution: Option<Convolution>,
+    /// Widths of the fully connected hidden layers. Of diffusion and flow matching none for as many as the default energy has,
+    /// of one width that makes as many weights.
     pub hidden: Vec<usize>,
     /// As [`DenoisingConfig::context_noise`](crate::forecast::DenoisingConfig::context_noise).
     pub context_noise: f64,
@@ -133,10 +137,12 @@ impl BaselineConfig {
     /// The default settings of a baseline, `None` for one that has none.
     pub fn of(name: &str) -> Option<Self> {
         let latent = |(chunk, steps), latent, context_noise, (weight_decay, whitening), head| {
+            let field = matches!(head, Head::Diffusion { .. } | Head::Flow { .. });
             Self::Latent(LatentConfig {
                 chunk,
                 latent,
-                hidden: vec![384; 3],
+                convolution: None,
+                hidden: if field { Vec::new() } else { vec![384; 3] },
                 context_noise,
                 steps,
                 learning_rate: 1e-3,

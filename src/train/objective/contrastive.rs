@@ -309,11 +309,24 @@ pub(super) fn mean(values: &Tensor) -> Result<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Activation, Mlp, MlpConfig, MlpEnergy};
+    use crate::model::{Activation, Mlp, MlpConfig, MlpEnergy, Positions};
     use candle_core::Device;
 
-    fn objective(form: Form, context: usize, spectral_norm: bool, activation: Activation) -> Contrastive<MlpEnergy> {
-        let config = MlpConfig { inputs: 12, context, hidden: vec![40, 24, 18], outputs: 1, activation, spectral_norm };
+    fn objective(
+        form: Form,
+        context: usize,
+        (spectral_norm, positions): (bool, Option<Positions>),
+        activation: Activation,
+    ) -> Contrastive<MlpEnergy> {
+        let config = MlpConfig {
+            inputs: 12,
+            context,
+            hidden: vec![40, 24, 18],
+            outputs: 1,
+            activation,
+            positions,
+            spectral_norm,
+        };
         let mut net = Mlp::new(config, &mut Noise::new(1), DType::F32, &Device::Cpu).unwrap();
         net.power_iteration().unwrap();
         let settings = ContrastiveConfig {
@@ -336,17 +349,20 @@ mod tests {
     fn the_engines_weight_gradient_is_that_of_differentiation() {
         let mut noise = Noise::new(2);
         let rows = 150;
-        for (form, context, spectral_norm, activation) in [
-            (Form::Linear, 0, false, Activation::Swish),
-            (Form::Softplus, 5, false, Activation::LeakyRelu),
-            (Form::LogSumExp, 35, true, Activation::Swish),
+        let over = |count, reach| (false, Some(Positions { count, reach }));
+        for (form, context, kind, activation) in [
+            (Form::Linear, 0, (false, None), Activation::Swish),
+            (Form::Softplus, 5, (false, None), Activation::LeakyRelu),
+            (Form::LogSumExp, 35, (true, None), Activation::Swish),
+            (Form::Softplus, 7, over(4, vec![1, 0]), Activation::Swish),
+            (Form::Linear, 0, over(2, vec![2]), Activation::LeakyRelu),
         ] {
             let mut draw = |shape: (usize, usize, usize)| noise.normal(shape, DType::F32, &Device::Cpu).unwrap();
             let x = draw((rows, 3, 4));
             let start = draw((rows, 3, 4));
             let contexts = draw((rows, 1, context.max(1))).squeeze(1).unwrap();
             let batch = Batch { x, context: (context > 0).then_some(contexts), start: Some(start) };
-            let mut one = objective(form, context, spectral_norm, activation);
+            let mut one = objective(form, context, kind, activation);
             let mut two = one.clone();
             let loss = one.loss(&batch, &mut Noise::new(3)).unwrap();
             let fast = two.gradients(&batch, &mut Noise::new(3)).unwrap().expect("a perceptron learns by the engine");

@@ -4,7 +4,7 @@
 //! `cos(t) eps - sin(t) u` (Vincent 2011, eq. 11, in the angular parameterisation of Salimans & Ho 2022, section 4).
 
 use crate::error::{Error, Result};
-use crate::model::{LevelEnergy, Parameters};
+use crate::model::{LevelEnergy, Parameters, weigh};
 use crate::noise::Noise;
 use crate::train::{Batch, Loss, Objective};
 use candle_core::Tensor;
@@ -17,8 +17,9 @@ pub const ANGLES: (f64, f64) = (0.015, 1.555);
 pub struct Denoising {
     /// The network.
     pub energy: LevelEnergy,
-    /// Weight of each coordinate's error, `(1, S)` or `(S,)`, nonnegative, in the mean 1; none weights all alike. The best
-    /// energy is the same; weights say where a network that cannot be perfect should be good.
+    /// Weight of each coordinate's error, `(1, S)` or `(S,)`, nonnegative, in the mean 1, or a positive semidefinite matrix `(S, S)`
+    /// of errors' products, with a trace of `S`; none weights all alike. The best energy is the same; weights say where a
+    /// network that cannot be perfect should be good.
     pub weights: Option<Tensor>,
 }
 
@@ -27,11 +28,8 @@ impl Denoising {
     fn errors(&self, batch: &Batch, noise: &mut Noise) -> Result<Tensor> {
         let (x, t, target) = noised(batch, noise)?;
         let (_, grad) = self.energy.correction_and_gradient(&x, &t, batch.context.as_ref())?;
-        let errors = (grad - target)?.sqr()?;
-        Ok(match &self.weights {
-            Some(weights) => errors.broadcast_mul(&weights.to_dtype(x.dtype())?.to_device(x.device())?)?,
-            None => errors,
-        })
+        let errors = (grad - target)?;
+        Ok((weigh(&errors, self.weights.as_ref())? * errors)?)
     }
 }
 

@@ -12,7 +12,7 @@
 use super::denoising::noised;
 use super::difference::{Around, DISTANCE};
 use crate::error::{Error, Result};
-use crate::model::{Leveled, Network, Parameters};
+use crate::model::{Leveled, Network, Parameters, weigh};
 use crate::noise::Noise;
 use crate::train::{Batch, Gradients, Loss, Objective};
 use candle_core::{DType, Tensor};
@@ -50,7 +50,7 @@ impl<N: Network> DenoisingByDifference<N> {
         Self { energy, distance: DISTANCE, weights: None, contrast: 0.0, astray: None }
     }
 
-    /// The same with weights of the errors, one a number of an array, as [`super::Denoising`]'s.
+    /// The same with weights of the errors, as [`super::Denoising`]'s.
     pub fn weighted(self, weights: Tensor) -> Self {
         Self { weights: Some(weights), ..self }
     }
@@ -112,10 +112,7 @@ impl<N: Network> DenoisingByDifference<N> {
         let at = self.energy.correction(&x, &angle, batch.context.as_ref())?;
         let r = (at.grad - target)?;
         let weighted = match &self.weights {
-            Some(weights) => {
-                let weights = weights.to_dtype(r.dtype())?.to_device(r.device())?;
-                r.flatten_from(1)?.broadcast_mul(&weights)?.reshape(r.shape())?
-            }
+            Some(weights) => weigh(&r.flatten_from(1)?, Some(weights))?.reshape(r.shape())?,
             None => r.clone(),
         };
         Ok([x, angle, r, weighted])

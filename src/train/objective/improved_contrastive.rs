@@ -241,6 +241,7 @@ mod tests {
             hidden: vec![7, 5],
             outputs: 1,
             activation: Activation::Swish,
+            positions: None,
             spectral_norm: false,
         };
         let make = || -> Result<_> {
