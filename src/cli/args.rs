@@ -185,6 +185,7 @@ Examples:
   ebmotion train logs/ -o arm.safetensors --set train.steps=8000 --set model.hidden=[512,512]
   ebmotion train logs/ -o arm.safetensors --resume          after Ctrl-C or a crash
   ebmotion train logs/ -o paper.safetensors --preset igebm  the recipe of Du & Mordatch 2019
+  ebmotion train logs/ -o arm.safetensors --preset temporal a convolution over time: best within the first half second
   ebmotion train --preset igebm --print-config > run.toml   every setting, to be edited and given with --config
 
 Frames of a chunk and training steps are chosen by how much motion there is (model.chunk = 0, train.steps = 0) unless set.

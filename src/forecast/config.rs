@@ -162,7 +162,7 @@ impl ModelConfig {
 }
 
 /// Names of the presets, the default first.
-pub const PRESETS: [&str; 3] = ["denoising", "igebm", "recovery"];
+pub const PRESETS: [&str; 4] = ["denoising", "igebm", "recovery", "temporal"];
 
 impl Default for RunConfig {
     fn default() -> Self {
@@ -224,6 +224,14 @@ impl RunConfig {
         let default = Self::default();
         match name {
             "denoising" => Ok(default),
+            "temporal" => match default.model {
+                ModelConfig::Denoising(model) => {
+                    let convolution = Some(Convolution::default());
+                    let model = DenoisingConfig { convolution, hidden: vec![384; 2], temperature: 1.0, ..model };
+                    Ok(Self { model: ModelConfig::Denoising(model), ..default })
+                }
+                ModelConfig::Igebm(_) => Err(Error::Other("the default model has no noise levels".into())),
+            },
             "igebm" => Ok(Self {
                 model: ModelConfig::Igebm(IgebmConfig {
                     context: 4,

@@ -26,9 +26,11 @@ fn every_workload_tells_its_figures() {
         let expected = 4e-3 * 260.0 * f64::from(batch) / micros;
         assert!(micros > 0.0 && (rate - expected).abs() < 0.01 + 0.02 * expected, "{rate} and {expected}");
     }
-    let forecasts = lines(f, &args(&["bench", "forecast", "--samples", "1,3"]));
-    assert_eq!(forecasts.iter().map(|l| l["samples"].as_u64().unwrap()).collect::<Vec<_>>(), [1, 3]);
-    assert!(forecasts.iter().all(|l| l["us_per_forecast"].as_f64().unwrap() > 0.0));
+    for preset in ["denoising", "temporal"] {
+        let forecasts = lines(f, &args(&["bench", "forecast", "--preset", preset, "--samples", "1,3"]));
+        assert_eq!(forecasts.iter().map(|l| l["samples"].as_u64().unwrap()).collect::<Vec<_>>(), [1, 3]);
+        assert!(forecasts.iter().all(|l| l["us_per_forecast"].as_f64().unwrap() > 0.0));
+    }
     let training = lines(f, &args(&["bench", "train", "--dims", "12,20,1", "--batches", "8", "--steps", "2"]));
     assert!(training[0]["windows_per_s"].as_f64().unwrap() > 0.0);
     let output = run(f, &["bench", "--dims", "12,20,1", "--batches", "4", "--repeats", "1"]);

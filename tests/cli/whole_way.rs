@@ -136,6 +136,26 @@ fn the_papers_preset_trains_and_predicts_too() {
 }
 
 #[test]
+fn a_convolution_over_time_trains_predicts_and_judges_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let f = folder.path();
+    log(f, "log.csv");
+    let mut args = vec!["train", "log.csv", "-o", "t.safetensors", "--preset", "temporal"];
+    // Patches of 3 frames: 4 do not divide the chunk.
+    args.extend(["--set", "train.steps=30", "--set", "model.chunk=6", "--set", "model.hidden=[16,16]"]);
+    let filters = ["--set", "model.convolution.filters=[8,5]"];
+    succeeds(f, &[&args[..], &filters].concat());
+    let predict = ["predict", "t.safetensors", "log.csv", "--horizon", "10f", "--samples", "3", "-o"];
+    succeeds(f, &[&predict[..], &["a.csv"]].concat());
+    succeeds(f, &[&predict[..], &["b.csv"]].concat());
+    let read = |name: &str| std::fs::read_to_string(f.join(name)).unwrap();
+    assert_eq!(read("a.csv"), read("b.csv"));
+    succeeds(f, &["anomaly", "t.safetensors", "log.csv", "-o", "scores.csv"]);
+    let none = ["--set", "model.convolution.filters=[]"];
+    refuses(f, &[&args[..], &none].concat(), &["convolution", "at least 1 frame"]);
+}
+
+#[test]
 fn the_default_model_learns_by_recovery_too() {
     let folder = tempfile::tempdir().unwrap();
     let f = folder.path();

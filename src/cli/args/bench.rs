@@ -26,6 +26,9 @@ pub(crate) struct BenchArgs {
     /// Samples of one forecast (`forecast`).
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "1,16,64,1024")]
     pub(crate) samples: Vec<usize>,
+    /// Settings of the model (`forecast`).
+    #[arg(long, value_name = "NAME", value_parser = ["denoising", "temporal"], default_value = "denoising")]
+    pub(crate) preset: String,
     /// Langevin steps of a training step (`train`).
     #[arg(long, default_value_t = 20)]
     pub(crate) steps: usize,

@@ -1,4 +1,4 @@
-//! Microseconds of a 100-frame forecast by the default model's network, on motion that means nothing.
+//! Microseconds of a 100-frame forecast by the network of a preset, on motion that means nothing.
 
 use super::super::args::BenchArgs;
 use super::super::output;
@@ -20,8 +20,8 @@ const HORIZON: usize = 100;
 
 pub(super) fn run(args: &BenchArgs) -> Result<()> {
     let threads = args.threads.unwrap_or_else(parallel::available);
-    let ModelConfig::Denoising(settings) = RunConfig::default().model else {
-        return Err(Error::Other("the default model is not the noise-level-conditional one".into()));
+    let ModelConfig::Denoising(settings) = RunConfig::preset(&args.preset)?.model else {
+        return Err(Error::Other(format!("`{}` is not a noise-level-conditional energy", args.preset)));
     };
     let model = model(&settings)?;
     let rollout = model.rollout();
@@ -29,9 +29,9 @@ pub(super) fn run(args: &BenchArgs) -> Result<()> {
     let history = Noise::new(3).normal((1, width), DType::F32, &Device::Cpu)?.flatten_all()?.to_vec1::<f32>()?;
     if !args.json {
         output::print(&format!(
-            "{HORIZON}-frame forecasts of {CHANNELS} channels by the default model, {threads} threads\n\n\
+            "{HORIZON}-frame forecasts of {CHANNELS} channels by the preset {}, {threads} threads\n\n\
              {:>8} {:>15} {:>12}\n",
-            "samples", "us a forecast", "us a sample"
+            args.preset, "samples", "us a forecast", "us a sample",
         ))?;
     }
     for samples in &args.samples {
@@ -62,7 +62,7 @@ fn repeats(samples: usize) -> u64 {
     (64 / samples.max(1)).max(1) as u64
 }
 
-/// The default model's parts with fresh weights, on a random walk.
+/// A model's parts with fresh weights, on a random walk.
 fn model(settings: &DenoisingConfig) -> Result<LevelForecaster> {
     let device = Device::Cpu;
     let mut noise = Noise::new(0);

@@ -73,7 +73,7 @@ const MOST: usize = 64;
 const WAVES: usize = 2;
 
 impl Job {
-    /// The kernel for `chains` chains of `program`; `None` where the program is not one perceptron with any number of
+    /// The kernel for `chains` chains of `program`; `None` where the program is not one fully connected perceptron with any number of
     /// quadratic terms, limits and constants, or its tile does not fit the device's shared memory.
     ///
     /// # Errors
@@ -83,11 +83,11 @@ impl Job {
             return Err(Error::config("threads of a block", threads, "a positive multiple of 32"));
         }
         let networks = program.terms().iter().filter(|t| matches!(t, Term::Network { .. })).count();
-        let custom = program.terms().iter().any(|t| match t {
+        let foreign = program.terms().iter().any(|t| match t {
             Term::Network { network, .. } => !network.layers().fully_connected(),
             other => matches!(other, Term::Custom { .. }),
         });
-        if networks != 1 || custom || chains == 0 {
+        if networks != 1 || foreign || chains == 0 {
             return Ok(None);
         }
         let mut job = Self {

@@ -267,3 +267,34 @@ fn fully_connected(run: &mut Training<'_>) -> Result<FullyConnected> {
     run.run("fc", settings, &mut objective, &source, &config)?;
     FullyConnected::new(objective.net, FC_CONTEXT, d)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a field is wider at its output it is narrower within.
+    #[test]
+    fn fields_have_as_many_weights_as_the_energy() -> Result<()> {
+        let (channels, context) = (6, CONTEXT);
+        let ModelConfig::Denoising(default) = RunConfig::default().model else {
+            panic!("the default has noise levels")
+        };
+        for chunk in [4, 32] {
+            let windows = Noise::new(1).normal((400, (context + chunk) * channels), DType::F32, &Device::Cpu)?;
+            let windows = windows.flatten_all()?.to_vec1::<f32>()?;
+            let fit = VarFit::fit(&windows, channels, context, chunk, VAR_RIDGE)?;
+            for name in ["flow", "diffusion"] {
+                let Some(BaselineConfig::Latent(mut config)) = BaselineConfig::of(name) else { panic!("{name}") };
+                let coordinates = network::coordinates(fit.clone(), config.latent, None)?;
+                let (own, energy) = (field(&coordinates, &config), default.network(&coordinates));
+                assert_eq!((own.inputs, own.outputs), (energy.inputs, energy.inputs));
+                assert_eq!(own.hidden.len(), energy.hidden.len());
+                let share = own.weights() as f64 / energy.weights() as f64;
+                assert!(share <= 1.0 && share > 0.99, "{name}, chunks of {chunk}: {share}");
+                config.hidden = vec![384; 3];
+                assert_eq!(field(&coordinates, &config).hidden, config.hidden, "widths that are given stay");
+            }
+        }
+        Ok(())
+    }
+}
