@@ -3,7 +3,7 @@ import concurrent.futures, json, os, pathlib, subprocess, sys, zlib
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Models and their presets; any other name is a baseline's.
-PRESETS = {"ebm": "denoising", "igebm": "igebm", "recovery": "recovery"}
+PRESETS = {"ebm": "denoising", "igebm": "igebm", "recovery": "recovery", "temporal": "temporal"}
 
 
 class Trials:
