@@ -216,7 +216,7 @@ mod tests {
             let config = MlpConfig {
                 inputs: coordinates.latent(),
                 context: coordinates.context_width(),
-                hidden: vec![42, 30],
+                hidden: vec![if by_frames { 42 } else { 40 }, 30],
                 outputs: 1,
                 activation: Activation::Swish,
                 positions: by_frames.then(|| Positions { count: c, reach: vec![1] }),
