@@ -151,7 +151,7 @@ fn a_convolution_over_time_trains_predicts_and_judges_too() {
     let read = |name: &str| std::fs::read_to_string(f.join(name)).unwrap();
     assert_eq!(read("a.csv"), read("b.csv"));
     succeeds(f, &["anomaly", "t.safetensors", "log.csv", "--false-alarms", "0.2", "-o", "scores.csv"]);
-    let none = ["--set", "model.convolution.filters=[]"];
+    let none = ["--overwrite", "--set", "model.convolution.filters=[]"];
     refuses(f, &[&args[..], &none].concat(), &["convolution", "at least 1 frame"]);
 }
 
