@@ -22,6 +22,7 @@ mod peak;
 mod plan;
 mod program;
 mod rollout;
+mod spread;
 #[cfg(test)]
 mod tests;
 mod thin;
