@@ -48,6 +48,7 @@ pub struct Examples<'a> {
 /// Rows over which a product's two sides are summed: one a chain, or one a position and chain, position by position.
 struct Side {
     rows: usize,
+    group: usize,
     /// `[group of numbers][row][number of the group]`.
     numbers: Aligned,
 }
@@ -108,7 +109,7 @@ pub fn learn(
         head_bias: weights.iter().sum(),
     };
     let mut kept = kept;
-    scale(&mut kept, &weights, network.level().outputs());
+    scale(&mut kept, &weights);
     for (l, layer) in layers.hidden.iter().enumerate() {
         gradient.hidden.push(weight_gradient(network, [l, l], layer.shape(), &kept, options));
         gradient.biases.push(bias_gradient(network, l, &kept));
@@ -168,27 +169,25 @@ fn keep(network: &Packed, examples: &Examples<'_>, context: usize, tile: Tile) -
                 let seen = layer.shared.seen(at);
                 let missing = (seen.start + layer.shared.reach - at) * each;
                 let (row, count) = (at * tile.chains, seen.len() * each);
-                inputs.turn(&tile, from.from(seen.start * each), count, (row, missing), tile.width());
-                turned.turn(&tile, deltas[l].from(at * outputs), outputs, (row, 0), group);
+                inputs.turn(&tile, from.from(seen.start * each), count, (row, missing));
+                turned.turn(&tile, deltas[l].from(at * outputs), outputs, (row, 0));
             }
             kept.inputs.push(inputs);
             kept.deltas.push(turned);
         }
         if context > 0 {
             let mut inputs = Side::new(tile.chains, context, tile.width());
-            let width = tile.width();
-            let numbers = inputs.numbers.as_mut_slice();
             for i in 0..context {
                 for chain in 0..tile.chains {
-                    numbers[(i / width * tile.chains + chain) * width + i % width] =
-                        examples.context[(tile.first + chain) * context + i];
+                    let place = inputs.place(chain, i);
+                    inputs.numbers.as_mut_slice()[place] = examples.context[(tile.first + chain) * context + i];
                 }
             }
             kept.inputs.push(inputs);
             let first = &layers.hidden[0];
             if first.shared != Shared::NONE {
                 let mut turned = Side::new(tile.chains, first.outputs, group);
-                turned.turn(&tile, deltas[0], first.outputs, (0, 0), group);
+                turned.turn(&tile, deltas[0], first.outputs, (0, 0));
                 kept.deltas.push(turned);
             }
         }
@@ -202,21 +201,24 @@ fn keep(network: &Packed, examples: &Examples<'_>, context: usize, tile: Tile) -
 
 impl Side {
     fn new(rows: usize, numbers: usize, group: usize) -> Self {
-        Self { rows, numbers: Aligned::new(numbers.div_ceil(group) * rows * group) }
+        Self { rows, group, numbers: Aligned::new(numbers.div_ceil(group) * rows * group) }
+    }
+
+    /// Where a row's number is.
+    fn place(&self, row: usize, number: usize) -> usize {
+        (number / self.group * self.rows + row) * self.group + number % self.group
     }
 
     /// Puts features of a field, `[block][feature][lane]`, into the rows from `row` on, one a chain, as their numbers from `at` on.
-    fn turn(&mut self, tile: &Tile, from: Field, features: usize, (row, at): (usize, usize), group: usize) {
-        let rows = self.rows;
-        let to = self.numbers.as_mut_slice();
+    fn turn(&mut self, tile: &Tile, from: Field, features: usize, (row, at): (usize, usize)) {
         for block in 0..tile.blocks() {
             let (live, first) = (tile.live(block), row + block * tile.width());
             for f in 0..features {
-                let number = at + f;
-                let to = &mut to[(number / group * rows + first) * group + number % group..];
+                let place = self.place(first, at + f);
+                let to = &mut self.numbers.as_mut_slice()[place..];
                 // SAFETY: a feature of a block has the tile's width of lanes.
                 let lanes = unsafe { std::slice::from_raw_parts(from.at(block, f).cast_const(), live) };
-                for (value, slot) in lanes.iter().zip(to.iter_mut().step_by(group)) {
+                for (value, slot) in lanes.iter().zip(to.iter_mut().step_by(self.group)) {
                     *slot = *value;
                 }
             }
@@ -225,11 +227,11 @@ impl Side {
 }
 
 /// Multiplies each chain's gradients by its energy's coefficient.
-fn scale(kept: &mut [Kept], weights: &[f32], group: usize) {
+fn scale(kept: &mut [Kept], weights: &[f32]) {
     let mut first = 0;
     for tile in kept {
         for side in &mut tile.deltas {
-            let rows = side.numbers.as_mut_slice().chunks_exact_mut(group);
+            let rows = side.numbers.as_mut_slice().chunks_exact_mut(side.group);
             for (row, chain) in rows.zip((0..tile.chains).cycle()) {
                 row.iter_mut().for_each(|d| *d *= weights[first + chain]);
             }

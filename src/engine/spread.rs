@@ -75,3 +75,68 @@ impl Spread {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::engine::tests::{network, numbers, reference};
+    use crate::engine::{Activation, Examples, Layers, Level, Options, Packed, Program, Rows, Shared, Term, learn};
+    use std::sync::Arc;
+
+    #[test]
+    fn weights_shared_over_positions_learn_the_sum_of_what_each_would() {
+        let (chains, context) = (150, 4);
+        for level in Level::available() {
+            for shared in [vec![Shared { positions: 5, reach: 0 }, Shared { positions: 5, reach: 1 }], vec![]] {
+                let packed = network(level, &[20, 30, 65, 11], Activation::Swish, &shared);
+                let layers = packed.layers().clone();
+                let first = Rows::new(30, numbers(60, chains * 30, 0.5)).unwrap();
+                let (x, given) = (numbers(61, chains * 20, 1.0), numbers(62, chains * context, 1.0));
+                let factors = numbers(63, chains, 1.0);
+                let examples = Examples { first: &first, x: &x, context: &given };
+                let options = Options::default();
+                let (energies, gradient) = learn(&packed, examples, |_| Ok(factors.clone()), &options).unwrap();
+                let total = |layers: &Layers, first: &Rows| -> f64 {
+                    let network = Arc::new(Packed::at_level(layers.clone(), level).unwrap());
+                    let program =
+                        Program::new(20, vec![Term::Network { network, first: first.clone(), factor: 1.0 }]).unwrap();
+                    let row = |b: usize| x[b * 20..(b + 1) * 20].iter().map(|v| f64::from(*v)).collect::<Vec<_>>();
+                    (0..chains).map(|b| f64::from(factors[b]) * reference(&program, b, &row(b)).0).sum()
+                };
+                let own: f64 = energies.iter().zip(&factors).map(|(e, c)| f64::from(e * c)).sum();
+                assert!((own - total(&layers, &first)).abs() < 1e-2, "{level:?}");
+                let h = 1e-2f32;
+                let near = |found: f32, change: &dyn Fn(&mut Layers, &mut Vec<f32>, f32)| {
+                    let at = |h: f32| {
+                        let (mut layers, mut rows) = (layers.clone(), first.values.to_vec());
+                        change(&mut layers, &mut rows, h);
+                        total(&layers, &Rows::new(30, rows).unwrap())
+                    };
+                    let slope = (at(h) - at(-h)) / (2.0 * f64::from(h));
+                    assert!(
+                        (f64::from(found) - slope).abs() < 1e-2 * slope.abs().max(1.0),
+                        "{level:?}: {found}, {slope}"
+                    );
+                };
+                for l in 0..3 {
+                    assert_eq!(gradient.hidden[l].len(), layers.hidden[l].weight.len());
+                    for i in (0..gradient.hidden[l].len()).step_by(37) {
+                        near(gradient.hidden[l][i], &|layers, _, h| layers.hidden[l].weight[i] += h);
+                    }
+                    for i in (0..gradient.biases[l].len()).step_by(7) {
+                        near(gradient.biases[l][i], &|layers, rows, h| match l {
+                            0 => rows.chunks_exact_mut(30).for_each(|row| row[i] += h),
+                            _ => layers.hidden[l].bias[i] += h,
+                        });
+                    }
+                }
+                for i in (0..gradient.context.len()).step_by(11) {
+                    near(gradient.context[i], &|_, rows, h| {
+                        for (row, c) in rows.chunks_exact_mut(30).zip(given.chunks_exact(context)) {
+                            row[i / context] += h * c[i % context];
+                        }
+                    });
+                }
+            }
+        }
+    }
+}

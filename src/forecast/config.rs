@@ -106,6 +106,26 @@ pub enum LevelObjective {
     Recovery(RecoveryConfig),
 }
 
+impl Default for DenoisingConfig {
+    fn default() -> Self {
+        Self {
+            context: 8,
+            chunk: 0,
+            latent: 1024,
+            weighting: 0.5,
+            convolution: None,
+            hidden: vec![384; 3],
+            levels: 4,
+            start: walk::FROM,
+            temperature: 0.97,
+            ridge: 10.0,
+            context_noise: 0.5,
+            limits: true,
+            objective: LevelObjective::Denoising,
+        }
+    }
+}
+
 impl DenoisingConfig {
     /// How a chunk is drawn.
     pub fn walk(&self) -> Walk {
@@ -176,21 +196,7 @@ impl Default for RunConfig {
                 skip_short: false,
                 read: ReadOptions::default(),
             },
-            model: ModelConfig::Denoising(DenoisingConfig {
-                context: 8,
-                chunk: 0,
-                latent: 1024,
-                weighting: 0.5,
-                convolution: None,
-                hidden: vec![384; 3],
-                levels: 4,
-                start: walk::FROM,
-                temperature: 0.97,
-                ridge: 10.0,
-                context_noise: 0.5,
-                limits: true,
-                objective: LevelObjective::Denoising,
-            }),
+            model: ModelConfig::Denoising(DenoisingConfig::default()),
             train: TrainConfig {
                 steps: 0,
                 batch: 128,
@@ -224,14 +230,12 @@ impl RunConfig {
         let default = Self::default();
         match name {
             "denoising" => Ok(default),
-            "temporal" => match default.model {
-                ModelConfig::Denoising(model) => {
-                    let convolution = Some(Convolution::default());
-                    let model = DenoisingConfig { convolution, hidden: vec![384; 2], temperature: 1.0, ..model };
-                    Ok(Self { model: ModelConfig::Denoising(model), ..default })
-                }
-                ModelConfig::Igebm(_) => Err(Error::Other("the default model has no noise levels".into())),
-            },
+            "temporal" => {
+                let convolution = Some(Convolution::default());
+                let own = DenoisingConfig::default();
+                let model = DenoisingConfig { convolution, hidden: vec![384; 2], temperature: 1.0, ..own };
+                Ok(Self { model: ModelConfig::Denoising(model), ..default })
+            }
             "igebm" => Ok(Self {
                 model: ModelConfig::Igebm(IgebmConfig {
                     context: 4,
@@ -269,21 +273,18 @@ impl RunConfig {
                 },
                 ..default
             }),
-            "recovery" => match default.model {
-                ModelConfig::Denoising(model) => {
-                    let model = DenoisingConfig {
-                        chunk: 8,
-                        latent: 256,
-                        temperature: 1.0,
-                        objective: LevelObjective::Recovery(RecoveryConfig::default()),
-                        ..model
-                    };
-                    let adam = AdamConfig { weight_decay: 0.01, whitening: None, ..default.train.optimizer.clone() };
-                    let train = TrainConfig { steps: 4500, optimizer: adam, ..default.train };
-                    Ok(Self { model: ModelConfig::Denoising(model), train, ..default })
-                }
-                ModelConfig::Igebm(_) => Err(Error::Other("the default model has no noise levels".into())),
-            },
+            "recovery" => {
+                let model = DenoisingConfig {
+                    chunk: 8,
+                    latent: 256,
+                    temperature: 1.0,
+                    objective: LevelObjective::Recovery(RecoveryConfig::default()),
+                    ..DenoisingConfig::default()
+                };
+                let adam = AdamConfig { weight_decay: 0.01, whitening: None, ..default.train.optimizer.clone() };
+                let train = TrainConfig { steps: 4500, optimizer: adam, ..default.train };
+                Ok(Self { model: ModelConfig::Denoising(model), train, ..default })
+            }
             other => Err(Error::config("preset", format!("`{other}`"), format!("one of {}", PRESETS.join(", ")))),
         }
     }

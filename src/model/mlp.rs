@@ -256,7 +256,7 @@ impl Mlp {
         let numbers = plain(&flat(x, self.config.inputs, "input")?)?;
         let contexts = context.map(plain).transpose()?.unwrap_or_default();
         let examples = Examples { first: &first, x: &numbers, context: &contexts };
-        let (_, gradient) = engine::learn(&packed, examples, |e| coefficients(e), &Options::default())?;
+        let (_, mut gradient) = engine::learn(&packed, examples, |e| coefficients(e), &Options::default())?;
         let tensor = |numbers: Vec<f32>, rows: usize| -> Result<Tensor> {
             let columns = numbers.len() / rows;
             Ok(Tensor::from_vec(numbers, (rows, columns), &Device::Cpu)?)
@@ -266,7 +266,7 @@ impl Mlp {
         for (l, (weight, bias)) in gradient.hidden.into_iter().zip(gradient.biases).enumerate() {
             let mut parts = vec![tensor(weight, self.config.shape(l).0)?];
             if l == 0 && self.config.context > 0 {
-                parts.push(tensor(gradient.context.clone(), self.config.hidden[0])?);
+                parts.push(tensor(std::mem::take(&mut gradient.context), self.config.hidden[0])?);
             }
             if let Some(norm) = self.spectral.get(l) {
                 let whole = if l == 0 { self.first_layer()? } else { self.weights[l - 1].as_detached_tensor() };

@@ -7,7 +7,7 @@ use crate::event::Sink;
 use crate::forecast::by_data;
 use crate::forecast::fit::{STEPS, WEIGHTS};
 use crate::forecast::{
-    ChunkSource, Forecaster, FrameSource, Limits, ModelConfig, Prepared, ResidualCoordinates, RunConfig, network,
+    ChunkSource, DenoisingConfig, Forecaster, FrameSource, Limits, Prepared, ResidualCoordinates, network,
 };
 use crate::model::{Activation, Cvae, Generative, Generator, GruMixture, Mixture, Mlp, MlpConfig, Path, VectorField};
 use crate::noise::Noise;
@@ -148,7 +148,7 @@ fn latent(run: &mut Training<'_>, config: &LatentConfig) -> Result<Box<dyn Forec
     let steps = by_data::steps(config.steps as u64, training.len(), BATCH, config.whitening.is_some());
     let fit = VarFit::fit(&training.values, training.channels, CONTEXT, chunk, VAR_RIDGE)?;
     let limits = Limits::seen(&training, &prepared.frames.channels);
-    let coordinates = network::coordinates(fit, config.latent, config.convolution.as_ref())?.within(limits);
+    let coordinates = ResidualCoordinates::new(fit, config.latent)?.within(limits);
     let noise = by_data::context_noise(config.context_noise, chunk);
     let source = ChunkSource::new(&coordinates, &training, &validation, noise)?;
     let mut noise = Noise::new(run.seed).fork(WEIGHTS);
@@ -156,13 +156,13 @@ fn latent(run: &mut Training<'_>, config: &LatentConfig) -> Result<Box<dyn Forec
     let mut fit = Fitting { run, source: &source, config, steps };
     match config.head {
         Head::Diffusion { evaluations, temperature, weighting } => {
-            let net = field(&coordinates, config);
+            let net = field(&coordinates, &config.hidden);
             let field = VectorField::new(net, Path::Circle, (evaluations, temperature), &mut noise)?;
             let field = field.weighted(coordinates.weights(weighting)?);
             fit.finish("diffusion", coordinates, field)
         }
         Head::Flow { evaluations, temperature, weighting } => {
-            let net = field(&coordinates, config);
+            let net = field(&coordinates, &config.hidden);
             let field = VectorField::new(net, Path::Line, (evaluations, temperature), &mut noise)?;
             let field = field.weighted(coordinates.weights(weighting)?);
             fit.finish("flow", coordinates, field)
@@ -181,15 +181,15 @@ fn latent(run: &mut Training<'_>, config: &LatentConfig) -> Result<Box<dyn Forec
 
 /// The network of a vector field, whose output is as wide as its input. Where no widths are given it has as many layers as the
 /// default energy's and, as far as whole numbers go, as many weights.
-fn field(coordinates: &ResidualCoordinates, config: &LatentConfig) -> MlpConfig {
+fn field(coordinates: &ResidualCoordinates, hidden: &[usize]) -> MlpConfig {
     let of = |hidden: &[usize]| {
-        let net = network::over(coordinates, config.convolution.as_ref(), hidden);
+        let net = network::over(coordinates, None, hidden);
         MlpConfig { outputs: net.inputs, ..net }
     };
-    let ModelConfig::Denoising(default) = RunConfig::default().model else { return of(&config.hidden) };
-    if !config.hidden.is_empty() {
-        return of(&config.hidden);
+    if !hidden.is_empty() {
+        return of(hidden);
     }
+    let default = DenoisingConfig::default();
     let most = default.network(coordinates).weights();
     let like = |width: usize| vec![width; default.hidden.len()];
     let widest = default.hidden.iter().copied().max().unwrap_or(1);
@@ -276,23 +276,20 @@ mod tests {
     #[test]
     fn fields_have_as_many_weights_as_the_energy() -> Result<()> {
         let (channels, context) = (6, CONTEXT);
-        let ModelConfig::Denoising(default) = RunConfig::default().model else {
-            panic!("the default has noise levels")
-        };
+        let default = DenoisingConfig::default();
         for chunk in [4, 32] {
             let windows = Noise::new(1).normal((400, (context + chunk) * channels), DType::F32, &Device::Cpu)?;
             let windows = windows.flatten_all()?.to_vec1::<f32>()?;
             let fit = VarFit::fit(&windows, channels, context, chunk, VAR_RIDGE)?;
             for name in ["flow", "diffusion"] {
-                let Some(BaselineConfig::Latent(mut config)) = BaselineConfig::of(name) else { panic!("{name}") };
-                let coordinates = network::coordinates(fit.clone(), config.latent, None)?;
-                let (own, energy) = (field(&coordinates, &config), default.network(&coordinates));
+                let Some(BaselineConfig::Latent(config)) = BaselineConfig::of(name) else { panic!("{name}") };
+                let coordinates = ResidualCoordinates::new(fit.clone(), config.latent)?;
+                let (own, energy) = (field(&coordinates, &config.hidden), default.network(&coordinates));
                 assert_eq!((own.inputs, own.outputs), (energy.inputs, energy.inputs));
                 assert_eq!(own.hidden.len(), energy.hidden.len());
                 let share = own.weights() as f64 / energy.weights() as f64;
                 assert!(share <= 1.0 && share > 0.99, "{name}, chunks of {chunk}: {share}");
-                config.hidden = vec![384; 3];
-                assert_eq!(field(&coordinates, &config).hidden, config.hidden, "widths that are given stay");
+                assert_eq!(field(&coordinates, &[384; 3]).hidden, [384; 3], "widths that are given stay");
             }
         }
         Ok(())

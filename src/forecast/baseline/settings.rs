@@ -1,7 +1,6 @@
 //! Settings of the baselines that have any. The defaults were chosen on validation episodes: `benches/quality/forecast.md`, Tuning.
 
 use crate::error::{Error, Result};
-use crate::forecast::Convolution;
 use crate::settings;
 use crate::train::Whitening;
 use serde::{Deserialize, Serialize};
@@ -26,8 +25,6 @@ pub struct LatentConfig {
     pub chunk: usize,
     /// Coordinates the network draws, at most; the rest stays Gaussian.
     pub latent: usize,
-    /// First layers of diffusion and flow matching that are convolutions over the chunk's time, as the energy's.
-    pub convolution: Option<Convolution>,
     /// Widths of the fully connected hidden layers. Of diffusion and flow matching none for as many as the default energy has,
     /// of one width that makes as many weights.
     pub hidden: Vec<usize>,
@@ -141,7 +138,6 @@ impl BaselineConfig {
             Self::Latent(LatentConfig {
                 chunk,
                 latent,
-                convolution: None,
                 hidden: if field { Vec::new() } else { vec![384; 3] },
                 context_noise,
                 steps,

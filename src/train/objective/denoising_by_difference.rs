@@ -111,10 +111,7 @@ impl<N: Network> DenoisingByDifference<N> {
         let (x, target) = (x.reshape(batch.x.shape())?, target.reshape(batch.x.shape())?);
         let at = self.energy.correction(&x, &angle, batch.context.as_ref())?;
         let r = (at.grad - target)?;
-        let weighted = match &self.weights {
-            Some(weights) => weigh(&r.flatten_from(1)?, Some(weights))?.reshape(r.shape())?,
-            None => r.clone(),
-        };
+        let weighted = weigh(&r.flatten_from(1)?, self.weights.as_ref())?.reshape(r.shape())?;
         Ok([x, angle, r, weighted])
     }
 
