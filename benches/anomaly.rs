@@ -1,5 +1,6 @@
 //! AUROC of every anomaly score on every corruption of test windows: `cargo bench --no-default-features --features cli
-//! --bench anomaly [-- LOG.csv.gz [STEPS [COLUMN-TO-IGNORE]]]`; the embedded hand logs where none is given.
+//! --bench anomaly [-- LOG.csv.gz [STEPS [COLUMN-TO-IGNORE] | MODEL.safetensors]]`; the embedded hand logs where none is given. A
+//! model has to be one of that log.
 
 use ebmotion::Result;
 use ebmotion::anomaly::{Corruption, DenoisingError, Detector, Judge, Reconstruction, trial};
@@ -11,9 +12,15 @@ use std::path::PathBuf;
 
 fn main() -> Result<()> {
     let given: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
-    let mut config = RunConfig::default();
-    config.data.read.ignore = given.get(2).cloned().into_iter().collect();
-    config.data.skip_short = true;
+    let trained = match given.get(1).filter(|s| s.ends_with(".safetensors")) {
+        Some(path) => Some(Model::load(&PathBuf::from(path))?),
+        None => None,
+    };
+    let mut config = trained.as_ref().map_or_else(RunConfig::default, |m| m.info().config.clone());
+    if trained.is_none() {
+        config.data.read.ignore = given.get(2).cloned().into_iter().collect();
+        config.data.skip_short = true;
+    }
     if let Some(steps) = given.get(1).and_then(|s| s.parse().ok()) {
         config.train.steps = steps;
     }
@@ -23,7 +30,11 @@ fn main() -> Result<()> {
     };
     let frames = Frames::resample(&recording, config.data.rate_hz, config.data.rate_tolerance)?;
     let prepared = Prepared::new(frames, &config)?;
-    let model = Model::train(&prepared, &config, None, false, &mut Silent)?;
+    let model = match trained {
+        Some(model) => model,
+        None => Model::train(&prepared, &config, None, false, &mut Silent)?,
+    };
+    let config = &model.info().config;
     let detector = Detector::fit(&model, &prepared)?;
     let (k, judged) = (config.model.frames().0, detector.frames());
     let listed = prepared.listed(&prepared.split.test, k, judged - k, judged / 2)?;

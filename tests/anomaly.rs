@@ -62,8 +62,13 @@ fn corruptions_of_hand_motion_are_found_at_the_false_alarm_rate_asked_for() {
         (Corruption::Swapped, 0.86),
         (Corruption::Noisy, 0.98),
     ];
+    let of =
+        |score: &str, corruption| outcomes.iter().find(|o| o.score == score && o.corruption == corruption).unwrap();
+    // What the large movements tell drowns in the energy of all.
+    let (shape, energy) = (of("shape", Corruption::Reversed), of("energy", Corruption::Reversed));
+    assert!(shape.auroc > energy.auroc + 0.03, "{shape:?} {energy:?}");
     for (corruption, floor) in floors {
-        let found = outcomes.iter().find(|o| o.score == "combined" && o.corruption == corruption).unwrap();
+        let found = of("combined", corruption);
         assert!(found.auroc > floor, "{found:?}");
         assert!(found.interval[0] <= found.auroc && found.auroc <= found.interval[1], "{found:?}");
     }

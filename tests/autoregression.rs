@@ -97,6 +97,13 @@ fn residual_coordinates_whiten_and_invert() -> Result<()> {
     assert!(moved.iter().zip(&weights).all(|(m, w)| (m / mean - w).abs() < 1e-3 * w + 1e-5), "{moved:?} {weights:?}");
     assert_eq!(all.weights(0.0)?.flatten_all()?.to_vec1::<f32>()?, vec![1.0; width]);
     assert!(matches!(all.weights(-0.5), Err(Error::Config { .. })));
+    // The coordinates that hold a share of the variance, and no more than that.
+    let held = |count: usize| weights[..count].iter().sum::<f32>() / weights.iter().sum::<f32>();
+    for share in [0.5, 0.9, 0.99] {
+        let count = all.holding(share);
+        assert!(held(count) >= share as f32 - 1e-6 && held(count - 1) < share as f32, "{share}: {count}");
+    }
+    assert_eq!((all.holding(0.0), all.holding(1.0)), (1, width));
     told_by_frames(&all, &chunks, &expected)
 }
 
@@ -118,6 +125,15 @@ fn told_by_frames(all: &ResidualCoordinates, chunks: &Tensor, expected: &Tensor)
     for exponent in [0.0, 0.5, 1.0] {
         let (a, b) = (squared(&u, &all.weights(exponent)?)?, squared(&turned_u, &turned.weights(exponent)?)?);
         assert!((a - b).abs() < 1e-3 * a, "{exponent}: {a} {b}");
+    }
+    // The same principal coordinates are kept.
+    for count in [1, 3, width] {
+        let (a, b) = (all.principal(&u, count)?, turned.principal(&turned_u, count)?);
+        let kept = (a.narrow(1, 0, count)? - u.narrow(1, 0, count)?)?.abs()?.sum_all()?.to_scalar::<f32>()?;
+        let rest = a.narrow(1, count, width - count)?.abs()?.sum_all()?.to_scalar::<f32>()?;
+        assert_eq!((kept, rest), (0.0, 0.0));
+        let away = (all.decode(&a, expected)? - turned.decode(&b, expected)?)?.abs()?.max_all()?;
+        assert!(away.to_scalar::<f32>()? < 1e-4, "{count}: {away}");
     }
     // The correlation of each coordinate with its own number of the chunk, in the mean over all.
     let residual = (chunks - expected)?;

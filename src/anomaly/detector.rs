@@ -1,7 +1,9 @@
 //! All judges together, calibrated, beside the model in its file.
 
 use super::tail::Tail;
-use super::{Arrow, CHUNK, Coupling, Energy, FRAMES, Innovation, Judge, Mahalanobis, Residuals, STRIDE, Stillness};
+use super::{
+    Arrow, CHUNK, Coupling, Energy, FRAMES, Innovation, Judge, Mahalanobis, Residuals, STRIDE, Shape, Stillness,
+};
 use crate::error::{Error, Result};
 use crate::forecast::baseline::VarFit;
 use crate::forecast::{Model, Prepared, WindowArray};
@@ -125,14 +127,23 @@ impl<'a> Detector<'a> {
     fn judges(&self) -> Result<Vec<Box<dyn Judge + '_>>> {
         let forecaster = self.model.forecaster();
         let d = self.model.info().channels.len();
-        Ok(vec![
+        let level = self.model.level();
+        let arrow: Box<dyn Judge + '_> = match level {
+            Some(level) => Box::new(Arrow(Shape(level))),
+            None => Box::new(Arrow(Energy(forecaster))),
+        };
+        let mut judges: Vec<Box<dyn Judge + '_>> = vec![
             Box::new(Energy(forecaster)),
-            Box::new(Arrow(Energy(forecaster))),
+            arrow,
             Box::new(Mahalanobis(&self.parts.residuals)),
             Box::new(Innovation(&self.parts.residuals)),
             Box::new(Coupling::new(d, &self.parts.coupling)?),
             Box::new(Stillness::new(d, &self.parts.stillness)?),
-        ])
+        ];
+        if let Some(level) = level {
+            judges.insert(1, Box::new(Shape(level)));
+        }
+        Ok(judges)
     }
 
     /// Scores of every judge, `(N, columns)`.
@@ -287,6 +298,10 @@ impl<'a> Detector<'a> {
                 tail: Tail(part("tail", None)?),
             })
         };
+        if let Some(judge) = detector.judges()?.iter().find(|j| get(&format!("{}.tail", j.name())).is_err()) {
+            let found = format!("a calibration for anomalies that does not know `{}`", judge.name());
+            return Err(Error::model(path, found, "one that this version made: train again"));
+        }
         let scales = detector.judges()?.iter().map(|j| scale(j.as_ref())).collect::<Result<_>>()?;
         detector.scales = scales;
         Ok(detector)

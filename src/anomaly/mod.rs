@@ -22,7 +22,7 @@ pub use corrupt::Corruption;
 use coupling::Coupling;
 pub use denoising::DenoisingError;
 pub use detector::{Detector, Verdict};
-pub use energy::Energy;
+pub use energy::{Energy, Shape};
 pub use mahalanobis::{Innovation, Mahalanobis, Residuals};
 pub use reconstruction::Reconstruction;
 use stillness::Stillness;

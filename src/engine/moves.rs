@@ -115,12 +115,13 @@ unsafe fn lots<S: Simd>(unit: &Unit, draw: Option<&Draw>, out: &mut Lots) -> *co
     }
 }
 
-/// Fresh normal numbers, the first `leading` features times `scale`.
+/// Fresh normal numbers, the first `leading` features times `scale`; `onto` what is there, or in its place.
 pub(crate) struct Deal {
     pub(crate) unit: Unit,
     pub(crate) draw: Draw,
     pub(crate) leading: usize,
     pub(crate) scale: f32,
+    pub(crate) onto: bool,
     pub(crate) to: Field,
 }
 
@@ -135,8 +136,9 @@ impl Kernel for Deal {
                 let scale = S::splat(if f < self.leading { self.scale } else { 1.0 });
                 for v in 0..self.unit.vectors() {
                     let lane = v * S::LANES;
-                    let value = S::mul(scale, S::load(n.add(i * width + lane)));
-                    S::store(self.to.at(self.unit.block, f).add(lane), value);
+                    let n = S::load(n.add(i * width + lane));
+                    let to = self.to.at(self.unit.block, f).add(lane);
+                    S::store(to, if self.onto { S::mul_add(scale, n, S::load(to)) } else { S::mul(scale, n) });
                 }
             }
         }

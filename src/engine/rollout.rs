@@ -14,8 +14,8 @@ use crate::parallel;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// One stop on the way down the noise levels: `x <- keep * x - pull * velocity + push * velocity before`, the velocity
-/// taken at this level, the one before at the stop before.
+/// One stop on the way down the noise levels: `x <- keep * x - pull * velocity + push * velocity before + fresh * n`, the
+/// velocity taken at this level, the one before at the stop before, `n` standard normal.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stop {
     /// What the level adds to the network's first layer, `(H,)`.
@@ -26,6 +26,8 @@ pub struct Stop {
     pub pull: f32,
     /// Multiplies the velocity of the stop before, which is added; 0 at the first stop.
     pub push: f32,
+    /// Standard deviation of the noise drawn anew, in units of [`Rollout::temperature`].
+    pub fresh: f32,
 }
 
 /// A model that continues motion of `channels` channels chunk by chunk.
@@ -51,7 +53,7 @@ pub struct Rollout {
     pub network: Arc<Packed>,
     /// Multiplies the network's gradient.
     pub gain: f32,
-    /// Scale of the leading coordinates' first noise.
+    /// Scale of the leading coordinates' noise.
     pub temperature: f32,
     /// The levels, noisiest first.
     pub stops: Vec<Stop>,
@@ -59,7 +61,8 @@ pub struct Rollout {
 
 impl Rollout {
     /// Samples of the future of each history, `(B, samples, horizon, D)`, for histories `(B, K, D)`. Sample `s` of history
-    /// `b` is chain `b * samples + s` of `noise`, of which each chunk takes one draw.
+    /// `b` is chain `b * samples + s` of `noise`, of which each chunk takes one draw and one more for each stop with fresh
+    /// noise.
     ///
     /// # Errors
     /// [`Error::Shape`] when the histories are not whole contexts; [`Error::NonFinite`] with the frame at which a chunk is
@@ -79,7 +82,7 @@ impl Rollout {
         }
         let chains = histories.len() / row * samples;
         let chunks = horizon.div_ceil(self.chunk);
-        let draws: Vec<Draw> = (0..chunks).map(|_| noise.next_draw()).collect();
+        let draws: Vec<Draw> = (0..chunks * self.draws()).map(|_| noise.next_draw()).collect();
         let plan = plan::divide(self.network.layers().products(), 2 * self.products(), chains, options);
         let tiles = parallel::map(plan.tiles_at_once, chains.div_ceil(plan.tile), |i| {
             let first = i * plan.tile;
@@ -91,6 +94,11 @@ impl Rollout {
             all.extend(tile?);
         }
         Ok(all)
+    }
+
+    /// Draws of a chunk: what it starts from, and the fresh noise of its stops.
+    fn draws(&self) -> usize {
+        1 + self.stops.iter().filter(|s| s.fresh > 0.0).count()
     }
 
     /// Multiplications by all matrices, to plan with.
@@ -137,10 +145,10 @@ impl Rollout {
         let mut out = vec![0f32; tile.chains * horizon * d];
         let sink = Sink(out.as_mut_ptr());
         Crew::run(crew, |member| {
-            for (c, draw) in draws.iter().enumerate() {
+            for (c, draws) in draws.chunks_exact(self.draws()).enumerate() {
                 let frames = self.chunk.min(horizon - c * self.chunk);
                 // SAFETY: all workers of the crew are here; each writes its own chains' rows of the output.
-                unsafe { roll.chunk(&member, draw, sink, c * self.chunk, frames, horizon) };
+                unsafe { roll.chunk(&member, draws, sink, c * self.chunk, frames, horizon) };
             }
         });
         match roll.bad.load(Ordering::Relaxed) {
@@ -187,8 +195,8 @@ unsafe impl Sync for Roll<'_> {}
 
 impl Roll<'_> {
     /// # Safety
-    /// All workers of the crew call it together, `out` has room for the tile.
-    unsafe fn chunk(&self, member: &Member<'_>, draw: &Draw, out: Sink, at: usize, frames: usize, horizon: usize) {
+    /// All workers of the crew call it together, `out` has room for the tile, there are [`Rollout::draws`] draws.
+    unsafe fn chunk(&self, member: &Member<'_>, draws: &[Draw], out: Sink, at: usize, frames: usize, horizon: usize) {
         let (m, tile) = (self.model, self.tile);
         let width = m.chunk * m.channels;
         let latent = m.network.layers().inputs();
@@ -198,7 +206,8 @@ impl Roll<'_> {
         }
         for index in member.share(Unit::count(&tile, width)) {
             let unit = Unit::of(tile, width, index);
-            tile.level.call(Deal { unit, draw: *draw, leading: latent, scale: m.temperature, to: self.u });
+            let (draw, scale) = (draws[0], m.temperature);
+            tile.level.call(Deal { unit, draw, leading: latent, scale, onto: false, to: self.u });
         }
         member.meet();
         unsafe {
@@ -206,6 +215,7 @@ impl Roll<'_> {
             self.to_expected.apply(member, self.features, self.expected);
         }
         member.meet();
+        let mut anew = draws[1..].iter();
         for (i, stop) in m.stops.iter().enumerate() {
             let first = (self.base, stop.shift.as_ptr());
             let (velocity, before) = (self.velocities[i % 2], self.velocities[(i + 1) % 2]);
@@ -224,6 +234,14 @@ impl Roll<'_> {
                 }
             }
             member.meet();
+            if let Some(draw) = (stop.fresh > 0.0).then(|| anew.next()).flatten() {
+                for index in member.share(Unit::count(&tile, latent)) {
+                    let unit = Unit::of(tile, latent, index);
+                    let (draw, scale) = (*draw, m.temperature * stop.fresh);
+                    tile.level.call(Deal { unit, draw, leading: latent, scale, onto: true, to: self.u });
+                }
+                member.meet();
+            }
         }
         unsafe { self.to_frames.apply(member, self.u, self.frames) };
         member.meet();

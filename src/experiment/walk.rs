@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::event::{Event, Sink};
 use crate::image::Images;
 use crate::model::Fixed;
+use crate::model::walk::posterior_std;
 use crate::noise::Noise;
 use crate::sample::{Place, Transition};
 use crate::train::objective::EnergyMatchingConfig;
@@ -314,12 +315,6 @@ fn levels(
         };
     }
     Ok(x)
-}
-
-/// Standard deviation of the path at level `s` given the image and the path at the noisier level `t` (Ho et al. 2020, eq. 7).
-fn posterior_std(t: f64, s: f64) -> f64 {
-    let kept = (t.cos() / s.cos()).powi(2);
-    ((s.sin() / t.sin()).powi(2) * (1.0 - kept)).max(0.0).sqrt()
 }
 
 /// Gradient of `g` at a level, with guidance.

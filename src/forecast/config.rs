@@ -79,8 +79,17 @@ pub struct DenoisingConfig {
     /// Noise angle at which the walk starts, below pi / 2 (all noise).
     #[serde(default = "all_noise")]
     pub start: f64,
-    /// Scale of the noise that a chunk's walk starts from: 1 follows the energy, more widens the samples.
+    /// Scale of the noise that a chunk's walk starts from and draws on its way: 1 follows the energy, more widens the samples.
     pub temperature: f64,
+    /// Share of the noise that the walk draws anew from level to level: 0 follows the probability flow, 1 samples ancestrally.
+    #[serde(default)]
+    pub churn: f64,
+    /// Langevin steps by which the walk corrects itself at each level between the first and the last, an evaluation each.
+    #[serde(default)]
+    pub corrections: usize,
+    /// Their size in units of the level's noise variance, above 0 and at most 1.
+    #[serde(default = "correction_step")]
+    pub correction_step: f64,
     /// Ridge penalty of the vector autoregression behind the coordinates.
     pub ridge: f64,
     /// Largest noise on a training batch's context, in standard deviations of the frame-to-frame delta, where a chunk has 8
@@ -108,6 +117,7 @@ pub enum LevelObjective {
 
 impl Default for DenoisingConfig {
     fn default() -> Self {
+        let walk = Walk::default();
         Self {
             context: 8,
             chunk: 0,
@@ -115,9 +125,12 @@ impl Default for DenoisingConfig {
             weighting: 0.5,
             convolution: None,
             hidden: vec![384; 3],
-            levels: 4,
-            start: walk::FROM,
-            temperature: 0.97,
+            levels: walk.levels,
+            start: walk.start,
+            temperature: walk.temperature,
+            churn: walk.churn,
+            corrections: walk.corrections,
+            correction_step: walk.correction_step,
             ridge: 10.0,
             context_noise: 0.5,
             limits: true,
@@ -129,7 +142,8 @@ impl Default for DenoisingConfig {
 impl DenoisingConfig {
     /// How a chunk is drawn.
     pub fn walk(&self) -> Walk {
-        Walk { levels: self.levels, start: self.start, temperature: self.temperature }
+        let Self { levels, start, temperature, churn, corrections, correction_step, .. } = *self;
+        Walk { levels, start, temperature, churn, corrections, correction_step }
     }
 
     /// The coordinates that the energy is over.
@@ -149,6 +163,10 @@ impl DenoisingConfig {
 /// Where walks start unless told otherwise, and did before there was a setting for it.
 fn all_noise() -> f64 {
     walk::FROM
+}
+
+fn correction_step() -> f64 {
+    Walk::default().correction_step
 }
 
 /// Settings of the paper's model.

@@ -117,6 +117,34 @@ impl ResidualCoordinates {
         }
     }
 
+    /// How many principal coordinates, from the first, hold `share` of the residual's variance; at least 1.
+    pub fn holding(&self, share: f64) -> usize {
+        let wanted = share * self.variances.iter().sum::<f64>();
+        let mut held = 0.0;
+        let short = |v: &&f64| {
+            held += **v;
+            held < wanted
+        };
+        (self.variances.iter().take_while(short).count() + 1).min(self.leading)
+    }
+
+    /// Encoded chunks `(B, latent)` with all but the first `count` principal coordinates as expected (0).
+    ///
+    /// # Errors
+    /// [`Error::Tensor`].
+    pub fn principal(&self, u: &Tensor, count: usize) -> Result<Tensor> {
+        let count = count.min(self.leading);
+        if self.by_frames {
+            let axes = self.axes.narrow(0, 0, count)?;
+            return Ok(u.matmul(&axes.t()?)?.matmul(&axes)?);
+        }
+        let first = u.narrow(1, 0, count)?;
+        match self.leading - count {
+            0 => Ok(first),
+            rest => Ok(first.pad_with_zeros(1, 0, rest)?),
+        }
+    }
+
     /// The same coordinates for motion that stays within `limits`, one range for each channel.
     pub fn within(mut self, limits: Limits) -> Self {
         self.limits = limits;

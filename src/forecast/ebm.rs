@@ -13,7 +13,7 @@ use super::tensors::TensorRollout;
 use super::{Forecast, Forecaster, Request, history_rows};
 use crate::engine::{Linear, Options, Rollout, Stop};
 use crate::error::{Error, Result};
-use crate::model::walk::{self, TO, WalkStop};
+use crate::model::walk::{self, Stirring, TO, WalkStop};
 use crate::model::{GAIN, LevelEnergy};
 use crate::noise::Noise;
 use crate::parallel;
@@ -30,8 +30,22 @@ pub struct Walk {
     /// Noise angle at which it starts, above 0.02 and below pi / 2, where all is noise. The walk starts from the sampled
     /// autoregression's own draw, so a lower start is a warm one.
     pub start: f64,
-    /// Scale of the noise that it starts from, above 0.
+    /// Scale of the noise that it starts from and draws on its way, above 0.
     pub temperature: f64,
+    /// Share of the noise that is drawn anew from level to level, in `[0, 1]`: 0 for none (the probability flow), 1 for as
+    /// much as the path's posterior has (ancestral sampling).
+    pub churn: f64,
+    /// Langevin steps at each level between the first and the last.
+    pub corrections: usize,
+    /// Their size in units of the level's noise variance, in `(0, 1]`.
+    pub correction_step: f64,
+}
+
+impl Default for Walk {
+    /// The walk of the default model.
+    fn default() -> Self {
+        Self { levels: 4, start: walk::FROM, temperature: 0.97, churn: 0.0, corrections: 0, correction_step: 0.1 }
+    }
 }
 
 impl Walk {
@@ -44,6 +58,12 @@ impl Walk {
         if !(self.start > TO && self.start < std::f64::consts::FRAC_PI_2) {
             return Err(Error::config("model.start", self.start, format!("an angle above {TO} and below pi / 2")));
         }
+        if !(0.0..=1.0).contains(&self.churn) {
+            return Err(Error::config("model.churn", self.churn, "0 to 1"));
+        }
+        if !(self.correction_step > 0.0 && self.correction_step <= 1.0) {
+            return Err(Error::config("model.correction_step", self.correction_step, "above 0, at most 1"));
+        }
         match self.levels {
             0 => Err(Error::config("model.levels", 0, "at least 1")),
             _ => Ok(self),
@@ -52,7 +72,8 @@ impl Walk {
 
     /// Of each evaluation.
     pub(super) fn stops(self) -> Vec<WalkStop> {
-        walk::circle(self.start, self.levels)
+        let Walk { churn, corrections, correction_step: size, .. } = self;
+        walk::circle(self.start, self.levels, Stirring { churn, corrections, size })
     }
 }
 
@@ -89,6 +110,48 @@ impl LevelForecaster {
         Ok(self)
     }
 
+    /// As [`Forecaster::energy`], of the chunks' large movements alone: of each only the `leading` principal coordinates count,
+    /// the others are taken as expected. Many small coordinates, each a little unusual, drown few large ones in the energy of
+    /// all.
+    ///
+    /// # Errors
+    /// As [`Forecaster::energy`].
+    pub fn energy_of_leading(&self, history: &Tensor, future: &Tensor, leading: usize) -> Result<Tensor> {
+        self.energies(history, future, Some(leading))
+    }
+
+    /// Energies `(B, H)` of all coordinates or of the leading ones.
+    fn energies(&self, history: &Tensor, future: &Tensor, leading: Option<usize>) -> Result<Tensor> {
+        let fit = self.coordinates.fit();
+        let (k, d, chunk) = (fit.context(), fit.channels(), fit.chunk());
+        let (batch, contexts) = history_rows(history, k, d)?;
+        let horizon = check_future(future, batch, d, chunk)?;
+        let future = future.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
+        let t = JUDGE_TAN.atan();
+        let energies = parallel::tiles(batch, 1, |rows| {
+            let b = rows.start;
+            let all: Vec<f32> = contexts[b * k * d..(b + 1) * k * d]
+                .iter()
+                .chain(&future[b * horizon * d..(b + 1) * horizon * d])
+                .copied()
+                .collect();
+            let starts = chunk_starts(horizon, chunk);
+            let history: Vec<f32> = starts.iter().flat_map(|s| &all[s * d..(s + k) * d]).copied().collect();
+            let chunks: Vec<f32> =
+                starts.iter().flat_map(|s| &all[(s + k) * d..(s + k + chunk) * d]).copied().collect();
+            let (context, expected) = self.coordinates.expect(&history)?;
+            let chunks = Tensor::from_vec(chunks, (starts.len(), chunk * d), &Device::Cpu)?;
+            let mut u = self.coordinates.encode(&chunks, &expected)?;
+            if let Some(leading) = leading {
+                u = self.coordinates.principal(&u, leading)?;
+            }
+            let level = self.energy.conditioned(Some(&context), starts.len())?.at(t)?;
+            let energy = (level.value(&u)? - level.value(&u.zeros_like()?)?)?.to_vec1::<f32>()?;
+            Ok((0..horizon).map(|f| energy[(f / chunk).min(starts.len() - 1)]).collect::<Vec<f32>>())
+        })?;
+        Ok(Tensor::from_vec(energies.concat(), (batch, horizon), &Device::Cpu)?)
+    }
+
     /// The coordinates.
     pub fn coordinates(&self) -> &ResidualCoordinates {
         &self.coordinates
@@ -111,8 +174,8 @@ impl LevelForecaster {
         let numbers = |t: &Tensor| -> Result<Vec<f32>> { Ok(t.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?) };
         let (to_expected, to_frames) = coordinates.linear()?;
         let stop = |s: WalkStop| -> Result<Stop> {
-            let [keep, pull, push] = [s.keep, s.pull, s.push].map(|v| v as f32);
-            Ok(Stop { shift: numbers(&energy.level_shift(s.at)?)?, keep, pull, push })
+            let [keep, pull, push, fresh] = [s.keep, s.pull, s.push, s.fresh].map(|v| v as f32);
+            Ok(Stop { shift: numbers(&energy.level_shift(s.at)?)?, keep, pull, push, fresh })
         };
         Ok(Rollout {
             channels: fit.channels(),
@@ -145,7 +208,7 @@ impl Forecaster for LevelForecaster {
     }
 
     fn evaluations_per_chunk(&self) -> usize {
-        self.walk.levels + 1
+        self.rollout.stops.len()
     }
 
     fn forecast(&self, history: &Tensor, request: &Request, noise: &mut Noise) -> Result<Forecast> {
@@ -166,31 +229,7 @@ impl Forecaster for LevelForecaster {
     /// Per frame, the energy of the chunk it lies in, at noise level tan t = 0.5 and measured from the energy of the
     /// regression's own prediction: `E(u | c) - E(0 | c)`, which takes the arbitrary offset of each context away.
     fn energy(&self, history: &Tensor, future: &Tensor) -> Result<Option<Tensor>> {
-        let fit = self.coordinates.fit();
-        let (k, d, chunk) = (fit.context(), fit.channels(), fit.chunk());
-        let (batch, contexts) = history_rows(history, k, d)?;
-        let horizon = check_future(future, batch, d, chunk)?;
-        let future = future.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
-        let t = JUDGE_TAN.atan();
-        let energies = parallel::tiles(batch, 1, |rows| {
-            let b = rows.start;
-            let all: Vec<f32> = contexts[b * k * d..(b + 1) * k * d]
-                .iter()
-                .chain(&future[b * horizon * d..(b + 1) * horizon * d])
-                .copied()
-                .collect();
-            let starts = chunk_starts(horizon, chunk);
-            let history: Vec<f32> = starts.iter().flat_map(|s| &all[s * d..(s + k) * d]).copied().collect();
-            let chunks: Vec<f32> =
-                starts.iter().flat_map(|s| &all[(s + k) * d..(s + k + chunk) * d]).copied().collect();
-            let (context, expected) = self.coordinates.expect(&history)?;
-            let chunks = Tensor::from_vec(chunks, (starts.len(), chunk * d), &Device::Cpu)?;
-            let u = self.coordinates.encode(&chunks, &expected)?;
-            let level = self.energy.conditioned(Some(&context), starts.len())?.at(t)?;
-            let energy = (level.value(&u)? - level.value(&u.zeros_like()?)?)?.to_vec1::<f32>()?;
-            Ok((0..horizon).map(|f| energy[(f / chunk).min(starts.len() - 1)]).collect::<Vec<f32>>())
-        })?;
-        Ok(Some(Tensor::from_vec(energies.concat(), (batch, horizon), &Device::Cpu)?))
+        self.energies(history, future, None).map(Some)
     }
 }
 
@@ -208,7 +247,11 @@ mod tests {
         let windows = noise.normal((60, (k + c) * d), DType::F32, &device).unwrap();
         let windows = windows.cumsum(D::Minus1).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
         let fit = super::super::baseline::VarFit::fit(&windows, d, k, c, 1.0).unwrap();
-        for (spectral_norm, latent, by_frames) in [(false, 7, false), (true, 12, false), (false, 9, true)] {
+        let plain = Walk { temperature: 1.1, ..Walk::default() };
+        let stirred = Walk { churn: 0.4, corrections: 2, ..plain };
+        for (spectral_norm, latent, by_frames, walk, evaluations) in
+            [(false, 7, false, plain, 5), (true, 12, false, stirred, 11), (false, 9, true, plain, 5)]
+        {
             let mut coordinates = ResidualCoordinates::new(fit.clone(), latent).unwrap();
             if by_frames {
                 coordinates = coordinates.by_frames().unwrap();
@@ -223,8 +266,8 @@ mod tests {
                 spectral_norm,
             };
             let energy = LevelEnergy::new(config, &mut noise, DType::F32, &device).unwrap();
-            let model =
-                LevelForecaster::new(coordinates, energy, Walk { levels: 4, start: 1.54, temperature: 1.1 }).unwrap();
+            let model = LevelForecaster::new(coordinates, energy, walk).unwrap();
+            assert_eq!(model.evaluations_per_chunk(), evaluations);
             let tensors = model.clone().on(&device).unwrap();
             for (batch, samples, horizon) in [(1, 1, 10), (2, 1, 3), (3, 5, 11), (2, 40, 8)] {
                 let history = noise.normal((batch, k + 2, d), DType::F32, &device).unwrap();

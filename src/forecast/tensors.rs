@@ -112,7 +112,7 @@ impl TensorRollout {
         let mut before = x.zeros_like()?;
         for stop in self.walk.stops() {
             let velocity = conditioned.at(stop.at)?.velocity(&x)?.detach();
-            x = stop.step(&x, &velocity, &before)?.detach();
+            x = stop.step(&x, [&velocity, &before], self.walk.temperature, noise)?.detach();
             before = velocity;
         }
         let coordinates = match chunk * d - latent {

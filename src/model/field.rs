@@ -9,7 +9,7 @@
 
 use super::density::{given, rows_of};
 use super::level::{level_features, with_level};
-use super::walk::{self, WalkStop};
+use super::walk::{self, Stirring, WalkStop};
 use super::{Generative, Generator, Mlp, MlpConfig, Parameters};
 use crate::error::{Error, Result};
 use crate::noise::Noise;
@@ -76,7 +76,7 @@ impl VectorField {
     fn stops(&self) -> Vec<WalkStop> {
         match self.path {
             // The last evaluation takes what noise is left away.
-            Path::Circle => walk::circle(walk::FROM, self.steps - 1),
+            Path::Circle => walk::circle(walk::FROM, self.steps - 1, Stirring::default()),
             Path::Line => {
                 let places: Vec<f64> = (0..=self.steps).map(|i| 1.0 - i as f64 / self.steps as f64).collect();
                 walk::multistep(&places)
@@ -150,7 +150,7 @@ impl Generator for VectorField {
         let mut before = x.zeros_like()?;
         for stop in self.stops() {
             let velocity = self.against(&x, &column(stop.at)?, context)?.detach();
-            x = stop.step(&x, &velocity, &before)?;
+            x = stop.step(&x, [&velocity, &before], self.temperature, noise)?;
             before = velocity;
         }
         Ok(x)

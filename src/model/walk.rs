@@ -2,9 +2,11 @@
 //!
 //! Steps are those of the second-order Adams-Bashforth method, which extrapolates from the velocity of the stop before and so costs
 //! one evaluation a step, as Euler's do; for diffusion models this is the pseudo linear multi-step idea of Liu et al. 2022
-//! ("Pseudo numerical methods for diffusion models on manifolds", section 3) at order 2. The first step is Euler's.
+//! ("Pseudo numerical methods for diffusion models on manifolds", section 3) at order 2. The first step is Euler's, and so is one
+//! after noise was drawn anew, since the velocity before it was another path's.
 
 use crate::error::Result;
+use crate::noise::Noise;
 use candle_core::Tensor;
 
 /// Noise angle at which walks begin unless told otherwise: nearly all noise.
@@ -14,7 +16,8 @@ pub(crate) const TO: f64 = 0.02;
 /// Exponent of the way left by which angles are spaced: below 1 they lie closer together where there is much noise.
 const SPACING: f64 = 0.7;
 
-/// A stop of a walk: where the velocity `v` is taken, and the factors of `x <- keep x - pull v + push v_before`.
+/// A stop of a walk: where the velocity `v` is taken, and the factors of `x <- keep x - pull v + push v_before + fresh n`, `n`
+/// standard normal.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct WalkStop {
     /// Noise angle, or place on the line.
@@ -25,13 +28,38 @@ pub(crate) struct WalkStop {
     pub(crate) pull: f64,
     /// Multiplies the velocity of the stop before.
     pub(crate) push: f64,
+    /// Standard deviation of the noise that is drawn anew.
+    pub(crate) fresh: f64,
 }
 
 impl WalkStop {
     /// Where this stop takes `x`, given the velocity there and that of the stop before (anything finite at the first).
-    pub(crate) fn step(&self, x: &Tensor, velocity: &Tensor, before: &Tensor) -> Result<Tensor> {
-        Ok((((x * self.keep)? - (velocity * self.pull)?)? + (before * self.push)?)?)
+    /// Noise is drawn where the stop has some, `temperature` times as wide.
+    pub(crate) fn step(
+        &self,
+        x: &Tensor,
+        [velocity, before]: [&Tensor; 2],
+        temperature: f64,
+        noise: &mut Noise,
+    ) -> Result<Tensor> {
+        let to = (((x * self.keep)? - (velocity * self.pull)?)? + (before * self.push)?)?;
+        match self.fresh > 0.0 {
+            true => Ok((to + (noise.normal(x.shape(), x.dtype(), x.device())? * (self.fresh * temperature))?)?),
+            false => Ok(to),
+        }
     }
+}
+
+/// What a walk down the noise angles draws anew on its way; by default nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(crate) struct Stirring {
+    /// Share of the noise that the path's posterior has from level to level: 0 follows the probability flow, 1 samples
+    /// ancestrally.
+    pub(crate) churn: f64,
+    /// Langevin steps at each level between the first and the last.
+    pub(crate) corrections: usize,
+    /// Their size, in units of the level's noise variance.
+    pub(crate) size: f64,
 }
 
 /// Steps against the velocity from each of `places` (falling) to the next: one stop less than there are places.
@@ -40,20 +68,53 @@ pub(crate) fn multistep(places: &[f64]) -> Vec<WalkStop> {
     (0..places.len().saturating_sub(1))
         .map(|i| {
             let push = if i == 0 { 0.0 } else { step(i) * step(i) / (2.0 * step(i - 1)) };
-            WalkStop { at: places[i], keep: 1.0, pull: step(i) + push, push }
+            WalkStop { at: places[i], keep: 1.0, pull: step(i) + push, push, fresh: 0.0 }
         })
         .collect()
 }
 
 /// Down the noise angles of `x = cos(t) u + sin(t) eps` from `start` in `levels` steps, and a last evaluation that takes away
 /// the noise left.
-pub(crate) fn circle(start: f64, levels: usize) -> Vec<WalkStop> {
+///
+/// With churn a step goes further down than the next level, and fresh noise leads back up to it. Corrections are the Langevin
+/// steps of a predictor-corrector sampler (Song et al. 2021, "Score-based generative modeling through stochastic differential
+/// equations", algorithm 3) in the energy whose gradient at angle `t` is `x + cot(t) v`.
+pub(crate) fn circle(start: f64, levels: usize, stirring: Stirring) -> Vec<WalkStop> {
     let left = |i: usize| 1.0 - i as f64 / levels.max(1) as f64;
     let places: Vec<f64> = (0..=levels).map(|i| TO + (start - TO) * left(i).powf(SPACING)).collect();
     let end = places[levels];
-    let mut stops = multistep(&places);
-    stops.push(WalkStop { at: end, keep: end.cos(), pull: end.sin(), push: 0.0 });
+    let mut stops = Vec::new();
+    let mut stirred = false;
+    for i in 0..levels {
+        let (t, next) = (places[i], places[i + 1]);
+        if i > 0 {
+            for _ in 0..stirring.corrections {
+                let size = stirring.size * t.sin().powi(2);
+                let fresh = (2.0 * size).sqrt();
+                stops.push(WalkStop { at: t, keep: 1.0 - size, pull: size / t.tan(), push: 0.0, fresh });
+                stirred = true;
+            }
+        }
+        let fresh = stirring.churn * posterior_std(t, next);
+        let (keep, down) = match fresh > 0.0 {
+            true => {
+                let keep = (1.0 - fresh * fresh).sqrt();
+                (keep, t - (next.cos() / keep).min(1.0).acos())
+            }
+            false => (1.0, t - next),
+        };
+        let push = if i == 0 || stirred { 0.0 } else { down * down / (2.0 * (places[i - 1] - t)) };
+        stops.push(WalkStop { at: t, keep, pull: keep * (down + push), push: keep * push, fresh });
+        stirred = fresh > 0.0;
+    }
+    stops.push(WalkStop { at: end, keep: end.cos(), pull: end.sin(), push: 0.0, fresh: 0.0 });
     stops
+}
+
+/// Standard deviation of the path at angle `s` given the data and the path at the noisier angle `t` (Ho et al. 2020, eq. 7).
+pub(crate) fn posterior_std(t: f64, s: f64) -> f64 {
+    let kept = (t.cos() / s.cos()).powi(2);
+    ((s.sin() / t.sin()).powi(2) * (1.0 - kept)).max(0.0).sqrt()
 }
 
 #[cfg(test)]
@@ -80,10 +141,51 @@ mod tests {
         }
     }
 
+    /// Standard deviation that a walk gives Gaussian data of standard deviation `data`, whose velocity is known: every number
+    /// is a sum of independent normal ones, here as the list of their factors.
+    fn drawn(data: f64, stops: &[WalkStop]) -> f64 {
+        let (mut x, mut before) = (vec![1.0], vec![0.0]);
+        for stop in stops {
+            let (sin, cos) = stop.at.sin_cos();
+            let slope = sin * cos * (1.0 - data * data) / (cos * cos * data * data + sin * sin);
+            let velocity: Vec<f64> = x.iter().map(|v| v * slope).collect();
+            before.resize(x.len(), 0.0);
+            for ((x, v), b) in x.iter_mut().zip(&velocity).zip(&before) {
+                *x = stop.keep * *x - stop.pull * v + stop.push * b;
+            }
+            x.push(stop.fresh);
+            before = velocity;
+        }
+        x.iter().map(|v| v * v).sum::<f64>().sqrt()
+    }
+
+    #[test]
+    fn walks_with_and_without_fresh_noise_draw_the_data() {
+        for (churn, corrections) in [(0.0, 0), (0.5, 0), (1.0, 0), (0.0, 2), (1.0, 2)] {
+            let stirring = Stirring { churn, corrections, size: 0.1 };
+            for data in [0.3, 1.0, 2.0] {
+                let error = |levels: usize| (drawn(data, &circle(1.57, levels, stirring)) / data - 1.0).abs();
+                let (few, many) = (error(100), error(400));
+                assert!(many < 0.03 && (many < 0.6 * few || many < 1e-3), "{stirring:?} of {data}: {few} {many}");
+            }
+        }
+        // Corrections mend what too few steps do wrong.
+        let off = |corrections| {
+            let stops = circle(1.57, 6, Stirring { corrections, size: 0.5, ..Stirring::default() });
+            (drawn(0.3, &stops) / 0.3 - 1.0).abs()
+        };
+        assert!(off(4) < 0.7 * off(0), "{} and {}", off(0), off(4));
+        // No churn is the walk without.
+        assert_eq!(
+            circle(FROM, 4, Stirring { churn: 0.0, corrections: 0, size: 1.0 }),
+            circle(FROM, 4, Stirring::default())
+        );
+    }
+
     #[test]
     fn a_walk_on_the_circle_spans_its_angles_and_ends_without_noise() {
         for levels in [0, 1, 4, 9] {
-            let stops = circle(FROM, levels);
+            let stops = circle(FROM, levels, Stirring::default());
             assert_eq!(stops.len(), levels + 1);
             assert_eq!(stops[0].at, FROM);
             assert!(stops.windows(2).all(|pair| pair[0].at > pair[1].at));

@@ -58,6 +58,11 @@ fn what_cannot_be_judged_is_refused() {
     assert!(archive.tensors.len() < calibration.len());
     archive.save(&f.join("old.safetensors")).unwrap();
     refused("old.safetensors", &[], &["old.safetensors", "without a calibration", "train again"]);
+    archive.tensors = calibration.clone();
+    archive.tensors.retain(|name, _| !name.starts_with("anomaly/shape."));
+    assert!(archive.tensors.len() < calibration.len());
+    archive.save(&f.join("earlier.safetensors")).unwrap();
+    refused("earlier.safetensors", &[], &["earlier.safetensors", "does not know `shape`", "train again"]);
     archive.tensors = calibration;
     archive.tensors.remove("anomaly/coupling.mean");
     archive.save(&f.join("damaged.safetensors")).unwrap();
