@@ -1,5 +1,5 @@
 """Trials of `tune` and `ablate`: one training scored on validation episodes, kept in a file so that a run can go on."""
-import concurrent.futures, json, os, pathlib, subprocess, sys, zlib
+import concurrent.futures, json, os, pathlib, subprocess, sys, threading, zlib
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Models and their presets; any other name is a baseline's.
@@ -12,7 +12,7 @@ class Trials:
     def __init__(self, out, binary, ignore):
         self.out, self.binary, self.ignore = out, binary, ignore
         out.mkdir(parents=True, exist_ok=True)
-        self.record, self.done, self.extra = out / "trials.jsonl", {}, {}
+        self.record, self.done, self.extra, self.locks = out / "trials.jsonl", {}, {}, {}
         if self.record.exists():
             for line in open(self.record):
                 trial = json.loads(line)
@@ -32,16 +32,26 @@ class Trials:
             self.extra[log] = ["--skip-short"] + (["--ignore", self.ignore] if self.ignore in head else [])
         return self.extra[log]
 
-    def run(self, name, point, log, seed=0):
-        """Metrics on the validation episodes."""
+    def folder(self, name, point, log, seed):
         stem = f"{name}.{zlib.crc32(json.dumps(self.key(name, point, log, seed)).encode()):08x}"
         out = self.out / log.name.split(".")[0] / stem
         out.mkdir(parents=True, exist_ok=True)
+        return out
+
+    def run(self, name, point, log, seed=0):
+        """Metrics on the validation episodes."""
+        out = self.folder(name, point, log, seed)
         if name in PRESETS:
-            model, preset = out / "model.safetensors", PRESETS[name]
-            sets = [f"--set={key}={value}" for key, value in point.items()]
-            self.call("train", log, "-o", model, "--overwrite", "--preset", preset, "--seed", seed, *sets, *self.flags(log))
-            self.call("report", model, log, "--on", "validation", "--baselines", "none", "--seed", seed, "-o", out)
+            # How chunks are drawn (`walk.KEY`) needs no training of its own.
+            learned = {key: value for key, value in point.items() if not key.startswith("walk.")}
+            walk = [f"--walk={key.removeprefix('walk.')}={value}" for key, value in point.items() if key not in learned]
+            model, preset = self.folder(name, learned, log, seed) / "model.safetensors", PRESETS[name]
+            sets = [f"--set={key}={value}" for key, value in learned.items()]
+            with self.locks.setdefault(model, threading.Lock()):
+                if not model.exists():
+                    self.call("train", log, "-o", model, "--overwrite", "--preset", preset, "--seed", seed, *sets, *self.flags(log))
+            label = ["--label", self.ignore] if "--ignore" in self.flags(log) else []
+            self.call("report", model, log, "--on", "validation", "--baselines", "none", "--seed", seed, *walk, *label, "-o", out)
             key = "ebm"
         else:
             # A report is about a model; the baseline does not depend on this one.

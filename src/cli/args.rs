@@ -4,6 +4,7 @@ mod anomaly;
 mod bench;
 mod image;
 mod report;
+mod walk;
 
 pub(crate) use anomaly::AnomalyArgs;
 #[cfg(feature = "cuda")]
@@ -14,6 +15,7 @@ pub(crate) use image::{
     ImageTrainArgs, LikelihoodArgs, MeasureArgs, MendArgs, OodArgs, RobustArgs, ShowArgs, Watched,
 };
 pub(crate) use report::{ReportArgs, Subset};
+pub(crate) use walk::WalkArgs;
 
 use bench::device;
 use clap::{Args, Parser, Subcommand};
@@ -234,7 +236,8 @@ pub(crate) struct TrainArgs {
 Examples:
   ebmotion predict arm.safetensors log.csv -o forecast.csv
   ebmotion predict arm.safetensors log.csv --horizon 4s --samples 64 --seed 7 -o forecast.json
-  ebmotion predict arm.safetensors log.csv --at 2.5s -o forecast.json   from the middle of the log, beside what followed")]
+  ebmotion predict arm.safetensors log.csv --at 2.5s -o forecast.json   from the middle of the log, beside what followed
+  ebmotion predict arm.safetensors log.csv --walk temperature=1.1 -o forecast.csv   futures that differ more")]
 pub(crate) struct PredictArgs {
     /// A model that `train` wrote.
     #[arg(value_name = "MODEL")]
@@ -257,6 +260,8 @@ pub(crate) struct PredictArgs {
     /// Where in the episode the forecast begins, from its start (`2.5s`, `60f`); its end where it is not given.
     #[arg(long, value_name = "TIME", value_parser = span)]
     pub(crate) at: Option<Span>,
+    #[command(flatten)]
+    pub(crate) walk: WalkArgs,
     /// Where the forecast is written: .csv or .json.
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: PathBuf,

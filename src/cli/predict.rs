@@ -50,7 +50,7 @@ pub(super) fn run(args: &PredictArgs, console: &mut Console) -> Result<()> {
     };
     output::check_writable(&args.output)?;
     let device = args.device.open()?;
-    let model = Model::load(&args.model)?.on(&device)?;
+    let model = args.walk.apply(Model::load(&args.model)?)?.on(&device)?;
     let (_, frames) = train::read_frames_for(&model, std::slice::from_ref(&args.log), &args.read)?;
     let episode = choose(&frames.episodes, args.episode.as_deref())?;
     let rate = frames.rate_hz;

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 pub(super) fn run(args: &ReportArgs, console: &mut Console) -> Result<()> {
     output::check_folder(&args.output)?;
     let device = args.device.open()?;
-    let model = Model::load(&args.model)?.on(&device)?;
+    let model = args.walk.apply(Model::load(&args.model)?)?.on(&device)?;
     let names = baseline_names(&args.baselines)?;
     let changes = baseline_changes(&args.baseline_set, &names)?;
     let (config, frames) = train::read_frames_for(&model, &args.logs, &args.read)?;

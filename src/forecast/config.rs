@@ -146,6 +146,12 @@ impl DenoisingConfig {
         Walk { levels, start, temperature, churn, corrections, correction_step }
     }
 
+    /// The same settings with chunks drawn another way.
+    pub(super) fn walking(self, walk: Walk) -> Self {
+        let Walk { levels, start, temperature, churn, corrections, correction_step } = walk;
+        Self { levels, start, temperature, churn, corrections, correction_step, ..self }
+    }
+
     /// The coordinates that the energy is over.
     ///
     /// # Errors

@@ -18,12 +18,14 @@ use crate::model::{GAIN, LevelEnergy};
 use crate::noise::Noise;
 use crate::parallel;
 use candle_core::{DType, Device, Tensor};
+use serde::{Deserialize, Serialize};
 
 /// Noise angle at which motion is judged: tan t = 0.5.
 const JUDGE_TAN: f64 = 0.5;
 
 /// The way down the noise levels.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Walk {
     /// Levels, at least 1; one more evaluation ends the walk.
     pub levels: usize,
@@ -155,6 +157,11 @@ impl LevelForecaster {
     /// The coordinates.
     pub fn coordinates(&self) -> &ResidualCoordinates {
         &self.coordinates
+    }
+
+    /// How chunks are drawn.
+    pub fn walk(&self) -> Walk {
+        self.walk
     }
 
     /// What the engine runs for a forecast.

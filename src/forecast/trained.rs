@@ -3,7 +3,7 @@
 use super::baseline::VarFit;
 use super::config::{DenoisingConfig, IgebmConfig, ModelConfig, RunConfig};
 use super::coordinates::ResidualCoordinates;
-use super::{ChainForecaster, Forecaster, LevelForecaster, Limits};
+use super::{ChainForecaster, Forecaster, LevelForecaster, Limits, Walk};
 use crate::error::{Error, Result};
 use crate::model::{LevelEnergy, Mlp, MlpConfig, MlpEnergy, Network, Parameters};
 use crate::noise::Noise;
@@ -86,6 +86,20 @@ impl Model {
             (false, Kind::Chain(f)) => Kind::Chain(Box::new(f.on(device)?)),
         };
         Ok(Self { info, kind })
+    }
+
+    /// The same model with its chunks drawn another way, which needs no other training; on the CPU.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a walk that is none and for a model without noise levels.
+    pub fn walking(self, walk: Walk) -> Result<Self> {
+        let Model { mut info, kind } = self;
+        let (Kind::Level(level), ModelConfig::Denoising(c)) = (kind, &mut info.config.model) else {
+            return Err(Error::config("walk", "a model without noise levels", "a model that walks down noise levels"));
+        };
+        *c = c.clone().walking(walk);
+        let level = LevelForecaster::new(level.coordinates().clone(), level.energy_model().clone(), walk)?;
+        Ok(Self { info, kind: Kind::Level(Box::new(level)) })
     }
 
     /// The forecaster whose energy knows its noise level, where the model is one.

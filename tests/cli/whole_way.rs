@@ -100,6 +100,17 @@ fn a_report_takes_kept_trainings_and_refuses_those_of_other_settings() {
         assert!(seconds(&b) + again >= seconds(&a), "{name}: the seconds of before count too");
         assert!(seconds(&b) > 0.0);
     }
+    // Another way down the noise levels asks for no other training.
+    let walk = ["--walk", "levels=7", "--walk", "churn=0.5", "--walk", "corrections=1"];
+    succeeds(f, &[&report("walked", "mdn.steps=30")[..], &walk].concat());
+    assert!(before == kept(), "nothing was trained anew");
+    let walked = read("walked");
+    assert_eq!(walked["cost"]["ebm"]["evaluations_per_chunk"], 14);
+    assert_eq!(walked["forecasters"]["mdn"], a["forecasters"]["mdn"]);
+    for run in [0, 1] {
+        let score = |r: &serde_json::Value| r["forecasters"]["ebm"]["energy_score"]["by_seed"][run].as_f64().unwrap();
+        assert_ne!(score(&walked), score(&a), "run {run}");
+    }
     refuses(f, &report("c", "mdn.steps=40"), &["kept/mdn.0.checkpoint", "training settings"]);
     refuses(f, &report("d", "mdn.latent=2"), &["kept/mdn.0.checkpoint", "settings"]);
 }
@@ -132,7 +143,39 @@ fn the_papers_preset_trains_and_predicts_too() {
     for key in ["energy_data", "energy_samples", "energy_gap", "gradient_norm", "chain_moved", "replay_age"] {
         assert!(last[key].is_f64(), "{key} is not in {last}");
     }
-    succeeds(f, &["predict", "p.safetensors", "log.csv", "--horizon", "10f", "--samples", "3", "-o", "a.csv"]);
+    let predict = ["predict", "p.safetensors", "log.csv", "--horizon", "10f", "--samples", "3", "-o", "a.csv"];
+    succeeds(f, &predict);
+    refuses(f, &[&predict[..], &["--walk", "levels=3"]].concat(), &["--walk", "without noise levels"]);
+}
+
+#[test]
+fn chunks_are_drawn_as_the_command_line_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let f = folder.path();
+    trained(f);
+    let predict = |walk: &[&str]| {
+        let given = ["predict", "m.safetensors", "log.csv", "--horizon", "10f", "--samples", "200", "-o", "a.csv"];
+        given.into_iter().chain(walk.iter().flat_map(|w| ["--walk", *w])).map(String::from).collect::<Vec<_>>()
+    };
+    let drawn = |walk: &[&str]| {
+        succeeds(f, &predict(walk).iter().map(String::as_str).collect::<Vec<_>>());
+        std::fs::read_to_string(f.join("a.csv")).unwrap()
+    };
+    let plain = drawn(&[]);
+    assert_eq!(drawn(&["levels=4", "temperature=0.97"]), plain, "the model's own settings");
+    for other in [&["levels=5"][..], &["temperature=1.2"], &["churn=0.3"], &["corrections=1", "correction_step=0.2"]] {
+        assert_ne!(drawn(other), plain, "{other:?}");
+    }
+    for (walk, parts) in [
+        (&["levels"][..], &["--walk", "KEY=VALUE"][..]),
+        (&["levels=0"], &["levels", "at least 1"]),
+        (&["steps=3"], &["steps", "levels, start"]),
+        (&["churn=1.5"], &["churn", "0 to 1"]),
+        (&["correction_step=0"], &["correction_step", "above 0"]),
+        (&["temperature=warm"], &["temperature", "warm"]),
+    ] {
+        refuses(f, &predict(walk).iter().map(String::as_str).collect::<Vec<_>>(), parts);
+    }
 }
 
 #[test]

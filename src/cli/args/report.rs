@@ -1,7 +1,7 @@
 //! Arguments of `ebmotion report`.
 
 use super::bench::{Device, device};
-use super::{ReadArgs, Span, span};
+use super::{ReadArgs, Span, WalkArgs, span};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -11,6 +11,7 @@ Examples:
   ebmotion report arm.safetensors logs/ -o report/
   ebmotion report arm.safetensors logs/ --baselines var,fc --horizon 2s -o report/
   ebmotion report arm.safetensors logs/ --seeds 5 --baselines all --keep trainings/ -o report/
+  ebmotion report arm.safetensors logs/ --on validation --walk levels=7 -o seven/   the same model drawn in more steps
 
 The logs are split by episode exactly as in training, so test episodes are ones that the model has never seen; an
 episode that it was trained on is refused as a test episode.")]
@@ -58,6 +59,8 @@ pub(crate) struct ReportArgs {
     /// ways that motion can take where the label changes.
     #[arg(long, value_name = "COLUMN")]
     pub(crate) label: Option<String>,
+    #[command(flatten)]
+    pub(crate) walk: WalkArgs,
     /// Folder of the report.
     #[arg(long, short, value_name = "DIR")]
     pub(crate) output: PathBuf,
