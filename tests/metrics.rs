@@ -381,26 +381,3 @@ fn threads_change_nothing_and_floors_belong_to_distances_alone() -> Result<()> {
     }
     Ok(())
 }
-
-#[test]
-fn bad_arrays_are_named() -> Result<()> {
-    let good = white_noise(N)?;
-    let shape = |test: &TestSet| Evaluator::new(test, quick()).err().map(|e| e.to_string()).unwrap_or_default();
-    assert_eq!(shape(&good), "");
-    let broken = |change: &dyn Fn(&mut TestSet)| {
-        let mut test = good.clone();
-        change(&mut test);
-        shape(&test)
-    };
-    assert!(broken(&|t| t.truth.truncate(5)).contains("future of the test windows"));
-    assert!(broken(&|t| t.context[3] = f32::NAN).contains("context of the test windows is NaN"));
-    assert!(broken(&|t| t.velocity_std[1] = 0.0).contains("velocity_std of channel 1"));
-    assert!(broken(&|t| t.reference.future.push(0.0)).contains("future of the reference windows"));
-    assert!(broken(&|t| t.context_frames = 3).contains("at least 4"));
-    let evaluator = Evaluator::new(&good, quick())?;
-    let samples = vec![f32::INFINITY; N * H * D];
-    let futures = Futures { samples: &samples, n: N, s: 1, h: H, d: D };
-    assert!(matches!(evaluator.evaluate(&futures), Err(Error::NonFinite { .. })));
-    assert!(matches!(evaluator.evaluate(&Futures { n: N - 1, ..futures }), Err(Error::Shape { .. })));
-    Ok(())
-}

@@ -1,9 +1,9 @@
 //! Metrics of samples and of motion against closed forms, brute force and definitions.
 
 use candle_core::{DType, Device};
-use ebmotion::Result;
 use ebmotion::eval::{BootstrapSettings, Evaluator, Futures, Options, Reference, Results, TestSet};
 use ebmotion::noise::Noise;
+use ebmotion::{Error, Result};
 use std::f64::consts::{PI, TAU};
 
 const N: usize = 60;
@@ -358,5 +358,28 @@ fn spectra_of_waves_are_apart_as_theory_says() -> Result<()> {
     let expected = (3.0 * 101.0_f64.ln() + gained) / frequencies;
     assert_close(distance(&waves(1.0, 10, 23)?)?, expected, 1e-3, "another frequency");
     assert_close(distance(&vec![0.3; N * H * D])?, 3.0 * 101.0_f64.ln() / frequencies, 1e-3, "frozen");
+    Ok(())
+}
+
+#[test]
+fn bad_arrays_are_named() -> Result<()> {
+    let good = white_noise()?;
+    let shape = |test: &TestSet| Evaluator::new(test, options()).err().map(|e| e.to_string()).unwrap_or_default();
+    assert_eq!(shape(&good), "");
+    let broken = |change: &dyn Fn(&mut TestSet)| {
+        let mut test = good.clone();
+        change(&mut test);
+        shape(&test)
+    };
+    assert!(broken(&|t| t.truth.truncate(5)).contains("future of the test windows"));
+    assert!(broken(&|t| t.context[3] = f32::NAN).contains("context of the test windows is NaN"));
+    assert!(broken(&|t| t.velocity_std[1] = 0.0).contains("velocity_std of channel 1"));
+    assert!(broken(&|t| t.reference.future.push(0.0)).contains("future of the reference windows"));
+    assert!(broken(&|t| t.context_frames = 3).contains("at least 4"));
+    let evaluator = Evaluator::new(&good, options())?;
+    let samples = vec![f32::INFINITY; N * H * D];
+    let futures = Futures { samples: &samples, n: N, s: 1, h: H, d: D };
+    assert!(matches!(evaluator.evaluate(&futures), Err(Error::NonFinite { .. })));
+    assert!(matches!(evaluator.evaluate(&Futures { n: N - 1, ..futures }), Err(Error::Shape { .. })));
     Ok(())
 }
