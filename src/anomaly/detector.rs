@@ -292,16 +292,16 @@ impl<'a> Detector<'a> {
         let scale = |judge: &dyn Judge| -> Result<Scale> {
             let part = |name: &str, length| vector(&format!("{}.{name}", judge.name()), length);
             let columns = if judge.by_channel() { d } else { 1 };
+            if get(&format!("{}.tail", judge.name())).is_err() {
+                let found = format!("a calibration for anomalies that does not know `{}`", judge.name());
+                return Err(Error::model(path, found, "one that this version made: train again"));
+            }
             Ok(Scale {
                 centre: part("centre", Some(columns))?,
                 spread: part("spread", Some(columns))?,
                 tail: Tail(part("tail", None)?),
             })
         };
-        if let Some(judge) = detector.judges()?.iter().find(|j| get(&format!("{}.tail", j.name())).is_err()) {
-            let found = format!("a calibration for anomalies that does not know `{}`", judge.name());
-            return Err(Error::model(path, found, "one that this version made: train again"));
-        }
         let scales = detector.judges()?.iter().map(|j| scale(j.as_ref())).collect::<Result<_>>()?;
         detector.scales = scales;
         Ok(detector)

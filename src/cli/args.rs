@@ -309,6 +309,12 @@ pub(crate) struct DemoArgs {
     pub(crate) device: Device,
 }
 
+/// The two sides of a `KEY=VALUE` that `option` was given, trimmed.
+pub(crate) fn key_value<'a>(option: &str, pair: &'a str) -> Result<(&'a str, &'a str)> {
+    let (key, value) = pair.split_once('=').ok_or_else(|| Error::config(option, format!("`{pair}`"), "KEY=VALUE"))?;
+    Ok((key.trim(), value.trim()))
+}
+
 /// A length of time, as the user gave it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Span {

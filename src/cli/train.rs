@@ -1,6 +1,6 @@
 //! `ebmotion train`.
 
-use super::args::{ReadArgs, TrainArgs};
+use super::args::{ReadArgs, TrainArgs, key_value};
 use super::console::Console;
 use super::output;
 use super::telemetry::Telemetry;
@@ -87,9 +87,8 @@ fn resolve(args: &TrainArgs) -> Result<RunConfig> {
         config = config.with(&changes)?;
     }
     for pair in &args.set {
-        let (key, value) =
-            pair.split_once('=').ok_or_else(|| Error::config("--set", format!("`{pair}`"), "KEY=VALUE"))?;
-        config = config.with_one(key.trim(), value.trim())?;
+        let (key, value) = key_value("--set", pair)?;
+        config = config.with_one(key, value)?;
     }
     if let Some(seed) = args.seed {
         config.seed = seed;

@@ -7,6 +7,7 @@ pub(crate) use classifier::{ClassifierArgs, MeasureArgs, RobustArgs};
 pub(crate) use score::{LikelihoodArgs, OodArgs};
 
 use super::bench::{Device, device};
+use super::key_value;
 use clap::{Args, Subcommand};
 use ebmotion::experiment::ImageModel;
 use ebmotion::image::{Images, Known, Part};
@@ -132,9 +133,8 @@ impl Common {
             config = settings::with(&config, &changes)?;
         }
         for pair in &self.set {
-            let (key, value) =
-                pair.split_once('=').ok_or_else(|| Error::config("--set", format!("`{pair}`"), "KEY=VALUE"))?;
-            config = settings::with_one(&config, key.trim(), value.trim())?;
+            let (key, value) = key_value("--set", pair)?;
+            config = settings::with_one(&config, key, value)?;
         }
         if let Some(seed) = self.seed {
             config = settings::with_one(&config, "seed", &seed.to_string())?;

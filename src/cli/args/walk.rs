@@ -1,5 +1,6 @@
 //! How a model's chunks are drawn, where the command line says otherwise than the model.
 
+use super::key_value;
 use clap::Args;
 use ebmotion::forecast::Model;
 use ebmotion::{Error, Result, settings};
@@ -22,9 +23,8 @@ impl WalkArgs {
             return Err(Error::config("--walk", "a model without noise levels", "one of another preset than igebm"));
         };
         for pair in &self.walk {
-            let (key, value) =
-                pair.split_once('=').ok_or_else(|| Error::config("--walk", format!("`{pair}`"), "KEY=VALUE"))?;
-            walk = settings::with_one(&walk, key.trim(), value.trim())?;
+            let (key, value) = key_value("--walk", pair)?;
+            walk = settings::with_one(&walk, key, value)?;
         }
         model.walking(walk)
     }
