@@ -67,10 +67,16 @@ pub(crate) fn multistep(places: &[f64]) -> Vec<WalkStop> {
     let step = |i: usize| places[i] - places[i + 1];
     (0..places.len().saturating_sub(1))
         .map(|i| {
-            let push = if i == 0 { 0.0 } else { step(i) * step(i) / (2.0 * step(i - 1)) };
+            let push = extrapolation(step(i), i.checked_sub(1).map(step));
             WalkStop { at: places[i], keep: 1.0, pull: step(i) + push, push, fresh: 0.0 }
         })
         .collect()
+}
+
+/// How far a step of length `way` extrapolates from the velocity `before` it, that many units of angle earlier; without one the
+/// step is Euler's.
+fn extrapolation(way: f64, before: Option<f64>) -> f64 {
+    before.map_or(0.0, |before| way * way / (2.0 * before))
 }
 
 /// Down the noise angles of `x = cos(t) u + sin(t) eps` from `start` in `levels` steps, and a last evaluation that takes away
@@ -103,7 +109,7 @@ pub(crate) fn circle(start: f64, levels: usize, stirring: Stirring) -> Vec<WalkS
             }
             false => (1.0, t - next),
         };
-        let push = if i == 0 || stirred { 0.0 } else { down * down / (2.0 * (places[i - 1] - t)) };
+        let push = extrapolation(down, (i > 0 && !stirred).then(|| places[i - 1] - t));
         stops.push(WalkStop { at: t, keep, pull: keep * (down + push), push: keep * push, fresh });
         stirred = fresh > 0.0;
     }
