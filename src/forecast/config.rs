@@ -51,7 +51,7 @@ pub struct DataConfig {
 pub enum ModelConfig {
     /// Noise-level-conditional energy over whitened residuals, learned by denoising score matching.
     Denoising(DenoisingConfig),
-    /// The paper's energy over frames, learned by contrastive divergence with replay.
+    /// The paper's energy over frames, learned by contrastive divergence.
     Igebm(IgebmConfig),
 }
 
@@ -276,12 +276,13 @@ impl RunConfig {
                         noise: 0.001,
                         gradient_clip: None,
                         bounds: None,
-                        replay: 10_000,
-                        fresh: 0.05,
+                        // Chains start near the last frame, as they do in a forecast.
+                        replay: 0,
+                        fresh: 1.0,
                     },
                 }),
                 train: TrainConfig {
-                    steps: 5000,
+                    steps: 30_000,
                     batch: 128,
                     optimizer: AdamConfig {
                         learning_rate: 3e-4,

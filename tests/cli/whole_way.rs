@@ -134,9 +134,10 @@ fn the_papers_preset_trains_and_predicts_too() {
     let folder = tempfile::tempdir().unwrap();
     let f = folder.path();
     log(f, "log.csv");
-    let settings = ["--set", "train.steps=30", "--set", "model.hidden=[16,16]", "--set", "model.chunk=2"];
+    let replay = ["model.contrastive.replay=500", "model.contrastive.fresh=0.05"];
+    let settings = ["train.steps=30", "model.hidden=[16,16]", "model.chunk=2", replay[0], replay[1]];
     let mut args = vec!["train", "log.csv", "-o", "p.safetensors", "--preset", "igebm"];
-    args.extend(settings);
+    args.extend(settings.iter().flat_map(|s| ["--set", s]));
     succeeds(f, &args);
     let telemetry = std::fs::read_to_string(f.join("p.telemetry.jsonl")).unwrap();
     let last: serde_json::Value = serde_json::from_str(telemetry.lines().last().unwrap()).unwrap();
