@@ -7,10 +7,10 @@ PRESETS = {"ebm": "denoising", "igebm": "igebm", "recovery": "recovery", "tempor
 
 
 class Trials:
-    """Runs `(name, point, log, seed)` and remembers the metrics of each in OUT/trials.jsonl."""
+    """Runs `(name, point, log, seed)` and remembers the metrics of each, for this horizon, in OUT/trials.jsonl."""
 
-    def __init__(self, out, binary, ignore):
-        self.out, self.binary, self.ignore = out, binary, ignore
+    def __init__(self, out, binary, ignore, horizon):
+        self.out, self.binary, self.ignore, self.horizon = out, binary, ignore, horizon
         out.mkdir(parents=True, exist_ok=True)
         self.record, self.done, self.extra, self.locks = out / "trials.jsonl", {}, {}, {}
         if self.record.exists():
@@ -18,9 +18,12 @@ class Trials:
                 trial = json.loads(line)
                 self.done[tuple(trial["key"])] = trial["metrics"]
 
-    @staticmethod
-    def key(name, point, log, seed=0):
-        return (name, json.dumps(point), log.name, seed)
+    def key(self, name, point, log, seed=0):
+        return (name, json.dumps(point), log.name, seed, self.horizon)
+
+    def of(self, name, point, log, seed=0):
+        """Metrics of a trial that was done; nothing of one that failed."""
+        return self.done.get(self.key(name, point, log, seed), {})
 
     def call(self, *args):
         env = os.environ | {"RAYON_NUM_THREADS": "1"}
@@ -33,10 +36,14 @@ class Trials:
         return self.extra[log]
 
     def folder(self, name, point, log, seed):
-        stem = f"{name}.{zlib.crc32(json.dumps(self.key(name, point, log, seed)).encode()):08x}"
+        stem = f"{name}.{zlib.crc32(json.dumps((name, point, log.name, seed)).encode()):08x}"
         out = self.out / log.name.split(".")[0] / stem
         out.mkdir(parents=True, exist_ok=True)
         return out
+
+    def report(self, model, log, out, baselines, *more):
+        horizon = ["--horizon", self.horizon] if self.horizon else []
+        self.call("report", model, log, "--on", "validation", "--baselines", baselines, *horizon, *more, "-o", out)
 
     def run(self, name, point, log, seed=0):
         """Metrics on the validation episodes."""
@@ -51,13 +58,13 @@ class Trials:
                 if not model.exists():
                     self.call("train", log, "-o", model, "--overwrite", "--preset", preset, "--seed", seed, *sets, *self.flags(log))
             label = ["--label", self.ignore] if "--ignore" in self.flags(log) else []
-            self.call("report", model, log, "--on", "validation", "--baselines", "none", "--seed", seed, *walk, *label, "-o", out)
+            self.report(model, log, out, "none", "--seed", seed, *walk, *label)
             key = "ebm"
         else:
             # A report is about a model; the baseline does not depend on this one.
             base, key = self.out / log.name.split(".")[0] / "base.safetensors", name
             sets = [f"--baseline-set={name}.{key}={value}" for key, value in point.items()]
-            self.call("report", base, log, "--on", "validation", "--baselines", name, *sets, "-o", out)
+            self.report(base, log, out, name, *sets)
         report = json.load(open(out / "report.json"))
         metrics = {metric: result["mean"] for metric, result in report["forecasters"][key].items()}
         return metrics | {"train_seconds": report["cost"][key]["train_seconds"]}
@@ -78,6 +85,7 @@ class Trials:
                 metrics = self.run(*job)
             except subprocess.CalledProcessError as error:
                 failed.append(f"{job[:2]} on {job[2].name}: {error.stderr.strip()[:300]}")
+                print(failed[-1], file=sys.stderr, flush=True)
                 return
             self.done[self.key(*job)] = metrics
             with open(self.record, "a") as file:
@@ -87,4 +95,4 @@ class Trials:
         with concurrent.futures.ThreadPoolExecutor(workers) as pool:
             list(pool.map(work, jobs))
         if failed:
-            sys.exit("\n".join(failed[:3]) + f"\n{len(failed)} of {len(jobs)} trials failed")
+            sys.exit(f"{len(failed)} of {len(jobs)} trials failed")
