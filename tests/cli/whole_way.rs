@@ -149,6 +149,21 @@ fn the_papers_preset_trains_and_predicts_too() {
     refuses(f, &[&predict[..], &["--walk", "levels=3"]].concat(), &["--walk", "without noise levels"]);
 }
 
+/// Its 20 steps lead from the last frame to the next ones: with chains of training that never begin anew they would not.
+#[test]
+fn the_papers_preset_learns_how_motion_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let f = folder.path();
+    log(f, "log.csv");
+    let sets = ["--set", "train.steps=1500", "--set", "model.hidden=[32,32]"];
+    succeeds(f, &[&["train", "log.csv", "-o", "p.safetensors", "--preset", "igebm"][..], &sets].concat());
+    succeeds(f, &["report", "p.safetensors", "log.csv", "--horizon", "10f", "--baselines", "hold", "-o", "r"]);
+    let report: serde_json::Value = serde_json::from_slice(&std::fs::read(f.join("r/report.json")).unwrap()).unwrap();
+    let score = |name: &str| report["forecasters"][name]["energy_score"]["mean"].as_f64().unwrap();
+    let (ours, hold) = (score("ebm"), score("hold"));
+    assert!(ours < 0.5 * hold, "energy score {ours}, of the last frame held {hold}");
+}
+
 #[test]
 fn chunks_are_drawn_as_the_command_line_says() {
     let folder = tempfile::tempdir().unwrap();
