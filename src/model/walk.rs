@@ -73,8 +73,8 @@ pub(crate) fn multistep(places: &[f64]) -> Vec<WalkStop> {
         .collect()
 }
 
-/// How far a step of length `way` extrapolates from the velocity `before` it, that many units of angle earlier; without one the
-/// step is Euler's.
+/// Share of the velocity before in a step of length `way`, where that velocity was taken `before` earlier; without one the step is
+/// Euler's.
 fn extrapolation(way: f64, before: Option<f64>) -> f64 {
     before.map_or(0.0, |before| way * way / (2.0 * before))
 }

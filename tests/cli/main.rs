@@ -68,6 +68,12 @@ fn refuses(folder: &Path, args: &[&str], parts: &[&str]) -> String {
     text
 }
 
+/// The `report.json` that `report` left in a folder.
+#[track_caller]
+fn reported(folder: &Path) -> serde_json::Value {
+    serde_json::from_slice(&std::fs::read(folder.join("report.json")).unwrap()).unwrap()
+}
+
 /// Ten episodes of 80 frames at 20 Hz: two joints that swing at their own pace.
 fn log(folder: &Path, name: &str) -> PathBuf {
     let mut text = String::from("episode,time [s],q_a [rad],q_b [rad]\n");

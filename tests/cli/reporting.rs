@@ -6,7 +6,7 @@ use super::*;
 fn report(f: &Path, arguments: &[&str]) -> serde_json::Value {
     let given = [&["report", "m.safetensors", "log.csv", "--horizon", "16f", "--stride", "8", "-o", "r"], arguments];
     succeeds(f, &given.concat());
-    let json = serde_json::from_slice(&std::fs::read(f.join("r/report.json")).unwrap()).unwrap();
+    let json = reported(&f.join("r"));
     std::fs::remove_dir_all(f.join("r")).unwrap();
     json
 }

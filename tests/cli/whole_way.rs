@@ -41,7 +41,7 @@ fn the_whole_way_on_a_users_own_log() {
 
     let report = succeeds(f, &["report", "m.safetensors", "log.csv", "--horizon", "1s", "--stride", "10", "-o", "r"]);
     let table = String::from_utf8(report.stdout).unwrap();
-    let json: serde_json::Value = serde_json::from_str(&read("r/report.json")).unwrap();
+    let json = reported(&f.join("r"));
     for name in ["ebm", "hold", "velocity", "var", "var_sampled", "fc"] {
         assert!(table.contains(name), "{table}");
         for metric in [
@@ -90,10 +90,7 @@ fn a_report_takes_kept_trainings_and_refuses_those_of_other_settings() {
     succeeds(f, &report("b", "mdn.steps=30"));
     let again = begun.elapsed().as_secs_f64();
     assert!(before == kept(), "nothing was trained anew");
-    let read = |name: &str| -> serde_json::Value {
-        serde_json::from_slice(&std::fs::read(f.join(name).join("report.json")).unwrap()).unwrap()
-    };
-    let (a, b) = (read("a"), read("b"));
+    let (a, b) = (reported(&f.join("a")), reported(&f.join("b")));
     assert_eq!(a["forecasters"], b["forecasters"]);
     for name in ["mdn", "ebm"] {
         let seconds = |r: &serde_json::Value| r["cost"][name]["train_seconds"].as_f64().unwrap();
@@ -104,7 +101,7 @@ fn a_report_takes_kept_trainings_and_refuses_those_of_other_settings() {
     let walk = ["--walk", "levels=7", "--walk", "churn=0.5", "--walk", "corrections=1"];
     succeeds(f, &[&report("walked", "mdn.steps=30")[..], &walk].concat());
     assert!(before == kept(), "nothing was trained anew");
-    let walked = read("walked");
+    let walked = reported(&f.join("walked"));
     assert_eq!(walked["cost"]["ebm"]["evaluations_per_chunk"], 14);
     assert_eq!(walked["forecasters"]["mdn"], a["forecasters"]["mdn"]);
     for run in [0, 1] {
@@ -158,7 +155,7 @@ fn the_papers_preset_learns_how_motion_goes_on() {
     let sets = ["--set", "train.steps=1500", "--set", "model.hidden=[32,32]"];
     succeeds(f, &[&["train", "log.csv", "-o", "p.safetensors", "--preset", "igebm"][..], &sets].concat());
     succeeds(f, &["report", "p.safetensors", "log.csv", "--horizon", "10f", "--baselines", "hold", "-o", "r"]);
-    let report: serde_json::Value = serde_json::from_slice(&std::fs::read(f.join("r/report.json")).unwrap()).unwrap();
+    let report = reported(&f.join("r"));
     let score = |name: &str| report["forecasters"][name]["energy_score"]["mean"].as_f64().unwrap();
     let (ours, hold) = (score("ebm"), score("hold"));
     assert!(ours < 0.5 * hold, "energy score {ours}, of the last frame held {hold}");
