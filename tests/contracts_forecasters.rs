@@ -11,7 +11,7 @@ use ebmotion::forecast::{
     ChainForecaster, Forecaster, LevelForecaster, Limits, Request, ResidualCoordinates, Walk, WindowArray,
 };
 use ebmotion::model::{
-    Activation, Cvae, GruMixture, LevelEnergy, Mixture, Mlp, MlpConfig, MlpEnergy, Path, VectorField,
+    Activation, Cvae, FieldWalk, GruMixture, LevelEnergy, Mixture, Mlp, MlpConfig, MlpEnergy, Path, VectorField,
 };
 use ebmotion::noise::Noise;
 use ebmotion::sample::Unadjusted;
@@ -48,13 +48,13 @@ fn table() -> Result<Vec<Row>> {
         },
         Row {
             forecaster: Box::new(generative(&fit, "flow", |w, c, n| {
-                VectorField::new(config(w, c, 1), Path::Line, (3, 1.0), n)
+                VectorField::new(config(w, c, 1), Path::Line, FieldWalk { evaluations: 3, ..FieldWalk::default() }, n)
             })?),
             draws: true,
         },
         Row {
             forecaster: Box::new(generative(&fit, "diffusion", |w, c, n| {
-                VectorField::new(config(w, c, 1), Path::Circle, (3, 1.0), n)
+                VectorField::new(config(w, c, 1), Path::Circle, FieldWalk { evaluations: 3, ..FieldWalk::default() }, n)
             })?),
             draws: true,
         },

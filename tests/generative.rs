@@ -4,7 +4,9 @@ use candle_core::{DType, Device, Tensor};
 use ebmotion::Result;
 use ebmotion::eval::metric::energy_distance;
 use ebmotion::event::Silent;
-use ebmotion::model::{Activation, Cvae, Generative, Generator, GruMixture, Mixture, MlpConfig, Path, VectorField};
+use ebmotion::model::{
+    Activation, Cvae, FieldWalk, Generative, Generator, GruMixture, Mixture, MlpConfig, Path, VectorField,
+};
 use ebmotion::noise::Noise;
 use ebmotion::train::objective::Fit;
 use ebmotion::train::{AdamConfig, Batch, Clip, Decay, Divergence, Source, TrainConfig, train};
@@ -94,8 +96,16 @@ fn learns<M: Generative + Generator>(model: M, steps: u64, bound: f64) -> Result
 #[test]
 fn each_network_learns_two_modes() -> Result<()> {
     let noise = &mut Noise::new(1);
-    learns(VectorField::new(config(2, 1), Path::Circle, (10, 1.0), noise)?, 1500, 0.015)?;
-    learns(VectorField::new(config(2, 1), Path::Line, (20, 1.0), noise)?, 1500, 0.015)?;
+    learns(
+        VectorField::new(config(2, 1), Path::Circle, FieldWalk { evaluations: 10, ..FieldWalk::default() }, noise)?,
+        1500,
+        0.015,
+    )?;
+    learns(
+        VectorField::new(config(2, 1), Path::Line, FieldWalk { evaluations: 20, ..FieldWalk::default() }, noise)?,
+        1500,
+        0.015,
+    )?;
     learns(Mixture::new(config(1, 0), 4, 2, noise)?, 800, 0.01)?;
     learns(Cvae::new([2, 1, 2], &[64, 64], [1.0, 0.5], noise)?, 1500, 0.05)
 }

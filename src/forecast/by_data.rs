@@ -1,4 +1,4 @@
-//! Settings that depend on how much motion there is: the length of a chunk and of a training.
+//! Settings that depend on how much motion there is: the length of a chunk and of a training, and how chunks are drawn.
 //!
 //! A long chunk is one draw from start to end of a movement, where short ones each add their own error; but the covariance
 //! of its numbers has to be known, and many passes over few windows learn them by heart. Chosen on validation episodes
@@ -10,6 +10,11 @@ use crate::error::Result;
 
 /// Frames of a chunk: from the first to the second, in steps of the first.
 const CHUNK: [usize; 2] = [8, 32];
+/// Noise angle at which the longest chunks' walks end; shorter ones' by the square root of their length.
+const END: f64 = 0.67;
+/// Guidance without any motion to learn from, as it were, and of the longest chunks; linear in the frames a channel between,
+/// which is in the square of a chunk's length.
+const GUIDANCE: [f64; 2] = [0.65, 1.5];
 /// Passes over the training windows, where the steps are not given, and steps at least and at most.
 const WHITENED: (u64, [u64; 2]) = (30, [1000, 12_000]);
 /// The same where all weights learn by Adam, whose steps cost less and do less.
@@ -21,6 +26,8 @@ impl RunConfig {
     /// - `model.chunk`: so long that the training episodes hold as many chunks, one after the other, as a chunk holds numbers,
     ///   `sqrt(frames / channels)`: 8, 16, 24 or 32 frames, and at most what the shortest episode holds (unless short ones are
     ///   left out);
+    /// - `model.end` and `model.guidance`: by the length of the chunk, with its square root from 0.335 (8 frames) to 0.67 (32 frames) and
+    ///   with its square from 0.70 to 1.5;
     /// - `train.steps`: 30 passes over the training windows, from 1,000 to 12,000 steps; without whitening 50, from 4,500 to 20,000.
     ///
     /// # Errors
@@ -29,6 +36,7 @@ impl RunConfig {
         let mut config = self.clone();
         if let ModelConfig::Denoising(model) = &mut config.model {
             model.chunk = chunk(model.chunk, model.context, prepared);
+            *model = model.clone().walking(model.walk());
         }
         if config.train.steps == 0 {
             let (context, chunk) = config.model.frames();
@@ -52,6 +60,22 @@ pub(crate) fn chunk(asked: usize, context: usize, prepared: &Prepared) -> usize 
     let shortest = split.train.iter().chain(&split.validation).map(frames).min().unwrap_or(0);
     let fits = if prepared.skip_short { usize::MAX } else { shortest.saturating_sub(context).max(1) };
     (bears / CHUNK[0] * CHUNK[0]).clamp(CHUNK[0], CHUNK[1]).min(fits)
+}
+
+/// `asked`, or where that is 0 the noise angle at which the walk of a chunk ends.
+pub(crate) fn end(asked: f64, chunk: usize) -> f64 {
+    if asked == 0.0 { END * longest(chunk).sqrt() } else { asked }
+}
+
+/// `asked`, or where that is 0 how strongly a network is followed against the autoregression: one that learned from little, by
+/// heart, less than it asks for, one that learned from much, and was held back, more.
+pub(crate) fn guidance(asked: f64, chunk: usize) -> f64 {
+    if asked == 0.0 { GUIDANCE[0] + (GUIDANCE[1] - GUIDANCE[0]) * longest(chunk).powi(2) } else { asked }
+}
+
+/// A chunk's length as a share of the longest.
+fn longest(chunk: usize) -> f64 {
+    (chunk as f64 / CHUNK[1] as f64).min(1.0)
 }
 
 /// `asked` for chunks of 8 frames, less by the square of the length for longer ones: they are fed what was predicted less
@@ -92,6 +116,8 @@ mod tests {
         // 10 episodes, 7 of them for training: 700 frames of 2 channels bear sqrt(350) = 18 frames a chunk.
         let few = RunConfig::default().for_data(&motion(&[100; 10], 2)?)?;
         assert_eq!(few.model.frames(), (8, 16));
+        let ModelConfig::Denoising(model) = &few.model else { panic!("the default") };
+        assert!((model.end - 0.474).abs() < 1e-3 && (model.guidance - 0.8625).abs() < 1e-9, "{model:?}");
         // 7 * (100 - 23) windows, 30 passes, batches of 128: below the least.
         assert_eq!(few.train.steps, 1000);
         assert_eq!(RunConfig::default().for_data(&motion(&[100; 10], 30)?)?.model.frames(), (8, 8));

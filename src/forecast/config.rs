@@ -2,7 +2,8 @@
 
 use super::ResidualCoordinates;
 use super::baseline::VarFit;
-use super::ebm::Walk;
+use super::by_data;
+use super::ebm::{Walk, as_learned, nearly_none};
 use super::network::{self, Convolution};
 use crate::error::{Error, Result};
 use crate::model::{Activation, MlpConfig, walk};
@@ -79,6 +80,13 @@ pub struct DenoisingConfig {
     /// Noise angle at which the walk starts, below pi / 2 (all noise).
     #[serde(default = "all_noise")]
     pub start: f64,
+    /// Noise angle at which it ends, as [`Walk::end`]; 0 for one that goes by the chunk's length ([`RunConfig::for_data`]).
+    #[serde(default = "nearly_none")]
+    pub end: f64,
+    /// How strongly the energy is followed against the autoregression's, as [`Walk::guidance`]; 0 for as strongly as the
+    /// chunk's length bears.
+    #[serde(default = "as_learned")]
+    pub guidance: f64,
     /// Scale of the noise that a chunk's walk starts from and draws on its way: 1 follows the energy, more widens the samples.
     pub temperature: f64,
     /// Share of the noise that the walk draws anew from level to level: 0 follows the probability flow, 1 samples ancestrally.
@@ -127,6 +135,8 @@ impl Default for DenoisingConfig {
             hidden: vec![384; 3],
             levels: walk.levels,
             start: walk.start,
+            end: 0.0,
+            guidance: 0.0,
             temperature: walk.temperature,
             churn: walk.churn,
             corrections: walk.corrections,
@@ -140,16 +150,17 @@ impl Default for DenoisingConfig {
 }
 
 impl DenoisingConfig {
-    /// How a chunk is drawn.
+    /// How a chunk is drawn; its length, which end and guidance may go by, must have been chosen.
     pub fn walk(&self) -> Walk {
         let Self { levels, start, temperature, churn, corrections, correction_step, .. } = *self;
-        Walk { levels, start, temperature, churn, corrections, correction_step }
+        let (end, guidance) = (by_data::end(self.end, self.chunk), by_data::guidance(self.guidance, self.chunk));
+        Walk { levels, start, end, guidance, temperature, churn, corrections, correction_step }
     }
 
     /// The same settings with chunks drawn another way.
     pub(super) fn walking(self, walk: Walk) -> Self {
-        let Walk { levels, start, temperature, churn, corrections, correction_step } = walk;
-        Self { levels, start, temperature, churn, corrections, correction_step, ..self }
+        let Walk { levels, start, end, guidance, temperature, churn, corrections, correction_step } = walk;
+        Self { levels, start, end, guidance, temperature, churn, corrections, correction_step, ..self }
     }
 
     /// The coordinates that the energy is over.
@@ -257,7 +268,7 @@ impl RunConfig {
             "temporal" => {
                 let convolution = Some(Convolution::default());
                 let own = DenoisingConfig::default();
-                let model = DenoisingConfig { convolution, hidden: vec![384; 2], temperature: 1.0, ..own };
+                let model = DenoisingConfig { convolution, hidden: vec![384; 2], ..own.walking(Walk::default()) };
                 Ok(Self { model: ModelConfig::Denoising(model), ..default })
             }
             "igebm" => Ok(Self {
@@ -302,9 +313,8 @@ impl RunConfig {
                 let model = DenoisingConfig {
                     chunk: 8,
                     latent: 256,
-                    temperature: 1.0,
                     objective: LevelObjective::Recovery(RecoveryConfig::default()),
-                    ..DenoisingConfig::default()
+                    ..DenoisingConfig::default().walking(Walk::default())
                 };
                 let adam = AdamConfig { weight_decay: 0.01, whitening: None, ..default.train.optimizer.clone() };
                 let train = TrainConfig { steps: 4500, optimizer: adam, ..default.train };

@@ -13,7 +13,7 @@ use super::tensors::TensorRollout;
 use super::{Forecast, Forecaster, Request, history_rows};
 use crate::engine::{Linear, Options, Rollout, Stop};
 use crate::error::{Error, Result};
-use crate::model::walk::{self, Stirring, TO, WalkStop};
+use crate::model::walk::{self, Stirring, WalkStop};
 use crate::model::{GAIN, LevelEnergy};
 use crate::noise::Noise;
 use crate::parallel;
@@ -29,9 +29,17 @@ const JUDGE_TAN: f64 = 0.5;
 pub struct Walk {
     /// Levels, at least 1; one more evaluation ends the walk.
     pub levels: usize,
-    /// Noise angle at which it starts, above 0.02 and below pi / 2, where all is noise. The walk starts from the sampled
+    /// Noise angle at which it starts, above its end and below pi / 2, where all is noise. The walk starts from the sampled
     /// autoregression's own draw, so a lower start is a warm one.
     pub start: f64,
+    /// Noise angle at which it ends, above 0: the last evaluation goes to the mean of the motions that what is left of the
+    /// noise may stand for. The higher, the narrower are forecasts about each way of going on.
+    #[serde(default = "nearly_none")]
+    pub end: f64,
+    /// How strongly the energy is followed against the autoregression's, above 0: 1 as it was learned, more where it is too
+    /// cautious, less where it is too sure of itself (see [`crate::model`]'s walk).
+    #[serde(default = "as_learned")]
+    pub guidance: f64,
     /// Scale of the noise that it starts from and draws on its way, above 0.
     pub temperature: f64,
     /// Share of the noise that is drawn anew from level to level, in `[0, 1]`: 0 for none (the probability flow), 1 for as
@@ -43,10 +51,29 @@ pub struct Walk {
     pub correction_step: f64,
 }
 
+/// Where walks end unless told otherwise, and did before there was a setting for it.
+pub(super) fn nearly_none() -> f64 {
+    walk::TO
+}
+
+/// How strongly the energy was followed before there was a setting for it.
+pub(super) fn as_learned() -> f64 {
+    1.0
+}
+
 impl Default for Walk {
-    /// The walk of the default model.
+    /// The walk of the default model, but for what that leaves to the data ([`RunConfig::for_data`](super::RunConfig::for_data)).
     fn default() -> Self {
-        Self { levels: 4, start: walk::FROM, temperature: 0.97, churn: 0.0, corrections: 0, correction_step: 0.1 }
+        Self {
+            levels: 4,
+            start: walk::FROM,
+            end: nearly_none(),
+            guidance: as_learned(),
+            temperature: 1.0,
+            churn: 0.0,
+            corrections: 0,
+            correction_step: 0.1,
+        }
     }
 }
 
@@ -57,8 +84,15 @@ impl Walk {
         if !(self.temperature > 0.0 && self.temperature.is_finite()) {
             return Err(Error::config("model.temperature", self.temperature, "a positive number"));
         }
-        if !(self.start > TO && self.start < std::f64::consts::FRAC_PI_2) {
-            return Err(Error::config("model.start", self.start, format!("an angle above {TO} and below pi / 2")));
+        if !(self.end > 0.0 && self.end < std::f64::consts::FRAC_PI_2) {
+            return Err(Error::config("model.end", self.end, "an angle above 0 and below pi / 2"));
+        }
+        if !(self.start > self.end && self.start < std::f64::consts::FRAC_PI_2) {
+            let expected = format!("an angle above the end, {}, and below pi / 2", self.end);
+            return Err(Error::config("model.start", self.start, expected));
+        }
+        if !(self.guidance > 0.0 && self.guidance.is_finite()) {
+            return Err(Error::config("model.guidance", self.guidance, "a positive number"));
         }
         if !(0.0..=1.0).contains(&self.churn) {
             return Err(Error::config("model.churn", self.churn, "0 to 1"));
@@ -74,8 +108,8 @@ impl Walk {
 
     /// Of each evaluation.
     pub(super) fn stops(self) -> Vec<WalkStop> {
-        let Walk { churn, corrections, correction_step: size, .. } = self;
-        walk::circle(self.start, self.levels, Stirring { churn, corrections, size })
+        let Walk { levels, start, end, guidance, churn, corrections, correction_step: size, .. } = self;
+        walk::circle((start, end), levels, guidance, Stirring { churn, corrections, size })
     }
 }
 
@@ -255,7 +289,7 @@ mod tests {
         let windows = windows.cumsum(D::Minus1).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
         let fit = super::super::baseline::VarFit::fit(&windows, d, k, c, 1.0).unwrap();
         let plain = Walk { temperature: 1.1, ..Walk::default() };
-        let stirred = Walk { churn: 0.4, corrections: 2, ..plain };
+        let stirred = Walk { churn: 0.4, corrections: 2, guidance: 0.8, end: 0.4, ..plain };
         for (spectral_norm, latent, by_frames, walk, evaluations) in
             [(false, 7, false, plain, 5), (true, 12, false, stirred, 11), (false, 9, true, plain, 5)]
         {

@@ -31,38 +31,63 @@ pub enum Path {
     Line,
 }
 
+/// How a draw walks from noise to data.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FieldWalk {
+    /// Network evaluations, at least 1; the last takes away the noise left.
+    pub evaluations: usize,
+    /// Noise angle at which the walk ends, in `(0, pi / 2)`; on the line the place whose share of noise has its tangent.
+    pub end: f64,
+    /// How strongly the field is followed against the standard normal's, above 0 (1 as it was learned).
+    pub guidance: f64,
+    /// Scale of the noise that it begins as, above 0.
+    pub temperature: f64,
+}
+
+impl Default for FieldWalk {
+    fn default() -> Self {
+        Self { evaluations: 5, end: walk::TO, guidance: 1.0, temperature: 1.0 }
+    }
+}
+
+impl FieldWalk {
+    fn check(self) -> Result<Self> {
+        if self.evaluations == 0 {
+            return Err(Error::config("evaluations", 0, "at least 1"));
+        }
+        if !(self.end > 0.0 && self.end < FRAC_PI_2) {
+            return Err(Error::config("end", self.end, "an angle above 0 and below pi / 2"));
+        }
+        for (key, value) in [("guidance", self.guidance), ("temperature", self.temperature)] {
+            if !(value > 0.0 && value.is_finite()) {
+                return Err(Error::config(key, value, "a positive number"));
+            }
+        }
+        Ok(self)
+    }
+}
+
 /// A network `(x, level, context) -> velocity`.
 #[derive(Debug, Clone)]
 pub struct VectorField {
     net: Mlp,
     path: Path,
-    steps: usize,
-    temperature: f64,
+    walk: FieldWalk,
     weights: Option<Tensor>,
 }
 
 impl VectorField {
     /// A fresh network. `config.context` counts the numbers of the context alone, `config.outputs` is set to
-    /// `config.inputs`; `steps` evaluations make a draw, which begins as noise of scale `temperature`.
+    /// `config.inputs`; draws walk as `walk` says.
     ///
     /// # Errors
-    /// As [`Mlp::new`]; [`Error::Config`] when `steps` is 0 or the temperature not positive.
-    pub fn new(
-        mut config: MlpConfig,
-        path: Path,
-        (steps, temperature): (usize, f64),
-        noise: &mut Noise,
-    ) -> Result<Self> {
-        if steps == 0 {
-            return Err(Error::config("evaluations", steps, "at least 1"));
-        }
-        if !(temperature > 0.0 && temperature.is_finite()) {
-            return Err(Error::config("temperature", temperature, "a positive number"));
-        }
+    /// As [`Mlp::new`]; [`Error::Config`] for a walk that is none.
+    pub fn new(mut config: MlpConfig, path: Path, walk: FieldWalk, noise: &mut Noise) -> Result<Self> {
+        let walk = walk.check()?;
         let level = level_features(&Tensor::full(1.0f32, (1, 1), &Device::Cpu)?)?.dim(1)?;
         config.context += level;
         config.outputs = config.inputs;
-        Ok(Self { net: Mlp::new(config, noise, DType::F32, &Device::Cpu)?, path, steps, temperature, weights: None })
+        Ok(Self { net: Mlp::new(config, noise, DType::F32, &Device::Cpu)?, path, walk, weights: None })
     }
 
     /// The same with weights of the coordinates' errors, one each, `(1, S)`, in the mean 1, or a matrix `(S, S)` of their
@@ -75,11 +100,18 @@ impl VectorField {
     /// The way from noise to data, by the noise's angle or its share of the line.
     fn stops(&self) -> Vec<WalkStop> {
         match self.path {
-            // The last evaluation takes what noise is left away.
-            Path::Circle => walk::circle(walk::FROM, self.steps - 1, Stirring::default()),
+            Path::Circle => {
+                walk::circle((walk::FROM, self.walk.end), self.walk.evaluations - 1, 1.0, Stirring::default())
+            }
             Path::Line => {
-                let places: Vec<f64> = (0..=self.steps).map(|i| 1.0 - i as f64 / self.steps as f64).collect();
-                walk::multistep(&places)
+                let tan = self.walk.end.tan();
+                let steps = self.walk.evaluations - 1;
+                let way = tan / (1.0 + tan) - 1.0;
+                let places: Vec<f64> = (0..=steps).map(|i| 1.0 + way * i as f64 / steps.max(1) as f64).collect();
+                let mut stops = walk::multistep(&places);
+                let at = places[steps];
+                stops.push(WalkStop { at, keep: 1.0, pull: at, push: 0.0, fresh: 0.0 });
+                stops
             }
         }
     }
@@ -89,6 +121,14 @@ impl VectorField {
         match self.path {
             Path::Circle => self.velocity(x, at, context),
             Path::Line => Ok(self.velocity(x, &line_angle(&at.affine(-1.0, 1.0)?)?, context)?.neg()?),
+        }
+    }
+
+    /// The factor of `x` by which this velocity is given where data are standard normal.
+    fn of_standard_normal(&self, at: f64) -> f64 {
+        match self.path {
+            Path::Circle => 0.0,
+            Path::Line => (2.0 * at - 1.0) / (at * at + (1.0 - at) * (1.0 - at)),
         }
     }
 
@@ -136,7 +176,7 @@ impl Generative for VectorField {
 
 impl Generator for VectorField {
     fn evaluations(&self) -> usize {
-        self.steps
+        self.walk.evaluations
     }
 
     fn count(&self) -> usize {
@@ -146,11 +186,17 @@ impl Generator for VectorField {
     fn draw(&self, context: &Tensor, noise: &mut Noise) -> Result<Tensor> {
         let rows = rows_of(context)?;
         let column = |v: f64| Ok::<_, Error>(Tensor::full(v as f32, (rows, 1), &Device::Cpu)?);
-        let mut x = (noise.normal((rows, self.net.config().inputs), DType::F32, &Device::Cpu)? * self.temperature)?;
+        let mut x =
+            (noise.normal((rows, self.net.config().inputs), DType::F32, &Device::Cpu)? * self.walk.temperature)?;
         let mut before = x.zeros_like()?;
-        for stop in self.stops() {
-            let velocity = self.against(&x, &column(stop.at)?, context)?.detach();
-            x = stop.step(&x, [&velocity, &before], self.temperature, noise)?;
+        for (evaluated, stop) in self.stops().into_iter().enumerate() {
+            let mut velocity = self.against(&x, &column(stop.at)?, context)?.detach();
+            let guidance = self.walk.guidance;
+            if guidance != 1.0 && evaluated + 1 < self.walk.evaluations {
+                let unguided = (&x * ((1.0 - guidance) * self.of_standard_normal(stop.at)))?;
+                velocity = ((velocity * guidance)? + unguided)?;
+            }
+            x = stop.step(&x, [&velocity, &before], self.walk.temperature, noise)?;
             before = velocity;
         }
         Ok(x)
@@ -170,4 +216,47 @@ pub(crate) fn weigh(errors: &Tensor, weights: Option<&Tensor>) -> Result<Tensor>
 /// The angle whose features stand for the place `s` on the line.
 fn line_angle(s: &Tensor) -> Result<Tensor> {
     Ok(s.affine(-FRAC_PI_2, FRAC_PI_2)?.clamp(ANGLES.0, ANGLES.1)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Activation;
+
+    /// Hardly guided, a draw is the standard normal's on either path, whatever the network says.
+    #[test]
+    fn without_guidance_a_walk_stays_with_the_standard_normal() -> Result<()> {
+        for path in [Path::Circle, Path::Line] {
+            let mut noise = Noise::new(3);
+            let config = MlpConfig {
+                inputs: 4,
+                context: 2,
+                hidden: vec![16],
+                outputs: 1,
+                activation: Activation::Swish,
+                positions: None,
+                spectral_norm: false,
+            };
+            let walk = FieldWalk { evaluations: 60, guidance: 1e-6, ..FieldWalk::default() };
+            let field = VectorField::new(config, path, walk, &mut noise)?;
+            let context = noise.normal((4000, 2), DType::F32, &Device::Cpu)?;
+            let drawn = field.draw(&context, &mut noise)?;
+            let variance = drawn.sqr()?.mean_all()?.to_scalar::<f32>()?;
+            assert!((variance - 1.0).abs() < 0.05, "{path:?}: {variance}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn walks_that_are_none_are_refused() {
+        let walk = FieldWalk::default();
+        for (walk, key) in [
+            (FieldWalk { evaluations: 0, ..walk }, "evaluations"),
+            (FieldWalk { end: 1.6, ..walk }, "end"),
+            (FieldWalk { guidance: 0.0, ..walk }, "guidance"),
+            (FieldWalk { temperature: f64::NAN, ..walk }, "temperature"),
+        ] {
+            assert!(walk.check().is_err_and(|e| e.to_string().contains(key)), "{key}");
+        }
+    }
 }

@@ -29,7 +29,7 @@ pub use conv::{ConvConfig, ConvEnergy, StageConfig};
 pub use cvae::Cvae;
 pub use density::{Generative, Generator};
 pub(crate) use field::weigh;
-pub use field::{Path, VectorField};
+pub use field::{FieldWalk, Path, VectorField};
 pub use gru::GruMixture;
 pub use inception::Inception;
 pub(crate) use level::GAIN;

@@ -11,7 +11,7 @@ use candle_core::Tensor;
 
 /// Noise angle at which walks begin unless told otherwise: nearly all noise.
 pub(crate) const FROM: f64 = 1.54;
-/// Noise angle at which every walk ends.
+/// Noise angle at which walks end unless told otherwise: nearly no noise.
 pub(crate) const TO: f64 = 0.02;
 /// Exponent of the way left by which angles are spaced: below 1 they lie closer together where there is much noise.
 const SPACING: f64 = 0.7;
@@ -79,15 +79,19 @@ fn extrapolation(way: f64, before: Option<f64>) -> f64 {
     before.map_or(0.0, |before| way * way / (2.0 * before))
 }
 
-/// Down the noise angles of `x = cos(t) u + sin(t) eps` from `start` in `levels` steps, and a last evaluation that takes away
-/// the noise left.
+/// Down the noise angles of `x = cos(t) u + sin(t) eps` from `start` to `end` in `levels` steps, and a last evaluation that
+/// takes away the noise left: it gives the mean of the data that the path may have come from.
+///
+/// All velocities but the last are taken `guidance` times, which is guidance (Ho & Salimans 2022, "Classifier-free diffusion
+/// guidance", eq. 6) away from the standard normal, whose velocity on this path is 0: above 1 what the network says against it
+/// is told more strongly.
 ///
 /// With churn a step goes further down than the next level, and fresh noise leads back up to it. Corrections are the Langevin
 /// steps of a predictor-corrector sampler (Song et al. 2021, "Score-based generative modeling through stochastic differential
 /// equations", algorithm 3) in the energy whose gradient at angle `t` is `x + cot(t) v`.
-pub(crate) fn circle(start: f64, levels: usize, stirring: Stirring) -> Vec<WalkStop> {
+pub(crate) fn circle((start, end): (f64, f64), levels: usize, guidance: f64, stirring: Stirring) -> Vec<WalkStop> {
     let left = |i: usize| 1.0 - i as f64 / levels.max(1) as f64;
-    let places: Vec<f64> = (0..=levels).map(|i| TO + (start - TO) * left(i).powf(SPACING)).collect();
+    let places: Vec<f64> = (0..=levels).map(|i| end + (start - end) * left(i).powf(SPACING)).collect();
     let end = places[levels];
     let mut stops = Vec::new();
     let mut stirred = false;
@@ -112,6 +116,10 @@ pub(crate) fn circle(start: f64, levels: usize, stirring: Stirring) -> Vec<WalkS
         let push = extrapolation(down, (i > 0 && !stirred).then(|| places[i - 1] - t));
         stops.push(WalkStop { at: t, keep, pull: keep * (down + push), push: keep * push, fresh });
         stirred = fresh > 0.0;
+    }
+    for stop in &mut stops {
+        stop.pull *= guidance;
+        stop.push *= guidance;
     }
     stops.push(WalkStop { at: end, keep: end.cos(), pull: end.sin(), push: 0.0, fresh: 0.0 });
     stops
@@ -170,28 +178,46 @@ mod tests {
         for (churn, corrections) in [(0.0, 0), (0.5, 0), (1.0, 0), (0.0, 2), (1.0, 2)] {
             let stirring = Stirring { churn, corrections, size: 0.1 };
             for data in [0.3, 1.0, 2.0] {
-                let error = |levels: usize| (drawn(data, &circle(1.57, levels, stirring)) / data - 1.0).abs();
+                let error =
+                    |levels: usize| (drawn(data, &circle((1.57, TO), levels, 1.0, stirring)) / data - 1.0).abs();
                 let (few, many) = (error(100), error(400));
                 assert!(many < 0.03 && (many < 0.6 * few || many < 1e-3), "{stirring:?} of {data}: {few} {many}");
             }
         }
         // Corrections mend what too few steps do wrong.
         let off = |corrections| {
-            let stops = circle(1.57, 6, Stirring { corrections, size: 0.5, ..Stirring::default() });
+            let stops = circle((1.57, TO), 6, 1.0, Stirring { corrections, size: 0.5, ..Stirring::default() });
             (drawn(0.3, &stops) / 0.3 - 1.0).abs()
         };
         assert!(off(4) < 0.7 * off(0), "{} and {}", off(0), off(4));
         // No churn is the walk without.
         assert_eq!(
-            circle(FROM, 4, Stirring { churn: 0.0, corrections: 0, size: 1.0 }),
-            circle(FROM, 4, Stirring::default())
+            circle((FROM, TO), 4, 1.0, Stirring { churn: 0.0, corrections: 0, size: 1.0 }),
+            circle((FROM, TO), 4, 1.0, Stirring::default())
         );
+    }
+
+    #[test]
+    fn guidance_is_a_power_and_an_early_end_a_mean() {
+        // Of a Gaussian everything is known: guided by `g`, its standard deviation `s` becomes `s^g`, and the mean of the data
+        // given the path at angle `t` has `cos(t) s^2 / sqrt(cos(t)^2 s^2 + sin(t)^2)`.
+        for data in [0.3f64, 0.8, 2.0] {
+            for guidance in [0.5, 1.5] {
+                let narrowed = drawn(data, &circle((1.57, 0.001), 400, guidance, Stirring::default()));
+                assert!((narrowed / data.powf(guidance) - 1.0).abs() < 0.01, "{data} by {guidance}: {narrowed}");
+            }
+            for end in [0.3f64, 0.8] {
+                let mean = drawn(data, &circle((1.57, end), 400, 1.0, Stirring::default()));
+                let expected = end.cos() * data * data / (end.cos() * data).hypot(end.sin());
+                assert!((mean / expected - 1.0).abs() < 0.01, "{data} to {end}: {mean} for {expected}");
+            }
+        }
     }
 
     #[test]
     fn a_walk_on_the_circle_spans_its_angles_and_ends_without_noise() {
         for levels in [0, 1, 4, 9] {
-            let stops = circle(FROM, levels, Stirring::default());
+            let stops = circle((FROM, TO), levels, 1.0, Stirring::default());
             assert_eq!(stops.len(), levels + 1);
             assert_eq!(stops[0].at, FROM);
             assert!(stops.windows(2).all(|pair| pair[0].at > pair[1].at));

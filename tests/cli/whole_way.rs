@@ -175,8 +175,15 @@ fn chunks_are_drawn_as_the_command_line_says() {
         std::fs::read_to_string(f.join("a.csv")).unwrap()
     };
     let plain = drawn(&[]);
-    assert_eq!(drawn(&["levels=4", "temperature=0.97"]), plain, "the model's own settings");
-    for other in [&["levels=5"][..], &["temperature=1.2"], &["churn=0.3"], &["corrections=1", "correction_step=0.2"]] {
+    assert_eq!(drawn(&["levels=4", "temperature=1"]), plain, "the model's own settings");
+    for other in [
+        &["levels=5"][..],
+        &["temperature=1.2"],
+        &["end=0.5"],
+        &["guidance=1.3"],
+        &["churn=0.3"],
+        &["corrections=1", "correction_step=0.2"],
+    ] {
         assert_ne!(drawn(other), plain, "{other:?}");
     }
     for (walk, parts) in [
@@ -184,6 +191,9 @@ fn chunks_are_drawn_as_the_command_line_says() {
         (&["levels=0"], &["levels", "at least 1"]),
         (&["steps=3"], &["steps", "levels, start"]),
         (&["churn=1.5"], &["churn", "0 to 1"]),
+        (&["end=0"], &["end", "above 0"]),
+        (&["end=1.55"], &["start", "above the end"]),
+        (&["guidance=0"], &["guidance", "a positive number"]),
         (&["correction_step=0"], &["correction_step", "above 0"]),
         (&["temperature=warm"], &["temperature", "warm"]),
     ] {

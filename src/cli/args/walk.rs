@@ -7,8 +7,8 @@ use ebmotion::{Error, Result, settings};
 
 #[derive(Debug, Args)]
 pub(crate) struct WalkArgs {
-    /// How chunks are drawn, in place of the model's own setting; may be repeated. Keys: levels, start, temperature, churn,
-    /// corrections, correction_step.
+    /// How chunks are drawn, in place of the model's own setting; may be repeated. Keys: levels, start, end, guidance,
+    /// temperature, churn, corrections, correction_step.
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) walk: Vec<String>,
 }

@@ -72,5 +72,5 @@ fn model(settings: &DenoisingConfig) -> Result<LevelForecaster> {
     let fit = VarFit::fit(&windows, CHANNELS, settings.context, CHUNK, settings.ridge)?;
     let coordinates = settings.coordinates(fit)?;
     let energy = LevelEnergy::new(settings.network(&coordinates), &mut noise, DType::F32, &device)?;
-    LevelForecaster::new(coordinates, energy, settings.walk())
+    LevelForecaster::new(coordinates, energy, DenoisingConfig { chunk: CHUNK, ..settings.clone() }.walk())
 }

@@ -9,7 +9,9 @@ use crate::forecast::fit::{STEPS, WEIGHTS};
 use crate::forecast::{
     ChunkSource, DenoisingConfig, Forecaster, FrameSource, Limits, Prepared, ResidualCoordinates, network,
 };
-use crate::model::{Activation, Cvae, Generative, Generator, GruMixture, Mixture, Mlp, MlpConfig, Path, VectorField};
+use crate::model::{
+    Activation, Cvae, FieldWalk, Generative, Generator, GruMixture, Mixture, Mlp, MlpConfig, Path, VectorField,
+};
 use crate::noise::Noise;
 use crate::train::objective::{Fit, Regression};
 use crate::train::{AdamConfig, Clip, Decay, Divergence, Objective, Source, TrainConfig, Whitening, train};
@@ -155,17 +157,20 @@ fn latent(run: &mut Training<'_>, config: &LatentConfig) -> Result<Box<dyn Forec
     let (width, context) = (coordinates.latent(), coordinates.context_width());
     let mut fit = Fitting { run, source: &source, config, steps };
     match config.head {
-        Head::Diffusion { evaluations, temperature, weighting } => {
-            let net = field(&coordinates, &config.hidden);
-            let field = VectorField::new(net, Path::Circle, (evaluations, temperature), &mut noise)?;
-            let field = field.weighted(coordinates.weights(weighting)?);
-            fit.finish("diffusion", coordinates, field)
-        }
-        Head::Flow { evaluations, temperature, weighting } => {
-            let net = field(&coordinates, &config.hidden);
-            let field = VectorField::new(net, Path::Line, (evaluations, temperature), &mut noise)?;
-            let field = field.weighted(coordinates.weights(weighting)?);
-            fit.finish("flow", coordinates, field)
+        Head::Diffusion(ref head) | Head::Flow(ref head) => {
+            let (name, path) = match config.head {
+                Head::Flow(_) => ("flow", Path::Line),
+                _ => ("diffusion", Path::Circle),
+            };
+            let walk = FieldWalk {
+                evaluations: head.evaluations,
+                end: by_data::end(head.end, chunk),
+                guidance: by_data::guidance(head.guidance, chunk),
+                temperature: head.temperature,
+            };
+            let field = VectorField::new(field(&coordinates, &config.hidden), path, walk, &mut noise)?;
+            let field = field.weighted(coordinates.weights(head.weighting)?);
+            fit.finish(name, coordinates, field)
         }
         Head::Mixture { components } => {
             let net = MlpConfig { inputs: context, context: 0, ..network::over(&coordinates, None, &config.hidden) };

@@ -17,7 +17,7 @@ pub use fit::{BASELINES, CLASSIC, Contender, fit_baseline, is_trained};
 pub use gru::Recurrent;
 pub use hold::Hold;
 pub use latent::LatentForecaster;
-pub use settings::{AnalogueConfig, BaselineConfig, Head, LatentConfig, RecurrentConfig};
+pub use settings::{AnalogueConfig, BaselineConfig, FieldConfig, Head, LatentConfig, RecurrentConfig};
 pub use var::Autoregression;
 pub(super) use var_fit::DELTA_LIMIT;
 pub use var_fit::VarFit;

@@ -47,23 +47,9 @@ pub struct LatentConfig {
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Head {
     /// Diffusion.
-    Diffusion {
-        /// Network evaluations a chunk, at least 1.
-        evaluations: usize,
-        /// Scale of the noise that a chunk begins as.
-        temperature: f64,
-        /// Exponent of each coordinate's variance by which its error is weighted, as the energy's.
-        weighting: f64,
-    },
+    Diffusion(FieldConfig),
     /// Flow matching.
-    Flow {
-        /// Network evaluations a chunk, at least 1.
-        evaluations: usize,
-        /// Scale of the noise that a chunk begins as.
-        temperature: f64,
-        /// Exponent of each coordinate's variance by which its error is weighted, as the energy's.
-        weighting: f64,
-    },
+    Flow(FieldConfig),
     /// Mixture density network.
     Mixture {
         /// Gaussians.
@@ -78,6 +64,23 @@ pub enum Head {
         /// Nats of it a number of the code that cost nothing.
         free_nats: f64,
     },
+}
+
+/// Of diffusion and flow matching.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FieldConfig {
+    /// Network evaluations a chunk, at least 1.
+    pub evaluations: usize,
+    /// Noise angle at which the walk ends, as the energy's ([`Walk::end`](crate::forecast::Walk::end)); 0 for the energy's default.
+    pub end: f64,
+    /// How strongly the field is followed against the autoregression's, as the energy is
+    /// ([`Walk::guidance`](crate::forecast::Walk::guidance)); 0 for the energy's default.
+    pub guidance: f64,
+    /// Scale of the noise that a chunk begins as.
+    pub temperature: f64,
+    /// Exponent of each coordinate's variance by which its error is weighted, as the energy's.
+    pub weighting: f64,
 }
 
 /// Of the recurrent network.
@@ -124,7 +127,7 @@ impl LatentConfig {
     pub(super) fn learned(&self) -> Result<serde_json::Value> {
         let mut settings = as_json(self)?;
         if let Some(head) = settings["head"].as_object_mut() {
-            head.retain(|key, _| !matches!(key.as_str(), "evaluations" | "temperature"));
+            head.retain(|key, _| !matches!(key.as_str(), "evaluations" | "end" | "guidance" | "temperature"));
         }
         Ok(settings)
     }
@@ -150,10 +153,12 @@ impl BaselineConfig {
         let (adam, whitened) = ((0.01, None), (0.03, Some(Whitening::default())));
         Some(match name {
             "diffusion" => {
-                latent((0, 0), 1024, 0.5, adam, Head::Diffusion { evaluations: 5, temperature: 0.95, weighting: 0.5 })
+                let drawn = FieldConfig { evaluations: 5, end: 0.0, guidance: 0.0, temperature: 0.95, weighting: 0.5 };
+                latent((0, 0), 1024, 0.5, adam, Head::Diffusion(drawn))
             }
             "flow" => {
-                latent((0, 0), 1024, 0.5, whitened, Head::Flow { evaluations: 5, temperature: 0.95, weighting: 0.5 })
+                let drawn = FieldConfig { evaluations: 5, end: 0.245, guidance: 1.0, temperature: 0.95, weighting: 0.5 };
+                latent((0, 0), 1024, 0.5, whitened, Head::Flow(drawn))
             }
             "mdn" => latent((0, 4500), 64, 2.0, adam, Head::Mixture { components: 8 }),
             "cvae" => latent((8, 4500), 16, 1.0, adam, Head::Cvae { code: 16, kl_weight: 1.0, free_nats: 0.1 }),
@@ -194,8 +199,10 @@ mod tests {
     fn settings_are_changed_by_name_and_unknown_ones_refused() -> Result<()> {
         let set = |key: &str, value: &str| vec![(key.to_string(), value.to_string())];
         let flow = BaselineConfig::with("flow", &set("flow.head.evaluations", "10"))?;
-        let Some(BaselineConfig::Latent(LatentConfig { head, .. })) = &flow else { panic!("{flow:?}") };
-        assert_eq!(*head, Head::Flow { evaluations: 10, temperature: 0.95, weighting: 0.5 });
+        let Some(BaselineConfig::Latent(LatentConfig { head: Head::Flow(field), .. })) = &flow else {
+            panic!("{flow:?}")
+        };
+        assert_eq!((field.evaluations, field.temperature), (10, 0.95));
         assert_eq!(BaselineConfig::with("flow", &set("cvae.head.code", "3"))?, BaselineConfig::of("flow"));
         assert_eq!(BaselineConfig::with("hold", &[])?, None);
         let unknown =
