@@ -4,7 +4,7 @@
 //! network's scalar is the path's velocity, so walking against it from noise to data is the deterministic sampler of
 //! Song et al. 2021 ("Denoising diffusion implicit models", eq. 12) in angular form, here by the steps of [`crate::model`]'s
 //! walk (Adams-Bashforth of order 2). Where the network is 0 this draws
-//! exactly from the vector autoregression with Gaussian residuals.
+//! from the vector autoregression with Gaussian residuals, narrower by the cosine of the angle at which the walk ends.
 
 use super::baseline::DELTA_LIMIT;
 use super::coordinates::ResidualCoordinates;
