@@ -130,7 +130,11 @@ mod tests {
         assert_eq!(short.model.frames(), (8, 12), "what the shortest episode holds");
         let adam = RunConfig::default().with_one("train.optimizer.whitening", "null")?;
         assert_eq!(adam.for_data(&motion(&[100; 10], 2)?)?.train.steps, 4500);
-        let own = RunConfig::default().with_one("model.chunk", "3")?.with_one("train.steps", "7")?;
+        let mut own = RunConfig::default();
+        for (key, value) in [("chunk", "3"), ("end", "0.1"), ("guidance", "1.2")] {
+            own = own.with_one(&format!("model.{key}"), value)?;
+        }
+        let own = own.with_one("train.steps", "7")?;
         assert_eq!(own.for_data(&motion(&[100; 10], 2)?)?, own);
         assert_eq!(few.for_data(&motion(&[3000; 10], 2)?)?, few, "once chosen they stay");
         Ok(())

@@ -289,10 +289,14 @@ mod tests {
         let windows = windows.cumsum(D::Minus1).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
         let fit = super::super::baseline::VarFit::fit(&windows, d, k, c, 1.0).unwrap();
         let plain = Walk { temperature: 1.1, ..Walk::default() };
-        let stirred = Walk { churn: 0.4, corrections: 2, guidance: 0.8, end: 0.4, ..plain };
-        for (spectral_norm, latent, by_frames, walk, evaluations) in
-            [(false, 7, false, plain, 5), (true, 12, false, stirred, 11), (false, 9, true, plain, 5)]
-        {
+        let stirred = Walk { churn: 0.4, corrections: 2, guidance: 1.3, end: 0.4, ..plain };
+        // A fresh network under spectral norm is so steep that noise on the way makes another path of rounding.
+        for (spectral_norm, latent, by_frames, walk, evaluations) in [
+            (false, 7, false, plain, 5),
+            (true, 12, false, plain, 5),
+            (false, 12, false, stirred, 11),
+            (false, 9, true, plain, 5),
+        ] {
             let mut coordinates = ResidualCoordinates::new(fit.clone(), latent).unwrap();
             if by_frames {
                 coordinates = coordinates.by_frames().unwrap();

@@ -157,7 +157,8 @@ impl BaselineConfig {
                 latent((0, 0), 1024, 0.5, adam, Head::Diffusion(drawn))
             }
             "flow" => {
-                let drawn = FieldConfig { evaluations: 5, end: 0.245, guidance: 1.0, temperature: 0.95, weighting: 0.5 };
+                let drawn =
+                    FieldConfig { evaluations: 5, end: 0.245, guidance: 1.0, temperature: 0.95, weighting: 0.5 };
                 latent((0, 0), 1024, 0.5, whitened, Head::Flow(drawn))
             }
             "mdn" => latent((0, 4500), 64, 2.0, adam, Head::Mixture { components: 8 }),
