@@ -26,6 +26,7 @@ struct Row {
 }
 
 fn table() -> Result<Vec<Row>> {
+    let walk = FieldWalk { evaluations: 3, ..FieldWalk::default() };
     let fit = VarFit::fit(&oscillators(300, 1)?, CHANNELS, CONTEXT, CHUNK, 10.0)?;
     Ok(vec![
         Row { forecaster: Box::new(Hold::new(CHANNELS)), draws: false },
@@ -48,13 +49,13 @@ fn table() -> Result<Vec<Row>> {
         },
         Row {
             forecaster: Box::new(generative(&fit, "flow", |w, c, n| {
-                VectorField::new(config(w, c, 1), Path::Line, FieldWalk { evaluations: 3, ..FieldWalk::default() }, n)
+                VectorField::new(config(w, c, 1), Path::Line, walk, n)
             })?),
             draws: true,
         },
         Row {
             forecaster: Box::new(generative(&fit, "diffusion", |w, c, n| {
-                VectorField::new(config(w, c, 1), Path::Circle, FieldWalk { evaluations: 3, ..FieldWalk::default() }, n)
+                VectorField::new(config(w, c, 1), Path::Circle, walk, n)
             })?),
             draws: true,
         },

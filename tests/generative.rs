@@ -96,16 +96,9 @@ fn learns<M: Generative + Generator>(model: M, steps: u64, bound: f64) -> Result
 #[test]
 fn each_network_learns_two_modes() -> Result<()> {
     let noise = &mut Noise::new(1);
-    learns(
-        VectorField::new(config(2, 1), Path::Circle, FieldWalk { evaluations: 10, ..FieldWalk::default() }, noise)?,
-        1500,
-        0.015,
-    )?;
-    learns(
-        VectorField::new(config(2, 1), Path::Line, FieldWalk { evaluations: 20, ..FieldWalk::default() }, noise)?,
-        1500,
-        0.015,
-    )?;
+    let walk = |evaluations| FieldWalk { evaluations, ..FieldWalk::default() };
+    learns(VectorField::new(config(2, 1), Path::Circle, walk(10), noise)?, 1500, 0.015)?;
+    learns(VectorField::new(config(2, 1), Path::Line, walk(20), noise)?, 1500, 0.015)?;
     learns(Mixture::new(config(1, 0), 4, 2, noise)?, 800, 0.01)?;
     learns(Cvae::new([2, 1, 2], &[64, 64], [1.0, 0.5], noise)?, 1500, 0.05)
 }

@@ -3,7 +3,7 @@
 use super::ResidualCoordinates;
 use super::baseline::VarFit;
 use super::by_data;
-use super::ebm::{Walk, as_learned, nearly_none};
+use super::ebm::Walk;
 use super::network::{self, Convolution};
 use crate::error::{Error, Result};
 use crate::model::{Activation, MlpConfig, walk};
@@ -180,6 +180,16 @@ impl DenoisingConfig {
 /// Where walks start unless told otherwise, and did before there was a setting for it.
 fn all_noise() -> f64 {
     walk::FROM
+}
+
+/// Where walks ended before there was a setting for it.
+fn nearly_none() -> f64 {
+    walk::TO
+}
+
+/// How strongly energies were followed before there was a setting for it.
+fn as_learned() -> f64 {
+    1.0
 }
 
 fn correction_step() -> f64 {

@@ -158,10 +158,7 @@ fn latent(run: &mut Training<'_>, config: &LatentConfig) -> Result<Box<dyn Forec
     let mut fit = Fitting { run, source: &source, config, steps };
     match config.head {
         Head::Diffusion(ref head) | Head::Flow(ref head) => {
-            let (name, path) = match config.head {
-                Head::Flow(_) => ("flow", Path::Line),
-                _ => ("diffusion", Path::Circle),
-            };
+            let path = if matches!(config.head, Head::Flow(_)) { Path::Line } else { Path::Circle };
             let walk = FieldWalk {
                 evaluations: head.evaluations,
                 end: by_data::end(head.end, chunk),
@@ -170,7 +167,7 @@ fn latent(run: &mut Training<'_>, config: &LatentConfig) -> Result<Box<dyn Forec
             };
             let field = VectorField::new(field(&coordinates, &config.hidden), path, walk, &mut noise)?;
             let field = field.weighted(coordinates.weights(head.weighting)?);
-            fit.finish(name, coordinates, field)
+            fit.finish(field.name(), coordinates, field)
         }
         Head::Mixture { components } => {
             let net = MlpConfig { inputs: context, context: 0, ..network::over(&coordinates, None, &config.hidden) };

@@ -203,7 +203,8 @@ mod tests {
         let Some(BaselineConfig::Latent(LatentConfig { head: Head::Flow(field), .. })) = &flow else {
             panic!("{flow:?}")
         };
-        assert_eq!((field.evaluations, field.temperature), (10, 0.95));
+        let expected = FieldConfig { evaluations: 10, end: 0.245, guidance: 1.0, temperature: 0.95, weighting: 0.5 };
+        assert_eq!(*field, expected);
         assert_eq!(BaselineConfig::with("flow", &set("cvae.head.code", "3"))?, BaselineConfig::of("flow"));
         assert_eq!(BaselineConfig::with("hold", &[])?, None);
         let unknown =
