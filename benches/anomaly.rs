@@ -3,7 +3,7 @@
 //! model has to be one of that log.
 
 use ebmotion::Result;
-use ebmotion::anomaly::{Corruption, DenoisingError, Detector, Judge, Reconstruction, trial};
+use ebmotion::anomaly::{Corruption, DenoisingError, Detector, Energy, Judge, Mahalanobis, Reconstruction, trial};
 use ebmotion::embedded;
 use ebmotion::event::Silent;
 use ebmotion::forecast::{Model, Prepared, RunConfig, WindowArray};
@@ -43,12 +43,15 @@ fn main() -> Result<()> {
     let zero: Vec<f32> =
         prepared.normaliser.mean.iter().zip(&prepared.normaliser.std).map(|(m, s)| (-m / s) as f32).collect();
     let training = prepared.windows(&prepared.split.train, k, judged - k, judged / 2)?;
-    let reconstruction = Reconstruction::fit(&training);
-    let denoising = model.level().map(DenoisingError);
+    let mut beside: Vec<Box<dyn Judge + '_>> =
+        vec![Box::new(Mahalanobis(detector.residuals())), Box::new(Reconstruction::fit(&training))];
+    if let Some(level) = model.level() {
+        beside.push(Box::new(Energy(model.forecaster())));
+        beside.push(Box::new(DenoisingError(level)));
+    }
     let scorer = |w: &WindowArray| {
         let mut scores = detector.scores(w)?;
-        scores.push((reconstruction.name(), reconstruction.score(w)?));
-        if let Some(judge) = &denoising {
+        for judge in &beside {
             scores.push((judge.name(), judge.score(w)?));
         }
         Ok(scores)

@@ -6,7 +6,14 @@ use crate::forecast::WindowArray;
 
 /// Another score of a window less that of the window run backwards. For an energy this is the log likelihood ratio of
 /// "recorded backwards" to "recorded forwards", the most powerful test between the two (Neyman and Pearson 1933).
-pub struct Arrow<J>(pub J);
+pub struct Arrow<J> {
+    /// The other score.
+    pub judge: J,
+    /// Frames at the start of a window that it sees but does not judge, and those that it judges at once: where the window is long
+    /// enough, only frames are counted that are judged in both directions, so that what happens at the ends does not count as
+    /// direction.
+    pub frames: (usize, usize),
+}
 
 impl<J: Judge> Judge for Arrow<J> {
     fn name(&self) -> &'static str {
@@ -14,8 +21,14 @@ impl<J: Judge> Judge for Arrow<J> {
     }
 
     fn score(&self, windows: &WindowArray) -> Result<Vec<f64>> {
-        let forwards = self.0.score(windows)?;
-        let backwards = self.0.score(&backwards(windows))?;
+        let (context, chunk) = self.frames;
+        let seen = match windows.context + windows.future {
+            all if all >= 2 * context + chunk => all - context,
+            all => all,
+        };
+        let first = |w: &WindowArray| WindowArray { values: w.cut(0, seen), future: seen - w.context, ..*w };
+        let forwards = self.judge.score(&first(windows))?;
+        let backwards = self.judge.score(&first(&backwards(windows)))?;
         Ok(forwards.iter().zip(backwards).map(|(f, b)| f - b).collect())
     }
 }

@@ -1,8 +1,9 @@
 //! All judges together, calibrated, beside the model in its file.
 
+use super::shift::Shift;
 use super::tail::Tail;
 use super::{
-    Arrow, CHUNK, Coupling, Energy, FRAMES, Innovation, Judge, Mahalanobis, Residuals, STRIDE, Shape, Stillness,
+    Arrow, CHUNK, Energy, Exchange, FRAMES, Innovation, Judge, Residuals, STRIDE, Shape, Stillness, StillnessMoments,
 };
 use crate::error::{Error, Result};
 use crate::forecast::baseline::VarFit;
@@ -28,8 +29,8 @@ type Moments = (Vec<f64>, Vec<f64>);
 struct Parts {
     residuals: Residuals,
     var: VarFit,
-    coupling: Moments,
-    stillness: Moments,
+    exchange: Moments,
+    stillness: StillnessMoments,
 }
 
 /// How one judge's scores lie over normal windows.
@@ -65,14 +66,49 @@ impl Scale {
     }
 }
 
+/// How all judges' scores lie over normal windows.
+#[derive(Debug, Clone)]
+struct Normal {
+    scales: Vec<Scale>,
+    /// Of the judges' normal deviates, `(judges, judges)`.
+    correlations: Vec<f64>,
+    shift: Shift,
+}
+
+impl Normal {
+    /// Over the windows `which` of `n` that were scored.
+    fn new(scores: &[Vec<f64>], n: usize, which: &[usize]) -> Result<Self> {
+        let of = |all: &Vec<f64>| {
+            let columns = all.len() / n;
+            let kept: Vec<f64> = which.iter().flat_map(|i| &all[i * columns..(i + 1) * columns]).copied().collect();
+            Scale::new(&kept, columns)
+        };
+        let scales: Vec<Scale> = scores.iter().map(of).collect();
+        let deviates: Vec<f64> = which.iter().flat_map(|i| of_judges(&scales, scores, *i)).map(|(_, z)| z).collect();
+        let correlations = Shift::correlations(&deviates, scales.len());
+        Ok(Self { shift: Shift::new(&correlations, scales.len())?, scales, correlations })
+    }
+}
+
+/// Of each judge, the column of window `i` that stands out most and its normal deviate.
+fn of_judges(scales: &[Scale], scores: &[Vec<f64>], i: usize) -> Vec<(usize, f64)> {
+    let of = |(scale, scores): (&Scale, &Vec<f64>)| {
+        let columns = scale.centre.len();
+        let (column, largest) = scale.largest(&scores[i * columns..(i + 1) * columns]);
+        (column, scale.tail.deviate(largest))
+    };
+    scales.iter().zip(scores).map(of).collect()
+}
+
 /// What a [`Detector`] says of a window.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verdict {
-    /// `-ln` of the smallest p-value of any judge, nats.
+    /// Log likelihood ratio, nats, of judges that are all as high as they please to judges that are as on normal windows; 0 when none is
+    /// higher than usual.
     pub score: f64,
     /// Share of normal windows with at least this score.
     pub p_value: f64,
-    /// The judge with the smallest p-value.
+    /// The judge that has the largest part in the score.
     pub judge: &'static str,
     /// The channel that stands out most, by the judges that look at channels.
     pub channel: usize,
@@ -82,7 +118,7 @@ pub struct Verdict {
 pub struct Detector<'a> {
     model: &'a Model,
     parts: Parts,
-    scales: Vec<Scale>,
+    normal: Normal,
     /// Scores of the validation windows.
     combined: Tail,
 }
@@ -105,83 +141,41 @@ impl<'a> Detector<'a> {
         let parts = Parts {
             residuals: Residuals::new(var.clone())?,
             var,
-            coupling: Coupling::moments(&training),
+            exchange: Exchange::moments(&training),
             stillness: Stillness::moments(&training),
         };
-        let mut detector = Self { model, parts, scales: Vec::new(), combined: Tail(Vec::new()) };
-        let scores = detector.raw(&validation)?;
+        let scores = raw(model, &parts, &validation)?;
+        let all: Vec<usize> = (0..episodes.len()).collect();
+        let mut detector =
+            Self { model, normal: Normal::new(&scores, all.len(), &all)?, parts, combined: Tail(Vec::new()) };
         // Scored by the scales of the other episodes, as windows will be that the scales have never seen.
         let mut combined = Vec::with_capacity(episodes.len());
+        let normal = detector.normal.clone();
         for held in folds(&episodes) {
-            let (own, others): (Vec<usize>, Vec<usize>) =
-                (0..episodes.len()).partition(|i| held.contains(&episodes[*i]));
-            detector.scales = scales(&scores, episodes.len(), if others.is_empty() { &own } else { &others });
+            let (own, others): (Vec<usize>, Vec<usize>) = all.iter().partition(|i| held.contains(&episodes[**i]));
+            detector.normal = Normal::new(&scores, all.len(), if others.is_empty() { &own } else { &others })?;
             combined.extend(detector.verdicts(&scores, &own)?.iter().map(|v| v.score));
         }
-        detector.combined = Tail::new(combined);
-        let all: Vec<usize> = (0..episodes.len()).collect();
-        detector.scales = scales(&scores, episodes.len(), &all);
-        Ok(detector)
-    }
-
-    fn judges(&self) -> Result<Vec<Box<dyn Judge + '_>>> {
-        let forecaster = self.model.forecaster();
-        let d = self.model.info().channels.len();
-        let level = self.model.level();
-        let arrow: Box<dyn Judge + '_> = match level {
-            Some(level) => Box::new(Arrow(Shape(level))),
-            None => Box::new(Arrow(Energy(forecaster))),
-        };
-        let mut judges: Vec<Box<dyn Judge + '_>> = vec![
-            Box::new(Energy(forecaster)),
-            arrow,
-            Box::new(Mahalanobis(&self.parts.residuals)),
-            Box::new(Innovation(&self.parts.residuals)),
-            Box::new(Coupling::new(d, &self.parts.coupling)?),
-            Box::new(Stillness::new(d, &self.parts.stillness)?),
-        ];
-        if let Some(level) = level {
-            judges.insert(1, Box::new(Shape(level)));
-        }
-        Ok(judges)
-    }
-
-    /// Scores of every judge, `(N, columns)`.
-    fn raw(&self, windows: &WindowArray) -> Result<Vec<Vec<f64>>> {
-        let judges = self.judges()?;
-        let mut scores = vec![Vec::new(); judges.len()];
-        let width = (windows.context + windows.future) * windows.channels;
-        for values in windows.values.chunks(BLOCK * width) {
-            let block = WindowArray { values: values.to_vec(), ..*windows };
-            for (all, judge) in scores.iter_mut().zip(&judges) {
-                all.extend(judge.score(&block)?);
-            }
-        }
-        if let Some(value) = scores.iter().flatten().find(|v| !v.is_finite()) {
-            return Err(Error::NonFinite { what: "anomaly score".into(), value: *value, step: 0 });
-        }
-        Ok(scores)
+        Ok(Self { normal, combined: Tail::new(combined), ..detector })
     }
 
     /// Of the windows `which` of those scored.
     fn verdicts(&self, scores: &[Vec<f64>], which: &[usize]) -> Result<Vec<Verdict>> {
-        let judges = self.judges()?;
+        let judges = judges(self.model, &self.parts)?;
         let verdict = |i: usize| {
-            let mut verdict = Verdict { score: f64::NEG_INFINITY, p_value: 1.0, judge: "", channel: 0 };
-            let mut blame = f64::NEG_INFINITY;
-            for ((judge, scale), scores) in judges.iter().zip(&self.scales).zip(scores) {
-                let columns = scale.centre.len();
-                let (channel, largest) = scale.largest(&scores[i * columns..(i + 1) * columns]);
-                let surprise = scale.tail.surprise(largest);
-                if surprise > verdict.score {
-                    (verdict.score, verdict.judge) = (surprise, judge.name());
-                }
-                if judge.by_channel() && surprise > blame {
-                    (blame, verdict.channel) = (surprise, channel);
-                }
+            let (columns, deviates): (Vec<usize>, Vec<f64>) =
+                of_judges(&self.normal.scales, scores, i).into_iter().unzip();
+            let parts = self.normal.shift.parts(&deviates);
+            let highest = |of: &[f64], among: &dyn Fn(usize) -> bool| {
+                (0..of.len()).filter(|j| among(*j)).max_by(|a, b| of[*a].total_cmp(&of[*b])).unwrap_or(0)
+            };
+            let score = parts.iter().sum();
+            Verdict {
+                score,
+                p_value: self.combined.conformal(score),
+                judge: judges[highest(&parts, &|_| true)].name(),
+                channel: columns[highest(&deviates, &|j| judges[j].by_channel())],
             }
-            verdict.p_value = self.combined.conformal(verdict.score);
-            verdict
         };
         Ok(which.iter().map(|i| verdict(*i)).collect())
     }
@@ -202,7 +196,7 @@ impl<'a> Detector<'a> {
             let expected = format!("(N, {}, {d})", self.frames());
             return Err(Error::Shape { what: "windows to judge", found, expected });
         }
-        self.verdicts(&self.raw(windows)?, &(0..windows.len()).collect::<Vec<_>>())
+        self.verdicts(&raw(self.model, &self.parts, windows)?, &(0..windows.len()).collect::<Vec<_>>())
     }
 
     /// Scores by every judge, `(N,)` each (the largest standardised channel where there are channels), and `combined`.
@@ -210,11 +204,11 @@ impl<'a> Detector<'a> {
     /// # Errors
     /// As [`Detector::judge`].
     pub fn scores(&self, windows: &WindowArray) -> Result<Vec<(&'static str, Vec<f64>)>> {
-        let (raw, all) = (self.raw(windows)?, (0..windows.len()).collect::<Vec<_>>());
-        let names = self.judges()?.iter().map(|j| j.name()).collect::<Vec<_>>();
+        let (raw, all) = (raw(self.model, &self.parts, windows)?, (0..windows.len()).collect::<Vec<_>>());
+        let names = judges(self.model, &self.parts)?.iter().map(|j| j.name()).collect::<Vec<_>>();
         let mut scores: Vec<_> = names
             .into_iter()
-            .zip(&self.scales)
+            .zip(&self.normal.scales)
             .zip(&raw)
             .map(|((name, scale), raw)| {
                 (name, raw.chunks_exact(scale.centre.len()).map(|row| scale.largest(row).1).collect())
@@ -222,6 +216,11 @@ impl<'a> Detector<'a> {
             .collect();
         scores.push(("combined", self.verdicts(&raw, &all)?.iter().map(|v| v.score).collect()));
         Ok(scores)
+    }
+
+    /// Residuals of the autoregression of training windows, for [`super::Mahalanobis`].
+    pub fn residuals(&self) -> &Residuals {
+        &self.parts.residuals
     }
 
     /// Validation windows that this was calibrated on; the smallest p-value is 1 / (this + 1).
@@ -240,15 +239,18 @@ impl<'a> Detector<'a> {
             put(&name, tensor);
         }
         let vector = |values: &[f64]| Tensor::from_slice(values, values.len(), &Device::Cpu);
-        for (name, (mean, covariance)) in [("coupling", &self.parts.coupling), ("stillness", &self.parts.stillness)] {
+        let (quantiles, stillness) = &self.parts.stillness;
+        put("stillness.quantiles", vector(quantiles)?);
+        for (name, (mean, covariance)) in [("exchange", &self.parts.exchange), ("stillness", stillness)] {
             put(&format!("{name}.mean"), vector(mean)?);
             put(&format!("{name}.covariance"), vector(covariance)?);
         }
-        for (judge, scale) in self.judges()?.iter().zip(&self.scales) {
+        for (judge, scale) in judges(self.model, &self.parts)?.iter().zip(&self.normal.scales) {
             put(&format!("{}.centre", judge.name()), vector(&scale.centre)?);
             put(&format!("{}.spread", judge.name()), vector(&scale.spread)?);
             put(&format!("{}.tail", judge.name()), vector(&scale.tail.0)?);
         }
+        put("combined.correlations", vector(&self.normal.correlations)?);
         put("combined.tail", vector(&self.combined.0)?);
         archive.save(path)
     }
@@ -285,10 +287,9 @@ impl<'a> Detector<'a> {
         let parts = Parts {
             residuals: Residuals::new(var.clone())?,
             var,
-            coupling: moments("coupling", CHUNK * d)?,
-            stillness: moments("stillness", d)?,
+            exchange: moments("exchange", CHUNK * d)?,
+            stillness: (vector("stillness.quantiles", Some(Stillness::quantiles(d)))?, moments("stillness", d)?),
         };
-        let mut detector = Self { model, parts, scales: Vec::new(), combined: Tail(vector("combined.tail", None)?) };
         let scale = |judge: &dyn Judge| -> Result<Scale> {
             let part = |name: &str, length| vector(&format!("{}.{name}", judge.name()), length);
             let columns = if judge.by_channel() { d } else { 1 };
@@ -302,10 +303,45 @@ impl<'a> Detector<'a> {
                 tail: Tail(part("tail", None)?),
             })
         };
-        let scales = detector.judges()?.iter().map(|j| scale(j.as_ref())).collect::<Result<_>>()?;
-        detector.scales = scales;
-        Ok(detector)
+        let scales: Vec<Scale> = judges(model, &parts)?.iter().map(|j| scale(j.as_ref())).collect::<Result<_>>()?;
+        let correlations = vector("combined.correlations", Some(scales.len().pow(2)))?;
+        let shift = Shift::new(&correlations, scales.len()).map_err(|e| damaged(e.to_string()))?;
+        let normal = Normal { scales, correlations, shift };
+        Ok(Self { model, parts, normal, combined: Tail(vector("combined.tail", None)?) })
     }
+}
+
+/// The judges, in the order of the calibration.
+fn judges<'a>(model: &'a Model, parts: &'a Parts) -> Result<Vec<Box<dyn Judge + 'a>>> {
+    let (forecaster, d, frames) = (model.forecaster(), model.info().channels.len(), model.info().config.model.frames());
+    let (energy, arrow): (Box<dyn Judge + 'a>, Box<dyn Judge + 'a>) = match model.level() {
+        Some(level) => (Box::new(Shape(level)), Box::new(Arrow { judge: Shape(level), frames })),
+        None => (Box::new(Energy(forecaster)), Box::new(Arrow { judge: Energy(forecaster), frames })),
+    };
+    Ok(vec![
+        energy,
+        arrow,
+        Box::new(Innovation(&parts.residuals)),
+        Box::new(Exchange::new(d, &parts.exchange)?),
+        Box::new(Stillness::new(d, &parts.stillness)?),
+    ])
+}
+
+/// Scores of every judge, `(N, columns)`.
+fn raw(model: &Model, parts: &Parts, windows: &WindowArray) -> Result<Vec<Vec<f64>>> {
+    let judges = judges(model, parts)?;
+    let mut scores = vec![Vec::new(); judges.len()];
+    let width = (windows.context + windows.future) * windows.channels;
+    for values in windows.values.chunks(BLOCK * width) {
+        let block = WindowArray { values: values.to_vec(), ..*windows };
+        for (all, judge) in scores.iter_mut().zip(&judges) {
+            all.extend(judge.score(&block)?);
+        }
+    }
+    if let Some(value) = scores.iter().flatten().find(|v| !v.is_finite()) {
+        return Err(Error::NonFinite { what: "anomaly score".into(), value: *value, step: 0 });
+    }
+    Ok(scores)
 }
 
 /// Frames of the windows in which a model's motion is judged.
@@ -330,14 +366,4 @@ fn folds(episodes: &[usize]) -> Vec<Vec<usize>> {
     named.dedup();
     let count = FOLDS.min(named.len());
     (0..count).map(|fold| named.iter().copied().skip(fold).step_by(count).collect()).collect()
-}
-
-/// How each judge's scores (`n` rows) lie over the windows `which`.
-fn scales(scores: &[Vec<f64>], n: usize, which: &[usize]) -> Vec<Scale> {
-    let rows = |all: &Vec<f64>| {
-        let columns = all.len() / n;
-        let kept: Vec<f64> = which.iter().flat_map(|i| &all[i * columns..(i + 1) * columns]).copied().collect();
-        Scale::new(&kept, columns)
-    };
-    scores.iter().map(rows).collect()
 }

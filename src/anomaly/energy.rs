@@ -24,9 +24,9 @@ impl Judge for Energy<'_> {
 }
 
 /// Share of a chunk's variance that is its shape: what [`Shape`] looks at.
-const SHAPE: f64 = 0.995;
+const SHAPE: f64 = 0.999;
 
-/// As [`Energy`], of the principal coordinates that hold 99.5 % of a chunk's variance (chosen among 0.9, 0.95, 0.98, 0.99, 0.995 and
+/// As [`Energy`], of the principal coordinates that hold 99.9 % of a chunk's variance (chosen among 0.9, 0.95, 0.98, 0.99, 0.995 and
 /// 0.999 by corrupted validation windows of four logs).
 pub struct Shape<'a>(pub &'a LevelForecaster);
 

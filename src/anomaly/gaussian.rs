@@ -1,7 +1,7 @@
 //! A Gaussian over some frames of all channels, and what it says of one channel given the others.
 
 use crate::error::{Error, Result};
-use nalgebra::DMatrix;
+use nalgebra::{DMatrix, DVector};
 
 /// Mean and precision of rows of `frames` x `channels` numbers, frame by frame.
 #[derive(Debug, Clone)]
@@ -59,14 +59,35 @@ impl Gaussian {
         let mut distances = Vec::with_capacity(weighted.ncols() * self.channels);
         for column in weighted.column_iter() {
             for (c, covariance) in self.conditional.iter().enumerate() {
-                let own = nalgebra::DVector::from_iterator(
-                    covariance.nrows(),
-                    column.iter().skip(c).step_by(self.channels).copied(),
-                );
+                let own =
+                    DVector::from_iterator(covariance.nrows(), column.iter().skip(c).step_by(self.channels).copied());
                 distances.push(own.dot(&(covariance * &own)));
             }
         }
         distances
+    }
+
+    /// `(N, D (D - 1) / 2)`, channel `a` with every `b < a`: by how much the squared distance of each row falls when the two are
+    /// exchanged, the others being as they are.
+    pub(super) fn exchanged(&self, rows: &[f64]) -> Vec<f64> {
+        let (_, weighted) = self.weighted(rows);
+        let (d, frames) = (self.channels, self.mean.len() / self.channels);
+        let p = |i: usize, c: usize, j: usize, e: usize| self.precision[(i * d + c, j * d + e)];
+        // Of the difference that is added to one of the two and taken from the other.
+        let curvature = |a: usize, b: usize| {
+            DMatrix::from_fn(frames, frames, |i, j| p(i, a, j, a) + p(i, b, j, b) - p(i, a, j, b) - p(i, b, j, a))
+        };
+        let pairs: Vec<(usize, usize)> = (1..d).flat_map(|a| (0..a).map(move |b| (a, b))).collect();
+        let curvatures: Vec<DMatrix<f64>> = pairs.iter().map(|(a, b)| curvature(*a, *b)).collect();
+        let mut gains = Vec::with_capacity(weighted.ncols() * pairs.len());
+        for (row, weighted) in rows.chunks_exact(self.mean.len()).zip(weighted.column_iter()) {
+            for ((a, b), curvature) in pairs.iter().zip(&curvatures) {
+                let change = DVector::from_fn(frames, |t, _| row[t * d + b] - row[t * d + a]);
+                let slope = DVector::from_fn(frames, |t, _| weighted[t * d + a] - weighted[t * d + b]);
+                gains.push(-2.0 * change.dot(&slope) - change.dot(&(curvature * &change)));
+            }
+        }
+        gains
     }
 
     /// `(N, D)` for rows of one frame: each channel less its expectation from all others, in standard deviations.
@@ -100,6 +121,8 @@ mod tests {
         assert!((g.surprise(&row)[0] - 1.6 / 0.8).abs() < 1e-9);
         // x' S^-1 x = (1 + 1 + 2 * .6) / .64.
         assert!((g.distances(&row)[0] - 3.2 / 0.64).abs() < 1e-9);
+        // Exchanged it is (-1, 2), (-2, 2) from the mean: (4 + 4 + 2 * .6 * 4) / .64.
+        assert!((g.exchanged(&row)[0] - (3.2 - 12.8) / 0.64).abs() < 1e-9);
         let (mean, covariance) = Gaussian::moments(&[0.0, 0.0, 2.0, 4.0], 2);
         assert_eq!((mean, covariance), (vec![1.0, 2.0], vec![1.0, 2.0, 2.0, 4.0]));
     }

@@ -1,31 +1,32 @@
 //! What is wrong in a log: scores of windows of motion, calibrated on motion that was normal.
 //!
 //! A [`Judge`] scores windows, higher being stranger, some of them channel by channel. A [`Detector`] joins the judges: each
-//! score becomes a p-value by its distribution over validation windows, the smallest of them is the window's (Tippett
-//! 1931), and that again is compared with the validation windows, so a false-alarm rate can be asked for.
+//! score becomes a normal deviate by its distribution over validation windows, all of them one likelihood ratio of "higher than
+//! normal" (Kudo 1963), and that again is compared with the validation windows, so a false-alarm rate can be asked for.
 
 mod arrow;
 mod corrupt;
-mod coupling;
 mod denoising;
 mod detector;
 mod energy;
+mod exchange;
 mod gaussian;
 mod mahalanobis;
 mod reconstruction;
+mod shift;
 mod stillness;
 mod tail;
 mod trial;
 
 pub use arrow::Arrow;
 pub use corrupt::Corruption;
-use coupling::Coupling;
 pub use denoising::DenoisingError;
 pub use detector::{Detector, Verdict};
 pub use energy::{Energy, Shape};
+use exchange::Exchange;
 pub use mahalanobis::{Innovation, Mahalanobis, Residuals};
 pub use reconstruction::Reconstruction;
-use stillness::Stillness;
+use stillness::{Stillness, StillnessMoments};
 pub use trial::{Outcome, trial};
 
 use crate::error::Result;

@@ -1,41 +1,74 @@
 //! A joint that stands still although the others say that it should move.
 
 use super::gaussian::Gaussian;
+use super::tail::Tail;
 use super::{Judge, STILL, pieces};
 use crate::error::Result;
 use crate::forecast::WindowArray;
 
 /// Added to a speed before its logarithm, z units a frame: far below what any sensor resolves.
 const FLOOR: f64 = 1e-5;
-/// Added to the covariance of log speeds, as a share of its mean variance.
+/// Added to the covariance of deviates, as a share of its mean variance.
 const RIDGE: f64 = 1e-2;
+/// Quantiles that are kept of a channel's speeds.
+const QUANTILES: usize = 512;
 
-/// Of each channel, how many standard deviations its log speed lies below what the log speeds of all other channels
-/// make of it, under a Gaussian; the largest over stretches of [`STILL`] frames.
-pub(super) struct Stillness(Gaussian);
+/// What is known of how still each channel stands: quantiles `(D, QUANTILES)`, and the mean and covariance of normal deviates.
+pub(super) type StillnessMoments = (Vec<f64>, (Vec<f64>, Vec<f64>));
+
+/// Of each channel, how many standard deviations stiller it stands than all other channels make of it; the largest over
+/// stretches of [`STILL`] frames. Speeds become normal deviates by the channel's own distribution and those have a Gaussian (a Gaussian
+/// copula; Nelsen, "An Introduction to Copulas", 2006, section 2.9), so a channel that often rests is not strange when it does.
+pub(super) struct Stillness {
+    tails: Vec<Tail>,
+    gaussian: Gaussian,
+}
 
 impl Stillness {
-    /// Mean and covariance of the log speeds of training windows.
-    pub(super) fn moments(windows: &WindowArray) -> (Vec<f64>, Vec<f64>) {
-        Gaussian::moments(&log_speeds(windows), windows.channels)
+    /// Of training windows.
+    pub(super) fn moments(windows: &WindowArray) -> StillnessMoments {
+        let d = windows.channels;
+        let slowness = slowness(windows);
+        let quantiles: Vec<f64> = (0..d)
+            .flat_map(|c| {
+                let mut own: Vec<f64> = slowness.iter().skip(c).step_by(d).copied().collect();
+                own.sort_by(f64::total_cmp);
+                (0..QUANTILES).map(move |q| own[q * (own.len() - 1) / (QUANTILES - 1)])
+            })
+            .collect();
+        let deviates = deviates(&tails(&quantiles), &slowness);
+        (quantiles, Gaussian::moments(&deviates, d))
     }
 
-    pub(super) fn new(channels: usize, (mean, covariance): &(Vec<f64>, Vec<f64>)) -> Result<Self> {
-        Ok(Self(Gaussian::new(channels, mean, covariance, RIDGE)?))
+    pub(super) fn new(channels: usize, (quantiles, (mean, covariance)): &StillnessMoments) -> Result<Self> {
+        Ok(Self { tails: tails(quantiles), gaussian: Gaussian::new(channels, mean, covariance, RIDGE)? })
+    }
+
+    /// Length of the quantiles of so many channels.
+    pub(super) fn quantiles(channels: usize) -> usize {
+        QUANTILES * channels
     }
 }
 
-/// `(N, stretches, D)`: log of the mean step of every stretch.
-fn log_speeds(windows: &WindowArray) -> Vec<f64> {
+fn tails(quantiles: &[f64]) -> Vec<Tail> {
+    quantiles.chunks_exact(QUANTILES).map(|q| Tail::new(q.to_vec())).collect()
+}
+
+/// `(N, stretches, D)`: minus the log of the mean step of every stretch.
+fn slowness(windows: &WindowArray) -> Vec<f64> {
     let d = windows.channels;
-    let mut speeds = Vec::new();
+    let mut slowness = Vec::new();
     for stretch in pieces(windows, STILL, 1).chunks_exact(STILL * d) {
         for c in 0..d {
             let path: f64 = (1..STILL).map(|t| f64::from((stretch[t * d + c] - stretch[(t - 1) * d + c]).abs())).sum();
-            speeds.push((path / (STILL - 1) as f64 + FLOOR).ln());
+            slowness.push(-(path / (STILL - 1) as f64 + FLOOR).ln());
         }
     }
-    speeds
+    slowness
+}
+
+fn deviates(tails: &[Tail], slowness: &[f64]) -> Vec<f64> {
+    slowness.iter().zip(tails.iter().cycle()).map(|(v, tail)| tail.deviate(*v)).collect()
 }
 
 impl Judge for Stillness {
@@ -49,10 +82,10 @@ impl Judge for Stillness {
 
     fn score(&self, windows: &WindowArray) -> Result<Vec<f64>> {
         let (n, d) = (windows.len(), windows.channels);
-        let surprise = self.0.surprise(&log_speeds(windows));
+        let surprise = self.gaussian.surprise(&deviates(&self.tails, &slowness(windows)));
         let mut scores = vec![f64::NEG_INFINITY; n * d];
         for (out, window) in scores.chunks_exact_mut(d).zip(surprise.chunks_exact(surprise.len() / n)) {
-            window.chunks_exact(d).for_each(|row| out.iter_mut().zip(row).for_each(|(s, v)| *s = s.max(-v)));
+            window.chunks_exact(d).for_each(|row| out.iter_mut().zip(row).for_each(|(s, v)| *s = s.max(*v)));
         }
         Ok(scores)
     }

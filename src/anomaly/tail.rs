@@ -1,7 +1,13 @@
 //! How unusual a score is among those of normal windows.
 
+use statrs::function::erf::erfc_inv;
+use std::f64::consts::SQRT_2;
+
 /// Share of the scores beyond which the tail is taken to be exponential, and the fewest it may rest on.
 const TAIL: (usize, usize) = (20, 5);
+
+/// Surprise beyond which a normal deviate goes on as its square root: what `f64` holds of the probability ends soon after.
+const FAR: f64 = 600.0;
 
 /// Scores of normal windows, ascending.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,6 +40,17 @@ impl Tail {
         }
         -self.conformal(score).ln()
     }
+
+    /// The same as a standard normal deviate: what a normal number exceeds with that probability.
+    pub(super) fn deviate(&self, score: f64) -> f64 {
+        let surprise = self.surprise(score);
+        if surprise > FAR {
+            return (2.0 * surprise).sqrt();
+        }
+        // A score below all others is as likely as half of one in so many.
+        let most = 1.0 - 0.5 / (self.0.len() + 1) as f64;
+        SQRT_2 * erfc_inv(2.0 * (-surprise).exp().min(most))
+    }
 }
 
 #[cfg(test)]
@@ -47,6 +64,21 @@ mod tests {
         assert_eq!(tail.conformal(98.0), 0.02);
         assert_eq!(tail.conformal(-1.0), 1.0);
         assert!((tail.surprise(49.0) - 0.51_f64.recip().ln()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn deviates_are_those_of_the_normal_distribution() {
+        let tail = Tail::new((0..9999).map(f64::from).collect());
+        assert!((tail.deviate(5000.0) - 0.0).abs() < 1e-3);
+        // P(X > 1.2816) = 0.1, P(X > -1.2816) = 0.9.
+        assert!((tail.deviate(9000.0) - 1.2816).abs() < 1e-3, "{}", tail.deviate(9000.0));
+        assert!((tail.deviate(1000.0) + 1.2816).abs() < 1e-3, "{}", tail.deviate(1000.0));
+        let mut last = f64::NEG_INFINITY;
+        for score in [-5.0, 1.0, 9000.0, 9990.0, 2e4, 1e5, 3e5, 1e6] {
+            let z = tail.deviate(score);
+            assert!(z.is_finite() && z > last, "{score}: {z}");
+            last = z;
+        }
     }
 
     #[test]

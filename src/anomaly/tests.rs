@@ -36,13 +36,12 @@ fn each_judge_sees_what_it_is_for() {
     let training = waves(1000, 1);
     let var = VarFit::fit(&pieces(&training, 16, 8), 2, 8, 8, 1.0).unwrap();
     let residuals = Residuals::new(var).unwrap();
-    let coupling = Coupling::new(2, &Coupling::moments(&training)).unwrap();
+    let exchange = Exchange::new(2, &Exchange::moments(&training)).unwrap();
     let stillness = Stillness::new(2, &Stillness::moments(&training)).unwrap();
-    let cases: [(&dyn Judge, Corruption); 6] = [
+    let cases: [(&dyn Judge, Corruption); 5] = [
         (&Mahalanobis(&residuals), Corruption::Jump),
         (&Innovation(&residuals), Corruption::Jump),
-        (&coupling, Corruption::Swapped),
-        (&coupling, Corruption::Drift),
+        (&exchange, Corruption::Swapped),
         (&stillness, Corruption::Stuck),
         (&Reconstruction::fit(&training), Corruption::Swapped),
     ];
@@ -51,7 +50,7 @@ fn each_judge_sees_what_it_is_for() {
         assert!(area > 0.95, "{} on {}: {area}", judge.name(), corruption.name());
     }
     // Waves have no direction in time and a still joint is nothing to a score of jumps.
-    let blind = separated(&Arrow(Mahalanobis(&residuals)), Corruption::Noisy);
+    let blind = separated(&Arrow { judge: Mahalanobis(&residuals), frames: (8, 8) }, Corruption::Noisy);
     assert!((blind - 0.5).abs() < 0.15, "{blind}");
 }
 
@@ -60,7 +59,7 @@ fn an_arrow_changes_its_sign_backwards() {
     let training = waves(300, 1);
     let var = VarFit::fit(&pieces(&training, 16, 8), 2, 8, 8, 1.0).unwrap();
     let residuals = Residuals::new(var).unwrap();
-    let arrow = Arrow(Mahalanobis(&residuals));
+    let arrow = Arrow { judge: Mahalanobis(&residuals), frames: (8, 8) };
     let backwards = Corruption::Reversed.apply(&training, &[0.0; 2], &mut Noise::new(0)).unwrap();
     let (a, b) = (arrow.score(&training).unwrap(), arrow.score(&backwards).unwrap());
     assert!(a.iter().zip(&b).all(|(a, b)| (a + b).abs() < 1e-9 * a.abs().max(1.0)));
