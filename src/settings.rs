@@ -5,13 +5,18 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+/// Settings as they are written beside what was made with them.
+pub(crate) fn as_json(settings: &impl Serialize) -> Result<Value> {
+    serde_json::to_value(settings).map_err(|e| Error::Other(format!("settings as JSON: {e}")))
+}
+
 /// `base` with the settings of `changes` (an object of the same structure, of any depth) in their place. An object of
 /// one entry, as an enumeration with values is written, is replaced whole by another of one entry.
 ///
 /// # Errors
 /// [`Error::Config`] naming the first key that does not exist, or the value that is of the wrong type.
 pub fn with<T: Serialize + DeserializeOwned>(base: &T, changes: &Value) -> Result<T> {
-    let mut all = serde_json::to_value(base).map_err(|e| Error::Other(format!("settings: {e}")))?;
+    let mut all = as_json(base)?;
     merge(&mut all, changes, "")?;
     serde_json::from_value(all).map_err(|e| Error::config(WHOLE, e, "values of the settings' types"))
 }

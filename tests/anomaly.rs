@@ -2,7 +2,7 @@
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used)]
 
-use ebmotion::anomaly::{Corruption, Detector, trial};
+use ebmotion::anomaly::{Corruption, Detector, Energy, Judge, trial};
 use ebmotion::embedded;
 use ebmotion::event::Silent;
 use ebmotion::forecast::{Model, Prepared, RunConfig};
@@ -51,15 +51,17 @@ fn corruptions_of_hand_motion_are_found_at_the_false_alarm_rate_asked_for() {
     }
 
     let zero = vec![0f32; windows.channels];
-    let outcomes = trial(&|w| detector.scores(w), &windows, &episodes, &zero, 20, 0).unwrap();
+    let whole = Energy(model.forecaster());
+    let scorer = |w: &_| Ok([detector.scores(w)?, vec![("energy", whole.score(w)?)]].concat());
+    let outcomes = trial(&scorer, &windows, &episodes, &zero, 20, 0).unwrap();
     let floors = [
         (Corruption::Splice, 0.82),
         (Corruption::SpliceJump, 0.98),
         (Corruption::Jump, 0.88),
         (Corruption::Permuted, 0.98),
-        (Corruption::Reversed, 0.80),
+        (Corruption::Reversed, 0.90),
         (Corruption::Stuck, 0.86),
-        (Corruption::Swapped, 0.86),
+        (Corruption::Swapped, 0.93),
         (Corruption::Noisy, 0.98),
     ];
     let of =

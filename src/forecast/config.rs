@@ -224,6 +224,16 @@ impl ModelConfig {
             ModelConfig::Igebm(c) => (c.context, c.chunk),
         }
     }
+
+    /// What the weights depend on: all but how is drawn from them.
+    pub(super) fn learned(&self) -> Result<serde_json::Value> {
+        let mut settings = settings::as_json(self)?;
+        if let (Self::Denoising(_), Some(all)) = (self, settings.as_object_mut()) {
+            let walk = settings::as_json(&Walk::default())?;
+            all.retain(|key, _| walk.get(key).is_none());
+        }
+        Ok(settings)
+    }
 }
 
 /// Names of the presets, the default first.

@@ -5,7 +5,7 @@ use super::by_data;
 use super::config::{LevelObjective, ModelConfig, RunConfig};
 use super::data::{ChunkSource, FrameSource, WindowArray};
 use super::trained::{Kind, Model, chain_energy, chain_forecaster, level_energy};
-use super::{LevelForecaster, Limits, Walk};
+use super::{LevelForecaster, Limits};
 use crate::error::Result;
 use crate::event::Sink;
 use crate::files::sha256_hex;
@@ -130,12 +130,7 @@ impl Model {
         let (context, chunk) = config.model.frames();
         let training = prepared.windows(&prepared.split.train, context, chunk, 1)?;
         let validation = prepared.windows(&prepared.split.validation, context, chunk, 1)?;
-        // How forecasts are drawn changes nothing in the training.
-        let learned = match config.model.clone() {
-            ModelConfig::Denoising(c) => ModelConfig::Denoising(c.walking(Walk::default())),
-            other => other,
-        };
-        let of = serde_json::json!({ "seed": config.seed, "data": config.data, "model": learned });
+        let of = serde_json::json!({ "seed": config.seed, "data": config.data, "model": config.model.learned()? });
         let plan = checkpoint.map(|path| prepared.plan(path, resume, of));
         let d = prepared.frames.channels.len();
         let (kind, outcome) = match &config.model {

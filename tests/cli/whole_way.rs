@@ -97,7 +97,9 @@ fn a_report_takes_kept_trainings_and_refuses_those_of_other_settings() {
         assert!(seconds(&b) + again >= seconds(&a), "{name}: the seconds of before count too");
         assert!(seconds(&b) > 0.0);
     }
-    // Another way down the noise levels asks for no other training.
+    // Another way down the noise levels asks for no other training, which does not know of one.
+    let header = String::from_utf8_lossy(&before[2]);
+    assert!(header.contains("hidden") && !header.contains("guidance"));
     let walk = ["--walk", "levels=7", "--walk", "churn=0.5", "--walk", "corrections=1"];
     succeeds(f, &[&report("walked", "mdn.steps=30")[..], &walk].concat());
     assert!(before == kept(), "nothing was trained anew");

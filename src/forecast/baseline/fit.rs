@@ -1,6 +1,6 @@
 //! Baselines by name, fitted on the training episodes.
 
-use super::settings::{AnalogueConfig, BaselineConfig, Head, LatentConfig, RecurrentConfig, as_json};
+use super::settings::{AnalogueConfig, BaselineConfig, Head, LatentConfig, RecurrentConfig};
 use super::{Analogue, Autoregression, FullyConnected, Hold, LatentForecaster, Recurrent, VarFit, Velocity};
 use crate::error::{Error, Result};
 use crate::event::Sink;
@@ -13,6 +13,7 @@ use crate::model::{
     Activation, Cvae, FieldWalk, Generative, Generator, GruMixture, Mixture, Mlp, MlpConfig, Path, VectorField,
 };
 use crate::noise::Noise;
+use crate::settings::as_json;
 use crate::train::objective::{Fit, Regression};
 use crate::train::{AdamConfig, Clip, Decay, Divergence, Objective, Source, TrainConfig, Whitening, train};
 use candle_core::{DType, Device};

@@ -1,6 +1,6 @@
 //! Settings of the baselines that have any. The defaults were chosen on validation episodes: `benches/quality/forecast.md`, Tuning.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::settings;
 use crate::train::Whitening;
 use serde::{Deserialize, Serialize};
@@ -117,15 +117,10 @@ pub struct AnalogueConfig {
     pub velocity_weight: f64,
 }
 
-/// Settings as they are written beside what was trained with them.
-pub(super) fn as_json(settings: &impl Serialize) -> Result<serde_json::Value> {
-    serde_json::to_value(settings).map_err(|e| Error::Other(format!("settings as JSON: {e}")))
-}
-
 impl LatentConfig {
     /// What the weights depend on: all but how is drawn from them.
     pub(super) fn learned(&self) -> Result<serde_json::Value> {
-        let mut settings = as_json(self)?;
+        let mut settings = settings::as_json(self)?;
         if let Some(head) = settings["head"].as_object_mut() {
             head.retain(|key, _| !matches!(key.as_str(), "evaluations" | "end" | "guidance" | "temperature"));
         }
