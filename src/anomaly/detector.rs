@@ -266,6 +266,10 @@ impl<'a> Detector<'a> {
             let expected = format!("a model with one: train again, on episodes of at least {} frames", frames(model));
             return Err(Error::model(path, "a model without a calibration for anomalies", expected));
         }
+        if get("combined.correlations").is_err() {
+            let found = "a calibration for anomalies of an earlier version";
+            return Err(Error::model(path, found, "one that this version made: train again"));
+        }
         let d = model.info().channels.len();
         let damaged = |found: String| Error::model(path, found, "a calibration that fits the model");
         let vector = |name: &str, length: Option<usize>| -> Result<Vec<f64>> {
@@ -293,10 +297,6 @@ impl<'a> Detector<'a> {
         let scale = |judge: &dyn Judge| -> Result<Scale> {
             let part = |name: &str, length| vector(&format!("{}.{name}", judge.name()), length);
             let columns = if judge.by_channel() { d } else { 1 };
-            if get(&format!("{}.tail", judge.name())).is_err() {
-                let found = format!("a calibration for anomalies that does not know `{}`", judge.name());
-                return Err(Error::model(path, found, "one that this version made: train again"));
-            }
             Ok(Scale {
                 centre: part("centre", Some(columns))?,
                 spread: part("spread", Some(columns))?,

@@ -49,7 +49,8 @@ impl Shift {
                 shift[j] = (shift[j] + slope / p[(j, j)]).max(0.0);
             }
         }
-        (p * z).iter().zip(shift.iter()).map(|(weighted, shift)| 0.5 * weighted * shift).collect()
+        let part = |(weighted, shift): (&f64, &f64)| if *shift > 0.0 { 0.5 * weighted * shift } else { 0.0 };
+        (p * z).iter().zip(shift.iter()).map(part).collect()
     }
 }
 
