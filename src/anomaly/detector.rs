@@ -1,10 +1,10 @@
 //! All judges together, calibrated, beside the model in its file.
 
+use super::gaussian::Moments;
 use super::shift::Shift;
+use super::stillness::QUANTILES;
 use super::tail::Tail;
-use super::{
-    Arrow, CHUNK, Energy, Exchange, FRAMES, Innovation, Judge, Residuals, STRIDE, Shape, Stillness, StillnessMoments,
-};
+use super::{Arrow, CHUNK, Energy, Exchange, FRAMES, Innovation, Judge, Residuals, STRIDE, Shape, Stillness};
 use crate::error::{Error, Result};
 use crate::forecast::baseline::VarFit;
 use crate::forecast::{Model, Prepared, WindowArray};
@@ -22,15 +22,13 @@ const BLOCK: usize = 512;
 const FOLDS: usize = 10;
 const VAR_RIDGE: f64 = 10.0;
 
-type Moments = (Vec<f64>, Vec<f64>);
-
 /// What is known of normal motion beside the model.
 #[derive(Debug, Clone)]
 struct Parts {
     residuals: Residuals,
     var: VarFit,
-    exchange: Moments,
-    stillness: StillnessMoments,
+    exchange: Exchange,
+    stillness: Stillness,
 }
 
 /// How one judge's scores lie over normal windows.
@@ -141,8 +139,8 @@ impl<'a> Detector<'a> {
         let parts = Parts {
             residuals: Residuals::new(var.clone())?,
             var,
-            exchange: Exchange::moments(&training),
-            stillness: Stillness::moments(&training),
+            exchange: Exchange::fit(&training)?,
+            stillness: Stillness::fit(&training)?,
         };
         let scores = raw(model, &parts, &validation)?;
         let all: Vec<usize> = (0..episodes.len()).collect();
@@ -154,14 +152,14 @@ impl<'a> Detector<'a> {
         for held in folds(&episodes) {
             let (own, others): (Vec<usize>, Vec<usize>) = all.iter().partition(|i| held.contains(&episodes[**i]));
             detector.normal = Normal::new(&scores, all.len(), if others.is_empty() { &own } else { &others })?;
-            combined.extend(detector.verdicts(&scores, &own)?.iter().map(|v| v.score));
+            combined.extend(detector.verdicts(&scores, &own).iter().map(|v| v.score));
         }
         Ok(Self { normal, combined: Tail::new(combined), ..detector })
     }
 
     /// Of the windows `which` of those scored.
-    fn verdicts(&self, scores: &[Vec<f64>], which: &[usize]) -> Result<Vec<Verdict>> {
-        let judges = judges(self.model, &self.parts)?;
+    fn verdicts(&self, scores: &[Vec<f64>], which: &[usize]) -> Vec<Verdict> {
+        let judges = judges(self.model, &self.parts);
         let verdict = |i: usize| {
             let (columns, deviates): (Vec<usize>, Vec<f64>) =
                 of_judges(&self.normal.scales, scores, i).into_iter().unzip();
@@ -177,7 +175,7 @@ impl<'a> Detector<'a> {
                 channel: columns[highest(&deviates, &|j| judges[j].by_channel())],
             }
         };
-        Ok(which.iter().map(|i| verdict(*i)).collect())
+        which.iter().map(|i| verdict(*i)).collect()
     }
 
     /// Frames of a window that this judges: [`FRAMES`], or those that the model sees at once where that is more.
@@ -196,7 +194,8 @@ impl<'a> Detector<'a> {
             let expected = format!("(N, {}, {d})", self.frames());
             return Err(Error::Shape { what: "windows to judge", found, expected });
         }
-        self.verdicts(&raw(self.model, &self.parts, windows)?, &(0..windows.len()).collect::<Vec<_>>())
+        let scores = raw(self.model, &self.parts, windows)?;
+        Ok(self.verdicts(&scores, &(0..windows.len()).collect::<Vec<_>>()))
     }
 
     /// Scores by every judge, `(N,)` each (the largest standardised channel where there are channels), and `combined`.
@@ -205,7 +204,7 @@ impl<'a> Detector<'a> {
     /// As [`Detector::judge`].
     pub fn scores(&self, windows: &WindowArray) -> Result<Vec<(&'static str, Vec<f64>)>> {
         let (raw, all) = (raw(self.model, &self.parts, windows)?, (0..windows.len()).collect::<Vec<_>>());
-        let names = judges(self.model, &self.parts)?.iter().map(|j| j.name()).collect::<Vec<_>>();
+        let names = judges(self.model, &self.parts).iter().map(|j| j.name()).collect::<Vec<_>>();
         let mut scores: Vec<_> = names
             .into_iter()
             .zip(&self.normal.scales)
@@ -214,7 +213,7 @@ impl<'a> Detector<'a> {
                 (name, raw.chunks_exact(scale.centre.len()).map(|row| scale.largest(row).1).collect())
             })
             .collect();
-        scores.push(("combined", self.verdicts(&raw, &all)?.iter().map(|v| v.score).collect()));
+        scores.push(("combined", self.verdicts(&raw, &all).iter().map(|v| v.score).collect()));
         Ok(scores)
     }
 
@@ -239,13 +238,13 @@ impl<'a> Detector<'a> {
             put(&name, tensor);
         }
         let vector = |values: &[f64]| Tensor::from_slice(values, values.len(), &Device::Cpu);
-        let (quantiles, stillness) = &self.parts.stillness;
-        put("stillness.quantiles", vector(quantiles)?);
-        for (name, (mean, covariance)) in [("exchange", &self.parts.exchange), ("stillness", stillness)] {
+        put("stillness.quantiles", vector(&self.parts.stillness.quantiles())?);
+        let moments = [("exchange", &self.parts.exchange.moments), ("stillness", &self.parts.stillness.moments)];
+        for (name, (mean, covariance)) in moments {
             put(&format!("{name}.mean"), vector(mean)?);
             put(&format!("{name}.covariance"), vector(covariance)?);
         }
-        for (judge, scale) in judges(self.model, &self.parts)?.iter().zip(&self.normal.scales) {
+        for (judge, scale) in judges(self.model, &self.parts).iter().zip(&self.normal.scales) {
             put(&format!("{}.centre", judge.name()), vector(&scale.centre)?);
             put(&format!("{}.spread", judge.name()), vector(&scale.spread)?);
             put(&format!("{}.tail", judge.name()), vector(&scale.tail.0)?);
@@ -291,8 +290,12 @@ impl<'a> Detector<'a> {
         let parts = Parts {
             residuals: Residuals::new(var.clone())?,
             var,
-            exchange: moments("exchange", CHUNK * d)?,
-            stillness: (vector("stillness.quantiles", Some(Stillness::quantiles(d)))?, moments("stillness", d)?),
+            exchange: Exchange::new(d, moments("exchange", CHUNK * d)?)?,
+            stillness: Stillness::new(
+                d,
+                &vector("stillness.quantiles", Some(QUANTILES * d))?,
+                moments("stillness", d)?,
+            )?,
         };
         let scale = |judge: &dyn Judge| -> Result<Scale> {
             let part = |name: &str, length| vector(&format!("{}.{name}", judge.name()), length);
@@ -303,7 +306,7 @@ impl<'a> Detector<'a> {
                 tail: Tail(part("tail", None)?),
             })
         };
-        let scales: Vec<Scale> = judges(model, &parts)?.iter().map(|j| scale(j.as_ref())).collect::<Result<_>>()?;
+        let scales: Vec<Scale> = judges(model, &parts).iter().map(|j| scale(j.as_ref())).collect::<Result<_>>()?;
         let correlations = vector("combined.correlations", Some(scales.len().pow(2)))?;
         let shift = Shift::new(&correlations, scales.len()).map_err(|e| damaged(e.to_string()))?;
         let normal = Normal { scales, correlations, shift };
@@ -312,24 +315,18 @@ impl<'a> Detector<'a> {
 }
 
 /// The judges, in the order of the calibration.
-fn judges<'a>(model: &'a Model, parts: &'a Parts) -> Result<Vec<Box<dyn Judge + 'a>>> {
-    let (forecaster, d, frames) = (model.forecaster(), model.info().channels.len(), model.info().config.model.frames());
+fn judges<'a>(model: &'a Model, parts: &'a Parts) -> Vec<Box<dyn Judge + 'a>> {
+    let (forecaster, frames) = (model.forecaster(), model.info().config.model.frames());
     let (energy, arrow): (Box<dyn Judge + 'a>, Box<dyn Judge + 'a>) = match model.level() {
         Some(level) => (Box::new(Shape(level)), Box::new(Arrow { judge: Shape(level), frames })),
         None => (Box::new(Energy(forecaster)), Box::new(Arrow { judge: Energy(forecaster), frames })),
     };
-    Ok(vec![
-        energy,
-        arrow,
-        Box::new(Innovation(&parts.residuals)),
-        Box::new(Exchange::new(d, &parts.exchange)?),
-        Box::new(Stillness::new(d, &parts.stillness)?),
-    ])
+    vec![energy, arrow, Box::new(Innovation(&parts.residuals)), Box::new(&parts.exchange), Box::new(&parts.stillness)]
 }
 
 /// Scores of every judge, `(N, columns)`.
 fn raw(model: &Model, parts: &Parts, windows: &WindowArray) -> Result<Vec<Vec<f64>>> {
-    let judges = judges(model, parts)?;
+    let judges = judges(model, parts);
     let mut scores = vec![Vec::new(); judges.len()];
     let width = (windows.context + windows.future) * windows.channels;
     for values in windows.values.chunks(BLOCK * width) {

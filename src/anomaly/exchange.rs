@@ -1,6 +1,6 @@
 //! Joints in each other's place.
 
-use super::gaussian::Gaussian;
+use super::gaussian::{Gaussian, Moments, pairs};
 use super::{CHUNK, Judge, mean_over_pieces, pieces};
 use crate::error::Result;
 use crate::forecast::WindowArray;
@@ -12,16 +12,21 @@ const RIDGE: f64 = 1e-3;
 /// squared Mahalanobis distance of [`CHUNK`] frames falls, under a Gaussian; mean over overlapping pieces of the window. This
 /// is twice the log likelihood ratio of "recorded in exchange" to "recorded as they are" (Neyman and Pearson 1933), for
 /// the likeliest pair.
-pub(super) struct Exchange(Gaussian);
+#[derive(Debug, Clone)]
+pub(super) struct Exchange {
+    /// Of the pieces of training windows.
+    pub(super) moments: Moments,
+    gaussian: Gaussian,
+}
 
 impl Exchange {
-    /// Mean and covariance of the pieces of training windows.
-    pub(super) fn moments(windows: &WindowArray) -> (Vec<f64>, Vec<f64>) {
-        Gaussian::moments(&rows(windows), CHUNK * windows.channels)
+    /// Of training windows.
+    pub(super) fn fit(windows: &WindowArray) -> Result<Self> {
+        Self::new(windows.channels, Gaussian::moments(&rows(windows), CHUNK * windows.channels))
     }
 
-    pub(super) fn new(channels: usize, (mean, covariance): &(Vec<f64>, Vec<f64>)) -> Result<Self> {
-        Ok(Self(Gaussian::new(channels, mean, covariance, RIDGE)?))
+    pub(super) fn new(channels: usize, moments: Moments) -> Result<Self> {
+        Ok(Self { gaussian: Gaussian::new(channels, &moments.0, &moments.1, RIDGE)?, moments })
     }
 }
 
@@ -43,11 +48,11 @@ impl Judge for Exchange {
         if d == 1 {
             return Ok(vec![0.0; n]);
         }
-        let pairs = d * (d - 1) / 2;
-        let gains = mean_over_pieces(&self.0.exchanged(&rows(windows)), n, pairs);
+        let count = pairs(d).count();
+        let gains = mean_over_pieces(&self.gaussian.exchanged(&rows(windows)), n, count);
         let mut best = vec![f64::NEG_INFINITY; n * d];
-        for (best, gains) in best.chunks_exact_mut(d).zip(gains.chunks_exact(pairs)) {
-            for ((a, b), gain) in (1..d).flat_map(|a| (0..a).map(move |b| (a, b))).zip(gains) {
+        for (best, gains) in best.chunks_exact_mut(d).zip(gains.chunks_exact(count)) {
+            for ((a, b), gain) in pairs(d).zip(gains) {
                 best[a] = best[a].max(*gain);
                 best[b] = best[b].max(*gain);
             }

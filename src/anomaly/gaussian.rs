@@ -3,6 +3,9 @@
 use crate::error::{Error, Result};
 use nalgebra::{DMatrix, DVector};
 
+/// Mean and covariance (row-major) of rows.
+pub(super) type Moments = (Vec<f64>, Vec<f64>);
+
 /// Mean and precision of rows of `frames` x `channels` numbers, frame by frame.
 #[derive(Debug, Clone)]
 pub(super) struct Gaussian {
@@ -12,6 +15,11 @@ pub(super) struct Gaussian {
     /// Of each channel, the covariance of its frames given all other channels: the inverse of its block of the
     /// precision.
     conditional: Vec<DMatrix<f64>>,
+}
+
+/// Each channel of `d` with every one before it.
+pub(super) fn pairs(d: usize) -> impl Iterator<Item = (usize, usize)> {
+    (1..d).flat_map(|a| (0..a).map(move |b| (a, b)))
 }
 
 impl Gaussian {
@@ -67,7 +75,7 @@ impl Gaussian {
         distances
     }
 
-    /// `(N, D (D - 1) / 2)`, channel `a` with every `b < a`: by how much the squared distance of each row falls when the two are
+    /// `(N, D (D - 1) / 2)`, in the order of [`pairs`]: by how much the squared distance of each row falls when the two are
     /// exchanged, the others being as they are.
     pub(super) fn exchanged(&self, rows: &[f64]) -> Vec<f64> {
         let (_, weighted) = self.weighted(rows);
@@ -77,11 +85,10 @@ impl Gaussian {
         let curvature = |a: usize, b: usize| {
             DMatrix::from_fn(frames, frames, |i, j| p(i, a, j, a) + p(i, b, j, b) - p(i, a, j, b) - p(i, b, j, a))
         };
-        let pairs: Vec<(usize, usize)> = (1..d).flat_map(|a| (0..a).map(move |b| (a, b))).collect();
-        let curvatures: Vec<DMatrix<f64>> = pairs.iter().map(|(a, b)| curvature(*a, *b)).collect();
-        let mut gains = Vec::with_capacity(weighted.ncols() * pairs.len());
+        let curvatures: Vec<_> = pairs(d).map(|(a, b)| (a, b, curvature(a, b))).collect();
+        let mut gains = Vec::with_capacity(weighted.ncols() * curvatures.len());
         for (row, weighted) in rows.chunks_exact(self.mean.len()).zip(weighted.column_iter()) {
-            for ((a, b), curvature) in pairs.iter().zip(&curvatures) {
+            for (a, b, curvature) in &curvatures {
                 let change = DVector::from_fn(frames, |t, _| row[t * d + b] - row[t * d + a]);
                 let slope = DVector::from_fn(frames, |t, _| weighted[t * d + a] - weighted[t * d + b]);
                 gains.push(-2.0 * change.dot(&slope) - change.dot(&(curvature * &change)));

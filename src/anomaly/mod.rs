@@ -26,7 +26,7 @@ pub use energy::{Energy, Shape};
 use exchange::Exchange;
 pub use mahalanobis::{Innovation, Mahalanobis, Residuals};
 pub use reconstruction::Reconstruction;
-use stillness::{Stillness, StillnessMoments};
+use stillness::Stillness;
 pub use trial::{Outcome, trial};
 
 use crate::error::Result;
@@ -57,6 +57,20 @@ pub trait Judge {
     /// # Errors
     /// [`crate::Error::Shape`] or [`crate::Error::Tensor`] when the windows do not fit.
     fn score(&self, windows: &WindowArray) -> Result<Vec<f64>>;
+}
+
+impl<J: Judge> Judge for &J {
+    fn name(&self) -> &'static str {
+        (**self).name()
+    }
+
+    fn by_channel(&self) -> bool {
+        (**self).by_channel()
+    }
+
+    fn score(&self, windows: &WindowArray) -> Result<Vec<f64>> {
+        (**self).score(windows)
+    }
 }
 
 /// Pieces of `frames` frames of every window, one every `stride`: `(N, pieces, frames, D)`.

@@ -1,6 +1,6 @@
 //! A joint that stands still although the others say that it should move.
 
-use super::gaussian::Gaussian;
+use super::gaussian::{Gaussian, Moments};
 use super::tail::Tail;
 use super::{Judge, STILL, pieces};
 use crate::error::Result;
@@ -11,22 +11,23 @@ const FLOOR: f64 = 1e-5;
 /// Added to the covariance of deviates, as a share of its mean variance.
 const RIDGE: f64 = 1e-2;
 /// Quantiles that are kept of a channel's speeds.
-const QUANTILES: usize = 512;
-
-/// What is known of how still each channel stands: quantiles `(D, QUANTILES)`, and the mean and covariance of normal deviates.
-pub(super) type StillnessMoments = (Vec<f64>, (Vec<f64>, Vec<f64>));
+pub(super) const QUANTILES: usize = 512;
 
 /// Of each channel, how many standard deviations stiller it stands than all other channels make of it; the largest over
 /// stretches of [`STILL`] frames. Speeds become normal deviates by the channel's own distribution and those have a Gaussian (a Gaussian
 /// copula; Nelsen, "An Introduction to Copulas", 2006, section 2.9), so a channel that often rests is not strange when it does.
+#[derive(Debug, Clone)]
 pub(super) struct Stillness {
+    /// Of each channel, quantiles of how slow it is.
     tails: Vec<Tail>,
+    /// Of their normal deviates.
+    pub(super) moments: Moments,
     gaussian: Gaussian,
 }
 
 impl Stillness {
     /// Of training windows.
-    pub(super) fn moments(windows: &WindowArray) -> StillnessMoments {
+    pub(super) fn fit(windows: &WindowArray) -> Result<Self> {
         let d = windows.channels;
         let slowness = slowness(windows);
         let quantiles: Vec<f64> = (0..d)
@@ -37,16 +38,18 @@ impl Stillness {
             })
             .collect();
         let deviates = deviates(&tails(&quantiles), &slowness);
-        (quantiles, Gaussian::moments(&deviates, d))
+        Self::new(d, &quantiles, Gaussian::moments(&deviates, d))
     }
 
-    pub(super) fn new(channels: usize, (quantiles, (mean, covariance)): &StillnessMoments) -> Result<Self> {
-        Ok(Self { tails: tails(quantiles), gaussian: Gaussian::new(channels, mean, covariance, RIDGE)? })
+    /// From quantiles `(D, QUANTILES)` and the moments of normal deviates.
+    pub(super) fn new(channels: usize, quantiles: &[f64], moments: Moments) -> Result<Self> {
+        let gaussian = Gaussian::new(channels, &moments.0, &moments.1, RIDGE)?;
+        Ok(Self { tails: tails(quantiles), moments, gaussian })
     }
 
-    /// Length of the quantiles of so many channels.
-    pub(super) fn quantiles(channels: usize) -> usize {
-        QUANTILES * channels
+    /// Those quantiles.
+    pub(super) fn quantiles(&self) -> Vec<f64> {
+        self.tails.iter().flat_map(|tail| &tail.0).copied().collect()
     }
 }
 

@@ -36,8 +36,8 @@ fn each_judge_sees_what_it_is_for() {
     let training = waves(1000, 1);
     let var = VarFit::fit(&pieces(&training, 16, 8), 2, 8, 8, 1.0).unwrap();
     let residuals = Residuals::new(var).unwrap();
-    let exchange = Exchange::new(2, &Exchange::moments(&training)).unwrap();
-    let stillness = Stillness::new(2, &Stillness::moments(&training)).unwrap();
+    let exchange = Exchange::fit(&training).unwrap();
+    let stillness = Stillness::fit(&training).unwrap();
     let cases: [(&dyn Judge, Corruption); 5] = [
         (&Mahalanobis(&residuals), Corruption::Jump),
         (&Innovation(&residuals), Corruption::Jump),
@@ -69,7 +69,7 @@ fn an_arrow_changes_its_sign_backwards() {
 #[test]
 fn the_channel_at_fault_is_told() {
     let training = waves(1000, 1);
-    let stillness = Stillness::new(2, &Stillness::moments(&training)).unwrap();
+    let stillness = Stillness::fit(&training).unwrap();
     let mut test = waves(1, 9);
     (10..FRAMES).for_each(|t| test.values[2 * t + 1] = test.values[19]);
     let scores = stillness.score(&test).unwrap();
