@@ -101,18 +101,12 @@ pub struct Finish {
 /// accept rule diverges.
 pub fn run(program: &Program, walk: &Walk, start: Start<'_>, noise: &mut Noise, options: &Options) -> Result<Finish> {
     let width = program.width();
-    let chains = start.x.len() / width.max(1);
-    let shape = |what, found: usize, expected: String| Err(Error::Shape { what, found: vec![found], expected });
-    if chains == 0 || start.x.len() != chains * width {
-        return shape("start of chains", start.x.len(), format!("whole rows of {width} numbers"));
-    }
-    if let Some(count) = program.chains().filter(|count| *count != chains) {
-        return shape("chains", chains, format!("{count}, the rows that the energy's terms have"));
-    }
+    let chains = rows_of(program, start.x)?;
     if let Some((energy, grad)) = start.at
         && (energy.len() != chains || grad.len() != start.x.len())
     {
-        return shape("gradient at the start of chains", grad.len(), format!("{}", start.x.len()));
+        let (what, expected) = ("gradient at the start of chains", format!("{}", start.x.len()));
+        return Err(Error::Shape { what, found: vec![grad.len()], expected });
     }
     let draws: Vec<Draw> = (0..walk.steps() * walk.draws()).map(|_| noise.next_draw()).collect();
     let plan = plan::plan(program, chains, options);
@@ -159,6 +153,20 @@ pub fn run(program: &Program, walk: &Walk, start: Start<'_>, noise: &mut Noise, 
         return Err(Error::NonFinite { what: "a chain's energy".into(), value: f64::from(*energy), step });
     }
     Ok(finish)
+}
+
+/// Number of rows of `x`, which have to be those of the program.
+pub(super) fn rows_of(program: &Program, x: &[f32]) -> Result<usize> {
+    let width = program.width();
+    let rows = x.len() / width.max(1);
+    let shape = |what, found: usize, expected: String| Err(Error::Shape { what, found: vec![found], expected });
+    if rows == 0 || x.len() != rows * width {
+        return shape("rows of numbers", x.len(), format!("whole rows of {width} numbers"));
+    }
+    match program.chains() {
+        Some(count) if count != rows => shape("rows", rows, format!("{count}, the rows that the energy's terms have")),
+        _ => Ok(rows),
+    }
 }
 
 /// One tile's chains with all their memory.

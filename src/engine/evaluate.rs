@@ -1,11 +1,59 @@
 //! A program with the memory to be evaluated for one tile of chains.
 
-use super::crew::Member;
+use super::chain;
+use super::crew::{Crew, Member};
 use super::field::{Arena, Field, Tile};
 use super::mlp::Net;
 use super::moves::{Analytic, GROUP, Settle, Unit};
+use super::plan::{self, Options};
 use super::program::{Program, Term};
+use crate::error::Result;
+use crate::parallel;
 use std::ops::Range;
+
+/// Energies `(B,)` and their gradients `(B, F)` at `x`, `(B, F)`, whether finite or not. The answer depends neither on the number of
+/// threads nor on the other rows.
+///
+/// # Errors
+/// [`crate::Error::Shape`] when `x` does not fit the program.
+pub fn evaluate(program: &Program, x: &[f32], options: &Options) -> Result<(Vec<f32>, Vec<f32>)> {
+    let width = program.width();
+    let rows = chain::rows_of(program, x)?;
+    let plan = plan::plan(program, rows, options);
+    for term in program.terms() {
+        if let Term::Network { network, .. } = term {
+            network.widen(options.threads());
+        }
+    }
+    let tiles = parallel::map(plan.tiles_at_once, rows.div_ceil(plan.tile), |i| {
+        let first = i * plan.tile;
+        let tile = Tile { level: options.level(), first, chains: plan.tile.min(rows - first) };
+        let mut arena = Arena::new(tile);
+        let ready = Ready::new(program, tile, true, &mut arena);
+        let (at, grad, energy) = (arena.field(width), arena.field(width), arena.field(1));
+        for block in 0..tile.blocks() {
+            // SAFETY: nobody else knows the field yet; a row holds `width` numbers.
+            unsafe { at.put(&tile, block, |row| x[row * width..].as_ptr()) };
+        }
+        Crew::run(plan.crew, |member| {
+            // SAFETY: the fields are this tile's own, and all workers of the crew are here.
+            unsafe { ready.evaluate(&member, at, grad) };
+            ready.settle(&member, energy);
+        });
+        let (mut energies, mut grads) = (vec![0.0; tile.chains], vec![0.0; tile.chains * width]);
+        let (each, each_width) = (tile.width(), tile.width() * width);
+        for (block, (energies, grads)) in energies.chunks_mut(each).zip(grads.chunks_mut(each_width)).enumerate() {
+            // SAFETY: the crew is done.
+            unsafe {
+                energy.get(&tile, block, energies);
+                grad.get(&tile, block, grads);
+            }
+        }
+        (energies, grads)
+    });
+    let (energies, grads): (Vec<_>, Vec<_>) = tiles.into_iter().unzip();
+    Ok((energies.concat(), grads.concat()))
+}
 
 /// Every term of a program, ready for one tile.
 pub(crate) struct Ready<'a> {
@@ -196,5 +244,59 @@ unsafe fn clear(unit: &Unit, field: Field) {
     for f in unit.range() {
         // SAFETY: a feature of a block has the tile's width of lanes.
         unsafe { std::slice::from_raw_parts_mut(field.at(unit.block, f), unit.tile.width()).fill(0.0) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::tests::{numbers, programs, reference};
+    use crate::simd::Level;
+
+    #[test]
+    fn energies_and_gradients_are_those_of_the_reference_for_any_number_of_threads() {
+        for level in Level::available() {
+            for rows in [1, 3, 37, 300] {
+                for (name, program) in programs(level, rows) {
+                    let width = program.width();
+                    let x = numbers(60, rows * width, 0.8);
+                    let (energy, grad) = evaluate(&program, &x, &Options::at_level(1, level)).unwrap();
+                    let what = format!("{level:?}, {rows} rows, {name}");
+                    for threads in [2, 3] {
+                        let other = evaluate(&program, &x, &Options::at_level(threads, level)).unwrap();
+                        assert_eq!((&energy, &grad), (&other.0, &other.1), "{what}: {threads} threads");
+                    }
+                    assert_eq!((energy.len(), grad.len()), (rows, rows * width), "{what}");
+                    for row in [0, rows / 2, rows - 1] {
+                        let places = row * width..(row + 1) * width;
+                        let at: Vec<f64> = x[places.clone()].iter().map(|v| f64::from(*v)).collect();
+                        let expected = reference(&program, row, &at);
+                        let near = |a: f32, b: f64| (f64::from(a) - b).abs() < 3e-5 * (1.0 + b.abs());
+                        assert!(near(energy[row], expected.0), "{what}: {} for {}", energy[row], expected.0);
+                        let all = grad[places].iter().zip(&expected.1);
+                        all.for_each(|(a, b)| assert!(near(*a, *b), "{what}: {a} for {b}"));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_row_that_is_not_finite_is_said_so_and_leaves_the_others_alone() {
+        let (rows, level) = (37, Level::best());
+        for (name, program) in programs(level, rows).into_iter().filter(|(name, _)| name.contains("layers")) {
+            let width = program.width();
+            let mut x = numbers(60, rows * width, 0.8);
+            let before = evaluate(&program, &x, &Options::default()).unwrap();
+            x[5 * width] = f32::NAN;
+            let after = evaluate(&program, &x, &Options::default()).unwrap();
+            assert!(after.0[5].is_nan() && after.1[5 * width].is_nan(), "{name}");
+            for row in (0..rows).filter(|row| *row != 5) {
+                let places = row * width..(row + 1) * width;
+                assert_eq!((before.0[row], &before.1[places.clone()]), (after.0[row], &after.1[places]), "{name}");
+            }
+            let broken = evaluate(&program, &x[1..], &Options::default());
+            assert!(matches!(broken, Err(crate::Error::Shape { .. })), "{name}: a broken row");
+        }
     }
 }

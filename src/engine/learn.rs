@@ -91,6 +91,7 @@ pub fn learn(
         return wrong("first layer's part", examples.first.count(), format!("1 or {batch} rows"));
     }
     let context = examples.context.len() / batch;
+    network.widen(options.threads());
     let kept = parallel::map(options.threads(), batch.div_ceil(CHAINS), |i| {
         let first = i * CHAINS;
         let tile = Tile { level: network.level(), first, chains: CHAINS.min(batch - first) };

@@ -89,7 +89,8 @@ impl<'a> Map<'a> {
     pub(crate) unsafe fn apply(&self, member: &Member<'_>, x: Field, y: Field) {
         let (l, tile) = (self.linear, self.tile);
         let Some([strip, init, out]) = self.thin else {
-            let pack = || Matrix::pack(l.level, l.outputs, l.inputs, |o, i| l.weight[o * l.inputs + i]);
+            let row = |o: usize| &l.weight[o * l.inputs..(o + 1) * l.inputs];
+            let pack = || Matrix::of_rows(l.level, l.outputs, l.inputs, row);
             let matrix = l.wide.get_or_init(pack);
             let groups = member.share(matrix.groups());
             let (init, then) = (Init::Bias(l.bias.as_ptr()), Then::Store(y));

@@ -12,6 +12,8 @@ use std::ops::Range;
 
 /// Most outputs that any level computes at once.
 const MOST: usize = 12;
+/// Inputs of a group that are packed together.
+const NEAR: usize = 64;
 
 /// A matrix `(outputs, inputs)` as products with tiles read it: groups of outputs, all inputs of a group together.
 #[derive(Debug)]
@@ -23,20 +25,45 @@ pub(crate) struct Matrix {
 }
 
 impl Matrix {
-    /// Packs `weight(output, input)`.
-    pub(crate) fn pack(level: Level, outputs: usize, inputs: usize, weight: impl Fn(usize, usize) -> f32) -> Self {
+    /// Packs the rows that `row(output)` gives, `inputs` numbers each.
+    pub(crate) fn of_rows<'a>(level: Level, outputs: usize, inputs: usize, row: impl Fn(usize) -> &'a [f32]) -> Self {
+        Self::pack(level, outputs, inputs, |group, first, size| {
+            // Some inputs of all the group's rows after the other, so that what is written stays close by.
+            for from in (0..inputs).step_by(NEAR) {
+                let to = &mut group[from * size..inputs.min(from + NEAR) * size];
+                for o in 0..size.min(outputs - first) {
+                    for (slot, value) in to[o..].iter_mut().step_by(size).zip(&row(first + o)[from..inputs]) {
+                        *slot = *value;
+                    }
+                }
+            }
+        })
+    }
+
+    /// Packs the columns that `column(input)` gives, `outputs` numbers each.
+    pub(crate) fn of_columns<'a>(
+        level: Level,
+        outputs: usize,
+        inputs: usize,
+        column: impl Fn(usize) -> &'a [f32],
+    ) -> Self {
+        Self::pack(level, outputs, inputs, |group, first, size| {
+            for (input, to) in group.chunks_exact_mut(size).enumerate() {
+                let from = &column(input)[first..outputs.min(first + size)];
+                to[..from.len()].copy_from_slice(from);
+            }
+        })
+    }
+
+    /// `fill(numbers, first, size)` fills the group of `size` outputs from `first` on, `[input][output of the group]`; those
+    /// behind the last output stay 0.
+    fn pack(level: Level, outputs: usize, inputs: usize, fill: impl Fn(&mut [f32], usize, usize)) -> Self {
         let group = level.outputs();
         let padded = outputs.next_multiple_of(2);
         let mut numbers = Aligned::new(padded * inputs + 64);
-        let all = numbers.as_mut_slice();
         for first in (0..outputs).step_by(group) {
             let size = group.min(padded - first);
-            let base = first * inputs;
-            for input in 0..inputs {
-                for o in 0..size.min(outputs - first) {
-                    all[base + input * size + o] = weight(first + o, input);
-                }
-            }
+            fill(&mut numbers.as_mut_slice()[first * inputs..(first + size) * inputs], first, size);
         }
         Self { outputs, inputs, group, numbers }
     }

@@ -7,6 +7,7 @@ use super::program::{Activation, Layer, Layers, Rows};
 use super::spread::Spread;
 use super::thin::{self, Backward, Combine, Forward, Next, Strip, Thin};
 use crate::error::Result;
+use crate::parallel;
 use crate::simd::Level;
 use std::sync::OnceLock;
 
@@ -44,9 +45,16 @@ impl Packed {
         self.level
     }
 
+    /// Makes the layout for tiles on so many threads, before workers need it, who would make it on one.
+    pub(super) fn widen(&self, threads: usize) -> &[(Spread, Spread)] {
+        let hidden = &self.layers.hidden;
+        let pack = |l: usize| Spread::pack(self.level, &hidden[l]);
+        self.wide.get_or_init(|| parallel::map(threads, hidden.len(), pack))
+    }
+
     /// Forward and backward products of each hidden layer.
     fn wide(&self) -> &[(Spread, Spread)] {
-        self.wide.get_or_init(|| self.layers.hidden.iter().map(|l| Spread::pack(self.level, l)).collect())
+        self.widen(1)
     }
 
     fn thin(&self) -> &[Thin] {

@@ -31,6 +31,7 @@ mod whiten;
 
 pub use crate::simd::Level;
 pub use chain::{Finish, Start, Walk, run};
+pub use evaluate::evaluate;
 pub use learn::{Examples, WeightGradient, learn};
 pub use linear::Linear;
 pub use mlp::Packed;

@@ -59,11 +59,12 @@ impl Layer {
         (self.outputs / t, self.shared.window() * (self.inputs / t))
     }
 
-    /// The weight from input `input` of the position `from` to output `output` of position `at`, which sees it.
-    pub(crate) fn tap(&self, (at, output): (usize, usize), (from, input): (usize, usize)) -> f32 {
+    /// The weights from all inputs of the positions `from` to output `output` of position `at`, which sees them.
+    pub(crate) fn taps(&self, (at, output): (usize, usize), from: std::ops::Range<usize>) -> &[f32] {
         let (_, columns) = self.shape();
         let each = self.inputs / self.shared.positions;
-        self.weight[output * columns + (from + self.shared.reach - at) * each + input]
+        let first = output * columns + (from.start + self.shared.reach - at) * each;
+        &self.weight[first..first + from.len() * each]
     }
 }
 

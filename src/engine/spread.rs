@@ -29,12 +29,13 @@ impl Spread {
         let t = layer.shared.positions;
         let (inputs, outputs) = (layer.inputs / t, layer.outputs / t);
         let forward = |at: usize, seen: Range<usize>| {
-            let weight = |o, i: usize| layer.tap((at, o), (seen.start + i / inputs, i % inputs));
-            Matrix::pack(level, outputs, seen.len() * inputs, weight)
+            // An output sees its neighbours' numbers side by side.
+            let row = |o| layer.taps((at, o), seen.clone());
+            Matrix::of_rows(level, outputs, seen.len() * inputs, row)
         };
         let backward = |at: usize, seen: Range<usize>| {
-            let weight = |i, o: usize| layer.tap((seen.start + o / outputs, o % outputs), (at, i));
-            Matrix::pack(level, inputs, seen.len() * outputs, weight)
+            let column = |o: usize| layer.taps((seen.start + o / outputs, o % outputs), at..at + 1);
+            Matrix::of_columns(level, inputs, seen.len() * outputs, column)
         };
         (Self::over(layer, [inputs, outputs], forward), Self::over(layer, [outputs, inputs], backward))
     }

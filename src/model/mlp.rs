@@ -370,7 +370,7 @@ pub(super) fn rows(part: &Tensor) -> Result<Rows> {
 }
 
 /// `(B, *S)` as `(B, width)`.
-fn flat(x: &Tensor, width: usize, what: &'static str) -> Result<Tensor> {
+pub(super) fn flat(x: &Tensor, width: usize, what: &'static str) -> Result<Tensor> {
     let batch = x.dims().first().copied().unwrap_or(0);
     if batch == 0 || x.elem_count() != batch * width {
         return Err(Error::Shape { what, found: x.dims().to_vec(), expected: format!("(B, {width}) numbers") });

@@ -1,10 +1,12 @@
 //! A perceptron as the energy of arrays of any shape.
 
+use super::mlp::flat;
 use super::{Mlp, Network, Parameters};
+use crate::energy::rows::plain;
 use crate::energy::{ConditionalEnergy, Evaluated};
-use crate::engine::{Program, Term};
+use crate::engine::{self, Options, Program, Term};
 use crate::error::Result;
-use candle_core::{D, DType, Tensor};
+use candle_core::{D, DType, Device, Tensor};
 
 /// An [`Mlp`] with one output as the energy of arrays of any shape, given a context of any shape (both flattened).
 #[derive(Debug, Clone)]
@@ -23,6 +25,12 @@ impl Network for MlpEnergy {
     }
 
     fn evaluate(&self, x: &Tensor, context: Option<&Tensor>) -> Result<Evaluated> {
+        if let (true, Some(program)) = (self.learns(x), self.program(x.dims(), context)?) {
+            let (energy, grad) =
+                engine::evaluate(&program, &plain(&flat(x, program.width(), "input")?)?, &Options::default())?;
+            let tensor = |numbers: Vec<f32>, shape: &[usize]| Tensor::from_vec(numbers, shape, &Device::Cpu);
+            return Ok(Evaluated { energy: tensor(energy, &x.dims()[..1])?, grad: tensor(grad, x.dims())? });
+        }
         let part = self.net.context_part(context)?;
         let (energy, grad) = self.net.value_and_gradient_at(x, &part)?;
         Ok(Evaluated { energy, grad: grad.reshape(x.dims())? })
