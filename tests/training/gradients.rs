@@ -9,22 +9,36 @@ fn the_analytic_input_gradient_is_the_reference_gradient() -> Result<()> {
         for (spectral_norm, positions) in
             [(false, None), (true, None), (false, Some(over(3, &[0, 2]))), (false, Some(over(2, &[1])))]
         {
-            let hidden = vec![24, 15, 16];
-            let config = MlpConfig { hidden, positions, ..mlp(6, 5, 1, activation, spectral_norm) };
-            let net = Mlp::new(config, &mut noise, DType::F64, &CPU)?;
-            let energy = MlpEnergy { net };
-            let x = noise.normal((7, 2, 3), DType::F64, &CPU)?;
-            let context = noise.normal((7, 5), DType::F64, &CPU)?;
-            let fast = energy.evaluate_given(&x, &context)?;
-            let slow = by_autograd(|x| energy.energy_given(x, &context), &x)?;
-            assert_eq!(fast.grad.dims(), x.dims());
-            for (a, b) in [(&fast.energy, &slow.energy), (&fast.grad, &slow.grad)] {
-                let error = (a - b)?.abs()?.flatten_all()?.max(0)?.to_scalar::<f64>()?;
-                assert!(error < 1e-12, "{activation:?}, spectral norm {spectral_norm}: {error}");
+            // In f32 the engine's.
+            for (dtype, tolerance) in [(DType::F64, 1e-12), (DType::F32, 1e-5)] {
+                let hidden = vec![24, 15, 16];
+                let config =
+                    MlpConfig { hidden, positions: positions.clone(), ..mlp(6, 5, 1, activation, spectral_norm) };
+                let net = Mlp::new(config, &mut noise, dtype, &CPU)?;
+                let energy = MlpEnergy { net };
+                let x = noise.normal((7, 2, 3), dtype, &CPU)?;
+                let context = noise.normal((7, 5), dtype, &CPU)?;
+                let fast = energy.evaluate_given(&x, &context)?;
+                let slow = by_autograd(|x| energy.energy_given(x, &context), &x)?;
+                assert_eq!((fast.energy.dims(), fast.grad.dims()), (&x.dims()[..1], x.dims()));
+                for (a, b) in [(&fast.energy, &slow.energy), (&fast.grad, &slow.grad)] {
+                    let (error, size) = (largest(&(a - b)?)?, largest(b)?);
+                    assert!(
+                        error < tolerance * (1.0 + size),
+                        "{dtype:?}, {activation:?}, spectral norm {spectral_norm}: {error} of {size}"
+                    );
+                }
+                let narrow = x.narrow(1, 0, 1)?;
+                let refused = energy.evaluate_given(&narrow, &context);
+                assert!(matches!(refused, Err(ebmotion::Error::Shape { .. })), "{dtype:?}: {refused:?}");
             }
         }
     }
     Ok(())
+}
+
+fn largest(x: &Tensor) -> Result<f64> {
+    Ok(x.abs()?.flatten_all()?.max(0)?.to_dtype(DType::F64)?.to_scalar::<f64>()?)
 }
 
 fn over(count: usize, reach: &[usize]) -> Positions {
