@@ -118,6 +118,12 @@ mod tests {
         assert_eq!(few.model.frames(), (8, 16));
         let ModelConfig::Denoising(model) = &few.model else { panic!("the default") };
         assert!((model.end - 0.474).abs() < 1e-3 && (model.guidance - 0.8625).abs() < 1e-9, "{model:?}");
+        let ModelConfig::Denoising(other) = RunConfig::preset("temporal")?.for_data(&motion(&[100; 10], 2)?)?.model
+        else {
+            panic!("an energy for every noise level")
+        };
+        assert!(other.convolution.is_some());
+        assert_eq!(other.walk(), model.walk(), "however it is learned, it is drawn alike");
         // 7 * (100 - 23) windows, 30 passes, batches of 128: below the least.
         assert_eq!(few.train.steps, 1000);
         assert_eq!(RunConfig::default().for_data(&motion(&[100; 10], 30)?)?.model.frames(), (8, 8));

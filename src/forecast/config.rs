@@ -287,8 +287,7 @@ impl RunConfig {
             "denoising" => Ok(default),
             "temporal" => {
                 let convolution = Some(Convolution::default());
-                let own = DenoisingConfig::default();
-                let model = DenoisingConfig { convolution, hidden: vec![384; 2], ..own.walking(Walk::default()) };
+                let model = DenoisingConfig { convolution, hidden: vec![384; 2], ..DenoisingConfig::default() };
                 Ok(Self { model: ModelConfig::Denoising(model), ..default })
             }
             "igebm" => Ok(Self {
