@@ -10,6 +10,7 @@ and a ratio is the median over the rounds of (peer / ours).
     venv/bin/python benches/peers/compare.py langevin --dims 240,128,128,128,1 --batches 1,16,64
     venv/bin/python benches/peers/compare.py forecast --samples 1,16,64,1024
     venv/bin/python benches/peers/compare.py train --dims 240,128,128,128,1 --batches 128,1024
+    venv/bin/python benches/peers/compare.py denoising --batches 128 --rounds 3
 """
 import argparse
 import json
@@ -28,7 +29,7 @@ def numbers(text):
 
 def arguments():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument("workload", choices=["langevin", "forecast", "train"])
+    ap.add_argument("workload", choices=["langevin", "forecast", "train", "denoising"])
     ap.add_argument("--dims", type=numbers, default=[192, 512, 512, 1])
     ap.add_argument("--batches", type=numbers, default=[1, 16, 64, 256, 1024])
     ap.add_argument("--samples", type=numbers, default=[1, 16, 64, 1024])
@@ -49,10 +50,12 @@ def ours(a, size):
     command = [a.tool, "bench", a.workload, "--json", "--repeats", "3", "--threads", str(a.threads)]
     if a.workload == "forecast":
         command += ["--samples", str(size)]
+    elif a.workload == "denoising":
+        command += ["--batches", str(size)]
     else:
         command += ["--dims", ",".join(map(str, a.dims)), "--batches", str(size), "--steps", str(a.steps)]
     line = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    rate = line.get("windows_per_s")
+    rate = line.get("windows_per_s_adam") or line.get("windows_per_s")  # the peers learn by Adam
     return 1e6 / rate if rate else line.get("us_per_step") or line["us_per_forecast"]
 
 
@@ -62,6 +65,8 @@ def theirs(peer, a, size):
         run, units = peer.langevin(a.dims, size)
     elif a.workload == "forecast":
         run, units = peer.forecast(size)
+    elif a.workload == "denoising":
+        run, units = peer.denoising(size)
     else:
         run, units = peer.train(a.dims, size, a.steps)
     run()  # compiles
@@ -95,7 +100,7 @@ def main():
         sys.exit(f"found no {e.name}, expected it installed: pip install -r benches/peers/requirements.txt")
     except KeyError as e:
         sys.exit(f"--peers: found {e}, expected jax-jit, torch-eager or torch-compile")
-    unit = {"langevin": "us a step", "forecast": "us a forecast", "train": "us a window"}[a.workload]
+    unit = {"langevin": "us a step", "forecast": "us a forecast", "train": "us a window", "denoising": "us a window"}[a.workload]
     print(f"{a.workload}, {a.threads} threads, {a.rounds} rounds; {unit}; ratio = peer / ours, median [least, most]\n")
     print("| size | ours |" + "".join(f" {name} | ratio |" for name in peers))
     print("|---|---|" + "---|---|" * len(peers))

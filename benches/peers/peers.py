@@ -10,6 +10,7 @@ import numpy as np
 STEP = 1e-2  # x <- x - STEP / 2 grad + sqrt(STEP) normal
 CHANNELS, CONTEXT, CHUNK, HORIZON, LATENT, HIDDEN, LEVELS = 24, 8, 32, 100, 768, [384, 384, 384], 4
 GAIN, FROM, TO, SPACING, FREQUENCIES = 10.0, 1.54, 0.02, 0.7, [0.5, 1.0, 2.0, 4.0]
+ANGLES, DECAY = (0.015, 1.555), 0.999  # of training: noise angles, moving average of the weights
 
 
 def weights(dims, seed=0):
@@ -42,6 +43,13 @@ def forecast_parts(seed=0):
         decode=draw(width, (width, width)), shifts=np.stack([level(t) @ shift for t in angles]),
         stops=[(1.0, d + p, p) for d, p in zip(steps, push)] + [(math.cos(TO), math.sin(TO), 0.0)],
         history=np.cumsum(0.1 * points(CONTEXT, CHANNELS), 0))
+
+
+def denoising_parts(batch, seed=0):
+    """The default model's network with its context's part, and a batch of chunks and contexts."""
+    context = CONTEXT * CHANNELS
+    (first, _), = weights([9 + context, HIDDEN[0]], seed + 1)
+    return weights([LATENT] + HIDDEN + [1], seed), first, points(batch, LATENT), points(batch, context, 2)
 
 
 # ---------------------------------------------------------------- PyTorch
@@ -140,6 +148,38 @@ class Torch:
         run.loss = lambda x: loss(self.tensor(x))
         return run, 5 * batch
 
+    def denoising(self, batch):
+        torch = self.torch
+        net, first, data, given = denoising_parts(batch)
+        w, first, data, given = self.net(net), self.tensor(first), self.tensor(data), self.tensor(given)
+        flat = [v.requires_grad_(True) for v in [first] + [v for pair in w for v in pair]]
+        mean = [v.detach().clone() for v in flat]
+        adam = torch.optim.Adam(flat, lr=1e-4, fused=True)
+        def loss(t, eps, gain=GAIN):
+            s = torch.log(torch.tan(t)) / 2
+            features = torch.cat([s] + [f(s * k) for k in FREQUENCIES for f in (torch.sin, torch.cos)], 1)
+            x, target = t.cos() * data + t.sin() * eps, t.cos() * eps - t.sin() * data
+            part = torch.cat([features, given], 1) @ first + w[0][1]
+            total = lambda y: self.energy(w, y, part).sum()
+            if self.compiled:
+                slope = torch.func.grad(total)(x)
+            else:
+                x.requires_grad_(True)
+                slope = torch.autograd.grad(total(x), x, create_graph=True)[0]
+            return ((gain * slope - target) ** 2).mean()
+        f = torch.compile(loss) if self.compiled else loss
+        def run():
+            for _ in range(5):
+                t = torch.rand(batch, 1, device=self.device) * (ANGLES[1] - ANGLES[0]) + ANGLES[0]
+                adam.zero_grad()
+                f(t, torch.randn_like(data)).backward()
+                adam.step()
+                with torch.no_grad():
+                    torch._foreach_lerp_(mean, flat, 1 - DECAY)
+            self.wait()
+        run.loss = lambda t, eps, gain: loss(self.tensor(t), self.tensor(eps), gain)
+        return run, 5 * batch
+
 
 # ---------------------------------------------------------------- JAX
 
@@ -213,6 +253,35 @@ class Jax:
         state, key = (w, tree(jnp.zeros_like, w), 0.0), self.jax.random.PRNGKey(0)
         run = lambda: self.jax.block_until_ready(f(state, key))
         run.loss = lambda x: loss(w, x)
+        return run, 5 * batch
+
+    def denoising(self, batch):
+        jnp, tree, normal = self.np, self.jax.tree_util.tree_map, self.jax.random.normal
+        net, first, data, given = denoising_parts(batch)
+        w, data, given = (jnp.array(first), self.net(net)), jnp.array(data), jnp.array(given)
+        def loss(w, t, eps, gain=GAIN):
+            first, net = w
+            s = jnp.log(jnp.tan(t)) / 2
+            features = jnp.concatenate([s] + [f(s * k) for k in FREQUENCIES for f in (jnp.sin, jnp.cos)], 1)
+            x, target = jnp.cos(t) * data + jnp.sin(t) * eps, jnp.cos(t) * eps - jnp.sin(t) * data
+            part = jnp.concatenate([features, given], 1) @ first + net[0][1]
+            return ((gain * self.slope(net, x, part) - target) ** 2).mean()
+        def step(state, key):
+            w, m, v, mean, k = state
+            one, two = self.jax.random.split(key)
+            t = self.jax.random.uniform(one, (batch, 1), minval=ANGLES[0], maxval=ANGLES[1])
+            g = self.jax.grad(loss)(w, t, normal(two, data.shape))
+            m = tree(lambda m, g: 0.9 * m + 0.1 * g, m, g)
+            v = tree(lambda v, g: 0.999 * v + 0.001 * g * g, v, g)
+            a, b = 1 - 0.9 ** (k + 1), 1 - 0.999 ** (k + 1)
+            w = tree(lambda w, m, v: w - 1e-4 * (m / a) / (jnp.sqrt(v / b) + 1e-8), w, m, v)
+            mean = tree(lambda mean, w: DECAY * mean + (1 - DECAY) * w, mean, w)
+            return (w, m, v, mean, k + 1), None
+        f = self.jax.jit(lambda s, key: self.jax.lax.scan(step, s, self.jax.random.split(key, 5))[0])
+        zeros = tree(jnp.zeros_like, w)
+        state, key = (w, zeros, zeros, w, 0.0), self.jax.random.PRNGKey(0)
+        run = lambda: self.jax.block_until_ready(f(state, key))
+        run.loss = lambda t, eps, gain: loss(w, t, eps, gain)
         return run, 5 * batch
 
 

@@ -33,6 +33,10 @@ fn every_workload_tells_its_figures() {
     }
     let training = lines(f, &args(&["bench", "train", "--dims", "12,20,1", "--batches", "8", "--steps", "2"]));
     assert!(training[0]["windows_per_s"].as_f64().unwrap() > 0.0);
+    let default = lines(f, &args(&["bench", "denoising", "--batches", "3"]));
+    for rate in ["windows_per_s", "windows_per_s_adam"] {
+        assert!(default[0]["batch"] == 3 && default[0][rate].as_f64().unwrap() > 0.0, "{default:?}");
+    }
     let output = run(f, &["bench", "--dims", "12,20,1", "--batches", "4", "--repeats", "1"]);
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains("GFLOP/s") && text.contains("of peak"), "{text}");

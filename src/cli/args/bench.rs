@@ -12,17 +12,19 @@ Examples:
   ebmotion bench
   ebmotion bench --dims 240,128,128,128,1 --batches 1,16,64 --threads 1
   ebmotion bench forecast --samples 1,64
+  ebmotion bench denoising --batches 128
   ebmotion bench train --dims 240,128,128,128,1 --batches 128,1024 --json")]
 pub(crate) struct BenchArgs {
     /// What to measure.
     #[arg(value_enum, default_value_t = Workload::Langevin)]
     pub(crate) workload: Workload,
-    /// Widths of the network from input to output, the last one 1.
+    /// Widths of the network from input to output, the last one 1 (`langevin`, `train`).
     #[arg(long, value_name = "WIDTHS", value_delimiter = ',', default_value = "192,512,512,1")]
     pub(crate) dims: Vec<usize>,
-    /// Chains that run at once (`langevin`), windows a step (`train`).
-    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "1,16,64,256,1024")]
-    pub(crate) batches: Vec<usize>,
+    /// Chains that run at once (`langevin`), windows a step (`train`, `denoising`) [default: 1,16,64,256,1024; 128 for
+    /// `denoising`].
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    batches: Option<Vec<usize>>,
     /// Samples of one forecast (`forecast`).
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "1,16,64,1024")]
     pub(crate) samples: Vec<usize>,
@@ -47,6 +49,16 @@ pub(crate) struct BenchArgs {
     /// One JSON object a line.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+impl BenchArgs {
+    pub(crate) fn batches(&self) -> &[usize] {
+        match (&self.batches, self.workload) {
+            (Some(given), _) => given,
+            (None, Workload::Denoising) => &[128],
+            (None, _) => &[1, 16, 64, 256, 1024],
+        }
+    }
 }
 
 /// Where chains and training run.
@@ -109,4 +121,6 @@ pub(crate) enum Workload {
     Forecast,
     /// A training step of the paper's recipe.
     Train,
+    /// A training step of the default model.
+    Denoising,
 }

@@ -12,9 +12,9 @@ use ebmotion::noise::Noise;
 use ebmotion::{Error, Result, parallel};
 
 /// Channels of the embedded hand.
-const CHANNELS: usize = 24;
+pub(super) const CHANNELS: usize = 24;
 /// Frames of a chunk: what the embedded logs bear.
-const CHUNK: usize = 32;
+pub(super) const CHUNK: usize = 32;
 /// Frames ahead.
 const HORIZON: usize = 100;
 

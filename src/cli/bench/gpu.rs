@@ -26,7 +26,7 @@ pub(super) fn run(args: &BenchArgs, number: usize) -> Result<()> {
         Precision::Bf16 => (Mode::Bf16, 5e-2),
     };
     let none = || ebmotion::Error::config("--dims", format!("{:?}", args.dims), "a network whose tile fits the GPU");
-    for batch in &args.batches {
+    for batch in args.batches() {
         let x = points(&program, *batch);
         let start = Start { x: &x, at: None };
         let walk = |steps: usize, seed: u64| {

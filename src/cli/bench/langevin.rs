@@ -22,7 +22,7 @@ pub(super) fn run(args: &BenchArgs) -> Result<()> {
     let program = program(&args.dims)?;
     let level = Level::best();
     if args.json {
-        for batch in &args.batches {
+        for batch in args.batches() {
             let secs = step_secs(&program, *batch, &Options::with_threads(threads), args.repeats)?;
             let line = serde_json::json!({
                 "peer": "ours", "dims": args.dims, "batch": batch, "threads": threads,
@@ -44,7 +44,7 @@ pub(super) fn run(args: &BenchArgs) -> Result<()> {
         "of peak",
         "1 thread",
     );
-    for batch in &args.batches {
+    for batch in args.batches() {
         let secs = step_secs(&program, *batch, &Options::with_threads(threads), args.repeats)?;
         let alone =
             if threads == 1 { secs } else { step_secs(&program, *batch, &Options::with_threads(1), args.repeats)? };

@@ -1,12 +1,16 @@
 //! `bench`: the engine's figures on the user's machine.
 
+mod denoising;
 mod forecast;
 mod gpu;
 mod langevin;
 mod train;
 
 use super::args::{BenchArgs, Device, Workload};
+use ebmotion::event::Silent;
 use ebmotion::model::{Activation, MlpConfig};
+use ebmotion::noise::Noise;
+use ebmotion::train::{AdamConfig, Batch, Divergence, Objective, Source, TrainConfig, train};
 use ebmotion::{Error, Result};
 use std::time::Instant;
 
@@ -15,7 +19,8 @@ pub(crate) fn run(args: &BenchArgs) -> Result<()> {
     match args.workload {
         Workload::Langevin => langevin::run(args),
         Workload::Forecast => forecast::run(args),
-        Workload::Train => train::run(args),
+        Workload::Train => self::train::run(args),
+        Workload::Denoising => denoising::run(args),
     }
 }
 
@@ -25,7 +30,7 @@ fn check(args: &BenchArgs) -> Result<()> {
         false => Ok(()),
     };
     list("--dims", &args.dims)?;
-    list("--batches", &args.batches)?;
+    list("--batches", args.batches())?;
     list("--samples", &args.samples)?;
     list("--repeats", &[args.repeats])?;
     list("--steps", &[args.steps])?;
@@ -69,4 +74,39 @@ fn median_secs(repeats: usize, mut work: impl FnMut() -> Result<()>) -> Result<f
     }
     secs.sort_by(f64::total_cmp);
     Ok(secs[secs.len() / 2])
+}
+
+/// The same batch again and again: assembling batches is not what is measured.
+struct Same(Batch);
+
+impl Source for Same {
+    fn batch(&self, _: usize, _: &mut Noise) -> Result<Batch> {
+        Ok(self.0.clone())
+    }
+
+    fn validation(&self) -> Result<Option<Batch>> {
+        Ok(None)
+    }
+}
+
+/// Runs the trainer that `train` uses: loss, weight gradient, update, average, checks.
+fn steps_of(
+    steps: u64,
+    objective: &mut dyn Objective,
+    source: &Same,
+    optimizer: &AdamConfig,
+    batch: usize,
+) -> Result<()> {
+    let plan = TrainConfig {
+        steps,
+        batch,
+        optimizer: optimizer.clone(),
+        average_decay: 0.999,
+        validate_every: steps,
+        log_every: steps,
+        checkpoint_every: steps,
+        divergence: Divergence::default(),
+        compact_checkpoints: false,
+    };
+    train(objective, source, &plan, &Noise::new(2), None, &mut Silent).map(|_| ())
 }

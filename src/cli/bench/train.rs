@@ -2,30 +2,16 @@
 
 use super::super::args::BenchArgs;
 use super::super::output;
-use super::{config, median_secs, round};
+use super::{Same, config, median_secs, round, steps_of};
 use candle_core::{DType, Device, Tensor};
-use ebmotion::event::Silent;
 use ebmotion::model::{Mlp, MlpEnergy};
 use ebmotion::noise::Noise;
 use ebmotion::train::objective::{Contrastive, ContrastiveConfig, Form};
-use ebmotion::train::{AdamConfig, Batch, Clip, Decay, Divergence, Source, TrainConfig, train};
+use ebmotion::train::{AdamConfig, Batch, Clip, Decay};
 use ebmotion::{Result, parallel};
 
 /// Optimizer steps of one run.
 const STEPS: u64 = 10;
-
-/// The same batch again and again: assembling batches is not what is measured.
-struct Same(Batch);
-
-impl Source for Same {
-    fn batch(&self, _: usize, _: &mut Noise) -> Result<Batch> {
-        Ok(self.0.clone())
-    }
-
-    fn validation(&self) -> Result<Option<Batch>> {
-        Ok(None)
-    }
-}
 
 pub(super) fn run(args: &BenchArgs) -> Result<()> {
     if !args.json {
@@ -38,7 +24,7 @@ pub(super) fn run(args: &BenchArgs) -> Result<()> {
             "windows/s"
         ))?;
     }
-    for batch in &args.batches {
+    for batch in args.batches() {
         let secs = step_secs(args, *batch)?;
         let rate = *batch as f64 / secs;
         let line = match args.json {
@@ -72,28 +58,16 @@ fn step_secs(args: &BenchArgs, batch: usize) -> Result<f64> {
     let mut noise = Noise::new(1);
     let mut draw = || -> Result<Tensor> { noise.normal((batch, width), DType::F32, &Device::Cpu) };
     let source = Same(Batch { x: draw()?, context: None, start: Some(draw()?) });
-    let plan = TrainConfig {
-        steps: STEPS,
-        batch,
-        optimizer: AdamConfig {
-            learning_rate: 1e-4,
-            beta1: 0.0,
-            beta2: 0.999,
-            weight_decay: 0.0,
-            warmup_steps: 1,
-            decay: Decay::Constant,
-            clip: Clip::None,
-            whitening: None,
-        },
-        average_decay: 0.999,
-        validate_every: STEPS,
-        log_every: STEPS,
-        checkpoint_every: STEPS,
-        divergence: Divergence::default(),
-        compact_checkpoints: false,
+    let optimizer = AdamConfig {
+        learning_rate: 1e-4,
+        beta1: 0.0,
+        beta2: 0.999,
+        weight_decay: 0.0,
+        warmup_steps: 1,
+        decay: Decay::Constant,
+        clip: Clip::None,
+        whitening: None,
     };
-    let secs = median_secs(args.repeats, || {
-        train(&mut objective, &source, &plan, &Noise::new(2), None, &mut Silent).map(|_| ())
-    })?;
+    let secs = median_secs(args.repeats, || steps_of(STEPS, &mut objective, &source, &optimizer, batch))?;
     Ok(secs / STEPS as f64)
 }
