@@ -101,7 +101,7 @@ pub struct Finish {
 /// accept rule diverges.
 pub fn run(program: &Program, walk: &Walk, start: Start<'_>, noise: &mut Noise, options: &Options) -> Result<Finish> {
     let width = program.width();
-    let chains = rows_of(program, start.x)?;
+    let chains = rows_of(program, start.x, "start of chains")?;
     if let Some((energy, grad)) = start.at
         && (energy.len() != chains || grad.len() != start.x.len())
     {
@@ -155,16 +155,18 @@ pub fn run(program: &Program, walk: &Walk, start: Start<'_>, noise: &mut Noise, 
     Ok(finish)
 }
 
-/// Number of rows of `x`, which have to be those of the program.
-pub(super) fn rows_of(program: &Program, x: &[f32]) -> Result<usize> {
+/// Number of rows of `x`, which is `what` and has to fit the program.
+pub(super) fn rows_of(program: &Program, x: &[f32], what: &'static str) -> Result<usize> {
     let width = program.width();
     let rows = x.len() / width.max(1);
     let shape = |what, found: usize, expected: String| Err(Error::Shape { what, found: vec![found], expected });
     if rows == 0 || x.len() != rows * width {
-        return shape("rows of numbers", x.len(), format!("whole rows of {width} numbers"));
+        return shape(what, x.len(), format!("whole rows of {width} numbers"));
     }
     match program.chains() {
-        Some(count) if count != rows => shape("rows", rows, format!("{count}, the rows that the energy's terms have")),
+        Some(count) if count != rows => {
+            shape("chains", rows, format!("{count}, the rows that the energy's terms have"))
+        }
         _ => Ok(rows),
     }
 }

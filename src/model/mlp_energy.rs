@@ -25,7 +25,9 @@ impl Network for MlpEnergy {
     }
 
     fn evaluate(&self, x: &Tensor, context: Option<&Tensor>) -> Result<Evaluated> {
-        if let (true, Some(program)) = (self.learns(x), self.program(x.dims(), context)?) {
+        if self.learns(x)
+            && let Some(program) = self.program(x.dims(), context)?
+        {
             let (energy, grad) =
                 engine::evaluate(&program, &plain(&flat(x, program.width(), "input")?)?, &Options::default())?;
             let tensor = |numbers: Vec<f32>, shape: &[usize]| Tensor::from_vec(numbers, shape, &Device::Cpu);

@@ -34,7 +34,7 @@ pub(crate) struct BenchArgs {
     /// Langevin steps of a training step (`train`).
     #[arg(long, default_value_t = 20)]
     pub(crate) steps: usize,
-    /// Threads; all cores unless given.
+    /// Threads of `langevin` and `forecast`; all cores unless given, as training always takes.
     #[arg(long)]
     pub(crate) threads: Option<usize>,
     /// Where `langevin` runs: `cpu`, or `cuda:0` and so on in a build with the feature `cuda` (GPU.md).
