@@ -28,7 +28,7 @@ pub(crate) struct BenchArgs {
     /// Samples of one forecast (`forecast`).
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "1,16,64,1024")]
     pub(crate) samples: Vec<usize>,
-    /// Settings of the model (`forecast`).
+    /// Settings of the model (`forecast`, `denoising`).
     #[arg(long, value_name = "NAME", value_parser = ["denoising", "temporal"], default_value = "denoising")]
     pub(crate) preset: String,
     /// Langevin steps of a training step (`train`).
@@ -121,6 +121,6 @@ pub(crate) enum Workload {
     Forecast,
     /// A training step of the paper's recipe.
     Train,
-    /// A training step of the default model.
+    /// A training step of the default model, or of another preset.
     Denoising,
 }

@@ -1,30 +1,28 @@
-//! Windows a second of the default model's training, by the trainer that `train` uses, on numbers that mean nothing.
+//! Windows a second of a preset's training, by the trainer that `train` uses, on numbers that mean nothing.
 
 use super::super::args::BenchArgs;
 use super::super::output;
-use super::forecast::{CHANNELS, CHUNK};
+use super::forecast::{CHANNELS, CHUNK, coordinates, settings};
 use super::{Same, median_secs, round, steps_of};
 use candle_core::{DType, Device};
-use ebmotion::forecast::{ModelConfig, RunConfig};
-use ebmotion::model::{Activation, Leveled, Mlp, MlpConfig, MlpEnergy};
+use ebmotion::model::{Leveled, Mlp, MlpConfig, MlpEnergy};
 use ebmotion::noise::Noise;
 use ebmotion::train::objective::DenoisingByDifference;
 use ebmotion::train::{AdamConfig, Batch};
-use ebmotion::{Error, Result, parallel};
+use ebmotion::{Result, parallel};
 
 /// A step's time is what as many more steps add: in the first ones inverse roots are taken more often, after that one in so many.
 const STEPS: u64 = 40;
 
 pub(super) fn run(args: &BenchArgs) -> Result<()> {
-    let config = RunConfig::default();
-    let ModelConfig::Denoising(model) = &config.model else {
-        return Err(Error::Other("the default is not a noise-level-conditional energy".into()));
-    };
-    let (inputs, context) = (CHUNK * CHANNELS, model.context * CHANNELS);
+    let (model, learning) = settings(args)?;
+    let network = model.network(&coordinates(&model, &mut Noise::new(0))?);
+    let (inputs, context) = (network.inputs, network.context);
     if !args.json {
         output::print(&format!(
-            "Training steps of the default model on chunks of {CHUNK} frames of {CHANNELS} channels, {} threads\n\n\
+            "Training steps of the preset {} on chunks of {CHUNK} frames of {CHANNELS} channels, {} threads\n\n\
              {:>8} {:>12} {:>12} {:>12}\n",
+            args.preset,
             parallel::available(),
             "batch",
             "ms a step",
@@ -34,15 +32,7 @@ pub(super) fn run(args: &BenchArgs) -> Result<()> {
     }
     for batch in args.batches() {
         let secs = |optimizer: &AdamConfig| -> Result<f64> {
-            let network = MlpConfig {
-                inputs,
-                context: Leveled::<MlpEnergy>::FEATURES + context,
-                hidden: model.hidden.clone(),
-                outputs: 1,
-                activation: Activation::Swish,
-                positions: None,
-                spectral_norm: false,
-            };
+            let network = MlpConfig { context: Leveled::<MlpEnergy>::FEATURES + context, ..network.clone() };
             let mut noise = Noise::new(0);
             let net = Mlp::new(network, &mut noise, DType::F32, &Device::Cpu)?;
             let mut objective = DenoisingByDifference::new(Leveled::over(MlpEnergy { net }));
@@ -53,7 +43,7 @@ pub(super) fn run(args: &BenchArgs) -> Result<()> {
             let (few, many) = (run(STEPS)?, run(2 * STEPS)?);
             Ok((many - few) / STEPS as f64)
         };
-        let optimizer = &config.train.optimizer;
+        let optimizer = &learning.optimizer;
         let (whitened, adam) = (secs(optimizer)?, secs(&AdamConfig { whitening: None, ..optimizer.clone() })?);
         let rate = |secs: f64| *batch as f64 / secs;
         let line = match args.json {

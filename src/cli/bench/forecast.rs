@@ -6,9 +6,10 @@ use super::{median_secs, round};
 use candle_core::{DType, Device};
 use ebmotion::engine::Options;
 use ebmotion::forecast::baseline::VarFit;
-use ebmotion::forecast::{DenoisingConfig, LevelForecaster, ModelConfig, RunConfig};
+use ebmotion::forecast::{DenoisingConfig, LevelForecaster, ModelConfig, ResidualCoordinates, RunConfig};
 use ebmotion::model::LevelEnergy;
 use ebmotion::noise::Noise;
+use ebmotion::train::TrainConfig;
 use ebmotion::{Error, Result, parallel};
 
 /// Channels of the embedded hand.
@@ -20,9 +21,7 @@ const HORIZON: usize = 100;
 
 pub(super) fn run(args: &BenchArgs) -> Result<()> {
     let threads = args.threads.unwrap_or_else(parallel::available);
-    let ModelConfig::Denoising(settings) = RunConfig::preset(&args.preset)?.model else {
-        return Err(Error::Other(format!("`{}` is not a noise-level-conditional energy", args.preset)));
-    };
+    let (settings, _) = settings(args)?;
     let model = model(&settings)?;
     let rollout = model.rollout();
     let width = settings.context * CHANNELS;
@@ -58,19 +57,33 @@ pub(super) fn run(args: &BenchArgs) -> Result<()> {
     Ok(())
 }
 
+/// Settings of the preset's model, and how it learns.
+pub(super) fn settings(args: &BenchArgs) -> Result<(DenoisingConfig, TrainConfig)> {
+    let config = RunConfig::preset(&args.preset)?;
+    match config.model {
+        ModelConfig::Denoising(settings) => Ok((settings, config.train)),
+        ModelConfig::Igebm(_) => {
+            Err(Error::Other(format!("`{}` is not a noise-level-conditional energy", args.preset)))
+        }
+    }
+}
+
 fn repeats(samples: usize) -> u64 {
     (64 / samples.max(1)).max(1) as u64
 }
 
-/// A model's parts with fresh weights, on a random walk.
-fn model(settings: &DenoisingConfig) -> Result<LevelForecaster> {
-    let device = Device::Cpu;
-    let mut noise = Noise::new(0);
+/// A model's coordinates, on a random walk.
+pub(super) fn coordinates(settings: &DenoisingConfig, noise: &mut Noise) -> Result<ResidualCoordinates> {
     let frames = settings.context + CHUNK;
-    let windows = noise.normal((1200, frames, CHANNELS), DType::F32, &device)?.cumsum(1)?;
+    let windows = noise.normal((1200, frames, CHANNELS), DType::F32, &Device::Cpu)?.cumsum(1)?;
     let windows = windows.flatten_all()?.to_vec1::<f32>()?;
-    let fit = VarFit::fit(&windows, CHANNELS, settings.context, CHUNK, settings.ridge)?;
-    let coordinates = settings.coordinates(fit)?;
-    let energy = LevelEnergy::new(settings.network(&coordinates), &mut noise, DType::F32, &device)?;
+    settings.coordinates(VarFit::fit(&windows, CHANNELS, settings.context, CHUNK, settings.ridge)?)
+}
+
+/// Its parts with fresh weights.
+fn model(settings: &DenoisingConfig) -> Result<LevelForecaster> {
+    let mut noise = Noise::new(0);
+    let coordinates = coordinates(settings, &mut noise)?;
+    let energy = LevelEnergy::new(settings.network(&coordinates), &mut noise, DType::F32, &Device::Cpu)?;
     LevelForecaster::new(coordinates, energy, DenoisingConfig { chunk: CHUNK, ..settings.clone() }.walk())
 }
