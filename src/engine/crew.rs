@@ -25,12 +25,6 @@ pub(crate) struct Member<'a> {
 }
 
 impl Crew {
-    /// Runs `work` on this thread alone.
-    pub(crate) fn alone(work: impl FnOnce(Member<'_>)) {
-        let (arrived, round, broken) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicBool::new(false));
-        work(Member { crew: &Crew { size: 1, arrived, round, broken }, index: 0 });
-    }
-
     /// Runs `work` on `size` threads, this one among them, until all are done.
     pub(crate) fn run(size: usize, work: impl Fn(Member<'_>) + Sync) {
         let size = size.max(1);

@@ -100,7 +100,7 @@ impl<'a> Ready<'a> {
             let mut rows = None;
             match term {
                 Term::Network { network, first, factor } => {
-                    nets.push(Net::new(network, first, *factor, tile, wide, false, arena));
+                    nets.push(Net::new(network, first, *factor, tile, wide, arena));
                     count += network.parts();
                     add_constant(&tile, constant, |_| factor * network.layers().head_bias);
                 }

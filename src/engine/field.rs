@@ -106,6 +106,15 @@ impl Field {
         self.start.wrapping_add((block * self.features + feature) * self.width)
     }
 
+    /// The numbers of a block's chains of one feature.
+    ///
+    /// # Safety
+    /// Nobody else uses them while the slice lives; the field is of the tile, the block and the feature of the field.
+    pub(crate) unsafe fn lanes<'a>(&self, tile: &Tile, block: usize, feature: usize) -> &'a mut [f32] {
+        // SAFETY: a feature of a block has the tile's width of lanes.
+        unsafe { std::slice::from_raw_parts_mut(self.at(block, feature), tile.live(block)) }
+    }
+
     /// Writes rows `(chains, features)` of one block into the lanes.
     ///
     /// # Safety

@@ -1,25 +1,25 @@
-//! Gradients in the weights: the products of each layer's inputs and its sums' gradients, over all chains.
+//! Gradients in the weights: of a weighted sum of energies, or of a sum of their derivatives along directions.
 //!
-//! Tiles go forward and backward as in a chain, then the same inner loop as everywhere sums over chains instead of inputs:
-//! `dW[o][i] += delta[chain][o] * input[chain][i]`. Each worker sums its own outputs over all tiles in order, so the
-//! answer does not depend on the number of threads.
+//! Tiles go through the network ([`super::passes`]) and lay out each layer's inputs and its sums' gradients example by example; then
+//! the same inner loop as everywhere sums over examples instead of inputs: `dW[o][i] += delta[example][o] * input[example][i]`.
+//! Sums run over the examples in their order, so the answer does not depend on the number of threads.
 
-use super::crew::Crew;
-use super::field::{Aligned, Arena, Field, Tile};
-use super::matrix::accumulate;
-use super::mlp::{Net, Packed};
+use super::field::Tile;
+use super::mlp::Packed;
+use super::passes::Passes;
 use super::plan::Options;
-use super::program::{Rows, Shared};
+use super::program::{Layers, Rows};
+use super::sides::{Products, Side, Sides};
 use crate::error::{Error, Result};
 use crate::parallel;
-use crate::simd::Kernel;
-use crate::simd::Simd;
-use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
-/// Chains of a tile: enough for the sums over them to be worth loading and storing.
-const CHAINS: usize = 128;
+/// Most blocks of chains of a tile.
+const BLOCKS: usize = 4;
+/// Groups of outputs whose products one worker makes at a time.
+const GROUPS: usize = 8;
 
-/// Gradient of a weighted sum of energies in a network's weights.
+/// A gradient in a network's weights.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WeightGradient {
     /// For each hidden layer the weight's gradient, of the weight's shape.
@@ -45,25 +45,26 @@ pub struct Examples<'a> {
     pub context: &'a [f32],
 }
 
-/// Rows over which a product's two sides are summed: one a chain, or one a position and chain, position by position.
-struct Side {
-    rows: usize,
-    group: usize,
-    /// `[group of numbers][row][number of the group]`.
-    numbers: Aligned,
-}
+impl Examples<'_> {
+    /// Examples, of which there are some, of a network.
+    pub(super) fn batch(&self, layers: &Layers) -> usize {
+        self.x.len() / layers.inputs()
+    }
 
-/// What phase one leaves of a tile.
-struct Kept {
-    chains: usize,
-    energy: Vec<f32>,
-    /// For each layer what its weights multiply, in blocks of 2 vectors; last the first layer's context, where there is one.
-    inputs: Vec<Side>,
-    /// For each layer the gradients in its sums, in groups of outputs; last those of the first layer once more, chain by chain,
-    /// where it has a context and shares weights.
-    deltas: Vec<Side>,
-    /// The last layer's values, `[feature][chain]`.
-    last: Vec<f32>,
+    fn check(&self, layers: &Layers) -> Result<()> {
+        let (width, batch) = (layers.inputs(), self.batch(layers));
+        let wrong = |what, found: usize, expected: String| Err(Error::Shape { what, found: vec![found], expected });
+        if batch == 0 || self.x.len() != batch * width {
+            return wrong("examples", self.x.len(), format!("whole rows of {width} numbers"));
+        }
+        if !self.context.len().is_multiple_of(batch) {
+            return wrong("contexts", self.context.len(), format!("{batch} whole rows"));
+        }
+        if self.first.count() != 1 && self.first.count() != batch {
+            return wrong("first layer's part", self.first.count(), format!("1 or {batch} rows"));
+        }
+        Ok(())
+    }
 }
 
 /// Energies of the examples, and the gradient of `sum_b coefficient_b E_b` in the weights, where `coefficients` makes the
@@ -77,256 +78,283 @@ pub fn learn(
     coefficients: impl FnOnce(&[f32]) -> Result<Vec<f32>>,
     options: &Options,
 ) -> Result<(Vec<f32>, WeightGradient)> {
-    let layers = network.layers();
-    let width = layers.inputs();
-    let batch = examples.x.len() / width;
-    let wrong = |what, found: usize, expected: String| Err(Error::Shape { what, found: vec![found], expected });
-    if batch == 0 || examples.x.len() != batch * width {
-        return wrong("examples", examples.x.len(), format!("whole rows of {width} numbers"));
-    }
-    if !examples.context.len().is_multiple_of(batch) {
-        return wrong("contexts", examples.context.len(), format!("{batch} whole rows"));
-    }
-    if examples.first.count() != 1 && examples.first.count() != batch {
-        return wrong("first layer's part", examples.first.count(), format!("1 or {batch} rows"));
-    }
-    let context = examples.context.len() / batch;
-    network.widen(options.threads());
-    let kept = parallel::map(options.threads(), batch.div_ceil(CHAINS), |i| {
-        let first = i * CHAINS;
-        let tile = Tile { level: network.level(), first, chains: CHAINS.min(batch - first) };
-        keep(network, &examples, context, tile)
-    });
-    let energy: Vec<f32> = kept.iter().flat_map(|k| &k.energy).copied().collect();
-    let weights = coefficients(&energy)?;
-    if weights.len() != batch {
-        return wrong("coefficients of energies", weights.len(), format!("{batch}"));
-    }
-    let mut gradient = WeightGradient {
-        hidden: Vec::new(),
-        context: Vec::new(),
-        biases: Vec::new(),
-        head: vec![0.0; layers.head.len()],
-        head_bias: weights.iter().sum(),
-    };
-    let mut kept = kept;
-    scale(&mut kept, &weights);
-    for (l, layer) in layers.hidden.iter().enumerate() {
-        gradient.hidden.push(weight_gradient(network, [l, l], layer.shape(), &kept, options));
-        gradient.biases.push(bias_gradient(network, l, &kept));
-    }
-    if context > 0 {
-        let deltas = if layers.hidden[0].shared == Shared::NONE { 0 } else { layers.hidden.len() };
-        let shape = (layers.hidden[0].outputs, context);
-        gradient.context = weight_gradient(network, [deltas, layers.hidden.len()], shape, &kept, options);
-    }
-    let mut first = 0;
-    for tile in &kept {
-        for (f, sum) in gradient.head.iter_mut().enumerate() {
-            let row = &tile.last[f * tile.chains..(f + 1) * tile.chains];
-            *sum += row.iter().zip(&weights[first..]).map(|(h, c)| h * c).sum::<f32>();
-        }
-        first += tile.chains;
-    }
-    Ok((energy, gradient))
+    let step = Step::begin(network, examples, false, options)?;
+    let energies = step.energies();
+    let weights = coefficients(&energies)?;
+    fits("coefficients of energies", &weights, energies.len())?;
+    let gradient = step.finish(Some(&weights), |tile| tile.weigh(&weights));
+    Ok((energies, gradient))
 }
 
-/// Forward and backward for one tile.
-fn keep(network: &Packed, examples: &Examples<'_>, context: usize, tile: Tile) -> Kept {
-    let layers = network.layers();
-    let width = layers.inputs();
-    let mut arena = Arena::new(tile);
-    let net = Net::new(network, examples.first, 1.0, tile, true, true, &mut arena);
-    let (x, parts) = (arena.field(width), arena.field(network.parts()));
-    for block in 0..tile.blocks() {
-        // SAFETY: nobody else knows the field; an example holds as many numbers as it has features.
-        unsafe { x.put(&tile, block, |chain| examples.x[chain * width..].as_ptr()) };
-    }
-    let mut kept = Kept {
-        chains: tile.chains,
-        energy: vec![layers.head_bias; tile.chains],
-        inputs: Vec::new(),
-        deltas: Vec::new(),
-        last: vec![0.0; layers.head.len() * tile.chains],
-    };
-    Crew::alone(|member| {
-        // SAFETY: the fields are this tile's, the crew has one worker.
-        let Some((hidden, deltas)) = (unsafe { net.layers(&member, x, parts) }) else { return };
-        let lanes = |field: Field, feature: usize, chain: usize| {
-            // SAFETY: the chain is of the tile, the feature of the field.
-            unsafe { *field.at(chain / tile.width(), feature).add(chain % tile.width()) }
-        };
-        for (chain, energy) in kept.energy.iter_mut().enumerate() {
-            *energy += (0..network.parts()).map(|p| lanes(parts, p, chain)).sum::<f32>();
-        }
-        let group = network.level().outputs();
-        for (l, layer) in layers.hidden.iter().enumerate() {
-            let from = if l == 0 { x } else { hidden[l - 1] };
-            let (t, (outputs, columns)) = (layer.shared.positions, layer.shape());
-            let each = layer.inputs / t;
-            let mut inputs = Side::new(t * tile.chains, columns, tile.width());
-            let mut turned = Side::new(t * tile.chains, outputs, group);
-            for at in 0..t {
-                let seen = layer.shared.seen(at);
-                let missing = (seen.start + layer.shared.reach - at) * each;
-                let (row, count) = (at * tile.chains, seen.len() * each);
-                inputs.turn(&tile, from.from(seen.start * each), count, (row, missing));
-                turned.turn(&tile, deltas[l].from(at * outputs), outputs, (row, 0));
-            }
-            kept.inputs.push(inputs);
-            kept.deltas.push(turned);
-        }
-        if context > 0 {
-            let mut inputs = Side::new(tile.chains, context, tile.width());
-            for i in 0..context {
-                for chain in 0..tile.chains {
-                    let place = inputs.place(chain, i);
-                    inputs.numbers.as_mut_slice()[place] = examples.context[(tile.first + chain) * context + i];
-                }
-            }
-            kept.inputs.push(inputs);
-            let first = &layers.hidden[0];
-            if first.shared != Shared::NONE {
-                let mut turned = Side::new(tile.chains, first.outputs, group);
-                turned.turn(&tile, deltas[0], first.outputs, (0, 0));
-                kept.deltas.push(turned);
-            }
-        }
-        let last = hidden[layers.hidden.len() - 1];
-        for (f, row) in kept.last.chunks_exact_mut(tile.chains).enumerate() {
-            row.iter_mut().enumerate().for_each(|(chain, h)| *h = lanes(last, f, chain));
-        }
-    });
-    kept
-}
-
-impl Side {
-    fn new(rows: usize, numbers: usize, group: usize) -> Self {
-        Self { rows, group, numbers: Aligned::new(numbers.div_ceil(group) * rows * group) }
-    }
-
-    /// Where a row's number is.
-    fn place(&self, row: usize, number: usize) -> usize {
-        (number / self.group * self.rows + row) * self.group + number % self.group
-    }
-
-    /// Puts features of a field, `[block][feature][lane]`, into the rows from `row` on, one a chain, as their numbers from `at` on.
-    fn turn(&mut self, tile: &Tile, from: Field, features: usize, (row, at): (usize, usize)) {
-        for block in 0..tile.blocks() {
-            let (live, first) = (tile.live(block), row + block * tile.width());
-            for f in 0..features {
-                let place = self.place(first, at + f);
-                let to = &mut self.numbers.as_mut_slice()[place..];
-                // SAFETY: a feature of a block has the tile's width of lanes.
-                let lanes = unsafe { std::slice::from_raw_parts(from.at(block, f).cast_const(), live) };
-                for (value, slot) in lanes.iter().zip(to.iter_mut().step_by(self.group)) {
-                    *slot = *value;
-                }
-            }
-        }
-    }
-}
-
-/// Multiplies each chain's gradients by its energy's coefficient.
-fn scale(kept: &mut [Kept], weights: &[f32]) {
-    let mut first = 0;
-    for tile in kept {
-        for side in &mut tile.deltas {
-            let rows = side.numbers.as_mut_slice().chunks_exact_mut(side.group);
-            for (row, chain) in rows.zip((0..tile.chains).cycle()) {
-                row.iter_mut().for_each(|d| *d *= weights[first + chain]);
-            }
-        }
-        first += tile.chains;
-    }
-}
-
-/// One weight's gradient, of `shape`: the sum over the rows of one of the deltas times one of the inputs.
-fn weight_gradient(
+/// The gradient of `sum_b v_b . grad_x E(x_b)` in the weights with the `v`, `(B, F)`, held fixed, where `directions` makes them of
+/// the energies' gradients `(B, F)`: the mixed second derivative, exact, as a loss of the gradients needs it.
+///
+/// # Errors
+/// As [`learn`]; whatever `directions` returns.
+pub fn learn_slopes(
     network: &Packed,
-    [of_deltas, of_inputs]: [usize; 2],
-    (outputs, inputs): (usize, usize),
-    kept: &[Kept],
+    examples: Examples<'_>,
+    directions: impl FnOnce(Vec<f32>) -> Result<Vec<f32>>,
     options: &Options,
-) -> Vec<f32> {
-    let level = network.level();
-    let (group, width) = (level.outputs(), 2 * level.lanes());
-    let (groups, blocks) = (outputs.div_ceil(group), inputs.div_ceil(width));
-    // Several groups a worker at a time: its part of the sums stays in its cache while the tiles pass.
-    let share = groups.div_ceil(options.threads()).max(1);
-    let parts = parallel::map(options.threads(), groups.div_ceil(share), |part| {
-        let mine = part * share..((part + 1) * share).min(groups);
-        let mut sums = Aligned::new(mine.len() * blocks * group * width);
-        for tile in kept {
-            let (deltas, inputs) = (&tile.deltas[of_deltas], &tile.inputs[of_inputs]);
-            level.call(Outer {
-                groups: mine.clone(),
-                blocks,
-                group,
-                rows: deltas.rows,
-                deltas: deltas.numbers.as_slice(),
-                inputs: inputs.numbers.as_slice(),
-                sums: sums.as_mut_slice(),
-            });
-        }
-        sums
-    });
-    let mut weight = vec![0.0; outputs * inputs];
-    for (o, row) in weight.chunks_exact_mut(inputs).enumerate() {
-        let (g, k) = (o / group, o % group);
-        let sums = parts[g / share].as_slice();
-        for (i, to) in row.chunks_mut(width).enumerate() {
-            let at = ((g % share * blocks + i) * group + k) * width;
-            to.copy_from_slice(&sums[at..at + to.len()]);
-        }
-    }
-    weight
+) -> Result<WeightGradient> {
+    let step = Step::begin(network, examples, true, options)?;
+    let directions = directions(step.gradients())?;
+    fits("directions", &directions, examples.x.len())?;
+    Ok(step.finish(None, |tile| tile.along(&directions)))
 }
 
-/// One layer's bias's gradient: a bias each at every position.
-fn bias_gradient(network: &Packed, layer: usize, kept: &[Kept]) -> Vec<f32> {
-    let (group, of) = (network.level().outputs(), &network.layers().hidden[layer]);
-    let each = of.outputs / of.shared.positions;
-    let mut bias = vec![0.0; of.outputs];
-    for tile in kept {
-        let side = &tile.deltas[layer];
-        for (g, rows) in side.numbers.as_slice().chunks_exact(side.rows * group).enumerate() {
-            for (position, rows) in rows.chunks_exact(tile.chains * group).enumerate() {
-                let own = &mut bias[position * each..(position + 1) * each];
-                for (k, sum) in own[g * group..].iter_mut().take(group).enumerate() {
-                    *sum += rows.iter().skip(k).step_by(group).sum::<f32>();
+fn fits(what: &'static str, numbers: &[f32], expected: usize) -> Result<()> {
+    if numbers.len() != expected {
+        return Err(Error::Shape { what, found: vec![numbers.len()], expected: format!("{expected}") });
+    }
+    Ok(())
+}
+
+/// A batch whose tiles have gone forward and backward.
+struct Step<'a> {
+    network: &'a Packed,
+    examples: Examples<'a>,
+    directions: bool,
+    threads: usize,
+    /// Each with its energies.
+    tiles: Vec<(Passes<'a>, Vec<f32>)>,
+}
+
+impl<'a> Step<'a> {
+    fn begin(network: &'a Packed, examples: Examples<'a>, directions: bool, options: &Options) -> Result<Self> {
+        examples.check(network.layers())?;
+        let (threads, level, batch) = (options.threads(), network.level(), examples.batch(network.layers()));
+        network.widen(threads);
+        let width = 2 * level.lanes();
+        let most = width * batch.div_ceil(width).div_ceil(threads).clamp(1, BLOCKS);
+        let tiles = parallel::map(threads, batch.div_ceil(most), |i| {
+            let first = i * most;
+            let tile = Tile { level, first, chains: most.min(batch - first) };
+            let passes = Passes::new(network, &examples, directions, tile);
+            let mut energies = vec![0.0; tile.chains];
+            passes.there_and_back(&mut energies);
+            (passes, energies)
+        });
+        Ok(Self { network, examples, directions, threads, tiles })
+    }
+
+    fn energies(&self) -> Vec<f32> {
+        self.tiles.iter().flat_map(|(_, energies)| energies).copied().collect()
+    }
+
+    /// `(B, F)`.
+    fn gradients(&self) -> Vec<f32> {
+        let width = self.network.layers().inputs();
+        let rows = parallel::map(self.threads, self.tiles.len(), |i| {
+            let (tile, energies) = &self.tiles[i];
+            let mut rows = vec![0.0; energies.len() * width];
+            tile.gradient(&mut rows);
+            rows
+        });
+        rows.concat()
+    }
+
+    /// After `rest` of each tile's way, the gradient; `weights` are the energies' coefficients, where these are learned from.
+    fn finish(self, weights: Option<&[f32]>, rest: impl Fn(&Passes<'a>) + Sync) -> WeightGradient {
+        let (layers, level) = (self.network.layers(), self.network.level());
+        let sides = Sides::new(layers, level, &self.examples, self.directions);
+        parallel::map(self.threads, self.tiles.len(), |i| {
+            let (tile, _) = &self.tiles[i];
+            rest(tile);
+            tile.turn(&self.examples, &sides);
+        });
+        let zeros = |count: usize| vec![0.0; count];
+        let context = self.examples.context.len() / sides.batch;
+        let mut gradient = WeightGradient {
+            hidden: layers.hidden.iter().map(|l| zeros(l.weight.len())).collect(),
+            context: zeros(layers.hidden[0].outputs * context),
+            biases: layers.hidden.iter().map(|l| zeros(l.outputs)).collect(),
+            head: zeros(layers.head.len()),
+            head_bias: weights.map_or(0.0, |w| w.iter().sum()),
+        };
+        let mut jobs = Vec::new();
+        for (l, weight) in gradient.hidden.iter_mut().enumerate() {
+            let rows = sides.deltas[l].rows();
+            jobs.push((&sides.deltas[l], &sides.inputs[l], rows, layers.hidden[l].shape().1, &mut weight[..]));
+        }
+        if let Some(inputs) = &sides.context {
+            let deltas = sides.whole.as_ref().unwrap_or(&sides.deltas[0]);
+            jobs.push((deltas, inputs, sides.batch, context, &mut gradient.context[..]));
+        }
+        self.products(jobs);
+        for ((bias, layer), deltas) in gradient.biases.iter_mut().zip(&layers.hidden).zip(&sides.deltas) {
+            let each = layer.shape().0;
+            for (at, bias) in bias.chunks_exact_mut(each).enumerate() {
+                deltas.sum(at * sides.batch..(at + 1) * sides.batch, bias);
+            }
+        }
+        self.tiles.iter().for_each(|(tile, _)| tile.head(weights, &mut gradient.head));
+        gradient
+    }
+
+    /// Weights' gradients: deltas, inputs, the rows to sum over, the numbers of a weight's row and the weight.
+    fn products(&self, jobs: Vec<(&Side, &Side, usize, usize, &mut [f32])>) {
+        let level = self.network.level();
+        let mut units = Vec::new();
+        for (deltas, inputs, rows, columns, out) in jobs {
+            for (i, out) in out.chunks_mut(GROUPS * level.outputs() * columns).enumerate() {
+                let groups = i * GROUPS..i * GROUPS + out.len().div_ceil(level.outputs() * columns);
+                units.push(Mutex::new(Some(Products { deltas, inputs, rows, groups, columns, out })));
+            }
+        }
+        parallel::map(self.threads, units.len(), |i| {
+            // Each is taken once, so a poisoned lock has nothing in it.
+            let unit = units[i].lock().unwrap_or_else(PoisonError::into_inner).take();
+            unit.map(|unit| level.call(unit))
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::tests::{network, numbers, reference};
+    use crate::engine::{Activation, Level, Program, Shared, Term};
+    use std::sync::Arc;
+
+    const WIDTHS: [usize; 4] = [20, 30, 65, 11];
+    const CONTEXT: usize = 4;
+
+    /// A batch, with a coefficient or a direction for each example.
+    struct Case {
+        level: Level,
+        packed: Arc<Packed>,
+        first: Rows,
+        x: Vec<f32>,
+        context: Vec<f32>,
+        coefficients: Vec<f32>,
+        directions: Option<Vec<f32>>,
+    }
+
+    impl Case {
+        fn learned(&self, threads: usize) -> WeightGradient {
+            let examples = Examples { first: &self.first, x: &self.x, context: &self.context };
+            let options = Options::with_threads(threads);
+            match &self.directions {
+                None => learn(&self.packed, examples, |_| Ok(self.coefficients.clone()), &options).unwrap().1,
+                Some(v) => learn_slopes(&self.packed, examples, |_| Ok(v.clone()), &options).unwrap(),
+            }
+        }
+
+        /// What the gradient is of, by the reference.
+        fn total(&self, layers: &Layers, first: &Rows) -> f64 {
+            let network = Arc::new(Packed::at_level(layers.clone(), self.level).unwrap());
+            let first = first.clone();
+            let program = Program::new(WIDTHS[0], vec![Term::Network { network, first, factor: 1.0 }]).unwrap();
+            let one = |(b, x): (usize, &[f32])| {
+                let (energy, grad) = reference(&program, b, &x.iter().map(|v| f64::from(*v)).collect::<Vec<_>>());
+                let row = |v: &[f32]| -> f64 {
+                    let v = &v[b * WIDTHS[0]..(b + 1) * WIDTHS[0]];
+                    v.iter().zip(&grad).map(|(v, g)| f64::from(*v) * g).sum()
+                };
+                self.directions.as_deref().map_or(f64::from(self.coefficients[b]) * energy, row)
+            };
+            self.x.chunks_exact(WIDTHS[0]).enumerate().map(one).sum()
+        }
+    }
+
+    fn cases(chains: usize) -> Vec<Case> {
+        let mut cases = Vec::new();
+        for level in Level::available() {
+            for shared in [vec![Shared { positions: 5, reach: 0 }, Shared { positions: 5, reach: 1 }], vec![]] {
+                for directions in [None, Some(numbers(64, chains * WIDTHS[0], 1.0))] {
+                    cases.push(Case {
+                        level,
+                        packed: network(level, &WIDTHS, Activation::Swish, &shared),
+                        first: Rows::new(WIDTHS[1], numbers(60, chains * WIDTHS[1], 0.5)).unwrap(),
+                        x: numbers(61, chains * WIDTHS[0], 1.0),
+                        context: numbers(62, chains * CONTEXT, 1.0),
+                        coefficients: numbers(63, chains, 1.0),
+                        directions,
+                    });
+                }
+            }
+        }
+        cases
+    }
+
+    #[test]
+    fn gradients_in_the_weights_are_those_of_the_reference() {
+        for case in cases(150) {
+            let (gradient, layers) = (case.learned(2), case.packed.layers());
+            let near = |found: f32, change: &dyn Fn(&mut Layers, &mut Vec<f32>, f32)| {
+                let at = |h: f32| {
+                    let (mut layers, mut rows) = (layers.clone(), case.first.values.to_vec());
+                    change(&mut layers, &mut rows, h);
+                    case.total(&layers, &Rows::new(WIDTHS[1], rows).unwrap())
+                };
+                let (h, slopes) = (1e-2f32, case.directions.is_some());
+                let slope = (at(h) - at(-h)) / (2.0 * f64::from(h));
+                let off = (f64::from(found) - slope).abs();
+                assert!(off < 1e-2 * slope.abs().max(1.0), "{:?}, slopes {slopes}: {found}, {slope}", case.level);
+            };
+            for l in 0..3 {
+                assert_eq!(gradient.hidden[l].len(), layers.hidden[l].weight.len());
+                for i in (0..gradient.hidden[l].len()).step_by(37) {
+                    near(gradient.hidden[l][i], &|layers, _, h| layers.hidden[l].weight[i] += h);
+                }
+                for i in (0..gradient.biases[l].len()).step_by(7) {
+                    near(gradient.biases[l][i], &|layers, rows, h| match l {
+                        0 => rows.chunks_exact_mut(WIDTHS[1]).for_each(|row| row[i] += h),
+                        _ => layers.hidden[l].bias[i] += h,
+                    });
+                }
+            }
+            for i in (0..gradient.context.len()).step_by(11) {
+                near(gradient.context[i], &|_, rows, h| {
+                    for (row, c) in rows.chunks_exact_mut(WIDTHS[1]).zip(case.context.chunks_exact(CONTEXT)) {
+                        row[i / CONTEXT] += h * c[i % CONTEXT];
+                    }
+                });
+            }
+            for i in 0..gradient.head.len() {
+                near(gradient.head[i], &|layers, _, h| layers.head[i] += h);
+            }
+            near(gradient.head_bias, &|layers, _, h| layers.head_bias += h);
+        }
+    }
+
+    #[test]
+    fn the_number_of_threads_changes_no_bit() {
+        for chains in [1, 37, 300] {
+            for case in cases(chains) {
+                let one = case.learned(1);
+                for threads in [2, 3, 16] {
+                    assert_eq!(one, case.learned(threads), "{:?}, {chains} chains, {threads} threads", case.level);
                 }
             }
         }
     }
-    bias
-}
 
-/// Adds a tile's outer products to the sums `[group][block][output][lane]`.
-struct Outer<'a> {
-    groups: Range<usize>,
-    blocks: usize,
-    group: usize,
-    rows: usize,
-    deltas: &'a [f32],
-    inputs: &'a [f32],
-    sums: &'a mut [f32],
-}
-
-impl Kernel for Outer<'_> {
-    #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
-        let width = 2 * S::LANES;
-        for (g, group) in self.groups.clone().enumerate() {
-            let deltas = &self.deltas[group * self.rows * self.group..];
-            for block in 0..self.blocks {
-                let inputs = &self.inputs[block * self.rows * width..];
-                let sums = &mut self.sums[(g * self.blocks + block) * self.group * width..];
-                // SAFETY: the slices begin where the group's and the block's numbers do, and hold all of them.
-                unsafe {
-                    accumulate::<S>(self.group, self.rows, deltas.as_ptr(), inputs.as_ptr(), sums.as_mut_ptr());
-                }
-            }
+    #[test]
+    fn what_is_asked_of_the_gradient_sees_energies_or_their_gradients() {
+        for case in cases(40) {
+            let examples = Examples { first: &case.first, x: &case.x, context: &case.context };
+            let network = Arc::new(network(case.level, &WIDTHS, Activation::Swish, &[]));
+            let term = Term::Network { network: Arc::clone(&network), first: case.first.clone(), factor: 1.0 };
+            let program = Program::new(WIDTHS[0], vec![term]).unwrap();
+            let (energies, grads) =
+                crate::engine::evaluate(&program, &case.x, &Options::at_level(2, case.level)).unwrap();
+            let near = |a: &[f32], b: &[f32]| {
+                assert_eq!(a.len(), b.len());
+                a.iter().zip(b).for_each(|(a, b)| assert!((a - b).abs() < 1e-4 * (1.0 + b.abs()), "{a} for {b}"));
+            };
+            let options = Options::default();
+            let (found, _) = learn(&network, examples, |e| Ok(vec![0.0; e.len()]), &options).unwrap();
+            near(&found, &energies);
+            let ask = |g: Vec<f32>| {
+                near(&g, &grads);
+                Ok(g)
+            };
+            learn_slopes(&network, examples, ask, &options).unwrap();
+            let few = |_: Vec<f32>| Ok(vec![0.0; 3]);
+            assert!(matches!(learn_slopes(&network, examples, few, &options), Err(Error::Shape { .. })));
+            assert!(matches!(learn(&network, examples, |_| Ok(vec![0.0]), &options), Err(Error::Shape { .. })));
         }
     }
 }

@@ -106,13 +106,15 @@ pub(crate) enum Then {
     Store(Field),
     /// `to += sum`.
     Add(Field),
-    /// `to *= sum`.
-    Times(Field),
-    /// `to = activation(sum)`, `slope` its derivative.
-    Activate { to: Field, slope: Field, activation: Activation },
-    /// The last hidden layer: `h = activation(sum)`, `part` of the group is the sum of `head * h`, `delta` is `head`
-    /// times the derivative: the energy's gradient in this layer's sums. `to` keeps `h` where weights are to be learned.
-    Head { head: *const f32, part: Field, delta: Field, to: Option<Field>, activation: Activation },
+    /// `to = by * sum`, and `also *= sum`.
+    Times { by: Field, to: Field, also: Option<Field> },
+    /// `to += by * sum`.
+    AddTimes { by: Field, to: Field },
+    /// `to = activation(sum)`, `slope` its derivative, `curve` the second one.
+    Activate { to: Field, slope: Field, curve: Option<Field>, activation: Activation },
+    /// The last hidden layer: `part` of the group is the sum of `head * activation(sum)`, `delta` is `head` times the
+    /// derivative: the energy's gradient in this layer's sums.
+    Head { head: *const f32, part: Field, delta: Field, activation: Activation },
 }
 
 impl Then {
@@ -121,9 +123,13 @@ impl Then {
         match self {
             Then::Store(to) => Then::Store(to.from(first)),
             Then::Add(to) => Then::Add(to.from(first)),
-            Then::Times(to) => Then::Times(to.from(first)),
-            Then::Activate { to, slope, activation } => {
-                Then::Activate { to: to.from(first), slope: slope.from(first), activation }
+            Then::Times { by, to, also } => {
+                Then::Times { by: by.from(first), to: to.from(first), also: also.map(|a| a.from(first)) }
+            }
+            Then::AddTimes { by, to } => Then::AddTimes { by: by.from(first), to: to.from(first) },
+            Then::Activate { to, slope, curve, activation } => {
+                let curve = curve.map(|c| c.from(first));
+                Then::Activate { to: to.from(first), slope: slope.from(first), curve, activation }
             }
             head @ Then::Head { .. } => head,
         }
@@ -234,6 +240,22 @@ pub(crate) unsafe fn activate<S: Simd>(z: S::F, activation: Activation) -> (S::F
     }
 }
 
+/// The activation's second derivative.
+#[inline(always)]
+unsafe fn curvature<S: Simd>(z: S::F, activation: Activation) -> S::F {
+    unsafe {
+        match activation {
+            Activation::Swish => {
+                // h'' = (1 - s) (2 s + h (1 - 2 s)).
+                let (s, one) = (math::sigmoid::<S>(z), S::splat(1.0));
+                let twice = S::add(s, s);
+                S::mul(S::sub(one, s), S::mul_add(S::mul(z, s), S::sub(one, twice), twice))
+            }
+            Activation::Leaky(_) => S::splat(0.0),
+        }
+    }
+}
+
 impl Kernel for Product<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
@@ -304,23 +326,32 @@ impl Product<'_> {
                             let to = to.at(block, feature).add(lane);
                             S::store(to, S::add(S::load(to), sum));
                         }
-                        Then::Times(to) => {
-                            let to = to.at(block, feature).add(lane);
-                            S::store(to, S::mul(S::load(to), sum));
+                        Then::Times { by, to, also } => {
+                            let by = S::load(by.at(block, feature).add(lane));
+                            S::store(to.at(block, feature).add(lane), S::mul(by, sum));
+                            if let Some(also) = also {
+                                let also = also.at(block, feature).add(lane);
+                                S::store(also, S::mul(S::load(also), sum));
+                            }
                         }
-                        Then::Activate { to, slope, activation } => {
+                        Then::AddTimes { by, to } => {
+                            let by = S::load(by.at(block, feature).add(lane));
+                            let to = to.at(block, feature).add(lane);
+                            S::store(to, S::mul_add(by, sum, S::load(to)));
+                        }
+                        Then::Activate { to, slope, curve, activation } => {
                             let (h, s) = activate::<S>(sum, activation);
                             S::store(to.at(block, feature).add(lane), h);
                             S::store(slope.at(block, feature).add(lane), s);
+                            if let Some(curve) = curve {
+                                S::store(curve.at(block, feature).add(lane), curvature::<S>(sum, activation));
+                            }
                         }
-                        Then::Head { head, delta, to, activation, .. } => {
+                        Then::Head { head, delta, activation, .. } => {
                             let (h, s) = activate::<S>(sum, activation);
                             let weight = S::splat(*head.add(feature));
                             energy = S::mul_add(weight, h, energy);
                             S::store(delta.at(block, feature).add(lane), S::mul(weight, s));
-                            if let Some(to) = to {
-                                S::store(to.at(block, feature).add(lane), h);
-                            }
                         }
                     }
                 }

@@ -53,7 +53,7 @@ impl Packed {
     }
 
     /// Forward and backward products of each hidden layer.
-    fn wide(&self) -> &[(Spread, Spread)] {
+    pub(super) fn wide(&self) -> &[(Spread, Spread)] {
         self.widen(1)
     }
 
@@ -85,14 +85,13 @@ enum Way {
 }
 
 impl<'a> Net<'a> {
-    /// Takes memory for `tile` from `arena`. `keep`: the last hidden layer's values are kept too.
+    /// Takes memory for `tile` from `arena`. `wide`: products of tiles even for a few chains.
     pub(crate) fn new(
         packed: &'a Packed,
         first: &Rows,
         factor: f32,
         tile: Tile,
         wide: bool,
-        keep: bool,
         arena: &mut Arena,
     ) -> Self {
         let hidden = &packed.layers.hidden;
@@ -101,14 +100,13 @@ impl<'a> Net<'a> {
         for (to, from) in head.as_mut_slice().iter_mut().zip(&packed.layers.head) {
             *to = factor * from;
         }
-        if !wide && tile.chains <= thin::CHAINS && !keep && packed.layers.fully_connected() {
+        if !wide && tile.chains <= thin::CHAINS && packed.layers.fully_connected() {
             return Self { packed, tile, head, way: Self::thin_way(packed, first, tile, arena) };
         }
         let init = wide_init(first, tile, arena);
-        let kept = if keep { hidden.len() } else { hidden.len() - 1 };
         let way = Way::Wide {
             init,
-            hidden: hidden[..kept].iter().map(|l| arena.field(l.outputs)).collect(),
+            hidden: hidden[..hidden.len() - 1].iter().map(|l| arena.field(l.outputs)).collect(),
             slopes: hidden.iter().map(|l| arena.field(l.outputs)).collect(),
         };
         Self { packed, tile, head, way }
@@ -118,7 +116,7 @@ impl<'a> Net<'a> {
     pub(crate) fn over(packed: &'a Packed, factor: f32, tile: Tile, arena: &mut Arena) -> Self {
         let none =
             Rows { width: packed.layers.hidden[0].outputs, values: vec![0.0; packed.layers.hidden[0].outputs].into() };
-        Self::new(packed, &none, factor, tile, false, false, arena)
+        Self::new(packed, &none, factor, tile, false, arena)
     }
 
     /// [`Net::evaluate`] with `base` plus `shift` (a number an output of the first layer) as the first layer's part.
@@ -209,22 +207,6 @@ impl<'a> Net<'a> {
         }
     }
 
-    /// Hidden values, the gradients in each layer's sums and the energy's parts, for learning: without the gradient in
-    /// `x`. Only of a network that was made to keep its values.
-    ///
-    /// # Safety
-    /// As [`Net::evaluate`].
-    pub(crate) unsafe fn layers(&self, member: &Member<'_>, x: Field, parts: Field) -> Option<(&[Field], &[Field])> {
-        match &self.way {
-            Way::Wide { init, hidden, slopes } => {
-                self.forward(member, x, parts, *init, hidden, slopes);
-                self.backward(member, slopes);
-                Some((hidden, slopes))
-            }
-            Way::Thin { .. } => None,
-        }
-    }
-
     fn product(&self, member: &Member<'_>, spread: &Spread, x: Field, init: Init, then: Then) {
         spread.products(member.share(spread.groups()), self.tile, x, init, then, self.packed.level);
     }
@@ -241,9 +223,9 @@ impl<'a> Net<'a> {
             let init = if l == 0 { init } else { Init::Bias(self.packed.layers.hidden[l].bias.as_ptr()) };
             let then = if l == last {
                 let head = self.head.as_ptr();
-                Then::Head { head, part, delta: slopes[l], to: hidden.get(l).copied(), activation }
+                Then::Head { head, part, delta: slopes[l], activation }
             } else {
-                Then::Activate { to: hidden[l], slope: slopes[l], activation }
+                Then::Activate { to: hidden[l], slope: slopes[l], curve: None, activation }
             };
             self.product(member, forward, from, init, then);
             member.meet();
@@ -257,7 +239,9 @@ impl<'a> Net<'a> {
     fn backward(&self, member: &Member<'_>, slopes: &[Field]) {
         for l in (1..slopes.len()).rev() {
             let (_, backward) = &self.packed.wide()[l];
-            self.product(member, backward, slopes[l], Init::Zero, Then::Times(slopes[l - 1]));
+            let below = slopes[l - 1];
+            let then = Then::Times { by: below, to: below, also: None };
+            self.product(member, backward, slopes[l], Init::Zero, then);
             member.meet();
         }
     }
@@ -332,7 +316,7 @@ impl<'a> Net<'a> {
 }
 
 /// The first layer's part of a tile's chains.
-fn wide_init(first: &Rows, tile: Tile, arena: &mut Arena) -> Init {
+pub(super) fn wide_init(first: &Rows, tile: Tile, arena: &mut Arena) -> Init {
     if first.count() == 1 {
         let bias = arena.numbers(first.width);
         // SAFETY: `bias` holds as many numbers, and nothing else points there yet.

@@ -11,7 +11,7 @@ use crate::event::Sink;
 use crate::files::sha256_hex;
 use crate::model::MlpEnergy;
 use crate::noise::Noise;
-use crate::train::objective::{Contrastive, DenoisingByDifference, Recovery};
+use crate::train::objective::{Contrastive, Denoising, Recovery};
 use crate::train::{CheckpointPlan, Objective, train};
 use crate::trajectory::{Frames, Normaliser, Split, WindowSpec, Windows};
 use candle_core::Device;
@@ -154,7 +154,7 @@ impl Model {
                 let (energy, outcome) = match &c.objective {
                     LevelObjective::Denoising => {
                         let weights = coordinates.weights(c.weighting)?;
-                        let mut objective = DenoisingByDifference::new(energy.leveled()).weighted(weights);
+                        let mut objective = Denoising::new(energy.leveled()).weighted(weights);
                         let outcome = run(&mut objective)?;
                         (objective.energy.into_perceptron(), outcome)
                     }

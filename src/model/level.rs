@@ -75,30 +75,6 @@ impl LevelEnergy {
         &self.net
     }
 
-    /// `g` `(B,)` and its gradient in `x` `(B, inputs)`, as graphs in the weights, at one angle a row (`(B, 1)`, in
-    /// `(0, pi / 2)`).
-    ///
-    /// # Errors
-    /// As [`Mlp::forward`].
-    pub fn correction_and_gradient(
-        &self,
-        x: &Tensor,
-        angle: &Tensor,
-        context: Option<&Tensor>,
-    ) -> Result<(Tensor, Tensor)> {
-        let context = with_level(angle, context)?;
-        let (g, grad) = self.net.value_and_gradient(x, Some(&context))?;
-        Ok(((g * GAIN)?, (grad * GAIN)?))
-    }
-
-    /// `g` alone, `(B,)`, as a graph in the weights; see [`LevelEnergy::correction_and_gradient`].
-    ///
-    /// # Errors
-    /// As [`Mlp::forward`].
-    pub fn correction(&self, x: &Tensor, angle: &Tensor, context: Option<&Tensor>) -> Result<Tensor> {
-        Ok((self.net.forward(x, Some(&with_level(angle, context)?))?.squeeze(D::Minus1)? * GAIN)?)
-    }
-
     /// Fixes the context: its part of the first layer is computed here, once for all levels and steps.
     ///
     /// # Errors

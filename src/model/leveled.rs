@@ -67,15 +67,6 @@ impl<N: Network> Leveled<N> {
         super::level::with_level(angle, context)
     }
 
-    /// `g` `(B,)` and its gradient in `x` `(B, *S)`, detached, at one angle a row (`(B, 1)`, in `(0, pi / 2)`).
-    ///
-    /// # Errors
-    /// As [`Network::evaluate`].
-    pub fn correction(&self, x: &Tensor, angle: &Tensor, context: Option<&Tensor>) -> Result<Evaluated> {
-        let at = self.network.evaluate(x, Some(&self.context(angle, context)?))?;
-        Ok(Evaluated { energy: (at.energy * self.gain)?, grad: (at.grad * self.gain)? })
-    }
-
     /// The energy at the noise level of angle `t`, in `(0, pi / 2)`, given a context `(B, *C)` where it has one.
     ///
     /// # Errors

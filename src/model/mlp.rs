@@ -5,7 +5,7 @@
 use super::positions::{product, pulled};
 use super::{MlpConfig, Parameters, spectral::SpectralNorm};
 use crate::energy::rows::plain;
-use crate::engine::{self, Examples, Layer, Layers, Options, Packed, Rows};
+use crate::engine::{self, Examples, Layer, Layers, Options, Packed, Rows, WeightGradient};
 use crate::error::{Error, Result};
 use crate::noise::Noise;
 use candle_core::{D, DType, Device, Tensor, Var};
@@ -252,11 +252,40 @@ impl Mlp {
         context: Option<&Tensor>,
         coefficients: &mut dyn FnMut(&[f32]) -> Result<Vec<f32>>,
     ) -> Result<Vec<Tensor>> {
+        self.with_examples(x, context, |packed, examples| {
+            Ok(engine::learn(packed, examples, |e| coefficients(e), &Options::default())?.1)
+        })
+    }
+
+    /// The gradient of `sum_b v_b . grad_x E(x_b)` in each parameter, in the order of [`Mlp::parameters`], with the `v`, `(B, inputs)`,
+    /// held fixed; `directions` makes them of the energies' gradients, `(B, inputs)`. Computed by [`crate::engine`], for f32 on the CPU.
+    ///
+    /// # Errors
+    /// As [`Mlp::packed`] and [`crate::engine::learn_slopes`].
+    pub fn learn_slopes(
+        &self,
+        x: &Tensor,
+        context: Option<&Tensor>,
+        directions: impl FnOnce(Tensor) -> Result<Tensor>,
+    ) -> Result<Vec<Tensor>> {
+        self.with_examples(x, context, |packed, examples| {
+            let shape = (examples.x.len() / self.config.inputs, self.config.inputs);
+            let ask = |grad| plain(&directions(Tensor::from_vec(grad, shape, &Device::Cpu)?)?);
+            engine::learn_slopes(packed, examples, ask, &Options::default())
+        })
+    }
+
+    /// What the engine makes of examples, for each parameter.
+    fn with_examples(
+        &self,
+        x: &Tensor,
+        context: Option<&Tensor>,
+        work: impl FnOnce(&Packed, Examples<'_>) -> Result<WeightGradient>,
+    ) -> Result<Vec<Tensor>> {
         let (packed, first) = (self.packed()?, self.context_rows(context)?);
         let numbers = plain(&flat(x, self.config.inputs, "input")?)?;
         let contexts = context.map(plain).transpose()?.unwrap_or_default();
-        let examples = Examples { first: &first, x: &numbers, context: &contexts };
-        let (_, mut gradient) = engine::learn(&packed, examples, |e| coefficients(e), &Options::default())?;
+        let mut gradient = work(&packed, Examples { first: &first, x: &numbers, context: &contexts })?;
         let tensor = |numbers: Vec<f32>, rows: usize| -> Result<Tensor> {
             let columns = numbers.len() / rows;
             Ok(Tensor::from_vec(numbers, (rows, columns), &Device::Cpu)?)

@@ -57,6 +57,19 @@ impl Network for MlpEnergy {
         self.net.learn(x, context, coefficients)
     }
 
+    fn learn_slopes(
+        &self,
+        x: &Tensor,
+        context: Option<&Tensor>,
+        directions: &mut dyn FnMut(Tensor) -> Result<Tensor>,
+    ) -> Result<Option<Vec<Tensor>>> {
+        if !self.learns(x) {
+            return Ok(None);
+        }
+        let shaped = |grad: Tensor| directions(grad.reshape(x.dims())?);
+        self.net.learn_slopes(x, context, shaped).map(Some)
+    }
+
     fn learns(&self, x: &Tensor) -> bool {
         x.dtype() == DType::F32 && x.device().is_cpu() && self.net.config().outputs == 1
     }

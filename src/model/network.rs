@@ -59,6 +59,22 @@ pub trait Network {
         Err(Error::Other("this network has no way of its own to the gradient in its weights".into()))
     }
 
+    /// The gradient of `sum_b v_b . grad_x E(x_b | context_b)` in each parameter, in their order, with the `v`, `(B, *S)`, held fixed,
+    /// where `directions` makes them of the input gradients `(B, *S)`. `None`, the default, where the network has no way of its own
+    /// to this mixed second derivative; `directions` was not called then.
+    ///
+    /// # Errors
+    /// As [`Network::energy`]; whatever `directions` returns.
+    fn learn_slopes(
+        &self,
+        x: &Tensor,
+        context: Option<&Tensor>,
+        directions: &mut dyn FnMut(Tensor) -> Result<Tensor>,
+    ) -> Result<Option<Vec<Tensor>>> {
+        let _ = (x, context, directions);
+        Ok(None)
+    }
+
     /// True where [`Network::learn`] gives the gradient in the weights for arrays like `x`; by default only
     /// differentiation does.
     fn learns(&self, x: &Tensor) -> bool {

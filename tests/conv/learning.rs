@@ -7,7 +7,7 @@ use ebmotion::event::Silent;
 use ebmotion::model::{Activation, ConvConfig, ConvEnergy, Leveled, Network, StageConfig};
 use ebmotion::noise::Noise;
 use ebmotion::train::objective::{
-    Contrastive, ContrastiveConfig, DenoisingByDifference, EnergyMatching, EnergyMatchingConfig, Form, ImprovedConfig,
+    Contrastive, ContrastiveConfig, Denoising, EnergyMatching, EnergyMatchingConfig, Form, ImprovedConfig,
     ImprovedContrastive, Recovery, RecoveryConfig, Spacing,
 };
 use ebmotion::train::{AdamConfig, Batch, Clip, Decay, Divergence, Objective, Source, TrainConfig, train};
@@ -149,7 +149,7 @@ fn classes_are_drawn_from_what_denoising_has_learned() -> Result<()> {
         spectral_norm: false,
     };
     let energy = Leveled::convolutional(config, &mut Noise::new(1), DType::F32, &CPU)?;
-    let mut objective = DenoisingByDifference::new(energy);
+    let mut objective = Denoising::new(energy);
     let settings = TrainConfig {
         steps: 300,
         batch: 32,

@@ -129,7 +129,7 @@ macro_rules! contract {
 }
 
 contract! {
-    contrastive improved_contrastive denoising denoising_by_difference recovery info_nce info_nce_around_start
+    contrastive improved_contrastive denoising recovery info_nce info_nce_around_start
     info_nce_refined energy_matching
 }
 

@@ -6,12 +6,12 @@ use candle_core::{DType, Tensor};
 use ebmotion::energy::Energy;
 use ebmotion::energy::compose::Scaled;
 use ebmotion::error::Result;
-use ebmotion::model::{Activation, Fixed, LevelEnergy, Leveled, Mlp, MlpConfig, MlpEnergy};
+use ebmotion::model::{Activation, Fixed, Leveled, Mlp, MlpConfig, MlpEnergy};
 use ebmotion::noise::Noise;
 use ebmotion::train::Objective;
 use ebmotion::train::objective::{
-    Around, Contrastive, ContrastiveConfig, Coupling, Denoising, DenoisingByDifference, EnergyMatching,
-    EnergyMatchingConfig, Form, ImprovedConfig, ImprovedContrastive, InfoNce, InfoNceConfig, Recovery, RecoveryConfig,
+    Around, Contrastive, ContrastiveConfig, Coupling, Denoising, EnergyMatching, EnergyMatchingConfig, Form,
+    ImprovedConfig, ImprovedContrastive, InfoNce, InfoNceConfig, Recovery, RecoveryConfig,
 };
 
 /// An objective and the energy in nats that it has learned.
@@ -49,17 +49,7 @@ impl Learner for EnergyMatching<MlpEnergy> {
 /// Noise angle at which denoising is judged.
 const ANGLE: f64 = 0.1;
 
-impl Learner for Denoising {
-    fn learned<'a>(&'a self, context: Option<&'a Tensor>, rows: usize) -> Result<Box<dyn Energy + 'a>> {
-        Ok(Box::new(self.energy.conditioned(context, rows)?.at(ANGLE)?))
-    }
-
-    fn angle(&self) -> f64 {
-        ANGLE
-    }
-}
-
-impl Learner for DenoisingByDifference<MlpEnergy> {
+impl Learner for Denoising<MlpEnergy> {
     fn learned<'a>(&'a self, context: Option<&'a Tensor>, _: usize) -> Result<Box<dyn Energy + 'a>> {
         Ok(Box::new(self.energy.at(ANGLE, context)?))
     }
@@ -94,10 +84,6 @@ fn config(context: usize) -> MlpConfig {
 
 pub(crate) fn network(context: usize) -> Result<MlpEnergy> {
     Ok(MlpEnergy { net: Mlp::new(config(context), &mut Noise::new(1), DType::F32, &CPU)? })
-}
-
-fn levels(context: usize) -> Result<LevelEnergy> {
-    LevelEnergy::new(config(context), &mut Noise::new(1), DType::F32, &CPU)
 }
 
 pub(crate) fn over(context: usize) -> Result<Leveled<MlpEnergy>> {
@@ -159,20 +145,7 @@ pub(crate) fn objectives() -> Vec<Row> {
             (0.25, 0.7),
             (0.25, 0.9),
         ),
-        usual(
-            "denoising",
-            |_, c, _| Ok(Box::new(Denoising { energy: levels(c)?, weights: None })),
-            6000,
-            (0.22, 0.5),
-            (0.22, 0.7),
-        ),
-        usual(
-            "denoising_by_difference",
-            |_, c, _| Ok(Box::new(DenoisingByDifference::new(over(c)?))),
-            6000,
-            (0.22, 0.5),
-            (0.22, 0.7),
-        ),
+        usual("denoising", |_, c, _| Ok(Box::new(Denoising::new(over(c)?))), 6000, (0.22, 0.5), (0.22, 0.7)),
         Row {
             name: "recovery",
             make: |_, c, _| {

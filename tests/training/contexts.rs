@@ -2,7 +2,7 @@
 
 use super::*;
 use ebmotion::model::Leveled;
-use ebmotion::train::objective::DenoisingByDifference;
+use ebmotion::train::objective::Denoising;
 
 /// On a line: context (1, 0) is a normal around -0.8, (0, 1) one around 0.8, standard deviation 0.6 each.
 struct Two;
@@ -24,11 +24,11 @@ impl Source for Two {
     }
 }
 
-fn objective(contrast: f64) -> Result<DenoisingByDifference<MlpEnergy>> {
+fn objective(contrast: f64) -> Result<Denoising<MlpEnergy>> {
     let context = Leveled::<MlpEnergy>::FEATURES + 2;
     let config = MlpConfig { hidden: vec![48, 48], ..mlp(1, context, 1, Activation::Swish, false) };
     let net = Mlp::new(config, &mut Noise::new(1), DType::F32, &CPU)?;
-    DenoisingByDifference::new(Leveled::over(MlpEnergy { net })).contrasted(contrast)
+    Denoising::new(Leveled::over(MlpEnergy { net })).contrasted(contrast)
 }
 
 #[test]

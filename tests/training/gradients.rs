@@ -160,6 +160,7 @@ fn a_level_energy_is_its_own_gradient_at_every_level() -> Result<()> {
     let energy = LevelEnergy::new(mlp(4, 3, 1, Activation::Swish, false), &mut noise, DType::F64, &CPU)?;
     let (x, context) = (noise.normal((6, 4), DType::F64, &CPU)?, noise.normal((6, 3), DType::F64, &CPU)?);
     let fixed = energy.conditioned(Some(&context), 6)?;
+    let whole = Leveled::over(MlpEnergy { net: energy.network().clone() });
     for t in [0.05f64, 0.5, 1.2] {
         let level = fixed.at(t)?;
         let fast = level.evaluate(&x)?;
@@ -167,8 +168,7 @@ fn a_level_energy_is_its_own_gradient_at_every_level() -> Result<()> {
         let error = (&fast.grad - &slow.grad)?.abs()?.flatten_all()?.max(0)?.to_scalar::<f64>()?;
         assert!(error < 1e-10, "level {t}: {error}");
         // Context part computed once, level added: the same as both together.
-        let angle = Tensor::full(t, (6, 1), &CPU)?;
-        let (_, whole) = energy.correction_and_gradient(&x, &angle, Some(&context))?;
+        let whole = whole.at(t, Some(&context))?.velocity(&x)?;
         let error = (level.velocity(&x)? - whole)?.abs()?.flatten_all()?.max(0)?.to_scalar::<f64>()?;
         assert!(error < 1e-10, "level {t}: {error}");
     }

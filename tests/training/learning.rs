@@ -50,17 +50,16 @@ fn denoising_learns_the_scores_of_a_gaussian() -> Result<()> {
             self.batch(512, &mut Noise::new(7)).map(Some)
         }
     }
-    let config = mlp(1, 0, 1, Activation::Swish, false);
-    let energy = LevelEnergy::new(config, &mut Noise::new(5), DType::F32, &CPU)?;
-    let mut objective = Denoising { energy, weights: None };
+    let config = mlp(1, Leveled::<MlpEnergy>::FEATURES, 1, Activation::Swish, false);
+    let net = Mlp::new(config, &mut Noise::new(5), DType::F32, &CPU)?;
+    let mut objective = Denoising::new(Leveled::over(MlpEnergy { net }));
     let mut config = settings(1500, 5e-3);
     config.batch = 256;
     train(&mut objective, &Narrow, &config, &Noise::new(6), None, &mut Silent)?;
-    let fixed = objective.energy.conditioned(None, 5)?;
     let x: Vec<f32> = vec![-1.0, -0.4, 0.0, 0.5, 1.0];
     let points = Tensor::from_vec(x.clone(), (5, 1), &CPU)?;
     for t in [0.3f64, 0.8, 1.3] {
-        let learned = fixed.at(t)?.velocity(&points)?.flatten_all()?.to_vec1::<f32>()?;
+        let learned = objective.energy.at(t, None)?.velocity(&points)?.flatten_all()?.to_vec1::<f32>()?;
         let (c, s) = (t.cos(), t.sin());
         let slope = c * s * (1.0 - STD * STD) / (STD * STD * c * c + s * s);
         for (x, v) in x.iter().zip(learned) {
@@ -76,12 +75,18 @@ fn denoising_learns_the_scores_of_a_gaussian() -> Result<()> {
 /// the losses of two weightings add up.
 #[test]
 fn denoising_weighs_the_coordinates() -> Result<()> {
-    let energy = LevelEnergy::new(mlp(2, 0, 1, Activation::Swish, false), &mut Noise::new(5), DType::F32, &CPU)?;
+    let config = mlp(2, Leveled::<MlpEnergy>::FEATURES, 1, Activation::Swish, false);
+    let net = MlpEnergy { net: Mlp::new(config, &mut Noise::new(5), DType::F32, &CPU)? };
     let x = Noise::new(1).normal((64, 2), DType::F32, &CPU)?;
     let loss = |x: &Tensor, weights: Option<[f32; 2]>| -> Result<f64> {
         let weights = weights.map(|w| Tensor::new(&w, &CPU)).transpose()?;
         let batch = Batch { x: x.clone(), context: None, start: None };
-        Denoising { energy: energy.clone(), weights }.validate(&batch, &mut Noise::new(2))
+        let all = Denoising::new(Leveled::over(net.clone()));
+        let objective = match weights {
+            Some(weights) => all.weighted(weights),
+            None => all,
+        };
+        objective.validate(&batch, &mut Noise::new(2))
     };
     let (all, first, second) = (loss(&x, None)?, loss(&x, Some([2.0, 0.0]))?, loss(&x, Some([0.0, 2.0]))?);
     assert_eq!(all, loss(&x, Some([1.0, 1.0]))?);

@@ -5,7 +5,7 @@ use candle_core::{DType, Device, Tensor};
 use ebmotion::energy::{ConditionalEnergy, Energy, by_autograd};
 use ebmotion::error::{Error, Result};
 use ebmotion::event::{Event, Silent, Sink};
-use ebmotion::model::{Activation, Fixed, LevelEnergy, Mlp, MlpConfig, MlpEnergy, Network, Positions};
+use ebmotion::model::{Activation, Fixed, LevelEnergy, Leveled, Mlp, MlpConfig, MlpEnergy, Network, Positions};
 use ebmotion::noise::Noise;
 use ebmotion::train::objective::{Contrastive, ContrastiveConfig, Denoising, Form, Regression};
 use ebmotion::train::{

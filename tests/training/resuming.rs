@@ -9,9 +9,10 @@ fn contrastive() -> Result<Contrastive<MlpEnergy>> {
     Contrastive::new(network, chains(5), &[2], None)
 }
 
-fn denoising() -> Result<Denoising> {
-    let config = mlp(2, 0, 1, Activation::Swish, false);
-    Ok(Denoising { energy: LevelEnergy::new(config, &mut Noise::new(12), DType::F32, &CPU)?, weights: None })
+fn denoising() -> Result<Denoising<MlpEnergy>> {
+    let config = mlp(2, Leveled::<MlpEnergy>::FEATURES, 1, Activation::Swish, false);
+    let net = Mlp::new(config, &mut Noise::new(12), DType::F32, &CPU)?;
+    Ok(Denoising::new(Leveled::over(MlpEnergy { net })))
 }
 
 fn plan(path: &Path, resume: bool) -> CheckpointPlan {
@@ -85,7 +86,7 @@ fn a_compact_checkpoint_is_smaller_and_a_run_from_it_ends_close_by() -> Result<(
     for compact in [false, true] {
         let config = TrainConfig { compact_checkpoints: compact, ..settings(60, 3e-3) };
         let path = folder.path().join(format!("{compact}"));
-        let run = |objective: &mut Denoising, resume: bool, sink: &mut dyn Sink| {
+        let run = |objective: &mut Denoising<MlpEnergy>, resume: bool, sink: &mut dyn Sink| {
             train(objective, &Blobs, &config, &Noise::new(13), Some(&plan(&path, resume)), sink)
         };
         assert!(run(&mut denoising()?, false, &mut StopAt(23, false)).is_err());

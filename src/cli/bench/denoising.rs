@@ -7,7 +7,7 @@ use super::{Same, median_secs, round, steps_of};
 use candle_core::{DType, Device};
 use ebmotion::model::{Leveled, Mlp, MlpConfig, MlpEnergy};
 use ebmotion::noise::Noise;
-use ebmotion::train::objective::DenoisingByDifference;
+use ebmotion::train::objective::Denoising;
 use ebmotion::train::{AdamConfig, Batch};
 use ebmotion::{Result, parallel};
 
@@ -35,7 +35,7 @@ pub(super) fn run(args: &BenchArgs) -> Result<()> {
             let network = MlpConfig { context: Leveled::<MlpEnergy>::FEATURES + context, ..network.clone() };
             let mut noise = Noise::new(0);
             let net = Mlp::new(network, &mut noise, DType::F32, &Device::Cpu)?;
-            let mut objective = DenoisingByDifference::new(Leveled::over(MlpEnergy { net }));
+            let mut objective = Denoising::new(Leveled::over(MlpEnergy { net }));
             let mut draw = |width: usize| noise.normal((*batch, width), DType::F32, &Device::Cpu);
             let source = Same(Batch { x: draw(inputs)?, context: Some(draw(context)?), start: None });
             let mut run =

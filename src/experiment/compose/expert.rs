@@ -8,7 +8,7 @@ use crate::experiment::Journal;
 use crate::image::sprites::Sprite;
 use crate::model::{Activation, AtLevelOf, ConvConfig, ConvEnergy, Leveled, StageConfig};
 use crate::noise::Noise;
-use crate::train::objective::DenoisingByDifference;
+use crate::train::objective::Denoising;
 use crate::train::{self, AdamConfig, Clip, Decay, Divergence, Objective, TrainConfig};
 use candle_core::{DType, Device, Tensor};
 
@@ -78,7 +78,7 @@ impl Sink for Named<'_> {
 /// `E_t(x | attribute)` of images.
 pub(super) struct Expert {
     attribute: Attribute,
-    objective: DenoisingByDifference<ConvEnergy>,
+    objective: Denoising<ConvEnergy>,
 }
 
 /// What an energy's network is like.
@@ -124,10 +124,10 @@ impl Expert {
     pub(super) fn new(kind: Kind, scene: Scene, attribute: Attribute, width: usize, noise: &Noise) -> Result<Self> {
         let config = config(kind, width, scene, attribute.width());
         let energy = Leveled::convolutional(config, &mut noise.fork(0), DType::F32, &Device::Cpu)?;
-        Ok(Self { attribute, objective: DenoisingByDifference::new(energy) })
+        Ok(Self { attribute, objective: Denoising::new(energy) })
     }
 
-    /// The same, shown what chains that went astray look like from an angle on ([`DenoisingByDifference::recovering`]).
+    /// The same, shown what chains that went astray look like from an angle on ([`Denoising::recovering`]).
     pub(super) fn recovering(self, lowest: f64) -> Result<Self> {
         Ok(Self { objective: self.objective.recovering(lowest)?, ..self })
     }

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::event::Sink;
 use crate::image::Images;
 use crate::noise::Noise;
-use crate::train::objective::{Contrastive, DenoisingByDifference, EnergyMatching, ImprovedContrastive, Recovery};
+use crate::train::objective::{Contrastive, Denoising, EnergyMatching, ImprovedContrastive, Recovery};
 use crate::train::{CheckpointPlan, Objective, Outcome, train};
 use candle_core::{Device, Tensor};
 use pictures::{Moved, Pictures};
@@ -98,7 +98,7 @@ pub fn run(
     };
     let (energy, (outcome, kept)) = match learning {
         (Learning::Denoising { contrast }, Learned::Levels(energy)) => {
-            let mut objective = DenoisingByDifference::new(energy).contrasted(*contrast)?;
+            let mut objective = Denoising::new(energy).contrasted(*contrast)?;
             let ended = taught(&mut objective)?;
             (Learned::Levels(objective.energy), ended)
         }

@@ -1,0 +1,169 @@
+//! What the weights' gradients are products of: for every layer the numbers that its weights multiply and the gradients in its
+//! sums, example by example.
+
+use super::field::{Aligned, Field, Tile};
+use super::learn::Examples;
+use super::matrix::accumulate;
+use super::program::{Layers, Shared};
+use crate::simd::{Kernel, Level, Simd};
+use std::ops::Range;
+
+/// Both sides of all products of one batch. A row is an example, or an example at a position, position by position; the rows of
+/// examples' derivatives along their directions follow.
+pub(super) struct Sides {
+    /// Examples.
+    pub(super) batch: usize,
+    /// For each layer what its weights multiply.
+    pub(super) inputs: Vec<Side>,
+    /// For each layer the gradients in its sums.
+    pub(super) deltas: Vec<Side>,
+    /// What the first layer's weights of the context multiply, where there is one.
+    pub(super) context: Option<Side>,
+    /// The gradients in the first layer's sums, example by example, where it shares weights and there is a context.
+    pub(super) whole: Option<Side>,
+}
+
+/// Rows of numbers, `[group of numbers][row][number of the group]`.
+///
+/// Tiles write rows of their own at the same time; who reads does so when all are done.
+pub(super) struct Side {
+    rows: usize,
+    group: usize,
+    start: *mut f32,
+    numbers: Aligned,
+}
+
+// SAFETY: see the type's contract; the numbers stay where they are on the heap.
+unsafe impl Send for Side {}
+// SAFETY: as above.
+unsafe impl Sync for Side {}
+
+impl Sides {
+    /// Zeros for a batch of examples; `directions`: with rows of derivatives.
+    pub(super) fn new(layers: &Layers, level: Level, examples: &Examples<'_>, directions: bool) -> Self {
+        let (group, width) = (level.outputs(), 2 * level.lanes());
+        let batch = examples.batch(layers);
+        let context = examples.context.len() / batch;
+        let rows = |shared: Shared| if directions { 2 } else { 1 } * shared.positions * batch;
+        let side = |of: fn((usize, usize)) -> usize, group| {
+            layers.hidden.iter().map(|l| Side::new(rows(l.shared), of(l.shape()), group)).collect()
+        };
+        let first = &layers.hidden[0];
+        Self {
+            batch,
+            inputs: side(|(_, columns)| columns, width),
+            deltas: side(|(outputs, _)| outputs, group),
+            context: (context > 0).then(|| Side::new(batch, context, width)),
+            whole: (context > 0 && first.shared != Shared::NONE).then(|| Side::new(batch, first.outputs, group)),
+        }
+    }
+}
+
+impl Side {
+    fn new(rows: usize, numbers: usize, group: usize) -> Self {
+        let mut all = Aligned::new(numbers.div_ceil(group) * rows * group);
+        Self { rows, group, start: all.as_mut_slice().as_mut_ptr(), numbers: all }
+    }
+
+    pub(super) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// All rows of one group of numbers.
+    fn group(&self, group: usize) -> &[f32] {
+        &self.numbers.as_slice()[group * self.rows * self.group..][..self.rows * self.group]
+    }
+
+    /// # Safety
+    /// As [`Side::turn`].
+    unsafe fn set(&self, row: usize, number: usize, value: f32) {
+        let place = (number / self.group * self.rows + row) * self.group + number % self.group;
+        debug_assert!(place < self.numbers.as_slice().len());
+        // SAFETY: rows and numbers are of the side.
+        unsafe { *self.start.add(place) = value };
+    }
+
+    /// Puts features of a tile's field into the rows from `row` on, one a chain, as their numbers from `at` on.
+    ///
+    /// # Safety
+    /// Nobody else uses these rows now.
+    pub(super) unsafe fn turn(&self, tile: &Tile, from: Field, features: usize, (row, at): (usize, usize)) {
+        for block in 0..tile.blocks() {
+            let first = row + block * tile.width();
+            for f in 0..features {
+                // SAFETY: the caller's; the lanes are the tile's.
+                unsafe {
+                    let lanes = from.lanes(tile, block, f);
+                    lanes.iter().enumerate().for_each(|(lane, value)| self.set(first + lane, at + f, *value));
+                }
+            }
+        }
+    }
+
+    /// Puts whole rows, side by side, into the rows `of`.
+    ///
+    /// # Safety
+    /// As [`Side::turn`].
+    pub(super) unsafe fn put(&self, of: Range<usize>, rows: &[f32]) {
+        let width = rows.len() / of.len();
+        for (row, numbers) in of.zip(rows.chunks_exact(width)) {
+            // SAFETY: the caller's.
+            numbers.iter().enumerate().for_each(|(i, value)| unsafe { self.set(row, i, *value) });
+        }
+    }
+
+    /// Adds up rows, into as many numbers as they have or fewer.
+    pub(super) fn sum(&self, rows: Range<usize>, to: &mut [f32]) {
+        for (g, sums) in to.chunks_mut(self.group).enumerate() {
+            for row in self.group(g)[rows.start * self.group..rows.end * self.group].chunks_exact(self.group) {
+                sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
+            }
+        }
+    }
+}
+
+/// Some rows of a weight's gradient: `out[o][i] = sum_row delta[row][o] * input[row][i]` over the first rows of both.
+pub(super) struct Products<'a> {
+    pub(super) deltas: &'a Side,
+    pub(super) inputs: &'a Side,
+    /// Rows to sum over.
+    pub(super) rows: usize,
+    /// Groups of outputs.
+    pub(super) groups: Range<usize>,
+    /// Numbers of a row of the weight.
+    pub(super) columns: usize,
+    /// Those outputs' rows of the weight.
+    pub(super) out: &'a mut [f32],
+}
+
+/// Sums of a group of outputs and a block of inputs.
+#[repr(C, align(64))]
+struct Sums([f32; MOST]);
+
+/// Most of them at any level.
+const MOST: usize = 12 * 32;
+
+impl Kernel for Products<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let Self { deltas, inputs, rows, groups, columns, out } = self;
+        let (group, width) = (deltas.group, 2 * S::LANES);
+        debug_assert!(inputs.group == width && group * width <= MOST && rows <= deltas.rows.min(inputs.rows));
+        // A block of the inputs stays in the nearest cache while all outputs meet it.
+        for block in 0..columns.div_ceil(width) {
+            let at = block * width..columns.min((block + 1) * width);
+            let input = inputs.group(block);
+            for (g, out) in groups.clone().zip(out.chunks_mut(group * columns)) {
+                let mut sums = Sums([0.0; MOST]);
+                // SAFETY: a group of either side holds all rows, of `group` and `width` numbers.
+                unsafe {
+                    let (w, x) = (deltas.group(g).as_ptr(), input.as_ptr());
+                    accumulate::<S>(group, rows, w, x, sums.0.as_mut_ptr());
+                }
+                for (row, sums) in out.chunks_exact_mut(columns).zip(sums.0.chunks_exact(width)) {
+                    row[at.clone()].copy_from_slice(&sums[..at.len()]);
+                }
+            }
+        }
+    }
+}
