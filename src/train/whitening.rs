@@ -78,9 +78,11 @@ pub(super) type Job<'a> = (&'a Var, Tensor, &'a mut Whitened);
 
 /// Moves matrices against the gradients of step `step` (from 0), on the CPU a matrix a thread; `pace` is the learning rate relative
 /// to its largest.
-pub(super) fn descend(jobs: Vec<Job<'_>>, step: u64, pace: f64, weight_decay: f64) -> Result<()> {
+pub(super) fn descend(mut jobs: Vec<Job<'_>>, step: u64, pace: f64, weight_decay: f64) -> Result<()> {
     let plain = jobs.iter().all(|(_, _, whitened)| matches!(whitened.seen, Seen::Plain(_)));
     let threads = if plain { parallel::available() } else { 1 };
+    // The largest first, so that threads end at about the same time.
+    jobs.sort_by_key(|(_, _, whitened)| std::cmp::Reverse(whitened.cost()));
     let jobs: Vec<_> = jobs.into_iter().map(Mutex::new).collect();
     let one = |i: usize| {
         // Each is taken once, so a poisoned lock has nothing in it.
@@ -106,6 +108,12 @@ impl Whitened {
             Seen::Tensors([zeros([rows, columns])?, zeros([side; 2])?, zeros([side; 2])?])
         };
         Ok(Some(Self { settings: settings.clone(), shape: [rows, columns], seen }))
+    }
+
+    /// Multiplications of a direction.
+    fn cost(&self) -> usize {
+        let [rows, columns] = self.shape;
+        rows * columns * rows.min(columns)
     }
 
     /// What is kept, with its names.
