@@ -8,26 +8,39 @@
 //! one lane holds never depends on the others.
 
 use crate::simd::Level;
+use std::mem::MaybeUninit;
 
 /// One cache line.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
 struct Line([f32; 16]);
 
-/// Zeroed numbers that begin on a cache line.
+/// Numbers that begin on a cache line.
 #[derive(Clone)]
 pub(crate) struct Aligned {
-    lines: Vec<Line>,
+    lines: Vec<MaybeUninit<Line>>,
     len: usize,
 }
 
 impl Aligned {
+    /// Zeros.
     pub(crate) fn new(len: usize) -> Self {
-        Self { lines: vec![Line([0.0; 16]); len.div_ceil(16)], len }
+        Self { lines: vec![MaybeUninit::new(Line([0.0; 16])); len.div_ceil(16)], len }
+    }
+
+    /// Numbers that nobody has written yet.
+    ///
+    /// # Safety
+    /// Each is written before it is read.
+    pub(crate) unsafe fn unset(len: usize) -> Self {
+        let mut lines = Vec::with_capacity(len.div_ceil(16));
+        // SAFETY: there is room for them; what holds them says that they may not be set.
+        unsafe { lines.set_len(len.div_ceil(16)) };
+        Self { lines, len }
     }
 
     pub(crate) fn as_slice(&self) -> &[f32] {
-        // SAFETY: a line is 16 numbers without padding, and there are lines for `len` of them.
+        // SAFETY: a line is 16 numbers without padding, there are lines for `len` of them, and all are set.
         unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.len) }
     }
 
@@ -148,22 +161,32 @@ impl Field {
 pub(crate) struct Arena {
     tile: Tile,
     pieces: Vec<Aligned>,
+    zeroed: bool,
 }
 
 impl Arena {
     pub(crate) fn new(tile: Tile) -> Self {
-        Self { tile, pieces: Vec::new() }
+        Self { tile, pieces: Vec::new(), zeroed: true }
     }
 
-    /// A new field, zero everywhere.
+    /// Memory of fields that nobody has written yet, where the chains fill the tile's blocks; else as [`Arena::new`].
+    ///
+    /// # Safety
+    /// All numbers of all chains are written before they are read.
+    pub(crate) unsafe fn unset(tile: Tile) -> Self {
+        Self { zeroed: !tile.chains.is_multiple_of(tile.width()), ..Self::new(tile) }
+    }
+
+    /// A new field, zero everywhere unless the arena says otherwise.
     pub(crate) fn field(&mut self, features: usize) -> Field {
         let width = self.tile.width();
         Field { start: self.numbers(features * self.tile.blocks() * width), features, width }
     }
 
-    /// `len` zeros that begin on a cache line.
+    /// `len` numbers that begin on a cache line, zeros unless the arena says otherwise.
     pub(crate) fn numbers(&mut self, len: usize) -> *mut f32 {
-        let mut piece = Aligned::new(len);
+        // SAFETY: the promise of who made the arena.
+        let mut piece = if self.zeroed { Aligned::new(len) } else { unsafe { Aligned::unset(len) } };
         let start = piece.as_mut_slice().as_mut_ptr();
         self.pieces.push(piece); // the numbers stay where they are on the heap
         start

@@ -97,7 +97,7 @@ pub fn learn_slopes(
     directions: impl FnOnce(Vec<f32>) -> Result<Vec<f32>>,
     options: &Options,
 ) -> Result<WeightGradient> {
-    let step = Step::begin(network, examples, true, options)?;
+    let mut step = Step::begin(network, examples, true, options)?;
     let directions = directions(step.gradients())?;
     fits("directions", &directions, examples.x.len())?;
     Ok(step.finish(None, |tile| tile.along(&directions)))
@@ -110,14 +110,21 @@ fn fits(what: &'static str, numbers: &[f32], expected: usize) -> Result<()> {
     Ok(())
 }
 
+/// A tile that has gone forward and backward.
+struct Gone<'a> {
+    passes: Passes<'a>,
+    energies: Vec<f32>,
+    /// `(chains, F)`, where directions are to be made of them.
+    gradients: Vec<f32>,
+}
+
 /// A batch whose tiles have gone forward and backward.
 struct Step<'a> {
     network: &'a Packed,
     examples: Examples<'a>,
     directions: bool,
     threads: usize,
-    /// Each with its energies.
-    tiles: Vec<(Passes<'a>, Vec<f32>)>,
+    tiles: Vec<Gone<'a>>,
 }
 
 impl<'a> Step<'a> {
@@ -133,24 +140,23 @@ impl<'a> Step<'a> {
             let passes = Passes::new(network, &examples, directions, tile);
             let mut energies = vec![0.0; tile.chains];
             passes.there_and_back(&mut energies);
-            (passes, energies)
+            let mut gradients = Vec::new();
+            if directions {
+                gradients.resize(tile.chains * network.layers().inputs(), 0.0);
+                passes.gradient(&mut gradients);
+            }
+            Gone { passes, energies, gradients }
         });
         Ok(Self { network, examples, directions, threads, tiles })
     }
 
     fn energies(&self) -> Vec<f32> {
-        self.tiles.iter().flat_map(|(_, energies)| energies).copied().collect()
+        self.tiles.iter().flat_map(|tile| &tile.energies).copied().collect()
     }
 
     /// `(B, F)`.
-    fn gradients(&self) -> Vec<f32> {
-        let width = self.network.layers().inputs();
-        let rows = parallel::map(self.threads, self.tiles.len(), |i| {
-            let (tile, energies) = &self.tiles[i];
-            let mut rows = vec![0.0; energies.len() * width];
-            tile.gradient(&mut rows);
-            rows
-        });
+    fn gradients(&mut self) -> Vec<f32> {
+        let rows: Vec<_> = self.tiles.iter_mut().map(|tile| std::mem::take(&mut tile.gradients)).collect();
         rows.concat()
     }
 
@@ -159,7 +165,7 @@ impl<'a> Step<'a> {
         let (layers, level) = (self.network.layers(), self.network.level());
         let sides = Sides::new(layers, level, &self.examples, self.directions);
         parallel::map(self.threads, self.tiles.len(), |i| {
-            let (tile, _) = &self.tiles[i];
+            let tile = &self.tiles[i].passes;
             rest(tile);
             tile.turn(&self.examples, &sides);
         });
@@ -188,7 +194,7 @@ impl<'a> Step<'a> {
                 deltas.sum(at * sides.batch..(at + 1) * sides.batch, bias);
             }
         }
-        self.tiles.iter().for_each(|(tile, _)| tile.head(weights, &mut gradient.head));
+        self.tiles.iter().for_each(|tile| tile.passes.head(weights, &mut gradient.head));
         gradient
     }
 

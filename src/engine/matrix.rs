@@ -13,7 +13,7 @@ use std::ops::Range;
 /// Most outputs that any level computes at once.
 const MOST: usize = 12;
 /// Inputs of a group that are packed together.
-const NEAR: usize = 64;
+const NEAR: usize = 16;
 
 /// A matrix `(outputs, inputs)` as products with tiles read it: groups of outputs, all inputs of a group together.
 #[derive(Debug)]
@@ -29,11 +29,17 @@ impl Matrix {
     pub(crate) fn of_rows<'a>(level: Level, outputs: usize, inputs: usize, row: impl Fn(usize) -> &'a [f32]) -> Self {
         Self::pack(level, outputs, inputs, |group, first, size| {
             // Some inputs of all the group's rows after the other, so that what is written stays close by.
+            let count = size.min(outputs - first);
+            let mut near = [[0.0; NEAR]; MOST];
             for from in (0..inputs).step_by(NEAR) {
-                let to = &mut group[from * size..inputs.min(from + NEAR) * size];
-                for o in 0..size.min(outputs - first) {
-                    for (slot, value) in to[o..].iter_mut().step_by(size).zip(&row(first + o)[from..inputs]) {
-                        *slot = *value;
+                let width = NEAR.min(inputs - from);
+                for (o, near) in near.iter_mut().take(count).enumerate() {
+                    near[..width].copy_from_slice(&row(first + o)[from..from + width]);
+                }
+                let to = &mut group[from * size..(from + width) * size];
+                for (i, slots) in to.chunks_exact_mut(size).enumerate() {
+                    for (slot, near) in slots.iter_mut().zip(&near[..count]) {
+                        *slot = near[i];
                     }
                 }
             }
@@ -60,10 +66,15 @@ impl Matrix {
     fn pack(level: Level, outputs: usize, inputs: usize, fill: impl Fn(&mut [f32], usize, usize)) -> Self {
         let group = level.outputs();
         let padded = outputs.next_multiple_of(2);
-        let mut numbers = Aligned::new(padded * inputs + 64);
+        // SAFETY: all are written here, the last group's first, as it may have an output too many.
+        let mut numbers = unsafe { Aligned::unset(padded * inputs) };
         for first in (0..outputs).step_by(group) {
             let size = group.min(padded - first);
-            fill(&mut numbers.as_mut_slice()[first * inputs..(first + size) * inputs], first, size);
+            let numbers = &mut numbers.as_mut_slice()[first * inputs..(first + size) * inputs];
+            if first + size > outputs {
+                numbers.fill(0.0);
+            }
+            fill(numbers, first, size);
         }
         Self { outputs, inputs, group, numbers }
     }

@@ -61,7 +61,8 @@ impl<'a> Passes<'a> {
     /// Takes memory for a tile of the examples; `directions`: for all four passes.
     pub(super) fn new(network: &'a Packed, examples: &Examples<'_>, directions: bool, tile: Tile) -> Self {
         let width = network.layers().inputs();
-        let mut arena = Arena::new(tile);
+        // SAFETY: rows are put into the fields of inputs, and products write every other field before they read it.
+        let mut arena = unsafe { Arena::unset(tile) };
         let x = arena.field(width);
         put(&tile, x, examples.x);
         let init = wide_init(examples.first, tile, &mut arena);

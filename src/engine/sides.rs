@@ -4,7 +4,7 @@
 use super::field::{Aligned, Field, Tile};
 use super::learn::Examples;
 use super::matrix::accumulate;
-use super::program::{Layers, Shared};
+use super::program::{Layer, Layers, Shared};
 use crate::simd::{Kernel, Level, Simd};
 use std::ops::Range;
 
@@ -46,22 +46,27 @@ impl Sides {
         let context = examples.context.len() / batch;
         let rows = |shared: Shared| if directions { 2 } else { 1 } * shared.positions * batch;
         let side = |of: fn((usize, usize)) -> usize, group| {
-            layers.hidden.iter().map(|l| Side::new(rows(l.shared), of(l.shape()), group)).collect()
+            let side = |l: &Layer| Side::new(rows(l.shared), of(l.shape()), group, l.shared.reach > 0);
+            layers.hidden.iter().map(side).collect()
         };
         let first = &layers.hidden[0];
         Self {
             batch,
             inputs: side(|(_, columns)| columns, width),
             deltas: side(|(outputs, _)| outputs, group),
-            context: (context > 0).then(|| Side::new(batch, context, width)),
-            whole: (context > 0 && first.shared != Shared::NONE).then(|| Side::new(batch, first.outputs, group)),
+            context: (context > 0).then(|| Side::new(batch, context, width, false)),
+            whole: (context > 0 && first.shared != Shared::NONE).then(|| Side::new(batch, first.outputs, group, false)),
         }
     }
 }
 
 impl Side {
-    fn new(rows: usize, numbers: usize, group: usize) -> Self {
-        let mut all = Aligned::new(numbers.div_ceil(group) * rows * group);
+    /// `gaps`: tiles do not write all numbers, and those that they do not are 0.
+    fn new(rows: usize, numbers: usize, group: usize, gaps: bool) -> Self {
+        let len = numbers.div_ceil(group) * rows * group;
+        // SAFETY: tiles write all numbers of all rows, and there are no others.
+        let mut all =
+            if gaps || !numbers.is_multiple_of(group) { Aligned::new(len) } else { unsafe { Aligned::unset(len) } };
         Self { rows, group, start: all.as_mut_slice().as_mut_ptr(), numbers: all }
     }
 
@@ -70,17 +75,14 @@ impl Side {
     }
 
     /// All rows of one group of numbers.
-    fn group(&self, group: usize) -> &[f32] {
+    fn rows_of(&self, group: usize) -> &[f32] {
         &self.numbers.as_slice()[group * self.rows * self.group..][..self.rows * self.group]
     }
 
-    /// # Safety
-    /// As [`Side::turn`].
-    unsafe fn set(&self, row: usize, number: usize, value: f32) {
-        let place = (number / self.group * self.rows + row) * self.group + number % self.group;
-        debug_assert!(place < self.numbers.as_slice().len());
-        // SAFETY: rows and numbers are of the side.
-        unsafe { *self.start.add(place) = value };
+    /// Where a row's number is; the next row's is a group further on.
+    fn place(&self, row: usize, number: usize) -> *mut f32 {
+        debug_assert!(row < self.rows && number < self.numbers.as_slice().len() / self.rows);
+        self.start.wrapping_add((number / self.group * self.rows + row) * self.group + number % self.group)
     }
 
     /// Puts features of a tile's field into the rows from `row` on, one a chain, as their numbers from `at` on.
@@ -93,8 +95,11 @@ impl Side {
             for f in 0..features {
                 // SAFETY: the caller's; the lanes are the tile's.
                 unsafe {
-                    let lanes = from.lanes(tile, block, f);
-                    lanes.iter().enumerate().for_each(|(lane, value)| self.set(first + lane, at + f, *value));
+                    let mut to = self.place(first, at + f);
+                    for value in &*from.lanes(tile, block, f) {
+                        *to = *value;
+                        to = to.wrapping_add(self.group);
+                    }
                 }
             }
         }
@@ -108,14 +113,14 @@ impl Side {
         let width = rows.len() / of.len();
         for (row, numbers) in of.zip(rows.chunks_exact(width)) {
             // SAFETY: the caller's.
-            numbers.iter().enumerate().for_each(|(i, value)| unsafe { self.set(row, i, *value) });
+            numbers.iter().enumerate().for_each(|(i, value)| unsafe { *self.place(row, i) = *value });
         }
     }
 
     /// Adds up rows, into as many numbers as they have or fewer.
     pub(super) fn sum(&self, rows: Range<usize>, to: &mut [f32]) {
         for (g, sums) in to.chunks_mut(self.group).enumerate() {
-            for row in self.group(g)[rows.start * self.group..rows.end * self.group].chunks_exact(self.group) {
+            for row in self.rows_of(g)[rows.start * self.group..rows.end * self.group].chunks_exact(self.group) {
                 sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
             }
         }
@@ -152,12 +157,12 @@ impl Kernel for Products<'_> {
         // A block of the inputs stays in the nearest cache while all outputs meet it.
         for block in 0..columns.div_ceil(width) {
             let at = block * width..columns.min((block + 1) * width);
-            let input = inputs.group(block);
+            let input = inputs.rows_of(block);
             for (g, out) in groups.clone().zip(out.chunks_mut(group * columns)) {
                 let mut sums = Sums([0.0; MOST]);
                 // SAFETY: a group of either side holds all rows, of `group` and `width` numbers.
                 unsafe {
-                    let (w, x) = (deltas.group(g).as_ptr(), input.as_ptr());
+                    let (w, x) = (deltas.rows_of(g).as_ptr(), input.as_ptr());
                     accumulate::<S>(group, rows, w, x, sums.0.as_mut_ptr());
                 }
                 for (row, sums) in out.chunks_exact_mut(columns).zip(sums.0.chunks_exact(width)) {

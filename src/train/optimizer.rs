@@ -1,11 +1,13 @@
 //! Adam with everything a resumed run needs in the open: moments, warm-up, decay, clipping.
 
 use super::fused::{Blend, Descend};
-use super::whitening::{self, Whitened, Whitening};
+use super::whitening::{Whitened, Whitening};
 use crate::error::{Error, Result};
 use crate::model::Parameters;
-use candle_core::{DType, Tensor};
+use crate::parallel;
+use candle_core::{DType, Tensor, Var};
 use serde::{Deserialize, Serialize};
+use std::sync::{Mutex, PoisonError};
 
 /// How gradients are kept in bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -62,6 +64,9 @@ pub struct AdamConfig {
 /// Added to the root of the second moment.
 const EPSILON: f64 = 1e-8;
 
+/// Numbers or multiplications below which a second thread costs more than it brings.
+const WORTH_SHARING: usize = 100_000;
+
 /// What is kept of one parameter between steps.
 #[derive(Debug)]
 enum Memory {
@@ -87,7 +92,7 @@ impl Adam {
     /// # Errors
     /// [`Error::Tensor`].
     pub fn new(config: AdamConfig, parameters: &Parameters) -> Result<Self> {
-        let memory = |v: &candle_core::Var| -> Result<_> {
+        let memory = |v: &Var| -> Result<_> {
             Ok(match config.whitening.as_ref().map(|settings| Whitened::of(v, settings)).transpose()?.flatten() {
                 Some(whitened) => Memory::Whitened(whitened),
                 None => Memory::Moments(v.zeros_like()?, v.zeros_like()?),
@@ -139,36 +144,9 @@ impl Adam {
             return Err(Error::NonFinite { what: "norm of the loss's gradient".into(), value: norm, step });
         }
         let rate = self.learning_rate(step, total);
-        let c = &self.config;
-        let time = (step + 1) as f64;
-        let (correct1, correct2) = (1.0 - c.beta1.powf(time), 1.0 - c.beta2.powf(time));
-        let mut matrices = Vec::new();
-        for (((_, var), g), memory) in parameters.iter().zip(gradients).zip(&mut self.memory) {
-            let g = match c.clip {
-                Clip::None => g,
-                Clip::Norm(limit) if norm > limit => (g * (limit / norm))?,
-                Clip::Norm(_) => g,
-                Clip::Running { .. } if step == 0 => g,
-                Clip::Running { multiple, floor } => match &*memory {
-                    Memory::Whitened(_) => g,
-                    Memory::Moments(_, v) => {
-                        let before = 1.0 - c.beta2.powf(time - 1.0);
-                        let bound = ((v.sqrt()? * (multiple / before.sqrt()))? + floor)?;
-                        g.minimum(&bound)?.maximum(&bound.neg()?)?
-                    }
-                },
-            };
-            match memory {
-                Memory::Whitened(whitened) => matrices.push((var, g, whitened)),
-                Memory::Moments(m, v) => {
-                    Blend { keep: c.beta1, add: 1.0 - c.beta1, square: false }.apply(m, &g)?;
-                    Blend { keep: c.beta2, add: 1.0 - c.beta2, square: true }.apply(v, &g)?;
-                    let keep = 1.0 - rate * c.weight_decay;
-                    Descend { keep, rate: rate / correct1, correct: correct2, epsilon: EPSILON }.apply(var, m, v)?;
-                }
-            }
-        }
-        whitening::descend(matrices, step, rate / c.learning_rate, c.weight_decay)?;
+        let pace = Pace { config: &self.config, step, rate, norm };
+        let parts = parameters.iter().zip(gradients).zip(&mut self.memory);
+        pace.descend(parts.map(|(((_, var), gradient), memory)| Part { var, gradient, memory }).collect())?;
         Ok(norm)
     }
 
@@ -200,6 +178,77 @@ impl Adam {
             }
         }
         Ok(())
+    }
+}
+
+/// A parameter, its gradient and what is kept of it.
+struct Part<'a> {
+    var: &'a Var,
+    gradient: Tensor,
+    memory: &'a mut Memory,
+}
+
+impl Part<'_> {
+    /// How long its step takes, next to those of others.
+    fn cost(&self) -> usize {
+        match &self.memory {
+            Memory::Moments(..) => self.var.elem_count(),
+            Memory::Whitened(whitened) => whitened.multiplications(),
+        }
+    }
+}
+
+/// What the parameters have in common in one step.
+struct Pace<'a> {
+    config: &'a AdamConfig,
+    step: u64,
+    rate: f64,
+    /// Of the whole gradient.
+    norm: f64,
+}
+
+impl Pace<'_> {
+    /// Moves all parameters, on the CPU one a thread.
+    fn descend(&self, mut parts: Vec<Part<'_>>) -> Result<()> {
+        // The longest first, so that threads end at about the same time.
+        parts.sort_by_key(|part| std::cmp::Reverse(part.cost()));
+        let worth = parts.iter().map(Part::cost).sum::<usize>() > WORTH_SHARING;
+        let on_cpu = parts.iter().all(|part| part.var.device().is_cpu());
+        let threads = if worth && on_cpu { parallel::available() } else { 1 };
+        let parts: Vec<_> = parts.into_iter().map(|part| Mutex::new(Some(part))).collect();
+        let one = |i: usize| {
+            // Each is taken once, so a poisoned lock has nothing in it.
+            let part = parts[i].lock().unwrap_or_else(PoisonError::into_inner).take();
+            part.map_or(Ok(()), |part| self.part(part))
+        };
+        parallel::map(threads, parts.len(), one).into_iter().collect()
+    }
+
+    fn part(&self, Part { var, gradient, memory }: Part<'_>) -> Result<()> {
+        let (c, time) = (self.config, (self.step + 1) as f64);
+        let gradient = match c.clip {
+            Clip::Norm(limit) if self.norm > limit => (gradient * (limit / self.norm))?,
+            _ => gradient,
+        };
+        let (m, v) = match memory {
+            Memory::Whitened(whitened) => {
+                return whitened.descend(var, &gradient, self.step, self.rate / c.learning_rate, c.weight_decay);
+            }
+            Memory::Moments(m, v) => (m, v),
+        };
+        let gradient = match c.clip {
+            Clip::Running { multiple, floor } if self.step > 0 => {
+                let before = 1.0 - c.beta2.powf(time - 1.0);
+                let bound = ((v.sqrt()? * (multiple / before.sqrt()))? + floor)?;
+                gradient.minimum(&bound)?.maximum(&bound.neg()?)?
+            }
+            _ => gradient,
+        };
+        Blend { keep: c.beta1, add: 1.0 - c.beta1, square: false }.apply(m, &gradient)?;
+        Blend { keep: c.beta2, add: 1.0 - c.beta2, square: true }.apply(v, &gradient)?;
+        let (correct1, correct2) = (1.0 - c.beta1.powf(time), 1.0 - c.beta2.powf(time));
+        let keep = 1.0 - self.rate * c.weight_decay;
+        Descend { keep, rate: self.rate / correct1, correct: correct2, epsilon: EPSILON }.apply(var, m, v)
     }
 }
 

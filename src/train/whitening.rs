@@ -8,10 +8,8 @@
 use super::fused::Blend;
 use crate::engine::{ITERATIONS, QUINTIC, RIDGE, Whitener};
 use crate::error::{Error, Result};
-use crate::parallel;
 use candle_core::{CpuStorage, DType, Device, Storage, Tensor, Var};
 use serde::{Deserialize, Serialize};
-use std::sync::{Mutex, PoisonError};
 
 /// How weight matrices learn in the place of Adam's step; vectors, and matrices with a side below 16, keep Adam's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -73,26 +71,6 @@ enum Seen {
 /// Names of what is kept, in checkpoints.
 const KEPT: [&str; 3] = ["momentum", "covariance", "root"];
 
-/// A matrix, its gradient and what is kept of it.
-pub(super) type Job<'a> = (&'a Var, Tensor, &'a mut Whitened);
-
-/// Moves matrices against the gradients of step `step` (from 0), on the CPU a matrix a thread; `pace` is the learning rate relative
-/// to its largest.
-pub(super) fn descend(mut jobs: Vec<Job<'_>>, step: u64, pace: f64, weight_decay: f64) -> Result<()> {
-    let plain = jobs.iter().all(|(_, _, whitened)| matches!(whitened.seen, Seen::Plain(_)));
-    let threads = if plain { parallel::available() } else { 1 };
-    // The largest first, so that threads end at about the same time.
-    jobs.sort_by_key(|(_, _, whitened)| std::cmp::Reverse(whitened.cost()));
-    let jobs: Vec<_> = jobs.into_iter().map(Mutex::new).collect();
-    let one = |i: usize| {
-        // Each is taken once, so a poisoned lock has nothing in it.
-        let mut job = jobs[i].lock().unwrap_or_else(PoisonError::into_inner);
-        let (weight, gradient, whitened) = &mut *job;
-        whitened.descend(weight, gradient, step, pace, weight_decay)
-    };
-    parallel::map(threads, jobs.len(), one).into_iter().collect()
-}
-
 impl Whitened {
     /// Nothing seen yet; `None` for what is no matrix, or too narrow a one.
     pub(super) fn of(weight: &Tensor, settings: &Whitening) -> Result<Option<Self>> {
@@ -110,8 +88,8 @@ impl Whitened {
         Ok(Some(Self { settings: settings.clone(), shape: [rows, columns], seen }))
     }
 
-    /// Multiplications of a direction.
-    fn cost(&self) -> usize {
+    /// Of one step.
+    pub(super) fn multiplications(&self) -> usize {
         let [rows, columns] = self.shape;
         rows * columns * rows.min(columns)
     }
@@ -153,7 +131,15 @@ impl Whitened {
         Ok(())
     }
 
-    fn descend(&mut self, weight: &Var, gradient: &Tensor, step: u64, pace: f64, weight_decay: f64) -> Result<()> {
+    /// Moves the matrix against its gradient of step `step` (from 0); `pace` is the learning rate relative to its largest.
+    pub(super) fn descend(
+        &mut self,
+        weight: &Var,
+        gradient: &Tensor,
+        step: u64,
+        pace: f64,
+        weight_decay: f64,
+    ) -> Result<()> {
         let rate = self.settings.rate * pace;
         let [rows, columns] = self.shape;
         let size = rate * (rows as f64 / columns as f64).max(1.0).sqrt();
