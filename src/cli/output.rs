@@ -13,10 +13,16 @@ pub(crate) fn print(text: &str) -> Result<()> {
     }
 }
 
+/// A model's name: that of its file without `.safetensors`. Other ends stay: `run.1` and `run.2` are two names.
+pub(crate) fn name(model: &Path) -> String {
+    let end = model.extension().is_some_and(|end| end == "safetensors");
+    let name = if end { model.file_stem() } else { model.file_name() };
+    name.unwrap_or(model.as_os_str()).to_string_lossy().into_owned()
+}
+
 /// `model.safetensors` -> `model.SUFFIX`.
-pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let stem = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy();
-    path.with_file_name(format!("{stem}.{suffix}"))
+pub(crate) fn beside(model: &Path, suffix: &str) -> PathBuf {
+    model.with_file_name(format!("{}.{suffix}", name(model)))
 }
 
 /// Fails now rather than after the work when nothing can be written to the file's folder.
@@ -58,4 +64,22 @@ pub(crate) fn check_folder(folder: &Path) -> Result<()> {
         .tempfile_in(folder)
         .map(drop)
         .map_err(Error::io(folder, "write into the folder"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn models_that_differ_have_companions_that_differ() {
+        for (model, companion) in [
+            ("a/model.safetensors", "a/model.checkpoint"),
+            ("model", "model.checkpoint"),
+            ("run.1", "run.1.checkpoint"),
+            ("run.2", "run.2.checkpoint"),
+            ("run.2.safetensors", "run.2.checkpoint"),
+        ] {
+            assert_eq!(beside(Path::new(model), "checkpoint"), Path::new(companion));
+        }
+    }
 }

@@ -121,7 +121,7 @@ fn other(path: &Path, prepared: &Prepared, on: Subset) -> Result<Contender> {
     if model.info().normaliser != prepared.normaliser {
         return Err(Error::model(path, "other logs behind it", "a model trained on the same episodes"));
     }
-    let name = path.file_stem().map_or_else(|| "other".into(), |stem| stem.to_string_lossy().into_owned());
+    let name = output::name(path);
     if name == SUBJECT || BASELINES.contains(&name.as_str()) {
         return Err(Error::config(
             "--beside",
