@@ -52,6 +52,14 @@ impl Aligned {
     pub(crate) fn as_ptr(&self) -> *const f32 {
         self.lines.as_ptr().cast()
     }
+
+    pub(crate) fn as_mut_ptr(&mut self) -> *mut f32 {
+        self.lines.as_mut_ptr().cast()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
 }
 
 impl std::fmt::Debug for Aligned {
@@ -187,7 +195,7 @@ impl Arena {
     pub(crate) fn numbers(&mut self, len: usize) -> *mut f32 {
         // SAFETY: the promise of who made the arena.
         let mut piece = if self.zeroed { Aligned::new(len) } else { unsafe { Aligned::unset(len) } };
-        let start = piece.as_mut_slice().as_mut_ptr();
+        let start = piece.as_mut_ptr();
         self.pieces.push(piece); // the numbers stay where they are on the heap
         start
     }

@@ -39,7 +39,7 @@ unsafe impl Send for Side {}
 unsafe impl Sync for Side {}
 
 impl Sides {
-    /// Zeros for a batch of examples; `directions`: with rows of derivatives.
+    /// Room for a batch of examples, not written yet; `directions`: with rows of derivatives.
     pub(super) fn new(layers: &Layers, level: Level, examples: &Examples<'_>, directions: bool) -> Self {
         let (group, width) = (level.outputs(), 2 * level.lanes());
         let batch = examples.batch(layers);
@@ -64,10 +64,10 @@ impl Side {
     /// `gaps`: tiles do not write all numbers, and those that they do not are 0.
     fn new(rows: usize, numbers: usize, group: usize, gaps: bool) -> Self {
         let len = numbers.div_ceil(group) * rows * group;
-        // SAFETY: tiles write all numbers of all rows, and there are no others.
-        let mut all =
-            if gaps || !numbers.is_multiple_of(group) { Aligned::new(len) } else { unsafe { Aligned::unset(len) } };
-        Self { rows, group, start: all.as_mut_slice().as_mut_ptr(), numbers: all }
+        let gaps = gaps || !numbers.is_multiple_of(group);
+        // SAFETY: without gaps tiles write all there is before anybody reads.
+        let mut all = if gaps { Aligned::new(len) } else { unsafe { Aligned::unset(len) } };
+        Self { rows, group, start: all.as_mut_ptr(), numbers: all }
     }
 
     pub(super) fn rows(&self) -> usize {
@@ -81,7 +81,7 @@ impl Side {
 
     /// Where a row's number is; the next row's is a group further on.
     fn place(&self, row: usize, number: usize) -> *mut f32 {
-        debug_assert!(row < self.rows && number < self.numbers.as_slice().len() / self.rows);
+        debug_assert!(row < self.rows && number < self.numbers.len() / self.rows);
         self.start.wrapping_add((number / self.group * self.rows + row) * self.group + number % self.group)
     }
 
