@@ -4,7 +4,7 @@
 
 use super::positions::{product, pulled};
 use super::{MlpConfig, Parameters, spectral::SpectralNorm};
-use crate::energy::rows::plain;
+use crate::energy::rows::{plain, rows_of};
 use crate::engine::{self, Examples, Layer, Layers, Options, Packed, Rows, WeightGradient};
 use crate::error::{Error, Result};
 use crate::noise::Noise;
@@ -150,7 +150,7 @@ impl Mlp {
     }
 
     fn forward_by(&self, view: &View, x: &Tensor, part: &Tensor) -> Result<Tensor> {
-        let x = flat(x, self.config.inputs, "input")?;
+        let x = rows_of(x, self.config.inputs, "input")?;
         let mut z = product(self.config.shared(0), &view.from_input, &x)?.broadcast_add(part)?;
         for (l, (w, b)) in view.weights.iter().zip(&view.biases[1..]).enumerate() {
             z = product(self.config.shared(l + 1), w, &self.config.activation.apply(&z)?)?.broadcast_add(b)?;
@@ -196,7 +196,7 @@ impl Mlp {
         if self.config.outputs != 1 {
             return Err(Error::config("outputs", self.config.outputs, "1, for a network that is an energy"));
         }
-        let x = flat(x, self.config.inputs, "input")?;
+        let x = rows_of(x, self.config.inputs, "input")?;
         let mut z = product(self.config.shared(0), &view.from_input, &x)?.broadcast_add(part)?;
         let mut slopes = Vec::with_capacity(view.weights.len());
         for (l, (w, b)) in view.weights.iter().zip(&view.biases[1..]).enumerate() {
@@ -283,7 +283,7 @@ impl Mlp {
         work: impl FnOnce(&Packed, Examples<'_>) -> Result<WeightGradient>,
     ) -> Result<Vec<Tensor>> {
         let (packed, first) = (self.packed()?, self.context_rows(context)?);
-        let numbers = plain(&flat(x, self.config.inputs, "input")?)?;
+        let numbers = plain(&rows_of(x, self.config.inputs, "input")?)?;
         let contexts = context.map(plain).transpose()?.unwrap_or_default();
         let mut gradient = work(&packed, Examples { first: &first, x: &numbers, context: &contexts })?;
         let tensor = |numbers: Vec<f32>, rows: usize| -> Result<Tensor> {
@@ -347,7 +347,7 @@ impl Mlp {
                 if let Some(norm) = self.spectral.first() {
                     weight = weight.broadcast_div(&norm.sigma(&self.first_layer_as(graph)?)?)?;
                 }
-                let context = flat(context, self.config.context, "context")?;
+                let context = rows_of(context, self.config.context, "context")?;
                 Ok(context.matmul(&weight.t()?)?.broadcast_add(&bias)?)
             }
             (None, None) => Ok(bias.unsqueeze(0)?),
@@ -396,13 +396,4 @@ fn pick(var: &Var, graph: bool) -> Tensor {
 /// `(B, H)` as plain rows.
 pub(super) fn rows(part: &Tensor) -> Result<Rows> {
     Rows::new(part.dim(D::Minus1)?, plain(part)?)
-}
-
-/// `(B, *S)` as `(B, width)`.
-pub(super) fn flat(x: &Tensor, width: usize, what: &'static str) -> Result<Tensor> {
-    let batch = x.dims().first().copied().unwrap_or(0);
-    if batch == 0 || x.elem_count() != batch * width {
-        return Err(Error::Shape { what, found: x.dims().to_vec(), expected: format!("(B, {width}) numbers") });
-    }
-    Ok(x.reshape((batch, width))?)
 }
