@@ -5,6 +5,7 @@ use crate::error::Result;
 use std::cell::Cell;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 thread_local! {
     /// This thread is one of several that share some work: what it calls must not ask for more.
@@ -46,6 +47,14 @@ pub fn map<T: Send>(threads: usize, count: usize, work: impl Fn(usize) -> T + Sy
     results.into_iter().map(|(_, result)| result).collect()
 }
 
+/// `work(i, item i)` for items that each call takes for its own, otherwise as [`map`].
+pub fn each<I: Send, T: Send>(threads: usize, items: Vec<I>, work: impl Fn(usize, I) -> T + Sync) -> Vec<T> {
+    let items: Vec<_> = items.into_iter().map(|item| Mutex::new(Some(item))).collect();
+    // Each is taken once: there is always one, and a poisoned lock has nothing in it.
+    let take = |i: usize| items[i].lock().unwrap_or_else(PoisonError::into_inner).take();
+    map(threads, items.len(), |i| take(i).map(|item| work(i, item))).into_iter().flatten().collect()
+}
+
 /// Marks this thread as busy until dropped.
 struct Busy(bool);
 
@@ -83,6 +92,16 @@ mod tests {
     fn shared_work_does_not_share_again() {
         assert_eq!(map(2, 4, |_| available()), [1; 4]);
         assert_eq!(map(1, 1, |_| available()), [std::thread::available_parallelism().map_or(1, usize::from)]);
+    }
+
+    #[test]
+    fn every_item_is_taken_once() {
+        let mut numbers = [1, 2, 3, 4, 5];
+        let doubled = each(3, numbers.iter_mut().collect(), |i, n: &mut usize| {
+            *n *= 2;
+            *n + i
+        });
+        assert_eq!((doubled, numbers), (vec![2, 5, 8, 11, 14], [2, 4, 6, 8, 10]));
     }
 
     #[test]

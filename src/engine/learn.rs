@@ -12,7 +12,6 @@ use super::program::{Layers, Rows};
 use super::sides::{Products, Side, Sides};
 use crate::error::{Error, Result};
 use crate::parallel;
-use std::sync::{Mutex, PoisonError};
 
 /// Most blocks of chains of a tile.
 const BLOCKS: usize = 4;
@@ -205,14 +204,10 @@ impl<'a> Step<'a> {
         for (deltas, inputs, rows, columns, out) in jobs {
             for (i, out) in out.chunks_mut(GROUPS * level.outputs() * columns).enumerate() {
                 let groups = i * GROUPS..i * GROUPS + out.len().div_ceil(level.outputs() * columns);
-                units.push(Mutex::new(Some(Products { deltas, inputs, rows, groups, columns, out })));
+                units.push(Products { deltas, inputs, rows, groups, columns, out });
             }
         }
-        parallel::map(self.threads, units.len(), |i| {
-            // Each is taken once, so a poisoned lock has nothing in it.
-            let unit = units[i].lock().unwrap_or_else(PoisonError::into_inner).take();
-            unit.map(|unit| level.call(unit))
-        });
+        parallel::each(self.threads, units, |_, unit| level.call(unit));
     }
 }
 

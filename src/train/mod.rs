@@ -81,6 +81,13 @@ pub struct Gradients {
     pub figures: Vec<(&'static str, f64)>,
 }
 
+impl Gradients {
+    /// Of a loss that depends on every parameter.
+    pub fn of(loss: f64, all: Vec<Tensor>, figures: Vec<(&'static str, f64)>) -> Self {
+        Self { loss, by_parameter: all.into_iter().map(Some).collect(), figures }
+    }
+}
+
 /// A way of learning: it owns the network and whatever else its steps remember.
 pub trait Objective {
     /// Short name for telemetry.

@@ -7,7 +7,6 @@ use crate::model::Parameters;
 use crate::parallel;
 use candle_core::{DType, Tensor, Var};
 use serde::{Deserialize, Serialize};
-use std::sync::{Mutex, PoisonError};
 
 /// How gradients are kept in bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -215,13 +214,7 @@ impl Pace<'_> {
         let worth = parts.iter().map(Part::cost).sum::<usize>() > WORTH_SHARING;
         let on_cpu = parts.iter().all(|part| part.var.device().is_cpu());
         let threads = if worth && on_cpu { parallel::available() } else { 1 };
-        let parts: Vec<_> = parts.into_iter().map(|part| Mutex::new(Some(part))).collect();
-        let one = |i: usize| {
-            // Each is taken once, so a poisoned lock has nothing in it.
-            let part = parts[i].lock().unwrap_or_else(PoisonError::into_inner).take();
-            part.map_or(Ok(()), |part| self.part(part))
-        };
-        parallel::map(threads, parts.len(), one).into_iter().collect()
+        parallel::each(threads, parts, |_, part| self.part(part)).into_iter().collect()
     }
 
     fn part(&self, Part { var, gradient, memory }: Part<'_>) -> Result<()> {

@@ -129,10 +129,7 @@ impl Packed {
         let width = self.layers.numbers();
         let tile = self.tile(energy.len(), options.threads());
         let parts = energy.chunks_mut(tile).zip(grad.chunks_mut(tile * width));
-        let parts: Vec<_> = parts.map(Mutex::new).collect();
-        parallel::map(options.threads(), parts.len(), |i| {
-            let mut part = parts[i].lock().unwrap_or_else(PoisonError::into_inner);
-            let (energy, grad) = &mut *part;
+        parallel::each(options.threads(), parts.collect(), |i, (energy, grad): (&mut [f32], &mut [f32])| {
             let count = energy.len();
             let mut memory = self.take(tile, false);
             self.load(&mut memory, count, &x[i * tile * width..], |image| rows.row(first + i * tile + image));

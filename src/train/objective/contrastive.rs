@@ -248,7 +248,7 @@ impl<N: Network> Objective for Contrastive<N> {
             _ => None,
         };
         let mut loss = 0.0;
-        let by_parameter = self.network.learn(&x, context.as_ref(), &mut |energies| {
+        let all = self.network.learn(&x, context.as_ref(), &mut |energies| {
             let (data, samples) = energies.split_at(rows);
             let (value, slopes) = self.slopes(data, samples);
             loss = value;
@@ -256,8 +256,7 @@ impl<N: Network> Objective for Contrastive<N> {
             walked.energies(mean(data), mean(samples));
             Ok(slopes)
         })?;
-        let by_parameter = by_parameter.into_iter().map(Some).collect();
-        Ok(Some(Gradients { loss, by_parameter, figures: walked.figures }))
+        Ok(Some(Gradients::of(loss, all, walked.figures)))
     }
 
     /// The energy score of two chains against the example; energies themselves cannot be compared between two states of

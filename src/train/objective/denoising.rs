@@ -12,6 +12,7 @@
 //! whose optimum is `E_t(x | c') - E_t(x | c) = ln p_t(x | c) - ln p_t(x | c')` (Gutmann & Hyvarinen 2012, with contexts in the
 //! place of noise).
 
+use super::contrastive::mean;
 use super::difference::{Around, DISTANCE};
 use crate::error::{Error, Result};
 use crate::model::{Leveled, Network, Parameters, weigh};
@@ -40,9 +41,10 @@ struct Posed {
     x: Tensor,
     /// The velocities there, `(B, *S)`.
     target: Tensor,
+    /// Noise angles, `(B, 1)`.
+    angle: Tensor,
     /// The network's contexts, `(B, 9 + C)`.
     context: Tensor,
-    pairs: Option<Pairs>,
 }
 
 /// Arrays that are set against themselves, first with their own context, then with another.
@@ -122,23 +124,26 @@ impl<N: Network> Denoising<N> {
         };
         let (x, target) = (x.reshape(batch.x.shape())?, target.reshape(batch.x.shape())?);
         let context = self.energy.context(&angle, batch.context.as_ref())?;
-        let rows = x.dim(0)?;
+        Ok(Posed { x, target, angle, context })
+    }
+
+    /// What is set against each other, where contexts are contrasted.
+    fn pairs(&self, batch: &Batch, posed: &Posed, noise: &mut Noise) -> Result<Option<Pairs>> {
+        let rows = posed.x.dim(0)?;
         let half = rows / 2;
-        let pairs = match &batch.context {
-            Some(of_batch) if self.contrast > 0.0 && half > 0 => {
-                // Row `b` meets the context of row `b + shift`, counted round.
-                let shift = 1 + noise.indices(1, rows - 1)[0];
-                let others: Vec<u32> = (0..half).map(|b| ((b + shift) % rows) as u32).collect();
-                let others = of_batch.index_select(&Tensor::new(others, of_batch.device())?, 0)?;
-                let (first, angle) = (x.narrow(0, 0, half)?, angle.narrow(0, 0, half)?);
-                let contexts = [context.narrow(0, 0, half)?, self.energy.context(&angle, Some(&others))?];
-                let angles = angle.flatten_all()?.to_dtype(DType::F64)?.to_vec1::<f64>()?;
-                let scales = angles.iter().map(|t| (self.energy.gain() / t.tan()) as f32).collect();
-                Some(Pairs { x: Tensor::cat(&[&first, &first], 0)?, context: Tensor::cat(&contexts, 0)?, scales })
-            }
-            _ => None,
+        let Some(of_batch) = batch.context.as_ref().filter(|_| self.contrast > 0.0 && half > 0) else {
+            return Ok(None);
         };
-        Ok(Posed { x, target, context, pairs })
+        // Row `b` meets the context of row `b + shift`, counted round.
+        let shift = 1 + noise.indices(1, rows - 1)[0];
+        let others: Vec<u32> = (0..half).map(|b| ((b + shift) % rows) as u32).collect();
+        let others = of_batch.index_select(&Tensor::new(others, of_batch.device())?, 0)?;
+        let (first, angle) = (posed.x.narrow(0, 0, half)?, posed.angle.narrow(0, 0, half)?);
+        let contexts = [posed.context.narrow(0, 0, half)?, self.energy.context(&angle, Some(&others))?];
+        let angles = angle.flatten_all()?.to_dtype(DType::F64)?.to_vec1::<f64>()?;
+        let scales = angles.iter().map(|t| (self.energy.gain() / t.tan()) as f32).collect();
+        let (x, context) = (Tensor::cat(&[&first, &first], 0)?, Tensor::cat(&contexts, 0)?);
+        Ok(Some(Pairs { x, context, scales }))
     }
 
     /// `grad g - target` of the network's gradients, and the same weighted.
@@ -151,30 +156,30 @@ impl<N: Network> Denoising<N> {
     /// The loss of a batch without pairs, and its gradient, where the network has a way of its own to it.
     fn exactly(&self, posed: &Posed) -> Result<Option<Gradients>> {
         let (mut loss, network) = (0.0, self.energy.network());
-        let by_parameter = network.learn_slopes(&posed.x, Some(&posed.context), &mut |grad| {
+        let all = network.learn_slopes(&posed.x, Some(&posed.context), &mut |grad| {
             let [r, v] = self.residual(grad, &posed.target)?;
             loss = mean(&(r * &v)?)?;
             Ok((v * (2.0 * self.energy.gain() / posed.x.elem_count() as f64))?)
         })?;
-        Ok(by_parameter.map(|all| gradients(loss, all, Vec::new())))
+        Ok(all.map(|all| Gradients::of(loss, all, Vec::new())))
     }
 
     /// The loss, and its gradient as a difference.
-    fn by_difference(&self, posed: &Posed) -> Result<Gradients> {
+    fn by_difference(&self, posed: &Posed, pairs: Option<&Pairs>) -> Result<Gradients> {
         let (network, count) = (self.energy.network(), posed.x.elem_count() as f64);
         let [r, v] = self.residual(network.evaluate(&posed.x, Some(&posed.context))?.grad, &posed.target)?;
         let mut loss = mean(&(r * &v)?)?;
         let around = Around::new(&posed.x, &v, self.distance)?;
         let mut coefficients = around.coefficients(self.energy.gain() / (count * self.distance));
         let (mut x, mut contexts) = (vec![&around.points], vec![&posed.context; 2]);
-        if let Some(pairs) = &posed.pairs {
+        if let Some(pairs) = pairs {
             x.push(&pairs.x);
             contexts.push(&pairs.context);
         }
         let mut figures = Vec::new();
         let (x, contexts) = (Tensor::cat(&x, 0)?, Tensor::cat(&contexts, 0)?);
-        let by_parameter = network.learn(&x, Some(&contexts), &mut |outputs| {
-            if let Some(pairs) = &posed.pairs {
+        let all = network.learn(&x, Some(&contexts), &mut |outputs| {
+            if let Some(pairs) = pairs {
                 let (contrast, slopes) = self.contrast(&pairs.scales, &outputs[coefficients.len()..]);
                 coefficients.extend(slopes);
                 figures = self.figures(loss, contrast);
@@ -182,7 +187,7 @@ impl<N: Network> Denoising<N> {
             }
             Ok(std::mem::take(&mut coefficients))
         })?;
-        Ok(gradients(loss, by_parameter, figures))
+        Ok(Gradients::of(loss, all, figures))
     }
 
     /// The contrast's loss, and its slope in each of the pairs' outputs, `(2 pairs,)`: own contexts first.
@@ -206,14 +211,6 @@ impl<N: Network> Denoising<N> {
     fn figures(&self, denoising: f64, contrast: f64) -> Vec<(&'static str, f64)> {
         vec![("denoising", denoising), ("contrast", contrast / self.contrast)]
     }
-}
-
-fn gradients(loss: f64, by_parameter: Vec<Tensor>, figures: Vec<(&'static str, f64)>) -> Gradients {
-    Gradients { loss, by_parameter: by_parameter.into_iter().map(Some).collect(), figures }
-}
-
-fn mean(x: &Tensor) -> Result<f64> {
-    Ok(x.to_dtype(DType::F64)?.mean_all()?.to_scalar::<f64>()?)
 }
 
 /// A batch along the path: `x` `(B, F)`, its angle `(B, 1)` and the velocity there `(B, F)`.
@@ -247,7 +244,9 @@ impl<N: Network> Objective for Denoising<N> {
         let (_, grad) = network.value_and_gradient(&posed.x, Some(&posed.context))?;
         let [r, v] = self.residual(grad, &posed.target)?;
         let denoising = (r * v)?.mean_all()?;
-        let Some(pairs) = posed.pairs else { return Ok(Loss { total: denoising, figures: Vec::new() }) };
+        let Some(pairs) = self.pairs(batch, &posed, noise)? else {
+            return Ok(Loss { total: denoising, figures: Vec::new() });
+        };
         let energies = network.energy(&pairs.x, Some(&pairs.context))?;
         let (contrast, slopes) = self.contrast(&pairs.scales, &energies.to_dtype(DType::F32)?.to_vec1::<f32>()?);
         let slopes = Tensor::from_vec(slopes, energies.shape(), energies.device())?.to_dtype(energies.dtype())?;
@@ -263,12 +262,13 @@ impl<N: Network> Objective for Denoising<N> {
             return Ok(None);
         }
         let posed = self.pose(batch, noise)?;
-        if posed.pairs.is_none()
+        let pairs = self.pairs(batch, &posed, noise)?;
+        if pairs.is_none()
             && let Some(gradients) = self.exactly(&posed)?
         {
             return Ok(Some(gradients));
         }
-        self.by_difference(&posed).map(Some)
+        self.by_difference(&posed, pairs.as_ref()).map(Some)
     }
 
     fn validate(&self, batch: &Batch, noise: &mut Noise) -> Result<f64> {

@@ -279,7 +279,7 @@ impl<N: Network> Objective for EnergyMatching<N> {
             }
             Ok(slopes.clone())
         })?;
-        Ok(Some(Gradients { loss, by_parameter: all.into_iter().map(Some).collect(), figures }))
+        Ok(Some(Gradients::of(loss, all, figures)))
     }
 
     /// The energy score of two chains from noise against the example.

@@ -208,7 +208,7 @@ impl<N: Network> Objective for ImprovedContrastive<N> {
         if loss.is_finite() {
             figures.extend(self.contrastive.keep(&begun, &end)?);
         }
-        Ok(Some(Gradients { loss, by_parameter: all.into_iter().map(Some).collect(), figures }))
+        Ok(Some(Gradients::of(loss, all, figures)))
     }
 
     fn validate(&self, batch: &Batch, noise: &mut Noise) -> Result<f64> {

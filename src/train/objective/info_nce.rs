@@ -219,7 +219,7 @@ impl<N: Network> Objective for InfoNce<N> {
         };
         let group = self.config.negatives + 1;
         let mut loss = 0.0;
-        let by_parameter = self.network.learn(&all.x, all.context.as_ref(), &mut |energies| {
+        let learned = self.network.learn(&all.x, all.context.as_ref(), &mut |energies| {
             let rows = (energies.len() / group) as f64;
             let mut slopes = Vec::with_capacity(energies.len());
             for (energies, offset) in energies.chunks_exact(group).zip(offset.chunks_exact(group)) {
@@ -234,8 +234,7 @@ impl<N: Network> Objective for InfoNce<N> {
             }
             Ok(slopes)
         })?;
-        let by_parameter = by_parameter.into_iter().map(Some).collect();
-        Ok(Some(Gradients { loss, by_parameter, figures: Vec::new() }))
+        Ok(Some(Gradients::of(loss, learned, Vec::new())))
     }
 
     /// The cross-entropy among negatives that are not refined, since those do not depend on the network.

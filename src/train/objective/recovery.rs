@@ -215,8 +215,7 @@ impl<N: Network> Objective for Recovery<N> {
             loss = outputs.iter().zip(&slopes).map(|(g, s)| f64::from(g * s)).sum();
             Ok(slopes.clone())
         })?;
-        let by_parameter = all.into_iter().map(Some).collect();
-        Ok(Some(Gradients { loss, by_parameter, figures: vec![("energy_gap", -loss)] }))
+        Ok(Some(Gradients::of(loss, all, vec![("energy_gap", -loss)])))
     }
 
     /// The energy score of two chains against the array that their noisier neighbour came from, over all levels.
