@@ -31,10 +31,8 @@ pub fn evaluate(program: &Program, x: &[f32], options: &Options) -> Result<(Vec<
         let mut arena = Arena::new(tile);
         let ready = Ready::new(program, tile, true, &mut arena);
         let (at, grad, energy) = (arena.field(width), arena.field(width), arena.field(1));
-        for block in 0..tile.blocks() {
-            // SAFETY: nobody else knows the field yet; a row holds `width` numbers.
-            unsafe { at.put(&tile, block, |row| x[row * width..].as_ptr()) };
-        }
+        // SAFETY: nobody else knows the field yet; a row holds `width` numbers.
+        unsafe { at.put_all(&tile, |row| x[row * width..].as_ptr()) };
         Crew::run(plan.crew, |member| {
             // SAFETY: the fields are this tile's own, and all workers of the crew are here.
             unsafe { ready.evaluate(&member, at, grad) };
@@ -108,10 +106,8 @@ impl<'a> Ready<'a> {
                     analytic = true;
                     if centre.count() > 1 {
                         let field = arena.field(width);
-                        for block in 0..tile.blocks() {
-                            // SAFETY: nobody else knows the field yet; a row holds `width` numbers.
-                            unsafe { field.put(&tile, block, |chain| centre.row(chain).as_ptr()) };
-                        }
+                        // SAFETY: nobody else knows the field yet; a row holds `width` numbers.
+                        unsafe { field.put_all(&tile, |chain| centre.row(chain).as_ptr()) };
                         rows = Some(field);
                     }
                 }

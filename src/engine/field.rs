@@ -136,6 +136,17 @@ impl Field {
         unsafe { std::slice::from_raw_parts_mut(self.at(block, feature), tile.live(block)) }
     }
 
+    /// Writes the rows of all chains of a tile into the lanes.
+    ///
+    /// # Safety
+    /// As [`Field::put`], for all blocks.
+    pub(crate) unsafe fn put_all(&self, tile: &Tile, row: impl Fn(usize) -> *const f32) {
+        for block in 0..tile.blocks() {
+            // SAFETY: the caller's.
+            unsafe { self.put(tile, block, &row) };
+        }
+    }
+
     /// Writes rows `(chains, features)` of one block into the lanes.
     ///
     /// # Safety

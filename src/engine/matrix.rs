@@ -273,7 +273,7 @@ impl Kernel for Product<'_> {
         unsafe {
             let m = self.matrix;
             let width = 2 * S::LANES;
-            let mut sums = Line([0.0; MOST * 32]);
+            let mut sums = Sums::zero();
             let sums = sums.0.as_mut_ptr();
             for group in self.groups.clone() {
                 let first = group * m.group;
@@ -375,5 +375,12 @@ impl Product<'_> {
     }
 }
 
+/// Sums of a group of outputs and two vectors, at any level.
 #[repr(C, align(64))]
-struct Line([f32; MOST * 32]);
+pub(crate) struct Sums(pub(crate) [f32; MOST * 32]);
+
+impl Sums {
+    pub(crate) fn zero() -> Self {
+        Self([0.0; MOST * 32])
+    }
+}

@@ -324,9 +324,7 @@ pub(super) fn wide_init(first: &Rows, tile: Tile, arena: &mut Arena) -> Init {
         return Init::Bias(bias);
     }
     let rows = arena.field(first.width);
-    for block in 0..tile.blocks() {
-        // SAFETY: nobody else knows the field yet; a row holds `width` numbers.
-        unsafe { rows.put(&tile, block, |chain| first.row(chain).as_ptr()) };
-    }
+    // SAFETY: nobody else knows the field yet; a row holds `width` numbers.
+    unsafe { rows.put_all(&tile, |chain| first.row(chain).as_ptr()) };
     Init::Rows(rows)
 }

@@ -97,7 +97,7 @@ impl<'a> Passes<'a> {
         for block in 0..self.tile.blocks() {
             for (f, head) in layers.head.iter().enumerate() {
                 // SAFETY: this worker's alone; each of a feature's lanes is a slice of its own.
-                let lanes = |field: Field| unsafe { self.lanes(field, block, f) };
+                let lanes = |field: Field| unsafe { field.lanes(&self.tile, block, f) };
                 let of = &mut energies[block * self.tile.width()..];
                 of.iter_mut().zip(&*lanes(last.value)).for_each(|(e, h)| *e += head * h);
                 lanes(last.delta).iter_mut().zip(&*lanes(last.slope)).for_each(|(d, s)| *d = head * s);
@@ -133,7 +133,7 @@ impl<'a> Passes<'a> {
                 let weights = &weights[self.tile.first + block * self.tile.width()..];
                 for f in 0..kept.delta.features {
                     // SAFETY: this worker's alone.
-                    let delta = unsafe { self.lanes(kept.delta, block, f) };
+                    let delta = unsafe { kept.delta.lanes(&self.tile, block, f) };
                     delta.iter_mut().zip(weights).for_each(|(d, w)| *d *= w);
                 }
             }
@@ -200,7 +200,7 @@ impl<'a> Passes<'a> {
             let first = self.tile.first + block * self.tile.width();
             for (f, sum) in to.iter_mut().enumerate() {
                 // SAFETY: nobody writes any more.
-                let lanes = |field: Field| unsafe { &*self.lanes(field, block, f) };
+                let lanes = |field: Field| unsafe { &*field.lanes(&self.tile, block, f) };
                 *sum += match (weights, &last.second) {
                     (Some(weights), _) => lanes(last.value).iter().zip(&weights[first..]).map(|(h, w)| h * w).sum(),
                     (None, Some(second)) => lanes(second.moved).iter().sum::<f32>(),
@@ -210,15 +210,6 @@ impl<'a> Passes<'a> {
         }
     }
 
-    /// The chains' numbers of one feature of a block.
-    ///
-    /// # Safety
-    /// Nobody else uses them while the slice lives.
-    unsafe fn lanes<'f>(&self, field: Field, block: usize, feature: usize) -> &'f mut [f32] {
-        // SAFETY: the field is this tile's; else the caller's.
-        unsafe { field.lanes(&self.tile, block, feature) }
-    }
-
     fn product(&self, spread: &Spread, x: Field, init: Init, then: Then) {
         spread.products(0..spread.groups(), self.tile, x, init, then, self.network.level());
     }
@@ -226,8 +217,6 @@ impl<'a> Passes<'a> {
 
 /// The tile's rows of all rows into a field of its own.
 fn put(tile: &Tile, field: Field, rows: &[f32]) {
-    for block in 0..tile.blocks() {
-        // SAFETY: nobody else uses the field; a row holds as many numbers as it has features.
-        unsafe { field.put(tile, block, |row| rows[row * field.features..].as_ptr()) };
-    }
+    // SAFETY: nobody else uses the field; a row holds as many numbers as it has features.
+    unsafe { field.put_all(tile, |row| rows[row * field.features..].as_ptr()) };
 }

@@ -3,7 +3,7 @@
 
 use super::field::{Aligned, Field, Tile};
 use super::learn::Examples;
-use super::matrix::accumulate;
+use super::matrix::{Sums, accumulate};
 use super::program::{Layer, Layers, Shared};
 use crate::simd::{Kernel, Level, Simd};
 use std::ops::Range;
@@ -141,25 +141,18 @@ pub(super) struct Products<'a> {
     pub(super) out: &'a mut [f32],
 }
 
-/// Sums of a group of outputs and a block of inputs.
-#[repr(C, align(64))]
-struct Sums([f32; MOST]);
-
-/// Most of them at any level.
-const MOST: usize = 12 * 32;
-
 impl Kernel for Products<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
         let Self { deltas, inputs, rows, groups, columns, out } = self;
         let (group, width) = (deltas.group, 2 * S::LANES);
-        debug_assert!(inputs.group == width && group * width <= MOST && rows <= deltas.rows.min(inputs.rows));
+        debug_assert!(inputs.group == width && rows <= deltas.rows.min(inputs.rows));
         // A block of the inputs stays in the nearest cache while all outputs meet it.
         for block in 0..columns.div_ceil(width) {
             let at = block * width..columns.min((block + 1) * width);
             let input = inputs.rows_of(block);
             for (g, out) in groups.clone().zip(out.chunks_mut(group * columns)) {
-                let mut sums = Sums([0.0; MOST]);
+                let mut sums = Sums::zero();
                 // SAFETY: a group of either side holds all rows, of `group` and `width` numbers.
                 unsafe {
                     let (w, x) = (deltas.rows_of(g).as_ptr(), input.as_ptr());

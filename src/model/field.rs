@@ -8,7 +8,7 @@
 //! matching for generative modeling", eq. 23 with a minimal variance of 0). Both walk by [`super::walk`].
 
 use super::density::{given, rows_of};
-use super::level::{level_features, with_level};
+use super::level::{ANGLES, level_features, with_level};
 use super::walk::{self, Stirring, WalkStop};
 use super::{Generative, Generator, Mlp, MlpConfig, Parameters};
 use crate::error::{Error, Result};
@@ -16,10 +16,6 @@ use crate::noise::Noise;
 use candle_core::{D, DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 use std::f64::consts::FRAC_PI_2;
-
-/// Angles at which a level is told to the network, and between which the circle is trained: its feature `ln tan t` is
-/// infinite at both ends.
-const ANGLES: (f64, f64) = (0.015, 1.555);
 
 /// The way from noise to data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

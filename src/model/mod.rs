@@ -32,7 +32,7 @@ pub(crate) use field::weigh;
 pub use field::{FieldWalk, Path, VectorField};
 pub use gru::GruMixture;
 pub use inception::Inception;
-pub(crate) use level::GAIN;
+pub(crate) use level::{ANGLES, GAIN};
 pub use level::{AtLevel, Conditioned, LevelEnergy};
 pub(crate) use leveled::times;
 pub use leveled::{AtLevelOf, Leveled};

@@ -15,13 +15,10 @@
 use super::contrastive::mean;
 use super::difference::{Around, DISTANCE};
 use crate::error::{Error, Result};
-use crate::model::{Leveled, Network, Parameters, weigh};
+use crate::model::{ANGLES, Leveled, Network, Parameters, weigh};
 use crate::noise::Noise;
 use crate::train::{Batch, Gradients, Loss, Objective};
 use candle_core::{DType, Tensor};
-
-/// Noise angles between which training draws uniformly: from almost data to almost noise.
-const ANGLES: (f64, f64) = (0.015, 1.555);
 
 /// Fits a [`Leveled`] energy to the data's scores at all noise levels. Contexts are those of the batch.
 #[derive(Debug, Clone)]
