@@ -14,11 +14,13 @@ use std::path::Path;
 
 /// Prefix of the tensors in a model file.
 const PREFIX: &str = "anomaly/";
+/// Frames of a judged window, among those.
+const WINDOW: &str = "window";
 /// Windows that are fitted and calibrated on, at most: evenly over all.
 const MOST: usize = 8192;
 /// Windows scored at once.
 const BLOCK: usize = 512;
-/// Parts of the validation episodes, each scored by the scales of the others (cross-conformal, Vovk 2015).
+/// Parts of the validation episodes, each scored by the tails of the others (cross-conformal, Vovk 2015).
 const FOLDS: usize = 10;
 const VAR_RIDGE: f64 = 10.0;
 
@@ -31,71 +33,32 @@ struct Parts {
     stillness: Stillness,
 }
 
-/// How one judge's scores lie over normal windows.
-#[derive(Debug, Clone)]
-struct Scale {
-    /// Median and spread (0.9 quantile less median) of each column.
-    centre: Vec<f64>,
-    spread: Vec<f64>,
-    /// Largest standardised column of each window.
-    tail: Tail,
-}
-
-impl Scale {
-    fn new(scores: &[f64], columns: usize) -> Self {
-        let (mut centre, mut spread) = (Vec::new(), Vec::new());
-        for c in 0..columns {
-            let mut column: Vec<f64> = scores.iter().skip(c).step_by(columns).copied().collect();
-            column.sort_by(f64::total_cmp);
-            let median = column[column.len() / 2];
-            let width = column[column.len() * 9 / 10] - median;
-            centre.push(median);
-            spread.push(if width > 0.0 { width } else { 1.0 });
-        }
-        let mut scale = Self { centre, spread, tail: Tail(Vec::new()) };
-        scale.tail = Tail::new(scores.chunks_exact(columns).map(|row| scale.largest(row).1).collect());
-        scale
-    }
-
-    /// Column of the largest standardised score, and that score.
-    fn largest(&self, row: &[f64]) -> (usize, f64) {
-        let standardised = row.iter().zip(&self.centre).zip(&self.spread).map(|((v, m), s)| (v - m) / s);
-        standardised.enumerate().fold((0, f64::NEG_INFINITY), |best, new| if new.1 > best.1 { new } else { best })
-    }
-}
+/// Of one judge and every window, the channel that stands out most and its score.
+type Highest = Vec<(usize, f64)>;
 
 /// How all judges' scores lie over normal windows.
 #[derive(Debug, Clone)]
 struct Normal {
-    scales: Vec<Scale>,
+    tails: Vec<Tail>,
     /// Of the judges' normal deviates, `(judges, judges)`.
     correlations: Vec<f64>,
     shift: Shift,
 }
 
 impl Normal {
-    /// Over the windows `which` of `n` that were scored.
-    fn new(scores: &[Vec<f64>], n: usize, which: &[usize]) -> Result<Self> {
-        let of = |all: &Vec<f64>| {
-            let columns = all.len() / n;
-            let kept: Vec<f64> = which.iter().flat_map(|i| &all[i * columns..(i + 1) * columns]).copied().collect();
-            Scale::new(&kept, columns)
-        };
-        let scales: Vec<Scale> = scores.iter().map(of).collect();
-        let deviates: Vec<f64> = which.iter().flat_map(|i| of_judges(&scales, scores, *i)).map(|(_, z)| z).collect();
-        let correlations = Shift::correlations(&deviates, scales.len());
-        Ok(Self { shift: Shift::new(&correlations, scales.len())?, scales, correlations })
+    /// Over the windows `which` of those scored.
+    fn new(scores: &[Highest], which: &[usize]) -> Result<Self> {
+        let of = |judge: &Highest| Tail::new(which.iter().map(|i| judge[*i].1).collect());
+        let tails: Vec<Tail> = scores.iter().map(of).collect();
+        let deviates: Vec<f64> = which.iter().flat_map(|i| deviates(&tails, scores, *i)).collect();
+        let correlations = Shift::correlations(&deviates, tails.len());
+        Ok(Self { shift: Shift::new(&correlations, tails.len())?, tails, correlations })
     }
 }
 
-/// Of each judge, the column of window `i` that stands out most and its normal deviate.
-fn of_judges(scales: &[Scale], scores: &[Vec<f64>], i: usize) -> Vec<(usize, f64)> {
-    let of = |(scale, scores): (&Scale, &Vec<f64>)| {
-        let columns = scale.centre.len();
-        let (column, largest) = scale.largest(&scores[i * columns..(i + 1) * columns]);
-        (column, scale.tail.deviate(largest))
-    };
-    scales.iter().zip(scores).map(of).collect()
+/// Of each judge, the normal deviate of window `i`.
+fn deviates(tails: &[Tail], scores: &[Highest], i: usize) -> Vec<f64> {
+    tails.iter().zip(scores).map(|(tail, judge)| tail.deviate(judge[i].1)).collect()
 }
 
 /// What a [`Detector`] says of a window.
@@ -142,27 +105,25 @@ impl<'a> Detector<'a> {
             exchange: Exchange::fit(&training)?,
             stillness: Stillness::fit(&training)?,
         };
-        let scores = raw(model, &parts, &validation)?;
+        let scores = highest(model, &parts, &validation)?;
         let all: Vec<usize> = (0..episodes.len()).collect();
-        let mut detector =
-            Self { model, normal: Normal::new(&scores, all.len(), &all)?, parts, combined: Tail(Vec::new()) };
-        // Scored by the scales of the other episodes, as windows will be that the scales have never seen.
+        let mut detector = Self { model, normal: Normal::new(&scores, &all)?, parts, combined: Tail::new(Vec::new()) };
+        // Scored by the tails of the other episodes, as windows will be that the tails have never seen.
         let mut combined = Vec::with_capacity(episodes.len());
         let normal = detector.normal.clone();
         for held in folds(&episodes) {
             let (own, others): (Vec<usize>, Vec<usize>) = all.iter().partition(|i| held.contains(&episodes[**i]));
-            detector.normal = Normal::new(&scores, all.len(), if others.is_empty() { &own } else { &others })?;
+            detector.normal = Normal::new(&scores, if others.is_empty() { &own } else { &others })?;
             combined.extend(detector.verdicts(&scores, &own).iter().map(|v| v.score));
         }
         Ok(Self { normal, combined: Tail::new(combined), ..detector })
     }
 
     /// Of the windows `which` of those scored.
-    fn verdicts(&self, scores: &[Vec<f64>], which: &[usize]) -> Vec<Verdict> {
+    fn verdicts(&self, scores: &[Highest], which: &[usize]) -> Vec<Verdict> {
         let judges = judges(self.model, &self.parts);
         let verdict = |i: usize| {
-            let (columns, deviates): (Vec<usize>, Vec<f64>) =
-                of_judges(&self.normal.scales, scores, i).into_iter().unzip();
+            let deviates = deviates(&self.normal.tails, scores, i);
             let parts = self.normal.shift.parts(&deviates);
             let highest = |of: &[f64], among: &dyn Fn(usize) -> bool| {
                 (0..of.len()).filter(|j| among(*j)).max_by(|a, b| of[*a].total_cmp(&of[*b])).unwrap_or(0)
@@ -172,7 +133,7 @@ impl<'a> Detector<'a> {
                 score,
                 p_value: self.combined.conformal(score),
                 judge: judges[highest(&parts, &|_| true)].name(),
-                channel: columns[highest(&deviates, &|j| judges[j].by_channel())],
+                channel: scores[highest(&deviates, &|j| judges[j].by_channel())][i].0,
             }
         };
         which.iter().map(|i| verdict(*i)).collect()
@@ -194,27 +155,22 @@ impl<'a> Detector<'a> {
             let expected = format!("(N, {}, {d})", self.frames());
             return Err(Error::Shape { what: "windows to judge", found, expected });
         }
-        let scores = raw(self.model, &self.parts, windows)?;
+        let scores = highest(self.model, &self.parts, windows)?;
         Ok(self.verdicts(&scores, &(0..windows.len()).collect::<Vec<_>>()))
     }
 
-    /// Scores by every judge, `(N,)` each (the largest standardised channel where there are channels), and `combined`.
+    /// Scores by every judge, `(N,)` each (the largest where there is one a channel), and `combined`.
     ///
     /// # Errors
     /// As [`Detector::judge`].
     pub fn scores(&self, windows: &WindowArray) -> Result<Vec<(&'static str, Vec<f64>)>> {
-        let (raw, all) = (raw(self.model, &self.parts, windows)?, (0..windows.len()).collect::<Vec<_>>());
-        let names = judges(self.model, &self.parts).iter().map(|j| j.name()).collect::<Vec<_>>();
-        let mut scores: Vec<_> = names
-            .into_iter()
-            .zip(&self.normal.scales)
-            .zip(&raw)
-            .map(|((name, scale), raw)| {
-                (name, raw.chunks_exact(scale.centre.len()).map(|row| scale.largest(row).1).collect())
-            })
-            .collect();
-        scores.push(("combined", self.verdicts(&raw, &all).iter().map(|v| v.score).collect()));
-        Ok(scores)
+        let highest = highest(self.model, &self.parts, windows)?;
+        let combined = self.verdicts(&highest, &(0..windows.len()).collect::<Vec<_>>()).iter().map(|v| v.score).collect();
+        let own = |(judge, highest): (&Box<dyn Judge + '_>, Highest)| {
+            (judge.name(), highest.into_iter().map(|(_, score)| score).collect())
+        };
+        let judges = judges(self.model, &self.parts);
+        Ok(judges.iter().zip(highest).map(own).chain([("combined", combined)]).collect())
     }
 
     /// Residuals of the autoregression of training windows, for [`super::Mahalanobis`].
@@ -224,7 +180,7 @@ impl<'a> Detector<'a> {
 
     /// Validation windows that this was calibrated on; the smallest p-value is 1 / (this + 1).
     pub fn calibrated_on(&self) -> usize {
-        self.combined.0.len()
+        self.combined.scores().len()
     }
 
     /// Adds this to the file of the model.
@@ -244,13 +200,12 @@ impl<'a> Detector<'a> {
             put(&format!("{name}.mean"), vector(mean)?);
             put(&format!("{name}.covariance"), vector(covariance)?);
         }
-        for (judge, scale) in judges(self.model, &self.parts).iter().zip(&self.normal.scales) {
-            put(&format!("{}.centre", judge.name()), vector(&scale.centre)?);
-            put(&format!("{}.spread", judge.name()), vector(&scale.spread)?);
-            put(&format!("{}.tail", judge.name()), vector(&scale.tail.0)?);
+        for (judge, tail) in judges(self.model, &self.parts).iter().zip(&self.normal.tails) {
+            put(&format!("{}.tail", judge.name()), vector(tail.scores())?);
         }
         put("combined.correlations", vector(&self.normal.correlations)?);
-        put("combined.tail", vector(&self.combined.0)?);
+        put("combined.tail", vector(self.combined.scores())?);
+        put(WINDOW, Tensor::new(&[self.frames() as u32], &Device::Cpu)?);
         archive.save(path)
     }
 
@@ -265,7 +220,7 @@ impl<'a> Detector<'a> {
             let expected = format!("a model with one: train again, on episodes of at least {} frames", frames(model));
             return Err(Error::model(path, "a model without a calibration for anomalies", expected));
         }
-        if get("combined.correlations").is_err() {
+        if get(WINDOW).and_then(|t| Ok(t.to_vec1::<u32>()?)).ok() != Some(vec![frames(model) as u32]) {
             let found = "a calibration for anomalies of an earlier version";
             return Err(Error::model(path, found, "one that this version made: train again"));
         }
@@ -297,20 +252,12 @@ impl<'a> Detector<'a> {
                 moments("stillness", d)?,
             )?,
         };
-        let scale = |judge: &dyn Judge| -> Result<Scale> {
-            let part = |name: &str, length| vector(&format!("{}.{name}", judge.name()), length);
-            let columns = if judge.by_channel() { d } else { 1 };
-            Ok(Scale {
-                centre: part("centre", Some(columns))?,
-                spread: part("spread", Some(columns))?,
-                tail: Tail(part("tail", None)?),
-            })
-        };
-        let scales: Vec<Scale> = judges(model, &parts).iter().map(|j| scale(j.as_ref())).collect::<Result<_>>()?;
-        let correlations = vector("combined.correlations", Some(scales.len().pow(2)))?;
-        let shift = Shift::new(&correlations, scales.len()).map_err(|e| damaged(e.to_string()))?;
-        let normal = Normal { scales, correlations, shift };
-        Ok(Self { model, parts, normal, combined: Tail(vector("combined.tail", None)?) })
+        let tail = |name: &str| Ok(Tail::new(vector(&format!("{name}.tail"), None)?));
+        let tails: Vec<Tail> = judges(model, &parts).iter().map(|j| tail(j.name())).collect::<Result<_>>()?;
+        let correlations = vector("combined.correlations", Some(tails.len().pow(2)))?;
+        let shift = Shift::new(&correlations, tails.len()).map_err(|e| damaged(e.to_string()))?;
+        let normal = Normal { tails, correlations, shift };
+        Ok(Self { model, parts, normal, combined: tail("combined")? })
     }
 }
 
@@ -324,21 +271,24 @@ fn judges<'a>(model: &'a Model, parts: &'a Parts) -> Vec<Box<dyn Judge + 'a>> {
     vec![energy, arrow, Box::new(Innovation(&parts.residuals)), Box::new(&parts.exchange), Box::new(&parts.stillness)]
 }
 
-/// Scores of every judge, `(N, columns)`.
-fn raw(model: &Model, parts: &Parts, windows: &WindowArray) -> Result<Vec<Vec<f64>>> {
+/// Of every judge, its highest scores.
+fn highest(model: &Model, parts: &Parts, windows: &WindowArray) -> Result<Vec<Highest>> {
     let judges = judges(model, parts);
-    let mut scores = vec![Vec::new(); judges.len()];
+    let mut highest = vec![Highest::new(); judges.len()];
     let width = (windows.context + windows.future) * windows.channels;
     for values in windows.values.chunks(BLOCK * width) {
         let block = WindowArray { values: values.to_vec(), ..*windows };
-        for (all, judge) in scores.iter_mut().zip(&judges) {
-            all.extend(judge.score(&block)?);
+        for (all, judge) in highest.iter_mut().zip(&judges) {
+            let scores = judge.score(&block)?;
+            if let Some(value) = scores.iter().find(|v| !v.is_finite()) {
+                return Err(Error::NonFinite { what: "anomaly score".into(), value: *value, step: 0 });
+            }
+            let higher = |best: (usize, f64), new: (usize, f64)| if new.1 > best.1 { new } else { best };
+            let of = |row: &[f64]| row.iter().copied().enumerate().fold((0, f64::NEG_INFINITY), higher);
+            all.extend(scores.chunks_exact(scores.len() / block.len()).map(of));
         }
     }
-    if let Some(value) = scores.iter().flatten().find(|v| !v.is_finite()) {
-        return Err(Error::NonFinite { what: "anomaly score".into(), value: *value, step: 0 });
-    }
-    Ok(scores)
+    Ok(highest)
 }
 
 /// Frames of the windows in which a model's motion is judged.

@@ -6,12 +6,14 @@ use crate::error::Result;
 use crate::forecast::WindowArray;
 
 /// Added to the covariance of the frames, as a share of its mean variance.
-const RIDGE: f64 = 1e-3;
+const RIDGE: f64 = 1e-4;
 
-/// Of each channel, how much likelier the window is with this channel and the best partner exchanged: by how much the
-/// squared Mahalanobis distance of [`CHUNK`] frames falls, under a Gaussian; mean over overlapping pieces of the window. This
-/// is twice the log likelihood ratio of "recorded in exchange" to "recorded as they are" (Neyman and Pearson 1933), for
-/// the likeliest pair.
+/// Of each channel, how much likelier the window is with this channel and the best partner exchanged: the log of the ratio of
+/// squared Mahalanobis distances of [`CHUNK`] frames, means over overlapping pieces of the window, as recorded and in
+/// exchange. Under a Gaussian whose covariance is known up to a factor, the window's own, this is the generalised
+/// likelihood ratio of "recorded in exchange" to "recorded as they are" but for a constant factor (the factor's likeliest
+/// value is the mean squared distance; Mardia, Kent and Bibby, "Multivariate Analysis", 1979, section 5.2): motion far from
+/// that of training is not taken for an exchange because it is far.
 #[derive(Debug, Clone)]
 pub(super) struct Exchange {
     /// Of the pieces of training windows.
@@ -48,13 +50,16 @@ impl Judge for Exchange {
         if d == 1 {
             return Ok(vec![0.0; n]);
         }
-        let count = pairs(d).count();
-        let gains = mean_over_pieces(&self.gaussian.exchanged(&rows(windows)), n, count);
+        let count = 1 + pairs(d).count();
+        let distances = mean_over_pieces(&self.gaussian.exchanged(&rows(windows)), n, count);
         let mut best = vec![f64::NEG_INFINITY; n * d];
-        for (best, gains) in best.chunks_exact_mut(d).zip(gains.chunks_exact(count)) {
-            for ((a, b), gain) in pairs(d).zip(gains) {
-                best[a] = best[a].max(*gain);
-                best[b] = best[b].max(*gain);
+        for (best, distances) in best.chunks_exact_mut(d).zip(distances.chunks_exact(count)) {
+            let log = |distance: f64| distance.max(f64::MIN_POSITIVE).ln();
+            let recorded = log(distances[0]);
+            for ((a, b), exchanged) in pairs(d).zip(&distances[1..]) {
+                let gain = recorded - log(*exchanged);
+                best[a] = best[a].max(gain);
+                best[b] = best[b].max(gain);
             }
         }
         Ok(best)

@@ -75,10 +75,10 @@ impl Gaussian {
         distances
     }
 
-    /// `(N, D (D - 1) / 2)`, in the order of [`pairs`]: by how much the squared distance of each row falls when the two are
-    /// exchanged, the others being as they are.
+    /// `(N, 1 + D (D - 1) / 2)`: squared distance of each row, and what it is when two channels are exchanged, the others being as
+    /// they are, in the order of [`pairs`].
     pub(super) fn exchanged(&self, rows: &[f64]) -> Vec<f64> {
-        let (_, weighted) = self.weighted(rows);
+        let (centred, weighted) = self.weighted(rows);
         let (d, frames) = (self.channels, self.mean.len() / self.channels);
         let p = |i: usize, c: usize, j: usize, e: usize| self.precision[(i * d + c, j * d + e)];
         // Of the difference that is added to one of the two and taken from the other.
@@ -86,15 +86,18 @@ impl Gaussian {
             DMatrix::from_fn(frames, frames, |i, j| p(i, a, j, a) + p(i, b, j, b) - p(i, a, j, b) - p(i, b, j, a))
         };
         let curvatures: Vec<_> = pairs(d).map(|(a, b)| (a, b, curvature(a, b))).collect();
-        let mut gains = Vec::with_capacity(weighted.ncols() * curvatures.len());
-        for (row, weighted) in rows.chunks_exact(self.mean.len()).zip(weighted.column_iter()) {
+        let mut distances = Vec::with_capacity(weighted.ncols() * (1 + curvatures.len()));
+        let columns = centred.column_iter().zip(weighted.column_iter());
+        for (row, (centred, weighted)) in rows.chunks_exact(self.mean.len()).zip(columns) {
+            let recorded = centred.dot(&weighted);
+            distances.push(recorded);
             for (a, b, curvature) in &curvatures {
                 let change = DVector::from_fn(frames, |t, _| row[t * d + b] - row[t * d + a]);
                 let slope = DVector::from_fn(frames, |t, _| weighted[t * d + a] - weighted[t * d + b]);
-                gains.push(-2.0 * change.dot(&slope) - change.dot(&(curvature * &change)));
+                distances.push(recorded + 2.0 * change.dot(&slope) + change.dot(&(curvature * &change)));
             }
         }
-        gains
+        distances
     }
 
     /// `(N, D)` for rows of one frame: each channel less its expectation from all others, in standard deviations.
@@ -129,7 +132,8 @@ mod tests {
         // x' S^-1 x = (1 + 1 + 2 * .6) / .64.
         assert!((g.distances(&row)[0] - 3.2 / 0.64).abs() < 1e-9);
         // Exchanged it is (-1, 2), (-2, 2) from the mean: (4 + 4 + 2 * .6 * 4) / .64.
-        assert!((g.exchanged(&row)[0] - (3.2 - 12.8) / 0.64).abs() < 1e-9);
+        let exchanged = g.exchanged(&row);
+        assert!((exchanged[0] - 3.2 / 0.64).abs() < 1e-9 && (exchanged[1] - 12.8 / 0.64).abs() < 1e-9, "{exchanged:?}");
         let (mean, covariance) = Gaussian::moments(&[0.0, 0.0, 2.0, 4.0], 2);
         assert_eq!((mean, covariance), (vec![1.0, 2.0], vec![1.0, 2.0, 2.0, 4.0]));
     }

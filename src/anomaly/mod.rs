@@ -33,13 +33,13 @@ use crate::error::Result;
 use crate::forecast::WindowArray;
 
 /// Frames of a judged window; those that the model sees at once where that is more ([`Detector::frames`]).
-pub const FRAMES: usize = 32;
+pub const FRAMES: usize = 48;
 /// Frames between the starts of two judged windows.
 pub const STRIDE: usize = 4;
 /// Frames that the Gaussians look at together.
 const CHUNK: usize = 8;
 /// Frames over which a joint must stand still to be noticed.
-const STILL: usize = 15;
+const STILL: usize = 23;
 
 /// A score of windows of z-scored frames.
 pub trait Judge {

@@ -49,7 +49,7 @@ impl Stillness {
 
     /// Those quantiles.
     pub(super) fn quantiles(&self) -> Vec<f64> {
-        self.tails.iter().flat_map(|tail| &tail.0).copied().collect()
+        self.tails.iter().flat_map(Tail::scores).copied().collect()
     }
 }
 

@@ -67,6 +67,17 @@ fn an_arrow_changes_its_sign_backwards() {
 }
 
 #[test]
+fn large_movements_are_not_taken_for_exchanged_joints() {
+    let (exchange, test) = (Exchange::fit(&waves(1000, 1)).unwrap(), waves(200, 2));
+    let larger = WindowArray { values: test.values.iter().map(|v| 3.0 * v).collect(), ..test };
+    let (own, larger) = (exchange.score(&test).unwrap(), exchange.score(&larger).unwrap());
+    // Whatever the size, the distance grows alike as recorded and in exchange.
+    assert!(own.iter().zip(&larger).all(|(a, b)| (a - b).abs() < 0.1), "{own:?} {larger:?}");
+    // The second joint is half the first: in exchange, far from that.
+    assert!(own.iter().all(|v| *v < -1.0), "{own:?}");
+}
+
+#[test]
 fn the_channel_at_fault_is_told() {
     let training = waves(1000, 1);
     let stillness = Stillness::fit(&training).unwrap();
