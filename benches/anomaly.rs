@@ -1,4 +1,4 @@
-//! AUROC of every anomaly score on every corruption of test windows: `cargo bench --no-default-features --features cli
+//! AUROC of every anomaly score on every corruption of test windows, and how often the channel at fault is named: `cargo bench --no-default-features --features cli
 //! --bench anomaly [-- LOG.csv.gz [STEPS [COLUMN-TO-IGNORE] | MODEL.safetensors]]`; the embedded hand logs where none is given. A
 //! model has to be one of that log.
 
@@ -7,6 +7,7 @@ use ebmotion::anomaly::{Corruption, DenoisingError, Detector, Energy, Judge, Mah
 use ebmotion::embedded;
 use ebmotion::event::Silent;
 use ebmotion::forecast::{Model, Prepared, RunConfig, WindowArray};
+use ebmotion::noise::Noise;
 use ebmotion::trajectory::{Frames, Recording};
 use std::path::PathBuf;
 
@@ -74,9 +75,27 @@ fn main() -> Result<()> {
             |o: &ebmotion::anomaly::Outcome| format!("{:.3} ({:.3}-{:.3})", o.auroc, o.interval[0], o.interval[1]);
         println!("| {} | {} |", row[0].corruption.name(), row.iter().map(cell).collect::<Vec<_>>().join(" | "));
     }
+    let noise = Noise::new(0);
+    for (label, corruption) in Corruption::ALL.into_iter().enumerate() {
+        let bad = corruption.apply(&windows, &zero, &mut noise.fork(label as u64))?;
+        let changed = changed(&windows, &bad);
+        if changed.iter().all(|channels| channels.len() <= 2) {
+            let verdicts = detector.judge(&bad)?;
+            let right = verdicts.iter().zip(&changed).filter(|(v, channels)| channels.contains(&v.channel)).count();
+            println!("\nchannel named on {}: {:.3}", corruption.name(), right as f64 / windows.len() as f64);
+        }
+    }
     for rate in [0.01, 0.05] {
         let alarms = verdicts.iter().filter(|v| v.p_value <= rate).count() as f64 / windows.len() as f64;
         println!("\nfalse alarms at {rate}: {alarms:.4}");
     }
     Ok(())
+}
+
+/// Channels in which each window differs from what it was.
+fn changed(was: &WindowArray, is: &WindowArray) -> Vec<Vec<usize>> {
+    let (d, width) = (was.channels, (was.context + was.future) * was.channels);
+    let differs = |a: &[f32], b: &[f32], c: usize| (c..width).step_by(d).any(|i| a[i] != b[i]);
+    let pairs = was.values.chunks_exact(width).zip(is.values.chunks_exact(width));
+    pairs.map(|(a, b)| (0..d).filter(|c| differs(a, b, *c)).collect()).collect()
 }
