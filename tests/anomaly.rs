@@ -59,9 +59,9 @@ fn corruptions_of_hand_motion_are_found_at_the_false_alarm_rate_asked_for() {
         (Corruption::SpliceJump, 0.98),
         (Corruption::Jump, 0.88),
         (Corruption::Permuted, 0.98),
-        (Corruption::Reversed, 0.90),
-        (Corruption::Stuck, 0.86),
-        (Corruption::Swapped, 0.93),
+        (Corruption::Reversed, 0.95),
+        (Corruption::Stuck, 0.90),
+        (Corruption::Swapped, 0.95),
         (Corruption::Noisy, 0.98),
     ];
     let of =

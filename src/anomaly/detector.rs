@@ -125,15 +125,15 @@ impl<'a> Detector<'a> {
         let verdict = |i: usize| {
             let deviates = deviates(&self.normal.tails, scores, i);
             let parts = self.normal.shift.parts(&deviates);
-            let highest = |of: &[f64], among: &dyn Fn(usize) -> bool| {
+            let first = |of: &[f64], among: &dyn Fn(usize) -> bool| {
                 (0..of.len()).filter(|j| among(*j)).max_by(|a, b| of[*a].total_cmp(&of[*b])).unwrap_or(0)
             };
             let score = parts.iter().sum();
             Verdict {
                 score,
                 p_value: self.combined.conformal(score),
-                judge: judges[highest(&parts, &|_| true)].name(),
-                channel: scores[highest(&deviates, &|j| judges[j].by_channel())][i].0,
+                judge: judges[first(&parts, &|_| true)].name(),
+                channel: scores[first(&deviates, &|j| judges[j].by_channel())][i].0,
             }
         };
         which.iter().map(|i| verdict(*i)).collect()
@@ -165,7 +165,8 @@ impl<'a> Detector<'a> {
     /// As [`Detector::judge`].
     pub fn scores(&self, windows: &WindowArray) -> Result<Vec<(&'static str, Vec<f64>)>> {
         let highest = highest(self.model, &self.parts, windows)?;
-        let combined = self.verdicts(&highest, &(0..windows.len()).collect::<Vec<_>>()).iter().map(|v| v.score).collect();
+        let combined =
+            self.verdicts(&highest, &(0..windows.len()).collect::<Vec<_>>()).iter().map(|v| v.score).collect();
         let own = |(judge, highest): (&Box<dyn Judge + '_>, Highest)| {
             (judge.name(), highest.into_iter().map(|(_, score)| score).collect())
         };
@@ -271,7 +272,7 @@ fn judges<'a>(model: &'a Model, parts: &'a Parts) -> Vec<Box<dyn Judge + 'a>> {
     vec![energy, arrow, Box::new(Innovation(&parts.residuals)), Box::new(&parts.exchange), Box::new(&parts.stillness)]
 }
 
-/// Of every judge, its highest scores.
+/// What every judge says of the windows.
 fn highest(model: &Model, parts: &Parts, windows: &WindowArray) -> Result<Vec<Highest>> {
     let judges = judges(model, parts);
     let mut highest = vec![Highest::new(); judges.len()];

@@ -56,7 +56,7 @@ impl Tail {
         (n - below + 1) as f64 / (n + 1) as f64
     }
 
-    /// `-ln p`, going on exponentially beyond the highest scores, a twentieth as many as there are, so that very strange windows still differ (the
+    /// `-ln p`, going on exponentially beyond the highest twentieth, so that very strange windows still differ (the
     /// generalised Pareto tail of Pickands 1975 with shape 0).
     pub(super) fn surprise(&self, score: f64) -> f64 {
         match &self.far {
