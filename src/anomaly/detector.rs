@@ -167,11 +167,10 @@ impl<'a> Detector<'a> {
         let highest = highest(self.model, &self.parts, windows)?;
         let combined =
             self.verdicts(&highest, &(0..windows.len()).collect::<Vec<_>>()).iter().map(|v| v.score).collect();
-        let own = |(judge, highest): (&Box<dyn Judge + '_>, Highest)| {
-            (judge.name(), highest.into_iter().map(|(_, score)| score).collect())
-        };
         let judges = judges(self.model, &self.parts);
-        Ok(judges.iter().zip(highest).map(own).chain([("combined", combined)]).collect())
+        let of = |judge: Highest| judge.into_iter().map(|(_, score)| score).collect();
+        let own = judges.iter().zip(highest).map(|(judge, highest)| (judge.name(), of(highest)));
+        Ok(own.chain([("combined", combined)]).collect())
     }
 
     /// Residuals of the autoregression of training windows, for [`super::Mahalanobis`].
