@@ -4,7 +4,7 @@ use super::args::DemoArgs;
 use super::console::Console;
 use super::predict::{FORMAT, ForecastFile, write_csv, write_json};
 use super::telemetry::Telemetry;
-use super::{output, report, view};
+use super::{output, report, train, view};
 use ebmotion::embedded;
 use ebmotion::eval::CompareOptions;
 use ebmotion::eval::report::summary_table;
@@ -42,13 +42,13 @@ pub(super) fn run(args: &DemoArgs, console: &mut Console) -> Result<()> {
     console.stop_on_interrupt()?;
     let telemetry = folder.join("model.telemetry.jsonl");
     let checkpoint = folder.join("model.checkpoint");
-    let train = |resume: bool, console: &mut Console| {
+    let learn = |resume: bool, console: &mut Console| {
         let sink = &mut Telemetry::new(&telemetry, resume, console);
         Model::train(&prepared, &config, Some(&checkpoint), resume, sink)
     };
-    let model = match train(checkpoint.exists(), console) {
+    let model = match learn(checkpoint.exists(), console) {
         // The checkpoint of a demo with other settings: this one begins anew.
-        Err(Error::Model { path, .. }) if path == checkpoint => train(false, console),
+        Err(Error::Model { path, .. }) if path == checkpoint => learn(false, console),
         other => other,
     };
     if matches!(model, Err(Error::Interrupted { .. })) {
@@ -56,7 +56,7 @@ pub(super) fn run(args: &DemoArgs, console: &mut Console) -> Result<()> {
     }
     let model = model?;
     let path = folder.join("model.safetensors");
-    model.save(&path)?;
+    train::save(&model, &prepared, &path, console)?;
     std::fs::remove_file(&checkpoint).map_err(Error::io(&checkpoint, "remove"))?;
 
     let mut options = CompareOptions::new(HORIZON, args.seed);
@@ -107,7 +107,7 @@ pub(super) fn run(args: &DemoArgs, console: &mut Console) -> Result<()> {
         Err(other) => return Err(other),
     }
     line("forecast.csv, forecast.json", "20 futures of one test window");
-    line("model.safetensors", "the model: ebmotion predict MODEL LOG -o forecast.json");
+    line("model.safetensors", "the model: ebmotion predict MODEL LOG -o forecast.json, ebmotion anomaly MODEL LOG");
     text.push_str(&format!("\ndone in {:.0} s\n", begun.elapsed().as_secs_f64()));
     output::print(&text)
 }

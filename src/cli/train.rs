@@ -8,6 +8,7 @@ use ebmotion::anomaly::Detector;
 use ebmotion::forecast::{Model, Prepared, RunConfig};
 use ebmotion::trajectory::{Frames, Recording};
 use ebmotion::{Error, Result, files};
+use std::path::Path;
 
 /// Fewer validation episodes than this say little about the rate on others.
 const FEW_EPISODES: usize = 10;
@@ -46,23 +47,7 @@ pub(super) fn run(args: &TrainArgs, console: &mut Console) -> Result<()> {
         }
         other => other?,
     };
-    model.save(path)?;
-    match Detector::fit(&model, &prepared) {
-        Ok(detector) => {
-            detector.attach(path)?;
-            if split.validation.len() < FEW_EPISODES {
-                console.say(&format!(
-                    "false-alarm rates of `ebmotion anomaly` will be rough: calibrated on {} episodes",
-                    split.validation.len()
-                ));
-            }
-        }
-        // Such a model forecasts all the same.
-        Err(e @ (Error::Data { .. } | Error::Config { .. })) => {
-            console.say(&format!("without a calibration for `ebmotion anomaly`: {e}"));
-        }
-        Err(e) => return Err(e),
-    }
+    save(&model, &prepared, path, console)?;
     std::fs::remove_file(&checkpoint).map_err(Error::io(&checkpoint, "remove"))?;
     let outcome = &model.info().outcome;
     let best = outcome.best_validation.map_or(String::new(), |b| format!(", best validation {b:.4}"));
@@ -75,6 +60,28 @@ pub(super) fn run(args: &TrainArgs, console: &mut Console) -> Result<()> {
     ));
     console.say(&format!("next: ebmotion report {} LOG... -o report/", path.display()));
     Ok(())
+}
+
+/// Writes the model, with a calibration for anomalies where its episodes are long enough.
+pub(super) fn save(model: &Model, prepared: &Prepared, path: &Path, console: &mut Console) -> Result<()> {
+    model.save(path)?;
+    match Detector::fit(model, prepared) {
+        Ok(detector) => {
+            detector.attach(path)?;
+            let episodes = prepared.split.validation.len();
+            if episodes < FEW_EPISODES {
+                let rough = "false-alarm rates of `ebmotion anomaly` will be rough: calibrated on";
+                console.say(&format!("{rough} {episodes} episodes"));
+            }
+            Ok(())
+        }
+        // Such a model forecasts all the same.
+        Err(e @ (Error::Data { .. } | Error::Config { .. })) => {
+            console.say(&format!("without a calibration for `ebmotion anomaly`: {e}"));
+            Ok(())
+        }
+        Err(e) => Err(e),
+    }
 }
 
 /// Preset, then file, then command line.
