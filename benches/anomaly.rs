@@ -3,7 +3,9 @@
 //! model has to be one of that log.
 
 use ebmotion::Result;
-use ebmotion::anomaly::{Corruption, DenoisingError, Detector, Energy, Judge, Mahalanobis, Reconstruction, trial};
+use ebmotion::anomaly::{
+    Corruption, DenoisingError, Detector, Energy, Judge, Mahalanobis, Reconstruction, changed, trial,
+};
 use ebmotion::embedded;
 use ebmotion::event::Silent;
 use ebmotion::forecast::{Model, Prepared, RunConfig, WindowArray};
@@ -90,12 +92,4 @@ fn main() -> Result<()> {
         println!("\nfalse alarms at {rate}: {alarms:.4}");
     }
     Ok(())
-}
-
-/// Channels in which each window differs from what it was.
-fn changed(was: &WindowArray, is: &WindowArray) -> Vec<Vec<usize>> {
-    let (d, width) = (was.channels, (was.context + was.future) * was.channels);
-    let differs = |a: &[f32], b: &[f32], c: usize| (c..width).step_by(d).any(|i| a[i] != b[i]);
-    let pairs = was.values.chunks_exact(width).zip(is.values.chunks_exact(width));
-    pairs.map(|(a, b)| (0..d).filter(|c| differs(a, b, *c)).collect()).collect()
 }

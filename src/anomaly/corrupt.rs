@@ -113,6 +113,14 @@ impl Corruption {
     }
 }
 
+/// Of each window, the channels `0..D` in which it differs from what it was; windows are of one shape.
+pub fn changed(was: &WindowArray, is: &WindowArray) -> Vec<Vec<usize>> {
+    let (d, width) = (was.channels, (was.context + was.future) * was.channels);
+    let differs = |a: &[f32], b: &[f32], c: usize| (c..width).step_by(d).any(|i| a[i] != b[i]);
+    let pairs = was.values.chunks_exact(width).zip(is.values.chunks_exact(width));
+    pairs.map(|(a, b)| (0..d).filter(|c| differs(a, b, *c)).collect()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,11 +131,9 @@ mod tests {
         WindowArray { values, context: 8, future: 24, channels: 3 }
     }
 
-    /// Channels in which each window differs from what it was.
-    fn changed(a: &WindowArray, b: &WindowArray) -> Vec<usize> {
-        let differs = |x: &[f32], y: &[f32], c: usize| (0..32).any(|t| x[t * 3 + c] != y[t * 3 + c]);
-        let pairs = a.values.chunks_exact(96).zip(b.values.chunks_exact(96));
-        pairs.map(|(x, y)| (0..3).filter(|c| differs(x, y, *c)).count()).collect()
+    /// In how many channels each window differs from what it was.
+    fn count(a: &WindowArray, b: &WindowArray) -> Vec<usize> {
+        changed(a, b).iter().map(Vec::len).collect()
     }
 
     #[test]
@@ -143,11 +149,11 @@ mod tests {
             assert_eq!(half(&of(c)), half(&w), "{}", c.name());
         }
         for c in [Corruption::Jump, Corruption::Stuck, Corruption::Drift, Corruption::Dropout] {
-            assert_eq!(changed(&w, &of(c)), vec![1; 20], "{}", c.name());
+            assert_eq!(count(&w, &of(c)), vec![1; 20], "{}", c.name());
         }
         let twice = |c: Corruption| c.apply(&of(c), &[0.0; 3], &mut Noise::new(2)).unwrap();
         assert_eq!(twice(Corruption::Swapped), w, "a swap undoes itself");
-        assert_eq!(changed(&w, &of(Corruption::Swapped)), vec![2; 20]);
+        assert_eq!(count(&w, &of(Corruption::Swapped)), vec![2; 20]);
         assert_eq!(twice(Corruption::Reversed), w);
     }
 

@@ -19,7 +19,7 @@ mod tail;
 mod trial;
 
 pub use arrow::Arrow;
-pub use corrupt::Corruption;
+pub use corrupt::{Corruption, changed};
 pub use denoising::DenoisingError;
 pub use detector::{Detector, Verdict};
 pub use energy::{Energy, Shape};
