@@ -23,12 +23,15 @@ pub(super) fn run(args: &ContinualArgs, console: &mut Console) -> Result<()> {
     if printed(&args.common, &config)? {
         return Ok(());
     }
-    let results = Results::new(&args.common)?;
+    let tuned: &[&str] = if args.tune { &["tune.json", "tuned.toml"] } else { &[] };
+    let mut results = Results::new(&args.common, "continual", tuned, &[])?;
     let train = args.common.known(&args.dataset, Part::Train)?;
+    results.spare_images([&train])?;
     if args.tune {
         return tune(args, &config, &train, &results, console);
     }
     let test = args.common.known(&args.dataset, Part::Test)?;
+    results.spare_images([&test])?;
     let of = (&config, [&train, &test].map(DataRecord::of));
     let journal = results.journal("continual", &args.again, &of)?;
     console.stop_on_interrupt()?;

@@ -69,12 +69,14 @@ impl With {
         if printed(common, config)? {
             return Ok(None);
         }
-        let results = Results::new(common)?;
+        let weights = [&args.samples, &args.inception, &args.classifier].map(Option::as_deref);
+        let mut results = Results::new(common, name, &[], &weights)?;
         let reference = common.images(args.dataset.as_deref(), args.part)?;
         let samples = args.samples.as_deref().ok_or_else(|| {
             Error::config("--samples", "nothing", "the images that are compared with those of --data: a file or folder")
         })?;
         let samples = Images::read(samples)?;
+        results.spare_images([&reference, &samples])?;
         let (network, path) = match (&args.inception, &args.classifier) {
             (Some(path), _) => (Features::inception(path)?, path),
             (None, Some(path)) => (Features::classifier(path)?, path),

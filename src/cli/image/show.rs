@@ -21,11 +21,12 @@ pub(super) fn run(args: &ShowArgs, console: &mut Console) -> Result<()> {
     if printed(&args.common, &config)? {
         return Ok(());
     }
-    let results = Results::new(&args.common)?;
+    let mut results = Results::new(&args.common, "show", &[], &[])?;
     let images = match args.dataset.as_deref() {
         Some("dsprites") => show::random_sprites(config.count, &mut Noise::new(config.seed))?,
         name => args.common.images(name, args.part)?,
     };
+    results.spare_images([&images])?;
     let (sample, shown) = show::show(&images, &config)?;
     let grid = results.grid("show", &sample, Layout::of(&sample, args.columns))?;
     let seconds = begun.elapsed().as_secs_f64();

@@ -37,6 +37,9 @@ use std::path::{Path, PathBuf};
 /// The forecaster that the verdict is about, where the report has it.
 pub const SUBJECT: &str = "ebm";
 
+/// The files that [`Report::write`] leaves beside `plots/`: for programs, to read as text, and as a page.
+pub const FILES: [&str; 3] = ["report.json", "report.md", "report.html"];
+
 /// The content of `report.json`. Keys are sorted, so the same results give the same bytes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
@@ -229,11 +232,8 @@ impl Report {
     /// # Errors
     /// As [`Report::validate`], before anything is written; [`Error::Io`] naming the file that cannot be written.
     pub fn write(&self, folder: &Path, figures: &[Figure]) -> Result<Vec<PathBuf>> {
-        let mut files = vec![
-            (folder.join("report.json"), self.to_json()?),
-            (folder.join("report.md"), markdown(self, figures)),
-            (folder.join("report.html"), html(self, figures)),
-        ];
+        let texts = [self.to_json()?, markdown(self, figures), html(self, figures)];
+        let mut files: Vec<_> = FILES.iter().map(|name| folder.join(name)).zip(texts).collect();
         let plot = |figure: &Figure| (folder.join("plots").join(format!("{}.svg", figure.name)), figure.svg.clone());
         files.extend(figures.iter().map(plot));
         for (path, text) in &files {

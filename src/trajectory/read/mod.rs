@@ -106,6 +106,14 @@ impl ReadOptions {
 }
 
 impl Recording {
+    /// The files that [`Recording::read`] would read: files as they are, of a folder the log files directly in it.
+    ///
+    /// # Errors
+    /// [`Error::Io`] for a folder that cannot be listed; [`Error::Data`] without any log file.
+    pub fn files(paths: &[impl AsRef<Path>]) -> Result<Vec<PathBuf>> {
+        paths::log_files(paths, &extensions())
+    }
+
     /// Reads log files; a folder stands for all log files directly in it, sorted by name.
     ///
     /// Formats are told by the ending: `.csv`, and `.csv.gz`. All files must hold the same channels with the same
