@@ -18,6 +18,7 @@ pub mod attack;
 pub mod buffer;
 mod column;
 pub mod diagnose;
+pub mod diffusion;
 mod fast;
 pub mod hmc;
 pub mod langevin;

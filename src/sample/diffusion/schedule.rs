@@ -109,7 +109,8 @@ impl SamplerConfig {
     /// # Errors
     /// [`Error::Config`] naming the setting, as `sampler.NAME`.
     pub fn check(&self) -> Result<()> {
-        let wrong = |key: &str, found: f64, expected: &str| Err(Error::config(format!("sampler.{key}"), found, expected));
+        let wrong =
+            |key: &str, found: f64, expected: &str| Err(Error::config(format!("sampler.{key}"), found, expected));
         if self.levels == 0 {
             return Err(Error::config("sampler.levels", 0, "at least 1"));
         }
@@ -152,7 +153,8 @@ impl SamplerConfig {
     pub(crate) fn stops_from(&self, start: f64) -> Vec<Stop> {
         let levels = self.levels.max(1);
         let left = |i: usize| 1.0 - i as f64 / levels as f64;
-        let angles: Vec<f64> = (0..=levels).map(|i| self.end + (start - self.end) * left(i).powf(self.spacing)).collect();
+        let angles: Vec<f64> =
+            (0..=levels).map(|i| self.end + (start - self.end) * left(i).powf(self.spacing)).collect();
         match self.solver {
             Solver::Multistep => self.multistep(&angles),
             Solver::Ddim => self.ddim(&angles),
