@@ -1,6 +1,5 @@
 //! A program with the memory to be evaluated for one tile of chains.
 
-use super::chain;
 use super::crew::{Crew, Member};
 use super::field::{Arena, Field, Tile};
 use super::mlp::Net;

@@ -4,8 +4,8 @@
 //! the same inner loop as everywhere sums over examples instead of inputs: `dW[o][i] += delta[example][o] * input[example][i]`.
 //! Sums run over the examples in their order, so the answer does not depend on the number of threads.
 
+use super::examples::Examples;
 use super::field::Tile;
-use super::layers::{Layers, Rows};
 use super::mlp::Packed;
 use super::passes::Passes;
 use super::plan::Options;
@@ -182,7 +182,7 @@ impl<'a> Step<'a> {
 mod tests {
     use super::*;
     use crate::engine::tests::{network, numbers, reference};
-    use crate::engine::{Activation, Level, Program, Shared, Term};
+    use crate::engine::{Activation, Layers, Level, Program, Rows, Shared, Term};
     use std::sync::Arc;
 
     const WIDTHS: [usize; 4] = [20, 30, 65, 11];

@@ -2,7 +2,8 @@
 
 use super::hmc::Leapfrog;
 use super::langevin::Langevin;
-use super::{ChainState, Metropolis, Proposal, StepInfo, Transition, plain};
+use super::chain::plain;
+use super::{ChainState, Metropolis, Proposal, StepInfo, Transition};
 use crate::energy::Energy;
 use crate::energy::affine::{Affine, Map, Shape};
 use crate::energy::rows::rows;

@@ -132,7 +132,7 @@ impl Transition for Annealed {
         let all = (0..steps).map(|step| self.at(Place { step, of: steps }).0.plain()).collect::<Result<Vec<_>>>()?;
         match fast::run(&Walk::Langevin(all), energy, &from.x, Some(&from.at), noise)? {
             Some(done) => Ok(done),
-            None => super::summed(self, energy, from, steps, noise),
+            None => super::chain::summed(self, energy, from, steps, noise),
         }
     }
 }
