@@ -152,12 +152,27 @@ impl Module {
         };
         let mut children = Vec::new();
         let (mut depth, mut i) = (0, 0);
+        // Depths at which `mod NAME {` stands: there `super` is this file.
+        let mut inside: Vec<i32> = Vec::new();
+        let seen_from_file = |path: Vec<String>, inside: usize| -> Vec<String> {
+            let ups = path.iter().take(inside).take_while(|s| *s == "super").count();
+            path.into_iter().skip(ups).collect()
+        };
         while i < t.len() {
             let next = t.get(i + 1).map_or("", String::as_str);
             match t[i].as_str() {
                 "{" => depth += 1,
-                "}" => depth -= 1,
-                "use" => i = leaves(&t, i + 1, &[], &mut module.uses),
+                "}" => {
+                    depth -= 1;
+                    inside.pop_if(|at| *at == depth);
+                }
+                "use" => {
+                    let mut found = Vec::new();
+                    i = leaves(&t, i + 1, &[], &mut found);
+                    let found = found.into_iter().map(|(path, name)| (seen_from_file(path, inside.len()), name));
+                    module.uses.extend(found.filter(|(path, _)| !path.is_empty()));
+                }
+                "mod" if t.get(i + 2).is_some_and(|s| s == "{") => inside.push(depth),
                 "mod" if t.get(i + 2).is_some_and(|s| s == ";") => children.push(next.into()),
                 "struct" | "enum" | "trait" | "fn" | "const" | "static" | "type" | "union" if depth == 0 => {
                     module.items.insert(next.into());
@@ -168,7 +183,7 @@ impl Module {
                         path.push(t[i + 2].clone());
                         i += 2;
                     }
-                    module.paths.insert(path);
+                    module.paths.insert(seen_from_file(path, inside.len()));
                 }
                 _ => {}
             }
@@ -301,4 +316,48 @@ fn no_file_imports_one_that_imports_it_back() {
         found.extend(Tree::read(&here.join(root)).circles(here));
     }
     assert!(found.is_empty(), "{} circles\n{}", found.len(), found.join("\n"));
+}
+
+/// The check can fail: of a small crate it sees what is a circle, and nothing else.
+#[test]
+fn the_reader_tells_circles_from_facades() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        std::fs::write(path, text).expect("a file");
+    };
+    write("lib.rs", "mod facade;\nmod hub;\nmod paths;\nmod renamed;\nmod tests_only;");
+    // Names handed on are their definers': no circle, though `b` names its parent.
+    write("facade/mod.rs", "mod a;\nmod b;\npub use a::{A, make as built};\npub use b::*;");
+    write("facade/a.rs", "pub struct A;\npub fn make() -> A { A }");
+    write("facade/b.rs", "use super::{A, built};\npub fn b() -> A { built() }");
+    // Defined in `mod.rs`, used below, and handed on from there.
+    write("hub/mod.rs", "mod c;\npub use c::C;\npub trait Hub {}");
+    write("hub/c.rs", "use super::Hub;\npub struct C; impl Hub for C {}");
+    // By paths in the code, one through a module's name, three files round.
+    write("paths/mod.rs", "mod d;\nmod e;\nmod f;");
+    write("paths/d.rs", "use super::e;\npub fn d() { e::e() }");
+    write("paths/e.rs", "pub fn e() { crate::paths::f::F::new(); }");
+    write("paths/f.rs", "pub struct F; mod inner { fn g() { super::super::d::d() } }");
+    // By another name, and by a name that the parent has for itself.
+    write("renamed/mod.rs", "mod g;\nmod h;\nuse g::G as Other;");
+    write("renamed/g.rs", "use super::h::{self};\npub struct G; fn g(_: h::H) {}");
+    write("renamed/h.rs", "use super::Other;\npub struct H(Other);");
+    // Tests, comments and texts import nothing.
+    write("tests_only/mod.rs", "mod i;\npub struct I;\n#[cfg(test)]\nmod tests { use super::i::J; }");
+    write("tests_only/i.rs", "use super::I;\npub struct J(I);");
+    let comment =
+        "// use super::k::K;\n/// [`super::k::K`]\npub const J: &str = \"super::k::K \\\" super::k::K\"; pub struct Q;";
+    write("tests_only/j.rs", comment);
+    let circles = Tree::read(&folder.path().join("lib.rs")).circles(folder.path());
+    let firsts: Vec<&str> = circles.iter().filter_map(|c| c.lines().nth(1)).collect();
+    assert_eq!(firsts.len(), 3, "{circles:#?}");
+    assert_eq!(firsts[0], "  hub/mod.rs imports hub/c.rs: c::C");
+    assert_eq!(firsts[1], "  paths/d.rs imports paths/e.rs: e::e");
+    assert_eq!(firsts[2], "  renamed/g.rs imports renamed/h.rs: h::H");
+    assert!(
+        circles[1].contains("3 files") && circles[1].contains("f.rs imports paths/d.rs: super::d::d"),
+        "{circles:#?}"
+    );
 }

@@ -3,8 +3,8 @@
 use crate::error::Result;
 use crate::forecast::WindowArray;
 
-/// Frames of a judged window (chosen with the frames of standing still among 32, 40, 48 and 64); those that the model sees at once where that is
-/// more ([`Detector::frames`](super::Detector::frames)).
+/// Frames of a judged window (chosen with the frames of standing still among 32, 40, 48 and 64); those that the model
+/// sees at once where that is more ([`Detector::frames`](super::Detector::frames)).
 pub const FRAMES: usize = 48;
 /// Frames between the starts of two judged windows.
 pub const STRIDE: usize = 4;

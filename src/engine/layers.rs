@@ -69,8 +69,8 @@ impl Layer {
 
 /// A network with one output: hidden layers, each followed by the activation, and a linear head.
 ///
-/// The first layer's bias is not used by a [`Term::Network`](super::Term::Network): what it adds is given row by row, so that a context's part
-/// is computed once.
+/// The first layer's bias is not used by a [`Term::Network`](super::Term::Network): what it adds is given row by row,
+/// so that a context's part is computed once.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Layers {
     /// At least one.

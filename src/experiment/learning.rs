@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 pub enum Learning {
     /// One energy for every noise level, by denoising score matching; standardised pixels, swish, no spectral norm.
     Denoising {
-        /// Weight of the contrast between an image's own class and another, which makes energies of different classes comparable;
-        /// see [`crate::train::objective::Denoising::contrasted`].
+        /// Weight of the contrast between an image's own class and another, which makes energies of different classes
+        /// comparable; see [`crate::train::objective::Denoising::contrasted`].
         contrast: f64,
     },
     /// The same by recovery likelihood: each level by contrast with short chains from the next noisier one.

@@ -58,8 +58,8 @@ pub trait Forecaster {
     /// chain diverges.
     fn forecast(&self, history: &Tensor, request: &Request, noise: &mut Noise) -> Result<Forecast>;
 
-    /// Energy of given futures `(B, H, D)` after `history`, `(B, H)`, nats: at each frame, that of the chunk it lies in.
-    /// `None` from a forecaster that has no energy.
+    /// Energy of given futures `(B, H, D)` after `history`, `(B, H)`, nats: at each frame, that of the chunk it lies
+    /// in. `None` from a forecaster that has no energy.
     ///
     /// # Errors
     /// [`Error::Shape`] when the arrays do not fit.

@@ -10,19 +10,19 @@ use serde::{Deserialize, Serialize};
 pub struct Walk {
     /// Levels, at least 1; one more evaluation ends the walk.
     pub levels: usize,
-    /// Noise angle at which it starts, above its end and below pi / 2, where all is noise. The walk starts from the sampled
-    /// autoregression's own draw, so a lower start is a warm one.
+    /// Noise angle at which it starts, above its end and below pi / 2, where all is noise. The walk starts from the
+    /// sampled autoregression's own draw, so a lower start is a warm one.
     pub start: f64,
-    /// Noise angle at which it ends, above 0: the last evaluation goes to the mean of the motions that what is left of the
-    /// noise may stand for. The higher, the narrower are forecasts about each way of going on.
+    /// Noise angle at which it ends, above 0: the last evaluation goes to the mean of the motions that what is left of
+    /// the noise may stand for. The higher, the narrower are forecasts about each way of going on.
     pub end: f64,
-    /// How strongly the energy is followed against the autoregression's, above 0: 1 as it was learned, more where it is too
-    /// cautious, less where it is too sure of itself (see [`crate::model`]'s walk).
+    /// How strongly the energy is followed against the autoregression's, above 0: 1 as it was learned, more where it is
+    /// too cautious, less where it is too sure of itself (see [`crate::model`]'s walk).
     pub guidance: f64,
     /// Scale of the noise that it starts from and draws on its way, above 0.
     pub temperature: f64,
-    /// Share of the noise that is drawn anew from level to level, in `[0, 1]`: 0 for none (the probability flow), 1 for as
-    /// much as the path's posterior has (ancestral sampling).
+    /// Share of the noise that is drawn anew from level to level, in `[0, 1]`: 0 for none (the probability flow), 1 for
+    /// as much as the path's posterior has (ancestral sampling).
     pub churn: f64,
     /// Langevin steps at each level between the first and the last.
     pub corrections: usize,
@@ -31,7 +31,8 @@ pub struct Walk {
 }
 
 impl Default for Walk {
-    /// The walk of the default model, but for what that leaves to the data ([`RunConfig::for_data`](super::RunConfig::for_data)).
+    /// The walk of the default model, but for what that leaves to the data
+    /// ([`RunConfig::for_data`](super::RunConfig::for_data)).
     fn default() -> Self {
         Self {
             levels: 4,

@@ -10,8 +10,8 @@ pub(super) const FREQUENCIES: [f64; 4] = [0.5, 1.0, 2.0, 4.0];
 /// Scale of the network's output: it starts near 0 and must reach several nats.
 pub(crate) const GAIN: f64 = 10.0;
 
-/// Noise angles at which a level is told to a network, and between which training draws uniformly: from almost data to almost
-/// noise. The feature `ln tan t` is infinite at both ends of the quarter circle.
+/// Noise angles at which a level is told to a network, and between which training draws uniformly: from almost data to
+/// almost noise. The feature `ln tan t` is infinite at both ends of the quarter circle.
 pub(crate) const ANGLES: (f64, f64) = (0.015, 1.555);
 
 /// `(B, 9)` features of angles `(B, 1)`: `s = ln(tan t) / 2` and its sines and cosines.

@@ -127,7 +127,9 @@ impl Annealing {
             let stage = if self.back { last - j } else { j };
             let energy = path.energy(stage)?;
             let mut state = ChainState::at(&energy, &self.x)?;
-            for (log, (a, b)) in self.logs.iter_mut().zip(self.energies.iter().zip(super::chain::plain(&state.at.energy)?)) {
+            for (log, (a, b)) in
+                self.logs.iter_mut().zip(self.energies.iter().zip(super::chain::plain(&state.at.energy)?))
+            {
                 *log += a - b;
                 if !log.is_finite() {
                     let what = "a chain's weight in annealed importance sampling".into();

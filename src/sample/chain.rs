@@ -69,8 +69,8 @@ pub trait Proposal {
         Ok((proposed.to, proposed.gradients))
     }
 
-    /// Steps of this proposal as [`crate::engine`] makes them, with Metropolis' rule or without; `None`, the default, where
-    /// it cannot.
+    /// Steps of this proposal as [`crate::engine`] makes them, with Metropolis' rule or without; `None`, the default,
+    /// where it cannot.
     ///
     /// # Errors
     /// As [`Proposal::propose`].
@@ -96,7 +96,12 @@ pub struct StepInfo {
 }
 
 impl StepInfo {
-    pub(super) fn new(from: &ChainState, to: &ChainState, acceptance: Option<Tensor>, gradients: usize) -> Result<Self> {
+    pub(super) fn new(
+        from: &ChainState,
+        to: &ChainState,
+        acceptance: Option<Tensor>,
+        gradients: usize,
+    ) -> Result<Self> {
         let Summary { energy, gradient_norm } = to.summary()?;
         let moved = mean_norm(&(&to.x - &from.x)?)?;
         Ok(Self { acceptance, energy, gradient_norm, moved, gradients })

@@ -1,7 +1,5 @@
 //! Loops over vectors of any width.
 
-#![allow(unsafe_code)]
-
 /// A loop over plain numbers, written for any vector width.
 pub(crate) trait Kernel {
     /// Does the work. Must be `#[inline(always)]`, and so must be all that it calls, so that it is compiled with the
@@ -15,8 +13,8 @@ pub(crate) trait Kernel {
 /// Vectors of `LANES` numbers (`F`) or 32-bit integers (`I`).
 ///
 /// # Safety
-/// All functions need the processor to have the level's instructions. Pointers must be good for `LANES` numbers; they need
-/// not be aligned, but are faster if they are.
+/// All functions need the processor to have the level's instructions. Pointers must be good for `LANES` numbers; they
+/// need not be aligned, but are faster if they are.
 pub(crate) unsafe trait Simd: Copy {
     const LANES: usize;
     type F: Copy;

@@ -11,7 +11,8 @@ pub struct Batch {
     pub x: Tensor,
     /// `(B, *C)`: what it is conditional on, if on anything.
     pub context: Option<Tensor>,
-    /// `(B, *S)`: where a fresh chain begins, for objectives that run chains; what noise is added to, for denoising that recovers.
+    /// `(B, *S)`: where a fresh chain begins, for objectives that run chains; what noise is added to, for denoising
+    /// that recovers.
     pub start: Option<Tensor>,
 }
 

@@ -25,8 +25,8 @@ pub struct TrainConfig {
     /// When the run counts as diverged.
     #[serde(default)]
     pub divergence: Divergence,
-    /// Checkpoints hold 12 bytes a weight where there are 20: moments, and averages less the weights, in bf16. A run that goes on
-    /// from one ends near where it would have ended, not in the same bits.
+    /// Checkpoints hold 12 bytes a weight where there are 20: moments, and averages less the weights, in bf16. A run
+    /// that goes on from one ends near where it would have ended, not in the same bits.
     #[serde(default)]
     pub compact_checkpoints: bool,
 }

@@ -15,8 +15,8 @@ pub struct Channel {
 }
 
 impl Channel {
-    /// The whole periods in `value` (as a value, not a count): what remains lies in `[-period / 2, period / 2)`. 0 for a
-    /// channel that does not wrap.
+    /// The whole periods in `value` (as a value, not a count): what remains lies in `[-period / 2, period / 2)`. 0 for
+    /// a channel that does not wrap.
     pub fn whole_periods(&self, value: f64) -> f64 {
         self.period.map_or(0.0, |period| angle::whole_periods(value, period))
     }
@@ -25,7 +25,8 @@ impl Channel {
 /// A stretch of motion without gaps.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Episode {
-    /// Name in reports: the file's stem, with the episode column's value and the part after a split where there are any.
+    /// Name in reports: the file's stem, with the episode column's value and the part after a split where there are
+    /// any.
     pub id: String,
     /// `(T,)` seconds, strictly increasing.
     pub time_secs: Vec<f64>,

@@ -22,8 +22,8 @@ pub struct LikelihoodConfig {
     pub trajectories: usize,
     /// Leapfrog steps a trajectory; at least 1.
     pub leapfrogs: usize,
-    /// Size of a leapfrog step at the first level, in units of the level's noise `sin t`; positive. Chains that are not used
-    /// otherwise adapt it from level to level.
+    /// Size of a leapfrog step at the first level, in units of the level's noise `sin t`; positive. Chains that are not
+    /// used otherwise adapt it from level to level.
     pub step: f64,
     /// Acceptance that they aim at, in (0, 1).
     pub acceptance: f64,

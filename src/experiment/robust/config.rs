@@ -12,7 +12,8 @@ pub struct RobustConfig {
     pub seed: u64,
     /// Images of the test set, drawn without repetition; 0 for all.
     pub images: usize,
-    /// Noise levels (angles) at which the energy judges; their mean counts. Without meaning for an energy without levels.
+    /// Noise levels (angles) at which the energy judges; their mean counts. Without meaning for an energy without
+    /// levels.
     pub levels: Vec<f64>,
     /// Fixed draws of noise at each level through which an image is seen; 0 for none.
     pub draws: usize,

@@ -34,11 +34,11 @@ pub(super) struct Stage {
     pub(super) context: Option<Var>,
 }
 
-/// The energy of images `(B, channels, height, width)`, given a context `(B, C)` where the network has one: a class as a row
-/// of zeros and a one, or any numbers.
+/// The energy of images `(B, channels, height, width)`, given a context `(B, C)` where the network has one: a class as
+/// a row of zeros and a one, or any numbers.
 ///
-/// The context acts by a linear map on biases and gains: on the bias that a block adds before each of its convolutions and
-/// the gain after its second one, and on bias and gain after a convolution that stands alone.
+/// The context acts by a linear map on biases and gains: on the bias that a block adds before each of its convolutions
+/// and the gain after its second one, and on bias and gain after a convolution that stands alone.
 #[derive(Debug, Clone)]
 pub struct ConvEnergy {
     pub(super) config: ConvConfig,
@@ -56,8 +56,8 @@ pub struct ConvEnergy {
 }
 
 impl ConvEnergy {
-    /// A network with weights drawn from `noise`: uniform in `+-sqrt(1 / fan_in)` (He et al. 2015 with a = sqrt 5), the second
-    /// convolution of a block near zero, biases 0, gains 1, no effect of the context.
+    /// A network with weights drawn from `noise`: uniform in `+-sqrt(1 / fan_in)` (He et al. 2015 with a = sqrt 5), the
+    /// second convolution of a block near zero, biases 0, gains 1, no effect of the context.
     ///
     /// # Errors
     /// As [`ConvConfig::check`]; [`Error::Tensor`].
