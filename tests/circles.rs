@@ -1,7 +1,7 @@
 //! No circles of imports: a file may not import, over however many steps, a file that imports it back.
 //!
-//! An import counts for the file that *defines* the name, whatever module it was taken through: `use super::Energy` is
-//! an import of `energy/mod.rs` where the trait stands there, and of `energy/affine.rs` where `mod.rs` only hands it on.
+//! An import counts for the file that *defines* the name, whatever module it was taken through: `use super::Energy`
+//! is an import of `energy/mod.rs` where the trait stands there, and of `energy/affine.rs` where `mod.rs` only hands it on.
 //! So a `mod.rs` may gather its children's names, or define what they share, but not both.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -256,7 +256,15 @@ impl Tree {
                 "crate" if i == 0 => Found { module: Some(0), ..Found::default() },
                 "self" if i == 0 => Found { module: Some(at), ..Found::default() },
                 "super" => Found { module: self.0[at].parent, ..Found::default() },
-                name => self.name(at, name, seen),
+                name => {
+                    let new = !seen.contains(&(at, name.into()));
+                    let mut found = self.name(at, name, seen);
+                    let unknown = found.items.is_empty() && found.module.is_none();
+                    if i > 0 && new && unknown && !self.0[at].uses.iter().any(|(_, alias)| alias == name) {
+                        found.items.insert(at); // a macro of that file defines it
+                    }
+                    found
+                }
             };
         }
         found
@@ -339,7 +347,7 @@ fn the_reader_tells_circles_from_facades() {
     write("paths/mod.rs", "mod d;\nmod e;\nmod f;");
     write("paths/d.rs", "use super::e;\npub fn d() { e::e() }");
     write("paths/e.rs", "pub fn e() { crate::paths::f::F::new(); }");
-    write("paths/f.rs", "pub struct F; mod inner { fn g() { super::super::d::d() } }");
+    write("paths/f.rs", "made!(F);\nmod inner { fn g() { super::super::d::d() } }");
     // By another name, and by a name that the parent has for itself.
     write("renamed/mod.rs", "mod g;\nmod h;\nuse g::G as Other;");
     write("renamed/g.rs", "use super::h::{self};\npub struct G; fn g(_: h::H) {}");
