@@ -10,7 +10,7 @@ impl Report {
     /// the files written.
     ///
     /// # Errors
-    /// As [`Report::validate`], before anything is written; [`Error::Io`] naming the file that cannot be written.
+    /// As [`Report::validate`], before anything is written; [`crate::Error::Io`] naming the file that cannot be written.
     pub fn write(&self, folder: &Path, figures: &[Figure]) -> Result<Vec<PathBuf>> {
         let mut files = vec![
             (folder.join("report.json"), self.to_json()?),

@@ -11,7 +11,7 @@ pub trait Victim {
     /// The class of each image `(B, C, H, W)`, pixels in `[0, 1]`.
     ///
     /// # Errors
-    /// [`Error::Shape`] when the images do not fit.
+    /// [`crate::Error::Shape`] when the images do not fit.
     fn classify(&self, x: &Tensor) -> Result<Vec<u32>>;
 
     /// `ln ((1 - p) / p)` of the labels' probabilities, and its gradient in the pixels.
