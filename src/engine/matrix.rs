@@ -6,7 +6,7 @@
 //! number of chains nor on who computes it.
 
 use super::field::{Aligned, Field, Tile};
-use super::program::Activation;
+use super::layers::Activation;
 use crate::simd::{Kernel, Level, Simd, math};
 use std::ops::Range;
 

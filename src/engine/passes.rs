@@ -14,8 +14,8 @@
 //! The last two are the reverse mode of the tangent (Pearlmutter 1994): the gradient of `v . grad_x E` in a weight is
 //! `e_l h_{l-1}^T + d_l h'_{l-1}^T`, without a second derivative of more than the activation.
 
+use super::examples::Examples;
 use super::field::{Arena, Field, Tile};
-use super::learn::Examples;
 use super::matrix::{Init, Then};
 use super::mlp::{Packed, wide_init};
 use super::sides::Sides;

@@ -6,8 +6,8 @@
 //! result does not depend on how many workers share them.
 
 use super::field::Aligned;
+use super::layers::Activation;
 use super::matrix::activate;
-use super::program::Activation;
 use crate::simd::{Kernel, Level, Simd};
 use std::ops::Range;
 

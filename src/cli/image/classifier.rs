@@ -3,7 +3,7 @@
 use super::super::args::ClassifierArgs;
 use super::super::console::Console;
 use super::super::output;
-use super::{Results, ended, printed};
+use super::results::{Results, ended, printed};
 use ebmotion::Result;
 use ebmotion::experiment::classifier::{self, Figures, TrainingConfig};
 use ebmotion::experiment::{DataRecord, Record};

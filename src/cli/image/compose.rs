@@ -4,7 +4,7 @@ use super::super::args::ComposeArgs;
 use super::super::console::Console;
 use super::super::output;
 use super::live::Live;
-use super::{Results, ended, printed};
+use super::results::{Results, ended, printed};
 use ebmotion::Result;
 use ebmotion::experiment::compose::{self, ComposeConfig, Figures};
 use ebmotion::experiment::{DataRecord, Record};

@@ -3,7 +3,7 @@
 use super::super::args::ContinualArgs;
 use super::super::console::Console;
 use super::super::output;
-use super::{Results, config_text, ended, printed};
+use super::results::{Results, config_text, ended, printed};
 use ebmotion::Result;
 use ebmotion::experiment::continual::{self, ContinualConfig, Row, Run, Trial};
 use ebmotion::experiment::{DataRecord, Record};

@@ -3,7 +3,7 @@
 use super::super::args::CrossClassArgs;
 use super::super::console::Console;
 use super::live::Live;
-use super::{Results, ended, fingerprint, printed};
+use super::results::{Results, ended, fingerprint, printed};
 use ebmotion::Result;
 use ebmotion::experiment::cross_class::{self, CrossClassConfig};
 use ebmotion::experiment::generate::{Asked, asked};

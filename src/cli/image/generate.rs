@@ -3,7 +3,7 @@
 use super::super::args::GenerateArgs;
 use super::super::console::Console;
 use super::live::Live;
-use super::{Results, ended, fingerprint, printed};
+use super::results::{Results, ended, fingerprint, printed};
 use ebmotion::Result;
 use ebmotion::experiment::Record;
 use ebmotion::experiment::generate::{self, Asked, GenerateConfig, asked};

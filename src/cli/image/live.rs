@@ -2,7 +2,7 @@
 
 use super::super::args::Watched;
 use super::super::console::Console;
-use super::Results;
+use super::results::Results;
 use ebmotion::event::{Event, Sink};
 use ebmotion::{Error, Result};
 

@@ -3,7 +3,7 @@
 use super::super::args::{Common, MeasureArgs};
 use super::super::console::Console;
 use super::super::output;
-use super::{Results, ended, fingerprint, printed};
+use super::results::{Results, ended, fingerprint, printed};
 use ebmotion::experiment::features::Features;
 use ebmotion::experiment::fid::{self, FidConfig};
 use ebmotion::experiment::inception_score::{self, InceptionScoreConfig};

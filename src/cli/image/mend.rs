@@ -4,7 +4,7 @@ use super::super::args::MendArgs;
 use super::super::console::Console;
 use super::super::output;
 use super::live::Live;
-use super::{Results, ended, fingerprint, printed};
+use super::results::{Results, ended, fingerprint, printed};
 use ebmotion::Result;
 use ebmotion::event::Sink;
 use ebmotion::experiment::denoise::{self, DenoiseConfig};

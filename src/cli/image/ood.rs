@@ -3,7 +3,7 @@
 use super::super::args::OodArgs;
 use super::super::console::Console;
 use super::super::output;
-use super::{Results, ended, fingerprint, printed};
+use super::results::{Results, ended, fingerprint, printed};
 use ebmotion::Result;
 use ebmotion::experiment::ood::{self, Figures, OodConfig, OodData, Row, Told};
 use ebmotion::experiment::{DataRecord, Record};

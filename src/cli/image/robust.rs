@@ -4,7 +4,7 @@ use super::super::args::RobustArgs;
 use super::super::console::Console;
 use super::super::output;
 use super::live::Live;
-use super::{Results, ended, fingerprint, printed};
+use super::results::{Results, ended, fingerprint, printed};
 use ebmotion::Result;
 use ebmotion::eval::report::{Labels, curves};
 use ebmotion::experiment::robust::{self, Curve, Figures, RobustConfig};

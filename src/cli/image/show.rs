@@ -3,7 +3,7 @@
 use super::super::args::ShowArgs;
 use super::super::console::Console;
 use super::super::output;
-use super::{Results, printed};
+use super::results::{Results, printed};
 use ebmotion::Result;
 use ebmotion::experiment::Record;
 use ebmotion::experiment::show::{self, ShowConfig, Shown};

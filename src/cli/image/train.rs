@@ -4,7 +4,7 @@ use super::super::args::ImageTrainArgs;
 use super::super::console::Console;
 use super::super::output;
 use super::super::telemetry::Telemetry;
-use super::{Results, printed};
+use super::results::{Results, printed};
 use ebmotion::experiment::generate::{self, GenerateConfig};
 use ebmotion::experiment::train::{self, ImageTrainConfig};
 use ebmotion::experiment::{ImageModel, Journal, Record};

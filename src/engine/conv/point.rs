@@ -1,7 +1,7 @@
 //! What is done to each pixel by itself: means of 2 x 2 pixels, their gradient, the head.
 
+use super::super::layers::Activation;
 use super::super::matrix::activate;
-use super::super::program::Activation;
 use super::finish::Finish;
 use super::map::Map;
 use crate::simd::{Kernel, Simd};
