@@ -123,7 +123,8 @@ fn links_lead_to_files_and_headings() {
 
 /// The commands of a document's `sh` blocks as words, with the line in which each begins: continued lines joined, comments left out.
 fn commands(document: &str) -> Vec<(usize, Vec<String>)> {
-    let (mut found, mut begun): (Vec<(usize, Vec<String>)>, Option<(usize, String)>) = (Vec::new(), None);
+    let mut found = Vec::new();
+    let mut begun: Option<(usize, String)> = None;
     for line in lines(document).iter().filter(|l| l.fence == Some("sh")) {
         let (number, mut command) = begun.take().unwrap_or((line.number, String::new()));
         command += line.text;
@@ -131,8 +132,7 @@ fn commands(document: &str) -> Vec<(usize, Vec<String>)> {
             begun = Some((number, open.to_string()));
             continue;
         }
-        let words = command.split_whitespace().take_while(|word| !word.starts_with('#'));
-        let words: Vec<&str> = words.collect();
+        let words: Vec<&str> = command.split_whitespace().take_while(|word| !word.starts_with('#')).collect();
         for part in words.split(|word| ["&&", "||", "|", ";"].contains(word)) {
             found.push((number, part.iter().map(|word| (*word).to_string()).collect()));
         }
