@@ -1,4 +1,4 @@
-//! Every example runs, is short, and is named in the README.
+//! Every example runs, is short, and is named in the guide.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -35,12 +35,12 @@ fn every_example_runs() {
 }
 
 #[test]
-fn examples_are_short_and_in_the_readme() {
-    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("a README");
+fn examples_are_short_and_in_the_guide() {
+    let guide = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/guide.md")).expect("a guide");
     for file in examples() {
         let lines = std::fs::read_to_string(&file).expect("an example").lines().count();
         assert!(lines < 80, "{} has {lines} lines", file.display());
         let name = file.file_name().expect("a name").to_string_lossy().into_owned();
-        assert!(readme.contains(&name), "{name} is not in the README");
+        assert!(guide.contains(&name), "{name} is not in the guide");
     }
 }

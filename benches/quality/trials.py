@@ -49,16 +49,16 @@ class Trials:
         """Metrics on the validation episodes."""
         out = self.folder(name, point, log, seed)
         if name in PRESETS:
-            # How chunks are drawn (`walk.KEY`) needs no training of its own.
-            learned = {key: value for key, value in point.items() if not key.startswith("walk.")}
-            walk = [f"--walk={key.removeprefix('walk.')}={value}" for key, value in point.items() if key not in learned]
+            # How chunks are drawn (`sampler.KEY`) needs no training of its own.
+            learned = {key: value for key, value in point.items() if not key.startswith("sampler.")}
+            sampler = [f"--sampler={key.removeprefix('sampler.')}={value}" for key, value in point.items() if key not in learned]
             model, preset = self.folder(name, learned, log, seed) / "model.safetensors", PRESETS[name]
             sets = [f"--set={key}={value}" for key, value in learned.items()]
             with self.locks.setdefault(model, threading.Lock()):
                 if not model.exists():
                     self.call("train", log, "-o", model, "--overwrite", "--preset", preset, "--seed", seed, *sets, *self.flags(log))
             label = ["--label", self.ignore] if "--ignore" in self.flags(log) else []
-            self.report(model, log, out, "none", "--seed", seed, *walk, *label)
+            self.report(model, log, out, "none", "--seed", seed, *sampler, *label)
             key = "ebm"
         else:
             # A report is about a model; the baseline does not depend on this one.
