@@ -27,8 +27,8 @@ fn main() -> Result<()> {
         config.data.read.ignore = given.get(2).cloned().into_iter().collect();
         config.data.skip_short = true;
     }
-    if let Some(steps) = given.get(1).and_then(|s| s.parse().ok()) {
-        config.train.steps = steps;
+    if let Some(steps) = given.get(1).and_then(|s| s.parse::<u64>().ok()) {
+        config.train.steps = steps.into();
     }
     let recording = match given.first() {
         Some(path) => Recording::read(&[PathBuf::from(path)], &config.data.read)?,

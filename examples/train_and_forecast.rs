@@ -10,7 +10,7 @@ use ebmotion::trajectory::{Frames, Recording};
 fn main() -> Result<()> {
     let log = concat!(env!("CARGO_MANIFEST_DIR"), "/data/hand_gestures/hand_gestures.csv.gz");
     let mut config = RunConfig::default();
-    config.train.steps = 100; // for real use leave it out: as many as the motion asks for
+    config.train.steps = 100.into(); // for real use leave it out: as many as the motion asks for
     let recording = Recording::read(&[log], &config.data.read)?;
     let frames = Frames::resample(&recording, None, config.data.rate_tolerance)?;
     let prepared = Prepared::new(frames, &config)?;

@@ -1,9 +1,83 @@
 //! Settings that are changed by name: a file's or a command line's in the place of the defaults.
 
 use crate::error::{Error, Result};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
+
+/// A setting that may be left to the program: `"auto"` in a file, else a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Auto<T> {
+    /// The program decides, by a rule that the setting's documentation tells.
+    #[default]
+    Auto,
+    /// The user has decided.
+    Set(T),
+}
+
+impl<T> Auto<T> {
+    /// The user's value, else `decided`.
+    pub fn or(self, decided: T) -> T {
+        match self {
+            Auto::Auto => decided,
+            Auto::Set(value) => value,
+        }
+    }
+
+    /// The user's value.
+    pub fn value(self) -> Option<T> {
+        match self {
+            Auto::Auto => None,
+            Auto::Set(value) => Some(value),
+        }
+    }
+}
+
+impl<T> From<T> for Auto<T> {
+    fn from(value: T) -> Self {
+        Auto::Set(value)
+    }
+}
+
+impl<T: std::fmt::Display> std::fmt::Display for Auto<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Auto::Auto => f.write_str(AUTO),
+            Auto::Set(value) => value.fmt(f),
+        }
+    }
+}
+
+/// [`Auto::Auto`] in files and on the command line.
+const AUTO: &str = "auto";
+
+impl<T: Serialize> Serialize for Auto<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        match self {
+            Auto::Auto => serializer.serialize_str(AUTO),
+            Auto::Set(value) => value.serialize(serializer),
+        }
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Auto<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Either<T> {
+            Value(T),
+            Other(Value),
+        }
+        match Either::deserialize(deserializer)? {
+            Either::Value(value) => Ok(Auto::Set(value)),
+            Either::Other(Value::String(word)) if word == AUTO => Ok(Auto::Auto),
+            Either::Other(other) => {
+                let kind = std::any::type_name::<T>();
+                Err(serde::de::Error::custom(format!("`{other}`, expected \"{AUTO}\" or a value ({kind})")))
+            }
+        }
+    }
+}
 
 /// Settings as they are written beside what was made with them.
 pub(crate) fn as_json(settings: &impl Serialize) -> Result<Value> {
@@ -39,6 +113,28 @@ pub fn with_one<T: Serialize + DeserializeOwned>(base: &T, key: &str, value: &st
 /// Key of an error that concerns no single setting.
 const WHOLE: &str = "settings";
 
+/// Settings of earlier versions, by the end of their dotted names, and what stands in their place.
+const RENAMED: &[(&str, &str)] = &[
+    ("model.levels", "sampler.levels, one more: the last evaluation counts"),
+    ("model.start", "sampler.start"),
+    ("model.end", "sampler.end"),
+    ("model.guidance", "sampler.guidance"),
+    ("model.temperature", "sampler.temperature"),
+    ("model.churn", "sampler.eta"),
+    ("model.corrections", "sampler.corrector_steps"),
+    ("model.correction_step", "sampler.corrector_size"),
+    ("head.evaluations", "sampler.levels"),
+    ("head.end", "sampler.end"),
+    ("head.guidance", "sampler.guidance"),
+    ("head.temperature", "sampler.temperature"),
+    ("walk", "sampler"),
+    ("highest", "start"),
+    ("lowest", "end"),
+    ("churn", "eta"),
+    ("corrections", "corrector_steps"),
+    ("correction_step", "corrector_size"),
+];
+
 fn merge(base: &mut Value, changes: &Value, place: &str) -> Result<()> {
     match (base, changes) {
         (Value::Object(known), Value::Object(given)) if !(known.len() == 1 && given.len() == 1) || place.is_empty() => {
@@ -46,6 +142,9 @@ fn merge(base: &mut Value, changes: &Value, place: &str) -> Result<()> {
                 let path = if place.is_empty() { key.clone() } else { format!("{place}.{key}") };
                 let names = known.keys().cloned().collect::<Vec<_>>().join(", ");
                 let Some(slot) = known.get_mut(key) else {
+                    if let Some((_, now)) = RENAMED.iter().find(|(before, _)| path.ends_with(before)) {
+                        return Err(Error::config(path, "a setting of an earlier version", format!("`{now}`")));
+                    }
                     return Err(Error::config(path, "an unknown setting", format!("one of {names}")));
                 };
                 merge(slot, value, &path)?;

@@ -8,13 +8,14 @@ use ebmotion::forecast::baseline::{
     Analogue, Autoregression, FullyConnected, Hold, LatentForecaster, Recurrent, VarFit, Velocity,
 };
 use ebmotion::forecast::{
-    ChainForecaster, Forecaster, LevelForecaster, Limits, Request, ResidualCoordinates, Walk, WindowArray,
+    ChainForecaster, Forecaster, LevelForecaster, Limits, Request, ResidualCoordinates, WindowArray,
 };
 use ebmotion::model::{
-    Activation, Cvae, FieldWalk, GruMixture, LevelEnergy, Mixture, Mlp, MlpConfig, MlpEnergy, Path, VectorField,
+    Activation, Cvae, GruMixture, LevelEnergy, Mixture, Mlp, MlpConfig, MlpEnergy, Path, VectorField,
 };
 use ebmotion::noise::Noise;
 use ebmotion::sample::Unadjusted;
+use ebmotion::sample::diffusion::{Eta, SamplerConfig};
 use ebmotion::sample::langevin::Langevin;
 use ebmotion::{Error, Result};
 use motion::{CHANNELS, CHUNK, CONTEXT, oscillators, values};
@@ -26,7 +27,7 @@ struct Row {
 }
 
 fn table() -> Result<Vec<Row>> {
-    let walk = FieldWalk { evaluations: 3, ..FieldWalk::default() };
+    let sampler = SamplerConfig { levels: 3, ..SamplerConfig::default() };
     let fit = VarFit::fit(&oscillators(300, 1)?, CHANNELS, CONTEXT, CHUNK, 10.0)?;
     Ok(vec![
         Row { forecaster: Box::new(Hold::new(CHANNELS)), draws: false },
@@ -49,13 +50,13 @@ fn table() -> Result<Vec<Row>> {
         },
         Row {
             forecaster: Box::new(generative(&fit, "flow", |w, c, n| {
-                VectorField::new(config(w, c, 1), Path::Line, walk, n)
+                VectorField::new(config(w, c, 1), Path::Line, sampler, n)
             })?),
             draws: true,
         },
         Row {
             forecaster: Box::new(generative(&fit, "diffusion", |w, c, n| {
-                VectorField::new(config(w, c, 1), Path::Circle, walk, n)
+                VectorField::new(config(w, c, 1), Path::Circle, sampler, n)
             })?),
             draws: true,
         },
@@ -106,7 +107,7 @@ fn level(fit: VarFit) -> Result<LevelForecaster> {
     let coordinates = ResidualCoordinates::new(fit, 6)?;
     let config = config(coordinates.latent(), coordinates.context_width(), 1);
     let energy = LevelEnergy::new(config, &mut Noise::new(4), DType::F32, &Device::Cpu)?;
-    LevelForecaster::new(coordinates, energy, Walk { temperature: 1.0, ..Walk::default() })
+    LevelForecaster::new(coordinates, energy, SamplerConfig::default())
 }
 
 /// The paper's model, untrained.
@@ -157,9 +158,11 @@ fn a_silent_network_leaves_the_autoregression() -> Result<()> {
     };
     let (expected_mean, expected) = moments(&Autoregression::sampled(fit))?;
     let width = CHUNK * CHANNELS;
-    let plain = Walk { temperature: 1.0, ..Walk::default() };
-    for walk in [plain, Walk { churn: 1.0, corrections: 2, correction_step: 0.01, ..plain }] {
-        let silent = LevelForecaster::new(coordinates.clone(), energy.clone(), walk)?;
+    let plain = SamplerConfig::default();
+    for sampler in
+        [plain, SamplerConfig { eta: Eta::OfPosterior(1.0), corrector_steps: 2, corrector_size: 0.01, ..plain }]
+    {
+        let silent = LevelForecaster::new(coordinates.clone(), energy.clone(), sampler)?;
         let (mean, covariance) = moments(&silent)?;
         for i in 0..width {
             // Standard errors of a mean and of a covariance's element over n draws, for each of the two.
@@ -353,8 +356,8 @@ fn forecasts_stay_within_what_was_seen() -> Result<()> {
         DType::F32,
         &Device::Cpu,
     )?;
-    let walk = Walk { temperature: 1.0, ..Walk::default() };
-    let model = LevelForecaster::new(coordinates, energy, walk)?;
+    let sampler = SamplerConfig::default();
+    let model = LevelForecaster::new(coordinates, energy, sampler)?;
     let history = histories(7)?;
     let samples = model.forecast(&history, &Request { horizon: 9, samples: 5 }, &mut Noise::new(1))?.samples;
     let last = history.narrow(1, CONTEXT, 1)?.squeeze(1)?.to_vec2::<f32>()?;

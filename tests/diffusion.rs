@@ -16,7 +16,7 @@ const CPU: Device = Device::Cpu;
 
 /// Many small steps from nearly pure noise: what is left is the method's own error.
 fn fine(levels: usize, eta: Eta) -> SamplerConfig {
-    SamplerConfig { levels, start: 1.5705, end: 0.005, spacing: 1.0, eta, ..SamplerConfig::default() }
+    SamplerConfig { levels, start: 1.5705, end: 0.005.into(), spacing: 1.0, eta, ..SamplerConfig::default() }
 }
 
 /// Standard normal data.
@@ -280,9 +280,9 @@ fn conditions_that_are_none_are_refused() {
     refused(Sampler { particles: Some(Particles { group: 4 }), ..noisy }, &["particles.group", "6 rows"]);
     for (config, key) in [
         (SamplerConfig { levels: 0, ..SamplerConfig::default() }, "sampler.levels"),
-        (SamplerConfig { end: 1.6, ..SamplerConfig::default() }, "sampler.end"),
+        (SamplerConfig { end: 1.6.into(), ..SamplerConfig::default() }, "sampler.end"),
         (SamplerConfig { start: 0.01, ..SamplerConfig::default() }, "sampler.start"),
-        (SamplerConfig { guidance: 0.0, ..SamplerConfig::default() }, "sampler.guidance"),
+        (SamplerConfig { guidance: 0.0.into(), ..SamplerConfig::default() }, "sampler.guidance"),
         (SamplerConfig { temperature: f64::NAN, ..SamplerConfig::default() }, "sampler.temperature"),
         (SamplerConfig { eta: Eta::OfNoise { noise_share: 2.0 }, ..SamplerConfig::default() }, "sampler.eta"),
         (SamplerConfig { corrector_size: 0.0, ..SamplerConfig::default() }, "sampler.corrector_size"),

@@ -113,7 +113,8 @@ fn drawing_goes_on_to_the_same_bits() {
 #[test]
 fn mending_goes_on_to_the_same_bits() {
     let (model, images, test) = (model(), halves(150), halves(120));
-    let config: InpaintConfig = but(json!({ "count": 120, "samples": 2, "walk": { "levels": 3, "corrections": 1 } }));
+    let config: InpaintConfig =
+        but(json!({ "count": 120, "samples": 2, "sampler": { "levels": 3, "corrector_steps": 1 } }));
     goes_on(1, 3, |journal, sink| inpaint::run(&model, &images, &test, &config, journal, sink));
     let config: DenoiseConfig =
         but(json!({ "count": 20, "samples": 2, "starts": [0.6, 1.0], "walk": { "levels": 3 } }));

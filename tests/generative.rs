@@ -4,10 +4,9 @@ use candle_core::{DType, Device, Tensor};
 use ebmotion::Result;
 use ebmotion::eval::metric::energy_distance;
 use ebmotion::event::Silent;
-use ebmotion::model::{
-    Activation, Cvae, FieldWalk, Generative, Generator, GruMixture, Mixture, MlpConfig, Path, VectorField,
-};
+use ebmotion::model::{Activation, Cvae, Generative, Generator, GruMixture, Mixture, MlpConfig, Path, VectorField};
 use ebmotion::noise::Noise;
+use ebmotion::sample::diffusion::SamplerConfig;
 use ebmotion::train::objective::Fit;
 use ebmotion::train::{AdamConfig, Batch, Clip, Decay, Divergence, Source, TrainConfig, train};
 
@@ -49,7 +48,7 @@ fn config(inputs: usize, context: usize) -> MlpConfig {
 
 fn settings(steps: u64) -> TrainConfig {
     TrainConfig {
-        steps,
+        steps: steps.into(),
         batch: 128,
         optimizer: AdamConfig {
             learning_rate: 3e-3,
@@ -97,9 +96,9 @@ fn learns<M: Generative + Generator>(model: M, steps: u64, bound: f64) -> Result
 #[test]
 fn each_network_learns_two_modes() -> Result<()> {
     let noise = &mut Noise::new(1);
-    let walk = |evaluations| FieldWalk { evaluations, ..FieldWalk::default() };
-    learns(VectorField::new(config(2, 1), Path::Circle, walk(10), noise)?, 1500, 0.015)?;
-    learns(VectorField::new(config(2, 1), Path::Line, walk(20), noise)?, 1500, 0.015)?;
+    let sampler = |levels| SamplerConfig { levels, ..SamplerConfig::default() };
+    learns(VectorField::new(config(2, 1), Path::Circle, sampler(10), noise)?, 1500, 0.015)?;
+    learns(VectorField::new(config(2, 1), Path::Line, sampler(20), noise)?, 1500, 0.015)?;
     learns(Mixture::new(config(1, 0), 4, 2, noise)?, 800, 0.01)?;
     learns(Cvae::new([2, 1, 2], &[64, 64], [1.0, 0.5], noise)?, 1500, 0.05)
 }

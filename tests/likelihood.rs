@@ -169,7 +169,7 @@ impl Source for Stripes {
 
 fn trained<M: Generative>(model: M) -> f64 {
     let config = TrainConfig {
-        steps: 400,
+        steps: 400.into(),
         batch: 32,
         optimizer: AdamConfig {
             learning_rate: 1e-2,

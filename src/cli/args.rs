@@ -5,8 +5,8 @@ mod bench;
 mod image;
 mod read;
 mod report;
+mod sampler;
 mod text;
-mod walk;
 
 pub(crate) use anomaly::AnomalyArgs;
 #[cfg(feature = "cuda")]
@@ -18,8 +18,8 @@ pub(crate) use image::{
 };
 pub(crate) use read::{FrameArgs, ReadArgs};
 pub(crate) use report::{ReportArgs, Subset};
+pub(crate) use sampler::SamplerArgs;
 pub(crate) use text::{Span, key_value};
-pub(crate) use walk::WalkArgs;
 
 use bench::device;
 use clap::{Args, Parser, Subcommand};
@@ -105,7 +105,7 @@ Examples:
   ebmotion train logs/ -o arm.safetensors --preset temporal a convolution over time: best within the first half second
   ebmotion train --preset igebm --print-config > run.toml   every setting, to be edited and given with --config
 
-Frames of a chunk and training steps are chosen by how much motion there is (model.chunk = 0, train.steps = 0) unless set.
+Frames of a chunk and training steps are chosen by how much motion there is unless set (model.chunk, train.steps).
 
 Beside the model stand MODEL.config.toml (the settings as resolved), MODEL.telemetry.jsonl and, until the run has
 ended, MODEL.checkpoint.")]
@@ -152,7 +152,7 @@ Examples:
   ebmotion predict arm.safetensors log.csv -o forecast.csv
   ebmotion predict arm.safetensors log.csv --horizon 4s --samples 64 --seed 7 -o forecast.json
   ebmotion predict arm.safetensors log.csv --at 2.5s -o forecast.json   from the middle of the log, beside what followed
-  ebmotion predict arm.safetensors log.csv --walk temperature=1.1 -o forecast.csv   futures that differ more")]
+  ebmotion predict arm.safetensors log.csv --sampler temperature=1.1 -o forecast.csv   futures that differ more")]
 pub(crate) struct PredictArgs {
     /// A model that `train` wrote.
     #[arg(value_name = "MODEL")]
@@ -176,7 +176,7 @@ pub(crate) struct PredictArgs {
     #[arg(long, value_name = "TIME", value_parser = span)]
     pub(crate) at: Option<Span>,
     #[command(flatten)]
-    pub(crate) walk: WalkArgs,
+    pub(crate) sampler: SamplerArgs,
     /// Where the forecast is written: .csv or .json.
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: PathBuf,

@@ -27,7 +27,7 @@ pub(super) fn run(args: &DemoArgs, console: &mut Console) -> Result<()> {
     // More of the few embedded episodes for learning than the default keeps: enough for test remain.
     config.data.validation_share = 0.05;
     if let Some(steps) = args.steps {
-        config.train.steps = steps;
+        config.train.steps = steps.into();
     }
     let recording = Recording::from_bytes(embedded::HAND_GESTURES_NAME, embedded::HAND_GESTURES, &config.data.read)?;
     let frames = Frames::resample(&recording, config.data.rate_hz, config.data.rate_tolerance)?;

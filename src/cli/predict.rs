@@ -53,7 +53,7 @@ pub(super) fn run(args: &PredictArgs, console: &mut Console) -> Result<()> {
     Inputs::new(inputs.iter().chain([&args.model])).spared_by([&args.output])?;
     output::check_writable(&args.output)?;
     let device = args.device.open()?;
-    let model = args.walk.apply(Model::load(&args.model)?)?.on(&device)?;
+    let model = args.sampler.apply(Model::load(&args.model)?)?.on(&device)?;
     let (_, frames) = train::read_frames_for(&model, std::slice::from_ref(&args.log), &args.read)?;
     let episode = choose(&frames.episodes, args.episode.as_deref())?;
     let rate = frames.rate_hz;

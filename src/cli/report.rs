@@ -22,7 +22,7 @@ pub(super) fn run(args: &ReportArgs, console: &mut Console) -> Result<()> {
     inputs.spared_by(FILES.map(|name| args.output.join(name)))?;
     output::check_folder(&args.output)?;
     let device = args.device.open()?;
-    let model = args.walk.apply(Model::load(&args.model)?)?.on(&device)?;
+    let model = args.sampler.apply(Model::load(&args.model)?)?.on(&device)?;
     let names = baseline_names(&args.baselines)?;
     let changes = baseline_changes(&args.baseline_set, &names)?;
     let (config, frames) = train::read_frames_for(&model, &args.logs, &args.read)?;

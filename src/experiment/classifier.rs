@@ -42,7 +42,7 @@ impl Default for TrainingConfig {
             attack: Attack { norm: Norm::Linf, radius: 0.0, steps: 5 },
             attack_warmup_steps: 2000,
             train: TrainConfig {
-                steps: 4000,
+                steps: 4000.into(),
                 batch: 100,
                 optimizer: AdamConfig {
                     learning_rate: 0.002,
@@ -276,7 +276,7 @@ mod tests {
     fn quick(radius: f64) -> TrainingConfig {
         let mut config = TrainingConfig { convolutions: vec![[4, 3]], dense: 8, ..TrainingConfig::default() };
         config.attack.radius = radius;
-        (config.train.steps, config.train.batch, config.train.optimizer.warmup_steps) = (60, 20, 0);
+        (config.train.steps, config.train.batch, config.train.optimizer.warmup_steps) = (60.into(), 20, 0);
         config
     }
 

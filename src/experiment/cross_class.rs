@@ -1,14 +1,15 @@
 //! From one class to another: chains that start at an image of one class and walk by the energy given another (Du & Mordatch
 //! 2019, section 4.2).
 
+use super::draw::image_sampler;
 use super::journal::Journal;
 use super::model::ImageModel;
 use super::restore::{Task, chains};
-use super::walk::WalkConfig;
 use crate::error::{Error, Result};
 use crate::event::Sink;
 use crate::image::Images;
 use crate::noise::Noise;
+use crate::sample::diffusion::SamplerConfig;
 use serde::{Deserialize, Serialize};
 
 /// Settings.
@@ -21,14 +22,14 @@ pub struct CrossClassConfig {
     pub count: usize,
     /// Angle of the noise at which chains start: the more, the less of the image is kept.
     pub start: f64,
-    /// How a chain walks.
-    pub walk: WalkConfig,
+    /// How images are drawn.
+    pub sampler: SamplerConfig,
 }
 
 impl Default for CrossClassConfig {
     fn default() -> Self {
-        let walk = WalkConfig { levels: 20, guidance: 4.0, ..WalkConfig::default() };
-        Self { seed: 0, count: 10, start: 1.3, walk }
+        let sampler = SamplerConfig { levels: 20, guidance: 4.0.into(), ..image_sampler() };
+        Self { seed: 0, count: 10, start: 1.3, sampler }
     }
 }
 
@@ -81,7 +82,7 @@ pub fn run(
     let asked: Vec<u32> = (0..starts.len()).map(|i| classes[i % k]).collect();
     let given: Vec<Option<u32>> = asked.iter().copied().map(Some).collect();
     let task = Task { damaged: &damaged, labels: &given, from: Some(config.start), known: None };
-    let ends = chains(model, &task, 1, &config.walk, &Noise::new(config.seed), journal, sink)?.concat();
+    let ends = chains(model, &task, 1, &config.sampler, &Noise::new(config.seed), journal, sink)?.concat();
     let size = images.size();
     let image = |i: usize| &damaged[i * size..(i + 1) * size];
     let ends_of = |i: usize| &ends[i * size..(i + 1) * size];

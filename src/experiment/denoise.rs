@@ -1,15 +1,16 @@
 //! Taking salt and pepper out of images: chains that start at the damaged images with little noise (Du & Mordatch 2019,
 //! section 4.2).
 
+use super::draw::image_sampler;
 use super::journal::Journal;
 use super::model::ImageModel;
 use super::restore::{Mended, Sample, Task, chains, errors, mean, side_by_side};
-use super::walk::WalkConfig;
 use crate::error::Result;
 use crate::event::Sink;
 use crate::image::Images;
 use crate::image::corrupt;
 use crate::noise::Noise;
+use crate::sample::diffusion::SamplerConfig;
 use serde::{Deserialize, Serialize};
 
 /// Settings.
@@ -29,17 +30,17 @@ pub struct DenoiseConfig {
     pub samples: usize,
     /// The energy is given the image's class, where it can be.
     pub conditional: bool,
-    /// How a chain walks.
-    pub walk: WalkConfig,
+    /// How images are drawn.
+    pub sampler: SamplerConfig,
     /// Images shown of the test part.
     pub shown: usize,
 }
 
 impl Default for DenoiseConfig {
     fn default() -> Self {
-        let walk = WalkConfig { levels: 20, ..WalkConfig::default() };
+        let sampler = SamplerConfig { levels: 20, ..image_sampler() };
         let starts = vec![0.6, 0.8, 1.0];
-        Self { seed: 0, share: 0.05, starts, count: 200, samples: 4, conditional: false, walk, shown: 12 }
+        Self { seed: 0, share: 0.05, starts, count: 200, samples: 4, conditional: false, sampler, shown: 12 }
     }
 }
 
@@ -78,7 +79,7 @@ pub fn run(
     let mut mend = |sample: &Sample, damaged: &[f32], from: f64| {
         let task = Task { damaged, labels: &sample.labels, from: Some(from), known: None };
         let journal = journal.within(&format!("{} from {from}", sample.part));
-        chains(model, &task, config.samples, &config.walk, &sample.noise.fork(1), &journal, sink)
+        chains(model, &task, config.samples, &config.sampler, &sample.noise.fork(1), &journal, sink)
     };
     let [first, second] = &samples;
     let damaged = damage(first)?;

@@ -1,14 +1,15 @@
 //! Drawing images from a learned energy.
 
 use super::advance;
+use super::draw::{Start, WATCHED, draw, image_sampler, tell};
 use super::journal::Journal;
 use super::model::ImageModel;
-use super::walk::{Moment, Start, WATCHED, WalkConfig, draw, tell};
 use crate::error::{Error, Result};
 use crate::event::{Event, Sink};
 use crate::image::{Images, nearest};
 use crate::model::Classifier;
 use crate::noise::Noise;
+use crate::sample::diffusion::{Moment, SamplerConfig};
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -31,8 +32,8 @@ pub struct GenerateConfig {
     /// Step `k` of a chain goes down the energy with the `k`-th of the weights that training kept, counted round (`history` of
     /// `image train`).
     pub ensemble: bool,
-    /// How a chain walks.
-    pub walk: WalkConfig,
+    /// How images are drawn.
+    pub sampler: SamplerConfig,
     /// Chains shown step by step in the film strip.
     pub strips: usize,
     /// Images of a strip, at least 2.
@@ -49,7 +50,7 @@ impl Default for GenerateConfig {
             conditional: true,
             classes: Vec::new(),
             ensemble: false,
-            walk: WalkConfig { guidance: 1.5, ..WalkConfig::default() },
+            sampler: SamplerConfig { guidance: 1.5.into(), ..image_sampler() },
             strips: 10,
             frames: 12,
             neighbours: 10,
@@ -103,11 +104,11 @@ pub fn run(model: &ImageModel, config: &GenerateConfig, journal: &Journal, sink:
         let found = format!("{}, {}", config.count, config.frames);
         return Err(Error::config("count, frames", found, "at least 1, at least 2"));
     }
-    config.walk.check()?;
+    config.sampler.check()?;
     let labels = labels(model, config.conditional, &config.classes, config.count)?;
     let base = Noise::new(config.seed);
     let strips = config.strips.min(config.count).min(TILE);
-    let shown: Vec<usize> = (0..config.frames).map(|k| k * (config.walk.levels - 1) / (config.frames - 1)).collect();
+    let shown: Vec<usize> = (0..config.frames).map(|k| k * (config.sampler.levels - 1) / (config.frames - 1)).collect();
     let (mut drawn, mut film, mut watched) = (Vec::new(), Vec::new(), None);
     sink.emit(&Event::Begin { phase: "generate", total: config.count as u64 })?;
     for first in (0..config.count).step_by(TILE) {
@@ -116,13 +117,13 @@ pub fn run(model: &ImageModel, config: &GenerateConfig, journal: &Journal, sink:
         let work = || {
             let (mut frames, watched) = (Vec::new(), *watched.get_or_insert(first) == first);
             let mut watch = |at: &Moment<'_>| {
-                for _ in shown.iter().filter(|s| **s == at.step && strips > 0 && first == 0) {
-                    frames.push(at.images.narrow(0, 0, strips)?.copy()?.to_device(&Device::Cpu)?);
+                for _ in shown.iter().filter(|s| **s == at.level && strips > 0 && first == 0) {
+                    frames.push(at.denoised.narrow(0, 0, strips)?.copy()?.to_device(&Device::Cpu)?);
                 }
                 if watched { tell(model, tile, at, WATCHED, sink) } else { Ok(()) }
             };
             let mut noise = base.from_chain(first as u64);
-            let x = draw(&members, tile, &Start::Noise, None, &config.walk, &mut noise, &mut watch)?;
+            let x = draw(&members, tile, &Start::Noise, None, &config.sampler, &mut noise, &mut watch)?;
             Ok([vec![x], frames].concat())
         };
         let mut tensors = journal.tensors(&format!("tile {first}"), work)?.into_iter();

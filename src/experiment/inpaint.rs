@@ -1,15 +1,16 @@
 //! Filling in a half of an image that is hidden: the known half is held while the chains walk (Du & Mordatch 2019, section
 //! 4.2).
 
+use super::draw::image_sampler;
 use super::journal::Journal;
 use super::model::ImageModel;
 use super::restore::{Mended, Sample, Task, chains, errors, mean, side_by_side};
-use super::walk::WalkConfig;
 use crate::error::Result;
 use crate::event::Sink;
 use crate::image::Images;
 use crate::image::corrupt::{self, Half};
 use crate::noise::Noise;
+use crate::sample::diffusion::SamplerConfig;
 use serde::{Deserialize, Serialize};
 
 /// Settings.
@@ -26,16 +27,16 @@ pub struct InpaintConfig {
     pub samples: usize,
     /// The energy is given the image's class, where it can be.
     pub conditional: bool,
-    /// How a chain walks.
-    pub walk: WalkConfig,
+    /// How images are drawn.
+    pub sampler: SamplerConfig,
     /// Images shown of the test part.
     pub shown: usize,
 }
 
 impl Default for InpaintConfig {
     fn default() -> Self {
-        let walk = WalkConfig { corrections: 4, step: 0.3, ..WalkConfig::default() };
-        Self { seed: 0, hidden: Half::Bottom, count: 200, samples: 8, conditional: false, walk, shown: 12 }
+        let sampler = SamplerConfig { corrector_steps: 4, corrector_size: 0.3, ..image_sampler() };
+        Self { seed: 0, hidden: Half::Bottom, count: 200, samples: 8, conditional: false, sampler, shown: 12 }
     }
 }
 
@@ -63,7 +64,8 @@ pub fn run(
         let mut damaged = truth.clone();
         corrupt::hide(&mut damaged, &hidden, &mut noise.fork(0))?;
         let task = Task { damaged: &damaged, labels, from: None, known: Some(&known) };
-        let mut all = chains(model, &task, config.samples, &config.walk, &noise.fork(1), &journal.within(part), sink)?;
+        let mut all =
+            chains(model, &task, config.samples, &config.sampler, &noise.fork(1), &journal.within(part), sink)?;
         let mean = mean(&all);
         let mut add = |way: &str, found: &[f32]| {
             table.push(Mended::new(part, way, &errors(found, truth, &hidden)));

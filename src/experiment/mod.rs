@@ -7,6 +7,7 @@ pub mod compose;
 pub mod continual;
 pub mod cross_class;
 pub mod denoise;
+mod draw;
 pub mod features;
 pub mod fid;
 pub mod generate;
@@ -23,13 +24,12 @@ mod restore;
 pub mod robust;
 pub mod show;
 pub mod train;
-mod walk;
 
+pub use draw::{Ensemble, Start, draw, image_sampler, tell};
 pub use history::History;
 pub use journal::Journal;
 pub use model::{ImageModel, ImageModelInfo};
 pub use record::{DataRecord, Record};
 pub use restore::Mended;
-pub use walk::{Ensemble, Known, Moment, Start, WalkConfig, WatchImages, draw, tell};
 
 use journal::advance;

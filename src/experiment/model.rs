@@ -169,7 +169,7 @@ impl ImageModel {
     }
 
     /// The model with its weights, and so its chains, on a device: a copy, or the same weights where they are there already. What
-    /// [`draw`](super::walk::draw) makes comes back to the CPU.
+    /// [`draw`](super::draw::draw) makes comes back to the CPU.
     ///
     /// # Errors
     /// [`Error::Tensor`] when the device has no room.

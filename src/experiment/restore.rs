@@ -1,14 +1,15 @@
 //! What mending images has in common: chains that start at damaged images, several an image, and their errors.
 
 use super::advance;
+use super::draw::{Start, WATCHED, draw, tell};
 use super::generate::known_labels;
 use super::journal::Journal;
 use super::model::ImageModel;
-use super::walk::{Known, Moment, Start, WATCHED, WalkConfig, draw, tell};
 use crate::error::{Error, Result};
 use crate::event::{Event, Sink};
 use crate::image::Images;
 use crate::noise::Noise;
+use crate::sample::diffusion::{Moment, Replaced, SamplerConfig};
 use candle_core::{Device, Tensor};
 use serde::Serialize;
 
@@ -59,7 +60,7 @@ pub(super) fn chains(
     model: &ImageModel,
     task: &Task<'_>,
     samples: usize,
-    walk: &WalkConfig,
+    sampler: &SamplerConfig,
     noise: &Noise,
     journal: &Journal,
     sink: &mut dyn Sink,
@@ -85,7 +86,7 @@ pub(super) fn chains(
                     Some(Tensor::from_vec(one, (1, c, h, w), &Device::Cpu)?.broadcast_as(images.dims())?.contiguous()?)
                 }
             };
-            let known = mask.as_ref().map(|mask| Known { images: &images, mask });
+            let known = mask.as_ref().map(|mask| Replaced { values: &images, mask });
             let start = task.from.map_or(Start::Noise, |t| Start::Images(&images, t));
             let members = std::slice::from_ref(model);
             let labels = &task.labels[rows.clone()];
@@ -93,7 +94,7 @@ pub(super) fn chains(
                 let mut noise = base.from_chain(first as u64);
                 let watched = *watched.get_or_insert((sample, first)) == (sample, first);
                 let mut watch = |at: &Moment<'_>| if watched { tell(model, labels, at, WATCHED, sink) } else { Ok(()) };
-                let x = draw(members, labels, &start, known.as_ref(), walk, &mut noise, &mut watch)?;
+                let x = draw(members, labels, &start, known.as_ref(), sampler, &mut noise, &mut watch)?;
                 Ok([model.to_pixels(&x)?.clamp(0.0, 1.0)?])
             };
             let [x] = journal.array(&format!("sample {sample} tile {first}"), work)?;

@@ -2,12 +2,12 @@
 
 use super::ResidualCoordinates;
 use super::baseline::VarFit;
-use super::by_data;
 use super::network::{self, Convolution};
-use super::walk::Walk;
 use crate::error::{Error, Result};
-use crate::model::{Activation, MlpConfig, walk};
+use crate::model::{Activation, MlpConfig};
+use crate::sample::diffusion::SamplerConfig;
 use crate::settings;
+use crate::settings::Auto;
 use crate::train::objective::{ContrastiveConfig, Form, RecoveryConfig};
 use crate::train::{AdamConfig, Clip, Decay, Divergence, TrainConfig, Whitening};
 use crate::trajectory::ReadOptions;
@@ -26,6 +26,8 @@ pub struct RunConfig {
     pub model: ModelConfig,
     /// How it is learned.
     pub train: TrainConfig,
+    /// How chunks are drawn from an energy with noise levels. Weights do not depend on it.
+    pub sampler: SamplerConfig,
 }
 
 /// How logs become frames and frames become episodes for training, validation and test.
@@ -62,8 +64,8 @@ pub enum ModelConfig {
 pub struct DenoisingConfig {
     /// Frames of context.
     pub context: usize,
-    /// Frames drawn at once; 0 for as many as the motion bears ([`RunConfig::for_data`]).
-    pub chunk: usize,
+    /// Frames drawn at once; left to the data: as many as the motion bears ([`RunConfig::for_data`]).
+    pub chunk: Auto<usize>,
     /// Whitened coordinates that the energy is learned over, at most; the rest stays Gaussian.
     pub latent: usize,
     /// Exponent of each coordinate's variance by which denoising score matching weights its error: 0 for all alike, 1 for
@@ -75,29 +77,6 @@ pub struct DenoisingConfig {
     pub convolution: Option<Convolution>,
     /// Widths of the network's fully connected hidden layers.
     pub hidden: Vec<usize>,
-    /// Noise levels walked through per chunk (one more evaluation ends the walk).
-    pub levels: usize,
-    /// Noise angle at which the walk starts, below pi / 2 (all noise).
-    #[serde(default = "all_noise")]
-    pub start: f64,
-    /// Noise angle at which it ends, as [`Walk::end`]; 0 for one that goes by the chunk's length ([`RunConfig::for_data`]).
-    #[serde(default = "nearly_none")]
-    pub end: f64,
-    /// How strongly the energy is followed against the autoregression's, as [`Walk::guidance`]; 0 for as strongly as the
-    /// chunk's length bears.
-    #[serde(default = "as_learned")]
-    pub guidance: f64,
-    /// Scale of the noise that a chunk's walk starts from and draws on its way: 1 follows the energy, more widens the samples.
-    pub temperature: f64,
-    /// Share of the noise that the walk draws anew from level to level: 0 follows the probability flow, 1 samples ancestrally.
-    #[serde(default)]
-    pub churn: f64,
-    /// Langevin steps by which the walk corrects itself at each level between the first and the last, an evaluation each.
-    #[serde(default)]
-    pub corrections: usize,
-    /// Their size in units of the level's noise variance, above 0 and at most 1.
-    #[serde(default = "correction_step")]
-    pub correction_step: f64,
     /// Ridge penalty of the vector autoregression behind the coordinates.
     pub ridge: f64,
     /// Largest noise on a training batch's context, in standard deviations of the frame-to-frame delta, where a chunk has 8
@@ -125,22 +104,13 @@ pub enum LevelObjective {
 
 impl Default for DenoisingConfig {
     fn default() -> Self {
-        let walk = Walk::default();
         Self {
             context: 8,
-            chunk: 0,
+            chunk: Auto::Auto,
             latent: 1024,
             weighting: 0.5,
             convolution: None,
             hidden: vec![384; 3],
-            levels: walk.levels,
-            start: walk.start,
-            end: 0.0,
-            guidance: 0.0,
-            temperature: walk.temperature,
-            churn: walk.churn,
-            corrections: walk.corrections,
-            correction_step: walk.correction_step,
             ridge: 10.0,
             context_noise: 0.5,
             limits: true,
@@ -150,19 +120,6 @@ impl Default for DenoisingConfig {
 }
 
 impl DenoisingConfig {
-    /// How a chunk is drawn; its length, which end and guidance may go by, must have been chosen.
-    pub fn walk(&self) -> Walk {
-        let Self { levels, start, temperature, churn, corrections, correction_step, .. } = *self;
-        let (end, guidance) = (by_data::end(self.end, self.chunk), by_data::guidance(self.guidance, self.chunk));
-        Walk { levels, start, end, guidance, temperature, churn, corrections, correction_step }
-    }
-
-    /// The same settings with chunks drawn another way.
-    pub(super) fn walking(self, walk: Walk) -> Self {
-        let Walk { levels, start, end, guidance, temperature, churn, corrections, correction_step } = walk;
-        Self { levels, start, end, guidance, temperature, churn, corrections, correction_step, ..self }
-    }
-
     /// The coordinates that the energy is over.
     ///
     /// # Errors
@@ -175,25 +132,6 @@ impl DenoisingConfig {
     pub fn network(&self, coordinates: &ResidualCoordinates) -> MlpConfig {
         network::over(coordinates, self.convolution.as_ref(), &self.hidden)
     }
-}
-
-/// Where walks start unless told otherwise, and did before there was a setting for it.
-fn all_noise() -> f64 {
-    walk::FROM
-}
-
-/// Where walks ended before there was a setting for it.
-fn nearly_none() -> f64 {
-    walk::TO
-}
-
-/// How strongly energies were followed before there was a setting for it.
-fn as_learned() -> f64 {
-    1.0
-}
-
-fn correction_step() -> f64 {
-    Walk::default().correction_step
 }
 
 /// Settings of the paper's model.
@@ -217,22 +155,12 @@ pub struct IgebmConfig {
 }
 
 impl ModelConfig {
-    /// Frames of context and frames drawn at once.
+    /// Frames of context and frames drawn at once; 0 where these are still left to the data.
     pub fn frames(&self) -> (usize, usize) {
         match self {
-            ModelConfig::Denoising(c) => (c.context, c.chunk),
+            ModelConfig::Denoising(c) => (c.context, c.chunk.or(0)),
             ModelConfig::Igebm(c) => (c.context, c.chunk),
         }
-    }
-
-    /// What the weights depend on: all but how is drawn from them.
-    pub(super) fn learned(&self) -> Result<serde_json::Value> {
-        let mut settings = settings::as_json(self)?;
-        if let (Self::Denoising(_), Some(all)) = (self, settings.as_object_mut()) {
-            let walk = settings::as_json(&Walk::default())?;
-            all.retain(|key, _| walk.get(key).is_none());
-        }
-        Ok(settings)
     }
 }
 
@@ -253,7 +181,7 @@ impl Default for RunConfig {
             },
             model: ModelConfig::Denoising(DenoisingConfig::default()),
             train: TrainConfig {
-                steps: 0,
+                steps: Auto::Auto,
                 batch: 128,
                 optimizer: AdamConfig {
                     learning_rate: 1e-3,
@@ -272,6 +200,7 @@ impl Default for RunConfig {
                 divergence: Divergence::default(),
                 compact_checkpoints: false,
             },
+            sampler: SamplerConfig::default(),
         }
     }
 }
@@ -312,7 +241,7 @@ impl RunConfig {
                     },
                 }),
                 train: TrainConfig {
-                    steps: 30_000,
+                    steps: Auto::Set(30_000),
                     batch: 128,
                     optimizer: AdamConfig {
                         learning_rate: 3e-4,
@@ -330,14 +259,16 @@ impl RunConfig {
             }),
             "recovery" => {
                 let model = DenoisingConfig {
-                    chunk: 8,
+                    chunk: Auto::Set(8),
                     latent: 256,
                     objective: LevelObjective::Recovery(RecoveryConfig::default()),
-                    ..DenoisingConfig::default().walking(Walk::default())
+                    ..DenoisingConfig::default()
                 };
+                let (end, guidance) = (default.sampler.end().into(), default.sampler.guidance().into());
+                let sampler = SamplerConfig { end, guidance, ..default.sampler };
                 let adam = AdamConfig { weight_decay: 0.01, whitening: None, ..default.train.optimizer.clone() };
-                let train = TrainConfig { steps: 4500, optimizer: adam, ..default.train };
-                Ok(Self { model: ModelConfig::Denoising(model), train, ..default })
+                let train = TrainConfig { steps: Auto::Set(4500), optimizer: adam, ..default.train };
+                Ok(Self { model: ModelConfig::Denoising(model), train, sampler, ..default })
             }
             other => Err(Error::config("preset", format!("`{other}`"), format!("one of {}", PRESETS.join(", ")))),
         }
@@ -369,7 +300,7 @@ mod tests {
     fn settings_are_changed_by_name_and_unknown_ones_refused() -> Result<()> {
         let base = RunConfig::default();
         let changed = base.with(&json!({"train": {"steps": 7}}))?.with_one("model.hidden", "[64, 64]")?;
-        assert_eq!(changed.train.steps, 7);
+        assert_eq!(changed.train.steps, Auto::Set(7));
         let ModelConfig::Denoising(model) = &changed.model else { panic!("the kind changed") };
         assert_eq!(model.hidden, [64, 64]);
         assert_eq!(changed.with_one("data.read.on_gap", "split")?.seed, 0);

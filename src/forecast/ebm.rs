@@ -1,23 +1,20 @@
 //! The default forecaster: a noise-level-conditional energy over the residual of a vector autoregression.
 //!
-//! A chunk is drawn by walking down the noise levels: along the path `x_t = cos(t) u + sin(t) eps` the gradient of the
-//! network's scalar is the path's velocity, so walking against it from noise to data is the deterministic sampler of
-//! Song et al. 2021 ("Denoising diffusion implicit models", eq. 12) in angular form, here by the steps of [`crate::model`]'s
-//! walk (Adams-Bashforth of order 2). Where the network is 0 this draws
-//! from the vector autoregression with Gaussian residuals, narrower by the cosine of the angle at which the walk ends.
+//! A chunk is drawn by [`crate::sample::diffusion`]: along the path `x_t = cos(t) u + sin(t) eps` the gradient of the
+//! network's scalar is the path's velocity. Where the network is 0 this draws from the vector autoregression with Gaussian
+//! residuals, narrower by the cosine of the angle at which the sampler ends.
 
 use super::baseline::DELTA_LIMIT;
 use super::coordinates::ResidualCoordinates;
 use super::roll::{check_future, chunk_starts};
 use super::tensors::TensorRollout;
-use super::walk::Walk;
 use super::{Forecast, Forecaster, Request, history_rows};
 use crate::engine::{Linear, Options, Rollout, Stop};
 use crate::error::Result;
-use crate::model::walk::WalkStop;
 use crate::model::{GAIN, LevelEnergy};
 use crate::noise::Noise;
 use crate::parallel;
+use crate::sample::diffusion::{self, SamplerConfig};
 use candle_core::{DType, Device, Tensor};
 
 /// Noise angle at which motion is judged: tan t = 0.5.
@@ -28,7 +25,7 @@ const JUDGE_TAN: f64 = 0.5;
 pub struct LevelForecaster {
     coordinates: ResidualCoordinates,
     energy: LevelEnergy,
-    walk: Walk,
+    sampler: SamplerConfig,
     rollout: Rollout,
     /// The same on another device, which then does the forecasts.
     elsewhere: Option<TensorRollout>,
@@ -38,11 +35,11 @@ impl LevelForecaster {
     /// Joins coordinates and energy, whose weights are taken as they are now.
     ///
     /// # Errors
-    /// [`crate::Error::Config`] for a walk that is none.
-    pub fn new(coordinates: ResidualCoordinates, energy: LevelEnergy, walk: Walk) -> Result<Self> {
-        let walk = walk.check()?;
-        let rollout = Self::pack(&coordinates, &energy, walk)?;
-        Ok(Self { coordinates, energy, walk, rollout, elsewhere: None })
+    /// [`crate::Error::Config`] for a sampler that is none.
+    pub fn new(coordinates: ResidualCoordinates, energy: LevelEnergy, sampler: SamplerConfig) -> Result<Self> {
+        sampler.check()?;
+        let rollout = Self::pack(&coordinates, &energy, &sampler)?;
+        Ok(Self { coordinates, energy, sampler, rollout, elsewhere: None })
     }
 
     /// The same forecaster with its rollouts as tensor operations on `device`; on the CPU they are slower than the engine's
@@ -52,7 +49,7 @@ impl LevelForecaster {
     /// [`crate::Error::Tensor`] when the device has no room.
     pub fn on(mut self, device: &Device) -> Result<Self> {
         let energy = self.energy.to_device(device)?;
-        self.elsewhere = Some(TensorRollout::new(&self.coordinates, energy, self.walk, device)?);
+        self.elsewhere = Some(TensorRollout::new(&self.coordinates, energy, self.sampler, device)?);
         Ok(self)
     }
 
@@ -104,8 +101,8 @@ impl LevelForecaster {
     }
 
     /// How chunks are drawn.
-    pub fn walk(&self) -> Walk {
-        self.walk
+    pub fn sampler(&self) -> SamplerConfig {
+        self.sampler
     }
 
     /// What the engine runs for a forecast.
@@ -119,12 +116,12 @@ impl LevelForecaster {
     }
 
     /// The same model for the engine: weights packed, what the levels add to the first layer computed.
-    fn pack(coordinates: &ResidualCoordinates, energy: &LevelEnergy, walk: Walk) -> Result<Rollout> {
+    fn pack(coordinates: &ResidualCoordinates, energy: &LevelEnergy, sampler: &SamplerConfig) -> Result<Rollout> {
         let fit = coordinates.fit();
         let (weight, bias) = energy.context_layer()?;
         let numbers = |t: &Tensor| -> Result<Vec<f32>> { Ok(t.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?) };
         let (to_expected, to_frames) = coordinates.linear()?;
-        let stop = |s: WalkStop| -> Result<Stop> {
+        let stop = |s: diffusion::Stop| -> Result<Stop> {
             let [keep, pull, push, fresh] = [s.keep, s.pull, s.push, s.fresh].map(|v| v as f32);
             Ok(Stop { shift: numbers(&energy.level_shift(s.at)?)?, keep, pull, push, fresh })
         };
@@ -139,8 +136,8 @@ impl LevelForecaster {
             to_frames: to_frames.into(),
             network: energy.network().packed()?.into(),
             gain: GAIN as f32,
-            temperature: walk.temperature as f32,
-            stops: walk.stops().into_iter().map(stop).collect::<Result<_>>()?,
+            temperature: sampler.temperature as f32,
+            stops: sampler.stops().into_iter().map(stop).collect::<Result<_>>()?,
         })
     }
 }
@@ -188,6 +185,7 @@ impl Forecaster for LevelForecaster {
 mod tests {
     use super::*;
     use crate::model::{Activation, MlpConfig, Positions};
+    use crate::sample::diffusion::Eta;
     use candle_core::D;
 
     #[test]
@@ -198,12 +196,12 @@ mod tests {
         let windows = noise.normal((60, (k + c) * d), DType::F32, &device).unwrap();
         let windows = windows.cumsum(D::Minus1).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
         let fit = super::super::baseline::VarFit::fit(&windows, d, k, c, 1.0).unwrap();
-        let plain = Walk { temperature: 1.1, ..Walk::default() };
-        let stirred = Walk { churn: 0.4, corrections: 2, ..plain };
-        let guided = Walk { guidance: 1.3, end: 0.4, ..stirred };
-        for (spectral_norm, latent, by_frames, walk, evaluations) in [
+        let plain = SamplerConfig { temperature: 1.1, ..SamplerConfig::default() };
+        let noisy = SamplerConfig { eta: Eta::OfPosterior(0.4), corrector_steps: 2, ..plain };
+        let guided = SamplerConfig { guidance: 1.3.into(), end: 0.4.into(), ..noisy };
+        for (spectral_norm, latent, by_frames, sampler, evaluations) in [
             (false, 7, false, plain, 5),
-            (true, 12, false, stirred, 11),
+            (true, 12, false, noisy, 11),
             (false, 9, true, plain, 5),
             (false, 12, false, guided, 11),
         ] {
@@ -221,7 +219,7 @@ mod tests {
                 spectral_norm,
             };
             let energy = LevelEnergy::new(config, &mut noise, DType::F32, &device).unwrap();
-            let model = LevelForecaster::new(coordinates, energy, walk).unwrap();
+            let model = LevelForecaster::new(coordinates, energy, sampler).unwrap();
             assert_eq!(model.evaluations_per_chunk(), evaluations);
             let tensors = model.clone().on(&device).unwrap();
             for (batch, samples, horizon) in [(1, 1, 10), (2, 1, 3), (3, 5, 11), (2, 40, 8)] {

@@ -1,16 +1,17 @@
 //! From frames to a trained model.
 
+use super::auto;
 use super::baseline::VarFit;
-use super::by_data;
 use super::config::{LevelObjective, ModelConfig, RunConfig};
 use super::data::{ChunkSource, FrameSource};
 use super::prepared::Prepared;
 use super::trained::{Kind, Model, chain_energy, chain_forecaster, level_energy};
 use super::{LevelForecaster, Limits};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::Sink;
 use crate::model::MlpEnergy;
 use crate::noise::Noise;
+use crate::sample::diffusion::SamplerConfig;
 use crate::train::objective::{Contrastive, Denoising, Recovery};
 use crate::train::{Objective, train};
 use candle_core::Device;
@@ -38,13 +39,17 @@ impl Model {
     ) -> Result<Self> {
         let begun = Instant::now();
         let config = &config.for_data(prepared)?;
+        if matches!(config.model, ModelConfig::Igebm(_)) && config.sampler != SamplerConfig::default() {
+            let expected = "none: this model is drawn by the chains of `model.contrastive`";
+            return Err(Error::config("sampler", "settings of a sampler down noise levels", expected));
+        }
         let noise = Noise::new(config.seed);
         let mut weights = noise.fork(WEIGHTS);
         let steps = noise.fork(STEPS);
         let (context, chunk) = config.model.frames();
         let training = prepared.windows(&prepared.split.train, context, chunk, 1)?;
         let validation = prepared.windows(&prepared.split.validation, context, chunk, 1)?;
-        let of = serde_json::json!({ "seed": config.seed, "data": config.data, "model": config.model.learned()? });
+        let of = serde_json::json!({ "seed": config.seed, "data": config.data, "model": config.model });
         let plan = checkpoint.map(|path| prepared.plan(path, resume, of));
         let d = prepared.frames.channels.len();
         let (kind, outcome) = match &config.model {
@@ -59,7 +64,7 @@ impl Model {
                     &coordinates,
                     &training,
                     &validation,
-                    by_data::context_noise(c.context_noise, chunk),
+                    auto::context_noise(c.context_noise, chunk),
                 )?;
                 let energy = level_energy(&coordinates, c, &mut weights, &prepared.device)?;
                 let mut run = |objective: &mut dyn Objective| {
@@ -79,7 +84,7 @@ impl Model {
                     }
                 };
                 let energy = energy.to_device(&Device::Cpu)?;
-                (Kind::Level(Box::new(LevelForecaster::new(coordinates, energy, c.walk())?)), outcome)
+                (Kind::Level(Box::new(LevelForecaster::new(coordinates, energy, config.sampler)?)), outcome)
             }
             ModelConfig::Igebm(c) => {
                 let source = FrameSource::new(&training, &validation, c.start_noise)?;

@@ -1,17 +1,18 @@
 //! A run's settings with those in place that its episodes decide.
 
-use super::by_data::{CHUNK, steps};
+use super::auto::{self, CHUNK};
 use super::config::{ModelConfig, RunConfig};
 use super::prepared::Prepared;
 use crate::error::Result;
+use crate::settings::Auto;
 
 impl RunConfig {
-    /// These settings with those in place that are left to the data, each written as 0:
+    /// These settings with those in place that are left to the data, each written as `"auto"`:
     ///
     /// - `model.chunk`: so long that the training episodes hold as many chunks, one after the other, as a chunk holds
     ///   numbers, `sqrt(frames / channels)`: 8, 16, 24 or 32 frames, and at most what the shortest episode holds (unless
     ///   short ones are left out);
-    /// - `model.end` and `model.guidance`: by the length of the chunk, with its square root from 0.335 (8 frames) to 0.67
+    /// - `sampler.end` and `sampler.guidance`: by the length of the chunk, with its square root from 0.335 (8 frames) to 0.67
     ///   (32 frames) and with its square from 0.70 to 1.5;
     /// - `train.steps`: 30 passes over the training windows, from 1,000 to 12,000 steps; without whitening 50, from 4,500
     ///   to 20,000.
@@ -21,23 +22,24 @@ impl RunConfig {
     pub fn for_data(&self, prepared: &Prepared) -> Result<Self> {
         let mut config = self.clone();
         if let ModelConfig::Denoising(model) = &mut config.model {
-            model.chunk = chunk(model.chunk, model.context, prepared);
-            *model = model.clone().walking(model.walk());
+            let chunk = chunk(model.chunk, model.context, prepared);
+            model.chunk = Auto::Set(chunk);
+            config.sampler = auto::sampler(config.sampler, chunk);
         }
-        if config.train.steps == 0 {
+        if config.train.steps == Auto::Auto {
             let (context, chunk) = config.model.frames();
             let windows = prepared.listed(&prepared.split.train, context, chunk, 1)?.len();
             let whitened = config.train.optimizer.whitening.is_some();
-            config.train.steps = steps(config.train.steps, windows, config.train.batch, whitened);
+            config.train.steps = Auto::Set(auto::steps(windows, config.train.batch, whitened));
         }
         Ok(config)
     }
 }
 
-/// `asked`, or where that is 0 what the training episodes bear.
-pub(crate) fn chunk(asked: usize, context: usize, prepared: &Prepared) -> usize {
-    if asked > 0 {
-        return asked;
+/// `asked`, or where that is left to the data what the training episodes bear.
+pub(crate) fn chunk(asked: Auto<usize>, context: usize, prepared: &Prepared) -> usize {
+    if let Auto::Set(chunk) = asked {
+        return chunk;
     }
     let frames = |e: &usize| prepared.frames.episodes[*e].values.len() / prepared.frames.channels.len();
     let split = &prepared.split;
@@ -71,29 +73,27 @@ mod tests {
         // 10 episodes, 7 of them for training: 700 frames of 2 channels bear sqrt(350) = 18 frames a chunk.
         let few = RunConfig::default().for_data(&motion(&[100; 10], 2)?)?;
         assert_eq!(few.model.frames(), (8, 16));
-        let ModelConfig::Denoising(model) = &few.model else { panic!("the default") };
-        assert!((model.end - 0.474).abs() < 1e-3 && (model.guidance - 0.8625).abs() < 1e-9, "{model:?}");
-        let ModelConfig::Denoising(other) = RunConfig::preset("temporal")?.for_data(&motion(&[100; 10], 2)?)?.model
-        else {
-            panic!("an energy for every noise level")
-        };
-        assert!(other.convolution.is_some());
-        assert_eq!(other.walk(), model.walk(), "however it is learned, it is drawn alike");
+        let drawn = few.sampler;
+        assert!((drawn.end() - 0.474).abs() < 1e-3 && (drawn.guidance() - 0.8625).abs() < 1e-9, "{drawn:?}");
+        let other = RunConfig::preset("temporal")?.for_data(&motion(&[100; 10], 2)?)?;
+        let ModelConfig::Denoising(model) = &other.model else { panic!("an energy for every noise level") };
+        assert!(model.convolution.is_some());
+        assert_eq!(other.sampler, drawn, "however it is learned, it is drawn alike");
         // 7 * (100 - 23) windows, 30 passes, batches of 128: below the least.
-        assert_eq!(few.train.steps, 1000);
+        assert_eq!(few.train.steps, Auto::Set(1000));
         assert_eq!(RunConfig::default().for_data(&motion(&[100; 10], 30)?)?.model.frames(), (8, 8));
         let more = RunConfig::default().for_data(&motion(&[3000; 10], 2)?)?;
         assert_eq!(more.model.frames(), (8, 32));
-        assert_eq!(more.train.steps, (30 * 7 * (3000 - 39u64)).div_ceil(128));
+        assert_eq!(more.train.steps, Auto::Set((30 * 7 * (3000 - 39u64)).div_ceil(128)));
         let mut uneven = [1000; 10];
         uneven[..9].fill(20);
         let short = RunConfig::default().for_data(&motion(&uneven, 1)?)?;
         assert_eq!(short.model.frames(), (8, 12), "what the shortest episode holds");
         let adam = RunConfig::default().with_one("train.optimizer.whitening", "null")?;
-        assert_eq!(adam.for_data(&motion(&[100; 10], 2)?)?.train.steps, 4500);
+        assert_eq!(adam.for_data(&motion(&[100; 10], 2)?)?.train.steps, Auto::Set(4500));
         let mut own = RunConfig::default();
-        for (key, value) in [("chunk", "3"), ("end", "0.1"), ("guidance", "1.2")] {
-            own = own.with_one(&format!("model.{key}"), value)?;
+        for (key, value) in [("model.chunk", "3"), ("sampler.end", "0.1"), ("sampler.guidance", "1.2")] {
+            own = own.with_one(key, value)?;
         }
         let own = own.with_one("train.steps", "7")?;
         assert_eq!(own.for_data(&motion(&[100; 10], 2)?)?, own);

@@ -1,7 +1,7 @@
 //! What comes next: one trait for the energy-based model and for every baseline.
 
+pub(crate) mod auto;
 pub mod baseline;
-pub(crate) mod by_data;
 mod config;
 mod coordinates;
 mod data;
@@ -16,7 +16,6 @@ mod prepared;
 mod roll;
 mod tensors;
 mod trained;
-mod walk;
 mod windows;
 
 pub use baseline::{BASELINES, CLASSIC, Contender, fit_baseline, is_trained};
@@ -30,5 +29,4 @@ pub use limits::Limits;
 pub use network::Convolution;
 pub use prepared::Prepared;
 pub use trained::{Model, ModelInfo};
-pub use walk::Walk;
 pub use windows::WindowArray;

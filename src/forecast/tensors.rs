@@ -2,21 +2,21 @@
 //! other than the CPU.
 
 use super::baseline::DELTA_LIMIT;
-use super::walk::Walk;
 use super::{Request, ResidualCoordinates};
 use crate::error::{Error, Result};
 use crate::model::{LevelEnergy, Parameters};
 use crate::noise::Noise;
+use crate::sample::diffusion::{Sampler, SamplerConfig};
 use candle_core::{DType, Device, Tensor};
 
 /// Chains rolled out together: enough to fill a GPU, few enough for its memory.
 const TILE: usize = 65_536;
 
-/// Coordinates, energy and walk on one device.
+/// Coordinates, energy and sampler on one device.
 #[derive(Debug, Clone)]
 pub(super) struct TensorRollout {
     energy: LevelEnergy,
-    walk: Walk,
+    sampler: SamplerConfig,
     /// `(1, 1, D)`.
     delta_std: Tensor,
     /// `(F, C D)`: regression without its constant.
@@ -39,7 +39,7 @@ impl TensorRollout {
     pub(super) fn new(
         coordinates: &ResidualCoordinates,
         energy: LevelEnergy,
-        walk: Walk,
+        sampler: SamplerConfig,
         device: &Device,
     ) -> Result<Self> {
         let fit = coordinates.fit();
@@ -54,7 +54,7 @@ impl TensorRollout {
             colour: colour.to_device(device)?,
             sizes: [fit.context(), fit.chunk(), fit.channels(), coordinates.latent()],
             energy,
-            walk,
+            sampler,
         })
     }
 
@@ -107,14 +107,10 @@ impl TensorRollout {
         let context = Tensor::cat(&[&last, &deltas.clamp(-limit, limit)?], 1)?.reshape((rows, k * d))?;
         let expected = context.matmul(&self.coefficients)?.broadcast_add(&self.constant)?;
         let start = noise.normal((rows, chunk * d), DType::F32, history.device())?;
-        let mut x = (start.narrow(1, 0, latent)?.contiguous()? * self.walk.temperature)?;
+        let start_of_leading = (start.narrow(1, 0, latent)?.contiguous()? * self.sampler.temperature)?;
         let conditioned = self.energy.conditioned(Some(&context), rows)?;
-        let mut before = x.zeros_like()?;
-        for stop in self.walk.stops() {
-            let velocity = conditioned.at(stop.at)?.velocity(&x)?.detach();
-            x = stop.step(&x, [&velocity, &before], self.walk.temperature, noise)?.detach();
-            before = velocity;
-        }
+        let model = |x: &Tensor, t: f64| conditioned.at(t)?.velocity(x);
+        let x = Sampler::new(&self.sampler)?.run(&model, start_of_leading, noise)?;
         let coordinates = match chunk * d - latent {
             0 => x,
             rest => Tensor::cat(&[&x, &start.narrow(1, latent, rest)?.contiguous()?], 1)?,

@@ -3,10 +3,11 @@
 use super::baseline::VarFit;
 use super::config::{DenoisingConfig, IgebmConfig, ModelConfig, RunConfig};
 use super::coordinates::ResidualCoordinates;
-use super::{ChainForecaster, Forecaster, LevelForecaster, Limits, Walk};
+use super::{ChainForecaster, Forecaster, LevelForecaster, Limits};
 use crate::error::{Error, Result};
 use crate::model::{LevelEnergy, Mlp, MlpConfig, MlpEnergy, Network, Parameters};
 use crate::noise::Noise;
+use crate::sample::diffusion::SamplerConfig;
 use crate::train::{Archive, Outcome};
 use crate::trajectory::{Channel, Frames, Normaliser, Source};
 use candle_core::{DType, Device, Tensor};
@@ -91,14 +92,14 @@ impl Model {
     /// The same model with its chunks drawn another way, which needs no other training; on the CPU.
     ///
     /// # Errors
-    /// [`Error::Config`] for a walk that is none and for a model without noise levels.
-    pub fn walking(self, walk: Walk) -> Result<Self> {
+    /// [`Error::Config`] for a sampler that is none and for a model without noise levels.
+    pub fn with_sampler(self, sampler: SamplerConfig) -> Result<Self> {
         let Model { mut info, kind } = self;
-        let (Kind::Level(level), ModelConfig::Denoising(c)) = (kind, &mut info.config.model) else {
-            return Err(Error::config("walk", "a model without noise levels", "a model that walks down noise levels"));
+        let Kind::Level(level) = kind else {
+            return Err(Error::config("sampler", "a model without noise levels", "a model that has them"));
         };
-        *c = c.clone().walking(walk);
-        let level = LevelForecaster::new(level.coordinates().clone(), level.energy_model().clone(), walk)?;
+        info.config.sampler = sampler;
+        let level = LevelForecaster::new(level.coordinates().clone(), level.energy_model().clone(), sampler)?;
         Ok(Self { info, kind: Kind::Level(Box::new(level)) })
     }
 
@@ -173,7 +174,7 @@ impl Model {
                     let coordinates = c.coordinates(fit)?.within(limits);
                     let energy = level_energy(&coordinates, c, &mut Noise::new(0), &Device::Cpu)?;
                     energy.parameters().assign(weights)?;
-                    Kind::Level(Box::new(LevelForecaster::new(coordinates, energy, c.walk())?))
+                    Kind::Level(Box::new(LevelForecaster::new(coordinates, energy, info.config.sampler)?))
                 }
                 ModelConfig::Igebm(c) => {
                     let mut energy = chain_energy(c, d, &mut Noise::new(0), &Device::Cpu)?;

@@ -5,14 +5,14 @@
 //! distillation", section 4), sampled by the deterministic rule of Song et al. 2021 ("Denoising diffusion implicit models",
 //! eq. 12) in the angle itself, whose straight steps unlike the rule's own rotations keep a Gaussian's width at any number of
 //! them. On the straight line `x = (1 - s) eps + s u` it is flow matching (Lipman et al. 2023, "Flow
-//! matching for generative modeling", eq. 23 with a minimal variance of 0). Both walk by [`super::walk`].
+//! matching for generative modeling", eq. 23 with a minimal variance of 0). Both are drawn by [`crate::sample::diffusion`].
 
 use super::density::{given, rows_of};
 use super::level_features::{ANGLES, level_features, with_level};
-use super::walk::{self, Stirring, WalkStop};
 use super::{Generative, Generator, Mlp, MlpConfig, Parameters};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::noise::Noise;
+use crate::sample::diffusion::{Sampler, SamplerConfig, Stop, straight};
 use candle_core::{D, DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 use std::f64::consts::FRAC_PI_2;
@@ -27,63 +27,28 @@ pub enum Path {
     Line,
 }
 
-/// How a draw walks from noise to data.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct FieldWalk {
-    /// Network evaluations, at least 1; the last takes away the noise left.
-    pub evaluations: usize,
-    /// Noise angle at which the walk ends, in `(0, pi / 2)`; on the line the place whose share of noise has its tangent.
-    pub end: f64,
-    /// How strongly the field is followed against the standard normal's, above 0 (1 as it was learned).
-    pub guidance: f64,
-    /// Scale of the noise that it begins as, above 0.
-    pub temperature: f64,
-}
-
-impl Default for FieldWalk {
-    fn default() -> Self {
-        Self { evaluations: 5, end: walk::TO, guidance: 1.0, temperature: 1.0 }
-    }
-}
-
-impl FieldWalk {
-    fn check(self) -> Result<Self> {
-        if self.evaluations == 0 {
-            return Err(Error::config("evaluations", 0, "at least 1"));
-        }
-        if !(self.end > 0.0 && self.end < FRAC_PI_2) {
-            return Err(Error::config("end", self.end, "an angle above 0 and below pi / 2"));
-        }
-        for (key, value) in [("guidance", self.guidance), ("temperature", self.temperature)] {
-            if !(value > 0.0 && value.is_finite()) {
-                return Err(Error::config(key, value, "a positive number"));
-            }
-        }
-        Ok(self)
-    }
-}
-
 /// A network `(x, level, context) -> velocity`.
 #[derive(Debug, Clone)]
 pub struct VectorField {
     net: Mlp,
     path: Path,
-    walk: FieldWalk,
+    sampler: SamplerConfig,
     weights: Option<Tensor>,
 }
 
 impl VectorField {
     /// A fresh network. `config.context` counts the numbers of the context alone, `config.outputs` is set to
-    /// `config.inputs`; draws walk as `walk` says.
+    /// `config.inputs`. Of `sampler` a straight line heeds levels, end, guidance and temperature; its end is the place whose
+    /// shares of noise and data have the angle's tangent.
     ///
     /// # Errors
-    /// As [`Mlp::new`]; [`Error::Config`] for a walk that is none.
-    pub fn new(mut config: MlpConfig, path: Path, walk: FieldWalk, noise: &mut Noise) -> Result<Self> {
-        let walk = walk.check()?;
+    /// As [`Mlp::new`] and [`SamplerConfig::check`].
+    pub fn new(mut config: MlpConfig, path: Path, sampler: SamplerConfig, noise: &mut Noise) -> Result<Self> {
+        sampler.check()?;
         let level = level_features(&Tensor::full(1.0f32, (1, 1), &Device::Cpu)?)?.dim(1)?;
         config.context += level;
         config.outputs = config.inputs;
-        Ok(Self { net: Mlp::new(config, noise, DType::F32, &Device::Cpu)?, path, walk, weights: None })
+        Ok(Self { net: Mlp::new(config, noise, DType::F32, &Device::Cpu)?, path, sampler, weights: None })
     }
 
     /// The same with weights of the coordinates' errors, one each, `(1, S)`, in the mean 1, or a matrix `(S, S)` of their
@@ -93,21 +58,15 @@ impl VectorField {
         self
     }
 
-    /// The way from noise to data, by the noise's angle or its share of the line.
-    fn stops(&self) -> Vec<WalkStop> {
+    /// The stops of a draw, by the noise's angle or its share of the line.
+    fn stops(&self) -> Vec<Stop> {
+        let steps = self.sampler.levels - 1;
         match self.path {
-            Path::Circle => {
-                walk::circle((walk::FROM, self.walk.end), self.walk.evaluations - 1, 1.0, Stirring::default())
-            }
+            Path::Circle => self.sampler.stops(),
             Path::Line => {
-                let tan = self.walk.end.tan();
-                let steps = self.walk.evaluations - 1;
+                let tan = self.sampler.end().tan();
                 let way = tan / (1.0 + tan) - 1.0;
-                let places: Vec<f64> = (0..=steps).map(|i| 1.0 + way * i as f64 / steps.max(1) as f64).collect();
-                let mut stops = walk::multistep(&places);
-                let at = places[steps];
-                stops.push(WalkStop { at, keep: 1.0, pull: at, push: 0.0, fresh: 0.0 });
-                stops
+                straight(&(0..=steps).map(|i| 1.0 + way * i as f64 / steps.max(1) as f64).collect::<Vec<_>>())
             }
         }
     }
@@ -120,12 +79,15 @@ impl VectorField {
         }
     }
 
-    /// The factor of `x` by which this velocity is given where data are standard normal.
-    fn of_standard_normal(&self, at: f64) -> f64 {
-        match self.path {
-            Path::Circle => 0.0,
-            Path::Line => (2.0 * at - 1.0) / (at * at + (1.0 - at) * (1.0 - at)),
+    /// What guidance makes of a velocity on the line before its `end`: away from that of standard normal data, which is a
+    /// multiple of `x`. On the circle that is 0, and the stops hold the guidance.
+    fn guided(&self, x: &Tensor, velocity: Tensor, at: f64, end: f64) -> Result<Tensor> {
+        let guidance = self.sampler.guidance();
+        if matches!(self.path, Path::Circle) || guidance == 1.0 || at <= end {
+            return Ok(velocity);
         }
+        let of_normal = (2.0 * at - 1.0) / (at * at + (1.0 - at) * (1.0 - at));
+        Ok(((velocity * guidance)? + (x * ((1.0 - guidance) * of_normal))?)?)
     }
 
     /// Velocity `(B, S)` at `x` `(B, S)`, at one angle a row `(B, 1)`.
@@ -172,7 +134,7 @@ impl Generative for VectorField {
 
 impl Generator for VectorField {
     fn evaluations(&self) -> usize {
-        self.walk.evaluations
+        self.stops().len()
     }
 
     fn count(&self) -> usize {
@@ -181,21 +143,14 @@ impl Generator for VectorField {
 
     fn draw(&self, context: &Tensor, noise: &mut Noise) -> Result<Tensor> {
         let rows = rows_of(context)?;
-        let column = |v: f64| Ok::<_, Error>(Tensor::full(v as f32, (rows, 1), &Device::Cpu)?);
-        let mut x =
-            (noise.normal((rows, self.net.config().inputs), DType::F32, &Device::Cpu)? * self.walk.temperature)?;
-        let mut before = x.zeros_like()?;
-        for (evaluated, stop) in self.stops().into_iter().enumerate() {
-            let mut velocity = self.against(&x, &column(stop.at)?, context)?.detach();
-            let guidance = self.walk.guidance;
-            if guidance != 1.0 && evaluated + 1 < self.walk.evaluations {
-                let unguided = (&x * ((1.0 - guidance) * self.of_standard_normal(stop.at)))?;
-                velocity = ((velocity * guidance)? + unguided)?;
-            }
-            x = stop.step(&x, [&velocity, &before], self.walk.temperature, noise)?;
-            before = velocity;
-        }
-        Ok(x)
+        let start = noise.normal((rows, self.net.config().inputs), DType::F32, &Device::Cpu)?;
+        let stops = self.stops();
+        let end = stops.last().map_or(0.0, |stop| stop.at);
+        let model = |x: &Tensor, at: f64| {
+            let places = Tensor::full(at as f32, (rows, 1), &Device::Cpu)?;
+            self.guided(x, self.against(x, &places, context)?.detach(), at, end)
+        };
+        Sampler::over(stops, self.sampler.temperature).run(&model, (start * self.sampler.temperature)?, noise)
     }
 }
 
@@ -221,7 +176,7 @@ mod tests {
 
     /// Hardly guided, a draw is the standard normal's on either path, whatever the network says.
     #[test]
-    fn without_guidance_a_walk_stays_with_the_standard_normal() -> Result<()> {
+    fn without_guidance_a_draw_stays_with_the_standard_normal() -> Result<()> {
         for path in [Path::Circle, Path::Line] {
             let mut noise = Noise::new(3);
             let config = MlpConfig {
@@ -233,26 +188,13 @@ mod tests {
                 positions: None,
                 spectral_norm: false,
             };
-            let walk = FieldWalk { evaluations: 60, guidance: 1e-6, ..FieldWalk::default() };
-            let field = VectorField::new(config, path, walk, &mut noise)?;
+            let sampler = SamplerConfig { levels: 60, guidance: 1e-6.into(), ..SamplerConfig::default() };
+            let field = VectorField::new(config, path, sampler, &mut noise)?;
             let context = noise.normal((4000, 2), DType::F32, &Device::Cpu)?;
             let drawn = field.draw(&context, &mut noise)?;
             let variance = drawn.sqr()?.mean_all()?.to_scalar::<f32>()?;
             assert!((variance - 1.0).abs() < 0.05, "{path:?}: {variance}");
         }
         Ok(())
-    }
-
-    #[test]
-    fn walks_that_are_none_are_refused() {
-        let walk = FieldWalk::default();
-        for (walk, key) in [
-            (FieldWalk { evaluations: 0, ..walk }, "evaluations"),
-            (FieldWalk { end: 1.6, ..walk }, "end"),
-            (FieldWalk { guidance: 0.0, ..walk }, "guidance"),
-            (FieldWalk { temperature: f64::NAN, ..walk }, "temperature"),
-        ] {
-            assert!(walk.check().is_err_and(|e| e.to_string().contains(key)), "{key}");
-        }
     }
 }

@@ -20,7 +20,6 @@ mod pixel_cnn;
 mod positions;
 mod real_nvp;
 mod spectral;
-pub(crate) mod walk;
 
 pub use activation::Activation;
 pub use classifier::{Classifier, ClassifierConfig};
@@ -30,7 +29,7 @@ pub use conv::{ConvConfig, ConvEnergy, StageConfig};
 pub use cvae::Cvae;
 pub use density::{Generative, Generator};
 pub(crate) use field::weigh;
-pub use field::{FieldWalk, Path, VectorField};
+pub use field::{Path, VectorField};
 pub use gru::GruMixture;
 pub use inception::Inception;
 pub use level::{AtLevel, Conditioned, LevelEnergy};

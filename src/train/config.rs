@@ -2,14 +2,16 @@
 
 use super::divergence::Divergence;
 use super::optimizer::AdamConfig;
+use crate::error::{Error, Result};
+use crate::settings::Auto;
 use serde::{Deserialize, Serialize};
 
 /// Settings of a training run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainConfig {
-    /// Steps of the optimizer. A run's settings may say 0 where [`crate::forecast::RunConfig::for_data`] is to choose.
-    pub steps: u64,
+    /// Steps of the optimizer; left to the data where [`crate::forecast::RunConfig::for_data`] chooses them.
+    pub steps: Auto<u64>,
     /// Examples a step.
     pub batch: usize,
     /// The optimizer.
@@ -29,4 +31,14 @@ pub struct TrainConfig {
     /// that goes on from one ends near where it would have ended, not in the same bits.
     #[serde(default)]
     pub compact_checkpoints: bool,
+}
+
+impl TrainConfig {
+    /// Steps of the optimizer.
+    ///
+    /// # Errors
+    /// [`Error::Config`] where they are still left to the data.
+    pub fn total(&self) -> Result<u64> {
+        self.steps.value().ok_or_else(|| Error::config("train.steps", self.steps, "a number of steps"))
+    }
 }

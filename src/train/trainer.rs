@@ -48,6 +48,7 @@ pub fn train(
     sink: &mut dyn Sink,
 ) -> Result<Outcome> {
     check(config)?;
+    let total = config.total()?;
     let mut adam = Adam::new(config.optimizer.clone(), objective.parameters())?;
     let weights = objective.parameters().values()?;
     let (best, best_step, restarts) = (None, 0, 0);
@@ -60,10 +61,11 @@ pub fn train(
     let earlier_seconds = state.seconds;
     let device = objective.parameters().device();
     let held_out = source.validation()?.map(|batch| batch.to_device(&device)).transpose()?;
-    sink.emit(&Event::Begin { phase: objective.name(), total: config.steps })?;
+    sink.emit(&Event::Begin { phase: objective.name(), total })?;
     sink.emit(&Event::Step { step: state.step, note: "" })?;
     let mut run = Run {
         config,
+        total,
         noise,
         plan,
         held_out,
@@ -71,7 +73,7 @@ pub fn train(
         smooth: None,
         since: Instant::now(),
     };
-    while state.step < config.steps {
+    while state.step < total {
         let Err(error) = run.step(objective, source, &mut adam, &mut state, sink) else { continue };
         let diverged = matches!(error, Error::Diverged { .. } | Error::NonFinite { .. });
         let again = diverged && state.restarts < config.divergence.restarts;
@@ -99,6 +101,8 @@ fn pace(restarts: u64) -> f64 {
 /// What the steps of a run share.
 struct Run<'a> {
     config: &'a TrainConfig,
+    /// Steps of the run.
+    total: u64,
     noise: &'a Noise,
     plan: Option<&'a CheckpointPlan>,
     held_out: Option<Batch>,
@@ -118,7 +122,8 @@ impl Run<'_> {
         state: &mut State,
         sink: &mut dyn Sink,
     ) -> Result<()> {
-        let Run { config, noise, plan, held_out, .. } = self;
+        let Run { config, total, noise, plan, held_out, .. } = self;
+        let total = *total;
         let step = state.step;
         let local = match state.restarts {
             0 => noise.fork(step),
@@ -132,7 +137,7 @@ impl Run<'_> {
         if !value.is_finite() {
             return Err(Error::NonFinite { what: format!("{} loss", objective.name()), value, step });
         }
-        let norm = adam.step(objective.parameters(), &gradients.by_parameter, step, config.steps)?;
+        let norm = adam.step(objective.parameters(), &gradients.by_parameter, step, total)?;
         update_average(objective, &mut state.average, config.average_decay, step)?;
         state.step += 1;
         let smooth = self.smooth.map_or(value, |s| 0.98 * s + 0.02 * value);
@@ -142,9 +147,9 @@ impl Run<'_> {
             return Err(Error::Diverged { why, step: state.step, saved });
         }
 
-        let last = state.step == config.steps;
+        let last = state.step == total;
         let mut figures = vec![("loss", value), ("gradient_norm", norm)];
-        figures.push(("learning_rate", adam.learning_rate(step, config.steps)));
+        figures.push(("learning_rate", adam.learning_rate(step, total)));
         figures.extend(gradients.figures);
         let mut validated = false;
         if let Some(batch) = held_out.as_ref().filter(|_| last || state.step.is_multiple_of(config.validate_every)) {
@@ -202,7 +207,7 @@ fn gradients(objective: &mut dyn Objective, batch: &Batch, noise: &mut Noise) ->
 
 fn check(config: &TrainConfig) -> Result<()> {
     for (key, value) in [
-        ("steps", config.steps),
+        ("steps", config.total()?),
         ("batch", config.batch as u64),
         ("validate_every", config.validate_every),
         ("log_every", config.log_every),

@@ -98,12 +98,12 @@ const QUICK: [&str; 8] =
 /// Ways to draw a chunk, all that there are.
 const SAMPLERS: &[(&str, &[&str])] = &[
     ("default", &[]),
-    ("levels", &["levels=9"]),
+    ("levels", &["levels=10"]),
     ("warm", &["start=1.1", "end=0.3", "temperature=1.2"]),
     ("guided", &["guidance=1.4"]),
-    ("ancestral", &["churn=1"]),
-    ("corrected", &["corrections=2", "correction_step=0.2"]),
-    ("all", &["levels=5", "churn=0.5", "corrections=1", "guidance=1.3", "temperature=0.9", "end=0.2"]),
+    ("ancestral", &["eta=1"]),
+    ("corrected", &["corrector_steps=2", "corrector_size=0.2"]),
+    ("all", &["levels=6", "eta=0.5", "corrector_steps=1", "guidance=1.3", "temperature=0.9", "end=0.2"]),
 ];
 
 #[test]
@@ -139,7 +139,7 @@ fn forecasters_are_trained_drawn_from_and_judged() {
 }
 
 /// The option that changes a sampler.
-const SAMPLER: &str = "--walk";
+const SAMPLER: &str = "--sampler";
 
 /// All forecasters by all metrics; diffusion and flow matching draw by a sampler of their own.
 #[test]
@@ -155,7 +155,7 @@ fn forecasters_are_compared() {
         .iter()
         .flat_map(|name| [format!("{name}.steps=30"), format!("{name}.hidden=[16]")])
         .chain(["gru_mdn.steps=10".into(), "gru_mdn.width=8".into(), "gru_mdn.future=4".into()])
-        .chain(["diffusion.head.guidance=1.3".into(), "flow.head.guidance=1.2".into()])
+        .chain(["diffusion.sampler.guidance=1.3".into(), "flow.sampler.guidance=1.2".into()])
         .chain(["analogue.segment=6".into(), "analogue.fade=2".into()])
         .collect();
     changes.iter().for_each(|change| args.extend(["--baseline-set", change]));
@@ -196,7 +196,7 @@ fn images_are_learned_drawn_and_mended() {
         let model = format!("{preset}/model.safetensors");
         for (name, options) in ways {
             let mut args = vec!["image", "generate", &model, "-o", "out", "--set", "count=4", "--overwrite"];
-            args.extend(["--set", "walk.levels=6"]);
+            args.extend(["--set", "sampler.levels=6"]);
             options.iter().for_each(|option| args.extend(["--set", option]));
             succeeds(f, &args);
             let images = Images::read(&f.join("out/generate.npz")).unwrap();
@@ -204,7 +204,7 @@ fn images_are_learned_drawn_and_mended() {
         }
         for experiment in ["inpaint", "denoise"] {
             let mut args = vec!["image", experiment, &model, "--data", "sets", "-o", "out", "--set", "count=3"];
-            args.extend(["--set", "samples=2", "--set", "walk.levels=4", "--overwrite"]);
+            args.extend(["--set", "samples=2", "--set", "sampler.levels=4", "--overwrite"]);
             succeeds(f, &args);
             let figures = pick(&f.join(format!("out/{experiment}.json")), &[("figures", "/figures")]);
             drawn.insert(format!("{preset} {experiment}"), figures["figures"].clone());
@@ -216,9 +216,9 @@ fn images_are_learned_drawn_and_mended() {
 /// Ways to draw images from an energy with noise levels.
 const IMAGE_SAMPLERS: &[(&str, &[&str])] = &[
     ("default", &[]),
-    ("flow", &["walk.churn=0"]),
-    ("guided", &["walk.guidance=2", "walk.highest=1.3", "walk.lowest=0.1"]),
-    ("corrected", &["walk.corrections=2", "walk.step=0.2", "walk.churn=0.5"]),
+    ("flow", &["sampler.eta=0"]),
+    ("guided", &["sampler.guidance=2", "sampler.start=1.3", "sampler.end=0.1"]),
+    ("corrected", &["sampler.corrector_steps=2", "sampler.corrector_size=0.2", "sampler.eta=0.5"]),
 ];
 
 #[test]

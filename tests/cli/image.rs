@@ -41,20 +41,20 @@ const EXPERIMENTS: &[(&str, &[&str], &[&str])] = &[
     ),
     (
         "generate",
-        &["model.safetensors", "--dataset", "mnist", "--set", "count=4", "--set", "walk.levels=5"],
+        &["model.safetensors", "--dataset", "mnist", "--set", "count=4", "--set", "sampler.levels=5"],
         &["generate.png", "generate.npz", "film.png", "neighbours.png"],
     ),
     (
         "inpaint",
-        &["model.safetensors", "--set", "count=4", "--set", "walk.levels=4", "--set", "samples=2"],
+        &["model.safetensors", "--set", "count=4", "--set", "sampler.levels=4", "--set", "samples=2"],
         &["inpaint.png", "inpaint.txt"],
     ),
     (
         "denoise",
-        &["model.safetensors", "--set", "count=4", "--set", "walk.levels=3", "--set", "samples=2"],
+        &["model.safetensors", "--set", "count=4", "--set", "sampler.levels=3", "--set", "samples=2"],
         &["denoise.png", "denoise.txt"],
     ),
-    ("cross-class", &["model.safetensors", "--set", "count=2", "--set", "walk.levels=3"], &["cross-class.png"]),
+    ("cross-class", &["model.safetensors", "--set", "count=2", "--set", "sampler.levels=3"], &["cross-class.png"]),
     ("show", &["--dataset", "mnist", "--count", "4"], &["show.png"]),
     (
         "classifier",
@@ -121,9 +121,9 @@ pub(crate) const COMPOSE: &[&str] = &[
     "--set",
     "samples=2",
     "--set",
-    "cross.walk.levels=4",
+    "cross.sampler.levels=4",
     "--set",
-    "walk.levels=4",
+    "sampler.levels=4",
 ];
 
 /// What makes `ood` quick.
@@ -213,11 +213,12 @@ fn an_image_model_is_guarded_and_other_files_are_refused() {
     refuses(folder.path(), &train(&["--resume"]), &["model.checkpoint", "no checkpoint"]);
     succeeds(folder.path(), &train(&["--overwrite", "--set", "classes=[1]", "--set", "train.batch=8"]));
     let generate = |model: &'static str, more: &[&'static str]| {
-        [&["image", "generate", model, "-o", "drawn", "--set", "walk.levels=3", "--set", "count=3"][..], more].concat()
+        [&["image", "generate", model, "-o", "drawn", "--set", "sampler.levels=3", "--set", "count=3"][..], more]
+            .concat()
     };
     succeeds(folder.path(), &generate("out/model.safetensors", &[]));
     refuses(folder.path(), &generate("out/model.safetensors", &["--set", "classes=[0]"]), &["class", "[1]"]);
-    refuses(folder.path(), &generate("out/model.safetensors", &["--set", "walk.lowest=2"]), &["lowest", "pi / 2"]);
+    refuses(folder.path(), &generate("out/model.safetensors", &["--set", "sampler.end=2"]), &["sampler.end", "pi / 2"]);
     let no_model = ["image", "generate", "drawn/generate.npz", "-o", "other"];
     refuses(folder.path(), &no_model, &["generate.npz", "safetensors"]);
     let cross = ["image", "cross-class", "model.safetensors", "--data", "sets", "-o", "out", "--set", "start=2"];
@@ -280,7 +281,7 @@ fn drawn_images_are_measured_and_the_energy_is_attacked_beside_a_classifier() {
     let energy = ["train", "--data", "sets", "--dataset", "mnist", "-o", "energy", "--set", "width=0.125"];
     let brief = ["--set", "train.steps=4", "--set", "train.batch=8", "--set", "validation=4"];
     image(&[&energy[..], &brief].concat());
-    image(&["generate", "energy/model.safetensors", "--set", "count=12", "--set", "walk.levels=3", "-o", "drawn"]);
+    image(&["generate", "energy/model.safetensors", "--set", "count=12", "--set", "sampler.levels=3", "-o", "drawn"]);
     image(&["classifier", "--data", "sets", "--adversarial", "0.1", "--set", "train.steps=20", "-o", "classifier"]);
     let read = |path: &str| -> serde_json::Value {
         serde_json::from_str(&std::fs::read_to_string(folder.path().join(path)).unwrap()).unwrap()

@@ -33,7 +33,7 @@ fn breaks_off(folder: &Path, experiment: &[&'static str], piece: &str, other: [&
     assert!(!unfinished.exists() && !folder.join(format!("whole/{}.unfinished", experiment[0])).exists());
     refuses(folder, &with(&["-o", "rest", "--resume"]), &["unfinished", "nothing", "--resume"]);
     // What fails before anything is done leaves nothing that would have to be overwritten.
-    refuses(folder, &with(&["-o", "rest", "--set", "walk.levels=0"]), &["levels"]);
+    refuses(folder, &with(&["-o", "rest", "--set", "sampler.levels=0"]), &["levels"]);
     assert!(!unfinished.exists());
 }
 

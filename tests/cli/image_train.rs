@@ -20,7 +20,7 @@ fn contrastive_energies_of_images_are_learned_and_drawn_from() {
         let generate = |more: &[&str]| {
             let out = format!("{preset}/drawn");
             let words =
-                ["--quiet", "image", "generate", &model, "-o", &out, "--set", "count=4", "--set", "walk.levels=6"];
+                ["--quiet", "image", "generate", &model, "-o", &out, "--set", "count=4", "--set", "sampler.levels=6"];
             succeeds(folder.path(), &[&words[..], more].concat());
             std::fs::read(folder.path().join(out).join("generate.npz")).unwrap()
         };
@@ -55,7 +55,7 @@ fn energies_learned_otherwise_are_drawn_from_and_mend() {
             ("cross-class", &["--set", "count=2"]),
         ] {
             let out = format!("{preset}/{experiment}");
-            let words = ["image", experiment, &model, "--data", "sets", "-o", &out, "--set", "walk.levels=4"];
+            let words = ["image", experiment, &model, "--data", "sets", "-o", &out, "--set", "sampler.levels=4"];
             succeeds(folder.path(), &[&words[..], more].concat());
             assert!(folder.path().join(&out).join(format!("{experiment}.png")).is_file(), "{preset} {experiment}");
         }

@@ -74,7 +74,7 @@ fn images_and_weights_stay() {
         let picture = format!("own/{name}.png");
         spares(f, &["image", name, "--data", "own", "-o", "own"], &picture);
     }
-    let drawn = ["image", "generate", "model.safetensors", "--set", "count=2", "--set", "walk.levels=2"];
+    let drawn = ["image", "generate", "model.safetensors", "--set", "count=2", "--set", "sampler.levels=2"];
     succeeds(f, &[&drawn[..], &["-o", "own"]].concat());
     spares(f, &[&drawn[..], &["--data", "own/generate.npz", "-o", "own"]].concat(), "own/generate.npz");
     spares(f, &[&drawn[..], &["--rrd", "model.safetensors", "-o", "own"]].concat(), "model.safetensors");

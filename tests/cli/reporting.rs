@@ -72,7 +72,7 @@ fn another_model_stands_beside_under_its_files_name() {
     bad(&["--beside", "hold.safetensors"], &["--beside", "hold"]);
     let twice = ["--beside", "twin.safetensors", "--beside", "twin.safetensors"];
     bad(&twice, &["--beside", "two files named `twin`"]);
-    bad(&["--baselines", "flow", "--baseline-set", "flow.head.components=3"], &["components", "evaluations"]);
+    bad(&["--baselines", "flow", "--baseline-set", "flow.head.components=3"], &["components", "weighting"]);
     bad(&["--baselines", "var", "--baseline-set", "flow.latent=3"], &["--baseline-set", "flow.latent"]);
     bad(&["--baselines", "flaw"], &["flaw", "flow"]);
     bad(&["--seeds", "0"], &["--seeds", "at least 1"]);

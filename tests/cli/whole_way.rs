@@ -100,7 +100,7 @@ fn a_report_takes_kept_trainings_and_refuses_those_of_other_settings() {
     // Another way down the noise levels asks for no other training, which does not know of one.
     let header = String::from_utf8_lossy(&before[2]);
     assert!(header.contains("hidden") && !header.contains("guidance"));
-    let walk = ["--walk", "levels=7", "--walk", "churn=0.5", "--walk", "corrections=1"];
+    let walk = ["--sampler", "levels=8", "--sampler", "eta=0.5", "--sampler", "corrector_steps=1"];
     succeeds(f, &[&report("walked", "mdn.steps=30")[..], &walk].concat());
     assert!(before == kept(), "nothing was trained anew");
     let walked = reported(&f.join("walked"));
@@ -145,7 +145,7 @@ fn the_papers_preset_trains_and_predicts_too() {
     }
     let predict = ["predict", "p.safetensors", "log.csv", "--horizon", "10f", "--samples", "3", "-o", "a.csv"];
     succeeds(f, &predict);
-    refuses(f, &[&predict[..], &["--walk", "levels=3"]].concat(), &["--walk", "without noise levels"]);
+    refuses(f, &[&predict[..], &["--sampler", "levels=3"]].concat(), &["--sampler", "without noise levels"]);
 }
 
 /// Its 20 steps lead from the last frame to the next ones. With training chains that never begin anew they would not.
@@ -170,7 +170,7 @@ fn chunks_are_drawn_as_the_command_line_says() {
     trained(f);
     let predict = |walk: &[&str]| {
         let given = ["predict", "m.safetensors", "log.csv", "--horizon", "10f", "--samples", "200", "-o", "a.csv"];
-        given.into_iter().chain(walk.iter().flat_map(|w| ["--walk", *w])).map(String::from).collect::<Vec<_>>()
+        given.into_iter().chain(walk.iter().flat_map(|w| ["--sampler", *w])).map(String::from).collect::<Vec<_>>()
     };
     let drawn = |walk: &[&str]| {
         succeeds(f, &predict(walk).iter().map(String::as_str).collect::<Vec<_>>());
@@ -183,16 +183,16 @@ fn chunks_are_drawn_as_the_command_line_says() {
         &["temperature=1.2"],
         &["end=0.5"],
         &["guidance=1.3"],
-        &["churn=0.3"],
-        &["corrections=1", "correction_step=0.2"],
+        &["eta=0.3"],
+        &["corrector_steps=1", "corrector_size=0.2"],
     ] {
         assert_ne!(drawn(other), plain, "{other:?}");
     }
     for (walk, parts) in [
-        (&["levels"][..], &["--walk", "KEY=VALUE"][..]),
+        (&["levels"][..], &["--sampler", "KEY=VALUE"][..]),
         (&["levels=0"], &["levels", "at least 1"]),
         (&["steps=3"], &["steps", "levels, start"]),
-        (&["churn=1.5"], &["churn", "0 to 1"]),
+        (&["eta=1.5"], &["sampler.eta", "0 to 1"]),
         (&["end=0"], &["end", "above 0"]),
         (&["end=1.55"], &["start", "above the end"]),
         (&["guidance=0"], &["guidance", "a positive number"]),

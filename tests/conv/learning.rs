@@ -151,7 +151,7 @@ fn classes_are_drawn_from_what_denoising_has_learned() -> Result<()> {
     let energy = Leveled::convolutional(config, &mut Noise::new(1), DType::F32, &CPU)?;
     let mut objective = Denoising::new(energy);
     let settings = TrainConfig {
-        steps: 300,
+        steps: 300.into(),
         batch: 32,
         optimizer: AdamConfig {
             learning_rate: 3e-3,

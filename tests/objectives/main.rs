@@ -30,7 +30,7 @@ const CPU: Device = Device::Cpu;
 
 fn settings(row: &Row, steps: u64) -> TrainConfig {
     TrainConfig {
-        steps,
+        steps: steps.into(),
         batch: row.batch,
         optimizer: AdamConfig {
             learning_rate: row.learning_rate,
@@ -142,7 +142,7 @@ fn a_resumed_run_ends_in_the_same_bits() -> Result<()> {
     let folder = tempfile::tempdir().map_err(Error::io("a temporary folder", "create"))?;
     for (row, conditional) in objectives().into_iter().flat_map(|row| [(row.clone(), false), (row, true)]) {
         let (source, config, noise) = (Draws { conditional, held_out: true }, settings(&row, 24), Noise::new(3));
-        let make = || (row.make)(&[2], if conditional { 2 } else { 0 }, config.steps);
+        let make = || (row.make)(&[2], if conditional { 2 } else { 0 }, config.total().unwrap());
         let mut unbroken = make()?;
         let outcome = train(unbroken.as_mut(), &source, &config, &noise, None, &mut Silent)?;
         assert!(outcome.best_validation.is_some());

@@ -30,7 +30,7 @@ fn mlp(inputs: usize, context: usize, outputs: usize, activation: Activation, sp
 
 fn settings(steps: u64, learning_rate: f64) -> TrainConfig {
     TrainConfig {
-        steps,
+        steps: steps.into(),
         batch: 64,
         optimizer: AdamConfig {
             learning_rate,

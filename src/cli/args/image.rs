@@ -104,7 +104,7 @@ Examples:
 
 Leaves model.safetensors, train.png (images drawn from it), train.json and model.telemetry.jsonl; until the run has ended,
 model.checkpoint. The presets paper and improved leave energies without noise levels: draw from them with as many steps as their
-chains have seen (--set walk.levels=600), not with the 40 of train.png.")]
+chains have seen (--set sampler.levels=600), not with the 40 of train.png.")]
 pub(crate) struct ImageTrainArgs {
     #[command(flatten)]
     pub(crate) common: Common,
@@ -129,7 +129,7 @@ Examples:
   ebmotion image generate out/mnist/model.safetensors -o out/digits --rrd out/chains.rrd     then: rerun out/chains.rrd
   ebmotion image generate out/mnist/model.safetensors -o out/many --set count=10000
   ebmotion image generate out/mnist/model.safetensors -o out/many --set count=10000 --resume      after Ctrl-C
-  ebmotion image generate out/mnist/model.safetensors -o out/threes --set classes=[3] --set walk.guidance=2
+  ebmotion image generate out/mnist/model.safetensors -o out/threes --set classes=[3] --set sampler.guidance=2
   ebmotion image generate out/mnist/model.safetensors -o out/digits --data images/ --dataset mnist     with nearest neighbours
 
 Leaves generate.png and generate.npz, film.png (some chains on their way, from left to right), generate.json, and with

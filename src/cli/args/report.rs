@@ -2,8 +2,8 @@
 
 use super::bench::{Device, device};
 use super::read::ReadArgs;
+use super::sampler::SamplerArgs;
 use super::text::{Span, span};
-use super::walk::WalkArgs;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -13,7 +13,7 @@ Examples:
   ebmotion report arm.safetensors logs/ -o report/
   ebmotion report arm.safetensors logs/ --baselines var,fc --horizon 2s -o report/
   ebmotion report arm.safetensors logs/ --seeds 5 --baselines all --keep trainings/ -o report/
-  ebmotion report arm.safetensors logs/ --on validation --walk levels=7 -o seven/   the same model drawn in more steps
+  ebmotion report arm.safetensors logs/ --on validation --sampler levels=8 -o seven/   the same model drawn in more steps
 
 The logs are split by episode exactly as in training, so test episodes are ones that the model has never seen; an
 episode that it was trained on is refused as a test episode.")]
@@ -28,7 +28,7 @@ pub(crate) struct ReportArgs {
     /// some of these.
     #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "classic")]
     pub(crate) baselines: Vec<String>,
-    /// Changes a baseline's setting, such as flow.head.evaluations=10.
+    /// Changes a baseline's setting, such as flow.sampler.levels=10.
     #[arg(long, value_name = "NAME.KEY=VALUE")]
     pub(crate) baseline_set: Vec<String>,
     /// Episodes that are forecast: those kept for the test, or, to choose settings, those of the validation.
@@ -62,7 +62,7 @@ pub(crate) struct ReportArgs {
     #[arg(long, value_name = "COLUMN")]
     pub(crate) label: Option<String>,
     #[command(flatten)]
-    pub(crate) walk: WalkArgs,
+    pub(crate) sampler: SamplerArgs,
     /// Folder of the report.
     #[arg(long, short, value_name = "DIR")]
     pub(crate) output: PathBuf,

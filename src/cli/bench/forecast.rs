@@ -9,6 +9,7 @@ use ebmotion::forecast::baseline::VarFit;
 use ebmotion::forecast::{DenoisingConfig, LevelForecaster, ModelConfig, ResidualCoordinates, RunConfig};
 use ebmotion::model::LevelEnergy;
 use ebmotion::noise::Noise;
+use ebmotion::sample::diffusion::SamplerConfig;
 use ebmotion::train::TrainConfig;
 use ebmotion::{Error, Result, parallel};
 
@@ -72,7 +73,7 @@ fn repeats(samples: usize) -> u64 {
     (64 / samples.max(1)).max(1) as u64
 }
 
-/// A model's coordinates, on a random walk.
+/// A model's coordinates, on random motion.
 pub(super) fn coordinates(settings: &DenoisingConfig, noise: &mut Noise) -> Result<ResidualCoordinates> {
     let frames = settings.context + CHUNK;
     let windows = noise.normal((1200, frames, CHANNELS), DType::F32, &Device::Cpu)?.cumsum(1)?;
@@ -85,5 +86,5 @@ fn model(settings: &DenoisingConfig) -> Result<LevelForecaster> {
     let mut noise = Noise::new(0);
     let coordinates = coordinates(settings, &mut noise)?;
     let energy = LevelEnergy::new(settings.network(&coordinates), &mut noise, DType::F32, &Device::Cpu)?;
-    LevelForecaster::new(coordinates, energy, DenoisingConfig { chunk: CHUNK, ..settings.clone() }.walk())
+    LevelForecaster::new(coordinates, energy, SamplerConfig::default())
 }

@@ -60,7 +60,7 @@ pub(super) fn steps_of(
     batch: usize,
 ) -> Result<()> {
     let plan = TrainConfig {
-        steps,
+        steps: steps.into(),
         batch,
         optimizer: optimizer.clone(),
         average_decay: 0.999,

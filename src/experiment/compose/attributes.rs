@@ -1,9 +1,9 @@
 //! Four energies, each of which has learned one attribute of all sprites, put together: and, or, not.
 
 use super::config::ComposeConfig;
+use super::draw::{self, Drawer, by_energy};
 use super::expert::{Expert, Kind, Shelf, shape};
 use super::scene::{Attribute, Drawn, Scale, Scene};
-use super::walk::{self, Walker, by_energy};
 use crate::energy::compose::Mixture;
 use crate::energy::{Energy, Evaluated};
 use crate::error::Result;
@@ -76,12 +76,12 @@ impl Experts {
     ) -> Result<Images> {
         let noise = &mut noise.fork(100 + label);
         let pixels = self.scene.size();
-        let walker = Walker { scene: self.scene, scale: self.scale, walk: &config.walk };
-        let drawn = walker.draw(config.samples * chains, energy, noise, name, shelf.sink)?;
+        let drawer = Drawer { scene: self.scene, scale: self.scale, sampler: &config.sampler };
+        let drawn = drawer.draw(config.samples * chains, energy, noise, name, shelf.sink)?;
         if chains == 1 {
             return self.scene.images(&drawn);
         }
-        let energies = walker.judge(&drawn, energy, &config.choice, noise)?;
+        let energies = drawer.judge(&drawn, energy, &config.choice, noise)?;
         let mut chosen = Vec::with_capacity(config.samples * pixels);
         for (drawn, energies) in drawn.chunks(chains * pixels).zip(energies.chunks(chains)) {
             chosen.extend_from_slice(&drawn[by_energy(energies)[0] * pixels..][..pixels]);
@@ -205,7 +205,7 @@ pub(super) fn run(config: &ComposeConfig, noise: &Noise, shelf: &mut Shelf<'_>) 
             parts.push(experts.told(attribute, t, &told, guidance)?);
             parts.push(experts.any(attribute, t, 1.0 / Attribute::ALL.len() as f64 - guidance)?);
         }
-        Ok(walk::all(parts))
+        Ok(draw::all(parts))
     };
     let drawn = experts.draw(("conjunction", 0), &energy, (config, config.chains), noise, shelf)?;
     let (found, distance) = lookup.read(&drawn)?;
@@ -233,7 +233,7 @@ pub(super) fn run(config: &ComposeConfig, noise: &Noise, shelf: &mut Shelf<'_>) 
         let own = || noise.fork(300);
         let places = [experts.levelled(t, &first, &mut own())?, experts.levelled(t, &second, &mut own())?];
         let or = Mixture::new(places.map(|place| (0.5, place)))?;
-        Ok(walk::all([
+        Ok(draw::all([
             (1.0, Box::new(or) as Box<dyn Energy>),
             experts.any(Attribute::Position, t, -0.5)?,
             experts.told(Attribute::Size, t, &first, guidance)?,
@@ -255,7 +255,7 @@ pub(super) fn run(config: &ComposeConfig, noise: &Noise, shelf: &mut Shelf<'_>) 
     let heart = vec![Sprite { shape: 2, ..first[0] }; rows];
     for (name, weight) in [("without negation", 0.0), ("negation", config.negation)] {
         let energy = |t: f64| {
-            Ok(walk::all([
+            Ok(draw::all([
                 experts.told(Attribute::Size, t, &heart, guidance)?,
                 experts.any(Attribute::Size, t, 1.0 - guidance)?,
                 experts.told(Attribute::Shape, t, &heart, -weight)?,

@@ -3,6 +3,7 @@
 use super::scene::{Attribute, Scene};
 use crate::error::{Error, Result};
 use crate::image::sprites::{COUNTS, SHAPES};
+use crate::sample::diffusion::{Eta, SamplerConfig, Solver};
 use serde::{Deserialize, Serialize};
 use std::f64::consts::FRAC_PI_2;
 
@@ -20,16 +21,18 @@ pub struct Learning {
     pub width: usize,
 }
 
-/// How images are drawn: from noise down the noise levels, angles in equal steps.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Walk {
-    /// Noise levels, at least 2.
-    pub levels: usize,
-    /// Scale of all noise: 1 draws from the energies' density, 0 goes downhill from the mean image. In `[0, 1]`.
-    pub temperature: f64,
-    /// Share of the noise's variance that is drawn anew at each level, in `[0, 1]`; 0 is the deterministic way.
-    pub fresh: f64,
+/// How images are drawn: over even noise levels, with a share of the noise's variance drawn anew at each. A temperature of
+/// 1 draws from the energies' density, 0 goes downhill from the mean image.
+pub(super) fn sampler(levels: usize, temperature: f64, noise_share: f64) -> SamplerConfig {
+    SamplerConfig {
+        levels,
+        end: 0.06.into(),
+        spacing: 1.0,
+        solver: Solver::Ddim,
+        eta: Eta::OfNoise { noise_share },
+        temperature,
+        ..SamplerConfig::default()
+    }
 }
 
 /// Where in the noise levels the position's energy leaves off: its weight is 1 where all is noise, 0 where there is none.
@@ -107,7 +110,7 @@ pub struct CrossConfig {
     /// Of the baseline.
     pub baseline: Learning,
     /// How images are drawn.
-    pub walk: Walk,
+    pub sampler: SamplerConfig,
     /// Which energy speaks where.
     pub handover: Handover,
 }
@@ -136,7 +139,7 @@ pub struct ComposeConfig {
     /// Weight of what is not to be seen.
     pub negation: f64,
     /// How the compositions' images are drawn.
-    pub walk: Walk,
+    pub sampler: SamplerConfig,
     /// How images are chosen from several, here and in `cross`.
     pub choice: Choice,
 }
@@ -169,7 +172,7 @@ impl Default for ComposeConfig {
                 size_recovery: Recovery { share: 0.3, lowest: 0.2 },
                 position_recovery: Recovery { share: 0.2, lowest: 0.5 },
                 baseline: Learning { steps: 7500, batch: 64, learning_rate: 1e-3, width: 16 },
-                walk: Walk { levels: 50, temperature: 0.7, fresh: 0.5 },
+                sampler: sampler(50, 0.7, 0.5),
                 handover: Handover { angle: 0.6, width: 0.1, size: 0.2 },
             },
             attributes: Learning { steps: 3000, batch: 64, learning_rate: 3e-3, width: 24 },
@@ -177,7 +180,7 @@ impl Default for ComposeConfig {
             chains: 8,
             guidance: 3.0,
             negation: 3.0,
-            walk: Walk { levels: 40, temperature: 1.0, fresh: 0.2 },
+            sampler: sampler(40, 1.0, 0.2),
             choice: Choice { angles: vec![1.3, 1.4], draws: 8 },
         }
     }
@@ -249,15 +252,16 @@ impl ComposeConfig {
                 return Err(Error::config(format!("{key}.learning_rate"), learning.learning_rate, "a positive number"));
             }
         }
-        for (key, walk) in [("cross.walk", &cross.walk), ("walk", &self.walk)] {
-            if walk.levels < 2 {
-                return Err(Error::config(format!("{key}.levels"), walk.levels, "at least 2"));
+        for (key, sampler) in [("cross.sampler", &cross.sampler), ("sampler", &self.sampler)] {
+            if sampler.levels < 2 {
+                return Err(Error::config(format!("{key}.levels"), sampler.levels, "at least 2"));
             }
-            for (part, value) in [("temperature", walk.temperature), ("fresh", walk.fresh)] {
-                if !(0.0..=1.0).contains(&value) {
-                    return Err(Error::config(format!("{key}.{part}"), value, "0 to 1"));
+            sampler.check().map_err(|e| match e {
+                Error::Config { key: inner, found, expected } => {
+                    Error::Config { key: inner.replacen("sampler", key, 1), found, expected }
                 }
-            }
+                other => other,
+            })?;
         }
         if cross.kept == 0 || cross.kept > cross.chains {
             return Err(Error::config("cross.kept", cross.kept, format!("1 to {}", cross.chains)));

@@ -6,9 +6,9 @@
 
 use super::config::{ComposeConfig, CrossConfig, Learning};
 use super::deconvolution::Deconvolution;
+use super::draw::{self, Drawer, by_energy};
 use super::expert::{Expert, Kind, Shelf};
 use super::scene::{Astray, Attribute, Drawn, Scale, Scene, context};
-use super::walk::{self, Walker, by_energy};
 use crate::energy::Energy;
 use crate::error::{Error, Result};
 use crate::event::Sink;
@@ -233,7 +233,7 @@ impl Networks {
             (1.0 + weight * (size - 1.0), Box::new(self.size.at(t, asked)?)),
             (-weight * size, Box::new(self.size.of_any(t)?)),
         ];
-        Ok(walk::all(parts))
+        Ok(draw::all(parts))
     }
 }
 
@@ -255,10 +255,10 @@ impl Trial {
     ) -> Result<Self> {
         let (scene, cross) = (config.scene(), &config.cross);
         let asked: Vec<Sprite> = test.iter().flat_map(|s| std::iter::repeat_n(*s, cross.chains)).collect();
-        let walker = Walker { scene, scale, walk: &cross.walk };
+        let drawer = Drawer { scene, scale, sampler: &cross.sampler };
         let energy = |t: f64| networks.energy(cross, &asked, t);
-        let drawn = walker.draw(asked.len(), &energy, &mut noise.fork(4), &format!("images {at}"), sink)?;
-        let energies = walker.judge(&drawn, &energy, &config.choice, &mut noise.fork(5))?;
+        let drawn = drawer.draw(asked.len(), &energy, &mut noise.fork(4), &format!("images {at}"), sink)?;
+        let energies = drawer.judge(&drawn, &energy, &config.choice, &mut noise.fork(5))?;
         let told = context(&Deconvolution::ATTRIBUTES, test)?;
         let given = scale.show(&networks.baseline.model.forward(&told)?.detach())?;
         let given: Vec<f32> = given.into_iter().map(|v| v.clamp(0.0, 1.0)).collect();

@@ -31,7 +31,7 @@ impl Shelf<'_> {
         let plan = self.journal.plan(name)?;
         let warmup_steps = 100.min(learning.steps / 10);
         let config = TrainConfig {
-            steps: learning.steps,
+            steps: learning.steps.into(),
             batch: learning.batch,
             optimizer: AdamConfig {
                 learning_rate: learning.learning_rate,

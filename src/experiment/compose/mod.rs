@@ -11,14 +11,14 @@ mod attributes;
 mod config;
 mod cross;
 mod deconvolution;
+mod draw;
 mod expert;
 mod scene;
 #[cfg(test)]
 mod tests;
-mod walk;
 
 pub use attributes::Composition;
-pub use config::{Choice, ComposeConfig, CrossConfig, Handover, Learning, Recovery, Walk};
+pub use config::{Choice, ComposeConfig, CrossConfig, Handover, Learning, Recovery};
 pub use cross::{Cross, CrossRow, Estimate};
 pub use scene::Attribute;
 

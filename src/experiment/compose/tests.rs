@@ -1,8 +1,8 @@
-use super::config::{Choice, ComposeConfig, Walk};
+use super::config::{Choice, ComposeConfig, sampler};
 use super::cross;
 use super::deconvolution::Deconvolution;
+use super::draw::{self, Drawer};
 use super::scene::{Astray, Attribute, Drawn, Scale, Scene, context};
-use super::walk::{self, Walker};
 use crate::energy::{Energy, Evaluated};
 use crate::error::Result;
 use crate::event::Silent;
@@ -31,20 +31,20 @@ impl Energy for Known {
     }
 }
 
-/// Where the energy is exact the walk ends at its image, whatever the noise; so it does for energies whose weights sum to one.
+/// Where the energy is exact the sampler ends at its image, whatever the noise; so it does for energies whose weights sum to one.
 #[test]
-fn a_walk_ends_at_the_image_that_the_energies_know() -> Result<()> {
+fn a_draw_ends_at_the_image_that_the_energies_know() -> Result<()> {
     let pixels = SCENE.draw_all(&SCENE.any(1, &mut Noise::new(1)));
     let scale = Scale::of(&pixels);
     let u = scale.hide(pixels.clone(), (1, 1, 16, 16))?;
     for (temperature, fresh) in [(1.0, 0.3), (0.0, 0.0)] {
-        let settings = Walk { levels: 10, temperature, fresh };
+        let settings = sampler(10, temperature, fresh);
         let energy = |t: f64| -> Result<Box<dyn Energy>> {
             let parts = [0.5, 1.0, -0.5].map(|w| (w, Box::new(Known { u: u.clone(), t }) as Box<dyn Energy>));
-            Ok(walk::all(parts))
+            Ok(draw::all(parts))
         };
-        let walker = Walker { scene: SCENE, scale, walk: &settings };
-        let drawn = walker.draw(3, &energy, &mut Noise::new(2), "test", &mut Silent)?;
+        let drawer = Drawer { scene: SCENE, scale, sampler: &settings };
+        let drawn = drawer.draw(3, &energy, &mut Noise::new(2), "test", &mut Silent)?;
         // f32 numbers of up to 1 / sin(0.06), some 17, rounded to 1e-6 of themselves.
         let worst = drawn.iter().zip(pixels.iter().cycle()).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert!(worst < 1e-4, "{worst}");
@@ -60,10 +60,10 @@ fn images_are_judged_by_their_energy_with_noise() -> Result<()> {
     let all = scale.hide(pixels.clone(), (4, 1, 16, 16))?;
     let u = all.narrow(0, 2, 1)?;
     let energy = |t: f64| -> Result<Box<dyn Energy>> { Ok(Box::new(Known { u: u.clone(), t })) };
-    let settings = Walk { levels: 2, temperature: 1.0, fresh: 0.0 };
-    let walker = Walker { scene: SCENE, scale, walk: &settings };
+    let settings = sampler(2, 1.0, 0.0);
+    let drawer = Drawer { scene: SCENE, scale, sampler: &settings };
     let choice = Choice { angles: vec![0.7], draws: 200 };
-    let energies = walker.judge(&pixels, &energy, &choice, &mut Noise::new(8))?;
+    let energies = drawer.judge(&pixels, &energy, &choice, &mut Noise::new(8))?;
     for (i, found) in energies.iter().enumerate() {
         // |cos(t) (u_i - u) + sin(t) eps|^2 / (2 sin(t)^2): 256 numbers of noise, and the distance.
         let away = (all.narrow(0, i, 1)? - &u)?.sqr()?.sum_all()?.to_scalar::<f32>()?;
@@ -83,7 +83,7 @@ fn a_conjunction_counts_the_standard_normal_once() -> Result<()> {
     let x = Noise::new(3).normal((4, 1, 16, 16), DType::F32, &Device::Cpu)?;
     let zero = Tensor::zeros((1, 1, 16, 16), DType::F32, &Device::Cpu)?;
     let normal = || Box::new(Known { u: zero.clone(), t: std::f64::consts::FRAC_PI_2 }) as Box<dyn Energy>;
-    let at = walk::all([(1.0, normal()), (1.0, normal()), (1.0, normal()), (-0.2, normal())]).evaluate(&x)?;
+    let at = draw::all([(1.0, normal()), (1.0, normal()), (1.0, normal()), (-0.2, normal())]).evaluate(&x)?;
     let off = (at.grad - &x)?.abs()?.max_all()?.to_scalar::<f32>()?;
     assert!(off < 1e-5, "{off}");
     Ok(())
@@ -170,8 +170,8 @@ fn settings_out_of_range_are_refused_by_name() {
     refused(&|c| c.cross.test_share = 1.0, "cross.test_share");
     refused(&|c| c.cross.size = 6, "cross.size");
     refused(&|c| c.cross.baseline.steps = 0, "cross.baseline");
-    refused(&|c| c.walk.levels = 1, "walk.levels");
-    refused(&|c| c.cross.walk.temperature = 2.0, "cross.walk.temperature");
+    refused(&|c| c.sampler.levels = 1, "sampler.levels");
+    refused(&|c| c.cross.sampler.temperature = -1.0, "cross.sampler.temperature");
     refused(&|c| c.cross.kept = 17, "cross.kept");
     refused(&|c| c.choice.angles.clear(), "choice");
     refused(&|c| c.cross.handover.width = 0.0, "cross.handover");

@@ -5,7 +5,7 @@ use crate::energy::Energy;
 use crate::energy::analytic::Diagonal;
 use crate::error::Result;
 use crate::event::{Event, Sink};
-use crate::experiment::walk::{WATCHED, behind, show};
+use crate::experiment::draw::{WATCHED, denoised, show};
 use crate::experiment::{ImageModel, Journal, advance};
 use crate::noise::Noise;
 use crate::sample::ais::{Annealing, LogRatio, Path};
@@ -152,13 +152,13 @@ impl<'a> Levels<'a> {
         Self { shown: Some(model), ..self }
     }
 
-    /// Tells a sink what the chains at stage `k` look like: what the energy takes the images behind the noise to be.
+    /// Tells a sink what the chains at stage `k` look like: what the energy takes the images denoised the noise to be.
     fn tell(&self, step: usize, k: usize, state: &ChainState, sink: &mut dyn Sink) -> Result<()> {
         let (Some(model), Some(level), true) = (self.shown, k.checked_sub(1), sink.watches_chains()) else {
             return Ok(());
         };
         let (t, count) = (self.angles[level], WATCHED.min(state.x.dim(0)?));
-        let images = behind(&state.x, &state.at.grad, t)?;
+        let images = denoised(&state.x, &state.at.grad, t)?;
         let images = model.images("chains", &images.narrow(0, 0, count)?)?;
         show(step, &images, &state.at.energy.narrow(0, 0, count)?, sink)
     }

@@ -127,7 +127,7 @@ fn fit<M: Generative + 'static, N: Serialize>(
         }
     }
     let train_config = TrainConfig {
-        steps: of.steps,
+        steps: of.steps.into(),
         batch: of.batch,
         optimizer: AdamConfig {
             learning_rate: of.learning_rate,

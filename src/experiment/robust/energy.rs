@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::event::Sink;
 use crate::experiment::ImageModel;
 use crate::experiment::classifier::{in_shape, pixels};
-use crate::experiment::walk::{WATCHED, show};
+use crate::experiment::draw::{WATCHED, show};
 use crate::image::Images;
 use crate::noise::Noise;
 use crate::sample::attack::Norm;

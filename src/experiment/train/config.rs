@@ -77,7 +77,7 @@ impl Default for ImageTrainConfig {
             learning: Learning::Denoising { contrast: 0.03 },
             history: History { count: 0, every: 300 },
             train: TrainConfig {
-                steps: 12_000,
+                steps: 12_000.into(),
                 batch: 64,
                 optimizer: AdamConfig {
                     learning_rate: 1e-3,

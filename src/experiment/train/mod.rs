@@ -92,7 +92,7 @@ pub fn run(
     let moved = (!config.augment.is_none()).then(|| Arc::new(Moved { augment: config.augment, shape }));
     let learning = (&config.learning, energy);
     let mut taught = |objective: &mut dyn Objective| -> Result<(Outcome, Vec<Vec<Tensor>>)> {
-        let mut run = Remembering::new(objective, config.history.clone(), config.train.steps);
+        let mut run = Remembering::new(objective, config.history.clone(), config.train.total()?);
         let outcome = train(&mut run, &source, &config.train, &steps, plan.as_ref(), sink)?;
         Ok((outcome, run.kept))
     };
@@ -178,7 +178,7 @@ mod tests {
     fn config(preset: &str) -> ImageTrainConfig {
         let mut config = ImageTrainConfig::preset(preset).unwrap();
         (config.width, config.validation) = (0.1, 8);
-        (config.train.steps, config.train.batch, config.train.checkpoint_every) = (6, 8, 2);
+        (config.train.steps, config.train.batch, config.train.checkpoint_every) = (6.into(), 8, 2);
         config.augment = crate::image::Augment { shift: 1, flip: true };
         match &mut config.learning {
             Learning::Contrastive(c) => c.steps = 3,

@@ -4,17 +4,15 @@ use super::settings::{AnalogueConfig, BaselineConfig, Head, LatentConfig, Recurr
 use super::{Analogue, Autoregression, FullyConnected, Hold, LatentForecaster, Recurrent, VarFit, Velocity};
 use crate::error::{Error, Result};
 use crate::event::Sink;
-use crate::forecast::by_data;
+use crate::forecast::auto;
 use crate::forecast::fit::{STEPS, WEIGHTS};
 use crate::forecast::for_data;
 use crate::forecast::{
     ChunkSource, DenoisingConfig, Forecaster, FrameSource, Limits, Prepared, ResidualCoordinates, network,
 };
-use crate::model::{
-    Activation, Cvae, FieldWalk, Generative, Generator, GruMixture, Mixture, Mlp, MlpConfig, Path, VectorField,
-};
+use crate::model::{Activation, Cvae, Generative, Generator, GruMixture, Mixture, Mlp, MlpConfig, Path, VectorField};
 use crate::noise::Noise;
-use crate::settings::as_json;
+use crate::settings::{Auto, as_json};
 use crate::train::objective::{Fit, Regression};
 use crate::train::{AdamConfig, Clip, Decay, Divergence, Objective, Source, TrainConfig, Whitening, train};
 use candle_core::{DType, Device};
@@ -92,7 +90,7 @@ fn autoregression(prepared: &Prepared) -> Result<VarFit> {
 /// A run's settings: AdamW with warm-up and cosine, averaged weights, the best validation kept.
 fn training(steps: u64, learning_rate: f64, (weight_decay, whitening): (f64, Option<Whitening>)) -> TrainConfig {
     TrainConfig {
-        steps,
+        steps: steps.into(),
         batch: BATCH,
         optimizer: AdamConfig {
             learning_rate,
@@ -149,11 +147,11 @@ fn latent(run: &mut Training<'_>, config: &LatentConfig) -> Result<Box<dyn Forec
     let chunk = for_data::chunk(config.chunk, CONTEXT, prepared);
     let training = prepared.windows(&prepared.split.train, CONTEXT, chunk, 1)?;
     let validation = prepared.windows(&prepared.split.validation, CONTEXT, chunk, 1)?;
-    let steps = by_data::steps(config.steps as u64, training.len(), BATCH, config.whitening.is_some());
+    let steps = config.steps.or(auto::steps(training.len(), BATCH, config.whitening.is_some()));
     let fit = VarFit::fit(&training.values, training.channels, CONTEXT, chunk, VAR_RIDGE)?;
     let limits = Limits::seen(&training, &prepared.frames.channels);
     let coordinates = ResidualCoordinates::new(fit, config.latent)?.within(limits);
-    let noise = by_data::context_noise(config.context_noise, chunk);
+    let noise = auto::context_noise(config.context_noise, chunk);
     let source = ChunkSource::new(&coordinates, &training, &validation, noise)?;
     let mut noise = Noise::new(run.seed).fork(WEIGHTS);
     let (width, context) = (coordinates.latent(), coordinates.context_width());
@@ -161,23 +159,21 @@ fn latent(run: &mut Training<'_>, config: &LatentConfig) -> Result<Box<dyn Forec
     match config.head {
         Head::Diffusion(ref head) | Head::Flow(ref head) => {
             let path = if matches!(config.head, Head::Flow(_)) { Path::Line } else { Path::Circle };
-            let walk = FieldWalk {
-                evaluations: head.evaluations,
-                end: by_data::end(head.end, chunk),
-                guidance: by_data::guidance(head.guidance, chunk),
-                temperature: head.temperature,
-            };
-            let field = VectorField::new(field(&coordinates, &config.hidden), path, walk, &mut noise)?;
+            let sampler = auto::sampler(config.sampler.unwrap_or_default(), chunk);
+            let net = field(&coordinates, &config.hidden);
+            let field = VectorField::new(net, path, sampler, &mut noise)?;
             let field = field.weighted(coordinates.weights(head.weighting)?);
             fit.finish(field.name(), coordinates, field)
         }
         Head::Mixture { components } => {
-            let net = MlpConfig { inputs: context, context: 0, ..network::over(&coordinates, None, &config.hidden) };
+            let over = network::over(&coordinates, None, &config.hidden.clone().or(DenoisingConfig::default().hidden));
+            let net = MlpConfig { inputs: context, context: 0, ..over };
             let mixture = Mixture::new(net, components, width, &mut noise)?;
             fit.finish("mdn", coordinates, mixture)
         }
         Head::Cvae { code, kl_weight, free_nats } => {
-            let cvae = Cvae::new([width, context, code], &config.hidden, [kl_weight, free_nats], &mut noise)?;
+            let hidden = config.hidden.clone().or(DenoisingConfig::default().hidden);
+            let cvae = Cvae::new([width, context, code], &hidden, [kl_weight, free_nats], &mut noise)?;
             fit.finish("cvae", coordinates, cvae)
         }
     }
@@ -185,12 +181,12 @@ fn latent(run: &mut Training<'_>, config: &LatentConfig) -> Result<Box<dyn Forec
 
 /// The network of a vector field, whose output is as wide as its input. Where no widths are given it has as many layers as the
 /// default energy's and, as far as whole numbers go, as many weights.
-fn field(coordinates: &ResidualCoordinates, hidden: &[usize]) -> MlpConfig {
+fn field(coordinates: &ResidualCoordinates, hidden: &Auto<Vec<usize>>) -> MlpConfig {
     let of = |hidden: &[usize]| {
         let net = network::over(coordinates, None, hidden);
         MlpConfig { outputs: net.inputs, ..net }
     };
-    if !hidden.is_empty() {
+    if let Auto::Set(hidden) = hidden {
         return of(hidden);
     }
     let default = DenoisingConfig::default();
@@ -293,7 +289,11 @@ mod tests {
                 assert_eq!(own.hidden.len(), energy.hidden.len());
                 let share = own.weights() as f64 / energy.weights() as f64;
                 assert!(share <= 1.0 && share > 0.99, "{name}, chunks of {chunk}: {share}");
-                assert_eq!(field(&coordinates, &[384; 3]).hidden, [384; 3], "widths that are given stay");
+                assert_eq!(
+                    field(&coordinates, &Auto::Set(vec![384; 3])).hidden,
+                    [384; 3],
+                    "widths that are given stay"
+                );
             }
         }
         Ok(())

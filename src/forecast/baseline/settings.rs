@@ -1,7 +1,8 @@
 //! Settings of the baselines that have any. The defaults were chosen on validation episodes: `benches/quality/forecast.md`, Tuning.
 
 use crate::error::Result;
-use crate::settings;
+use crate::sample::diffusion::SamplerConfig;
+use crate::settings::{self, Auto};
 use crate::train::Whitening;
 use serde::{Deserialize, Serialize};
 
@@ -21,17 +22,18 @@ pub enum BaselineConfig {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LatentConfig {
-    /// Frames drawn at once; 0 for as many as the motion bears, as the energy's.
-    pub chunk: usize,
+    /// Frames drawn at once; left to the data: as many as the motion bears, as the energy's.
+    pub chunk: Auto<usize>,
     /// Coordinates the network draws, at most; the rest stays Gaussian.
     pub latent: usize,
-    /// Widths of the fully connected hidden layers. Of diffusion and flow matching none for as many as the default energy has,
-    /// of one width that makes as many weights.
-    pub hidden: Vec<usize>,
+    /// Widths of the fully connected hidden layers. Left to the program (diffusion and flow matching): as many as the
+    /// default energy has, of one width that makes as many weights.
+    pub hidden: Auto<Vec<usize>>,
     /// As [`DenoisingConfig::context_noise`](crate::forecast::DenoisingConfig::context_noise).
     pub context_noise: f64,
-    /// Training steps of batches of 128; 0 for as many as there are windows for ([`RunConfig::for_data`](crate::forecast::RunConfig::for_data)).
-    pub steps: usize,
+    /// Training steps of batches of 128; left to the data: as many as there are windows for
+    /// ([`RunConfig::for_data`](crate::forecast::RunConfig::for_data)).
+    pub steps: Auto<u64>,
     /// Learning rate at its largest.
     pub learning_rate: f64,
     /// Decoupled weight decay.
@@ -40,6 +42,8 @@ pub struct LatentConfig {
     pub whitening: Option<Whitening>,
     /// What the network gives.
     pub head: Head,
+    /// How diffusion and flow matching draw; the others' draws have no steps. Weights do not depend on it.
+    pub sampler: Option<SamplerConfig>,
 }
 
 /// Kinds of generative networks.
@@ -70,15 +74,6 @@ pub enum Head {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FieldConfig {
-    /// Network evaluations a chunk, at least 1.
-    pub evaluations: usize,
-    /// Noise angle at which the walk ends, as the energy's ([`Walk::end`](crate::forecast::Walk::end)); 0 for the energy's default.
-    pub end: f64,
-    /// How strongly the field is followed against the autoregression's, as the energy is
-    /// ([`Walk::guidance`](crate::forecast::Walk::guidance)); 0 for the energy's default.
-    pub guidance: f64,
-    /// Scale of the noise that a chunk begins as.
-    pub temperature: f64,
     /// Exponent of each coordinate's variance by which its error is weighted, as the energy's.
     pub weighting: f64,
 }
@@ -120,44 +115,46 @@ pub struct AnalogueConfig {
 impl LatentConfig {
     /// What the weights depend on: all but how is drawn from them.
     pub(super) fn learned(&self) -> Result<serde_json::Value> {
-        let mut settings = settings::as_json(self)?;
-        if let Some(head) = settings["head"].as_object_mut() {
-            head.retain(|key, _| !matches!(key.as_str(), "evaluations" | "end" | "guidance" | "temperature"));
-        }
-        Ok(settings)
+        settings::as_json(&Self { sampler: None, ..self.clone() })
     }
 }
 
 impl BaselineConfig {
     /// The default settings of a baseline, `None` for one that has none.
     pub fn of(name: &str) -> Option<Self> {
-        let latent = |(chunk, steps), latent, context_noise, (weight_decay, whitening), head| {
+        let latent = |(chunk, steps), latent, context_noise, (weight_decay, whitening), head, sampler| {
             let field = matches!(head, Head::Diffusion { .. } | Head::Flow { .. });
             Self::Latent(LatentConfig {
                 chunk,
                 latent,
-                hidden: if field { Vec::new() } else { vec![384; 3] },
+                hidden: if field { Auto::Auto } else { Auto::Set(vec![384; 3]) },
                 context_noise,
                 steps,
                 learning_rate: 1e-3,
                 weight_decay,
                 whitening,
                 head,
+                sampler,
             })
         };
         let (adam, whitened) = ((0.01, None), (0.03, Some(Whitening::default())));
         Some(match name {
             "diffusion" => {
-                let drawn = FieldConfig { evaluations: 5, end: 0.0, guidance: 0.0, temperature: 0.95, weighting: 0.5 };
-                latent((0, 0), 1024, 0.5, adam, Head::Diffusion(drawn))
+                let sampler = SamplerConfig { temperature: 0.95, ..SamplerConfig::default() };
+                let head = Head::Diffusion(FieldConfig { weighting: 0.5 });
+                latent((Auto::Auto, Auto::Auto), 1024, 0.5, adam, head, Some(sampler))
             }
             "flow" => {
-                let drawn =
-                    FieldConfig { evaluations: 5, end: 0.245, guidance: 1.0, temperature: 0.95, weighting: 0.5 };
-                latent((0, 0), 1024, 0.5, whitened, Head::Flow(drawn))
+                let (end, guidance, temperature) = (0.245.into(), 1.0.into(), 0.95);
+                let sampler = SamplerConfig { end, guidance, temperature, ..SamplerConfig::default() };
+                let head = Head::Flow(FieldConfig { weighting: 0.5 });
+                latent((Auto::Auto, Auto::Auto), 1024, 0.5, whitened, head, Some(sampler))
             }
-            "mdn" => latent((0, 4500), 64, 2.0, adam, Head::Mixture { components: 8 }),
-            "cvae" => latent((8, 4500), 16, 1.0, adam, Head::Cvae { code: 16, kl_weight: 1.0, free_nats: 0.1 }),
+            "mdn" => latent((Auto::Auto, 4500.into()), 64, 2.0, adam, Head::Mixture { components: 8 }, None),
+            "cvae" => {
+                let head = Head::Cvae { code: 16, kl_weight: 1.0, free_nats: 0.1 };
+                latent((8.into(), 4500.into()), 16, 1.0, adam, head, None)
+            }
             "gru_mdn" => Self::Recurrent(RecurrentConfig {
                 context: 16,
                 future: 16,
@@ -172,7 +169,7 @@ impl BaselineConfig {
         })
     }
 
-    /// Of a baseline, with changes `(dotted name, value)` such as `("flow.head.evaluations", "10")`; those of other baselines
+    /// Of a baseline, with changes `(dotted name, value)` such as `("flow.sampler.levels", "10")`; those of other baselines
     /// are passed over.
     ///
     /// # Errors
@@ -194,17 +191,16 @@ mod tests {
     #[test]
     fn settings_are_changed_by_name_and_unknown_ones_refused() -> Result<()> {
         let set = |key: &str, value: &str| vec![(key.to_string(), value.to_string())];
-        let flow = BaselineConfig::with("flow", &set("flow.head.evaluations", "10"))?;
-        let Some(BaselineConfig::Latent(LatentConfig { head: Head::Flow(field), .. })) = &flow else {
+        let flow = BaselineConfig::with("flow", &set("flow.sampler.levels", "10"))?;
+        let Some(BaselineConfig::Latent(LatentConfig { sampler: Some(sampler), .. })) = &flow else {
             panic!("{flow:?}")
         };
-        let expected = FieldConfig { evaluations: 10, end: 0.245, guidance: 1.0, temperature: 0.95, weighting: 0.5 };
-        assert_eq!(*field, expected);
+        assert_eq!((sampler.levels, sampler.end(), sampler.temperature), (10, 0.245, 0.95));
         assert_eq!(BaselineConfig::with("flow", &set("cvae.head.code", "3"))?, BaselineConfig::of("flow"));
         assert_eq!(BaselineConfig::with("hold", &[])?, None);
         let unknown =
             BaselineConfig::with("flow", &set("flow.head.components", "3")).expect_err("not flow's").to_string();
-        assert!(unknown.contains("components") && unknown.contains("evaluations"), "{unknown}");
+        assert!(unknown.contains("components") && unknown.contains("weighting"), "{unknown}");
         assert!(BaselineConfig::with("flow", &set("flow.latent", "many")).is_err());
         Ok(())
     }

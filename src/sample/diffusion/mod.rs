@@ -30,9 +30,8 @@ mod particles;
 mod sampler;
 mod schedule;
 
-pub(crate) use conditions::gain;
 pub use conditions::{Conditions, ExtraEnergy, Observations, Replaced, STEPS};
 pub use particles::Particles;
 pub use sampler::{Denoiser, Moment, Sampler, Watch};
-pub(crate) use schedule::{END, START, straight};
+pub(crate) use schedule::straight;
 pub use schedule::{Eta, SamplerConfig, Solver, Stop};

@@ -1,6 +1,7 @@
 //! Where a sampler stops on its way down the noise levels, and what it does there.
 
 use crate::error::{Error, Result};
+use crate::settings::Auto;
 use serde::{Deserialize, Serialize};
 use std::f64::consts::FRAC_PI_2;
 
@@ -11,17 +12,19 @@ pub(crate) const END: f64 = 0.02;
 
 /// How a sampler goes from noise to data, along `x_t = cos(t) u + sin(t) eps`.
 ///
-/// `levels` steps lead from the noise angle `start` down to `end`. One more evaluation, at `end`, gives the sample: the
+/// The model is evaluated at `levels` noise angles from `start` down to `end`. The last evaluation gives the sample: the
 /// mean of the data that `x` may have come from.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SamplerConfig {
-    /// Steps down the noise levels, at least 1.
+    /// Noise levels, at least 1: evaluations of the model, those of corrector steps aside. Of an energy without noise
+    /// levels: Langevin steps.
     pub levels: usize,
     /// Noise angle of the first level, above `end` and below pi / 2, where all is noise.
     pub start: f64,
-    /// Noise angle of the last level, above 0. The higher it is, the narrower the samples are about each mode.
-    pub end: f64,
+    /// Noise angle of the last level, above 0. The higher it is, the narrower the samples are about each mode. Left to
+    /// the program: for forecasts by the length of a chunk ([`crate::forecast::RunConfig::for_data`]), else 0.02.
+    pub end: Auto<f64>,
     /// Exponent by which angles are spaced, above 0. 1 spaces them evenly; less puts more of them where there is much noise.
     pub spacing: f64,
     /// How a step is made.
@@ -32,8 +35,9 @@ pub struct SamplerConfig {
     pub corrector_steps: usize,
     /// Their size in units of the level's noise variance, in `(0, 1]`.
     pub corrector_size: f64,
-    /// How strongly the model is followed against a standard normal, above 0. 1 follows it as it was learned.
-    pub guidance: f64,
+    /// How strongly the model is followed against a standard normal, above 0. 1 follows it as it was learned. Left to the
+    /// program: for forecasts by the length of a chunk, else 1.
+    pub guidance: Auto<f64>,
     /// Scale of all noise, 0 or more. 1 draws from the model, more widens the samples.
     pub temperature: f64,
 }
@@ -89,15 +93,15 @@ impl Default for SamplerConfig {
     /// Few evaluations: for models in whitened coordinates.
     fn default() -> Self {
         Self {
-            levels: 4,
+            levels: 5,
             start: START,
-            end: END,
+            end: Auto::Auto,
             spacing: 0.7,
             solver: Solver::Multistep,
             eta: Eta::NONE,
             corrector_steps: 0,
             corrector_size: 0.1,
-            guidance: 1.0,
+            guidance: Auto::Auto,
             temperature: 1.0,
         }
     }
@@ -114,11 +118,12 @@ impl SamplerConfig {
         if self.levels == 0 {
             return Err(Error::config("sampler.levels", 0, "at least 1"));
         }
-        if !(self.end > 0.0 && self.end < FRAC_PI_2) {
-            return wrong("end", self.end, "an angle above 0 and below pi / 2");
+        let end = self.end();
+        if !(end > 0.0 && end < FRAC_PI_2) {
+            return wrong("end", end, "an angle above 0 and below pi / 2");
         }
         self.check_start(self.start)?;
-        for (key, value) in [("spacing", self.spacing), ("guidance", self.guidance)] {
+        for (key, value) in [("spacing", self.spacing), ("guidance", self.guidance())] {
             if !(value > 0.0 && value.is_finite()) {
                 return wrong(key, value, "a positive number");
             }
@@ -137,11 +142,21 @@ impl SamplerConfig {
 
     /// Is this a noise angle from which the sampler can go down?
     pub(crate) fn check_start(&self, start: f64) -> Result<()> {
-        if start > self.end && start < FRAC_PI_2 {
+        if start > self.end() && start < FRAC_PI_2 {
             return Ok(());
         }
-        let expected = format!("an angle above the end, {}, and below pi / 2", self.end);
+        let expected = format!("an angle above the end, {}, and below pi / 2", self.end());
         Err(Error::config("sampler.start", start, expected))
+    }
+
+    /// The noise angle of the last level.
+    pub fn end(&self) -> f64 {
+        self.end.or(END)
+    }
+
+    /// How strongly the model is followed.
+    pub fn guidance(&self) -> f64 {
+        self.guidance.or(1.0)
     }
 
     /// The stops from `start` on.
@@ -151,10 +166,9 @@ impl SamplerConfig {
 
     /// The stops from another start on.
     pub(crate) fn stops_from(&self, start: f64) -> Vec<Stop> {
-        let levels = self.levels.max(1);
-        let left = |i: usize| 1.0 - i as f64 / levels as f64;
-        let angles: Vec<f64> =
-            (0..=levels).map(|i| self.end + (start - self.end) * left(i).powf(self.spacing)).collect();
+        let (last, end) = (self.levels.max(1) - 1, self.end());
+        let left = |i: usize| 1.0 - i as f64 / last.max(1) as f64;
+        let angles: Vec<f64> = (0..=last).map(|i| end + (start - end) * left(i).powf(self.spacing)).collect();
         match self.solver {
             Solver::Multistep => self.multistep(&angles),
             Solver::Ddim => self.ddim(&angles),
@@ -188,7 +202,7 @@ impl SamplerConfig {
             interrupted = fresh > 0.0;
         }
         for stop in &mut stops {
-            stop.guide(self.guidance);
+            stop.guide(self.guidance());
         }
         let end = angles[angles.len() - 1];
         stops.push(Stop { keep: end.cos(), pull: end.sin(), ..Stop::angle(end) });
@@ -213,7 +227,7 @@ impl SamplerConfig {
             });
         }
         for stop in &mut stops {
-            stop.guide(self.guidance);
+            stop.guide(self.guidance());
         }
         stops
     }

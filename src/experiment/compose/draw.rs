@@ -1,18 +1,17 @@
 //! Images drawn from energies that are known at every noise level.
 
-use super::config::{Choice, Walk};
+use super::config::Choice;
 use super::expert::{half_square, shape};
 use super::scene::{Scale, Scene};
 use crate::energy::compose::{Scaled, Total};
 use crate::energy::{Energy, Evaluated};
 use crate::error::{Error, Result};
 use crate::event::{Event, Sink};
-use crate::experiment::walk::{WATCHED, behind, show};
+use crate::experiment::draw::{WATCHED, show, velocity_of};
 use crate::noise::Noise;
+use crate::sample::diffusion::{Conditions, Eta, Moment, Sampler, SamplerConfig};
 use candle_core::{DType, Device, Tensor};
-
-/// Noise angles from the first level to the last.
-const ANGLES: (f64, f64) = (1.54, 0.06);
+use std::cell::RefCell;
 
 /// `|x|^2 / 2`: what every `E_t` holds besides its network.
 #[derive(Debug, Clone, Copy)]
@@ -47,18 +46,17 @@ pub(super) fn by_energy(energies: &[f32]) -> Vec<usize> {
     order
 }
 
-/// Draws images.
-pub(super) struct Walker<'a> {
+/// Draws images, and judges them.
+pub(super) struct Drawer<'a> {
     pub(super) scene: Scene,
     pub(super) scale: Scale,
-    pub(super) walk: &'a Walk,
+    pub(super) sampler: &'a SamplerConfig,
 }
 
-impl Walker<'_> {
-    /// Walks `rows` images down the noise levels; `energy` gives the energy at an angle. The answer is in `[0, 1]`.
+impl Drawer<'_> {
+    /// `rows` images from noise; `energy` gives the energy at a noise angle. The answer is in `[0, 1]`.
     ///
-    /// At angle `t` the energy says by its gradient what the image is ([`behind`]), held between black and white; the rest of `x`
-    /// is noise.
+    /// The energy says by its gradient what an image is without its noise; that is held between black and white.
     pub(super) fn draw<'a>(
         &self,
         rows: usize,
@@ -67,35 +65,38 @@ impl Walker<'_> {
         phase: &str,
         sink: &mut dyn Sink,
     ) -> Result<Vec<f32>> {
-        let Self { scene, scale, walk } = *self;
-        let shape = shape(scene, rows);
-        let mut draw = |scale: f64| -> Result<Tensor> { Ok((noise.normal(shape, DType::F32, &Device::Cpu)? * scale)?) };
-        let limits = scale.limits();
-        let mut x = draw(walk.temperature)?;
-        let step = (ANGLES.0 - ANGLES.1) / (walk.levels - 1) as f64;
-        sink.emit(&Event::Begin { phase, total: walk.levels as u64 })?;
-        let mut image = x.clone();
-        for level in 0..walk.levels {
-            if sink.stop_requested() {
-                return Err(Error::Interrupted { step: level as u64, saved: None });
-            }
-            let t = ANGLES.0 - level as f64 * step;
-            let at = energy(t)?.evaluate(&x)?;
-            image = behind(&x, &at.grad, t)?.clamp(limits.0, limits.1)?;
-            if sink.watches_chains() {
-                let first = |x: &Tensor| x.narrow(0, 0, WATCHED.min(rows));
-                show(level, &scene.images(&scale.show(&first(&image)?)?)?, &first(&at.energy)?, sink)?;
-            }
-            let rest = ((&x - (&image * t.cos())?)? / t.sin())?;
-            let rest = match walk.fresh > 0.0 {
-                true => ((rest * (1.0 - walk.fresh).sqrt())? + draw(walk.fresh.sqrt() * walk.temperature)?)?,
-                false => rest,
-            };
-            let next = t - step;
-            x = ((&image * next.cos())? + (rest * next.sin())?)?;
-            sink.emit(&Event::Step { step: level as u64 + 1, note: "" })?;
-        }
+        let Self { scene, scale, sampler } = *self;
+        let start = noise.normal(shape(scene, rows), DType::F32, &Device::Cpu)?;
+        let conditions = Conditions { bounds: Some(scale.limits()), ..Conditions::default() };
+        let way = Sampler { conditions, ..Sampler::new(sampler)? };
+        sink.emit(&Event::Begin { phase, total: sampler.levels as u64 })?;
+        let energies = RefCell::new(None);
+        let model = |x: &Tensor, t: f64| {
+            let at = energy(t)?.evaluate(x)?;
+            energies.replace(Some(at.energy));
+            velocity_of(x, &at.grad, t)
+        };
+        let image = way.run_watched(
+            &model,
+            (start * sampler.temperature)?,
+            noise,
+            Some(&mut |at: &Moment<'_>| {
+                if sink.stop_requested() {
+                    return Err(Error::Interrupted { step: at.level as u64, saved: None });
+                }
+                if let (true, Some(energies)) = (sink.watches_chains(), &*energies.borrow()) {
+                    let first = |x: &Tensor| x.narrow(0, 0, WATCHED.min(rows));
+                    let images = scene.images(&scale.show(&first(at.denoised)?)?)?;
+                    show(at.level, &images, &first(energies)?, sink)?;
+                }
+                sink.emit(&Event::Step { step: at.level as u64 + 1, note: "" })
+            }),
+        )?;
         sink.emit(&Event::End)?;
+        if sampler.eta != Eta::NONE {
+            // Noise that the last level does not need counts all the same: draws after it stay what they were.
+            noise.next_draw();
+        }
         scale.show(&image)
     }
 

@@ -4,9 +4,11 @@
 //! of its numbers has to be known, and many passes over few windows learn them by heart. Chosen on validation episodes
 //! (`benches/quality/forecast.md`, Tuning).
 
+use crate::sample::diffusion::SamplerConfig;
+
 /// Frames of a chunk: from the first to the second, in steps of the first.
 pub(super) const CHUNK: [usize; 2] = [8, 32];
-/// Noise angle at which the longest chunks' walks end; shorter ones' by the square root of their length.
+/// Noise angle at which the longest chunks' samplers end; shorter ones' by the square root of their length.
 const END: f64 = 0.67;
 /// Guidance without any motion to learn from, as it were, and of the longest chunks; linear in the frames a channel between,
 /// which is in the square of a chunk's length.
@@ -16,15 +18,13 @@ const WHITENED: (u64, [u64; 2]) = (30, [1000, 12_000]);
 /// The same where all weights learn by Adam, whose steps cost less and do less.
 const ADAM: (u64, [u64; 2]) = (50, [4500, 20_000]);
 
-/// `asked`, or where that is 0 the noise angle at which the walk of a chunk ends.
-pub(crate) fn end(asked: f64, chunk: usize) -> f64 {
-    if asked == 0.0 { END * longest(chunk).sqrt() } else { asked }
-}
-
-/// `asked`, or where that is 0 how strongly a network is followed against the autoregression: one that learned from little, by
-/// heart, less than it asks for, one that learned from much, and was held back, more.
-pub(crate) fn guidance(asked: f64, chunk: usize) -> f64 {
-    if asked == 0.0 { GUIDANCE[0] + (GUIDANCE[1] - GUIDANCE[0]) * longest(chunk).powi(2) } else { asked }
+/// These settings with the end and the guidance in place that are left to the length of a chunk. A network that learned
+/// from little, by heart, is followed less than it asks for; one that learned from much, and was held back, more.
+pub(crate) fn sampler(asked: SamplerConfig, chunk: usize) -> SamplerConfig {
+    let share = longest(chunk);
+    let end = asked.end.or(END * share.sqrt());
+    let guidance = asked.guidance.or(GUIDANCE[0] + (GUIDANCE[1] - GUIDANCE[0]) * share.powi(2));
+    SamplerConfig { end: end.into(), guidance: guidance.into(), ..asked }
 }
 
 /// A chunk's length as a share of the longest.
@@ -38,11 +38,8 @@ pub(crate) fn context_noise(asked: f64, chunk: usize) -> f64 {
     asked * (8.0 / chunk as f64).powi(2).min(1.0)
 }
 
-/// `asked`, or where that is 0 as many as there are windows to learn from.
-pub(crate) fn steps(asked: u64, windows: usize, batch: usize, whitened: bool) -> u64 {
+/// Training steps for as many windows.
+pub(crate) fn steps(windows: usize, batch: usize, whitened: bool) -> u64 {
     let (passes, [least, most]) = if whitened { WHITENED } else { ADAM };
-    match asked {
-        0 => (passes * windows as u64).div_ceil(batch.max(1) as u64).clamp(least, most),
-        asked => asked,
-    }
+    (passes * windows as u64).div_ceil(batch.max(1) as u64).clamp(least, most)
 }
