@@ -70,8 +70,8 @@ impl Layer {
 
 /// A network with one output: hidden layers, each followed by the activation, and a linear head.
 ///
-/// The first layer's bias is not used by a [`Term::Network`]: what it adds is given row by row, so that a context's part
-/// is computed once.
+/// The first layer's bias is not used by a [`Term::Network`]: what it adds is given row by row, so that a context's
+/// part is computed once.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Layers {
     /// At least one.
@@ -295,8 +295,8 @@ impl Program {
         Program { width: self.width, terms: self.terms.into_iter().map(scale).collect() }
     }
 
-    /// The energy of the coordinates `free` while the others keep the values `held` (rows as wide as this program): their
-    /// part of a first layer or of a sum is computed here, once. `None` where a term is [`Term::Custom`].
+    /// The energy of the coordinates `free` while the others keep the values `held` (rows as wide as this program):
+    /// their part of a first layer or of a sum is computed here, once. `None` where a term is [`Term::Custom`].
     ///
     /// # Errors
     /// [`Error::Shape`] when rows do not agree in number.

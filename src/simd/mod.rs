@@ -3,6 +3,11 @@
 //!
 //! A [`Kernel`] is written once over [`Simd`] and compiled for each [`Level`]; [`Level::call`] enters the compiled one.
 //! Kernels are leaves: loops over plain numbers. What calls them knows the level only as a value.
+//!
+//! # Safety
+//! Two promises hold everywhere below [`Level::call`], and its caller makes them. The processor has the level's
+//! instructions: every [`Level`] at hand comes from [`Level::best`] or [`Level::available`]. And the kernel's pointers
+//! are good for what it does with them. Functions that only compute on vectors rest on the first promise alone.
 
 #![allow(unsafe_code)]
 
@@ -81,17 +86,17 @@ impl Level {
 
     /// Runs a kernel compiled for this level.
     ///
-    /// A level of [`Level::available`] is one that the processor has, and no other value is made outside this module's
-    /// tests: so the instructions exist.
-    pub(crate) fn call<K: Kernel>(self, kernel: K) {
+    /// # Safety
+    /// The level is one of [`Level::available`], and the kernel's own contract holds ([`Kernel::run`]).
+    pub(crate) unsafe fn call<K: Kernel>(self, kernel: K) {
         match self {
-            // SAFETY: the kernel's own contract is its maker's; the portable level needs no special instruction.
+            // SAFETY: the kernel's contract is the caller's word; the portable level needs no special instruction.
             Level::Portable => unsafe { kernel.run::<portable::Portable>() },
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: the processor has these instructions, see above.
+            // SAFETY: the caller's word for both: the kernel's contract, and AVX2 with FMA.
             Level::Avx2 => unsafe { avx2::enter(kernel) },
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: the processor has these instructions, see above.
+            // SAFETY: the caller's word for both: the kernel's contract, and AVX-512.
             Level::Avx512 => unsafe { avx512::enter(kernel) },
             #[cfg(not(target_arch = "x86_64"))]
             // SAFETY: as for the portable level, which stands in.
@@ -113,8 +118,12 @@ pub(crate) trait Kernel {
 /// Vectors of `LANES` numbers (`F`) or 32-bit integers (`I`).
 ///
 /// # Safety
-/// All functions need the processor to have the level's instructions. Pointers must be good for `LANES` numbers; they need
-/// not be aligned, but are faster if they are.
+/// Who implements it promises that no function uses an instruction beyond those that the level's `enter` is compiled
+/// with, and that none touches more memory than its pointers are said to be good for.
+///
+/// Who calls a function promises that the processor has the level's instructions, which holds within a [`Kernel`]. A
+/// pointer to numbers must be good for `LANES` of them; it need not be aligned, but is faster if it is.
+#[allow(clippy::missing_safety_doc, reason = "all functions have one contract, the trait's")]
 pub(crate) unsafe trait Simd: Copy {
     const LANES: usize;
     type F: Copy;
@@ -140,8 +149,14 @@ pub(crate) unsafe trait Simd: Copy {
     /// `if test { yes } else { no }` lane by lane, with `test = a > b` (false for NaN).
     unsafe fn select_gt(a: Self::F, b: Self::F, yes: Self::F, no: Self::F) -> Self::F;
     /// Sums of the lanes of as many vectors as there are lanes: lane `i` of the result is the sum of `v[i]`.
+    ///
+    /// # Safety
+    /// As for all; `v` is good for `LANES` vectors and aligned as they are.
     unsafe fn sums(v: *const Self::F) -> Self::F;
     /// Stores four vectors interleaved in 128-bit groups, see [`normal`].
+    ///
+    /// # Safety
+    /// As for all; `p` is good for `4 LANES` numbers.
     unsafe fn store_quads(p: *mut f32, v: [Self::F; 4]);
 
     unsafe fn isplat(v: u32) -> Self::I;
