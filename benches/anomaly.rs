@@ -1,6 +1,9 @@
-//! AUROC of every anomaly score on every corruption of test windows, and how often the channel at fault is named: `cargo bench --no-default-features --features cli
-//! --bench anomaly [-- LOG.csv.gz [STEPS [COLUMN-TO-IGNORE] | MODEL.safetensors]]`; the embedded hand logs where none is given. A
-//! model has to be one of that log.
+//! AUROC of every anomaly score on every corruption of test windows, and how often the channel at fault is named:
+//!
+//!     cargo bench --no-default-features --features cli --bench anomaly \
+//!         [-- LOG.csv.gz [STEPS [COLUMN-TO-IGNORE] | MODEL.safetensors]]
+//!
+//! The log is that of the embedded hands where none is given. A model has to be one of that log.
 
 use ebmotion::Result;
 use ebmotion::anomaly::{

@@ -1,10 +1,12 @@
-//! One Langevin step and one weight gradient of convolutional energies, one JSON object a line: `cargo bench
-//! --no-default-features --features cli --bench images -- NETWORK WORK BATCH...`; `benches/peers/images.py` measures PyTorch in
-//! turns with it.
+//! One Langevin step and one weight gradient of convolutional energies, one JSON object a line:
 //!
-//! `NETWORK` is `cifar10_conditional`, `cifar10_large`, `imagenet32`, `imagenet128`, `dsprites` or `mnist`, `WORK` is `step` or
-//! `learn`. With `--device cuda:0` (feature `cudnn`) the same on a card, with products in tf32 or (`--precision f32`) in f32, behind a
-//! comparison with the CPU's numbers.
+//!     cargo bench --no-default-features --features cli --bench images -- NETWORK WORK BATCH...
+//!
+//! `NETWORK` is `cifar10_conditional`, `cifar10_large`, `imagenet32`, `imagenet128`, `dsprites` or `mnist`. `WORK` is
+//! `step` or `learn`. `benches/peers/images.py` measures PyTorch in turns with it.
+//!
+//! With `--device cuda:0` (feature `cudnn`) the same runs on a card, after a comparison with the CPU's numbers.
+//! Products are in tf32 there, or in f32 with `--precision f32`.
 
 use candle_core::{DType, Device, Tensor};
 use ebmotion::engine::{self, LangevinStep, Level, Options, Start, Walk};

@@ -109,7 +109,7 @@ fn both_directions_find_the_constant() {
     }
 }
 
-/// The weights' mean is exact for any number of temperatures (Neal 2001, section 2), and the mean logarithms close in on
+/// The weights' mean is exact for any number of temperatures (Neal 2001, section 2). The mean logarithms close in on
 /// the constant from both sides as there are more.
 #[test]
 fn few_temperatures_leave_a_wider_gap_around_the_same_constant() {

@@ -86,7 +86,7 @@ fn residual_coordinates_whiten_and_invert() -> Result<()> {
             assert!((v - if i == j { 1.0 } else { 0.0 }).abs() < 1e-2, "covariance {i} {j} is {v}");
         }
     }
-    // Errors weighted by variance are errors of the motion: a step of one coordinate moves it by its standard deviation.
+    // Errors weighted by variance are errors of the motion: one step of a coordinate is its standard deviation.
     let steps =
         all.decode(&Tensor::eye(width, DType::F32, &Device::Cpu)?, &expected.narrow(0, 0, width)?.zeros_like()?)?;
     let rest =
@@ -107,8 +107,8 @@ fn residual_coordinates_whiten_and_invert() -> Result<()> {
     told_by_frames(&all, &chunks, &expected)
 }
 
-/// Turned to frames and channels, coordinates still whiten and invert, weigh the same errors alike, and are as near to the chunk's own
-/// numbers as whitened ones can be.
+/// Turned to frames and channels, coordinates still whiten and invert, and weigh the same errors alike. They are as
+/// near to the chunk's own numbers as whitened ones can be.
 fn told_by_frames(all: &ResidualCoordinates, chunks: &Tensor, expected: &Tensor) -> Result<()> {
     let width = all.width();
     let turned = all.clone().by_frames()?;

@@ -123,8 +123,8 @@ fn chain() -> Result<ChainForecaster> {
     })
 }
 
-/// With a network that is 0 the default model draws exactly from the sampled autoregression: same mean, same covariance; and
-/// so it does with noise that is drawn anew on the way.
+/// With a network that is 0 the default model draws exactly from the sampled autoregression: same mean, same
+/// covariance. So it does with noise that is drawn anew on the way.
 #[test]
 fn a_silent_network_leaves_the_autoregression() -> Result<()> {
     let fit = VarFit::fit(&oscillators(300, 1)?, CHANNELS, CONTEXT, CHUNK, 10.0)?;

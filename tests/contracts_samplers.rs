@@ -18,8 +18,9 @@ use support::{Draws, GUMBEL, assert_mean, normal, plain_rows};
 struct Row {
     name: &'static str,
     sampler: Box<dyn Transition>,
-    /// How far off the second moments of the targets below may be, relative; a third of it, in standard deviations, for means.
-    /// 0 for exact samplers. ULA's bias is of the order of lambda / 4 times the curvature, which is up to 2.2 here.
+    /// How far off the second moments of the targets below may be, relative. Means may be a third of it off, in
+    /// standard deviations. 0 for exact samplers. ULA's bias is of the order of lambda / 4 times the curvature, here up
+    /// to 2.2.
     bias: f64,
     /// Evaluations of the gradient per step.
     gradients: usize,
@@ -59,8 +60,8 @@ fn gumbel() -> Gumbel {
     Gumbel::new(&[0.0, 1.0], &[1.0, 2.0]).unwrap()
 }
 
-/// Runs 64 chains, leaves the first 200 steps out and keeps 800. They do not start far to the left of the Gumbel density, where
-/// its gradient grows exponentially and these step sizes reject for long.
+/// Runs 64 chains, leaves the first 200 steps out and keeps 800. They do not start far to the left of the Gumbel
+/// density: its gradient grows exponentially there, and these step sizes reject for long.
 fn draws(row: &Row, energy: &dyn Energy) -> Draws {
     let mut noise = Noise::new(2024);
     let start = ChainState::start(energy, &(normal(1, &[64, 2]) * 0.5).unwrap()).unwrap();

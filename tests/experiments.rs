@@ -59,8 +59,8 @@ impl Sink for StopAfter {
     }
 }
 
-/// Interrupts an experiment again and again, each time after `patience` more steps, and lets it go on, until it ends: it must give
-/// what it gives without interruptions, of which there are at least `least`.
+/// Interrupts an experiment again and again, each time after `patience` more steps, and lets it go on, until it ends.
+/// It must give what it gives without interruptions, of which there are at least `least`.
 #[track_caller]
 fn goes_on<T: PartialEq + Debug>(patience: u64, least: u64, experiment: impl Fn(&Journal, &mut dyn Sink) -> Result<T>) {
     let folder = tempfile::tempdir().unwrap();
@@ -234,8 +234,8 @@ impl Sink for Watching {
     }
 }
 
-/// Runs an experiment watched and not, which must come to the same; the steps told of each walk, whose chains and energies
-/// are as many and move.
+/// Runs an experiment watched and not, which must come to the same. Gives the steps told of each walk, whose chains and
+/// energies are as many and move.
 #[track_caller]
 fn watched<T: PartialEq + Debug>(chains: usize, experiment: impl Fn(&mut dyn Sink) -> Result<T>) -> Vec<Vec<u64>> {
     let mut sink = Watching::default();

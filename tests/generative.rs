@@ -11,7 +11,8 @@ use ebmotion::noise::Noise;
 use ebmotion::train::objective::Fit;
 use ebmotion::train::{AdamConfig, Batch, Clip, Decay, Divergence, Source, TrainConfig, train};
 
-/// `x` is `(c, s c) + 0.2 N(0, I)` with a random sign `s` and a context `c` of 1 or 2: two modes, whose mean lies between.
+/// `x` is `(c, s c) + 0.2 N(0, I)` with a random sign `s` and a context `c` of 1 or 2: two modes, the mean between
+/// them.
 fn draw(rows: usize, noise: &mut Noise) -> Result<(Tensor, Tensor)> {
     let context = noise.uniform((rows, 1), DType::F32, &Device::Cpu)?.affine(2.0, 0.5)?.round()?;
     let sign =

@@ -59,7 +59,9 @@ fn a_planar_arm_is_trigonometry() {
     let arm = r#"{"name": "arm", "joints": [
         {"name": "elbow", "parent": "shoulder", "anchor": [1, 0, 0], "axis": [0, 0, 1]},
         {"name": "shoulder", "parent": null, "anchor": [0, 0, 0], "axis": [0, 0, 1]}],
-        "ends": [{"name": "hand", "joint": "elbow", "at": [2, 0, 0]}, {"name": "wall", "joint": null, "at": [-1, 0, 0]}]}"#;
+        "ends": [
+        {"name": "hand", "joint": "elbow", "at": [2, 0, 0]},
+        {"name": "wall", "joint": null, "at": [-1, 0, 0]}]}"#;
     let arm = Skeleton::from_json(arm).unwrap();
     let (shoulder, elbow) = (0.3f64, -1.1f64);
     let points = arm.points(&["speed", "shoulder", "q_elbow"], &[9.0, shoulder, elbow]).unwrap();

@@ -202,7 +202,9 @@ fn random_numbers_and_weight_gradients_come_from_one_place() {
 /// The checks above can fail: they see what they look for.
 #[test]
 fn the_reader_of_use_lines_sees_all_forms() {
-    let text = "use crate::error::{Error, Result};\nuse crate::{noise::Noise, train::{Batch, Loss}};\nfn f() { crate::eval::x() }";
+    let text = "use crate::error::{Error, Result};\n\
+        use crate::{noise::Noise, train::{Batch, Loss}};\n\
+        fn f() { crate::eval::x() }";
     let expected = ["error", "eval", "noise", "train"].map(String::from);
     assert_eq!(uses(text), BTreeSet::from(expected));
     assert!(names("use rerun::RecordingStream;", "rerun") && !names("let prerun::x", "rerun"));

@@ -68,7 +68,7 @@ fn a_pixel_depends_on_all_earlier_ones_within_reach_and_on_no_later_one() {
         let after = at(&Tensor::from_vec(other, x.shape(), &Device::Cpu).unwrap());
         for pixel in 0..height * width {
             let moved = (after[pixel] - before[pixel]).abs() > 1e-12;
-            // Two layers after the first reach four rows up and as far to the left: the whole image, but for the far right.
+            // Two layers after the first reach four rows up and as far to the left: all of the image but its far right.
             let near = (changed % width).abs_diff(pixel % width) <= 3;
             match pixel < changed {
                 true => assert!(!moved, "pixel {pixel} sees {changed}, which comes later"),
@@ -133,8 +133,8 @@ fn a_flows_log_determinant_is_that_of_its_jacobian() {
     assert!((0..size).all(|j| (0..size).any(|i| i != j && jacobian[(i, j)].abs() > 1e-3)));
 }
 
-/// A density over two pixels adds up to 1: the mean of `p` over uniform points is the integral over the unit square; the logit
-/// lets a little of it lie outside.
+/// A density over two pixels adds up to 1: the mean of `p` over uniform points is the integral over the unit square.
+/// The logit lets a little of it lie outside.
 #[test]
 fn a_density_of_two_pixels_integrates_to_one() {
     let config = RealNvpConfig { couplings: 4, hidden: vec![8] };

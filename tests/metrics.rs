@@ -9,16 +9,11 @@ use ebmotion::noise::Noise;
 use ebmotion::{Error, Result};
 use serde_json::Value;
 
-/// A reference file of the shared data folder; none (and said so) where the folder is absent.
-fn reference(name: &str) -> Option<Value> {
-    let path = format!("{}/../shared/data/metrics/{name}", env!("CARGO_MANIFEST_DIR"));
-    match std::fs::read(&path) {
-        Ok(bytes) => Some(serde_json::from_slice(&bytes).expect("a reference file is JSON")),
-        Err(error) => {
-            eprintln!("skipped: {path}: {error}");
-            None
-        }
-    }
+/// A file of `tests/data/metrics`.
+fn reference(name: &str) -> Value {
+    let path = format!("{}/tests/data/metrics/{name}.json.gz", env!("CARGO_MANIFEST_DIR"));
+    let file = std::fs::File::open(path).expect("a reference file");
+    serde_json::from_reader(flate2::read::GzDecoder::new(file)).expect("a reference file is JSON")
 }
 
 fn flat(value: &Value) -> Vec<f64> {
@@ -38,7 +33,7 @@ fn assert_close(found: f64, expected: f64, tolerance: f64, what: &str) {
 /// one of 1e-8 per dimension in the reference too.
 #[test]
 fn frechet_distances_agree_with_scipy() -> Result<()> {
-    let Some(file) = reference("frechet_gaussians.json") else { return Ok(()) };
+    let file = reference("frechet_gaussians");
     let cases = file["cases"].as_array().expect("cases");
     assert_eq!(cases.len(), 20);
     for case in cases {
@@ -55,8 +50,10 @@ fn frechet_distances_agree_with_scipy() -> Result<()> {
 
 #[test]
 fn energy_distances_agree_with_the_reference() -> Result<()> {
-    let Some(file) = reference("two_sample.json") else { return Ok(()) };
-    for case in file.as_array().expect("cases") {
+    let file = reference("two_sample");
+    let cases = file.as_array().expect("cases");
+    assert_eq!(cases.len(), 3);
+    for case in cases {
         let dim = case["dim"].as_u64().expect("a number") as usize;
         let found = energy_distance(&flat(&case["X"]), &flat(&case["Y"]), dim)?;
         let expected = case["energy_distance_squared_vstat"].as_f64().expect("a number");
@@ -67,8 +64,10 @@ fn energy_distances_agree_with_the_reference() -> Result<()> {
 
 #[test]
 fn ranking_metrics_agree_with_scikit_learn() -> Result<()> {
-    let Some(file) = reference("auroc.json") else { return Ok(()) };
-    for case in file["cases"].as_array().expect("cases") {
+    let file = reference("auroc");
+    let cases = file["cases"].as_array().expect("cases");
+    assert_eq!(cases.len(), 8);
+    for case in cases {
         let labels: Vec<bool> = flat(&case["labels"]).iter().map(|l| *l > 0.5).collect();
         let scores = flat(&case["scores"]);
         let found = [auroc(&labels, &scores)?, average_precision(&labels, &scores)?, fpr_at_95_tpr(&labels, &scores)?];
@@ -240,7 +239,7 @@ fn hold_last_on_white_noise_is_perfect_in_position_and_terrible_in_velocity() ->
     // The expected distance of two samples of one Gaussian falls as 1/n; both are far below a tenth of D.
     assert!(found["frechet_position"].mean < 0.06, "{}", found["frechet_position"].mean);
     assert!(floor["frechet_position"].mean < 0.06, "{}", floor["frechet_position"].mean);
-    // Standard error of the trace: sqrt(2 / n) per channel and step, D channels, mean over H (correlated) steps: < 0.05.
+    // Standard error of the trace: sqrt(2 / n) per channel and step; D channels, mean over H correlated steps: < 0.05.
     let velocity = &found["frechet_velocity"];
     assert!((velocity.mean - D as f64).abs() < 0.2, "{}", velocity.mean);
     assert!(velocity.interval[0] > 20.0 * floor["frechet_velocity"].interval[1]);

@@ -339,7 +339,7 @@ fn waves(amplitude: f64, k: usize, seed: u64) -> Result<Vec<f32>> {
 }
 
 /// Under a Hann window a wave of a whole number of periods has the powers a²/8, a²/2, a²/8 at its frequency and its two
-/// neighbours and none elsewhere, whatever its phase.
+/// neighbours, and none elsewhere, whatever its phase.
 #[test]
 fn spectra_of_waves_are_apart_as_theory_says() -> Result<()> {
     let test = test_set(waves(1.0, 4, 20)?)?;

@@ -1,5 +1,5 @@
-//! Samplers against closed forms. Tolerances are four standard errors of the estimates themselves (by their effective sample
-//! size, or exactly where draws are independent); seeds are fixed.
+//! Samplers against closed forms. Tolerances are four standard errors of the estimates themselves, by their effective
+//! sample size, or exactly where draws are independent. Seeds are fixed.
 
 #![allow(clippy::unwrap_used)] // a failed unwrap is a failed test
 
@@ -39,9 +39,9 @@ fn exact(lambda: f64) -> [(&'static str, Box<dyn Transition>); 2] {
     ]
 }
 
-/// Eq. 1 on `E = x^2 / (2 s^2)` is the autoregression `x' = (1 - lambda / (2 s^2)) x + sqrt(lambda) n`, whose stationary
-/// variance is `lambda / (1 - (1 - lambda / (2 s^2))^2) = s^2 / (1 - lambda / (4 s^2))`: too wide. MALA with the same step is
-/// not.
+/// Eq. 1 on `E = x^2 / (2 s^2)` is the autoregression `x' = (1 - lambda / (2 s^2)) x + sqrt(lambda) n`. Its stationary
+/// variance is `lambda / (1 - (1 - lambda / (2 s^2))^2) = s^2 / (1 - lambda / (4 s^2))`: too wide. MALA with the same
+/// step is not.
 #[test]
 fn ula_has_its_known_bias_and_mala_has_none() {
     for s in [0.7, 1.5] {
@@ -89,9 +89,9 @@ fn a_correlated_gaussian_in_five_dimensions_is_drawn_exactly() {
     }
 }
 
-/// With `x` drawn exactly from the target and `x'` one step away, detailed balance means that `(x, x')` and `(x', x)` have one
-/// distribution: `f(x) g(x') - g(x) f(x')` has mean 0 for any `f` and `g`. The rows are independent, so its standard error
-/// is exact.
+/// With `x` drawn exactly from the target and `x'` one step away, detailed balance means that `(x, x')` and `(x', x)`
+/// have one distribution: `f(x) g(x') - g(x) f(x')` has mean 0 for any `f` and `g`. The rows are independent, so its
+/// standard error is exact.
 #[test]
 fn one_step_from_equilibrium_is_reversible() {
     let n = 200_000;
@@ -165,7 +165,7 @@ fn mala_in_a_box_draws_from_the_restricted_density() {
     assert!(rows.iter().all(|x| (a..=b).contains(x)) && rows.contains(&a) && rows.contains(&b));
 }
 
-/// Densities multiply: precisions add, and means are weighted by them. A factor on the energy is an inverse temperature.
+/// Densities multiply: precisions add and weigh the means. A factor on the energy is an inverse temperature.
 #[test]
 fn sums_and_factors_of_energies_draw_from_products_and_powers() {
     let one = Diagonal::new(&[1.0, 0.0], &[1.0, 2.0]).unwrap();
@@ -276,7 +276,7 @@ fn a_diverged_chain_is_an_error_with_its_step() {
     assert!(matches!(ChainState::start(&Gamma, &outside), Err(Error::NonFinite { step: 0, .. })));
 }
 
-/// Warm-up on a Gaussian with standard deviations from 0.01 to 30 and a correlation of 0.95, from a start that is far off.
+/// Warm-up on a Gaussian with standard deviations from 0.01 to 30 and a correlation of 0.95, from a start far off.
 fn warms<P: Tunable>(name: &str, sampler: Metropolis<P>, map: Option<Shape>, ess_floor: f64) {
     let mean = [5.0, -3.0, 0.0];
     let s = [0.01, 0.01, 30.0];
@@ -312,8 +312,8 @@ fn warms<P: Tunable>(name: &str, sampler: Metropolis<P>, map: Option<Shape>, ess
 fn warm_up_finds_scales_correlations_and_step_size() {
     let hmc = Metropolis(Leapfrog { step: 1.0, leapfrogs: 4, jitter: 0.2 });
     let mala = Metropolis(Langevin::calibrated(1.0));
-    // Of 32000 draws. Whitened coordinates mix in a few steps. Scaled ones keep variances 1.95 and 0.05 across the diagonals: the
-    // step is small against the longer by their ratio of 39 for MALA, and by its root for HMC.
+    // Of 32000 draws. Whitened coordinates mix in a few steps. Scaled ones keep variances 1.95 and 0.05 across the
+    // diagonals: the step is small against the longer by their ratio of 39 for MALA, and by its root for HMC.
     warms("hmc, dense", hmc, Some(Shape::Dense), 5_000.0);
     warms("mala, dense", mala, Some(Shape::Dense), 4_000.0);
     warms("hmc, diagonal", hmc, Some(Shape::Diagonal), 3_000.0);

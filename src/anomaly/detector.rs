@@ -1,10 +1,12 @@
 //! All judges together, calibrated, beside the model in its file.
 
+use super::exchange::Exchange;
 use super::gaussian::Moments;
+use super::judge::{CHUNK, FRAMES, Judge, STRIDE, pieces};
 use super::shift::Shift;
-use super::stillness::QUANTILES;
+use super::stillness::{QUANTILES, Stillness};
 use super::tail::Tail;
-use super::{Arrow, CHUNK, Energy, Exchange, FRAMES, Innovation, Judge, Residuals, STRIDE, Shape, Stillness};
+use super::{Arrow, Energy, Innovation, Residuals, Shape};
 use crate::error::{Error, Result};
 use crate::forecast::baseline::VarFit;
 use crate::forecast::{Model, Prepared, WindowArray};
@@ -97,7 +99,7 @@ impl<'a> Detector<'a> {
             Ok(evenly(prepared.filled(&listed)?, |i| listed.episode_of(i)))
         };
         let ((training, _), (validation, episodes)) = (cut(&prepared.split.train)?, cut(&prepared.split.validation)?);
-        let pairs = super::pieces(&training, 2 * CHUNK, CHUNK);
+        let pairs = pieces(&training, 2 * CHUNK, CHUNK);
         let var = VarFit::fit(&pairs, training.channels, CHUNK, CHUNK, VAR_RIDGE)?;
         let parts = Parts {
             residuals: Residuals::new(var.clone())?,

@@ -1,7 +1,7 @@
 //! Joints in each other's place.
 
 use super::gaussian::{Gaussian, Moments, pairs};
-use super::{CHUNK, Judge, mean_over_pieces, pieces};
+use super::judge::{CHUNK, Judge, mean_over_pieces, pieces};
 use crate::error::Result;
 use crate::forecast::WindowArray;
 

@@ -1,7 +1,7 @@
 //! Residuals of a vector autoregression: what the frames before do not explain.
 
 use super::gaussian::Gaussian;
-use super::{CHUNK, Judge, pieces};
+use super::judge::{CHUNK, Judge, mean_over_pieces, pieces};
 use crate::error::Result;
 use crate::forecast::WindowArray;
 use crate::forecast::baseline::VarFit;
@@ -51,7 +51,7 @@ impl Judge for Mahalanobis<'_> {
     }
 
     fn score(&self, windows: &WindowArray) -> Result<Vec<f64>> {
-        Ok(super::mean_over_pieces(&self.0.gaussian.distances(&self.0.rows(windows)?), windows.len(), 1))
+        Ok(mean_over_pieces(&self.0.gaussian.distances(&self.0.rows(windows)?), windows.len(), 1))
     }
 }
 
@@ -69,6 +69,6 @@ impl Judge for Innovation<'_> {
 
     fn score(&self, windows: &WindowArray) -> Result<Vec<f64>> {
         let channels = self.0.gaussian.given_others(&self.0.rows(windows)?);
-        Ok(super::mean_over_pieces(&channels, windows.len(), windows.channels))
+        Ok(mean_over_pieces(&channels, windows.len(), windows.channels))
     }
 }

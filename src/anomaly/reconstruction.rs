@@ -1,7 +1,7 @@
 //! Baseline: what principal components cannot rebuild.
 
 use super::gaussian::Gaussian;
-use super::{CHUNK, Judge, pieces};
+use super::judge::{CHUNK, Judge, mean_over_pieces, pieces};
 use crate::error::Result;
 use crate::forecast::WindowArray;
 use nalgebra::DMatrix;
@@ -55,6 +55,6 @@ impl Judge for Reconstruction {
         centred.column_iter_mut().for_each(|mut c| c.iter_mut().zip(&self.mean).for_each(|(v, m)| *v -= m));
         let rest = &centred - self.components.tr_mul(&(&self.components * &centred));
         let errors: Vec<f64> = rest.column_iter().map(|c| c.norm_squared()).collect();
-        Ok(super::mean_over_pieces(&errors, windows.len(), 1))
+        Ok(mean_over_pieces(&errors, windows.len(), 1))
     }
 }

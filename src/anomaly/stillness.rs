@@ -1,8 +1,8 @@
 //! A joint that stands still although the others say that it should move.
 
 use super::gaussian::{Gaussian, Moments};
+use super::judge::{Judge, STILL, pieces};
 use super::tail::Tail;
-use super::{Judge, STILL, pieces};
 use crate::error::Result;
 use crate::forecast::WindowArray;
 

@@ -1,4 +1,8 @@
+use super::exchange::Exchange;
+use super::judge::pieces;
+use super::stillness::Stillness;
 use super::*;
+use crate::forecast::WindowArray;
 use crate::forecast::baseline::VarFit;
 use crate::noise::Noise;
 use candle_core::{DType, Device};

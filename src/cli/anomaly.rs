@@ -2,10 +2,11 @@
 
 use super::args::AnomalyArgs;
 use super::console::Console;
-use super::{output, train};
+use super::output::{self, Inputs};
+use super::train;
 use ebmotion::anomaly::{Detector, STRIDE, Verdict};
 use ebmotion::forecast::{Model, WindowArray};
-use ebmotion::trajectory::{WindowSpec, Windows};
+use ebmotion::trajectory::{Recording, WindowSpec, Windows};
 use ebmotion::{Error, Result, files};
 use serde::Serialize;
 use std::path::Path;
@@ -43,6 +44,7 @@ pub(super) fn run(args: &AnomalyArgs, console: &mut Console) -> Result<()> {
         Some((_, Some("csv"))) => true,
         Some((path, _)) => return Err(Error::config("output", path.display(), "a file that ends in .csv or .json")),
     };
+    Inputs::new(Recording::files(&args.logs)?.iter().chain([&args.model])).spared_by(&args.output)?;
     args.output.as_deref().map_or(Ok(()), output::check_writable)?;
     let model = Model::load(&args.model)?;
     let detector = Detector::load(&model, &args.model)?;

@@ -3,7 +3,9 @@
 mod anomaly;
 mod bench;
 mod image;
+mod read;
 mod report;
+mod text;
 mod walk;
 
 pub(crate) use anomaly::AnomalyArgs;
@@ -14,15 +16,15 @@ pub(crate) use image::{
     Again, ClassifierArgs, Common, ComposeArgs, ContinualArgs, CrossClassArgs, Experiment, GenerateArgs, ImageArgs,
     ImageTrainArgs, LikelihoodArgs, MeasureArgs, MendArgs, OodArgs, RobustArgs, ShowArgs, Watched,
 };
+pub(crate) use read::{FrameArgs, ReadArgs};
 pub(crate) use report::{ReportArgs, Subset};
+pub(crate) use text::{Span, key_value};
 pub(crate) use walk::WalkArgs;
 
 use bench::device;
 use clap::{Args, Parser, Subcommand};
-use ebmotion::forecast::RunConfig;
-use ebmotion::trajectory::OnGap;
-use ebmotion::{Error, Result};
 use std::path::PathBuf;
+use text::span;
 
 /// Learns an energy-based model from robot logs and answers questions about motion.
 #[derive(Debug, Parser)]
@@ -75,93 +77,6 @@ pub(crate) enum Verb {
         /// The shell.
         shell: clap_complete::Shell,
     },
-}
-
-/// How logs are read: given for `inspect` and `train`; the other verbs take it from the model and change what is given.
-#[derive(Debug, Args, Default)]
-#[command(next_help_heading = "Reading logs")]
-pub(crate) struct ReadArgs {
-    /// What to do at missing time steps and NaN cells: refuse the log, or split the episode there.
-    #[arg(long, value_name = "error|split", value_parser = on_gap)]
-    pub(crate) on_gap: Option<OnGap>,
-    /// Take only these channels (comma-separated names, `*` stands for any text).
-    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
-    pub(crate) channels: Option<Vec<String>>,
-    /// Leave these columns out (comma-separated names, `*` stands for any text).
-    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
-    pub(crate) ignore: Option<Vec<String>>,
-    /// Channels that are angles and wrap around (comma-separated names, `*` stands for any text).
-    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
-    pub(crate) wrap: Option<Vec<String>>,
-    /// Column of the time stamps.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) time_column: Option<String>,
-    /// Column that numbers the episodes of a file.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) episode_column: Option<String>,
-    /// A step longer than this many median steps is a gap; 1.5 where it is not given.
-    #[arg(long, value_name = "STEPS")]
-    pub(crate) max_gap: Option<f64>,
-    /// What separates the columns; a comma where it is not given.
-    #[arg(long, value_name = "CHARACTER")]
-    pub(crate) delimiter: Option<char>,
-    /// Numbers are written with a decimal comma.
-    #[arg(long)]
-    pub(crate) decimal_comma: bool,
-}
-
-/// How recordings become frames.
-#[derive(Debug, Args, Default)]
-#[command(next_help_heading = "Frames")]
-pub(crate) struct FrameArgs {
-    /// Frames per second to resample to; the log's own rate where it is not given.
-    #[arg(long, value_name = "HZ")]
-    pub(crate) rate: Option<f64>,
-    /// Leave out episodes that are too short for a window instead of refusing them.
-    #[arg(long)]
-    pub(crate) skip_short: bool,
-}
-
-impl ReadArgs {
-    /// Sets what was given.
-    pub(crate) fn apply(&self, config: &mut RunConfig) {
-        let read = &mut config.data.read;
-        if let Some(v) = self.on_gap {
-            read.on_gap = v;
-        }
-        if let Some(v) = &self.channels {
-            read.channels = Some(v.clone());
-        }
-        if let Some(v) = &self.ignore {
-            read.ignore.clone_from(v);
-        }
-        if let Some(v) = &self.wrap {
-            read.wrap.clone_from(v);
-        }
-        if let Some(v) = &self.time_column {
-            read.time_column = Some(v.clone());
-        }
-        if let Some(v) = &self.episode_column {
-            read.episode_column = Some(v.clone());
-        }
-        if let Some(v) = self.max_gap {
-            read.max_gap = v;
-        }
-        if let Some(v) = self.delimiter {
-            read.delimiter = v;
-        }
-        read.decimal_comma |= self.decimal_comma;
-    }
-}
-
-impl FrameArgs {
-    /// Sets what was given.
-    pub(crate) fn apply(&self, config: &mut RunConfig) {
-        if self.rate.is_some() {
-            config.data.rate_hz = self.rate;
-        }
-        config.data.skip_short |= self.skip_short;
-    }
 }
 
 #[derive(Debug, Args)]
@@ -307,61 +222,6 @@ pub(crate) struct DemoArgs {
     /// Where training runs: `cpu`, or `cuda:0` and so on in a build with the feature `cuda` (GPU.md).
     #[arg(long, default_value = "cpu", value_parser = device)]
     pub(crate) device: Device,
-}
-
-/// The two sides of a `KEY=VALUE` that `option` was given, trimmed.
-pub(crate) fn key_value<'a>(option: &str, pair: &'a str) -> Result<(&'a str, &'a str)> {
-    let (key, value) = pair.split_once('=').ok_or_else(|| Error::config(option, format!("`{pair}`"), "KEY=VALUE"))?;
-    Ok((key.trim(), value.trim()))
-}
-
-/// A length of time, as the user gave it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Span {
-    /// In seconds.
-    Secs(f64),
-    /// In frames.
-    Frames(usize),
-}
-
-impl Span {
-    /// The nearest whole number of frames.
-    pub(crate) fn frames(self, rate_hz: f64) -> usize {
-        match self {
-            Span::Secs(s) => (s * rate_hz).round() as usize,
-            Span::Frames(n) => n,
-        }
-    }
-
-    /// As [`Span::frames`], at least 1.
-    pub(crate) fn horizon(self, rate_hz: f64) -> Result<usize> {
-        match self.frames(rate_hz) {
-            0 => Err(Error::config("horizon", "less than one frame", format!("at least {} s", 1.0 / rate_hz))),
-            n => Ok(n),
-        }
-    }
-}
-
-fn span(text: &str) -> std::result::Result<Span, String> {
-    let wrong = || format!("`{text}` is no length of time: expected seconds (`4s`, `400ms`) or frames (`100f`)");
-    let number = |t: &str| t.trim().parse::<f64>().ok().filter(|v| v.is_finite() && *v >= 0.0).ok_or_else(wrong);
-    if let Some(t) = text.strip_suffix("ms") {
-        Ok(Span::Secs(number(t)? / 1e3))
-    } else if let Some(t) = text.strip_suffix('s') {
-        Ok(Span::Secs(number(t)?))
-    } else if let Some(t) = text.strip_suffix('f') {
-        t.trim().parse().map(Span::Frames).map_err(|_| wrong())
-    } else {
-        Err(wrong())
-    }
-}
-
-fn on_gap(text: &str) -> std::result::Result<OnGap, String> {
-    match text {
-        "error" => Ok(OnGap::Error),
-        "split" => Ok(OnGap::Split),
-        _ => Err("expected `error` or `split`".into()),
-    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Standard output, and checks that an output can be written before long work begins.
+//! Standard output, and checks before long work begins: can the outputs be written, and do they spare the inputs?
 
 use ebmotion::{Error, Result};
 use std::io::Write;
@@ -23,6 +23,50 @@ pub(crate) fn name(model: &Path) -> String {
 /// `model.safetensors` -> `model.SUFFIX`.
 pub(crate) fn beside(model: &Path, suffix: &str) -> PathBuf {
     model.with_file_name(format!("{}.{suffix}", name(model)))
+}
+
+/// The files that a run reads. Nothing that it writes may take the place of one of them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Inputs(Vec<PathBuf>);
+
+impl Inputs {
+    /// Of these paths; a folder counts as no file.
+    pub(crate) fn new<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>) -> Self {
+        let mut inputs = Self::default();
+        inputs.add(paths);
+        inputs
+    }
+
+    /// With these as well.
+    pub(crate) fn add<P: AsRef<Path>>(&mut self, paths: impl IntoIterator<Item = P>) {
+        self.0.extend(paths.into_iter().map(|path| path.as_ref().to_path_buf()).filter(|path| !path.is_dir()));
+    }
+
+    /// Refuses an output that is one of the inputs, be it by another name: a link, another way to its folder.
+    pub(crate) fn spared_by<P: AsRef<Path>>(&self, outputs: impl IntoIterator<Item = P>) -> Result<()> {
+        for output in outputs {
+            let output = output.as_ref();
+            let Some(written) = identity(output) else { continue };
+            if let Some(input) = self.0.iter().find(|input| identity(input).as_ref() == Some(&written)) {
+                let found = format!("`{}`, which this run reads (as `{}`)", output.display(), input.display());
+                return Err(Error::config("output", found, "another file: a run never replaces what it reads"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What makes two paths the same file; `None` where there is no file.
+#[cfg(unix)]
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
+}
+
+/// What makes two paths the same file; `None` where there is no file.
+#[cfg(not(unix))]
+fn identity(path: &Path) -> Option<PathBuf> {
+    path.canonicalize().ok()
 }
 
 /// Fails now rather than after the work when nothing can be written to the file's folder.

@@ -2,9 +2,10 @@
 
 use super::args::PredictArgs;
 use super::console::Console;
-use super::{output, train};
+use super::output::{self, Inputs};
+use super::train;
 use ebmotion::forecast::{Model, Request};
-use ebmotion::trajectory::{Channel, Episode};
+use ebmotion::trajectory::{Channel, Episode, Recording};
 use ebmotion::{Error, Result, files};
 use serde::{Deserialize, Serialize};
 
@@ -48,6 +49,8 @@ pub(super) fn run(args: &PredictArgs, console: &mut Console) -> Result<()> {
         Some("json") => Kind::Json,
         _ => return Err(Error::config("output", args.output.display(), "a file that ends in .csv or .json")),
     };
+    let inputs = Recording::files(std::slice::from_ref(&args.log))?;
+    Inputs::new(inputs.iter().chain([&args.model])).spared_by([&args.output])?;
     output::check_writable(&args.output)?;
     let device = args.device.open()?;
     let model = args.walk.apply(Model::load(&args.model)?)?.on(&device)?;

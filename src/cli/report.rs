@@ -2,20 +2,24 @@
 
 use super::args::{ReportArgs, Subset};
 use super::console::Console;
-use super::{output, train};
+use super::output::{self, Inputs};
+use super::train;
 use candle_core::{Device, Tensor};
-use ebmotion::eval::report::{Figure, SUBJECT, forecast_figure, metric_figures, summary_table};
+use ebmotion::eval::report::{FILES, Figure, SUBJECT, forecast_figure, metric_figures, summary_table};
 use ebmotion::eval::{CompareOptions, Comparison, compare};
 use ebmotion::event::Sink;
 use ebmotion::forecast::{
     BASELINES, CLASSIC, Contender, Forecast, Forecaster, Model, Prepared, Request, RunConfig, fit_baseline, is_trained,
 };
 use ebmotion::noise::Noise;
-use ebmotion::trajectory::Labels;
+use ebmotion::trajectory::{Labels, Recording};
 use ebmotion::{Error, Result};
 use std::path::{Path, PathBuf};
 
 pub(super) fn run(args: &ReportArgs, console: &mut Console) -> Result<()> {
+    let inputs = Recording::files(&args.logs)?;
+    let inputs = Inputs::new(inputs.iter().chain([&args.model]).chain(&args.beside));
+    inputs.spared_by(FILES.map(|name| args.output.join(name)))?;
     output::check_folder(&args.output)?;
     let device = args.device.open()?;
     let model = args.walk.apply(Model::load(&args.model)?)?.on(&device)?;

@@ -2,7 +2,7 @@
 
 use super::args::{ReadArgs, TrainArgs, key_value};
 use super::console::Console;
-use super::output;
+use super::output::{self, Inputs};
 use super::telemetry::Telemetry;
 use ebmotion::anomaly::Detector;
 use ebmotion::forecast::{Model, Prepared, RunConfig};
@@ -22,7 +22,10 @@ pub(super) fn run(args: &TrainArgs, console: &mut Console) -> Result<()> {
         return Err(Error::config("output", "nothing", "the file that the model is written to"));
     };
     let device = args.device.open()?;
-    let checkpoint = output::beside(path, "checkpoint");
+    let [checkpoint, settings, telemetry] =
+        ["checkpoint", "config.toml", "telemetry.jsonl"].map(|suffix| output::beside(path, suffix));
+    let outputs = [path, &checkpoint, &settings, &telemetry];
+    Inputs::new(Recording::files(&args.logs)?.iter().chain(&args.config)).spared_by(outputs)?;
     output::check_model(path, &checkpoint, args.resume, args.overwrite)?;
     let prepared = Prepared::new(read_frames(&args.logs, &config)?, &config)?.on(device);
     let config = config.for_data(&prepared)?;
@@ -36,9 +39,8 @@ pub(super) fn run(args: &TrainArgs, console: &mut Console) -> Result<()> {
         split.test.len()
     ));
     console.say(&format!("chunks of {} frames, {} steps", config.model.frames().1, config.train.steps));
-    files::write_bytes(&output::beside(path, "config.toml"), config_text(&config)?.as_bytes())?;
+    files::write_bytes(&settings, config_text(&config)?.as_bytes())?;
     console.stop_on_interrupt()?;
-    let telemetry = output::beside(path, "telemetry.jsonl");
     let mut sink = Telemetry::new(&telemetry, args.resume, console);
     let model = match Model::train(&prepared, &config, Some(&checkpoint), args.resume, &mut sink) {
         Err(Error::Interrupted { step, saved }) => {

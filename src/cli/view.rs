@@ -2,11 +2,13 @@
 
 use super::args::ViewArgs;
 use super::console::Console;
+use super::output::Inputs;
 use super::predict::{self, ForecastFile};
 use ebmotion::Result;
 use std::path::Path;
 
 pub(super) fn run(args: &ViewArgs, console: &mut Console) -> Result<()> {
+    Inputs::new([&args.forecast]).spared_by(&args.output)?;
     let forecast = predict::read_json(&args.forecast)?;
     let forecasts = std::slice::from_ref(&forecast);
     if let Some(path) = &args.output {

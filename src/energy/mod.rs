@@ -9,7 +9,7 @@ use candle_core::{Tensor, Var};
 
 pub mod affine;
 pub mod analytic;
-mod cholesky;
+pub(crate) mod cholesky;
 pub mod clamp;
 pub mod compose;
 pub mod constraint;

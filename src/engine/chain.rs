@@ -7,7 +7,7 @@ use super::evaluate::Ready;
 use super::field::{Arena, Field, Tile};
 use super::moves::{Drift, GROUP, LangevinStep, Unit};
 use super::plan::{self, Options};
-use super::program::Program;
+use super::program::{Program, rows_of};
 use crate::error::{Error, Result};
 use crate::noise::{Draw, Noise};
 use crate::parallel;
@@ -153,22 +153,6 @@ pub fn run(program: &Program, walk: &Walk, start: Start<'_>, noise: &mut Noise, 
         return Err(Error::NonFinite { what: "a chain's energy".into(), value: f64::from(*energy), step });
     }
     Ok(finish)
-}
-
-/// Number of rows of `x`, which is `what` and has to fit the program.
-pub(super) fn rows_of(program: &Program, x: &[f32], what: &'static str) -> Result<usize> {
-    let width = program.width();
-    let rows = x.len() / width.max(1);
-    let shape = |what, found: usize, expected: String| Err(Error::Shape { what, found: vec![found], expected });
-    if rows == 0 || x.len() != rows * width {
-        return shape(what, x.len(), format!("whole rows of {width} numbers"));
-    }
-    match program.chains() {
-        Some(count) if count != rows => {
-            shape("chains", rows, format!("{count}, the rows that the energy's terms have"))
-        }
-        _ => Ok(rows),
-    }
 }
 
 /// One tile's chains with all their memory.

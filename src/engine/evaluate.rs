@@ -1,12 +1,11 @@
 //! A program with the memory to be evaluated for one tile of chains.
 
-use super::chain;
 use super::crew::{Crew, Member};
 use super::field::{Arena, Field, Tile};
 use super::mlp::Net;
 use super::moves::{Analytic, GROUP, Settle, Unit};
 use super::plan::{self, Options};
-use super::program::{Program, Term};
+use super::program::{Program, Term, rows_of};
 use crate::error::Result;
 use crate::parallel;
 use std::ops::Range;
@@ -18,7 +17,7 @@ use std::ops::Range;
 /// [`crate::Error::Shape`] when `x` does not fit the program.
 pub fn evaluate(program: &Program, x: &[f32], options: &Options) -> Result<(Vec<f32>, Vec<f32>)> {
     let width = program.width();
-    let rows = chain::rows_of(program, x, "points to evaluate")?;
+    let rows = rows_of(program, x, "points to evaluate")?;
     let plan = plan::plan(program, rows, options);
     for term in program.terms() {
         if let Term::Network { network, .. } = term {

@@ -5,11 +5,11 @@
 //! `dW[o][i] += delta[example][o] * input[example][i]`. Sums run over the examples in their order, so the answer does
 //! not depend on the number of threads.
 
+use super::examples::Examples;
 use super::field::Tile;
 use super::mlp::Packed;
 use super::passes::Passes;
 use super::plan::Options;
-use super::program::{Layers, Rows};
 use super::sides::{Products, Side, Sides};
 use crate::error::{Error, Result};
 use crate::parallel;
@@ -32,43 +32,6 @@ pub struct WeightGradient {
     pub head: Vec<f32>,
     /// The head's bias's gradient.
     pub head_bias: f32,
-}
-
-/// Examples to learn from.
-#[derive(Debug, Clone, Copy)]
-pub struct Examples<'a> {
-    /// What the first layer adds, bias included: `(B, H)` or `(1, H)`.
-    pub first: &'a Rows,
-    /// `(B, F)`.
-    pub x: &'a [f32],
-    /// `(B, C)`, what `first` was made of; empty without a context.
-    pub context: &'a [f32],
-}
-
-impl Examples<'_> {
-    /// Examples, of which there are some, of a network.
-    pub(super) fn batch(&self, layers: &Layers) -> usize {
-        self.x.len() / layers.inputs()
-    }
-
-    fn check(&self, layers: &Layers) -> Result<()> {
-        let (width, batch) = (layers.inputs(), self.batch(layers));
-        let wrong = |what, found: usize, expected: String| Err(Error::Shape { what, found: vec![found], expected });
-        if batch == 0 || self.x.len() != batch * width {
-            return wrong("examples", self.x.len(), format!("whole rows of {width} numbers"));
-        }
-        if !self.context.len().is_multiple_of(batch) {
-            return wrong("contexts", self.context.len(), format!("{batch} whole rows"));
-        }
-        let outputs = layers.hidden[0].outputs;
-        if self.first.width != outputs {
-            return wrong("first layer's part", self.first.width, format!("rows of {outputs} numbers"));
-        }
-        if self.first.count() != 1 && self.first.count() != batch {
-            return wrong("first layer's part", self.first.count(), format!("1 or {batch} rows"));
-        }
-        Ok(())
-    }
 }
 
 /// Energies of the examples, and the gradient of `sum_b coefficient_b E_b` in the weights, where `coefficients` makes
@@ -225,7 +188,7 @@ impl<'a> Step<'a> {
 mod tests {
     use super::*;
     use crate::engine::tests::{network, numbers, reference};
-    use crate::engine::{Activation, Level, Program, Shared, Term};
+    use crate::engine::{Activation, Layers, Level, Program, Rows, Shared, Term};
     use std::sync::Arc;
 
     const WIDTHS: [usize; 4] = [20, 30, 65, 11];

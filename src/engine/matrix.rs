@@ -13,7 +13,7 @@
 //! (`field.rs`).
 
 use super::field::{Aligned, Field, Tile};
-use super::program::Activation;
+use super::layers::Activation;
 use crate::simd::{Kernel, Level, Simd, math};
 use std::mem::MaybeUninit;
 use std::ops::Range;

@@ -2,8 +2,8 @@
 
 use super::crew::Member;
 use super::field::{Aligned, Arena, Field, Tile};
+use super::layers::{Activation, Layer, Layers, Rows};
 use super::matrix::{Init, Then};
-use super::program::{Activation, Layer, Layers, Rows};
 use super::spread::Spread;
 use super::thin::{self, Backward, Combine, Forward, Next, Strip, Thin};
 use crate::error::Result;

@@ -19,8 +19,8 @@
 //! `&mut self`, so there is one worker at a time. Memory that is not set yet is written before it is read: rows are put
 //! into `x`, `first` and `direction`, products store every other field, and the last layer's delta is stored by hand.
 
+use super::examples::Examples;
 use super::field::{Arena, Field, Tile};
-use super::learn::Examples;
 use super::matrix::{Init, Then};
 use super::mlp::{Packed, wide_init};
 use super::sides::Sides;

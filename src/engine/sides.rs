@@ -1,10 +1,10 @@
 //! What the weights' gradients are products of: for every layer the numbers that its weights multiply and the gradients
 //! in its sums, example by example.
 
+use super::examples::Examples;
 use super::field::{Aligned, Field, Tile};
-use super::learn::Examples;
+use super::layers::{Layer, Layers, Shared};
 use super::matrix::{Sums, accumulate};
-use super::program::{Layer, Layers, Shared};
 use crate::simd::{Kernel, Level, Simd};
 use std::ops::Range;
 

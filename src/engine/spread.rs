@@ -1,8 +1,8 @@
 //! A layer's product with a tile: one matrix, or one at each of its positions.
 
 use super::field::{Field, Tile};
+use super::layers::Layer;
 use super::matrix::{Init, Matrix, Product, Then};
-use super::program::Layer;
 use crate::simd::Level;
 use std::ops::Range;
 

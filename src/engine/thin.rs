@@ -13,8 +13,8 @@
 //! (`field.rs`).
 
 use super::field::Aligned;
+use super::layers::Activation;
 use super::matrix::activate;
-use super::program::Activation;
 use crate::simd::{Kernel, Level, Simd};
 use std::ops::Range;
 

@@ -2,6 +2,11 @@
 
 use crate::error::{Error, Result};
 
+/// Frames of a window in `frechet_window`.
+pub const WINDOW_FRAMES: usize = 5;
+/// Frames of a velocity segment in `segment_energy_distance`.
+pub const SEGMENT_FRAMES: usize = 8;
+
 /// Predicted futures of the test windows.
 #[derive(Debug, Clone, Copy)]
 pub struct Futures<'a> {
@@ -50,7 +55,7 @@ pub struct TestSet {
 }
 
 /// Frames of context that the widest window needs.
-pub(crate) const MIN_CONTEXT: usize = super::metric::WINDOW_FRAMES - 1;
+pub(crate) const MIN_CONTEXT: usize = WINDOW_FRAMES - 1;
 
 impl TestSet {
     /// Checks every length and that all numbers are finite.
@@ -64,7 +69,7 @@ impl TestSet {
             false => Ok(()),
         };
         at_least("context frames of the evaluation", k, MIN_CONTEXT)?;
-        at_least("frames of the evaluation's horizon", h, super::metric::SEGMENT_FRAMES)?;
+        at_least("frames of the evaluation's horizon", h, SEGMENT_FRAMES)?;
         at_least("channels of the evaluation", d, 1)?;
         at_least("test windows", self.episode.len(), 2)?;
         at_least("reference windows", self.reference.episode.len(), 2)?;

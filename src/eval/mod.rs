@@ -5,14 +5,18 @@
 
 mod bootstrap;
 mod compare;
+mod context;
 mod data;
 mod evaluator;
 pub mod metric;
 mod mode_gap;
 mod paired;
 pub mod report;
+mod result;
 
 pub use compare::{CompareOptions, Comparison, ShownWindow, compare};
+pub use context::{BootstrapSettings, Options};
 pub use data::{Futures, Reference, TestSet};
-pub use evaluator::{BootstrapSettings, Evaluator, MetricResult, Options, Results};
+pub use evaluator::Evaluator;
 pub use paired::{Comparisons, Paired, Verdict, compare_with};
+pub use result::{MetricResult, Results};

@@ -4,8 +4,9 @@
 //! branch), so the context does not know what comes.
 
 use super::bootstrap::{Units, quantile};
-use super::evaluator::{BootstrapSettings, Ground, MetricResult};
+use super::context::{BootstrapSettings, Ground};
 use super::metric::{Kind, MetricSpec};
+use super::result::MetricResult;
 use crate::error::{Error, Result};
 use crate::forecast::{Forecaster, Prepared, Request};
 use crate::noise::Noise;

@@ -6,8 +6,8 @@
 //! models over common data).
 
 use super::bootstrap::spread;
-use super::evaluator::{MetricResult, Results};
 use super::metric::{self, MetricSpec};
+use super::result::{MetricResult, Results};
 use crate::noise::Noise;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

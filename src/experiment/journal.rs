@@ -1,6 +1,7 @@
 //! What an experiment has done so far, piece by piece, until its results are written.
 
 use crate::error::{Error, Result};
+use crate::event::{Event, Sink};
 use crate::files;
 use crate::train::{Archive, CheckpointPlan};
 use candle_core::Tensor;
@@ -184,4 +185,16 @@ fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
 fn write(path: &Path, value: &impl Serialize) -> Result<()> {
     let text = serde_json::to_string(value).map_err(|e| Error::Other(format!("{} as JSON: {e}", path.display())))?;
     files::write_bytes(path, text.as_bytes())
+}
+
+/// Tells `sink` that `done` of `of` steps are done, with a note, and stops where it asks for that before the end.
+///
+/// # Errors
+/// What the sink returns; [`Error::Interrupted`], with nothing saved.
+pub(super) fn advance(sink: &mut dyn Sink, done: usize, of: usize, note: &str) -> Result<()> {
+    sink.emit(&Event::Step { step: done as u64, note })?;
+    match sink.stop_requested() && done < of {
+        true => Err(Error::Interrupted { step: done as u64, saved: None }),
+        false => Ok(()),
+    }
 }

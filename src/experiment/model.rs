@@ -2,7 +2,7 @@
 
 use super::DataRecord;
 use super::classifier::in_shape;
-use super::train::{Learning, standardised};
+use super::learning::Learning;
 use crate::energy::{Energy, Evaluated};
 use crate::error::{Error, Result};
 use crate::image::Images;
@@ -380,4 +380,14 @@ impl ImageModel {
         model.history = history;
         Ok(model)
     }
+}
+
+/// Images `indices` with the shift subtracted, divided by the scale, `(B, C, H, W)`.
+pub(super) fn standardised(images: &Images, indices: &[usize], [shift, scale]: [f64; 2]) -> Result<Tensor> {
+    let mut values = Vec::new();
+    images.fill_unit(indices, &mut values);
+    let (shift, scale) = (shift as f32, scale as f32);
+    values.iter_mut().for_each(|v| *v = (*v - shift) / scale);
+    let [channels, height, width] = images.shape();
+    Ok(Tensor::from_vec(values, (indices.len(), channels, height, width), &Device::Cpu)?)
 }

@@ -4,12 +4,8 @@
 //! of its numbers has to be known, and many passes over few windows learn them by heart. Chosen on validation episodes
 //! (`benches/quality/forecast.md`, Tuning).
 
-use super::Prepared;
-use super::config::{ModelConfig, RunConfig};
-use crate::error::Result;
-
 /// Frames of a chunk: from the first to the second, in steps of the first.
-const CHUNK: [usize; 2] = [8, 32];
+pub(super) const CHUNK: [usize; 2] = [8, 32];
 /// Noise angle at which the longest chunks' walks end; shorter ones' by the square root of their length.
 const END: f64 = 0.67;
 /// Guidance without any motion to learn from, as it were, and of the longest chunks; linear in the frames a channel between,
@@ -19,48 +15,6 @@ const GUIDANCE: [f64; 2] = [0.65, 1.5];
 const WHITENED: (u64, [u64; 2]) = (30, [1000, 12_000]);
 /// The same where all weights learn by Adam, whose steps cost less and do less.
 const ADAM: (u64, [u64; 2]) = (50, [4500, 20_000]);
-
-impl RunConfig {
-    /// These settings with those in place that are left to the data, each written as 0:
-    ///
-    /// - `model.chunk`: so long that the training episodes hold as many chunks, one after the other, as a chunk holds numbers,
-    ///   `sqrt(frames / channels)`: 8, 16, 24 or 32 frames, and at most what the shortest episode holds (unless short ones are
-    ///   left out);
-    /// - `model.end` and `model.guidance`: by the length of the chunk, with its square root from 0.335 (8 frames) to 0.67 (32 frames) and
-    ///   with its square from 0.70 to 1.5;
-    /// - `train.steps`: 30 passes over the training windows, from 1,000 to 12,000 steps; without whitening 50, from 4,500 to 20,000.
-    ///
-    /// # Errors
-    /// As [`Prepared::listed`].
-    pub fn for_data(&self, prepared: &Prepared) -> Result<Self> {
-        let mut config = self.clone();
-        if let ModelConfig::Denoising(model) = &mut config.model {
-            model.chunk = chunk(model.chunk, model.context, prepared);
-            *model = model.clone().walking(model.walk());
-        }
-        if config.train.steps == 0 {
-            let (context, chunk) = config.model.frames();
-            let windows = prepared.listed(&prepared.split.train, context, chunk, 1)?.len();
-            let whitened = config.train.optimizer.whitening.is_some();
-            config.train.steps = steps(config.train.steps, windows, config.train.batch, whitened);
-        }
-        Ok(config)
-    }
-}
-
-/// `asked`, or where that is 0 what the training episodes bear.
-pub(crate) fn chunk(asked: usize, context: usize, prepared: &Prepared) -> usize {
-    if asked > 0 {
-        return asked;
-    }
-    let frames = |e: &usize| prepared.frames.episodes[*e].values.len() / prepared.frames.channels.len();
-    let split = &prepared.split;
-    let all: usize = split.train.iter().map(frames).sum();
-    let bears = (all as f64 / prepared.frames.channels.len() as f64).sqrt() as usize;
-    let shortest = split.train.iter().chain(&split.validation).map(frames).min().unwrap_or(0);
-    let fits = if prepared.skip_short { usize::MAX } else { shortest.saturating_sub(context).max(1) };
-    (bears / CHUNK[0] * CHUNK[0]).clamp(CHUNK[0], CHUNK[1]).min(fits)
-}
 
 /// `asked`, or where that is 0 the noise angle at which the walk of a chunk ends.
 pub(crate) fn end(asked: f64, chunk: usize) -> f64 {
@@ -90,59 +44,5 @@ pub(crate) fn steps(asked: u64, windows: usize, batch: usize, whitened: bool) ->
     match asked {
         0 => (passes * windows as u64).div_ceil(batch.max(1) as u64).clamp(least, most),
         asked => asked,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::noise::Noise;
-    use crate::trajectory::{Channel, Episode, Frames};
-    use candle_core::{DType, Device};
-
-    fn motion(lengths: &[usize], channels: usize) -> Result<Prepared> {
-        let channel = |c| Channel { name: format!("q{c}"), unit: None, period: None };
-        let episode = |(e, frames): (usize, &usize)| -> Result<Episode> {
-            let values = Noise::new(e as u64).normal(frames * channels, DType::F64, &Device::Cpu)?.to_vec1()?;
-            Ok(Episode { id: e.to_string(), time_secs: (0..*frames).map(|t| t as f64 / 25.0).collect(), values })
-        };
-        let episodes = lengths.iter().enumerate().map(episode).collect::<Result<_>>()?;
-        let channels = (0..channels).map(channel).collect();
-        Prepared::new(Frames { channels, rate_hz: 25.0, episodes, sources: Vec::new() }, &RunConfig::default())
-    }
-
-    #[test]
-    fn little_motion_gets_short_chunks_and_short_trainings() -> Result<()> {
-        // 10 episodes, 7 of them for training: 700 frames of 2 channels bear sqrt(350) = 18 frames a chunk.
-        let few = RunConfig::default().for_data(&motion(&[100; 10], 2)?)?;
-        assert_eq!(few.model.frames(), (8, 16));
-        let ModelConfig::Denoising(model) = &few.model else { panic!("the default") };
-        assert!((model.end - 0.474).abs() < 1e-3 && (model.guidance - 0.8625).abs() < 1e-9, "{model:?}");
-        let ModelConfig::Denoising(other) = RunConfig::preset("temporal")?.for_data(&motion(&[100; 10], 2)?)?.model
-        else {
-            panic!("an energy for every noise level")
-        };
-        assert!(other.convolution.is_some());
-        assert_eq!(other.walk(), model.walk(), "however it is learned, it is drawn alike");
-        // 7 * (100 - 23) windows, 30 passes, batches of 128: below the least.
-        assert_eq!(few.train.steps, 1000);
-        assert_eq!(RunConfig::default().for_data(&motion(&[100; 10], 30)?)?.model.frames(), (8, 8));
-        let more = RunConfig::default().for_data(&motion(&[3000; 10], 2)?)?;
-        assert_eq!(more.model.frames(), (8, 32));
-        assert_eq!(more.train.steps, (30 * 7 * (3000 - 39u64)).div_ceil(128));
-        let mut uneven = [1000; 10];
-        uneven[..9].fill(20);
-        let short = RunConfig::default().for_data(&motion(&uneven, 1)?)?;
-        assert_eq!(short.model.frames(), (8, 12), "what the shortest episode holds");
-        let adam = RunConfig::default().with_one("train.optimizer.whitening", "null")?;
-        assert_eq!(adam.for_data(&motion(&[100; 10], 2)?)?.train.steps, 4500);
-        let mut own = RunConfig::default();
-        for (key, value) in [("chunk", "3"), ("end", "0.1"), ("guidance", "1.2")] {
-            own = own.with_one(&format!("model.{key}"), value)?;
-        }
-        let own = own.with_one("train.steps", "7")?;
-        assert_eq!(own.for_data(&motion(&[100; 10], 2)?)?, own);
-        assert_eq!(few.for_data(&motion(&[3000; 10], 2)?)?, few, "once chosen they stay");
-        Ok(())
     }
 }

@@ -3,8 +3,8 @@
 use super::ResidualCoordinates;
 use super::baseline::VarFit;
 use super::by_data;
-use super::ebm::Walk;
 use super::network::{self, Convolution};
+use super::walk::Walk;
 use crate::error::{Error, Result};
 use crate::model::{Activation, MlpConfig, walk};
 use crate::settings;

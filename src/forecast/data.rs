@@ -1,69 +1,14 @@
 //! Training examples for forecasters, cut from windows of z-scored frames.
 
 use super::coordinates::ResidualCoordinates;
+use super::windows::WindowArray;
 use crate::error::{Error, Result};
 use crate::noise::Noise;
 use crate::train::{Batch, Source};
-use crate::trajectory::{Normaliser, WindowSpec, Windows};
 use candle_core::{DType, Device, Tensor};
 
 /// Held-out examples on which a run is validated: enough for a stable figure, few enough to be quick.
 const VALIDATION_ROWS: usize = 2048;
-
-/// Windows of z-scored frames, `(N, context + future, D)` row-major.
-#[derive(Debug, Clone, PartialEq)]
-pub struct WindowArray {
-    /// The numbers.
-    pub values: Vec<f32>,
-    /// Context frames a window.
-    pub context: usize,
-    /// Future frames a window.
-    pub future: usize,
-    /// Channels.
-    pub channels: usize,
-}
-
-impl WindowArray {
-    /// Listed windows, z-scored.
-    ///
-    /// # Errors
-    /// As [`Windows::fill`].
-    pub fn filled(windows: &Windows<'_>, normaliser: &Normaliser) -> Result<Self> {
-        let WindowSpec { context, future, .. } = windows.spec();
-        let channels = windows.channels();
-        let width = (context + future) * channels;
-        let mut values = vec![0f32; windows.len() * width];
-        for (i, out) in values.chunks_exact_mut(width).enumerate() {
-            windows.fill(i, normaliser, out)?;
-        }
-        Ok(Self { values, context, future, channels })
-    }
-
-    /// Number of windows.
-    pub fn len(&self) -> usize {
-        self.values.len() / ((self.context + self.future) * self.channels)
-    }
-
-    /// True where there is no window.
-    pub fn is_empty(&self) -> bool {
-        self.values.is_empty()
-    }
-
-    /// `frames` frames of each window from frame `from` on, `(N, frames, D)` row-major.
-    pub fn cut(&self, from: usize, frames: usize) -> Vec<f32> {
-        let (d, width) = (self.channels, (self.context + self.future) * self.channels);
-        self.values.chunks_exact(width).flat_map(|w| &w[from * d..(from + frames) * d]).copied().collect()
-    }
-
-    /// The `count` windows that lie evenly over all, so that every episode keeps its share.
-    fn thinned(&self, count: usize) -> WindowArray {
-        let width = (self.context + self.future) * self.channels;
-        let n = self.len();
-        let kept = count.min(n);
-        let values = (0..kept).flat_map(|i| &self.values[i * n / kept * width..][..width]).copied().collect();
-        WindowArray { values, ..*self }
-    }
-}
 
 /// Examples for an energy over whitened coordinates: `x` is `(B, latent)`, the context the regression's features.
 pub struct ChunkSource {

@@ -2,7 +2,7 @@
 //! other than the CPU.
 
 use super::baseline::DELTA_LIMIT;
-use super::ebm::Walk;
+use super::walk::Walk;
 use super::{Request, ResidualCoordinates};
 use crate::error::{Error, Result};
 use crate::model::{LevelEnergy, Parameters};

@@ -8,7 +8,7 @@
 //! matching for generative modeling", eq. 23 with a minimal variance of 0). Both walk by [`super::walk`].
 
 use super::density::{given, rows_of};
-use super::level::{ANGLES, level_features, with_level};
+use super::level_features::{ANGLES, level_features, with_level};
 use super::walk::{self, Stirring, WalkStop};
 use super::{Generative, Generator, Mlp, MlpConfig, Parameters};
 use crate::error::{Error, Result};

@@ -11,23 +11,13 @@
 //! of the path (Salimans & Ho 2022, appendix D, for this angular parameterisation; the gradient of a scalar in its
 //! place), and `-grad E_t` is the score of `x_t` (Vincent 2011).
 
-use super::{Leveled, Mlp, MlpConfig, MlpEnergy, Parameters};
+use super::level_features::{GAIN, LEVEL_FEATURES, level_features};
+use super::{Mlp, MlpConfig, Parameters};
 use crate::energy::{Energy, Evaluated};
 use crate::engine::{Program, Rows, Term};
 use crate::error::Result;
 use crate::noise::Noise;
 use candle_core::{D, DType, Device, Tensor};
-
-/// Numbers that tell the network its noise level.
-pub(crate) const LEVEL_FEATURES: usize = 9;
-/// Frequencies of the level's sine and cosine features.
-const FREQUENCIES: [f64; 4] = [0.5, 1.0, 2.0, 4.0];
-/// Scale of the network's output: it starts near 0 and must reach several nats.
-pub(crate) const GAIN: f64 = 10.0;
-
-/// Noise angles at which a level is told to a network, and between which training draws uniformly: from almost data to almost
-/// noise. The feature `ln tan t` is infinite at both ends of the quarter circle.
-pub(crate) const ANGLES: (f64, f64) = (0.015, 1.555);
 
 /// The noise-level-conditional energy of arrays of `inputs` numbers given a context.
 #[derive(Debug, Clone)]
@@ -51,9 +41,9 @@ impl LevelEnergy {
         Self { net }
     }
 
-    /// The same energy as one over any network, for objectives that take such.
-    pub(crate) fn leveled(self) -> Leveled<MlpEnergy> {
-        Leveled::over(MlpEnergy { net: self.net })
+    /// The network, for good.
+    pub(super) fn into_network(self) -> Mlp {
+        self.net
     }
 
     /// A copy on a device, with weights of its own.
@@ -197,23 +187,4 @@ impl Energy for AtLevel<'_> {
 
 fn combine(flat: &Tensor, net: &Tensor, t: f64) -> Result<Tensor> {
     Ok(((flat.sqr()?.sum(D::Minus1)? * 0.5)? + (net * (GAIN / t.tan()))?)?)
-}
-
-/// `(B, 9)` features of angles `(B, 1)`: `s = ln(tan t) / 2` and its sines and cosines.
-pub(super) fn level_features(angle: &Tensor) -> Result<Tensor> {
-    let s = ((angle.sin()? / angle.cos()?)?.log()? * 0.5)?;
-    let mut features = vec![s.clone()];
-    for f in FREQUENCIES {
-        features.push((&s * f)?.sin()?);
-        features.push((&s * f)?.cos()?);
-    }
-    Ok(Tensor::cat(&features, 1)?)
-}
-
-pub(super) fn with_level(angle: &Tensor, context: Option<&Tensor>) -> Result<Tensor> {
-    let level = level_features(angle)?;
-    Ok(match context {
-        Some(c) => Tensor::cat(&[&level, &c.flatten_from(1)?], 1)?,
-        None => level,
-    })
 }

@@ -1,6 +1,6 @@
 //! A scalar energy for every noise level over any network: [`super::LevelEnergy`] for networks that are no perceptrons.
 
-use super::level::{GAIN, LEVEL_FEATURES, level_features};
+use super::level_features::{GAIN, LEVEL_FEATURES, level_features, with_level};
 use super::{ConvConfig, ConvEnergy, LevelEnergy, MlpEnergy, Network, Parameters};
 use crate::energy::rows::{column, row_sum};
 use crate::energy::{Energy, Evaluated};
@@ -64,7 +64,7 @@ impl<N: Network> Leveled<N> {
     /// # Errors
     /// [`crate::Error::Tensor`].
     pub fn context(&self, angle: &Tensor, context: Option<&Tensor>) -> Result<Tensor> {
-        super::level::with_level(angle, context)
+        with_level(angle, context)
     }
 
     /// The energy at the noise level of angle `t`, in `(0, pi / 2)`, given a context `(B, *C)` where it has one.
@@ -83,6 +83,13 @@ impl<N: Network> Leveled<N> {
             }
         };
         Ok(AtLevelOf { energy: self, context, t })
+    }
+}
+
+impl LevelEnergy {
+    /// The same energy as one over any network, for objectives that take such.
+    pub(crate) fn leveled(self) -> Leveled<MlpEnergy> {
+        Leveled::over(MlpEnergy { net: self.into_network() })
     }
 }
 

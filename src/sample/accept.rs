@@ -1,6 +1,7 @@
 //! Whether chains go where a proposal points: always, or by Metropolis' rule.
 
-use super::{ChainState, Proposal, RunInfo, StepInfo, Summary, Transition, fast, plain};
+use super::chain::{Summary, plain, summed};
+use super::{ChainState, Proposal, RunInfo, StepInfo, Transition, fast};
 use crate::energy::rows::{column, row_sum};
 use crate::energy::{Energy, Evaluated};
 use crate::error::{Error, Result};
@@ -36,7 +37,7 @@ impl<P: Proposal> Transition for Unadjusted<P> {
         {
             return Ok(done);
         }
-        super::summed(self, energy, from, steps, noise)
+        summed(self, energy, from, steps, noise)
     }
 
     fn run_from(
@@ -51,7 +52,7 @@ impl<P: Proposal> Transition for Unadjusted<P> {
         {
             return Ok(done);
         }
-        super::summed(self, energy, &ChainState::start(energy, x)?, steps, noise)
+        summed(self, energy, &ChainState::start(energy, x)?, steps, noise)
     }
 }
 
@@ -105,7 +106,7 @@ impl<P: Proposal> Transition for Metropolis<P> {
         {
             return Ok(done);
         }
-        super::summed(self, energy, from, steps, noise)
+        summed(self, energy, from, steps, noise)
     }
 
     fn run_from(
@@ -120,6 +121,6 @@ impl<P: Proposal> Transition for Metropolis<P> {
         {
             return Ok(done);
         }
-        super::summed(self, energy, &ChainState::start(energy, x)?, steps, noise)
+        summed(self, energy, &ChainState::start(energy, x)?, steps, noise)
     }
 }

@@ -1,8 +1,9 @@
 //! Warm-up: finds the step size and the coordinates in which a Metropolis transition works well.
 
+use super::chain::plain;
 use super::hmc::Leapfrog;
 use super::langevin::Langevin;
-use super::{ChainState, Metropolis, Proposal, StepInfo, Transition, plain};
+use super::{ChainState, Metropolis, Proposal, StepInfo, Transition};
 use crate::energy::Energy;
 use crate::energy::affine::{Affine, Map, Shape};
 use crate::energy::rows::rows;

@@ -7,6 +7,7 @@
 //! target along `E_b = (1 - b) E_base + b E_target`, and its weight's mean is `Z_target / Z_base` whatever the number of
 //! temperatures. Its logarithm is on average too small (Jensen); backwards, from draws of the target, too large.
 
+use super::chain::plain;
 use super::{ChainState, Transition};
 use crate::energy::Energy;
 use crate::energy::compose::{Scaled, Sum};
@@ -112,7 +113,7 @@ impl Annealing {
     fn start(path: &dyn Path, back: bool, start: &Tensor) -> Result<Self> {
         let first = if back { path.stages() } else { 0 };
         let ChainState { x, at } = ChainState::start(&path.energy(first)?, start)?;
-        let energies = super::plain(&at.energy)?;
+        let energies = plain(&at.energy)?;
         Ok(Self { back, done: 0, logs: vec![0.0; energies.len()], x, energies, acceptance: None })
     }
 
@@ -127,7 +128,7 @@ impl Annealing {
             let stage = if self.back { last - j } else { j };
             let energy = path.energy(stage)?;
             let mut state = ChainState::at(&energy, &self.x)?;
-            for (log, (a, b)) in self.logs.iter_mut().zip(self.energies.iter().zip(super::plain(&state.at.energy)?)) {
+            for (log, (a, b)) in self.logs.iter_mut().zip(self.energies.iter().zip(plain(&state.at.energy)?)) {
                 *log += a - b;
                 if !log.is_finite() {
                     let what = "a chain's weight in annealed importance sampling".into();
@@ -143,7 +144,7 @@ impl Annealing {
                 state = end;
             }
             watch(j, &state)?;
-            (self.done, self.energies, self.x) = (j, super::plain(&state.at.energy)?, state.x);
+            (self.done, self.energies, self.x) = (j, plain(&state.at.energy)?, state.x);
         }
         Ok(())
     }

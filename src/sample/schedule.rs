@@ -1,5 +1,6 @@
 //! Step sizes and noise that change along a run.
 
+use super::chain::summed;
 use super::langevin::{Langevin, Ula};
 use super::{ChainState, Place, RunInfo, StepInfo, Transition, fast};
 use crate::energy::Energy;
@@ -132,7 +133,7 @@ impl Transition for Annealed {
         let all = (0..steps).map(|step| self.at(Place { step, of: steps }).0.plain()).collect::<Result<Vec<_>>>()?;
         match fast::run(&Walk::Langevin(all), energy, &from.x, Some(&from.at), noise)? {
             Some(done) => Ok(done),
-            None => super::summed(self, energy, from, steps, noise),
+            None => summed(self, energy, from, steps, noise),
         }
     }
 }

@@ -4,141 +4,23 @@
 
 mod archive;
 mod assignment;
+mod batch;
 mod checkpoint;
+mod config;
 mod divergence;
 mod fused;
+mod loss;
 pub mod objective;
 mod optimizer;
 mod trainer;
 mod whitening;
 
 pub use archive::Archive;
+pub use batch::{Batch, Source};
 pub use checkpoint::CheckpointPlan;
+pub use config::TrainConfig;
 pub use divergence::Divergence;
+pub use loss::{Gradients, Loss, Objective};
 pub use optimizer::{Adam, AdamConfig, Clip, Decay};
-pub use trainer::{Outcome, TrainConfig, train};
+pub use trainer::{Outcome, train};
 pub use whitening::Whitening;
-
-use crate::error::Result;
-use crate::model::Parameters;
-use crate::noise::Noise;
-use candle_core::{Device, Tensor};
-
-/// A batch of training examples.
-#[derive(Debug, Clone)]
-pub struct Batch {
-    /// `(B, *S)`: what the energy is learned over.
-    pub x: Tensor,
-    /// `(B, *C)`: what it is conditional on, if on anything.
-    pub context: Option<Tensor>,
-    /// `(B, *S)`: where a fresh chain begins, for objectives that run chains; what noise is added to, for denoising that recovers.
-    pub start: Option<Tensor>,
-}
-
-impl Batch {
-    /// The same batch on a device.
-    ///
-    /// # Errors
-    /// [`crate::Error::Tensor`] when the device has no room.
-    pub fn to_device(&self, device: &Device) -> Result<Self> {
-        let there = |t: &Option<Tensor>| t.as_ref().map(|t| t.to_device(device)).transpose();
-        Ok(Self { x: self.x.to_device(device)?, context: there(&self.context)?, start: there(&self.start)? })
-    }
-}
-
-/// Where batches come from, on whatever device: the trainer brings them to the weights'.
-pub trait Source {
-    /// A random training batch; a pure function of the noise.
-    ///
-    /// # Errors
-    /// When the batch cannot be assembled.
-    fn batch(&self, size: usize, noise: &mut Noise) -> Result<Batch>;
-
-    /// The held-out examples on which progress is judged, the same at every call; `None` where none are held out.
-    ///
-    /// # Errors
-    /// When the batch cannot be assembled.
-    fn validation(&self) -> Result<Option<Batch>>;
-}
-
-/// What is minimised.
-#[derive(Debug, Clone)]
-pub struct Loss {
-    /// A scalar, as a graph in the weights.
-    pub total: Tensor,
-    /// Figures for telemetry.
-    pub figures: Vec<(&'static str, f64)>,
-}
-
-/// One step's loss and what it asks of the weights.
-#[derive(Debug, Clone)]
-pub struct Gradients {
-    /// The loss.
-    pub loss: f64,
-    /// Its gradient in each parameter, in their order; `None` where it does not depend on one.
-    pub by_parameter: Vec<Option<Tensor>>,
-    /// Figures for telemetry.
-    pub figures: Vec<(&'static str, f64)>,
-}
-
-impl Gradients {
-    /// Of a loss that depends on every parameter.
-    pub fn of(loss: f64, all: Vec<Tensor>, figures: Vec<(&'static str, f64)>) -> Self {
-        Self { loss, by_parameter: all.into_iter().map(Some).collect(), figures }
-    }
-}
-
-/// A way of learning: it owns the network and whatever else its steps remember.
-pub trait Objective {
-    /// Short name for telemetry.
-    fn name(&self) -> &'static str;
-
-    /// The trainable tensors.
-    fn parameters(&self) -> &Parameters;
-
-    /// Work on the network before a step (a power iteration of the spectral norm).
-    ///
-    /// # Errors
-    /// [`crate::Error::Tensor`].
-    fn prepare(&mut self) -> Result<()> {
-        Ok(())
-    }
-
-    /// The loss of a batch. May change what the objective remembers (a replay buffer), never the weights.
-    ///
-    /// # Errors
-    /// [`crate::Error`] when shapes do not fit or a chain diverges.
-    fn loss(&mut self, batch: &Batch, noise: &mut Noise) -> Result<Loss>;
-
-    /// Loss and gradient of a batch by a way of the objective's own; `None`, the default, leaves it to differentiating
-    /// [`Objective::loss`], which is the specification of what this may compute faster.
-    ///
-    /// # Errors
-    /// As [`Objective::loss`].
-    fn gradients(&mut self, batch: &Batch, noise: &mut Noise) -> Result<Option<Gradients>> {
-        let _ = (batch, noise);
-        Ok(None)
-    }
-
-    /// Figure of merit on held-out examples, lower is better; changes nothing.
-    ///
-    /// # Errors
-    /// As [`Objective::loss`].
-    fn validate(&self, batch: &Batch, noise: &mut Noise) -> Result<f64>;
-
-    /// Everything besides the weights that a resumed run needs, by name.
-    ///
-    /// # Errors
-    /// [`crate::Error::Tensor`].
-    fn state(&self) -> Result<Vec<(String, Tensor)>> {
-        Ok(Vec::new())
-    }
-
-    /// Sets what [`Objective::state`] gave. `get` returns the tensor of a name, if there is one.
-    ///
-    /// # Errors
-    /// [`crate::Error::Model`] when something is missing or has the wrong shape.
-    fn restore(&mut self, _get: &dyn Fn(&str) -> Option<Tensor>) -> Result<()> {
-        Ok(())
-    }
-}

@@ -1,42 +1,15 @@
 //! The training loop.
 
 use super::checkpoint::State;
-use super::divergence::{Divergence, Watch};
+use super::divergence::Watch;
 use super::fused::Blend;
-use super::{Adam, AdamConfig, Batch, CheckpointPlan, Gradients, Objective, Source, Whitening};
+use super::{Adam, Batch, CheckpointPlan, Gradients, Objective, Source, TrainConfig, Whitening};
 use crate::error::{Error, Result};
 use crate::event::{Event, Sink};
 use crate::noise::Noise;
 use candle_core::{DType, Tensor};
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
-
-/// Settings of a training run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TrainConfig {
-    /// Steps of the optimizer. A run's settings may say 0 where [`crate::forecast::RunConfig::for_data`] is to choose.
-    pub steps: u64,
-    /// Examples a step.
-    pub batch: usize,
-    /// The optimizer.
-    pub optimizer: AdamConfig,
-    /// Decay of the weights' moving average, in `[0, 1)`; the average is what is validated and kept.
-    pub average_decay: f64,
-    /// Steps between two validations.
-    pub validate_every: u64,
-    /// Steps between two lines of telemetry.
-    pub log_every: u64,
-    /// Steps between two checkpoints, where checkpoints are kept.
-    pub checkpoint_every: u64,
-    /// When the run counts as diverged.
-    #[serde(default)]
-    pub divergence: Divergence,
-    /// Checkpoints hold 12 bytes a weight where there are 20: moments, and averages less the weights, in bf16. A run that goes on
-    /// from one ends near where it would have ended, not in the same bits.
-    #[serde(default)]
-    pub compact_checkpoints: bool,
-}
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -65,7 +38,7 @@ const RESTART_NOISE: u64 = u64::MAX;
 /// # Errors
 /// [`Error::Config`] for settings out of range; [`Error::NonFinite`] naming the step when loss or gradient is not
 /// finite and [`Error::Diverged`] when they stay far above what they were, both only when there is no restart left
-/// ([`Divergence`]); [`Error::Interrupted`] after saving, when the sink asks to stop; whatever source, objective and sink return.
+/// ([`Divergence`](super::Divergence)); [`Error::Interrupted`] after saving, when the sink asks to stop; whatever source, objective and sink return.
 pub fn train(
     objective: &mut dyn Objective,
     source: &dyn Source,

@@ -8,6 +8,7 @@ mod labels;
 mod normalise;
 mod pace;
 mod read;
+mod recording;
 mod resample;
 mod split;
 mod window;
@@ -16,71 +17,7 @@ pub use inspect::{ChannelFaults, ChannelReport, EpisodeReport, GapReport, Hold, 
 pub use labels::Labels;
 pub use normalise::{Normaliser, Scalar};
 pub use read::{OnGap, ReadOptions};
+pub use recording::{Channel, Episode, Frames, Recording, Source};
 pub use resample::DEFAULT_TOLERANCE;
 pub use split::Split;
 pub use window::{ShortEpisode, WindowSpec, Windows};
-
-use serde::{Deserialize, Serialize};
-
-/// One measured quantity of a log.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Channel {
-    /// Name without the unit: `q_FFJ3`.
-    pub name: String,
-    /// Unit as the header gives it: `rad` in `q_FFJ3 [rad]`.
-    pub unit: Option<String>,
-    /// Period of a quantity that wraps (2 pi for an angle in rad, 360 in deg), `None` where it does not.
-    pub period: Option<f64>,
-}
-
-impl Channel {
-    /// The whole periods in `value` (as a value, not a count): what remains lies in `[-period / 2, period / 2)`. 0 for a
-    /// channel that does not wrap.
-    pub fn whole_periods(&self, value: f64) -> f64 {
-        self.period.map_or(0.0, |period| angle::whole_periods(value, period))
-    }
-}
-
-/// A stretch of motion without gaps.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Episode {
-    /// Name in reports: the file's stem, with the episode column's value and the part after a split where there are any.
-    pub id: String,
-    /// `(T,)` seconds, strictly increasing.
-    pub time_secs: Vec<f64>,
-    /// `(T, D)` row-major, in the channels' units.
-    pub values: Vec<f64>,
-}
-
-/// What log files hold: the same channels for every episode, times as recorded.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Recording {
-    /// The channels, in column order.
-    pub channels: Vec<Channel>,
-    /// The episodes, in the order in which they were read.
-    pub episodes: Vec<Episode>,
-    /// Path and SHA-256 of each file read.
-    pub sources: Vec<Source>,
-}
-
-/// A file that was read, as reports name it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Source {
-    /// Path as given.
-    pub path: String,
-    /// SHA-256 of the file's bytes, hexadecimal.
-    pub sha256: String,
-}
-
-/// A recording at one fixed rate: frame `k` of an episode lies `k / rate_hz` seconds after its first.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Frames {
-    /// The channels, in column order.
-    pub channels: Vec<Channel>,
-    /// Frames per second.
-    pub rate_hz: f64,
-    /// Episodes; `time_secs` is uniform, channels with a period are unwrapped (continuous).
-    pub episodes: Vec<Episode>,
-    /// As in [`Recording::sources`].
-    pub sources: Vec<Source>,
-}

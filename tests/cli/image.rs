@@ -218,7 +218,8 @@ fn an_image_model_is_guarded_and_other_files_are_refused() {
     succeeds(folder.path(), &generate("out/model.safetensors", &[]));
     refuses(folder.path(), &generate("out/model.safetensors", &["--set", "classes=[0]"]), &["class", "[1]"]);
     refuses(folder.path(), &generate("out/model.safetensors", &["--set", "walk.lowest=2"]), &["lowest", "pi / 2"]);
-    refuses(folder.path(), &generate("drawn/generate.npz", &[]), &["generate.npz", "safetensors"]);
+    let no_model = ["image", "generate", "drawn/generate.npz", "-o", "other"];
+    refuses(folder.path(), &no_model, &["generate.npz", "safetensors"]);
     let cross = ["image", "cross-class", "model.safetensors", "--data", "sets", "-o", "out", "--set", "start=2"];
     refuses(folder.path(), &cross, &["start", "pi / 2"]);
     refuses(folder.path(), &train(&["--overwrite", "--set", "validation=60"]), &["validation", "59"]);

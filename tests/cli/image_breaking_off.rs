@@ -1,4 +1,5 @@
-//! Experiments on images that Ctrl-C breaks off: what is done is kept, and only the same command goes on, to the same files.
+//! Experiments on images that Ctrl-C breaks off: what is done is kept, and the same command alone goes on from there,
+//! to the same files.
 #![cfg(unix)]
 
 use super::image::{COMPOSE, halves, model};

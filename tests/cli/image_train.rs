@@ -3,7 +3,8 @@
 use super::image::{halves, model};
 use super::*;
 
-/// The paper's recipe and the improved one: an energy without levels, and chains that walk by the weights of before in turn.
+/// The paper's recipe and the improved one: an energy without levels, and chains that walk by the weights of before in
+/// turn.
 #[test]
 fn contrastive_energies_of_images_are_learned_and_drawn_from() {
     let folder = tempfile::tempdir().unwrap();

@@ -6,10 +6,12 @@ mod anomaly;
 mod bad_input;
 mod bench;
 mod breaking_off;
+mod golden;
 mod image;
 mod image_breaking_off;
 mod image_scores;
 mod image_train;
+mod outputs;
 mod reporting;
 mod whole_way;
 

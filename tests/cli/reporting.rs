@@ -42,7 +42,7 @@ fn several_seeds_become_one_figure() {
         let mean = of(&two, name)["mean"].as_f64().unwrap();
         assert!((mean - (by_seed[0] + by_seed[1]) / 2.0).abs() < 1e-12, "{name}");
     }
-    // The first run of each is that of the report with one, though more forecasters stand before it: noise goes by name.
+    // The first run of each is that of the report with one, whatever stands before it: noise goes by name.
     for name in ["ebm", "mdn"] {
         assert_eq!(of(&two, name)["by_seed"][0], of(&one, name)["mean"], "{name}");
     }

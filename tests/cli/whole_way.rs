@@ -148,7 +148,7 @@ fn the_papers_preset_trains_and_predicts_too() {
     refuses(f, &[&predict[..], &["--walk", "levels=3"]].concat(), &["--walk", "without noise levels"]);
 }
 
-/// Its 20 steps lead from the last frame to the next ones: with chains of training that never begin anew they would not.
+/// Its 20 steps lead from the last frame to the next ones. With training chains that never begin anew they would not.
 #[test]
 fn the_papers_preset_learns_how_motion_goes_on() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,5 @@
-//! The card's numbers beside the CPU's. Needs the feature `cudnn` and an NVIDIA card; elsewhere it says that it was skipped.
+//! The card's numbers beside the CPU's. Needs the feature `cudnn` and an NVIDIA card:
+//! `cargo test --release --features cudnn --test conv card -- --ignored`.
 
 use super::engine::configs;
 use super::{CPU, examples, largest, network};
@@ -9,14 +10,8 @@ use ebmotion::engine::cuda::{Card, Mode};
 use ebmotion::model::Network;
 use ebmotion::noise::Noise;
 
-fn card() -> Option<Device> {
-    match Card::open(0) {
-        Ok(card) => Some(card.device()),
-        Err(e) => {
-            println!("skipped: {e}");
-            None
-        }
-    }
+fn card() -> Result<Device> {
+    Ok(Card::open(0)?.device())
 }
 
 /// Largest difference, relative to the largest number.
@@ -25,8 +20,9 @@ fn away(found: &Tensor, expected: &Tensor) -> Result<f32> {
 }
 
 #[test]
+#[ignore = "needs an NVIDIA card"]
 fn values_and_gradients_on_a_card_are_those_of_the_cpu() -> Result<()> {
-    let Some(card) = card() else { return Ok(()) };
+    let card = card()?;
     for (i, config) in configs().into_iter().enumerate() {
         let here = network(config.clone(), i as u64);
         let there = here.to_device(&card)?;
@@ -51,8 +47,9 @@ fn values_and_gradients_on_a_card_are_those_of_the_cpu() -> Result<()> {
 }
 
 #[test]
+#[ignore = "needs an NVIDIA card"]
 fn normal_numbers_on_a_card_are_those_of_the_cpu() -> Result<()> {
-    let Some(card) = card() else { return Ok(()) };
+    let card = card()?;
     for dims in [(3, 7), (64, 3072), (1, 1)] {
         let mut noise = Noise::new(3).from_chain(5);
         let here = noise.clone().normal(dims, candle_core::DType::F32, &CPU)?;

@@ -5,7 +5,7 @@ use candle_core::DType;
 use ebmotion::model::{Activation, ConvConfig, ConvEnergy, Network, StageConfig};
 use ebmotion::noise::Noise;
 
-/// The weights of convolutions, counted by hand: a block has `9 (in out + out out)`, and `9 in out` more for a way round.
+/// The weights of convolutions, counted by hand: `9 (in out + out out)` for a block, `9 in out` more for a way round.
 fn products(config: &ConvConfig) -> usize {
     let mut channels = config.channels;
     let mut sum = 0;

@@ -136,8 +136,8 @@ fn images_learn_by_difference_and_walk_at_their_level() -> Result<()> {
     Ok(())
 }
 
-/// All data are one point `a`. Denoising alone leaves open what happens around another point `b` at little noise; shown noise around
-/// `b`, the energy leads from there to `a`.
+/// All data are one point `a`. Denoising alone leaves open what happens around another point `b` at little noise. Shown
+/// noise around `b`, the energy leads from there to `a`.
 #[test]
 fn an_energy_that_was_shown_where_chains_go_astray_leads_back() -> Result<()> {
     let config = MlpConfig {

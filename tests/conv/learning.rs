@@ -48,8 +48,8 @@ fn contrastive_gradients_by_the_engine_are_those_of_the_loss() -> Result<()> {
     Ok(())
 }
 
-/// Losses of the input gradient, differentiated through the graph of it and as differences of energies: the latter's own error
-/// is of second order in the distance of the points, on networks that are smooth.
+/// Losses of the input gradient, differentiated through its graph and as differences of energies. The latter's own
+/// error is of second order in the distance of the points, on networks that are smooth.
 #[test]
 fn gradients_of_gradients_by_the_engine_are_those_of_the_loss() -> Result<()> {
     let config = ConvConfig { activation: Activation::Swish, spectral_norm: false, ..ConvConfig::mnist(3) };
@@ -174,8 +174,8 @@ fn classes_are_drawn_from_what_denoising_has_learned() -> Result<()> {
     let before = objective.validate(&judged, &mut Noise::new(9))?;
     train(&mut objective, &Halves, &settings, &Noise::new(2), None, &mut Silent)?;
     let after = objective.validate(&judged, &mut Noise::new(9))?;
-    // The velocity has variance 1; what cannot be known of it is its part along the noise of the data and the noise at angles
-    // where neither shows: below a third.
+    // The velocity has variance 1. What cannot be known of it is its part along the noise of the data, and the noise at
+    // angles where neither shows: below a third.
     assert!(before > 0.9 && after < 0.33, "{after} after {before}");
 
     let rows = 20;

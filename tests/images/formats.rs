@@ -112,15 +112,23 @@ fn numpy_archives_count_labels_from_0() {
 }
 
 #[test]
-fn the_sets_beside_the_project_are_read() {
-    let Some(mnist) = shared("mnist/t10k-images-idx3-ubyte.gz") else { return };
-    let images = Images::read(&mnist).unwrap();
+#[ignore = "needs ../shared/data/mnist"]
+fn mnist_beside_the_project_is_read() {
+    let images = beside("mnist/t10k-images-idx3-ubyte.gz");
     assert_eq!((images.len(), images.shape(), images.class_count()), (10_000, [1, 28, 28], 10));
     // The first digits of the test set, as everyone who has looked at it knows them.
     assert_eq!(images.labels().unwrap()[..5], [7, 2, 1, 0, 4]);
-    let Some(omniglot) = shared("omniglot/images_background_small1_28x28-idx3-ubyte.gz") else { return };
-    assert!(Images::read(&omniglot).unwrap().labels().is_some());
-    let Some(cifar) = shared("cifar10_jpeg/test_batch_2000.bin.gz") else { return };
-    let images = Images::read(&cifar).unwrap();
+}
+
+#[test]
+#[ignore = "needs ../shared/data/omniglot"]
+fn omniglot_beside_the_project_is_read() {
+    assert!(beside("omniglot/images_background_small1_28x28-idx3-ubyte.gz").labels().is_some());
+}
+
+#[test]
+#[ignore = "needs ../shared/data/cifar10_jpeg"]
+fn cifar10_beside_the_project_is_read() {
+    let images = beside("cifar10_jpeg/test_batch_2000.bin.gz");
     assert_eq!((images.len(), images.shape(), images.class_count()), (2_000, [3, 32, 32], 10));
 }

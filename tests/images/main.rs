@@ -73,12 +73,8 @@ fn idx(sizes: &[u32], contents: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// A file of the data that lie beside the project; `None`, said on stderr, where they are absent.
-fn shared(path: &str) -> Option<PathBuf> {
-    let full = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data")).join(path);
-    if full.exists() {
-        return Some(full);
-    }
-    eprintln!("skipped: {} is absent", full.display());
-    None
+/// Reads a set that lies beside the project, see `tests/data/README.md`. Tests that need one are ignored unless asked
+/// for.
+fn beside(path: &str) -> Images {
+    Images::read(&PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data")).join(path)).unwrap()
 }

@@ -24,13 +24,12 @@ fn what_is_wrong_is_told_with_its_row() {
 }
 
 #[test]
-fn the_photographs_beside_the_project_are_read() {
-    let Some(path) = shared("cifar10_jpeg/test.parquet") else { return };
-    let images = Images::read(&path).unwrap();
+#[ignore = "needs ../shared/data/cifar10_jpeg"]
+fn photographs_beside_the_project_are_read() {
+    let images = beside("cifar10_jpeg/test.parquet");
     assert_eq!((images.len(), images.shape(), images.class_count()), (10_000, [3, 32, 32], 10));
-    let Some(binary) = shared("cifar10_jpeg/test_batch_2000.bin.gz") else { return };
     // The binary file holds the first 2,000 of them: two readers, one answer, but for a decoder's rounding.
-    let binary = Images::read(&binary).unwrap();
+    let binary = beside("cifar10_jpeg/test_batch_2000.bin.gz");
     assert_eq!(binary.labels().unwrap(), &images.labels().unwrap()[..2000]);
     let differences = binary.pixels().iter().zip(images.pixels()).map(|(a, b)| f64::from(a.abs_diff(*b)));
     let mean = differences.sum::<f64>() / binary.pixels().len() as f64;

@@ -92,8 +92,9 @@ impl Source for Draws {
     }
 }
 
-/// Total variation between a histogram of draws from the learned energy and the exact probabilities of its cells: Metropolis-
-/// adjusted Langevin chains from uniform starts, which find modes by themselves. Among 4000 exact draws it is some 0.05.
+/// Total variation between a histogram of draws from the learned energy and the exact probabilities of its cells. Draws
+/// come from Metropolis-adjusted Langevin chains with uniform starts, which find modes by themselves. Among 4000 exact
+/// draws it is some 0.05.
 pub fn total_variation(energy: &dyn Energy, target: &Mixture) -> Result<f64> {
     const CELLS: usize = 12;
     let mut noise = Noise::new(5);

@@ -5,7 +5,7 @@ use ebmotion::energy::{Energy, Evaluated};
 use ebmotion::error::Result;
 use serde_json::Value;
 
-/// A density over `u`, a point of R^n, with the log-Jacobian of the way from `u` to the model's own parameters included.
+/// A density over `u`, a point of R^n. It includes the log-Jacobian of the way from `u` to the model's own parameters.
 pub trait Posterior: Sync {
     /// Minus the log density at `u`, up to a constant; adds nothing to `grad` but overwrites it with the gradient.
     fn energy(&self, u: &[f64], grad: &mut [f64]) -> f64;
@@ -132,7 +132,8 @@ impl Posterior for Garch {
             by[0] -= r / variance;
             before = Some(r);
         }
-        // d alpha0 / d u1 = alpha0; d alpha1 / d u2 = a (1 - a), which also shrinks beta1; d beta1 / d u3 = beta1 (1 - share).
+        // d alpha0 / d u1 = alpha0; d alpha1 / d u2 = a (1 - a), which also shrinks beta1;
+        // d beta1 / d u3 = beta1 (1 - share).
         let alpha_slope = alpha1 * (1.0 - alpha1);
         grad[0] = by[0];
         grad[1] = by[1] * alpha0;

@@ -45,8 +45,8 @@ fn over(count: usize, reach: &[usize]) -> Positions {
     Positions { count, reach: reach.to_vec() }
 }
 
-/// A convolution's answer moves with its input: the same numbers one position on give the same values one position on, as far as
-/// the ends are not seen.
+/// A convolution's answer moves with its input: the same numbers one position on give the same values one position on,
+/// where the ends are not seen.
 #[test]
 fn positions_share_their_weights() -> Result<()> {
     let (count, each) = (9, 4);

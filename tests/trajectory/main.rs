@@ -10,7 +10,7 @@ mod reading;
 
 use ebmotion::trajectory::{ReadOptions, Recording};
 use ebmotion::{Error, Result};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Reads `text` as a log named `log.csv`.
 fn read(text: &str, options: &ReadOptions) -> Result<Recording> {
@@ -36,12 +36,11 @@ fn log_error(result: Result<Recording>) -> (Option<u64>, Option<String>, String,
     }
 }
 
-/// A file of the data that lie beside the project; `None`, said on stderr, where they are absent.
-fn shared(path: &str) -> Option<PathBuf> {
-    let full = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared")).join(path);
-    if full.exists() {
-        return Some(full);
-    }
-    eprintln!("skipped: {} is absent", full.display());
-    None
+/// A file of `tests/data/logs`.
+fn kept(path: &str) -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/logs")).join(path)
+}
+
+fn unpacked(path: &Path) -> String {
+    std::io::read_to_string(flate2::read::GzDecoder::new(std::fs::File::open(path).unwrap())).unwrap()
 }

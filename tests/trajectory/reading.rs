@@ -1,13 +1,14 @@
 //! What well-formed logs become.
 
-use crate::{log_at, read, shared};
+use crate::{kept, log_at, read, unpacked};
 use ebmotion::trajectory::{Frames, OnGap, ReadOptions, Recording};
 use std::f64::consts::TAU;
 use std::time::Instant;
 
 #[test]
 fn names_units_episodes_and_values_arrive() {
-    let text = "\u{feff}time [ms], q_FFJ3 [rad] ,episode,\"f, tip [N]\"\r\n0,0.5,a,1\r\n40,0.25,a,2\r\n0,-1e-3,b,3\r\n40,1,b,4\r\n";
+    let header = "\u{feff}time [ms], q_FFJ3 [rad] ,episode,\"f, tip [N]\"";
+    let text = &format!("{header}\r\n0,0.5,a,1\r\n40,0.25,a,2\r\n0,-1e-3,b,3\r\n40,1,b,4\r\n");
     let log = read(text, &ReadOptions { wrap: vec!["q_*".into()], ..Default::default() }).unwrap();
     let channels: Vec<_> = log.channels.iter().map(|c| (c.name.as_str(), c.unit.as_deref(), c.period)).collect();
     assert_eq!(channels, [("q_FFJ3", Some("rad"), Some(TAU)), ("f, tip", Some("N"), None)]);
@@ -102,10 +103,10 @@ fn the_recorded_rate_is_the_plain_one() {
 
 #[test]
 fn a_real_log_is_read_to_the_last_digit() {
-    let Some(path) = shared("data/joint_state_logs/g1_inspire_ep000/truth.csv") else { return };
+    let path = kept("g1_inspire/truth.csv.gz");
     let options = ReadOptions { time_column: Some("t".into()), ..Default::default() };
     let log = Recording::read(&[&path], &options).unwrap();
-    let text = std::fs::read_to_string(&path).unwrap();
+    let text = unpacked(&path);
     let cells: Vec<f64> =
         text.lines().skip(1).flat_map(|l| l.split(',').skip(1)).map(|c| c.trim().parse().unwrap()).collect();
     assert_eq!(log.channels.len(), 26);
@@ -117,7 +118,7 @@ fn a_real_log_is_read_to_the_last_digit() {
 
 #[test]
 fn the_dirty_log_is_refused_where_it_is_dirty() {
-    let Some(path) = shared("data/joint_state_logs/g1_inspire_ep000/dirty.csv") else { return };
+    let path = kept("g1_inspire/dirty.csv.gz");
     let mut options = ReadOptions { time_column: Some("t".into()), ..Default::default() };
     // The first NaN, in file order.
     let error = Recording::read(&[&path], &options).unwrap_err().to_string();

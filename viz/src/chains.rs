@@ -1,7 +1,8 @@
 //! Chains of images as they walk.
 
+use crate::error::{VizError, refused};
+use crate::file::{APPLICATION, replace};
 use crate::layout::{self, Node};
-use crate::{APPLICATION, VizError, refused, replace};
 use rerun::external::re_sdk_types::archetypes as shown;
 use rerun::external::re_sdk_types::blueprint::components::ContainerKind;
 use rerun::sink::MemorySinkStorage;

@@ -41,57 +41,21 @@
 
 mod arrange;
 mod chains;
+mod error;
+mod file;
 mod layout;
 mod record;
 mod scene;
 mod style;
 
 pub use chains::Chains;
+pub use error::VizError;
 pub use scene::{ChannelLabel, Scene, Skeleton3d};
 
+use error::refused;
+use file::{APPLICATION, replace};
 use rerun::{RecordingStream, RecordingStreamBuilder};
-use std::io::Write;
-use std::path::{Path, PathBuf};
-
-/// Name under which the viewer keeps what the user changes in the arrangement.
-const APPLICATION: &str = "ebmotion";
-
-/// What can go wrong.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum VizError {
-    /// A scene's arrays do not fit together.
-    #[error("scene `{scene}`, {what}: found {found}, expected {expected}")]
-    Scene {
-        /// The scene's name.
-        scene: String,
-        /// Which array, and where in it.
-        what: String,
-        /// What was found.
-        found: String,
-        /// What was expected.
-        expected: String,
-    },
-    /// The file could not be written; nothing of it is left.
-    #[error("{}: cannot {action}: {source}", path.display())]
-    Io {
-        /// The file or folder.
-        path: PathBuf,
-        /// What was being done.
-        action: &'static str,
-        /// The system's reason.
-        source: std::io::Error,
-    },
-    /// The viewer could not be started or did not take the data.
-    #[error(
-        "cannot show the forecast in the rerun viewer: {0} (install it with `cargo install rerun-cli` or \
-     `pip install rerun-sdk`, version 0.36)"
-    )]
-    Viewer(String),
-    /// Rerun refused the data.
-    #[error("rerun refused the data: {0}")]
-    Rerun(String),
-}
+use std::path::Path;
 
 /// Writes `scenes` with the arrangement of their views to the `.rrd` file `path`, whole or not at all. Missing parent
 /// folders are created; an older file is replaced.
@@ -135,28 +99,4 @@ fn fill(stream: &RecordingStream, scenes: &[Scene]) -> Result<(), VizError> {
         record::scene(stream, &record::root(index), scene).map_err(refused)?;
     }
     layout::send(stream, APPLICATION, record::TIMELINE, &arrange::scenes(scenes)).map_err(refused)
-}
-
-fn refused(error: impl std::fmt::Display) -> VizError {
-    VizError::Rerun(error.to_string())
-}
-
-/// A temporary file in the same folder, then a rename: readers see the old file or the new one.
-fn replace(path: &Path, bytes: &[u8]) -> Result<(), VizError> {
-    let failed = |action| move |source| VizError::Io { path: path.to_path_buf(), action, source };
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder).map_err(failed("create its folder"))?;
-    let mut options = tempfile::Builder::new();
-    options.prefix(".ebmotion-");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // As any file that the user creates (the umask applies), not private as temporary files are.
-        options.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    let mut temporary = options.tempfile_in(folder).map_err(failed("write"))?;
-    temporary.write_all(bytes).map_err(failed("write"))?;
-    temporary.as_file().sync_all().map_err(failed("sync"))?;
-    temporary.persist(path).map_err(|e| failed("replace")(e.error))?;
-    Ok(())
 }

@@ -1,6 +1,6 @@
 //! The plain arrays that a picture is made of, and the check that they fit together.
 
-use crate::VizError;
+use crate::error::VizError;
 
 /// What a channel is called, and its unit.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Arguments of `ebmotion anomaly`.
 
-use super::ReadArgs;
+use super::read::ReadArgs;
 use clap::Args;
 use std::path::PathBuf;
 

@@ -1,7 +1,9 @@
 //! Arguments of `ebmotion report`.
 
 use super::bench::{Device, device};
-use super::{ReadArgs, Span, WalkArgs, span};
+use super::read::ReadArgs;
+use super::text::{Span, span};
+use super::walk::WalkArgs;
 use clap::Args;
 use std::path::PathBuf;
 

@@ -1,6 +1,6 @@
 //! How a model's chunks are drawn, where the command line says otherwise than the model.
 
-use super::key_value;
+use super::text::key_value;
 use clap::Args;
 use ebmotion::forecast::Model;
 use ebmotion::{Error, Result, settings};

@@ -3,7 +3,7 @@
 use super::super::args::BenchArgs;
 use super::super::output;
 use super::forecast::{CHANNELS, CHUNK, coordinates, settings};
-use super::{Same, median_secs, round, steps_of};
+use super::measure::{Same, median_secs, round, steps_of};
 use candle_core::{DType, Device};
 use ebmotion::model::{Leveled, Mlp, MlpConfig, MlpEnergy};
 use ebmotion::noise::Noise;

@@ -2,7 +2,7 @@
 
 use super::super::args::BenchArgs;
 use super::super::output;
-use super::{median_secs, round};
+use super::measure::{median_secs, round};
 use candle_core::{DType, Device};
 use ebmotion::engine::Options;
 use ebmotion::forecast::baseline::VarFit;

@@ -13,7 +13,7 @@ pub(super) fn run(args: &BenchArgs, number: usize) -> Result<()> {
     use super::super::args::Precision;
     use super::super::output;
     use super::langevin::{STEP, gflops, points, program};
-    use super::{median_secs, round};
+    use super::measure::{median_secs, round};
     use ebmotion::engine::cuda::{Card, Mode};
     use ebmotion::engine::{self, Options, Start, Walk, cuda};
     use ebmotion::noise::Noise;

@@ -1,8 +1,8 @@
 //! Microseconds of one Langevin step of a perceptron's energy.
 
-use super::super::args::{BenchArgs, Device};
+use super::super::args::BenchArgs;
 use super::super::output;
-use super::{config, median_secs, round};
+use super::measure::{config, median_secs, round};
 use candle_core::DType;
 use ebmotion::engine::{self, LangevinStep, Level, Options, Program, Start, Term, Walk};
 use ebmotion::model::Mlp;
@@ -15,9 +15,6 @@ const WORK: usize = 1 << 30;
 pub(super) const STEP: LangevinStep = LangevinStep { step: 5e-3, noise: 0.1, clip: None, bounds: None };
 
 pub(super) fn run(args: &BenchArgs) -> Result<()> {
-    if let Device::Cuda(number) = args.device {
-        return super::gpu::run(args, number);
-    }
     let threads = args.threads.unwrap_or_else(parallel::available);
     let program = program(&args.dims)?;
     let level = Level::best();

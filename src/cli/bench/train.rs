@@ -2,7 +2,7 @@
 
 use super::super::args::BenchArgs;
 use super::super::output;
-use super::{Same, config, median_secs, round, steps_of};
+use super::measure::{Same, config, median_secs, round, steps_of};
 use candle_core::{DType, Device, Tensor};
 use ebmotion::model::{Mlp, MlpEnergy};
 use ebmotion::noise::Noise;

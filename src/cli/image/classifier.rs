@@ -3,7 +3,7 @@
 use super::super::args::ClassifierArgs;
 use super::super::console::Console;
 use super::super::output;
-use super::{Results, ended, printed};
+use super::results::{Results, ended, printed};
 use ebmotion::Result;
 use ebmotion::experiment::classifier::{self, Figures, TrainingConfig};
 use ebmotion::experiment::{DataRecord, Record};
@@ -17,15 +17,16 @@ pub(super) fn run(args: &ClassifierArgs, console: &mut Console) -> Result<()> {
     if printed(&args.common, &config)? {
         return Ok(());
     }
-    let results = Results::new(&args.common)?;
+    let mut results = Results::new(&args.common, "classifier", &["classifier.safetensors"], &[])?;
     let [train, test] = [Part::Train, Part::Test].map(|part| args.common.known(&args.dataset, part));
     let (train, test) = (train?, test?);
+    results.spare_images([&train, &test])?;
     let of = (&config, [&train, &test].map(DataRecord::of));
     let journal = results.journal("classifier", &args.again, &of)?;
     console.stop_on_interrupt()?;
     let outcome = classifier::run(&train, &test, &config, &journal, console);
     let (classifier, figures) = ended(outcome, &journal, console)?;
-    let model = results.folder.join("classifier.safetensors");
+    let model = results.place("classifier.safetensors")?;
     classifier.save(&model, &config, &train)?;
     let seconds = begun.elapsed().as_secs_f64();
     let json = results.json("classifier", &Record::new("classifier", &config, &[&train, &test], seconds, &figures))?;

@@ -4,7 +4,7 @@ use super::super::args::ComposeArgs;
 use super::super::console::Console;
 use super::super::output;
 use super::live::Live;
-use super::{Results, ended, printed};
+use super::results::{Results, ended, printed};
 use ebmotion::Result;
 use ebmotion::experiment::compose::{self, ComposeConfig, Figures};
 use ebmotion::experiment::{DataRecord, Record};
@@ -17,11 +17,11 @@ pub(super) fn run(args: &ComposeArgs, console: &mut Console) -> Result<()> {
     if printed(&args.common, &config)? {
         return Ok(());
     }
-    let results = Results::new(&args.common)?;
+    let results = Results::new(&args.common, "compose", &[], &[])?;
     let data = compose::data(&config)?;
     let journal = results.journal("compose", &args.again, &(&config, DataRecord::of(&data)))?;
     console.stop_on_interrupt()?;
-    let mut live = Live::new(&args.watched, console)?;
+    let mut live = Live::new(&args.watched, &results, console)?;
     let outcome = compose::run(&config, &journal, &mut live);
     live.finish()?;
     let outcome = ended(outcome, &journal, console)?;

@@ -3,7 +3,7 @@
 use super::super::args::ContinualArgs;
 use super::super::console::Console;
 use super::super::output;
-use super::{Results, config_text, ended, printed};
+use super::results::{Results, config_text, ended, printed};
 use ebmotion::Result;
 use ebmotion::experiment::continual::{self, ContinualConfig, Row, Run, Trial};
 use ebmotion::experiment::{DataRecord, Record};
@@ -23,12 +23,15 @@ pub(super) fn run(args: &ContinualArgs, console: &mut Console) -> Result<()> {
     if printed(&args.common, &config)? {
         return Ok(());
     }
-    let results = Results::new(&args.common)?;
+    let tuned: &[&str] = if args.tune { &["tune.json", "tuned.toml"] } else { &[] };
+    let mut results = Results::new(&args.common, "continual", tuned, &[])?;
     let train = args.common.known(&args.dataset, Part::Train)?;
+    results.spare_images([&train])?;
     if args.tune {
         return tune(args, &config, &train, &results, console);
     }
     let test = args.common.known(&args.dataset, Part::Test)?;
+    results.spare_images([&test])?;
     let of = (&config, [&train, &test].map(DataRecord::of));
     let journal = results.journal("continual", &args.again, &of)?;
     console.stop_on_interrupt()?;

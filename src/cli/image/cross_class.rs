@@ -3,7 +3,7 @@
 use super::super::args::CrossClassArgs;
 use super::super::console::Console;
 use super::live::Live;
-use super::{Results, ended, fingerprint, printed};
+use super::results::{Results, ended, fingerprint, printed};
 use ebmotion::Result;
 use ebmotion::experiment::cross_class::{self, CrossClassConfig};
 use ebmotion::experiment::generate::{Asked, asked};
@@ -29,13 +29,15 @@ pub(super) fn run(args: &CrossClassArgs, console: &mut Console) -> Result<()> {
     if printed(&args.common, &config)? {
         return Ok(());
     }
-    let results = Results::new(&args.common)?;
+    let weights = [args.model.model.as_deref(), args.classifier.as_deref()];
+    let mut results = Results::new(&args.common, "cross-class", &[], &weights)?;
     let model = args.model.load_at(&args.place)?;
     let images = args.common.known(&args.dataset, Part::Test)?;
+    results.spare_images([&images])?;
     let of = (&config, DataRecord::of(&images), fingerprint(args.model.path()?)?);
     let journal = results.journal("cross-class", &args.again, &of)?;
     console.stop_on_interrupt()?;
-    let mut live = Live::new(&args.watched, console)?;
+    let mut live = Live::new(&args.watched, &results, console)?;
     let outcome = cross_class::run(&model, &images, &config, &journal, &mut live);
     live.finish()?;
     let crossed = ended(outcome, &journal, console)?;

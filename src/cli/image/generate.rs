@@ -3,7 +3,7 @@
 use super::super::args::GenerateArgs;
 use super::super::console::Console;
 use super::live::Live;
-use super::{Results, ended, fingerprint, printed};
+use super::results::{Results, ended, fingerprint, printed};
 use ebmotion::Result;
 use ebmotion::experiment::Record;
 use ebmotion::experiment::generate::{self, Asked, GenerateConfig, asked};
@@ -29,15 +29,17 @@ pub(super) fn run(args: &GenerateArgs, console: &mut Console) -> Result<()> {
     if printed(&args.common, &config)? {
         return Ok(());
     }
-    let results = Results::new(&args.common)?;
+    let weights = [args.model.model.as_deref(), args.classifier.as_deref()];
+    let mut results = Results::new(&args.common, "generate", &["film.png", "neighbours.png"], &weights)?;
     let model = args.model.load_at(&args.place)?;
     let known = match args.dataset.is_some() || !args.common.data.is_empty() {
         true => Some(args.common.images(args.dataset.as_deref(), Part::Train)?),
         false => None,
     };
+    results.spare_images(&known)?;
     let journal = results.journal("generate", &args.again, &(&config, fingerprint(args.model.path()?)?))?;
     console.stop_on_interrupt()?;
-    let mut live = Live::new(&args.watched, console)?;
+    let mut live = Live::new(&args.watched, &results, console)?;
     let outcome = generate::run(&model, &config, &journal, &mut live);
     live.finish()?;
     let drawn = ended(outcome, &journal, console)?;

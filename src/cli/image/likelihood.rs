@@ -4,7 +4,7 @@ use super::super::args::LikelihoodArgs;
 use super::super::console::Console;
 use super::super::output;
 use super::live::Live;
-use super::{Results, ended, fingerprint, printed};
+use super::results::{Results, ended, fingerprint, printed};
 use ebmotion::Result;
 use ebmotion::experiment::likelihood::{self, Figures, LikelihoodConfig};
 use ebmotion::experiment::{DataRecord, Record};
@@ -18,13 +18,14 @@ pub(super) fn run(args: &LikelihoodArgs, console: &mut Console) -> Result<()> {
     if printed(&args.common, &config)? {
         return Ok(());
     }
-    let results = Results::new(&args.common)?;
+    let mut results = Results::new(&args.common, "likelihood", &[], &[args.model.model.as_deref()])?;
     let test = args.common.known(&args.dataset, Part::Test)?;
     let model = args.model.load()?;
+    results.spare_images([&test])?;
     let of = (&config, DataRecord::of(&test), fingerprint(args.model.path()?)?);
     let journal = results.journal("likelihood", &args.again, &of)?;
     console.stop_on_interrupt()?;
-    let mut live = Live::new(&args.watched, console)?;
+    let mut live = Live::new(&args.watched, &results, console)?;
     let outcome = likelihood::run(&model, &test, &config, &journal, &mut live);
     live.finish()?;
     let (figures, ends) = ended(outcome, &journal, console)?;

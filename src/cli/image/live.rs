@@ -2,6 +2,7 @@
 
 use super::super::args::Watched;
 use super::super::console::Console;
+use super::results::Results;
 use ebmotion::event::{Event, Sink};
 use ebmotion::{Error, Result};
 
@@ -20,8 +21,9 @@ fn refused(error: ebmotion_viz::VizError) -> Error {
 
 #[cfg(feature = "rerun")]
 impl<'a> Live<'a> {
-    pub(super) fn new(watched: &Watched, console: &'a mut Console) -> Result<Self> {
+    pub(super) fn new(watched: &Watched, results: &Results, console: &'a mut Console) -> Result<Self> {
         let mut recordings = Vec::new();
+        results.inputs.spared_by(&watched.rrd)?;
         if let Some(path) = &watched.rrd {
             super::super::output::check_writable(path)?;
             recordings.push(ebmotion_viz::Chains::to_file(path).map_err(refused)?);
@@ -49,7 +51,8 @@ impl<'a> Live<'a> {
 
 #[cfg(not(feature = "rerun"))]
 impl<'a> Live<'a> {
-    pub(super) fn new(watched: &Watched, console: &'a mut Console) -> Result<Self> {
+    pub(super) fn new(watched: &Watched, results: &Results, console: &'a mut Console) -> Result<Self> {
+        results.inputs.spared_by(&watched.rrd)?;
         match watched.rrd.is_some() || watched.spawn {
             true => {
                 Err(Error::Other("this build leaves rerun out: build with `--features rerun` for recordings".into()))

@@ -3,7 +3,7 @@
 use super::super::args::{Common, MeasureArgs};
 use super::super::console::Console;
 use super::super::output;
-use super::{Results, ended, fingerprint, printed};
+use super::results::{Results, ended, fingerprint, printed};
 use ebmotion::experiment::features::Features;
 use ebmotion::experiment::fid::{self, FidConfig};
 use ebmotion::experiment::inception_score::{self, InceptionScoreConfig};
@@ -69,12 +69,14 @@ impl With {
         if printed(common, config)? {
             return Ok(None);
         }
-        let results = Results::new(common)?;
+        let weights = [&args.samples, &args.inception, &args.classifier].map(Option::as_deref);
+        let mut results = Results::new(common, name, &[], &weights)?;
         let reference = common.images(args.dataset.as_deref(), args.part)?;
         let samples = args.samples.as_deref().ok_or_else(|| {
             Error::config("--samples", "nothing", "the images that are compared with those of --data: a file or folder")
         })?;
         let samples = Images::read(samples)?;
+        results.spare_images([&reference, &samples])?;
         let (network, path) = match (&args.inception, &args.classifier) {
             (Some(path), _) => (Features::inception(path)?, path),
             (None, Some(path)) => (Features::classifier(path)?, path),

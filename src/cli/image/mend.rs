@@ -4,7 +4,7 @@ use super::super::args::MendArgs;
 use super::super::console::Console;
 use super::super::output;
 use super::live::Live;
-use super::{Results, ended, fingerprint, printed};
+use super::results::{Results, ended, fingerprint, printed};
 use ebmotion::Result;
 use ebmotion::event::Sink;
 use ebmotion::experiment::denoise::{self, DenoiseConfig};
@@ -54,13 +54,14 @@ fn mend<C: Serialize + DeserializeOwned, F: Serialize>(
     if printed(&args.common, &config)? {
         return Ok(());
     }
-    let results = Results::new(&args.common)?;
+    let mut results = Results::new(&args.common, name, &[], &[args.model.model.as_deref()])?;
     let model = args.model.load_at(&args.place)?;
     let parts = [args.common.known(&args.dataset, Part::Train)?, args.common.known(&args.dataset, Part::Test)?];
+    results.spare_images(&parts)?;
     let of = (&config, parts.each_ref().map(DataRecord::of), fingerprint(args.model.path()?)?);
     let journal = results.journal(name, &args.again, &of)?;
     console.stop_on_interrupt()?;
-    let mut live = Live::new(&args.watched, console)?;
+    let mut live = Live::new(&args.watched, &results, console)?;
     let task = Task { model: &model, parts: &parts, config: &config, journal: &journal };
     let outcome = work(task, &mut live);
     live.finish()?;

@@ -3,7 +3,7 @@
 use super::super::args::OodArgs;
 use super::super::console::Console;
 use super::super::output;
-use super::{Results, ended, fingerprint, printed};
+use super::results::{Results, ended, fingerprint, printed};
 use ebmotion::Result;
 use ebmotion::experiment::ood::{self, Figures, OodConfig, OodData, Row, Told};
 use ebmotion::experiment::{DataRecord, Record};
@@ -17,12 +17,13 @@ pub(super) fn run(args: &OodArgs, console: &mut Console) -> Result<()> {
     if printed(&args.common, &config)? {
         return Ok(());
     }
-    let results = Results::new(&args.common)?;
+    let mut results = Results::new(&args.common, "ood", &[], &[args.model.model.as_deref()])?;
     let train = args.common.known(&args.dataset, Part::Train)?;
     let test = args.common.known(&args.dataset, Part::Test)?;
     let model = args.model.load()?;
     let others = others(args)?;
     let all: Vec<&Images> = [&train, &test].into_iter().chain(&others).collect();
+    results.spare_images(all.iter().copied())?;
     let records: Vec<DataRecord> = all.iter().map(|images| DataRecord::of(images)).collect();
     let journal = results.journal("ood", &args.again, &(&config, records, fingerprint(args.model.path()?)?))?;
     console.stop_on_interrupt()?;

@@ -4,7 +4,7 @@ use super::super::args::RobustArgs;
 use super::super::console::Console;
 use super::super::output;
 use super::live::Live;
-use super::{Results, ended, fingerprint, printed};
+use super::results::{Results, ended, fingerprint, printed};
 use ebmotion::Result;
 use ebmotion::eval::report::{Labels, curves};
 use ebmotion::experiment::robust::{self, Curve, Figures, RobustConfig};
@@ -17,15 +17,23 @@ use std::time::Instant;
 const NORMS: [(Norm, &str, &str); 2] =
     [(Norm::Linf, "linf", "largest change of a pixel"), (Norm::L2, "l2", "root of the sum of squared changes")];
 
+/// The file of a norm's curves.
+fn plot(short: &str) -> String {
+    format!("robust_{short}.svg")
+}
+
 pub(super) fn run(args: &RobustArgs, console: &mut Console) -> Result<()> {
     let begun = Instant::now();
     let config = args.common.resolve(RobustConfig::default())?;
     if printed(&args.common, &config)? {
         return Ok(());
     }
-    let results = Results::new(&args.common)?;
+    let weights = [&args.model.model, &args.classifier, &args.adversarial].map(Option::as_deref);
+    let plots = NORMS.map(|(_, short, _)| plot(short));
+    let mut results = Results::new(&args.common, "robust", &plots.each_ref().map(String::as_str), &weights)?;
     let [train, test] = [Part::Train, Part::Test].map(|part| args.common.known(&args.dataset, part));
     let (train, test) = (train?, test?);
+    results.spare_images([&train, &test])?;
     let model = args.model.load()?;
     let (mut classifiers, mut weights) = (Vec::new(), vec![fingerprint(args.model.path()?)?]);
     for (name, path) in [("classifier", &args.classifier), ("adversarial classifier", &args.adversarial)] {
@@ -37,14 +45,14 @@ pub(super) fn run(args: &RobustArgs, console: &mut Console) -> Result<()> {
     let of = (&config, [&train, &test].map(DataRecord::of), weights);
     let journal = results.journal("robust", &args.again, &of)?;
     console.stop_on_interrupt()?;
-    let mut live = Live::new(&args.watched, console)?;
+    let mut live = Live::new(&args.watched, &results, console)?;
     let outcome = robust::run(&model, &classifiers, &train, &test, &config, &journal, &mut live);
     live.finish()?;
     let figures = ended(outcome, &journal, console)?;
     for (norm, short, of) in NORMS {
         let drawn: Vec<_> = of_norm(&figures, norm).map(|c| (c.name.clone(), points(c))).collect();
         let labels = Labels { title: "Accuracy under attack", x: of, y: "share of images classified right" };
-        results.text(&format!("robust_{short}.svg"), &curves(labels, &drawn)?)?;
+        results.text(&plot(short), &curves(labels, &drawn)?)?;
     }
     let seconds = begun.elapsed().as_secs_f64();
     let json = results.json("robust", &Record::new("robust", &config, &[&train, &test], seconds, &figures))?;

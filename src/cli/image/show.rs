@@ -3,7 +3,7 @@
 use super::super::args::ShowArgs;
 use super::super::console::Console;
 use super::super::output;
-use super::{Results, printed};
+use super::results::{Results, printed};
 use ebmotion::Result;
 use ebmotion::experiment::Record;
 use ebmotion::experiment::show::{self, ShowConfig, Shown};
@@ -21,11 +21,12 @@ pub(super) fn run(args: &ShowArgs, console: &mut Console) -> Result<()> {
     if printed(&args.common, &config)? {
         return Ok(());
     }
-    let results = Results::new(&args.common)?;
+    let mut results = Results::new(&args.common, "show", &[], &[])?;
     let images = match args.dataset.as_deref() {
         Some("dsprites") => show::random_sprites(config.count, &mut Noise::new(config.seed))?,
         name => args.common.images(name, args.part)?,
     };
+    results.spare_images([&images])?;
     let (sample, shown) = show::show(&images, &config)?;
     let grid = results.grid("show", &sample, Layout::of(&sample, args.columns))?;
     let seconds = begun.elapsed().as_secs_f64();

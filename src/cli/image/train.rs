@@ -4,7 +4,7 @@ use super::super::args::ImageTrainArgs;
 use super::super::console::Console;
 use super::super::output;
 use super::super::telemetry::Telemetry;
-use super::{Results, printed};
+use super::results::{Results, printed};
 use ebmotion::experiment::generate::{self, GenerateConfig};
 use ebmotion::experiment::train::{self, ImageTrainConfig};
 use ebmotion::experiment::{ImageModel, Journal, Record};
@@ -30,11 +30,13 @@ pub(super) fn run(args: &ImageTrainArgs, console: &mut Console) -> Result<()> {
         return Ok(());
     }
     let device = args.device.open()?;
-    let results = Results::new(&args.common)?;
+    let others = ["model.safetensors", "model.checkpoint", "model.telemetry.jsonl"];
+    let mut results = Results::new(&args.common, "train", &others, &[])?;
     let path = results.folder.join("model.safetensors");
     let checkpoint = output::beside(&path, "checkpoint");
     output::check_model(&path, &checkpoint, args.again.resume, args.again.overwrite)?;
     let images = args.common.images(args.dataset.as_deref(), Part::Train)?;
+    results.spare_images([&images])?;
     console.stop_on_interrupt()?;
     let mut sink = Telemetry::new(&output::beside(&path, "telemetry.jsonl"), args.again.resume, console);
     let model = match train::run(&images, &config, &device, Some(&checkpoint), args.again.resume, &mut sink) {

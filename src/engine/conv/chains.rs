@@ -1,7 +1,7 @@
 //! A convolutional network as a term of the engine's chains.
 
+use super::super::layers::Rows;
 use super::super::plan::Options;
-use super::super::program::Rows;
 use super::super::tile::TileEnergy;
 use super::net::Packed;
 use crate::error::{Error, Result};

@@ -1,7 +1,7 @@
 //! What becomes of a pixel's sums: gain, bias, activation, and where they are kept.
 
+use super::super::layers::Activation;
 use super::super::matrix::activate;
-use super::super::program::Activation;
 use super::map::{Map, PerImage};
 use crate::simd::Simd;
 

@@ -1,6 +1,6 @@
 //! A convolutional network written out as plain numbers.
 
-use super::super::program::Activation;
+use super::super::layers::Activation;
 use crate::error::{Error, Result};
 use crate::simd::Level;
 

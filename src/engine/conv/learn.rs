@@ -4,8 +4,8 @@
 //! sums their gradient over all images in order ([`super::gather`]). So the answer depends neither on the number of
 //! threads nor on the tiles.
 
+use super::super::layers::Rows;
 use super::super::plan::Options;
-use super::super::program::Rows;
 use super::gather::Gather;
 use super::map::Map;
 use super::memory::Memory;
@@ -94,7 +94,7 @@ impl Packed {
             return Err(Error::Shape { what: "coefficients of energies", found, expected });
         }
         let mut sums = Sums {
-            filters: self.stages().iter().flatten().map(|(forward, _)| vec![0.0; forward.len()]).collect(),
+            filters: self.weights().stages().iter().flatten().map(|(forward, _)| vec![0.0; forward.len()]).collect(),
             rows: Vec::with_capacity(count * rows.width),
             head: vec![0.0; self.layers().head.len()],
         };
@@ -108,7 +108,7 @@ impl Packed {
             self.gather(&mut up, &weights[range], &mut sums, options);
             up.into_iter().for_each(|(memory, ..)| self.give(memory));
         }
-        let passes = self.stages().iter().flatten();
+        let passes = self.weights().stages().iter().flatten();
         let filters = passes.zip(&sums.filters).map(|((forward, _), numbers)| forward.unpack(numbers)).collect();
         let head_bias = weights.iter().sum();
         Ok((energy, ConvGradient { filters, rows: sums.rows, head: sums.head, head_bias }))
@@ -130,7 +130,7 @@ impl Packed {
             let mut memory = self.take(tile, true);
             self.load(&mut memory, count, &x[first * width..], |image| rows.row(first + image));
             let mut energy = vec![0.0; count];
-            Tile { net: self, memory: &mut memory, images: count }.forward(&mut energy);
+            Tile { net: self.weights(), memory: &mut memory, images: count }.forward(&mut energy);
             (memory, count, energy)
         })
     }
@@ -140,7 +140,7 @@ impl Packed {
         let most = tiles.first().map_or(1, |(_, count, _)| *count);
         let all = tiles.iter_mut().collect();
         let rows = parallel::each(options.threads(), all, |i, (memory, images, _): &mut (Memory, usize, Vec<f32>)| {
-            let mut work = Tile { net: self, memory, images: *images };
+            let mut work = Tile { net: self.weights(), memory, images: *images };
             work.backward(&weights[i * most..i * most + *images], false);
             self.row_gradients(&work)
         });
@@ -148,7 +148,7 @@ impl Packed {
         sums.rows.extend(rows.into_iter().flatten());
         let mut units = Vec::new();
         let mut filter = 0;
-        for (stage, parts) in self.stages().iter().enumerate() {
+        for (stage, parts) in self.weights().stages().iter().enumerate() {
             for (part, (pass, _)) in parts.iter().enumerate() {
                 for group in 0..pass.groups() {
                     for block in 0..pass.blocks() {
@@ -165,13 +165,13 @@ impl Packed {
             for (memory, images, _) in tiles {
                 let (from, delta) = memory.stages[*stage].ends(*part);
                 let offsets = &memory.offsets[*stage][*part].forward;
-                let (pass, images, to) = (&self.stages()[*stage][*part].0, *images, to.0);
+                let (pass, images, to) = (&self.weights().stages()[*stage][*part].0, *images, to.0);
                 // SAFETY: memory and gradient were made for these passes. All tiles have gone back, and nobody writes
                 // their maps now; the part of the gradient is this unit's.
-                unsafe { self.level().call(Gather { pass, images, from, offsets, delta, group, block, to }) };
+                unsafe { self.weights().level().call(Gather { pass, images, from, offsets, delta, group, block, to }) };
             }
         });
-        let lanes = self.layers().head.len().next_multiple_of(self.level().lanes());
+        let lanes = self.layers().head.len().next_multiple_of(self.weights().level().lanes());
         let of_images = tiles.iter().flat_map(|(memory, images, _)| (0..*images).map(move |i| (memory, i)));
         for ((memory, image), weight) in of_images.zip(weights) {
             for (c, to) in sums.head.iter_mut().enumerate() {
@@ -187,12 +187,12 @@ impl Packed {
         let mut all = vec![0.0; work.images * width];
         let mut column = 0;
         let mut add = |one: Map, other: Option<Map>| {
-            let padded = one.shape.channels.next_multiple_of(self.level().lanes());
+            let padded = one.shape.channels.next_multiple_of(self.weights().level().lanes());
             let mut sums = vec![0f32; work.images * padded];
             let to = (sums.as_mut_ptr(), padded);
             // SAFETY: maps of the tile's own memory, of one shape but for margins; `sums` has whole vectors for each
             // image.
-            unsafe { self.level().call(Dot { images: work.images, one, other, sums: to }) };
+            unsafe { self.weights().level().call(Dot { images: work.images, one, other, sums: to }) };
             for (row, sums) in all.chunks_exact_mut(width).zip(sums.chunks_exact(padded)) {
                 row[column..column + one.shape.channels].copy_from_slice(&sums[..one.shape.channels]);
             }

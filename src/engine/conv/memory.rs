@@ -2,9 +2,9 @@
 
 use super::layers::{ConvLayers, Stage};
 use super::map::{Map, PerImage, Shape, Store};
-use super::net::Packed;
 use super::pass::Pass;
 use super::sweep;
+use super::weights::Weights;
 
 /// Maps of one stage. Gradients are those of the energies times their images' seeds.
 #[derive(Debug)]
@@ -84,7 +84,7 @@ unsafe impl Sync for Memory {}
 
 impl Memory {
     /// Room for `images` images. `learns`: with what the weights' gradients need.
-    pub(super) fn new(net: &Packed, images: usize, learns: bool) -> Self {
+    pub(super) fn new(net: &Weights, images: usize, learns: bool) -> Self {
         let layers = net.layers();
         let level = net.level();
         let margin = net.margin();

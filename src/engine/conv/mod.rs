@@ -20,6 +20,7 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 mod tile;
+mod weights;
 
 pub use chains::Images;
 pub use layers::{ConvLayers, Filter, Reach, Stage};

@@ -1,12 +1,11 @@
 //! A packed convolutional network, and its value and gradient for batches of images.
 
-use super::super::field::Aligned;
+use super::super::layers::Rows;
 use super::super::plan::Options;
-use super::super::program::Rows;
-use super::layers::{ConvLayers, Geometry};
+use super::layers::ConvLayers;
 use super::memory::Memory;
-use super::pass::Pass;
 use super::tile::Tile;
+use super::weights::Weights;
 use crate::error::{Error, Result};
 use crate::parallel;
 use crate::simd::Level;
@@ -17,9 +16,6 @@ const MOST: usize = 16;
 /// Numbers that the images of a tile keep, about.
 const ROOM: usize = 12 << 20;
 
-/// A filter's forward pass and its backward passes.
-pub(super) type Filters = Vec<(Pass, Vec<Pass>)>;
-
 /// Memory of tiles that nobody works on. Networks of one kind may share it, so that new weights need no new memory.
 /// Whoever keeps it keeps the memory of the largest batch so far.
 #[derive(Debug, Clone, Default)]
@@ -29,13 +25,7 @@ pub struct Room(Arc<Mutex<Vec<Memory>>>);
 /// weights.
 #[derive(Debug)]
 pub struct Packed {
-    level: Level,
-    layers: ConvLayers,
-    stages: Vec<Filters>,
-    head: Aligned,
-    margin: usize,
-    /// What memory depends on.
-    kind: Vec<usize>,
+    weights: Weights,
     room: Room,
 }
 
@@ -57,51 +47,17 @@ impl Packed {
     }
 
     pub(crate) fn at_level(layers: ConvLayers, level: Level) -> Result<Self> {
-        layers.check()?;
-        let mut from = (layers.height, layers.width);
-        let mut work = Vec::new();
-        for stage in &layers.stages {
-            let of_stage: Vec<_> = stage.filters().into_iter().map(|f| (f, Geometry::new(f.reach, from))).collect();
-            work.push(of_stage);
-            from = stage.size(from);
-        }
-        let flat: Vec<_> = work.iter().flatten().collect();
-        let packed = parallel::map(parallel::available(), flat.len(), |i| {
-            let (filter, geometry) = flat[i];
-            (Pass::forward(level, filter, geometry), Pass::backward(level, filter, geometry))
-        });
-        let margins = packed.iter().zip(&flat).map(|((forward, backward), (_, g))| {
-            let down = backward.iter().map(|pass| pass.margin(g.to)).max().unwrap_or(0);
-            forward.margin(g.from).max(down)
-        });
-        let margin = margins.max().unwrap_or(0);
-        let mut packed = packed.into_iter();
-        let stages = work.iter().map(|stage| packed.by_ref().take(stage.len()).collect()).collect();
-        let mut head = Aligned::new(layers.head.len().next_multiple_of(level.lanes()));
-        head.as_mut_slice()[..layers.head.len()].copy_from_slice(&layers.head);
-        let kind = layers.kind(level);
-        Ok(Self { level, layers, stages, head, margin, kind, room: Room::default() })
+        Ok(Self { weights: Weights::at_level(layers, level)?, room: Room::default() })
     }
 
     /// The weights in the open.
     pub fn layers(&self) -> &ConvLayers {
-        &self.layers
+        self.weights.layers()
     }
 
-    pub(super) fn level(&self) -> Level {
-        self.level
-    }
-
-    pub(super) fn stages(&self) -> &[Filters] {
-        &self.stages
-    }
-
-    pub(super) fn margin(&self) -> usize {
-        self.margin
-    }
-
-    pub(super) fn head(&self) -> *const f32 {
-        self.head.as_ptr()
+    /// The weights as the engine reads them.
+    pub(super) fn weights(&self) -> &Weights {
+        &self.weights
     }
 
     /// Energies `(B,)` and their gradients `(B, channels, height, width)` at `x` of that shape. `rows` are the
@@ -128,19 +84,19 @@ impl Packed {
         (energy, grad): (&mut [f32], &mut [f32]),
         options: &Options,
     ) {
-        let width = self.layers.numbers();
+        let width = self.layers().numbers();
         let tile = self.tile(energy.len(), options.threads());
         let parts = energy.chunks_mut(tile).zip(grad.chunks_mut(tile * width));
         parallel::each(options.threads(), parts.collect(), |i, (energy, grad): (&mut [f32], &mut [f32])| {
             let count = energy.len();
             let mut memory = self.take(tile, false);
             self.load(&mut memory, count, &x[i * tile * width..], |image| rows.row(first + i * tile + image));
-            let mut work = Tile { net: self, memory: &mut memory, images: count };
+            let mut work = Tile { net: &self.weights, memory: &mut memory, images: count };
             let mut values = [0.0; MOST];
             work.forward(&mut values);
             work.backward(&[factor; MOST], true);
             for (image, to) in energy.iter_mut().enumerate() {
-                *to += factor * (values[image] + self.layers.head_bias);
+                *to += factor * (values[image] + self.layers().head_bias);
             }
             for (image, to) in grad.chunks_exact_mut(width).enumerate() {
                 // SAFETY: this worker's memory, which has room for the tile's images.
@@ -153,13 +109,13 @@ impl Packed {
     /// Images in `x`, if it and `rows` fit.
     pub(super) fn count(&self, x: &[f32], rows: &Rows) -> Result<usize> {
         let wrong = |what, found: usize, expected: String| Err(Error::Shape { what, found: vec![found], expected });
-        let width = self.layers.numbers();
+        let width = self.layers().numbers();
         let count = x.len() / width;
         if count == 0 || x.len() != count * width {
             return wrong("images", x.len(), format!("whole images of {width} numbers"));
         }
-        if rows.width != self.layers.modulations() {
-            return wrong("modulations of an image", rows.width, format!("{}", self.layers.modulations()));
+        if rows.width != self.layers().modulations() {
+            return wrong("modulations of an image", rows.width, format!("{}", self.layers().modulations()));
         }
         if rows.count() != 1 && rows.count() != count {
             return wrong("rows of modulations", rows.count(), format!("1 or {count}"));
@@ -176,9 +132,9 @@ impl Packed {
 
     /// Numbers that one image keeps, about: with its gradients, all of them that there are.
     pub(super) fn kept(&self) -> usize {
-        let mut size = (self.layers.height, self.layers.width);
+        let mut size = (self.layers().height, self.layers().width);
         let mut sum = 0;
-        for stage in &self.layers.stages {
+        for stage in &self.layers().stages {
             let from = size;
             size = stage.size(from);
             let within = if stage.filters().len() > 1 { 8 * from.0 * from.1 } else { 0 };
@@ -190,29 +146,24 @@ impl Packed {
     /// Images and their rows into memory.
     pub(super) fn load<'a>(&self, memory: &mut Memory, count: usize, x: &[f32], row: impl Fn(usize) -> &'a [f32]) {
         assert!(count <= memory.images, "{count} images in memory for {}", memory.images);
-        for (image, numbers) in x.chunks_exact(self.layers.numbers()).enumerate().take(count) {
+        for (image, numbers) in x.chunks_exact(self.layers().numbers()).enumerate().take(count) {
             // SAFETY: borrowed mutably, with room for so many images, as was just checked.
             unsafe { memory.x.put(image, numbers) };
         }
-        memory.modulate(&self.layers, self.level.lanes(), count, row);
+        memory.modulate(self.layers(), self.weights.level().lanes(), count, row);
     }
 
     /// Memory for `images` images.
     pub(super) fn take(&self, images: usize, learns: bool) -> Memory {
         let mut free = self.room.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let fits = |m: &Memory| m.images >= images && m.learns == learns && m.kind == self.kind;
+        let fits = |m: &Memory| m.images >= images && m.learns == learns && m.kind == self.weights.kind();
         if let Some(at) = free.iter().position(fits) {
             return free.swap_remove(at);
         }
         // What is too small for this batch, or another network's, will not be wanted again.
-        free.retain(|m| m.kind == self.kind && (m.images >= images || m.learns != learns));
+        free.retain(|m| m.kind == self.weights.kind() && (m.images >= images || m.learns != learns));
         drop(free);
-        Memory::new(self, images, learns)
-    }
-
-    /// What memory depends on.
-    pub(super) fn kind(&self) -> &[usize] {
-        &self.kind
+        Memory::new(&self.weights, images, learns)
     }
 
     /// Memory back, for the next tile.

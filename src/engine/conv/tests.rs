@@ -2,8 +2,8 @@
 
 #![allow(clippy::unwrap_used)] // a failed unwrap is a failed test
 
+use super::super::layers::{Activation, Rows};
 use super::super::plan::Options;
-use super::super::program::{Activation, Rows};
 use super::*;
 use crate::noise::Noise;
 use crate::simd::Level;

@@ -10,13 +10,13 @@ use super::finish::{Finish, Then};
 use super::layers::Stage;
 use super::memory::{Kept, Memory};
 use super::narrow::Narrow;
-use super::net::Packed;
 use super::point::{Copy, Pool, Spread, Sum, Unpool};
 use super::sweep::Sweep;
+use super::weights::Weights;
 
 /// One worker's work on the first `images` images of its memory.
 pub(super) struct Tile<'a> {
-    pub(super) net: &'a Packed,
+    pub(super) net: &'a Weights,
     pub(super) memory: &'a mut Memory,
     pub(super) images: usize,
 }

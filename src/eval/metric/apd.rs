@@ -3,8 +3,9 @@
 use super::score::{average, distance, mean};
 use super::{Kind, Metric, MetricSpec, Prepared};
 use crate::error::Result;
+use crate::eval::context::Ground;
 use crate::eval::data::Futures;
-use crate::eval::evaluator::{Ground, MetricResult};
+use crate::eval::result::MetricResult;
 
 pub(super) struct Apd;
 

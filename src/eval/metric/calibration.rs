@@ -3,8 +3,9 @@
 use super::score::{average_of, mean};
 use super::{Kind, Metric, MetricSpec, Prepared};
 use crate::error::Result;
+use crate::eval::context::Ground;
 use crate::eval::data::Futures;
-use crate::eval::evaluator::{Ground, MetricResult};
+use crate::eval::result::MetricResult;
 
 const SOURCE: &str = "Gneiting, Balabdaoui and Raftery, J. R. Stat. Soc. B 69, 2007, section 3.1 (central intervals, \
     probability integral transform); ranks of an ensemble as Hamill, Mon. Weather Rev. 129, 2001";

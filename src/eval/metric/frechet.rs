@@ -4,8 +4,9 @@ use super::moments::{Feature, Gaussian, Moments};
 use super::{Kind, Metric, MetricSpec, Prepared, WINDOW_FRAMES};
 use crate::error::{Error, Result};
 use crate::eval::bootstrap::Units;
+use crate::eval::context::Ground;
 use crate::eval::data::{Futures, Motion};
-use crate::eval::evaluator::{Ground, MetricResult};
+use crate::eval::result::MetricResult;
 use crate::parallel;
 use nalgebra::{DMatrix, DVector};
 

@@ -1,7 +1,8 @@
 //! Values of windows summed by episode, so that their mean over any resample of episodes is one weighted sum.
 
 use crate::eval::bootstrap::Units;
-use crate::eval::evaluator::{Ground, MetricResult};
+use crate::eval::context::Ground;
+use crate::eval::result::MetricResult;
 use crate::parallel;
 
 /// Per episode: sums over its windows, and how many there are.

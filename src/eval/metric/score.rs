@@ -1,8 +1,9 @@
 //! What all scores share: values per window and step, averaged over windows, resampled by episodes.
 
 use super::pooled::Pooled;
+use crate::eval::context::Ground;
 use crate::eval::data::Futures;
-use crate::eval::evaluator::{Ground, MetricResult};
+use crate::eval::result::MetricResult;
 
 /// Euclidean distance over the square root of the number of channels: the unit is that of one channel.
 pub(super) fn distance(a: &[f32], b: &[f32]) -> f64 {

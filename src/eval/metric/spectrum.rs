@@ -4,8 +4,9 @@ use super::pooled::{Pooled, compare};
 use super::{Kind, Metric, MetricSpec, Prepared};
 use crate::error::Result;
 use crate::eval::bootstrap::Units;
+use crate::eval::context::Ground;
 use crate::eval::data::{Futures, Motion};
-use crate::eval::evaluator::{Ground, MetricResult};
+use crate::eval::result::MetricResult;
 use std::f64::consts::TAU;
 
 /// Power below which a channel has none at a frequency, z²: an amplitude of 1e-4.

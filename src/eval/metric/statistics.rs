@@ -2,11 +2,16 @@
 
 use super::pooled::{Pooled, compare};
 use super::score::mean;
-use super::{Kind, Metric, MetricSpec, Prepared, REST_SPEED};
+use super::{Kind, Metric, MetricSpec, Prepared};
 use crate::error::Result;
 use crate::eval::bootstrap::Units;
+use crate::eval::context::Ground;
 use crate::eval::data::{Futures, Motion};
-use crate::eval::evaluator::{Ground, MetricResult};
+use crate::eval::result::MetricResult;
+
+/// Speed below which motion is at rest in `at_rest_error`: root mean square over channels of the velocity, each over its
+/// standard deviation in training.
+pub const REST_SPEED: f64 = 0.1;
 
 /// A statistic's mean over predictions against its mean over real motion.
 #[derive(Clone, Copy)]

@@ -11,7 +11,7 @@ mod tests;
 
 pub use baseline::BaselineRecord;
 pub use config::{Baseline, BaselineConfig, OodConfig};
-pub use sets::SetRecord;
+pub use sets::{OodData, SetRecord};
 
 use super::{ImageModel, Journal};
 use crate::error::{Error, Result};
@@ -88,17 +88,6 @@ pub struct Figures {
     pub baselines: Vec<BaselineRecord>,
 }
 
-/// What is judged and what the judges learn from.
-#[derive(Debug, Clone, Copy)]
-pub struct OodData<'a> {
-    /// The set that the model was trained on.
-    pub train: &'a Images,
-    /// Its test part.
-    pub test: &'a Images,
-    /// Other sets, of any shape.
-    pub others: &'a [Images],
-}
-
 /// Runs the experiment; trained baselines stay in `folder`. Returns the figures and some images of every set, `config.shown` a set in
 /// the order of [`Figures::sets`].
 ///
@@ -114,7 +103,7 @@ pub fn run(
 ) -> Result<(Figures, Images)> {
     config.validate()?;
     let noise = Noise::new(config.seed);
-    let trained = of_classes(data.train, &model.info().classes)?;
+    let trained = sets::of_classes(data.train, &model.info().classes)?;
     model.check_fits(&trained)?;
     let sets = sets::all(model, &data, config, &noise.fork(SETS))?;
     let records: Vec<SetRecord> = sets.iter().map(|s| s.record.clone()).collect();
@@ -225,14 +214,6 @@ fn choose(
     let best = trials.iter().max_by(|a, b| a.worst.total_cmp(&b.worst));
     let at = best.map(|t| t.at).ok_or_else(|| Error::config("levels", "none", "at least one"))?;
     Ok(Choice { at, damages: damaged.into_iter().map(|d| d.name).collect(), trials, own })
-}
-
-/// The images of the model's classes; all where labels are missing.
-fn of_classes(images: &Images, classes: &[u32]) -> Result<Images> {
-    match images.labels() {
-        Some(_) if !classes.is_empty() => images.of_classes(classes),
-        _ => Ok(images.clone()),
-    }
 }
 
 fn mean(values: &[f64]) -> f64 {

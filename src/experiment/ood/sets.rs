@@ -1,7 +1,7 @@
 //! The sets that a model's own images are told from, in the model's shape.
 
 use super::super::ImageModel;
-use super::{OodConfig, OodData, of_classes};
+use super::OodConfig;
 use crate::error::{Error, Result};
 use crate::image::{Images, corrupt};
 use crate::noise::Noise;
@@ -152,4 +152,23 @@ pub(super) fn shown(sets: &[Set], count: usize) -> Result<Images> {
         pixels.extend(row);
     }
     Images::new("some of each set", shape, pixels, None)
+}
+
+/// What is judged and what the judges learn from.
+#[derive(Debug, Clone, Copy)]
+pub struct OodData<'a> {
+    /// The set that the model was trained on.
+    pub train: &'a Images,
+    /// Its test part.
+    pub test: &'a Images,
+    /// Other sets, of any shape.
+    pub others: &'a [Images],
+}
+
+/// The images of the model's classes; all where labels are missing.
+pub(super) fn of_classes(images: &Images, classes: &[u32]) -> Result<Images> {
+    match images.labels() {
+        Some(_) if !classes.is_empty() => images.of_classes(classes),
+        _ => Ok(images.clone()),
+    }
 }

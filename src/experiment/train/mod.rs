@@ -3,8 +3,8 @@
 mod config;
 mod pictures;
 
-pub use config::{Architecture, IMAGE_PRESETS, ImageTrainConfig, Learning};
-pub(super) use pictures::standardised;
+pub use super::learning::Learning;
+pub use config::{Architecture, IMAGE_PRESETS, ImageTrainConfig};
 
 use super::DataRecord;
 use super::classify::{Judge, accuracy};

@@ -1,6 +1,6 @@
 //! Images as training wants them.
 
-use super::super::model::ImageModelInfo;
+use super::super::model::{ImageModelInfo, standardised};
 use crate::error::{Error, Result};
 use crate::image::{Augment, Images};
 use crate::noise::Noise;
@@ -80,14 +80,4 @@ impl Augmentation for Moved {
         self.augment.apply(self.shape, &mut values, noise);
         Ok(Tensor::from_vec(values, x.shape(), x.device())?)
     }
-}
-
-/// Images `indices` with the shift subtracted, divided by the scale, `(B, C, H, W)`.
-pub(in super::super) fn standardised(images: &Images, indices: &[usize], [shift, scale]: [f64; 2]) -> Result<Tensor> {
-    let mut values = Vec::new();
-    images.fill_unit(indices, &mut values);
-    let (shift, scale) = (shift as f32, scale as f32);
-    values.iter_mut().for_each(|v| *v = (*v - shift) / scale);
-    let [channels, height, width] = images.shape();
-    Ok(Tensor::from_vec(values, (indices.len(), channels, height, width), &Device::Cpu)?)
 }

@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::event::Sink;
 use crate::forecast::by_data;
 use crate::forecast::fit::{STEPS, WEIGHTS};
+use crate::forecast::for_data;
 use crate::forecast::{
     ChunkSource, DenoisingConfig, Forecaster, FrameSource, Limits, Prepared, ResidualCoordinates, network,
 };
@@ -145,7 +146,7 @@ impl Training<'_> {
 
 fn latent(run: &mut Training<'_>, config: &LatentConfig) -> Result<Box<dyn Forecaster + Sync>> {
     let prepared = run.prepared;
-    let chunk = by_data::chunk(config.chunk, CONTEXT, prepared);
+    let chunk = for_data::chunk(config.chunk, CONTEXT, prepared);
     let training = prepared.windows(&prepared.split.train, CONTEXT, chunk, 1)?;
     let validation = prepared.windows(&prepared.split.validation, CONTEXT, chunk, 1)?;
     let steps = by_data::steps(config.steps as u64, training.len(), BATCH, config.whitening.is_some());

@@ -1,7 +1,7 @@
 //! CIFAR's binary records: a label (CIFAR-100: coarse, then fine), then 32 x 32 bytes of red, of green, of blue.
 //! Described on <https://www.cs.toronto.edu/~kriz/cifar.html>.
 
-use super::Input;
+use super::input::Input;
 use crate::error::Result;
 use crate::image::Images;
 

@@ -1,7 +1,7 @@
 //! A folder of PNG or JPEG files, or of class folders with such files.
 
+use super::input::{Input, lower_name};
 use super::picture::{self, Picture};
-use super::{Input, lower_name};
 use crate::error::{Error, Result};
 use crate::image::{Images, Source};
 use std::path::{Path, PathBuf};

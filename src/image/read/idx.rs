@@ -1,7 +1,7 @@
 //! LeCun's idx: four bytes of magic (two zeros, the type, the number of dimensions), big-endian sizes, then the bytes.
 //! Described on the page of MNIST, <http://yann.lecun.com/exdb/mnist/>.
 
-use super::{Input, lower_name};
+use super::input::{Input, lower_name};
 use crate::error::Result;
 use crate::image::Images;
 use std::path::{Path, PathBuf};

@@ -3,17 +3,15 @@
 mod cifar;
 mod folder;
 mod idx;
+mod input;
 mod npz;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod picture;
 
-pub(super) use npz::encode as npz;
-
-use super::{Images, Source};
+use super::Images;
 use crate::error::{Error, Result};
-use crate::files;
-use std::io::Read;
+use input::{Input, lower_name};
 use std::path::{Path, PathBuf};
 
 /// One row per format of files that hold many images: how its files are called (in lower case, without `.gz`) and its
@@ -29,45 +27,6 @@ struct Format {
     what: &'static str,
     fits: fn(&str) -> bool,
     parse: fn(&Input) -> Result<Images>,
-}
-
-/// A file's contents, unpacked.
-struct Input {
-    path: PathBuf,
-    source: Source,
-    bytes: Vec<u8>,
-}
-
-impl Input {
-    /// Reads a file; gzip is unpacked.
-    fn read(path: &Path) -> Result<Self> {
-        let bytes = std::fs::read(path).map_err(Error::io(path, "read"))?;
-        let source = Source { path: path.display().to_string(), sha256: files::sha256_hex(&bytes) };
-        let bytes = if bytes.starts_with(b"\x1f\x8b") {
-            let mut unpacked = Vec::new();
-            flate2::read::MultiGzDecoder::new(&bytes[..])
-                .read_to_end(&mut unpacked)
-                .map_err(|e| Error::image(path, format!("a damaged gzip file ({e})"), "a complete gzip file"))?;
-            unpacked
-        } else if lower_name(path).ends_with(".gz") {
-            return Err(Error::image(path, "no gzip file", "gzip data in a file that ends in `.gz`"));
-        } else {
-            bytes
-        };
-        Ok(Self { path: path.to_path_buf(), source, bytes })
-    }
-
-    /// An error about this file.
-    fn error(&self, found: impl std::fmt::Display, expected: impl Into<String>) -> Error {
-        Error::image(&self.path, found, expected)
-    }
-
-    /// The images parsed, named after the file.
-    fn images(&self, shape: [usize; 3], pixels: Vec<u8>, labels: Option<Vec<u32>>) -> Result<Images> {
-        let mut images = Images::new(self.source.path.clone(), shape, pixels, labels)?;
-        images.sources.push(self.source.clone());
-        Ok(images)
-    }
 }
 
 impl Images {
@@ -138,11 +97,6 @@ impl Images {
         }
         Ok(all)
     }
-}
-
-/// The file's name in lower case.
-fn lower_name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().to_lowercase()
 }
 
 #[cfg(feature = "parquet")]

@@ -1,10 +1,12 @@
 //! Numpy archives: a zip file with the arrays `data` and, where there are any, `labels`. Written for drawn images; read also as
 //! of the downsampled ImageNet (Chrabaszcz et al. 2017, arXiv 1707.08819).
 
-use super::Input;
+use super::input::Input;
 use crate::error::{Error, Result};
+use crate::files::write_bytes;
 use crate::image::Images;
 use std::io::{Cursor, Read, Write};
+use std::path::Path;
 
 /// Images `(N, C, H, W)` with labels as they are; or `(N, 3 S S)`, red, green, blue, with labels as they are where the smallest
 /// is 0, less 1 where it is 1.
@@ -34,7 +36,7 @@ pub(super) fn parse(input: &Input) -> Result<Images> {
 ///
 /// # Errors
 /// [`Error::Other`] when it cannot be put together.
-pub(in crate::image) fn encode(images: &Images) -> Result<Vec<u8>> {
+fn encode(images: &Images) -> Result<Vec<u8>> {
     let [c, h, w] = images.shape();
     let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
     let wrong = |e: &dyn std::fmt::Display| Error::Other(format!("a numpy archive: {e}"));
@@ -162,5 +164,15 @@ impl<'a> Array<'a> {
         let first = labels.iter().min().copied().unwrap_or(0).min(first as u32);
         labels.iter_mut().for_each(|l| *l -= first);
         Ok(labels)
+    }
+}
+
+impl Images {
+    /// Writes a numpy archive (`.npz`) that [`Images::read`] reads: `data` `(N, C, H, W)` of bytes, `labels` where there are any.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the file cannot be written.
+    pub fn write_npz(&self, path: &Path) -> Result<()> {
+        write_bytes(path, &encode(self)?)
     }
 }

@@ -1,6 +1,6 @@
 //! Parquet files of pictures: a column of PNG or JPEG bytes (alone, or as `bytes` of a struct) and a column of labels.
 
-use super::Input;
+use super::input::Input;
 use super::picture::{self, Picture};
 use crate::error::Result;
 use crate::image::Images;

@@ -1,6 +1,6 @@
 //! The energy on an NVIDIA card, by [`crate::engine::cuda::conv`].
 
-use super::ConvEnergy;
+use super::energy::ConvEnergy;
 use super::graph::pick;
 use crate::energy::{Energy, Evaluated};
 use crate::engine::cuda::Mode;

@@ -3,8 +3,8 @@
 //! With stride 1 the gradient is a convolution with flipped, transposed weights, for which libraries have their fastest kernels;
 //! and since it is written out, a loss of it can be differentiated once more (candle's own double backward cannot).
 
+use super::energy::{ConvEnergy, Stage};
 use super::graph::{halved, pick, zeros};
-use super::{ConvEnergy, Stage};
 use crate::engine::conv::Reach;
 use crate::error::Result;
 use crate::model::Activation;

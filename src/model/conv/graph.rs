@@ -1,6 +1,6 @@
 //! The energy as tensor operations: the reference.
 
-use super::{ConvEnergy, Filter, Stage};
+use super::energy::{ConvEnergy, Filter, Stage};
 use crate::engine::conv::Reach;
 use crate::error::Result;
 use crate::model::Activation;

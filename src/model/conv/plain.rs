@@ -1,7 +1,7 @@
 //! The energy handed to the engine.
 
+use super::energy::{ConvEnergy, Filter};
 use super::graph::pick;
-use super::{ConvEnergy, Filter};
 use crate::energy::Evaluated;
 use crate::energy::rows::plain;
 use crate::engine::conv::{ConvLayers, Packed};

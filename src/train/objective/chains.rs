@@ -1,6 +1,5 @@
 //! The chains of contrastive objectives: settings, and what may change them between two steps.
 
-use super::Form;
 use crate::error::Result;
 use crate::noise::Noise;
 use crate::sample::langevin::{Langevin, Ula};
@@ -51,4 +50,16 @@ pub trait Augmentation: std::fmt::Debug + Send + Sync {
     /// # Errors
     /// [`crate::Error::Tensor`]; [`crate::Error::Shape`] for chains that are not of its kind.
     fn augment(&self, x: &Tensor, noise: &mut Noise) -> Result<Tensor>;
+}
+
+/// How the energies of data and samples become a loss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Form {
+    /// `mean E+ - mean E-` (eq. 2).
+    Linear,
+    /// `mean softplus(E+ - E-)`: bounded below, the most stable of the three in the released code.
+    Softplus,
+    /// `mean E+ + ln mean exp(-E-)`: samples weighted by their importance under the model.
+    LogSumExp,
 }

@@ -1,6 +1,6 @@
 //! The paper's objective: low energy for data, high energy for what the chains find (Du & Mordatch 2019, section 3).
 
-use super::chains::{Augmentation, ContrastiveConfig};
+use super::chains::{Augmentation, ContrastiveConfig, Form};
 use crate::energy::rows::column;
 use crate::error::{Error, Result};
 use crate::model::{Fixed, Network, Parameters};
@@ -9,20 +9,7 @@ use crate::sample::Transition;
 use crate::sample::buffer::{Drawn, Replay};
 use crate::train::{Batch, Gradients, Loss, Objective};
 use candle_core::{D, DType, Tensor};
-use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-
-/// How the energies of data and samples become a loss.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Form {
-    /// `mean E+ - mean E-` (eq. 2).
-    Linear,
-    /// `mean softplus(E+ - E-)`: bounded below, the most stable of the three in the released code.
-    Softplus,
-    /// `mean E+ + ln mean exp(-E-)`: samples weighted by their importance under the model.
-    LogSumExp,
-}
 
 /// Contrastive divergence with a replay buffer, for any [`Network`].
 #[derive(Debug, Clone)]

@@ -12,8 +12,8 @@ mod info_nce;
 mod recovery;
 mod regression;
 
-pub use chains::{Augmentation, ContrastiveConfig};
-pub use contrastive::{Contrastive, Form};
+pub use chains::{Augmentation, ContrastiveConfig, Form};
+pub use contrastive::Contrastive;
 pub use cross_entropy::CrossEntropy;
 pub use denoising::Denoising;
 pub use energy_matching::{Coupling, EnergyMatching, EnergyMatchingConfig};

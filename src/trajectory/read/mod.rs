@@ -3,6 +3,8 @@
 mod csv;
 mod episodes;
 pub(crate) mod header;
+mod input;
+mod options;
 mod paths;
 pub(crate) mod table;
 
@@ -11,7 +13,8 @@ use crate::error::{Error, Result};
 use crate::files;
 use episodes::Reference;
 pub(crate) use episodes::id as episode_id;
-use serde::{Deserialize, Serialize};
+use input::Input;
+pub use options::{OnGap, ReadOptions};
 use std::borrow::Cow;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -25,87 +28,15 @@ struct Format {
     parse: fn(Input, &ReadOptions) -> Result<Table>,
 }
 
-/// A file's contents, unpacked.
-pub(crate) struct Input<'a> {
-    pub path: PathBuf,
-    pub source: Source,
-    pub bytes: &'a [u8],
-}
-
-/// How logs are read.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ReadOptions {
-    /// What happens at a gap in time and at a cell without a finite number.
-    pub on_gap: OnGap,
-    /// A step longer than this many median steps of the file is a gap. Above 1, default 1.5.
-    pub max_gap: f64,
-    /// The channels to keep, by name without unit; `*` stands for any characters. `None` keeps all.
-    pub channels: Option<Vec<String>>,
-    /// Channels to leave out, as in `channels`.
-    pub ignore: Vec<String>,
-    /// Channels that wrap, as in `channels`: their period is 2 pi for the unit rad or none, 360 for deg.
-    pub wrap: Vec<String>,
-    /// Name of the time column, default `time`. Its unit stands in the header (`[s]`, `[ms]`, `[us]`, `[ns]`); without
-    /// one it is nanoseconds where every stamp is an integer and the median step at least 1000, else seconds.
-    pub time_column: Option<String>,
-    /// Name of the episode column. Without it the column `episode` is taken where there is one.
-    pub episode_column: Option<String>,
-    /// What separates the columns of a CSV file, an ASCII character, default `,`.
-    pub delimiter: char,
-    /// Numbers are written as `0,5` (with another delimiter than `,`).
-    pub decimal_comma: bool,
-}
-
-/// What to do where a log has a gap: missing rows, or cells without a finite number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OnGap {
-    /// Refuse the log and say where the gap is.
-    #[default]
-    Error,
-    /// End the episode before the gap and begin another one after it. A row with a cell that is not a finite number
-    /// is left out.
-    Split,
-}
-
-impl Default for ReadOptions {
-    fn default() -> Self {
-        Self {
-            on_gap: OnGap::Error,
-            max_gap: 1.5,
-            channels: None,
-            ignore: Vec::new(),
-            wrap: Vec::new(),
-            time_column: None,
-            episode_column: None,
-            delimiter: ',',
-            decimal_comma: false,
-        }
-    }
-}
-
-impl ReadOptions {
-    fn validate(&self) -> Result<()> {
-        if !(self.max_gap.is_finite() && self.max_gap > 1.0) {
-            return Err(Error::config("max_gap", self.max_gap, "a number of median steps above 1"));
-        }
-        let delimiter = self.delimiter_byte()?;
-        if self.decimal_comma && delimiter == b',' {
-            return Err(Error::config("decimal_comma", true, "another delimiter than `,`"));
-        }
-        Ok(())
-    }
-
-    fn delimiter_byte(&self) -> Result<u8> {
-        u8::try_from(self.delimiter)
-            .ok()
-            .filter(|d| d.is_ascii() && !matches!(d, b'"' | b'\n' | b'\r'))
-            .ok_or_else(|| Error::config("delimiter", self.delimiter.escape_default(), "one ASCII character"))
-    }
-}
-
 impl Recording {
+    /// The files that [`Recording::read`] would read: files as they are, of a folder the log files directly in it.
+    ///
+    /// # Errors
+    /// [`Error::Io`] for a folder that cannot be listed; [`Error::Data`] without any log file.
+    pub fn files(paths: &[impl AsRef<Path>]) -> Result<Vec<PathBuf>> {
+        paths::log_files(paths, &extensions())
+    }
+
     /// Reads log files; a folder stands for all log files directly in it, sorted by name.
     ///
     /// Formats are told by the ending: `.csv`, and `.csv.gz`. All files must hold the same channels with the same

@@ -1,6 +1,6 @@
 //! Arguments of the experiments with a classifier or with Inception-v3.
 
-use super::{Again, Common, ModelArg, Watched, part};
+use super::common::{Again, Common, ModelArg, Watched, part};
 use clap::Args;
 use ebmotion::image::Part;
 use std::path::PathBuf;

@@ -1,6 +1,6 @@
 //! Arguments of the experiments that judge images by a learned energy.
 
-use super::{Again, Common, ModelArg, Watched};
+use super::common::{Again, Common, ModelArg, Watched};
 use clap::Args;
 
 #[derive(Debug, Args)]

@@ -1,6 +1,6 @@
 //! One convolution in its three directions, by cuDNN.
 
-use super::Geometry;
+use super::geometry::Geometry;
 use crate::engine::cuda::Mode;
 use crate::engine::cuda::run::need;
 use crate::error::{Error, Result};

@@ -18,6 +18,7 @@
 
 mod cudnn;
 mod down;
+mod geometry;
 mod kernels;
 mod net;
 mod plan;
@@ -26,16 +27,3 @@ mod up;
 
 pub use net::{Gradients, Net, Numbers, Up};
 pub use pool::Pool;
-
-/// Where a convolution reads and writes; rows first, then columns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Geometry {
-    inputs: usize,
-    outputs: usize,
-    kernel: [usize; 2],
-    stride: [usize; 2],
-    /// Zeros on every side.
-    pad: [usize; 2],
-    from: [usize; 2],
-    to: [usize; 2],
-}

@@ -1,7 +1,7 @@
 //! What one thread keeps of a card, and where convolutions read and write.
 
-use super::Geometry;
 use super::cudnn::{Convolution, Handle};
+use super::geometry::Geometry;
 use super::kernels::Kernels;
 use super::pool::address;
 use crate::engine::conv::{Filter, Reach};

@@ -1,0 +1,86 @@
+//! What a forecaster is, what it is asked and what it answers.
+
+use crate::error::{Error, Result};
+use crate::noise::Noise;
+use candle_core::{DType, Tensor};
+
+/// What is asked of a [`Forecaster`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Request {
+    /// Frames to predict.
+    pub horizon: usize,
+    /// Possible futures per window.
+    pub samples: usize,
+}
+
+impl Request {
+    /// # Errors
+    /// [`Error::Config`] when nothing is asked for.
+    pub fn check(&self) -> Result<()> {
+        for (key, value) in [("horizon", self.horizon), ("samples", self.samples)] {
+            if value == 0 {
+                return Err(Error::config(key, value, "at least 1"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Predicted futures of a batch of windows, z-scored.
+#[derive(Debug, Clone)]
+pub struct Forecast {
+    /// `(B, S, H, D)`, f32; `S` is the requested number of samples, or 1 where the forecaster knows only one future.
+    pub samples: Tensor,
+}
+
+/// Predicts the future of z-scored motion.
+///
+/// The report, the command line and the viewer know only this trait; the model and the baselines are told apart by
+/// [`Forecaster::name`] alone.
+pub trait Forecaster {
+    /// Short name, `snake_case`: the key in `report.json`.
+    fn name(&self) -> &str;
+
+    /// Frames of history it reads.
+    fn context_frames(&self) -> usize;
+
+    /// Trainable parameters.
+    fn parameters(&self) -> usize;
+
+    /// Network evaluations (forward, or forward with input gradient) per predicted chunk; 0 where there is no network.
+    fn evaluations_per_chunk(&self) -> usize;
+
+    /// Forecasts from `history`, `(B, K, D)`, f32, z-scored, `K` at least [`Forecaster::context_frames`] (the last
+    /// frames count).
+    ///
+    /// # Errors
+    /// [`crate::Error::Shape`] when the history is too short or has other channels; [`crate::Error::NonFinite`] when a
+    /// chain diverges.
+    fn forecast(&self, history: &Tensor, request: &Request, noise: &mut Noise) -> Result<Forecast>;
+
+    /// Energy of given futures `(B, H, D)` after `history`, `(B, H)`, nats: at each frame, that of the chunk it lies
+    /// in. `None` from a forecaster that has no energy.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] when the arrays do not fit.
+    fn energy(&self, _history: &Tensor, _future: &Tensor) -> Result<Option<Tensor>> {
+        Ok(None)
+    }
+}
+
+/// Batch and numbers of the last `frames` frames of `history`, as `(B, frames, channels)` row-major.
+///
+/// # Errors
+/// [`Error::Shape`] unless `history` is `(B, K, channels)`, f32, with `B` at least 1 and `K` at least `frames`.
+pub fn history_rows(history: &Tensor, frames: usize, channels: usize) -> Result<(usize, Vec<f32>)> {
+    let bad = |found: Vec<usize>| Error::Shape {
+        what: "history",
+        found,
+        expected: format!("(B, K, {channels}) f32 with B at least 1 and K at least {frames}"),
+    };
+    let &[batch, k, d] = history.dims() else { return Err(bad(history.dims().to_vec())) };
+    if batch == 0 || k < frames || d != channels || history.dtype() != DType::F32 {
+        return Err(bad(history.dims().to_vec()));
+    }
+    Ok((batch, history.narrow(1, k - frames, frames)?.flatten_all()?.to_vec1::<f32>()?))
+}

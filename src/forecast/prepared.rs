@@ -1,0 +1,95 @@
+//! Frames cut into episodes for training, validation and test.
+
+use super::config::RunConfig;
+use super::windows::WindowArray;
+use crate::error::Result;
+use crate::files::sha256_hex;
+use crate::train::CheckpointPlan;
+use crate::trajectory::{Frames, Normaliser, Split, WindowSpec, Windows};
+use candle_core::Device;
+use std::path::Path;
+
+/// Frames cut into episodes for training, validation and test, with what was fitted on the training episodes alone.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// The motion.
+    pub frames: Frames,
+    /// Which episode serves what.
+    pub split: Split,
+    /// Means and standard deviations of the training episodes.
+    pub normaliser: Normaliser,
+    /// Where [`Model::train`](super::Model::train) trains: the CPU unless [`Prepared::on`] says otherwise.
+    pub device: Device,
+    pub(super) skip_short: bool,
+}
+
+impl Prepared {
+    /// Splits by episode and fits the normaliser.
+    ///
+    /// # Errors
+    /// As [`Split::by_episode`] and [`Normaliser::fit`].
+    pub fn new(frames: Frames, config: &RunConfig) -> Result<Self> {
+        let data = &config.data;
+        let split = Split::by_episode(&frames, data.validation_share, data.test_share, config.seed)?;
+        let normaliser = Normaliser::fit(&frames, &split.train)?;
+        Ok(Self { frames, split, normaliser, device: Device::Cpu, skip_short: data.skip_short })
+    }
+
+    /// The same episodes, for training on `device`.
+    pub fn on(mut self, device: Device) -> Self {
+        self.device = device;
+        self
+    }
+
+    /// The same episodes z-scored as a model's training data were.
+    pub fn with_normaliser(mut self, normaliser: Normaliser) -> Self {
+        self.normaliser = normaliser;
+        self
+    }
+
+    /// z-scored windows of some episodes, one every `stride` frames.
+    ///
+    /// # Errors
+    /// As [`Windows::new`].
+    pub fn windows(&self, episodes: &[usize], context: usize, future: usize, stride: usize) -> Result<WindowArray> {
+        self.filled(&self.listed(episodes, context, future, stride)?)
+    }
+
+    /// Listed windows, z-scored.
+    ///
+    /// # Errors
+    /// As [`Windows::fill`].
+    pub fn filled(&self, windows: &Windows<'_>) -> Result<WindowArray> {
+        WindowArray::filled(windows, &self.normaliser)
+    }
+
+    /// The places of those windows.
+    ///
+    /// # Errors
+    /// As [`Windows::new`].
+    pub fn listed(&self, episodes: &[usize], context: usize, future: usize, stride: usize) -> Result<Windows<'_>> {
+        let spec = WindowSpec { context, future, stride, skip_short: self.skip_short };
+        Windows::new(&self.frames, episodes, spec)
+    }
+
+    /// SHA-256 of an episode's numbers: the same motion is recognised under any name.
+    pub fn fingerprint(&self, episode: usize) -> String {
+        let bytes: Vec<u8> = self.frames.episodes[episode].values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        sha256_hex(&bytes)[..16].to_string()
+    }
+
+    /// Fingerprints of the episodes that training sees and chooses weights by.
+    pub(super) fn seen(&self) -> Vec<String> {
+        self.split.train.iter().chain(&self.split.validation).map(|e| self.fingerprint(*e)).collect()
+    }
+
+    /// How a training is kept in a file: what it is of is these episodes and `of`, an object.
+    pub(super) fn plan(&self, path: &Path, resume: bool, of: serde_json::Value) -> CheckpointPlan {
+        let mut identity = of;
+        identity["channels"] = serde_json::json!(self.frames.channels);
+        identity["rate_hz"] = serde_json::json!(self.frames.rate_hz);
+        identity["episodes"] = serde_json::json!(self.seen());
+        identity["normaliser"] = serde_json::json!(self.normaliser);
+        CheckpointPlan { path: path.to_path_buf(), resume, identity }
+    }
+}
