@@ -34,8 +34,8 @@ impl Noise {
         name.bytes().fold(self.clone(), |noise, byte| noise.fork(u64::from(byte)))
     }
 
-    /// The same stream for the chains from `first` on: row 0 of a draw is chain `first`. A batch may so be cut into tiles
-    /// that each get the numbers that they would have got in the whole.
+    /// The same stream for the chains from `first` on: row 0 of a draw is chain `first`. A batch may so be cut into
+    /// tiles that each get the numbers that they would have got in the whole.
     pub fn from_chain(&self, first: u64) -> Self {
         Self { first_chain: self.first_chain + first, ..self.clone() }
     }
@@ -146,7 +146,7 @@ impl Draw {
     /// As [`Draw::normal`], computed in f32 on the processor's vectors: equal to it within some 1e-6.
     pub fn normal_f32(&self, chain: u64, out: &mut [f32]) {
         let Place { key, draw, chain } = self.place(chain);
-        Level::best().call(normal::Row { key, draw, chain, block: 0, out });
+        normal::Row { key, draw, chain, block: 0, out }.fill(Level::best());
     }
 
     /// Where the numbers of chain `chain` stand in the generator's space, for those who make them elsewhere.
@@ -264,7 +264,7 @@ mod tests {
             for chain in 0..1000u64 {
                 draw.normal(chain, &mut exact);
                 let Place { key, draw, chain } = draw.place(chain);
-                level.call(normal::Row { key, draw, chain, block: 0, out: &mut fast });
+                normal::Row { key, draw, chain, block: 0, out: &mut fast }.fill(level);
                 for (a, b) in exact.iter().zip(&fast) {
                     worst = worst.max((a - f64::from(*b)).abs());
                 }

@@ -72,8 +72,8 @@ impl Drop for Busy {
 
 /// Runs `work` on consecutive tiles of `0..rows` of at most `tile` rows, on all cores.
 ///
-/// The batch is split once per call. `work` gets the tile's range only, so with noise counted by row the answer does not
-/// depend on who did what.
+/// The batch is split once per call. `work` gets the tile's range only, so with noise counted by row the answer does
+/// not depend on who did what.
 ///
 /// # Errors
 /// The error of the first tile, in order, that failed.

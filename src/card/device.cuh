@@ -8,7 +8,9 @@ __device__ static inline int block_index() { return blockIdx.x; }
 __device__ static inline void synchronise() { __syncthreads(); }
 __device__ static inline unsigned mul_high(unsigned a, unsigned b) { return __umulhi(a, b); }
 __device__ static inline float bits_to_float(unsigned bits) { return __uint_as_float(bits); }
-__device__ static inline float shuffle_down(float v, int distance) { return __shfl_down_sync(0xffffffffu, v, distance); }
+__device__ static inline float shuffle_down(float v, int distance) {
+    return __shfl_down_sync(0xffffffffu, v, distance);
+}
 __device__ static inline void atomic_min(int* place, int value) { atomicMin(place, value); }
 
 // Rounded to 10 bits of mantissa, to nearest.

@@ -14,7 +14,8 @@ extern "C" __global__ void normal(float* to, unsigned long long key, unsigned dr
         if (4 * block + k < width) to[row * width + 4 * block + k] = n[k];
 }
 
-extern "C" __global__ void blend(float* x, const float* y, float keep, float add, int square, unsigned long long count) {
+extern "C" __global__ void blend(float* x, const float* y, float keep, float add, int square,
+                                 unsigned long long count) {
     unsigned long long i = (unsigned long long)blockIdx.x * blockDim.x + threadIdx.x;
     if (i < count) x[i] = keep * x[i] + add * (square ? y[i] * y[i] : y[i]);
 }

@@ -5,7 +5,7 @@
 #![allow(unsafe_code)]
 
 use crate::error::{Error, Result};
-use candle_core::cuda_backend::cudarc::driver::sys::CUdevice_attribute_enum::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR;
+use candle_core::cuda_backend::cudarc::driver::sys::CUdevice_attribute_enum as Attribute;
 use candle_core::cuda_backend::cudarc::driver::{
     CudaFunction, CudaSlice, CudaView, CudaViewMut, LaunchConfig, PushKernelArg,
 };
@@ -26,7 +26,7 @@ const KERNELS: &str = include_str!("kernels.cu");
 /// [`Error::Config`] for a card that is too old.
 pub(crate) fn arch(device: &CudaDevice) -> Result<&'static str> {
     let context = device.cuda_stream().context().clone();
-    match context.attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR).w()? {
+    match context.attribute(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR).w()? {
         ..8 => Err(Error::config("--device", "a GPU of an older kind", "compute capability 8.0 or newer")),
         8 => Ok("compute_80"),
         _ => Ok("compute_90"),
@@ -72,14 +72,16 @@ pub(crate) fn normals(
     width: usize,
 ) -> Result<CudaSlice<f32>> {
     let kernel = own(device, "normal")?;
-    // SAFETY: the kernel writes all of it.
+    // SAFETY: the kernel launched below writes all of it, and the stream orders whatever reads it later.
     let to = unsafe { device.alloc::<f32>(rows * width) }?;
     let (count, blocks) = (rows as u64, width.div_ceil(4) as u64);
     let wide = width as u64;
     let stream = device.cuda_stream();
     let mut launch = stream.launch_builder(&kernel);
     launch.arg(&to).arg(&key).arg(&draw).arg(&first).arg(&count).arg(&blocks).arg(&wide);
-    // SAFETY: the kernel's arguments in order and type; it writes `rows * width` numbers.
+    // SAFETY: the arguments of `normal` in kernels.cu, in order and type. A thread beyond the `count * blocks` blocks
+    // of four returns at once, and the last block of a row stops at `wide`, so it writes `rows * width` numbers, which
+    // `to` holds.
     unsafe { launch.launch(over(rows * width.div_ceil(4))) }.w()?;
     Ok(to)
 }
@@ -101,7 +103,8 @@ pub(crate) fn blend(
     let stream = device.cuda_stream();
     let mut launch = stream.launch_builder(&kernel);
     launch.arg(x).arg(y).arg(&keep).arg(&add).arg(&square).arg(&count);
-    // SAFETY: the kernel's arguments in order and type; both arrays hold `count` numbers.
+    // SAFETY: the arguments of `blend` in kernels.cu, in order and type. `count` is the shorter array's length, and
+    // threads beyond it return at once; `x` is borrowed mutably, so the arrays do not overlap.
     unsafe { launch.launch(over(count as usize)) }.w()?;
     Ok(())
 }
@@ -122,7 +125,7 @@ pub(crate) fn descend(
     let stream = device.cuda_stream();
     let mut launch = stream.launch_builder(&kernel);
     launch.arg(w).arg(m).arg(v).arg(&keep).arg(&rate).arg(&correct).arg(&epsilon).arg(&count);
-    // SAFETY: the kernel's arguments in order and type; all arrays hold `count` numbers.
+    // SAFETY: the arguments of `descend` in kernels.cu, in order and type; `count` and borrows as for `blend`.
     unsafe { launch.launch(over(count as usize)) }.w()?;
     Ok(())
 }

@@ -3,7 +3,8 @@
 struct Counter { unsigned c[4]; };
 
 // Philox4x32-10 (Salmon et al. 2011).
-__device__ static inline Counter philox(unsigned position, unsigned draw, unsigned long long chain, unsigned long long key) {
+__device__ static inline Counter philox(unsigned position, unsigned draw, unsigned long long chain,
+                                        unsigned long long key) {
     unsigned a = position, b = draw, c = (unsigned)chain, d = (unsigned)(chain >> 32);
     unsigned k0 = (unsigned)key, k1 = (unsigned)(key >> 32);
     for (int round = 0; round < 10; ++round) {

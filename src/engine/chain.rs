@@ -93,12 +93,12 @@ pub struct Finish {
 
 /// Runs chains on the energy that `program` describes.
 ///
-/// The numbers drawn are those that [`crate::sample`] draws from the same noise, which it advances as far. The answer does
-/// not depend on the number of threads.
+/// The numbers drawn are those that [`crate::sample`] draws from the same noise, which it advances as far. The answer
+/// does not depend on the number of threads.
 ///
 /// # Errors
-/// [`Error::Shape`] when the start does not fit the program; [`Error::NonFinite`] naming the step when a chain without an
-/// accept rule diverges.
+/// [`Error::Shape`] when the start does not fit the program; [`Error::NonFinite`] naming the step when a chain without
+/// an accept rule diverges.
 pub fn run(program: &Program, walk: &Walk, start: Start<'_>, noise: &mut Noise, options: &Options) -> Result<Finish> {
     let width = program.width();
     let chains = rows_of(program, start.x, "start of chains")?;
@@ -156,6 +156,11 @@ pub fn run(program: &Program, walk: &Walk, start: Start<'_>, noise: &mut Noise, 
 }
 
 /// One tile's chains with all their memory.
+///
+/// # Safety
+/// The fields are of this tile, in the arena of [`run`], which outlives it. A crew goes through [`Run::walk`] together;
+/// units and blocks are divided by [`Member::share`], and each phase ends with a barrier: the contract of fields
+/// (`field.rs`). Before and after the crew there is one thread.
 struct Run<'a> {
     ready: &'a Ready<'a>,
     walk: &'a Walk,
@@ -238,7 +243,8 @@ impl<'a> Run<'a> {
 
     fn begin(&self, start: Start<'_>) {
         for block in 0..self.tile.blocks() {
-            // SAFETY: the crew has not begun; each row holds as many numbers as the field has features.
+            // SAFETY: the crew has not begun; `run` has checked that there are whole rows of as many numbers as the
+            // fields have features.
             unsafe {
                 self.x.put(&self.tile, block, |chain| start.x[chain * self.width..].as_ptr());
                 if let Some((energy, grad)) = start.at {
@@ -252,8 +258,10 @@ impl<'a> Run<'a> {
     fn walk(&self, member: &Member<'_>, known: bool) {
         if !known {
             // SAFETY: the fields are this run's own, and all workers of the crew are here.
-            unsafe { self.ready.evaluate(member, self.x, self.grad) };
-            self.ready.settle(member, self.energy[0]);
+            unsafe {
+                self.ready.evaluate(member, self.x, self.grad);
+                self.ready.settle(member, self.energy[0]);
+            }
             member.meet();
         }
         match self.walk {
@@ -271,7 +279,7 @@ impl<'a> Run<'a> {
     fn langevin(&self, member: &Member<'_>, steps: &[LangevinStep]) {
         for (k, step) in steps.iter().enumerate() {
             for unit in self.units(member) {
-                self.tile.level.call(Drift {
+                let drift = Drift {
                     unit,
                     step: *step,
                     draw: self.draws[k],
@@ -281,7 +289,9 @@ impl<'a> Run<'a> {
                     moved: self.moved,
                     slope: self.slope,
                     lots: None,
-                });
+                };
+                // SAFETY: the unit is this worker's, and the gradient complete since the last barrier.
+                unsafe { self.tile.level.call(drift) };
             }
             member.meet();
             for block in member.share(self.tile.blocks()) {
@@ -291,7 +301,8 @@ impl<'a> Run<'a> {
             unsafe { self.ready.evaluate(member, self.x, self.grad) };
         }
         if !steps.is_empty() {
-            self.ready.settle(member, self.energy[0]);
+            // SAFETY: the last evaluation ended with a barrier; nobody else uses the field before the crew is done.
+            unsafe { self.ready.settle(member, self.energy[0]) };
             for block in member.share(self.tile.blocks()) {
                 self.last_slope(block, steps.len());
             }
@@ -301,7 +312,8 @@ impl<'a> Run<'a> {
     /// Adds a Langevin step's distance, and the gradient's norm before it, to the tally.
     fn count(&self, block: usize, k: usize, slope: bool) {
         for lane in 0..self.tile.live(block) {
-            // SAFETY: a barrier has passed since the sums were written; the block's tally is this worker's.
+            // SAFETY: a barrier has passed since the sums were written; the block's tally is this worker's; the lane is
+            // live.
             unsafe {
                 let norm = self.sum(self.slope, block, lane).sqrt();
                 let moved = self.sum(self.moved, block, lane).sqrt();
@@ -322,7 +334,7 @@ impl<'a> Run<'a> {
     /// The norm of the gradient after the last step.
     fn last_slope(&self, block: usize, steps: usize) {
         for lane in 0..self.tile.live(block) {
-            // SAFETY: the gradient is complete, the block's tally is this worker's.
+            // SAFETY: the gradient is complete, the block's tally is this worker's; the lane is live.
             unsafe {
                 let square: f32 = (0..self.width).map(|f| *self.grad.at(block, f).add(lane)).map(|g| g * g).sum();
                 if !square.is_finite() {
@@ -333,10 +345,13 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Adds up the sums that each group of features has left of one chain.
+    ///
     /// # Safety
-    /// A barrier has passed since the field's rows were written.
+    /// The field has a feature a group, and a barrier has passed since its rows were written; the lane is within the
+    /// block.
     unsafe fn sum(&self, rows: Field, block: usize, lane: usize) -> f32 {
-        // SAFETY: the lane is within the block.
+        // SAFETY: the caller's word.
         (0..self.width.div_ceil(GROUP)).map(|group| unsafe { *rows.at(block, group).add(lane) }).sum()
     }
 
@@ -355,7 +370,7 @@ impl<'a> Run<'a> {
         for block in 0..self.tile.blocks() {
             let first = block * self.tile.width();
             let live = self.tile.live(block);
-            // SAFETY: the crew is done.
+            // SAFETY: the crew is done, so nobody writes; the fields are the tile's.
             unsafe {
                 self.x.get(&self.tile, block, &mut ended.x[first * width..(first + live) * width]);
                 self.grad.get(&self.tile, block, &mut ended.grad[first * width..(first + live) * width]);

@@ -1,5 +1,5 @@
-//! Workers that share one tile: where a batch has fewer tiles than the machine has cores and the weights are larger than
-//! a core's cache, each worker takes a part of every layer instead of a part of the batch.
+//! Workers that share one tile: where a batch has fewer tiles than the machine has cores and the weights are larger
+//! than a core's cache, each worker takes a part of every layer instead of a part of the batch.
 
 use std::ops::Range;
 use std::sync::Barrier;
@@ -30,8 +30,8 @@ impl Crew {
         let size = size.max(1);
         let crew =
             Crew { size, arrived: AtomicUsize::new(0), round: AtomicUsize::new(0), broken: AtomicBool::new(false) };
-        // A new thread often begins on its parent's core. Who waits for it here sleeps, so that the system places both on
-        // cores of their own; who looked at a barrier again and again would keep it from running.
+        // A new thread often begins on its parent's core. Who waits for it here sleeps, so that the system places both
+        // on cores of their own; who looked at a barrier again and again would keep it from running.
         let all_here = Barrier::new(size);
         let one = |index: usize| {
             let member = Member { crew: &crew, index };

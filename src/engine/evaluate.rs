@@ -10,8 +10,8 @@ use crate::error::Result;
 use crate::parallel;
 use std::ops::Range;
 
-/// Energies `(B,)` and their gradients `(B, F)` at `x`, `(B, F)`, whether finite or not. The answer depends neither on the number of
-/// threads nor on the other rows.
+/// Energies `(B,)` and their gradients `(B, F)` at `x`, `(B, F)`, whether finite or not. The answer depends neither on
+/// the number of threads nor on the other rows.
 ///
 /// # Errors
 /// [`crate::Error::Shape`] when `x` does not fit the program.
@@ -30,17 +30,19 @@ pub fn evaluate(program: &Program, x: &[f32], options: &Options) -> Result<(Vec<
         let mut arena = Arena::new(tile);
         let ready = Ready::new(program, tile, true, &mut arena);
         let (at, grad, energy) = (arena.field(width), arena.field(width), arena.field(1));
-        // SAFETY: nobody else knows the field yet; a row holds `width` numbers.
+        // SAFETY: nobody else knows the field yet; `rows_of` has found whole rows of `width` numbers.
         unsafe { at.put_all(&tile, |row| x[row * width..].as_ptr()) };
         Crew::run(plan.crew, |member| {
             // SAFETY: the fields are this tile's own, and all workers of the crew are here.
-            unsafe { ready.evaluate(&member, at, grad) };
-            ready.settle(&member, energy);
+            unsafe {
+                ready.evaluate(&member, at, grad);
+                ready.settle(&member, energy);
+            }
         });
         let (mut energies, mut grads) = (vec![0.0; tile.chains], vec![0.0; tile.chains * width]);
         let (each, each_width) = (tile.width(), tile.width() * width);
         for (block, (energies, grads)) in energies.chunks_mut(each).zip(grads.chunks_mut(each_width)).enumerate() {
-            // SAFETY: the crew is done.
+            // SAFETY: the crew is done, so nobody writes; the fields are the tile's.
             unsafe {
                 energy.get(&tile, block, energies);
                 grad.get(&tile, block, grads);
@@ -78,7 +80,8 @@ struct Custom {
     shares: bool,
 }
 
-// SAFETY: the pointers are the arena's; each block's part is used by the one worker that has the block.
+// SAFETY: the contract of fields; each block's part of a custom term's memory is used by the one worker that has the
+// block.
 unsafe impl Send for Ready<'_> {}
 // SAFETY: as above.
 unsafe impl Sync for Ready<'_> {}
@@ -105,7 +108,8 @@ impl<'a> Ready<'a> {
                     analytic = true;
                     if centre.count() > 1 {
                         let field = arena.field(width);
-                        // SAFETY: nobody else knows the field yet; a row holds `width` numbers.
+                        // SAFETY: nobody else knows the field yet; the program has checked that a row holds `width`
+                        // numbers.
                         unsafe { field.put_all(&tile, |chain| centre.row(chain).as_ptr()) };
                         rows = Some(field);
                     }
@@ -136,16 +140,17 @@ impl<'a> Ready<'a> {
         Self { program, tile, nets, centres, analytic, customs, parts, count, constant }
     }
 
-    /// Gradient at `x` into `grad`, and the energy's parts, which [`Ready::settle`] adds up. All workers call it together;
-    /// on return all of it can be read.
+    /// Gradient at `x` into `grad`, and the energy's parts, which [`Ready::settle`] adds up. All workers call it
+    /// together; on return all of it can be read.
     ///
     /// # Safety
-    /// `x` and `grad` are fields of this tile that no other work uses meanwhile.
+    /// `x` and `grad` are fields of this tile, of the program's width, that no other work uses meanwhile. All workers
+    /// of the tile's crew call it.
     pub(crate) unsafe fn evaluate(&self, member: &Member<'_>, x: Field, grad: Field) {
-        // SAFETY (all blocks below): the caller's; each phase hands every unit to one worker and ends with a barrier.
         let mut part = 0;
         let mut store = true;
         for net in &self.nets {
+            // SAFETY: the caller's word; `parts` has room for the parts of all terms. A barrier follows.
             unsafe { net.evaluate(member, x, self.parts.from(part), grad, store) };
             part += net.parts();
             store = false;
@@ -157,8 +162,11 @@ impl<'a> Ready<'a> {
                 let (terms, centres) = (self.program.terms(), &self.centres[..]);
                 let parts = self.parts.from(part);
                 if self.analytic {
-                    self.tile.level.call(Analytic { unit, terms, centres, x, grad, parts, store });
+                    let analytic = Analytic { unit, terms, centres, x, grad, parts, store };
+                    // SAFETY: the caller's word; the unit is this worker's, `parts` has room for a part a group.
+                    unsafe { self.tile.level.call(analytic) };
                 } else {
+                    // SAFETY: the unit is this worker's.
                     unsafe { clear(&unit, grad) };
                 }
             }
@@ -172,10 +180,12 @@ impl<'a> Ready<'a> {
             if custom.shares {
                 // It divides the chains itself.
                 if member.leads() {
+                    // SAFETY: the caller's word; only the leader works in this phase.
                     unsafe { self.custom(custom, 0..self.tile.blocks(), x, grad, part_of) };
                 }
             } else {
                 for block in member.share(self.tile.blocks()) {
+                    // SAFETY: the caller's word; the block is this worker's.
                     unsafe { self.custom(custom, block..block + 1, x, grad, part_of) };
                 }
             }
@@ -185,13 +195,16 @@ impl<'a> Ready<'a> {
     }
 
     /// A custom term of some blocks of chains.
+    ///
+    /// # Safety
+    /// As [`Ready::evaluate`], with `part` of at least one feature; nobody else works on these blocks now.
     unsafe fn custom(&self, custom: &Custom, blocks: Range<usize>, x: Field, grad: Field, part: Field) {
         let Term::Custom { energy, factor } = &self.program.terms()[custom.term] else { return };
         let (width, most) = (self.program.width(), self.tile.width());
         let live: usize = blocks.clone().map(|block| self.tile.live(block)).sum();
         let begin = blocks.start;
-        // SAFETY: the blocks' parts of the term's memory, which only this worker uses now. All blocks but the last are
-        // full, so the rows of some lie side by side.
+        // SAFETY: the blocks' parts of the term's memory, set to zeros when it was made, which only this worker uses
+        // now. All blocks but the last are full, so the rows of some lie side by side.
         unsafe {
             let rows = |start: *mut f32, row: usize, len: usize| {
                 std::slice::from_raw_parts_mut(start.add(begin * most * row), len)
@@ -218,26 +231,32 @@ impl<'a> Ready<'a> {
     }
 
     /// This worker's share of the energies' sums, into `to`. Nobody may read them before [`Member::meet`].
-    pub(crate) fn settle(&self, member: &Member<'_>, to: Field) {
+    ///
+    /// # Safety
+    /// After [`Ready::evaluate`]; `to` is a field of this tile that no other work uses meanwhile.
+    pub(crate) unsafe fn settle(&self, member: &Member<'_>, to: Field) {
         let level = self.tile.level;
         let blocks = member.share(self.tile.blocks());
-        level.call(Settle { blocks, from: self.parts, count: self.count, start: self.constant, to });
+        // SAFETY: the caller's word; the parts are complete, the blocks this worker's.
+        unsafe { level.call(Settle { blocks, from: self.parts, count: self.count, start: self.constant, to }) };
     }
 }
 
 fn add_constant(tile: &Tile, field: Field, value: impl Fn(usize) -> f32) {
     for chain in 0..tile.chains {
         let (block, lane) = (chain / tile.width(), chain % tile.width());
-        // SAFETY: nobody else knows the field yet; the lane is within the block.
+        // SAFETY: nobody else knows the field yet; the lane is that of one of the tile's chains.
         unsafe { *field.at(block, 0).add(lane) += value(tile.first + chain) };
     }
 }
 
+/// Sets a unit's part of a field to 0.
+///
 /// # Safety
-/// Nobody else uses the unit's part of the field now.
+/// The field is of the unit's tile and has its features; nobody else uses the unit's part of it now.
 unsafe fn clear(unit: &Unit, field: Field) {
     for f in unit.range() {
-        // SAFETY: a feature of a block has the tile's width of lanes.
+        // SAFETY: the caller's word; a feature of a block has the tile's width of lanes, all set.
         unsafe { std::slice::from_raw_parts_mut(field.at(unit.block, f), unit.tile.width()).fill(0.0) };
     }
 }

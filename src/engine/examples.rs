@@ -29,6 +29,10 @@ impl Examples<'_> {
         if !self.context.len().is_multiple_of(batch) {
             return wrong("contexts", self.context.len(), format!("{batch} whole rows"));
         }
+        let outputs = layers.hidden[0].outputs;
+        if self.first.width != outputs {
+            return wrong("first layer's part", self.first.width, format!("rows of {outputs} numbers"));
+        }
         if self.first.count() != 1 && self.first.count() != batch {
             return wrong("first layer's part", self.first.count(), format!("1 or {batch} rows"));
         }

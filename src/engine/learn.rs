@@ -1,8 +1,9 @@
 //! Gradients in the weights: of a weighted sum of energies, or of a sum of their derivatives along directions.
 //!
-//! Tiles go through the network ([`super::passes`]) and lay out each layer's inputs and its sums' gradients example by example; then
-//! the same inner loop as everywhere sums over examples instead of inputs: `dW[o][i] += delta[example][o] * input[example][i]`.
-//! Sums run over the examples in their order, so the answer does not depend on the number of threads.
+//! Tiles go through the network ([`super::passes`]) and lay out each layer's inputs and its sums' gradients example by
+//! example. Then the same inner loop as everywhere sums over examples instead of inputs:
+//! `dW[o][i] += delta[example][o] * input[example][i]`. Sums run over the examples in their order, so the answer does
+//! not depend on the number of threads.
 
 use super::examples::Examples;
 use super::field::Tile;
@@ -33,8 +34,8 @@ pub struct WeightGradient {
     pub head_bias: f32,
 }
 
-/// Energies of the examples, and the gradient of `sum_b coefficient_b E_b` in the weights, where `coefficients` makes the
-/// coefficients of the energies.
+/// Energies of the examples, and the gradient of `sum_b coefficient_b E_b` in the weights, where `coefficients` makes
+/// the coefficients of the energies.
 ///
 /// # Errors
 /// [`Error::Shape`] when the examples do not fit the network or each other; whatever `coefficients` returns.
@@ -52,8 +53,9 @@ pub fn learn(
     Ok((energies, gradient))
 }
 
-/// The gradient of `sum_b v_b . grad_x E(x_b)` in the weights with the `v`, `(B, F)`, held fixed, where `directions` makes them of
-/// the energies' gradients `(B, F)`: the mixed second derivative, exact, as a loss of the gradients needs it.
+/// The gradient of `sum_b v_b . grad_x E(x_b)` in the weights with the `v`, `(B, F)`, held fixed. `directions` makes
+/// them of the energies' gradients `(B, F)`. This is the mixed second derivative, exact, as a loss of the gradients
+/// needs it.
 ///
 /// # Errors
 /// As [`learn`]; whatever `directions` returns.
@@ -103,7 +105,7 @@ impl<'a> Step<'a> {
         let tiles = parallel::map(threads, batch.div_ceil(most), |i| {
             let first = i * most;
             let tile = Tile { level, first, chains: most.min(batch - first) };
-            let passes = Passes::new(network, &examples, directions, tile);
+            let mut passes = Passes::new(network, &examples, directions, tile);
             let mut energies = vec![0.0; tile.chains];
             passes.there_and_back(&mut energies);
             let mut gradients = Vec::new();
@@ -126,14 +128,17 @@ impl<'a> Step<'a> {
         rows.concat()
     }
 
-    /// After `rest` of each tile's way, the gradient; `weights` are the energies' coefficients, where these are learned from.
-    fn finish(self, weights: Option<&[f32]>, rest: impl Fn(&Passes<'a>) + Sync) -> WeightGradient {
+    /// After `rest` of each tile's way, the gradient; `weights` are the energies' coefficients, where these are learned
+    /// from.
+    fn finish(mut self, weights: Option<&[f32]>, rest: impl Fn(&mut Passes<'a>) + Sync) -> WeightGradient {
         let (layers, level) = (self.network.layers(), self.network.level());
-        let sides = Sides::new(layers, level, &self.examples, self.directions);
-        parallel::map(self.threads, self.tiles.len(), |i| {
-            let tile = &self.tiles[i].passes;
-            rest(tile);
-            tile.turn(&self.examples, &sides);
+        // SAFETY: the tiles together are all examples, and every tile turns its own before anything is read.
+        let sides = unsafe { Sides::new(layers, level, &self.examples, self.directions) };
+        let examples = &self.examples;
+        parallel::each(self.threads, self.tiles.iter_mut().collect(), |_, tile: &mut Gone<'a>| {
+            rest(&mut tile.passes);
+            // SAFETY: the sides of these examples; tiles have no example in common.
+            unsafe { tile.passes.turn(examples, &sides) };
         });
         let zeros = |count: usize| vec![0.0; count];
         let context = self.examples.context.len() / sides.batch;
@@ -160,7 +165,7 @@ impl<'a> Step<'a> {
                 deltas.sum(at * sides.batch..(at + 1) * sides.batch, bias);
             }
         }
-        self.tiles.iter().for_each(|tile| tile.passes.head(weights, &mut gradient.head));
+        self.tiles.iter_mut().for_each(|tile| tile.passes.head(weights, &mut gradient.head));
         gradient
     }
 
@@ -174,7 +179,8 @@ impl<'a> Step<'a> {
                 units.push(Products { deltas, inputs, rows, groups, columns, out });
             }
         }
-        parallel::each(self.threads, units, |_, unit| level.call(unit));
+        // SAFETY: the sides were made for the network's level; a unit borrows its own part of a gradient.
+        parallel::each(self.threads, units, |_, unit| unsafe { level.call(unit) });
     }
 }
 
@@ -323,6 +329,9 @@ mod tests {
             let few = |_: Vec<f32>| Ok(vec![0.0; 3]);
             assert!(matches!(learn_slopes(&network, examples, few, &options), Err(Error::Shape { .. })));
             assert!(matches!(learn(&network, examples, |_| Ok(vec![0.0]), &options), Err(Error::Shape { .. })));
+            let narrow = Rows::new(WIDTHS[1] - 1, numbers(60, WIDTHS[1] - 1, 0.5)).unwrap();
+            let refused = learn(&network, Examples { first: &narrow, ..examples }, |e| Ok(e.to_vec()), &options);
+            assert!(matches!(refused, Err(Error::Shape { what: "first layer's part", .. })));
         }
     }
 }

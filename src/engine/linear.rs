@@ -64,6 +64,7 @@ pub(crate) struct Map<'a> {
 
 impl<'a> Map<'a> {
     pub(crate) fn new(linear: &'a Linear, tile: Tile, arena: &mut Arena) -> Self {
+        assert_eq!(linear.level, tile.level, "a linear map is packed for the level of its tile");
         let chains = tile.chains;
         let thin = (chains <= thin::CHAINS).then(|| {
             let mut strip = |len: usize| {
@@ -72,7 +73,7 @@ impl<'a> Map<'a> {
             };
             let (x, init, out) = (strip(linear.inputs), strip(linear.outputs), strip(linear.outputs));
             for chain in 0..chains {
-                // SAFETY: a strip's row holds the outputs, and nothing else points there yet.
+                // SAFETY: a strip's row holds the outputs, zeros as yet, and nothing else points there.
                 unsafe {
                     std::slice::from_raw_parts_mut(init.row(chain), linear.outputs).copy_from_slice(linear.bias());
                 }
@@ -85,7 +86,8 @@ impl<'a> Map<'a> {
     /// Writes `W x + b` to `y`. All workers call it together; nobody may read `y` before [`Member::meet`].
     ///
     /// # Safety
-    /// `x` is complete and has at least as many features as the map has inputs; nobody else uses `y`.
+    /// Both are fields of this tile. `x` is complete and has at least as many features as the map has inputs; `y` has
+    /// at least as many as it has outputs, and nobody else uses it.
     pub(crate) unsafe fn apply(&self, member: &Member<'_>, x: Field, y: Field) {
         let (l, tile) = (self.linear, self.tile);
         let Some([strip, init, out]) = self.thin else {
@@ -94,7 +96,8 @@ impl<'a> Map<'a> {
             let matrix = l.wide.get_or_init(pack);
             let groups = member.share(matrix.groups());
             let (init, then) = (Init::Bias(l.bias.as_ptr()), Then::Store(y));
-            l.level.call(Product { matrix, groups, tile, x, init, then });
+            // SAFETY: the caller's word for the fields; the bias has a number an output; groups are this worker's own.
+            unsafe { l.level.call(Product { matrix, groups, tile, x, init, then }) };
             return;
         };
         let pack = || Thin::pack(l.level, l.outputs, l.inputs, |o, i| l.weight[o * l.inputs + i]);
@@ -102,17 +105,22 @@ impl<'a> Map<'a> {
         if member.leads() {
             for chain in 0..tile.chains {
                 for i in 0..l.inputs {
-                    // SAFETY: the leader's part of this phase; a barrier follows before it is read.
+                    // SAFETY: a row holds the inputs; only the leader writes it, and a barrier follows before it is
+                    // read.
                     unsafe { *strip.row(chain).add(i) = *x.at(0, i).add(chain) };
                 }
             }
         }
         member.meet();
         let (stripes, chains) = (member.share(matrix.stripes()), tile.chains);
-        l.level.call(Forward { matrix, stripes: stripes.clone(), chains, x: strip, init, next: Next::Store(out) });
+        let (mine, next) = (stripes.clone(), Next::Store(out));
+        // SAFETY: rows of the three strips are a multiple of 64 numbers, so whole vectors; stripes are this worker's
+        // own.
+        unsafe { l.level.call(Forward { matrix, stripes: mine, chains, x: strip, init, next }) };
         for o in matrix.outputs_of(stripes) {
             for chain in 0..if o < l.outputs { chains } else { 0 } {
-                // SAFETY: these outputs are this worker's own.
+                // SAFETY: these outputs are this worker's own, which it has just written; the chains fit into one
+                // block.
                 unsafe { *y.at(0, o).add(chain) = *out.row(chain).add(o) };
             }
         }

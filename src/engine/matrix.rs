@@ -1,13 +1,21 @@
 //! Packed matrices and their products with tiles of chains.
 //!
-//! A product of a tile computes [`Level::outputs`] outputs of two vectors of chains at once, all partial sums in registers:
-//! each weight is loaded once and used for all chains of the block, each chain's number once for all those outputs. The
-//! sum over the inputs is one chain of additions from the first input to the last, so a result depends neither on the
-//! number of chains nor on who computes it.
+//! A product of a tile computes [`Level::outputs`] outputs of two vectors of chains at once, all partial sums in
+//! registers. Each weight is loaded once and used for all chains of the block, each chain's number once for all those
+//! outputs. The sum over the inputs is one chain of additions from the first input to the last, so a result depends
+//! neither on the number of chains nor on who computes it.
+//!
+//! # Safety
+//! Who runs a [`Product`] promises that the matrix was packed for the level that runs it, that the tile is of that
+//! level, and that the fields are the tile's. The field read has at least the matrix's inputs as features. Those that
+//! start or take up the sums have at least its outputs, biases and heads as many numbers, and a head's `part` a feature
+//! a group. Nobody else uses the outputs of these groups now, nor writes what is read: the contract of fields
+//! (`field.rs`).
 
 use super::field::{Aligned, Field, Tile};
 use super::layers::Activation;
 use crate::simd::{Kernel, Level, Simd, math};
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 /// Most outputs that any level computes at once.
@@ -39,7 +47,7 @@ impl Matrix {
                 let to = &mut group[from * size..(from + width) * size];
                 for (i, slots) in to.chunks_exact_mut(size).enumerate() {
                     for (slot, near) in slots.iter_mut().zip(&near[..count]) {
-                        *slot = near[i];
+                        slot.write(near[i]);
                     }
                 }
             }
@@ -56,26 +64,29 @@ impl Matrix {
         Self::pack(level, outputs, inputs, |group, first, size| {
             for (input, to) in group.chunks_exact_mut(size).enumerate() {
                 let from = &column(input)[first..outputs.min(first + size)];
-                to[..from.len()].copy_from_slice(from);
+                to[..from.len()].write_copy_of_slice(from);
             }
         })
     }
 
-    /// `fill(numbers, first, size)` fills the group of `size` outputs from `first` on, `[input][output of the group]`; those
-    /// behind the last output stay 0.
-    fn pack(level: Level, outputs: usize, inputs: usize, fill: impl Fn(&mut [f32], usize, usize)) -> Self {
+    /// `fill(numbers, first, size)` writes the group of `size` outputs from `first` on, `[input][output of the group]`:
+    /// all but those behind the last output, which are 0.
+    fn pack(level: Level, outputs: usize, inputs: usize, fill: impl Fn(&mut [MaybeUninit<f32>], usize, usize)) -> Self {
         let group = level.outputs();
         let padded = outputs.next_multiple_of(2);
-        // SAFETY: all are written here, the last group's first, as it may have an output too many.
-        let mut numbers = unsafe { Aligned::unset(padded * inputs) };
-        for first in (0..outputs).step_by(group) {
-            let size = group.min(padded - first);
-            let numbers = &mut numbers.as_mut_slice()[first * inputs..(first + size) * inputs];
-            if first + size > outputs {
-                numbers.fill(0.0);
+        let all = |numbers: &mut [MaybeUninit<f32>]| {
+            for first in (0..outputs).step_by(group) {
+                let size = group.min(padded - first);
+                let numbers = &mut numbers[first * inputs..(first + size) * inputs];
+                if first + size > outputs {
+                    numbers.fill(MaybeUninit::new(0.0));
+                }
+                fill(numbers, first, size);
             }
-            fill(numbers, first, size);
-        }
+        };
+        // SAFETY: groups are even, so together they are all padded outputs, and `of_rows` and `of_columns` write every
+        // real output of a group. The one behind them, which only the last group may have, is 0 already.
+        let numbers = unsafe { Aligned::filled(padded * inputs, all) };
         Self { outputs, inputs, group, numbers }
     }
 
@@ -158,8 +169,12 @@ pub(crate) struct Product<'a> {
 }
 
 /// The innermost loop: `out[o][lane] += sum_k w[k][o] * x[k][lane]` for `M` outputs and `N` vectors of chains.
+///
+/// # Safety
+/// Within a kernel. `w` is `(inputs, M)`; `x` has `inputs` rows and `out` `M`, all 2 vectors apart and `N` long.
 #[inline(always)]
 unsafe fn micro<S: Simd, const M: usize, const N: usize>(inputs: usize, w: *const f32, x: *const f32, out: *mut f32) {
+    // SAFETY: the caller's word; `w` and `x` go on by a row at a time, `inputs` times.
     unsafe {
         let width = 2 * S::LANES;
         let mut acc = [[S::splat(0.0); N]; M];
@@ -207,8 +222,13 @@ unsafe fn micro<S: Simd, const M: usize, const N: usize>(inputs: usize, w: *cons
     }
 }
 
+/// [`micro`] for `size` outputs.
+///
+/// # Safety
+/// As [`micro`] with `M = size`, which is even and at most [`Level::outputs`].
 #[inline(always)]
 unsafe fn sized<S: Simd, const N: usize>(size: usize, inputs: usize, w: *const f32, x: *const f32, out: *mut f32) {
+    // SAFETY: the caller's word; each arm's `M` is `size`.
     unsafe {
         match size {
             12 if S::LANES == 16 => micro::<S, 12, N>(inputs, w, x, out),
@@ -224,16 +244,21 @@ unsafe fn sized<S: Simd, const N: usize>(size: usize, inputs: usize, w: *const f
 /// `out[o][lane] += sum_k w[k][o] * x[k][lane]` for `size` outputs and two vectors.
 ///
 /// # Safety
-/// `w` is `(count, size)`, `x` `(count, 2 vectors)`, `out` `(size, 2 vectors)`; `size` is [`Level::outputs`] of the level.
+/// Within a kernel. `w` is `(count, size)`, `x` `(count, 2 vectors)`, `out` `(size, 2 vectors)`; `size` is
+/// [`Level::outputs`] of the level.
 #[inline(always)]
 pub(crate) unsafe fn accumulate<S: Simd>(size: usize, count: usize, w: *const f32, x: *const f32, out: *mut f32) {
-    // SAFETY: the caller's.
+    // SAFETY: the caller's word; the groups of all levels are even.
     unsafe { sized::<S, 2>(size, count, w, x, out) }
 }
 
 /// Activation and its derivative.
+///
+/// # Safety
+/// As for the functions of [`Simd`].
 #[inline(always)]
 pub(crate) unsafe fn activate<S: Simd>(z: S::F, activation: Activation) -> (S::F, S::F) {
+    // SAFETY: vectors alone, and the caller's word for the instructions.
     unsafe {
         match activation {
             Activation::Swish => {
@@ -252,8 +277,12 @@ pub(crate) unsafe fn activate<S: Simd>(z: S::F, activation: Activation) -> (S::F
 }
 
 /// The activation's second derivative.
+///
+/// # Safety
+/// As for the functions of [`Simd`].
 #[inline(always)]
 unsafe fn curvature<S: Simd>(z: S::F, activation: Activation) -> S::F {
+    // SAFETY: vectors alone, and the caller's word for the instructions.
     unsafe {
         match activation {
             Activation::Swish => {
@@ -270,6 +299,8 @@ unsafe fn curvature<S: Simd>(z: S::F, activation: Activation) -> S::F {
 impl Kernel for Product<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
+        // SAFETY: the module's promises. A group's weights begin at its first output's, `(inputs, size)`. `Sums` has
+        // room for the largest group of any level and 2 vectors of it. Biases are read for real outputs only.
         unsafe {
             let m = self.matrix;
             let width = 2 * S::LANES;
@@ -312,6 +343,10 @@ impl Kernel for Product<'_> {
 }
 
 impl Product<'_> {
+    /// What becomes of a group's sums for one block of chains.
+    ///
+    /// # Safety
+    /// The module's promises; `sums` is `(real, 2 vectors)`.
     #[inline(always)]
     unsafe fn finish<S: Simd>(
         &self,
@@ -322,6 +357,7 @@ impl Product<'_> {
         vectors: usize,
         sums: *const f32,
     ) {
+        // SAFETY: the caller's word; `feature` is a real output, and `lane` begins one of the block's vectors.
         unsafe {
             let width = 2 * S::LANES;
             let mut v = 0;

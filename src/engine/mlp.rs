@@ -9,6 +9,7 @@ use super::thin::{self, Backward, Combine, Forward, Next, Strip, Thin};
 use crate::error::Result;
 use crate::parallel;
 use crate::simd::Level;
+use std::ops::Range;
 use std::sync::OnceLock;
 
 /// A network's weights as the engine reads them. Made once per change of the weights.
@@ -81,7 +82,17 @@ pub(crate) struct Net<'a> {
 
 enum Way {
     Wide { init: Init, hidden: Vec<Field>, slopes: Vec<Field> },
-    Thin { init: Vec<Strip>, x: Strip, hidden: Vec<Strip>, slopes: Vec<Strip>, parts: Strip, partial: [Strip; 2] },
+    Thin(ThinWay),
+}
+
+/// Strips for a few chains.
+struct ThinWay {
+    init: Vec<Strip>,
+    x: Strip,
+    hidden: Vec<Strip>,
+    slopes: Vec<Strip>,
+    parts: Strip,
+    partial: [Strip; 2],
 }
 
 impl<'a> Net<'a> {
@@ -94,6 +105,7 @@ impl<'a> Net<'a> {
         wide: bool,
         arena: &mut Arena,
     ) -> Self {
+        assert_eq!(packed.level, tile.level, "a network is packed for the level of its tile");
         let hidden = &packed.layers.hidden;
         let lanes = packed.level.lanes();
         let mut head = Aligned::new(packed.layers.head.len().next_multiple_of(4 * lanes));
@@ -122,7 +134,8 @@ impl<'a> Net<'a> {
     /// [`Net::evaluate`] with `base` plus `shift` (a number an output of the first layer) as the first layer's part.
     ///
     /// # Safety
-    /// As [`Net::evaluate`]; `base` is complete and `shift` holds as many numbers.
+    /// As [`Net::evaluate`]; `base` is a complete field of the first layer's outputs, and `shift` holds as many
+    /// numbers.
     pub(crate) unsafe fn evaluate_at(
         &self,
         member: &Member<'_>,
@@ -133,22 +146,23 @@ impl<'a> Net<'a> {
     ) {
         match &self.way {
             Way::Wide { hidden, slopes, .. } => {
-                self.forward(member, x, parts, Init::Both(base, shift), hidden, slopes);
-                self.backward(member, slopes);
-                let (_, first) = &self.packed.wide()[0];
-                self.product(member, first, slopes[0], Init::Zero, Then::Store(grad));
+                // SAFETY: the caller's word.
+                unsafe {
+                    self.evaluate_wide(member, x, parts, Init::Both(base, shift), [hidden, slopes], Then::Store(grad))
+                }
             }
-            Way::Thin { init, .. } => {
+            Way::Thin(way) => {
                 if member.leads() {
                     for chain in 0..self.tile.chains {
                         for o in 0..self.packed.layers.hidden[0].outputs {
-                            // SAFETY: the leader's part of this phase; a barrier follows before it is read.
-                            unsafe { *init[0].row(chain).add(o) = *base.at(0, o).add(chain) + *shift.add(o) };
+                            // SAFETY: a row holds the first layer's outputs; only the leader writes it, and a barrier
+                            // follows before it is read.
+                            unsafe { *way.init[0].row(chain).add(o) = *base.at(0, o).add(chain) + *shift.add(o) };
                         }
                     }
                 }
-                // SAFETY: the caller's.
-                unsafe { self.evaluate_thin(member, x, parts, grad, true) }
+                // SAFETY: the caller's word.
+                unsafe { self.evaluate_thin(way, member, x, parts, grad, true) }
             }
         }
     }
@@ -165,19 +179,19 @@ impl<'a> Net<'a> {
         for chain in 0..chains {
             for (l, to) in init.iter().enumerate() {
                 let from = if l == 0 { first.row(tile.first + chain) } else { &packed.layers.hidden[l].bias };
-                // SAFETY: a strip's row holds the layer's outputs, and nothing else points there yet.
+                // SAFETY: a strip's row holds the layer's outputs, zeros as yet, and nothing else points there.
                 unsafe { std::slice::from_raw_parts_mut(to.row(chain), from.len()).copy_from_slice(from) };
             }
         }
         let widest = matrices.iter().map(|m| m.stripes() * m.padded_inputs()).max().unwrap_or(0);
-        Way::Thin {
+        Way::Thin(ThinWay {
             init,
             x: strip(matrices[0].padded_inputs()),
             hidden: (0..matrices.len() - 1).map(|l| strip(outputs(l))).collect(),
             slopes: (0..matrices.len()).map(|l| strip(outputs(l))).collect(),
             parts: strip(packed.parts()),
             partial: [strip(widest), strip(widest)],
-        }
+        })
     }
 
     /// Energy parts.
@@ -185,37 +199,74 @@ impl<'a> Net<'a> {
         self.packed.parts()
     }
 
-    /// Adds this network's part of the energy at `x` to `parts` (one row a group, overwritten) and its gradient to `grad`
-    /// (overwritten where `store`). All workers of the crew call it together; it ends with its last writes, before which
-    /// the caller must not read without [`Member::meet`].
+    /// Writes this network's part of the energy at `x` to `parts`, one row a group, and its gradient to `grad`, to
+    /// which it is added unless `store`. All workers of the crew call it together. It ends with its last writes, which
+    /// nobody may read before [`Member::meet`].
     ///
     /// # Safety
-    /// `x`, `parts` and `grad` are fields of this tile that no other work uses meanwhile.
+    /// `x`, `parts` and `grad` are fields of this tile that no other work uses meanwhile: `x` and `grad` of the
+    /// network's inputs, `parts` of at least [`Net::parts`] features.
     pub(crate) unsafe fn evaluate(&self, member: &Member<'_>, x: Field, parts: Field, grad: Field, store: bool) {
         match &self.way {
             Way::Wide { init, hidden, slopes } => {
-                self.forward(member, x, parts, *init, hidden, slopes);
-                self.backward(member, slopes);
-                let (_, first) = &self.packed.wide()[0];
                 let then = if store { Then::Store(grad) } else { Then::Add(grad) };
-                self.product(member, first, slopes[0], Init::Zero, then);
+                // SAFETY: the caller's word.
+                unsafe { self.evaluate_wide(member, x, parts, *init, [hidden, slopes], then) }
             }
-            Way::Thin { .. } => {
-                // SAFETY: the caller's.
-                unsafe { self.evaluate_thin(member, x, parts, grad, store) }
+            Way::Thin(way) => {
+                // SAFETY: the caller's word.
+                unsafe { self.evaluate_thin(way, member, x, parts, grad, store) }
             }
         }
     }
 
-    fn product(&self, member: &Member<'_>, spread: &Spread, x: Field, init: Init, then: Then) {
-        spread.products(member.share(spread.groups()), self.tile, x, init, then, self.packed.level);
+    /// Products of tiles: values forward, gradients backward, the gradient in the input as `then` says.
+    ///
+    /// # Safety
+    /// As [`Net::evaluate`], with `init` of the first layer's outputs and the fields of [`Way::Wide`].
+    unsafe fn evaluate_wide(
+        &self,
+        member: &Member<'_>,
+        x: Field,
+        parts: Field,
+        init: Init,
+        [hidden, slopes]: [&[Field]; 2],
+        then: Then,
+    ) {
+        // SAFETY: the caller's word; each of the three phases ends with a barrier, but for the last, whose reader
+        // waits.
+        unsafe {
+            self.forward(member, x, parts, init, hidden, slopes);
+            self.backward(member, slopes);
+            let (_, first) = &self.packed.wide()[0];
+            self.product(member, first, slopes[0], Init::Zero, then);
+        }
+    }
+
+    /// # Safety
+    /// As [`Spread::products`]; nobody else uses what `then` names before the next barrier.
+    unsafe fn product(&self, member: &Member<'_>, spread: &Spread, x: Field, init: Init, then: Then) {
+        // SAFETY: the caller's word; `new` has compared the levels, and units are this worker's own.
+        unsafe { spread.products(member.share(spread.groups()), self.tile, x, init, then, self.packed.level) };
     }
 
     fn activation(&self) -> Activation {
         self.packed.layers.activation
     }
 
-    fn forward(&self, member: &Member<'_>, x: Field, part: Field, init: Init, hidden: &[Field], slopes: &[Field]) {
+    /// From the input to the energy's parts and the gradient in the last layer's sums.
+    ///
+    /// # Safety
+    /// As [`Net::evaluate_wide`].
+    unsafe fn forward(
+        &self,
+        member: &Member<'_>,
+        x: Field,
+        part: Field,
+        init: Init,
+        hidden: &[Field],
+        slopes: &[Field],
+    ) {
         let last = slopes.len() - 1;
         let activation = self.activation();
         let mut from = x;
@@ -227,7 +278,9 @@ impl<'a> Net<'a> {
             } else {
                 Then::Activate { to: hidden[l], slope: slopes[l], curve: None, activation }
             };
-            self.product(member, forward, from, init, then);
+            // SAFETY: the caller's word; the fields were made for these layers, biases and the padded head have a
+            // number an output. A barrier follows.
+            unsafe { self.product(member, forward, from, init, then) };
             member.meet();
             if l < last {
                 from = hidden[l];
@@ -236,26 +289,43 @@ impl<'a> Net<'a> {
     }
 
     /// From the gradient in the last layer's sums to that in the first's.
-    fn backward(&self, member: &Member<'_>, slopes: &[Field]) {
+    ///
+    /// # Safety
+    /// As [`Net::evaluate_wide`].
+    unsafe fn backward(&self, member: &Member<'_>, slopes: &[Field]) {
         for l in (1..slopes.len()).rev() {
             let (_, backward) = &self.packed.wide()[l];
             let below = slopes[l - 1];
             let then = Then::Times { by: below, to: below, also: None };
-            self.product(member, backward, slopes[l], Init::Zero, then);
+            // SAFETY: the fields were made for these layers; an output's slope is read before it is overwritten, by the
+            // one worker that has it. A barrier follows.
+            unsafe { self.product(member, backward, slopes[l], Init::Zero, then) };
             member.meet();
         }
     }
 
-    unsafe fn evaluate_thin(&self, member: &Member<'_>, x_field: Field, parts_field: Field, grad: Field, store: bool) {
-        let Way::Thin { init, x, hidden, slopes, parts, partial } = &self.way else { return };
+    /// The way of a few chains.
+    ///
+    /// # Safety
+    /// As [`Net::evaluate`].
+    unsafe fn evaluate_thin(
+        &self,
+        way: &ThinWay,
+        member: &Member<'_>,
+        x_field: Field,
+        parts_field: Field,
+        grad: Field,
+        store: bool,
+    ) {
+        let ThinWay { init, x, hidden, slopes, parts, .. } = way;
         let (matrices, level, chains) = (self.packed.thin(), self.packed.level, self.tile.chains);
         let stripes = |l: usize| member.share(matrices[l].stripes());
         let inputs = self.packed.layers.inputs();
-        // SAFETY (all blocks below): each worker writes its own stripes or its own share of the numbers, and a barrier
-        // stands before another reads them.
         if member.leads() {
             for chain in 0..chains {
                 for i in 0..inputs {
+                    // SAFETY: a row holds the inputs, and the few chains are in block 0; only the leader writes it, and
+                    // a barrier follows before it is read.
                     unsafe { *x.row(chain).add(i) = *x_field.at(0, i).add(chain) };
                 }
             }
@@ -270,17 +340,51 @@ impl<'a> Net<'a> {
             } else {
                 Next::Activate { to: hidden[l], slope: slopes[l], activation }
             };
-            level.call(Forward { matrix, stripes: stripes(l), chains, x: from, init: init[l], next });
+            // SAFETY: `thin_way` made the strips for these matrices, `new` the head as long as whole panels. Stripes
+            // are this worker's own; what they read was written before the last barrier.
+            unsafe { level.call(Forward { matrix, stripes: stripes(l), chains, x: from, init: init[l], next }) };
             if l < last {
                 member.meet();
                 from = hidden[l];
             }
         }
-        // A worker's stripes of a layer's gradient are its own, and partial sums alternate between two places: one barrier
-        // a layer is enough.
+        // SAFETY: each worker has the deltas of its own stripes of the last layer.
+        let range = unsafe { self.backward_thin(way, member) };
+        for chain in 0..chains {
+            for i in range.start..range.end.min(inputs) {
+                // SAFETY: these inputs are this worker's own, which it has just written; the chains are in block 0.
+                unsafe {
+                    let to = grad.at(0, i).add(chain);
+                    let g = *x.row(chain).add(i);
+                    *to = if store { g } else { *to + g };
+                }
+            }
+            if member.leads() {
+                for part in 0..self.packed.parts() {
+                    // SAFETY: written before the last barrier; only the leader writes the field.
+                    unsafe { *parts_field.at(0, part).add(chain) = *parts.row(chain).add(part) };
+                }
+            }
+        }
+    }
+
+    /// From the deltas of the last layer to the gradient in the input, of which this worker writes the part returned to
+    /// `way.x`.
+    ///
+    /// # Safety
+    /// As [`Net::evaluate`]; the deltas of this worker's stripes of the last layer are complete.
+    unsafe fn backward_thin(&self, way: &ThinWay, member: &Member<'_>) -> Range<usize> {
+        let ThinWay { x, slopes, partial, .. } = way;
+        let (matrices, level, chains) = (self.packed.thin(), self.packed.level, self.tile.chains);
+        let stripes = |l: usize| member.share(matrices[l].stripes());
+        let mut last = 0..0;
+        // A worker's stripes of a layer's gradient are its own, and partial sums alternate between two places: one
+        // barrier a layer is enough.
         for (l, matrix) in matrices.iter().enumerate().rev() {
             let (delta, partial) = (slopes[l], partial[l % 2]);
-            level.call(Backward { matrix, stripes: stripes(l), chains, delta, partial });
+            // SAFETY: `partial` is as wide as the widest layer's stripes. A worker reads the deltas of its own stripes
+            // only, which it wrote itself, and writes sums of these stripes.
+            unsafe { level.call(Backward { matrix, stripes: stripes(l), chains, delta, partial }) };
             member.meet();
             let (range, slope, to) = match l {
                 0 => {
@@ -293,25 +397,13 @@ impl<'a> Net<'a> {
                 }
             };
             let (inputs, stripes) = (matrix.padded_inputs(), matrix.stripes());
-            level.call(Combine { range: range.clone(), inputs, stripes, chains, partial, slope, to });
-            if l > 0 {
-                continue;
-            }
-            for chain in 0..chains {
-                for i in range.start..range.end.min(self.packed.layers.inputs()) {
-                    unsafe {
-                        let to = grad.at(0, i).add(chain);
-                        let g = *x.row(chain).add(i);
-                        *to = if store { g } else { *to + g };
-                    }
-                }
-                if member.leads() {
-                    for part in 0..self.packed.parts() {
-                        unsafe { *parts_field.at(0, part).add(chain) = *parts.row(chain).add(part) };
-                    }
-                }
-            }
+            let combine = Combine { range: range.clone(), inputs, stripes, chains, partial, slope, to };
+            // SAFETY: after the barrier all stripes' sums can be read; the range is of whole vectors, this worker's
+            // own.
+            unsafe { level.call(combine) };
+            last = range;
         }
+        last
     }
 }
 
@@ -319,12 +411,12 @@ impl<'a> Net<'a> {
 pub(super) fn wide_init(first: &Rows, tile: Tile, arena: &mut Arena) -> Init {
     if first.count() == 1 {
         let bias = arena.numbers(first.width);
-        // SAFETY: `bias` holds as many numbers, and nothing else points there yet.
-        unsafe { std::slice::from_raw_parts_mut(bias, first.width).copy_from_slice(first.row(0)) };
+        // SAFETY: `bias` and a row hold as many numbers, and nothing else points there yet.
+        unsafe { bias.copy_from_nonoverlapping(first.row(0).as_ptr(), first.width) };
         return Init::Bias(bias);
     }
     let rows = arena.field(first.width);
-    // SAFETY: nobody else knows the field yet; a row holds `width` numbers.
+    // SAFETY: nobody else knows the field yet; a row holds `width` numbers, as many as the field has features.
     unsafe { rows.put_all(&tile, |chain| first.row(chain).as_ptr()) };
     Init::Rows(rows)
 }

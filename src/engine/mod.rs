@@ -1,9 +1,9 @@
 //! The fast path: whole chains on plain numbers.
 //!
-//! An energy that can say itself as a [`Program`] (a sum of networks and analytic terms) is run here by [`run`]: the batch
-//! is cut into tiles of chains, each worker runs all steps of its tile, without a barrier or an allocation between steps.
-//! Where there are fewer tiles than cores, the cores share a tile layer by layer. The engine knows no tensors; what it
-//! computes is what [`crate::sample`] computes on the same energy with the same noise, to rounding.
+//! An energy that can say itself as a [`Program`] (a sum of networks and analytic terms) is run here by [`run`]: the
+//! batch is cut into tiles of chains, each worker runs all steps of its tile, without a barrier or an allocation
+//! between steps. Where there are fewer tiles than cores, the cores share a tile layer by layer. The engine knows no
+//! tensors; what it computes is what [`crate::sample`] computes on the same energy with the same noise, to rounding.
 
 #![allow(unsafe_code)]
 

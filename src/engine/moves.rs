@@ -1,6 +1,12 @@
 //! The elementwise parts of a chain's step, for one block's group of features at a time.
 //!
 //! Sums over features are left as one row a group, so that they do not depend on who did which group.
+//!
+//! # Safety
+//! Who runs one of these kernels promises that the tile is of the level that runs it and that the fields are the
+//! tile's: of the unit's features, or of its groups where they take sums, or of one feature where they hold a number a
+//! chain. Nobody else writes the unit's part of them now: the contract of fields (`field.rs`). A block has a unit's
+//! vectors, [`Unit::vectors`] of them, whether chains fill the last one or not.
 
 use super::field::{Field, Tile};
 use super::program::Term;
@@ -72,9 +78,13 @@ impl Unit {
 struct Lots(MaybeUninit<[f32; GROUP * 32]>);
 
 /// Fills `out` with a unit's normal numbers, or with zeros where there is no draw; every lane of every row is written.
+///
+/// # Safety
+/// As for the functions of [`Simd`]; the unit's tile is of the level of `S`.
 #[inline(always)]
 unsafe fn lots<S: Simd>(unit: &Unit, draw: Option<&Draw>, out: &mut Lots) -> *const f32 {
-    // SAFETY: rows of at most 2 vectors of at most 16 lanes, for at most `GROUP` features, which is a multiple of 4.
+    // SAFETY: the caller's word for the instructions. There is room for rows of 2 vectors of 16 lanes for `GROUP`
+    // features, which is a multiple of 4, so that whole blocks of four rows fit; no unit has more.
     unsafe {
         let width = unit.vectors() * S::LANES;
         let out = out.0.as_mut_ptr().cast::<f32>();
@@ -128,6 +138,7 @@ pub(crate) struct Deal {
 impl Kernel for Deal {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
+        // SAFETY: the module's promises; `lots` has written all rows that are read.
         unsafe {
             let width = self.unit.vectors() * S::LANES;
             let mut room = Lots(MaybeUninit::uninit());
@@ -162,15 +173,19 @@ pub(crate) struct Drift {
 impl Kernel for Drift {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        // SAFETY: the caller's.
+        // SAFETY: the module's promises are those of `go`.
         unsafe { if self.lots.is_some() { self.go::<S, true>() } else { self.go::<S, false>() } }
     }
 }
 
 impl Drift {
     /// `COUNT`: the squared noise is asked for. Its sum is the longest chain of operations here.
+    ///
+    /// # Safety
+    /// The module's promises.
     #[inline(always)]
     unsafe fn go<S: Simd, const COUNT: bool>(self) {
+        // SAFETY: the caller's word; `lots` has written all rows that are read.
         unsafe {
             let width = self.unit.vectors() * S::LANES;
             let mut room = Lots(MaybeUninit::uninit());
@@ -224,6 +239,7 @@ pub(crate) struct Back {
 impl Kernel for Back {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
+        // SAFETY: the module's promises.
         unsafe {
             let (clip, _, _) = self.step.limits();
             let block = self.unit.block;
@@ -246,9 +262,9 @@ impl Kernel for Back {
     }
 }
 
-/// A kick of momenta against the gradient and, except after the last, a move along them (leapfrog); `sizes` holds each
-/// chain's step size. With a draw the momenta are fresh. Leaves the squared momenta (before the first kick, after the last) and
-/// the squared gradient.
+/// A kick of momenta against the gradient and, except after the last, a move along them (leapfrog). `sizes` holds each
+/// chain's step size. With a draw the momenta are fresh. Leaves the squared momenta (before the first kick, after the
+/// last) and the squared gradient.
 pub(crate) struct Kick {
     pub(crate) unit: Unit,
     pub(crate) draw: Option<Draw>,
@@ -266,6 +282,7 @@ pub(crate) struct Kick {
 impl Kernel for Kick {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
+        // SAFETY: the module's promises; `lots` has written all rows that are read.
         unsafe {
             let width = self.unit.vectors() * S::LANES;
             let mut room = Lots(MaybeUninit::uninit());
@@ -316,6 +333,7 @@ pub(crate) struct Analytic<'a> {
 impl Kernel for Analytic<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
+        // SAFETY: the module's promises; the terms' own numbers are read through slices.
         unsafe {
             let block = self.unit.block;
             for v in 0..self.unit.vectors() {
@@ -370,6 +388,7 @@ pub(crate) struct Settle {
 impl Kernel for Settle {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
+        // SAFETY: the module's promises, for all rows up to `count` of these blocks; a block is 2 vectors wide.
         unsafe {
             for block in self.blocks.clone() {
                 for v in 0..2 {

@@ -1,5 +1,5 @@
-//! A tile's passes through a network that learns: values forward, the energy's gradient backward, and both once more along
-//! directions.
+//! A tile's passes through a network that learns: values forward, the energy's gradient backward, and both once more
+//! along directions.
 //!
 //! With the sums `a_l = W_l h_{l-1} + b_l`, the values `h_l = f(a_l)`, `h_0 = x`, and the energy `head . h_L`:
 //!
@@ -13,6 +13,11 @@
 //!
 //! The last two are the reverse mode of the tangent (Pearlmutter 1994): the gradient of `v . grad_x E` in a weight is
 //! `e_l h_{l-1}^T + d_l h'_{l-1}^T`, without a second derivative of more than the activation.
+//!
+//! # Safety
+//! The fields of a [`Passes`] lie in its own arena, which it keeps, and nobody else knows them. What writes them takes
+//! `&mut self`, so there is one worker at a time. Memory that is not set yet is written before it is read: rows are put
+//! into `x`, `first` and `direction`, products store every other field, and the last layer's delta is stored by hand.
 
 use super::examples::Examples;
 use super::field::{Arena, Field, Tile};
@@ -52,16 +57,14 @@ struct Second {
     moved: Field,
 }
 
-// SAFETY: the fields are pointers into the tile's own arena, and a tile is worked on by one worker at a time.
+// SAFETY: the fields' memory comes along, and what else it refers to may be shared.
 unsafe impl Send for Passes<'_> {}
-// SAFETY: as above.
-unsafe impl Sync for Passes<'_> {}
 
 impl<'a> Passes<'a> {
     /// Takes memory for a tile of the examples; `directions`: for all four passes.
     pub(super) fn new(network: &'a Packed, examples: &Examples<'_>, directions: bool, tile: Tile) -> Self {
         let width = network.layers().inputs();
-        // SAFETY: rows are put into the fields of inputs, and products write every other field before they read it.
+        // SAFETY: see the module: all is written before it is read.
         let mut arena = unsafe { Arena::unset(tile) };
         let x = arena.field(width);
         put(&tile, x, examples.x);
@@ -78,7 +81,7 @@ impl<'a> Passes<'a> {
     }
 
     /// Values, energies into `energies`, and back to the first layer's sums.
-    pub(super) fn there_and_back(&self, energies: &mut [f32]) {
+    pub(super) fn there_and_back(&mut self, energies: &mut [f32]) {
         let layers = self.network.layers();
         let (wide, mut from) = (self.network.wide(), self.x);
         for (l, kept) in self.layers.iter().enumerate() {
@@ -96,11 +99,15 @@ impl<'a> Passes<'a> {
         let last = &self.layers[self.layers.len() - 1];
         for block in 0..self.tile.blocks() {
             for (f, head) in layers.head.iter().enumerate() {
-                // SAFETY: this worker's alone; each of a feature's lanes is a slice of its own.
+                // SAFETY: this worker's alone; each field's lanes are a slice of their own, and products have set them.
                 let lanes = |field: Field| unsafe { field.lanes(&self.tile, block, f) };
                 let of = &mut energies[block * self.tile.width()..];
                 of.iter_mut().zip(&*lanes(last.value)).for_each(|(e, h)| *e += head * h);
-                lanes(last.delta).iter_mut().zip(&*lanes(last.slope)).for_each(|(d, s)| *d = head * s);
+                let delta = last.delta.at(block, f);
+                for (lane, slope) in lanes(last.slope).iter().enumerate() {
+                    // SAFETY: a live lane of a field that nobody has set yet, so there is no slice of it.
+                    unsafe { *delta.add(lane) = head * *slope };
+                }
                 if let Some(second) = &last.second {
                     lanes(second.curve).iter_mut().for_each(|c| *c *= head);
                 }
@@ -121,18 +128,18 @@ impl<'a> Passes<'a> {
         self.product(&self.network.wide()[0].1, self.layers[0].delta, Init::Zero, Then::Store(grad));
         let each = self.tile.width() * grad.features;
         for (block, rows) in rows.chunks_mut(each).enumerate() {
-            // SAFETY: nobody else knows the field.
+            // SAFETY: nobody else knows the field; it is of this tile.
             unsafe { grad.get(&self.tile, block, rows) };
         }
     }
 
     /// Multiplies the energies' gradients by a number a chain, of all examples.
-    pub(super) fn weigh(&self, weights: &[f32]) {
+    pub(super) fn weigh(&mut self, weights: &[f32]) {
         for kept in &self.layers {
             for block in 0..self.tile.blocks() {
                 let weights = &weights[self.tile.first + block * self.tile.width()..];
                 for f in 0..kept.delta.features {
-                    // SAFETY: this worker's alone.
+                    // SAFETY: this worker's alone, and set on the way back.
                     let delta = unsafe { kept.delta.lanes(&self.tile, block, f) };
                     delta.iter_mut().zip(weights).for_each(|(d, w)| *d *= w);
                 }
@@ -140,8 +147,9 @@ impl<'a> Passes<'a> {
         }
     }
 
-    /// The tangent and its adjoint along directions `(B, F)`, a row an example of all. After [`Passes::there_and_back`].
-    pub(super) fn along(&self, directions: &[f32]) {
+    /// The tangent and its adjoint along directions `(B, F)`, a row an example of all. After
+    /// [`Passes::there_and_back`].
+    pub(super) fn along(&mut self, directions: &[f32]) {
         let (Some(direction), wide) = (self.direction, self.network.wide()) else { return };
         put(&self.tile, direction, directions);
         let mut from = direction;
@@ -159,7 +167,10 @@ impl<'a> Passes<'a> {
     }
 
     /// Lays out what weight gradients are made of, in the rows of this tile's examples.
-    pub(super) fn turn(&self, examples: &Examples<'_>, sides: &Sides) {
+    ///
+    /// # Safety
+    /// The sides are those of these examples and directions; nobody else uses the rows of this tile's examples now.
+    pub(super) unsafe fn turn(&self, examples: &Examples<'_>, sides: &Sides) {
         let (hidden, first) = (&self.network.layers().hidden, self.tile.first);
         let sums = |kept: &Kept| kept.second.as_ref().map_or(kept.delta, |s| s.curve);
         for (l, (kept, layer)) in self.layers.iter().zip(hidden).enumerate() {
@@ -174,7 +185,8 @@ impl<'a> Passes<'a> {
                     let seen = layer.shared.seen(at);
                     let missing = (seen.start + layer.shared.reach - at) * each;
                     let (row, count) = ((half * t + at) * sides.batch + first, seen.len() * each);
-                    // SAFETY: these rows are this tile's.
+                    // SAFETY: the caller's word: these rows are this tile's. The fields' features are the layer's
+                    // numbers.
                     unsafe {
                         sides.inputs[l].turn(&self.tile, input.from(seen.start * each), count, (row, missing));
                         sides.deltas[l].turn(&self.tile, delta.from(at * outputs), outputs, (row, 0));
@@ -184,22 +196,23 @@ impl<'a> Passes<'a> {
         }
         if let Some(context) = &sides.context {
             let (width, rows) = (examples.context.len() / sides.batch, first..first + self.tile.chains);
-            // SAFETY: as above.
+            // SAFETY: the caller's word: these rows are this tile's.
             unsafe { context.put(rows.clone(), &examples.context[rows.start * width..rows.end * width]) };
         }
         if let Some(whole) = &sides.whole {
-            // SAFETY: as above.
+            // SAFETY: the caller's word: these rows are this tile's.
             unsafe { whole.turn(&self.tile, sums(&self.layers[0]), hidden[0].outputs, (first, 0)) };
         }
     }
 
-    /// The gradient in the head, `(width of the last layer,)`, this tile's part of it added to `to`; `weights` as in [`Passes::weigh`].
-    pub(super) fn head(&self, weights: Option<&[f32]>, to: &mut [f32]) {
+    /// Adds this tile's part of the head's gradient to `to`, `(width of the last layer,)`; `weights` as in
+    /// [`Passes::weigh`].
+    pub(super) fn head(&mut self, weights: Option<&[f32]>, to: &mut [f32]) {
         let last = &self.layers[self.layers.len() - 1];
         for block in 0..self.tile.blocks() {
             let first = self.tile.first + block * self.tile.width();
             for (f, sum) in to.iter_mut().enumerate() {
-                // SAFETY: nobody writes any more.
+                // SAFETY: this worker's alone, and set by the passes.
                 let lanes = |field: Field| unsafe { &*field.lanes(&self.tile, block, f) };
                 *sum += match (weights, &last.second) {
                     (Some(weights), _) => lanes(last.value).iter().zip(&weights[first..]).map(|(h, w)| h * w).sum(),
@@ -210,13 +223,16 @@ impl<'a> Passes<'a> {
         }
     }
 
+    /// A layer's product, forward or backward, with fields and biases of this network's layers.
     fn product(&self, spread: &Spread, x: Field, init: Init, then: Then) {
-        spread.products(0..spread.groups(), self.tile, x, init, then, self.network.level());
+        // SAFETY: the tile is of the network's level. Fields were made for the layers, biases have a number an output,
+        // and this worker is alone with them.
+        unsafe { spread.products(0..spread.groups(), self.tile, x, init, then, self.network.level()) };
     }
 }
 
 /// The tile's rows of all rows into a field of its own.
 fn put(tile: &Tile, field: Field, rows: &[f32]) {
-    // SAFETY: nobody else uses the field; a row holds as many numbers as it has features.
+    // SAFETY: nobody else uses the field; the examples were checked, so a row holds as many numbers as it has features.
     unsafe { field.put_all(tile, |row| rows[row * field.features..].as_ptr()) };
 }

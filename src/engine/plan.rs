@@ -43,8 +43,8 @@ impl Options {
 
 /// Weights that a core's own cache holds beside a tile's numbers, in bytes.
 const CACHE: usize = 700 << 10;
-/// Below this a worker has too little to do between two barriers, in multiplications of one evaluation of all chains: the
-/// gain would be small, and on a busy machine a worker that has to wait for a core costs many times as much.
+/// Below this a worker has too little to do between two barriers, in multiplications of one evaluation of all chains:
+/// the gain would be small, and on a busy machine a worker that has to wait for a core costs many times as much.
 const WORTH_MEETING: usize = 200_000;
 /// Blocks of chains of one worker's tile.
 const BLOCKS: usize = 2;

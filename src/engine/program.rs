@@ -123,8 +123,8 @@ impl Program {
         Program { width: self.width, terms: self.terms.into_iter().map(scale).collect() }
     }
 
-    /// The energy of the coordinates `free` while the others keep the values `held` (rows as wide as this program): their
-    /// part of a first layer or of a sum is computed here, once. `None` where a term is [`Term::Custom`].
+    /// The energy of the coordinates `free` while the others keep the values `held` (rows as wide as this program):
+    /// their part of a first layer or of a sum is computed here, once. `None` where a term is [`Term::Custom`].
     ///
     /// # Errors
     /// [`Error::Shape`] when rows do not agree in number.

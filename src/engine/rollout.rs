@@ -14,8 +14,8 @@ use crate::parallel;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// One stop on the way down the noise levels: `x <- keep * x - pull * velocity + push * velocity before + fresh * n`, the
-/// velocity taken at this level, the one before at the stop before, `n` standard normal.
+/// One stop on the way down the noise levels: `x <- keep * x - pull * velocity + push * velocity before + fresh * n`.
+/// The velocity is taken at this level, the one before at the stop before; `n` is standard normal.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stop {
     /// What the level adds to the network's first layer, `(H,)`.
@@ -60,13 +60,13 @@ pub struct Rollout {
 }
 
 impl Rollout {
-    /// Samples of the future of each history, `(B, samples, horizon, D)`, for histories `(B, K, D)`. Sample `s` of history
-    /// `b` is chain `b * samples + s` of `noise`, of which each chunk takes one draw and one more for each stop with fresh
-    /// noise.
+    /// Samples of the future of each history, `(B, samples, horizon, D)`, for histories `(B, K, D)`. Sample `s` of
+    /// history `b` is chain `b * samples + s` of `noise`. Each chunk takes one draw of it, and one more for each stop
+    /// with fresh noise.
     ///
     /// # Errors
-    /// [`Error::Shape`] when the histories are not whole contexts; [`Error::NonFinite`] with the frame at which a chunk is
-    /// not finite.
+    /// [`Error::Shape`] when the model's parts do not fit each other, or the histories are not whole contexts;
+    /// [`Error::NonFinite`] with the frame at which a chunk is not finite.
     pub fn run(
         &self,
         histories: &[f32],
@@ -75,6 +75,7 @@ impl Rollout {
         noise: &mut Noise,
         options: &Options,
     ) -> Result<Vec<f32>> {
+        self.check()?;
         let row = self.context * self.channels;
         if samples == 0 || histories.is_empty() || !histories.len().is_multiple_of(row) {
             let expected = format!("whole contexts of {row} numbers");
@@ -94,6 +95,31 @@ impl Rollout {
             all.extend(tile?);
         }
         Ok(all)
+    }
+
+    /// Checks that the model's parts fit each other.
+    fn check(&self) -> Result<()> {
+        let (row, width) = (self.context * self.channels, self.chunk * self.channels);
+        let latent = self.network.layers().inputs();
+        let first = self.network.layers().hidden[0].outputs;
+        let fits = |what, found: Vec<usize>, expected: &[usize]| {
+            let told = || format!("{expected:?}");
+            if found == expected { Ok(()) } else { Err(Error::Shape { what, found, expected: told() }) }
+        };
+        let shape = |l: &Linear| vec![l.outputs(), l.inputs()];
+        if row == 0 || width == 0 {
+            let (found, expected) = (vec![self.channels, self.context, self.chunk], "at least 1 of each".into());
+            return Err(Error::Shape { what: "channels, context and chunk of a rollout", found, expected });
+        }
+        if latent > width {
+            let (what, expected) = ("coordinates of a rollout's network", format!("at most {width}"));
+            return Err(Error::Shape { what, found: vec![latent], expected });
+        }
+        fits("deviations of a rollout's differences", vec![self.delta_std.len()], &[self.channels])?;
+        fits("features to a rollout's first layer", shape(&self.to_first), &[first, row])?;
+        fits("features to a rollout's expected chunk", shape(&self.to_expected), &[width, row])?;
+        fits("coordinates to a rollout's frames", shape(&self.to_frames), &[width, width])?;
+        self.stops.iter().try_for_each(|stop| fits("shift of a rollout's stop", vec![stop.shift.len()], &[first]))
     }
 
     /// Draws of a chunk: what it starts from, and the fresh noise of its stops.
@@ -137,7 +163,8 @@ impl Rollout {
             bad: AtomicUsize::new(usize::MAX),
         };
         for block in 0..tile.blocks() {
-            // SAFETY: the crew has not begun; a history holds as many numbers as the field has features.
+            // SAFETY: the crew has not begun; `run` has found whole contexts, of as many numbers as the field has
+            // features.
             unsafe {
                 roll.history.put(&tile, block, |chain| histories[chain / samples * self.context * d..].as_ptr());
             }
@@ -147,7 +174,8 @@ impl Rollout {
         Crew::run(crew, |member| {
             for (c, draws) in draws.chunks_exact(self.draws()).enumerate() {
                 let frames = self.chunk.min(horizon - c * self.chunk);
-                // SAFETY: all workers of the crew are here; each writes its own chains' rows of the output.
+                // SAFETY: all workers of the crew are here; the output has `horizon` frames for each of the tile's
+                // chains.
                 unsafe { roll.chunk(&member, draws, sink, c * self.chunk, frames, horizon) };
             }
         });
@@ -165,12 +193,17 @@ impl Rollout {
 #[derive(Clone, Copy)]
 struct Sink(*mut f32);
 
-// SAFETY: each worker writes its own chains' rows.
+// SAFETY: each worker writes the rows of its own chains, and nobody reads before the crew is done.
 unsafe impl Send for Sink {}
 // SAFETY: as above.
 unsafe impl Sync for Sink {}
 
 /// One tile's chains with all their memory.
+///
+/// # Safety
+/// The fields are of this tile, in the arena of [`Rollout::tile`], which outlives it; [`Rollout::check`] has compared
+/// all shapes. Work is divided by [`Member::share`], and each phase ends with a barrier: the contract of fields
+/// (`field.rs`).
 struct Roll<'a> {
     model: &'a Rollout,
     tile: Tile,
@@ -190,26 +223,31 @@ struct Roll<'a> {
     bad: AtomicUsize,
 }
 
-// SAFETY: the fields' contract; phases hand each part to one worker.
+// SAFETY: the contract of fields; what else it holds may be shared.
 unsafe impl Sync for Roll<'_> {}
 
 impl Roll<'_> {
+    /// Draws one chunk and appends it.
+    ///
     /// # Safety
-    /// All workers of the crew call it together, `out` has room for the tile, there are [`Rollout::draws`] draws.
+    /// All workers of the crew call it together. `out` is the tile's, `(chains, horizon, D)`, and has `frames` frames
+    /// from `at` on; there are [`Rollout::draws`] draws.
     unsafe fn chunk(&self, member: &Member<'_>, draws: &[Draw], out: Sink, at: usize, frames: usize, horizon: usize) {
         let (m, tile) = (self.model, self.tile);
         let width = m.chunk * m.channels;
         let latent = m.network.layers().inputs();
-        // SAFETY (all blocks below): each phase hands every part of a field to one worker and ends with a barrier.
         for block in member.share(tile.blocks()) {
+            // SAFETY: the block is this worker's.
             unsafe { self.describe(block) };
         }
         for index in member.share(Unit::count(&tile, width)) {
             let unit = Unit::of(tile, width, index);
             let (draw, scale) = (draws[0], m.temperature);
-            tile.level.call(Deal { unit, draw, leading: latent, scale, onto: false, to: self.u });
+            // SAFETY: the unit is this worker's.
+            unsafe { tile.level.call(Deal { unit, draw, leading: latent, scale, onto: false, to: self.u }) };
         }
         member.meet();
+        // SAFETY: the features are complete since the barrier; shapes were checked.
         unsafe {
             self.to_first.apply(member, self.features, self.base);
             self.to_expected.apply(member, self.features, self.expected);
@@ -219,10 +257,14 @@ impl Roll<'_> {
         for (i, stop) in m.stops.iter().enumerate() {
             let first = (self.base, stop.shift.as_ptr());
             let (velocity, before) = (self.velocities[i % 2], self.velocities[(i + 1) % 2]);
+            // SAFETY: `u` and `base` are complete since the last barrier, and nobody else uses the others; shapes were
+            // checked.
             unsafe { self.net.evaluate_at(member, first, self.u, self.parts, velocity) };
             member.meet();
             for index in member.share(tile.blocks() * latent) {
                 let (block, f) = (index / latent, index % latent);
+                // SAFETY: this feature of the block is this worker's; the velocities are complete since the last
+                // barrier, or (before the first stop) zeros.
                 unsafe {
                     let (u, v, b) = (self.u.at(block, f), velocity.at(block, f), before.at(block, f));
                     for lane in 0..tile.live(block) {
@@ -238,27 +280,35 @@ impl Roll<'_> {
                 for index in member.share(Unit::count(&tile, latent)) {
                     let unit = Unit::of(tile, latent, index);
                     let (draw, scale) = (*draw, m.temperature * stop.fresh);
-                    tile.level.call(Deal { unit, draw, leading: latent, scale, onto: true, to: self.u });
+                    // SAFETY: the unit is this worker's.
+                    unsafe { tile.level.call(Deal { unit, draw, leading: latent, scale, onto: true, to: self.u }) };
                 }
                 member.meet();
             }
         }
+        // SAFETY: `u` is complete since the last barrier; shapes were checked.
         unsafe { self.to_frames.apply(member, self.u, self.frames) };
         member.meet();
         for block in member.share(tile.blocks()) {
+            // SAFETY: the block is this worker's; frames and expectation are complete; the caller's word for the
+            // output.
             unsafe { self.append(block, out, at, frames, horizon) };
         }
         member.meet();
     }
 
     /// Features of a block's histories: the last frame, then the differences of neighbouring frames.
+    ///
+    /// # Safety
+    /// Nobody else uses the block now.
     unsafe fn describe(&self, block: usize) {
         let m = self.model;
         let d = m.channels;
         let last = (m.context - 1) * d;
         let live = self.tile.live(block);
         for i in 0..m.context * d {
-            // SAFETY: the block is this worker's.
+            // SAFETY: the caller's word; `i` and what is read beside it are features of both fields, lanes those of
+            // live chains.
             unsafe {
                 let to = self.features.at(block, i);
                 if i < d {
@@ -275,11 +325,15 @@ impl Roll<'_> {
     }
 
     /// The chunk's frames to the output, and the history moved on.
+    ///
+    /// # Safety
+    /// As [`Roll::chunk`]; nobody else uses the block now.
     unsafe fn append(&self, block: usize, out: Sink, at: usize, frames: usize, horizon: usize) {
         let m = self.model;
         let (d, k) = (m.channels, m.context);
         let live = self.tile.live(block);
-        // SAFETY: the block's parts of the fields and its chains' rows of the output are this worker's.
+        // SAFETY: the caller's word: the block's parts of the fields and its chains' rows of the output are this
+        // worker's. A frame of the history is copied from a later one or from another field, so the two do not overlap.
         unsafe {
             for frame in 0..m.chunk {
                 for c in 0..d {
@@ -307,6 +361,56 @@ impl Roll<'_> {
                     self.history.at(block, frame * d + c).copy_from_nonoverlapping(from, self.tile.width());
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::tests::{network, numbers};
+    use crate::engine::{Activation, Level};
+
+    /// Two channels, contexts of three frames, chunks of two; a network over three of the four coordinates.
+    fn rollout() -> Rollout {
+        let linear = |outputs: usize, inputs: usize| {
+            Arc::new(Linear::new(numbers(70, outputs * inputs, 0.2), &numbers(71, outputs, 0.2)).unwrap())
+        };
+        let stop = Stop { shift: numbers(72, 9, 0.2), keep: 0.9, pull: 0.1, push: 0.0, fresh: 0.0 };
+        Rollout {
+            channels: 2,
+            context: 3,
+            chunk: 2,
+            delta_std: vec![1.0; 2],
+            delta_limit: 4.0,
+            to_first: linear(9, 6),
+            to_expected: linear(4, 6),
+            to_frames: linear(4, 4),
+            network: network(Level::best(), &[3, 9, 7], Activation::Swish, &[]),
+            gain: 1.0,
+            temperature: 1.0,
+            stops: vec![stop],
+        }
+    }
+
+    #[test]
+    fn parts_that_do_not_fit_each_other_are_refused() {
+        let run =
+            |rollout: &Rollout| rollout.run(&numbers(73, 12, 1.0), 5, 7, &mut Noise::new(1), &Options::with_threads(1));
+        assert_eq!(run(&rollout()).unwrap().len(), 2 * 5 * 7 * 2);
+        let changes: [fn(&mut Rollout); 7] = [
+            |r| r.chunk = 0,
+            |r| r.channels = 1,
+            |r| r.delta_std.truncate(1),
+            |r| r.to_first = Arc::clone(&r.to_frames),
+            |r| r.to_expected = Arc::clone(&r.to_frames),
+            |r| r.to_frames = Arc::clone(&r.to_expected),
+            |r| r.stops[0].shift.truncate(8),
+        ];
+        for (i, change) in changes.into_iter().enumerate() {
+            let mut other = rollout();
+            change(&mut other);
+            assert!(matches!(run(&other), Err(Error::Shape { .. })), "change {i}");
         }
     }
 }

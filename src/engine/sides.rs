@@ -1,5 +1,5 @@
-//! What the weights' gradients are products of: for every layer the numbers that its weights multiply and the gradients in its
-//! sums, example by example.
+//! What the weights' gradients are products of: for every layer the numbers that its weights multiply and the gradients
+//! in its sums, example by example.
 
 use super::examples::Examples;
 use super::field::{Aligned, Field, Tile};
@@ -8,8 +8,8 @@ use super::matrix::{Sums, accumulate};
 use crate::simd::{Kernel, Level, Simd};
 use std::ops::Range;
 
-/// Both sides of all products of one batch. A row is an example, or an example at a position, position by position; the rows of
-/// examples' derivatives along their directions follow.
+/// Both sides of all products of one batch. A row is an example, or an example at a position, position by position. The
+/// rows of examples' derivatives along their directions follow.
 pub(super) struct Sides {
     /// Examples.
     pub(super) batch: usize,
@@ -33,39 +33,50 @@ pub(super) struct Side {
     numbers: Aligned,
 }
 
-// SAFETY: see the type's contract; the numbers stay where they are on the heap.
+// SAFETY: the numbers stay where they are on the heap. Writing through `&self` is unsafe, and who does it promises that
+// the rows are its own.
 unsafe impl Send for Side {}
 // SAFETY: as above.
 unsafe impl Sync for Side {}
 
 impl Sides {
     /// Room for a batch of examples, not written yet; `directions`: with rows of derivatives.
-    pub(super) fn new(layers: &Layers, level: Level, examples: &Examples<'_>, directions: bool) -> Self {
+    ///
+    /// # Safety
+    /// [`super::passes::Passes::turn`] writes the rows of all examples before anybody reads one.
+    pub(super) unsafe fn new(layers: &Layers, level: Level, examples: &Examples<'_>, directions: bool) -> Self {
         let (group, width) = (level.outputs(), 2 * level.lanes());
         let batch = examples.batch(layers);
         let context = examples.context.len() / batch;
         let rows = |shared: Shared| if directions { 2 } else { 1 } * shared.positions * batch;
         let side = |of: fn((usize, usize)) -> usize, group| {
-            let side = |l: &Layer| Side::new(rows(l.shared), of(l.shape()), group, l.shared.reach > 0);
+            // SAFETY: `turn` writes the numbers of all rows, but for those of neighbours that do not exist.
+            let side = |l: &Layer| unsafe { Side::new(rows(l.shared), of(l.shape()), group, l.shared.reach > 0) };
             layers.hidden.iter().map(side).collect()
         };
+        // SAFETY: `turn` writes all numbers of all rows.
+        let plain = |numbers, group| unsafe { Side::new(batch, numbers, group, false) };
         let first = &layers.hidden[0];
         Self {
             batch,
             inputs: side(|(_, columns)| columns, width),
             deltas: side(|(outputs, _)| outputs, group),
-            context: (context > 0).then(|| Side::new(batch, context, width, false)),
-            whole: (context > 0 && first.shared != Shared::NONE).then(|| Side::new(batch, first.outputs, group, false)),
+            context: (context > 0).then(|| plain(context, width)),
+            whole: (context > 0 && first.shared != Shared::NONE).then(|| plain(first.outputs, group)),
         }
     }
 }
 
 impl Side {
     /// `gaps`: tiles do not write all numbers, and those that they do not are 0.
-    fn new(rows: usize, numbers: usize, group: usize, gaps: bool) -> Self {
+    ///
+    /// # Safety
+    /// Without gaps tiles write all numbers of all rows before anybody reads one.
+    unsafe fn new(rows: usize, numbers: usize, group: usize, gaps: bool) -> Self {
         let len = numbers.div_ceil(group) * rows * group;
         let gaps = gaps || !numbers.is_multiple_of(group);
-        // SAFETY: without gaps tiles write all there is before anybody reads.
+        // SAFETY: without gaps, also in the last group, tiles write all there is before anybody reads: the caller's
+        // word.
         let mut all = if gaps { Aligned::new(len) } else { unsafe { Aligned::unset(len) } };
         Self { rows, group, start: all.as_mut_ptr(), numbers: all }
     }
@@ -88,12 +99,14 @@ impl Side {
     /// Puts features of a tile's field into the rows from `row` on, one a chain, as their numbers from `at` on.
     ///
     /// # Safety
-    /// Nobody else uses these rows now.
+    /// The rows and the numbers are there, the field is of the tile and has the features. Nobody else uses these rows
+    /// now.
     pub(super) unsafe fn turn(&self, tile: &Tile, from: Field, features: usize, (row, at): (usize, usize)) {
         for block in 0..tile.blocks() {
             let first = row + block * tile.width();
             for f in 0..features {
-                // SAFETY: the caller's; the lanes are the tile's.
+                // SAFETY: the caller's word: a live lane is a chain, and so has a row, a group further on than the one
+                // before.
                 unsafe {
                     let mut to = self.place(first, at + f);
                     for value in &*from.lanes(tile, block, f) {
@@ -112,7 +125,7 @@ impl Side {
     pub(super) unsafe fn put(&self, of: Range<usize>, rows: &[f32]) {
         let width = rows.len() / of.len();
         for (row, numbers) in of.zip(rows.chunks_exact(width)) {
-            // SAFETY: the caller's.
+            // SAFETY: the caller's word: the row and its numbers are there, and nobody else uses them.
             numbers.iter().enumerate().for_each(|(i, value)| unsafe { *self.place(row, i) = *value });
         }
     }
@@ -146,14 +159,15 @@ impl Kernel for Products<'_> {
     unsafe fn run<S: Simd>(self) {
         let Self { deltas, inputs, rows, groups, columns, out } = self;
         let (group, width) = (deltas.group, 2 * S::LANES);
-        debug_assert!(inputs.group == width && rows <= deltas.rows.min(inputs.rows));
+        assert!(inputs.group == width && rows <= deltas.rows.min(inputs.rows), "both sides are of this level");
         // A block of the inputs stays in the nearest cache while all outputs meet it.
         for block in 0..columns.div_ceil(width) {
             let at = block * width..columns.min((block + 1) * width);
             let input = inputs.rows_of(block);
             for (g, out) in groups.clone().zip(out.chunks_mut(group * columns)) {
                 let mut sums = Sums::zero();
-                // SAFETY: a group of either side holds all rows, of `group` and `width` numbers.
+                // SAFETY: a group of either side holds all rows, of `group` and `width` numbers; `Sums` has room for a
+                // group of any level.
                 unsafe {
                     let (w, x) = (deltas.rows_of(g).as_ptr(), input.as_ptr());
                     accumulate::<S>(group, rows, w, x, sums.0.as_mut_ptr());

@@ -61,7 +61,19 @@ impl Spread {
     }
 
     /// The products that are the units `mine`.
-    pub(super) fn products(&self, mine: Range<usize>, tile: Tile, x: Field, init: Init, then: Then, level: Level) {
+    ///
+    /// # Safety
+    /// `level` and the tile's are that of [`Spread::pack`]. `x`, `init` and `then` are as a [`Product`] needs them,
+    /// over all numbers of the layer.
+    pub(super) unsafe fn products(
+        &self,
+        mine: Range<usize>,
+        tile: Tile,
+        x: Field,
+        init: Init,
+        then: Then,
+        level: Level,
+    ) {
         let mut first = 0;
         for piece in &self.pieces {
             let matrix = &self.matrices[piece.matrix];
@@ -71,7 +83,8 @@ impl Spread {
             if start < end {
                 let groups = start - all.start..end - all.start;
                 let (x, init, then) = (x.from(piece.from), init.from(piece.to), then.from(piece.to));
-                level.call(Product { matrix, groups, tile, x, init, then });
+                // SAFETY: the caller's word; a piece's numbers begin at `from` and `to` and end within the layer's.
+                unsafe { level.call(Product { matrix, groups, tile, x, init, then }) };
             }
         }
     }

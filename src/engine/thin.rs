@@ -4,6 +4,13 @@
 //! all inputs of a panel together. Forwards a panel's outputs are sums over its rows; backwards each row meets the
 //! panel's gradients. Backward sums are kept apart for a fixed number of stripes of panels and added in order, so the
 //! result does not depend on how many workers share them.
+//!
+//! # Safety
+//! Who runs one of these kernels promises that the matrix was packed for the level that runs it, and that each
+//! [`Strip`] has as many rows as there are chains, and whole vectors of all that is read or written in one: the
+//! matrix's padded inputs or outputs, or (`partial`) padded inputs for each stripe. Biases and heads are as long as the
+//! padded outputs. Nobody else uses these stripes' outputs now, nor writes what is read: the contract of fields
+//! (`field.rs`).
 
 use super::field::Aligned;
 use super::layers::Activation;
@@ -82,7 +89,8 @@ impl Thin {
         at(panels.start)..at(panels.end)
     }
 
-    unsafe fn panel(&self, panel: usize) -> *const f32 {
+    /// Where a panel's numbers begin, `(padded inputs, width)`.
+    fn panel(&self, panel: usize) -> *const f32 {
         self.numbers.as_ptr().wrapping_add(panel * VECTORS * self.lanes * self.padded_inputs())
     }
 }
@@ -94,7 +102,7 @@ pub(crate) struct Strip {
     pub(crate) stride: usize,
 }
 
-// SAFETY: as for `Field`: phases hand each part to one worker, with barriers between.
+// SAFETY: as for `Field`: the arena keeps the memory, and phases hand each part of it to one worker.
 unsafe impl Send for Strip {}
 // SAFETY: as above.
 unsafe impl Sync for Strip {}
@@ -127,6 +135,10 @@ pub(crate) struct Forward<'a> {
     pub(crate) next: Next,
 }
 
+/// `init + W x` of `N` vectors of outputs.
+///
+/// # Safety
+/// Within a kernel. `w` is `(inputs, N vectors)`, `x` `(inputs,)`, `init` `N` vectors.
 #[inline(always)]
 unsafe fn column_sums<S: Simd, const N: usize>(
     inputs: usize,
@@ -134,6 +146,7 @@ unsafe fn column_sums<S: Simd, const N: usize>(
     x: *const f32,
     init: *const f32,
 ) -> [S::F; N] {
+    // SAFETY: the caller's word; `k` stays below `inputs`.
     unsafe {
         // Two sets of sums, or the additions would wait for each other.
         let mut even = [S::splat(0.0); N];
@@ -174,8 +187,13 @@ unsafe fn column_sums<S: Simd, const N: usize>(
 }
 
 impl Forward<'_> {
+    /// One panel for one chain.
+    ///
+    /// # Safety
+    /// The module's promises; the panel is `N` vectors wide.
     #[inline(always)]
     unsafe fn panel<S: Simd, const N: usize>(&self, panel: usize, chain: usize) {
+        // SAFETY: the caller's word; `all` has room for a vector of any level.
         unsafe {
             let first = panel * VECTORS * S::LANES;
             let m = self.matrix;
@@ -211,6 +229,7 @@ impl Forward<'_> {
 impl Kernel for Forward<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
+        // SAFETY: the module's promises; each arm's `N` is the panel's width.
         unsafe {
             for panel in self.matrix.panels_of(self.stripes.clone()) {
                 for chain in 0..self.chains {
@@ -236,8 +255,12 @@ pub(crate) struct Backward<'a> {
 }
 
 /// `sums[k] += rows[k] * delta` lane by lane for as many rows as a vector has lanes, in the order in which they lie.
+///
+/// # Safety
+/// Within a kernel. `rows` is `(LANES, N vectors)`, `delta` `N` vectors.
 #[inline(always)]
 unsafe fn row_sums<S: Simd, const N: usize>(rows: *const f32, delta: *const f32, sums: &mut [S::F; 16]) {
+    // SAFETY: the caller's word.
     unsafe {
         let mut lanes = [S::splat(0.0); N];
         let mut v = 0;
@@ -260,6 +283,8 @@ unsafe fn row_sums<S: Simd, const N: usize>(rows: *const f32, delta: *const f32,
 impl Kernel for Backward<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
+        // SAFETY: the module's promises. A panel has padded inputs, so a vector's worth of rows is left from any
+        // `first` on; each arm's `N` is the panel's width.
         unsafe {
             let m = self.matrix;
             let inputs = m.padded_inputs();
@@ -302,6 +327,7 @@ pub(crate) struct Combine {
 impl Kernel for Combine {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
+        // SAFETY: the module's promises; the range is of whole vectors.
         unsafe {
             for chain in 0..self.chains {
                 for i in self.range.clone().step_by(S::LANES) {

@@ -47,9 +47,9 @@ impl Whitener {
         [&mut self.momentum, &mut self.covariance, &mut self.root]
     }
 
-    /// Takes in a gradient `(rows, columns)` and returns the direction to go against and the factor that makes its singular
-    /// values about 1. The covariance takes it in where it is given how much to keep of itself; the inverse root is taken anew
-    /// where it is to be `fresh`.
+    /// Takes in a gradient `(rows, columns)`. Returns the direction to go against and the factor that makes its
+    /// singular values about 1. The covariance takes the gradient in where it is given how much to keep of itself; the
+    /// inverse root is taken anew where it is to be `fresh`.
     ///
     /// # Panics
     /// When the gradient has another length.
@@ -83,8 +83,8 @@ impl Whitener {
     }
 }
 
-/// `A^(-1/2)` of a symmetric matrix without negative eigenvalues, up to a factor, by coupled Newton-Schulz iterations (Higham 2008,
-/// chapter 6, with another polynomial).
+/// `A^(-1/2)` of a symmetric matrix without negative eigenvalues, up to a factor, by coupled Newton-Schulz iterations
+/// (Higham 2008, chapter 6, with another polynomial).
 fn inverse_root(covariance: &[f32], side: usize) -> Vec<f32> {
     let norm = norm(covariance).max(f64::from(f32::MIN_POSITIVE));
     let [a, b, c] = QUINTIC.map(|n| n as f32);
@@ -96,8 +96,8 @@ fn inverse_root(covariance: &[f32], side: usize) -> Vec<f32> {
         v.resize(side * side, 0.0);
         v
     });
-    // Every product is symmetric but for rounding. It must not be made so: what keeps the coupled iteration stable is that both
-    // sides are multiplied by the same `q`, rounding and all.
+    // Every product is symmetric but for rounding. It must not be made so: what keeps the coupled iteration stable is
+    // that both sides are multiplied by the same `q`, rounding and all.
     let times = |out: &mut [f32], x: &[f32], y: &[f32], scale| {
         product(out, [side; 3], View::square(x, side), View::square(y, side), scale);
     };
@@ -165,7 +165,8 @@ impl<'a> View<'a> {
 /// `out <- keep out + add a b`, `a` of `(m, k)` and `b` of `(k, n)`, `out` row by row.
 fn product(out: &mut [f32], [m, n, k]: [usize; 3], a: View<'_>, b: View<'_>, (keep, add): (f32, f32)) {
     assert!(out.len() == m * n && a.holds(m, k) && b.holds(k, n), "a product of {m} x {k} and {k} x {n}");
-    // SAFETY: all that is read and written lies within the slices, as was just checked, and `out` is borrowed by no one else.
+    // SAFETY: all that is read and written lies within the slices, as was just checked; `out` is borrowed by no one
+    // else.
     unsafe {
         gemm::gemm(
             m,

@@ -1,4 +1,9 @@
 //! AVX-512: 16 numbers a vector.
+//!
+//! # Safety
+//! Every function of the implementation is inlined into a kernel that `enter` was compiled for, and `enter` is called
+//! only where the processor has these instructions. So whatever computes on vectors alone is sound. Those that take a
+//! pointer pass on the promise of [`Simd`] about it.
 
 use super::{Kernel, Simd};
 use std::arch::x86_64::*;
@@ -24,47 +29,58 @@ unsafe impl Simd for Avx512 {
 
     #[inline(always)]
     unsafe fn splat(v: f32) -> __m512 {
+        // SAFETY: AVX-512, see above.
         unsafe { _mm512_set1_ps(v) }
     }
     #[inline(always)]
     unsafe fn load(p: *const f32) -> __m512 {
+        // SAFETY: AVX-512, see above; `p` is good for `LANES` numbers.
         unsafe { _mm512_loadu_ps(p) }
     }
     #[inline(always)]
     unsafe fn store(p: *mut f32, v: __m512) {
+        // SAFETY: AVX-512, see above; `p` is good for `LANES` numbers.
         unsafe { _mm512_storeu_ps(p, v) }
     }
     #[inline(always)]
     unsafe fn add(a: __m512, b: __m512) -> __m512 {
+        // SAFETY: AVX-512, see above.
         unsafe { _mm512_add_ps(a, b) }
     }
     #[inline(always)]
     unsafe fn sub(a: __m512, b: __m512) -> __m512 {
+        // SAFETY: AVX-512, see above.
         unsafe { _mm512_sub_ps(a, b) }
     }
     #[inline(always)]
     unsafe fn mul(a: __m512, b: __m512) -> __m512 {
+        // SAFETY: AVX-512, see above.
         unsafe { _mm512_mul_ps(a, b) }
     }
     #[inline(always)]
     unsafe fn mul_add(a: __m512, b: __m512, c: __m512) -> __m512 {
+        // SAFETY: AVX-512, see above.
         unsafe { _mm512_fmadd_ps(a, b, c) }
     }
     #[inline(always)]
     unsafe fn min(a: __m512, b: __m512) -> __m512 {
+        // SAFETY: AVX-512, see above.
         unsafe { _mm512_min_ps(a, b) }
     }
     #[inline(always)]
     unsafe fn max(a: __m512, b: __m512) -> __m512 {
+        // SAFETY: AVX-512, see above.
         unsafe { _mm512_max_ps(a, b) }
     }
     #[inline(always)]
     unsafe fn sqrt(a: __m512) -> __m512 {
+        // SAFETY: AVX-512, see above.
         unsafe { _mm512_sqrt_ps(a) }
     }
     #[inline(always)]
     unsafe fn reciprocal(a: __m512) -> __m512 {
         // 14 bits from the table, then one step of Newton's method.
+        // SAFETY: AVX-512, see above.
         unsafe {
             let r = _mm512_rcp14_ps(a);
             _mm512_fmadd_ps(r, _mm512_fnmadd_ps(a, r, _mm512_set1_ps(1.0)), r)
@@ -72,15 +88,18 @@ unsafe impl Simd for Avx512 {
     }
     #[inline(always)]
     unsafe fn round(a: __m512) -> __m512 {
+        // SAFETY: AVX-512, see above.
         unsafe { _mm512_roundscale_ps::<0>(a) }
     }
     #[inline(always)]
     unsafe fn select_gt(a: __m512, b: __m512, yes: __m512, no: __m512) -> __m512 {
+        // SAFETY: AVX-512, see above.
         unsafe { _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(a, b), no, yes) }
     }
     #[inline(always)]
     unsafe fn sums(v: *const __m512) -> __m512 {
         // Adds pairs of vectors within 128-bit groups, twice, then the groups: 45 instructions for 16 sums.
+        // SAFETY: AVX-512, see above; `v` is good for `LANES` aligned vectors.
         unsafe {
             let mut four = [_mm512_setzero_ps(); 4];
             let mut i = 0;
@@ -108,6 +127,7 @@ unsafe impl Simd for Avx512 {
     }
     #[inline(always)]
     unsafe fn store_quads(p: *mut f32, [a, b, c, d]: [__m512; 4]) {
+        // SAFETY: AVX-512, see above; `p` is good for `4 LANES` numbers.
         unsafe {
             let (ab0, ab1) = (_mm512_castps_pd(_mm512_unpacklo_ps(a, b)), _mm512_castps_pd(_mm512_unpackhi_ps(a, b)));
             let (cd0, cd1) = (_mm512_castps_pd(_mm512_unpacklo_ps(c, d)), _mm512_castps_pd(_mm512_unpackhi_ps(c, d)));
@@ -120,30 +140,37 @@ unsafe impl Simd for Avx512 {
 
     #[inline(always)]
     unsafe fn isplat(v: u32) -> __m512i {
+        // SAFETY: AVX-512, see above.
         unsafe { _mm512_set1_epi32(v as i32) }
     }
     #[inline(always)]
     unsafe fn iload(p: *const u32) -> __m512i {
+        // SAFETY: AVX-512, see above; `p` is good for `LANES` integers.
         unsafe { _mm512_loadu_si512(p.cast()) }
     }
     #[inline(always)]
     unsafe fn iadd(a: __m512i, b: __m512i) -> __m512i {
+        // SAFETY: AVX-512, see above.
         unsafe { _mm512_add_epi32(a, b) }
     }
     #[inline(always)]
     unsafe fn isub(a: __m512i, b: __m512i) -> __m512i {
+        // SAFETY: AVX-512, see above.
         unsafe { _mm512_sub_epi32(a, b) }
     }
     #[inline(always)]
     unsafe fn ixor(a: __m512i, b: __m512i) -> __m512i {
+        // SAFETY: AVX-512, see above.
         unsafe { _mm512_xor_si512(a, b) }
     }
     #[inline(always)]
     unsafe fn iand(a: __m512i, b: __m512i) -> __m512i {
+        // SAFETY: AVX-512, see above.
         unsafe { _mm512_and_si512(a, b) }
     }
     #[inline(always)]
     unsafe fn mul_wide(a: __m512i, m: u32) -> (__m512i, __m512i) {
+        // SAFETY: AVX-512, see above.
         unsafe {
             let m = _mm512_set1_epi32(m as i32);
             let even = _mm512_mul_epu32(a, m);
@@ -155,34 +182,42 @@ unsafe impl Simd for Avx512 {
     }
     #[inline(always)]
     unsafe fn shl<const N: u32>(a: __m512i) -> __m512i {
+        // SAFETY: AVX-512, see above.
         unsafe { _mm512_slli_epi32::<N>(a) }
     }
     #[inline(always)]
     unsafe fn shr<const N: u32>(a: __m512i) -> __m512i {
+        // SAFETY: AVX-512, see above.
         unsafe { _mm512_srli_epi32::<N>(a) }
     }
     #[inline(always)]
     unsafe fn sar<const N: u32>(a: __m512i) -> __m512i {
+        // SAFETY: AVX-512, see above.
         unsafe { _mm512_srai_epi32::<N>(a) }
     }
     #[inline(always)]
     unsafe fn to_f32(a: __m512i) -> __m512 {
+        // SAFETY: AVX-512, see above.
         unsafe { _mm512_cvtepi32_ps(a) }
     }
     #[inline(always)]
     unsafe fn to_i32(a: __m512) -> __m512i {
+        // SAFETY: AVX-512, see above.
         unsafe { _mm512_cvtps_epi32(a) }
     }
     #[inline(always)]
     unsafe fn bits(a: __m512) -> __m512i {
+        // SAFETY: AVX-512, see above.
         unsafe { _mm512_castps_si512(a) }
     }
     #[inline(always)]
     unsafe fn from_bits(a: __m512i) -> __m512 {
+        // SAFETY: AVX-512, see above.
         unsafe { _mm512_castsi512_ps(a) }
     }
     #[inline(always)]
     unsafe fn select_zero(a: __m512i, yes: __m512, no: __m512) -> __m512 {
+        // SAFETY: AVX-512, see above.
         unsafe { _mm512_mask_blend_ps(_mm512_cmpeq_epi32_mask(a, _mm512_setzero_si512()), no, yes) }
     }
 }

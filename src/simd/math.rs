@@ -4,8 +4,12 @@
 use super::Simd;
 
 /// `c[0] x^n + ... + c[n]`.
+///
+/// # Safety
+/// As for the functions of [`Simd`].
 #[inline(always)]
 unsafe fn polynomial<S: Simd, const N: usize>(x: S::F, c: [f32; N]) -> S::F {
+    // SAFETY: vectors alone, and the caller's word for the instructions.
     unsafe {
         let mut sum = S::splat(c[0]);
         let mut i = 1;
@@ -18,8 +22,12 @@ unsafe fn polynomial<S: Simd, const N: usize>(x: S::F, c: [f32; N]) -> S::F {
 }
 
 /// `exp(x)`; arguments are limited to +-87, where the result is near the ends of what f32 can hold. NaN stays NaN.
+///
+/// # Safety
+/// As for the functions of [`Simd`].
 #[inline(always)]
 pub(crate) unsafe fn exp<S: Simd>(x: S::F) -> S::F {
+    // SAFETY: vectors alone, and the caller's word for the instructions.
     unsafe {
         // The limits come first, so that a NaN in `x`, the second argument, comes through.
         let x = S::max(S::splat(-87.0), S::min(S::splat(87.0), x));
@@ -36,14 +44,22 @@ pub(crate) unsafe fn exp<S: Simd>(x: S::F) -> S::F {
 }
 
 /// `1 / (1 + exp(-x))`.
+///
+/// # Safety
+/// As for the functions of [`Simd`].
 #[inline(always)]
 pub(crate) unsafe fn sigmoid<S: Simd>(x: S::F) -> S::F {
+    // SAFETY: vectors alone, and the caller's word for the instructions.
     unsafe { S::reciprocal(S::add(S::splat(1.0), exp::<S>(S::sub(S::splat(0.0), x)))) }
 }
 
 /// `ln u` for `u` in (0, 1), given `v = 1 - u` to full precision as well.
+///
+/// # Safety
+/// As for the functions of [`Simd`].
 #[inline(always)]
 pub(crate) unsafe fn ln_unit<S: Simd>(u: S::F, v: S::F) -> S::F {
+    // SAFETY: vectors alone, and the caller's word for the instructions.
     unsafe {
         // u = m 2^e with m in [sqrt(1/2), sqrt 2).
         let above = S::isub(S::bits(u), S::isplat(0x3f35_04f3));
@@ -74,8 +90,12 @@ pub(crate) unsafe fn ln_unit<S: Simd>(u: S::F, v: S::F) -> S::F {
 }
 
 /// Sine and cosine of `2 pi (turn + 0.5) / 2^32`, `turn` an unsigned integer.
+///
+/// # Safety
+/// As for the functions of [`Simd`].
 #[inline(always)]
 pub(crate) unsafe fn sin_cos_turn<S: Simd>(turn: S::I) -> (S::F, S::F) {
+    // SAFETY: vectors alone, and the caller's word for the instructions.
     unsafe {
         let quadrant = S::shr::<30>(S::iadd(turn, S::isplat(1 << 29)));
         let rest = S::isub(turn, S::shl::<30>(quadrant));

@@ -3,6 +3,11 @@
 //!
 //! A [`Kernel`] is written once over [`Simd`] and compiled for each [`Level`]; [`Level::call`] enters the compiled one.
 //! Kernels are leaves: loops over plain numbers. What calls them knows the level only as a value.
+//!
+//! # Safety
+//! Two promises hold everywhere below [`Level::call`], and its caller makes them. The processor has the level's
+//! instructions: every [`Level`] at hand comes from [`Level::best`] or [`Level::available`]. And the kernel's pointers
+//! are good for what it does with them. Functions that only compute on vectors rest on the first promise alone.
 
 #![allow(unsafe_code)]
 
@@ -83,17 +88,17 @@ impl Level {
 
     /// Runs a kernel compiled for this level.
     ///
-    /// A level of [`Level::available`] is one that the processor has, and no other value is made outside this module's
-    /// tests: so the instructions exist.
-    pub(crate) fn call<K: Kernel>(self, kernel: K) {
+    /// # Safety
+    /// The level is one of [`Level::available`], and the kernel's own contract holds ([`Kernel::run`]).
+    pub(crate) unsafe fn call<K: Kernel>(self, kernel: K) {
         match self {
-            // SAFETY: the kernel's own contract is its maker's; the portable level needs no special instruction.
+            // SAFETY: the kernel's contract is the caller's word; the portable level needs no special instruction.
             Level::Portable => unsafe { kernel.run::<portable::Portable>() },
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: the processor has these instructions, see above.
+            // SAFETY: the caller's word for both: the kernel's contract, and AVX2 with FMA.
             Level::Avx2 => unsafe { avx2::enter(kernel) },
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: the processor has these instructions, see above.
+            // SAFETY: the caller's word for both: the kernel's contract, and AVX-512.
             Level::Avx512 => unsafe { avx512::enter(kernel) },
             #[cfg(not(target_arch = "x86_64"))]
             // SAFETY: as for the portable level, which stands in.

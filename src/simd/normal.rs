@@ -1,11 +1,15 @@
 //! Philox4x32-10 and standard normal numbers on vectors; what they are is said in [`crate::noise`].
 
 use super::math::{ln_unit, sin_cos_turn};
-use super::{Kernel, Simd};
+use super::{Kernel, Level, Simd};
 
 /// Ten rounds (Salmon et al. 2011, section 4.3 and table 2), a counter a lane.
+///
+/// # Safety
+/// As for the functions of [`Simd`].
 #[inline(always)]
 unsafe fn philox<S: Simd>(mut c: [S::I; 4], key: u64) -> [S::I; 4] {
+    // SAFETY: vectors alone, and the caller's word for the instructions.
     unsafe {
         let (mut k0, mut k1) = (key as u32, (key >> 32) as u32);
         let mut round = 0;
@@ -24,8 +28,12 @@ unsafe fn philox<S: Simd>(mut c: [S::I; 4], key: u64) -> [S::I; 4] {
 }
 
 /// `(bits + 0.5) / 2^32`, rounded once.
+///
+/// # Safety
+/// As for the functions of [`Simd`].
 #[inline(always)]
 unsafe fn open_unit<S: Simd>(bits: S::I) -> S::F {
+    // SAFETY: vectors alone, and the caller's word for the instructions.
     unsafe {
         let high = S::to_f32(S::shr::<16>(bits));
         let low = S::add(S::to_f32(S::iand(bits, S::isplat(0xffff))), S::splat(0.5));
@@ -34,8 +42,12 @@ unsafe fn open_unit<S: Simd>(bits: S::I) -> S::F {
 }
 
 /// Two normals from two integers (Box and Muller 1958).
+///
+/// # Safety
+/// As for the functions of [`Simd`].
 #[inline(always)]
 unsafe fn pair<S: Simd>(a: S::I, b: S::I) -> (S::F, S::F) {
+    // SAFETY: vectors alone, and the caller's word for the instructions.
     unsafe {
         let u = open_unit::<S>(a);
         // 1 - u from the complement's bits, to full precision; never 0, as in the scalar definition.
@@ -49,8 +61,12 @@ unsafe fn pair<S: Simd>(a: S::I, b: S::I) -> (S::F, S::F) {
 }
 
 /// Four normals a lane.
+///
+/// # Safety
+/// As for the functions of [`Simd`].
 #[inline(always)]
 unsafe fn four<S: Simd>(counter: [S::I; 4], key: u64) -> [S::F; 4] {
+    // SAFETY: vectors alone, and the caller's word for the instructions.
     unsafe {
         let c = philox::<S>(counter, key);
         let (n0, n1) = pair::<S>(c[0], c[1]);
@@ -68,9 +84,19 @@ pub(crate) struct Row<'a> {
     pub(crate) out: &'a mut [f32],
 }
 
+impl Row<'_> {
+    /// Fills the row with the instructions of a level of this machine.
+    pub(crate) fn fill(self, level: Level) {
+        // SAFETY: the level is one that the machine has; the kernel writes through its slice, whose length it knows.
+        unsafe { level.call(self) }
+    }
+}
+
 impl Kernel for Row<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
+        // SAFETY: the caller's word for the instructions. `places` holds 16 integers, as many as any level's lanes.
+        // Where `4 LANES` numbers are left in `out` they are written there, else into `rest`, which has room for 64.
         unsafe {
             // Interleaving four vectors within groups of 128 bits leaves group L of result j with the numbers of lane
             // 4 L + j: with block j * groups + L in that lane they come out in order.
@@ -104,8 +130,12 @@ impl Kernel for Row<'_> {
 }
 
 /// Normals of consecutive chains, a chain a lane: numbers `4 block .. 4 block + 4` of each.
+///
+/// # Safety
+/// As for the functions of [`Simd`].
 #[inline(always)]
 pub(crate) unsafe fn of_chains<S: Simd>(key: u64, draw: u32, chain: u64, block: u32) -> [S::F; 4] {
+    // SAFETY: the caller's word for the instructions; both arrays hold 16 integers, as many as any level's lanes.
     unsafe {
         let mut low = [0u32; 16];
         let mut high = [0u32; 16];

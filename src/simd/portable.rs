@@ -21,10 +21,12 @@ unsafe impl Simd for Portable {
     }
     #[inline(always)]
     unsafe fn load(p: *const f32) -> F {
+        // SAFETY: `p` is good for 4 numbers, aligned or not.
         unsafe { p.cast::<F>().read_unaligned() }
     }
     #[inline(always)]
     unsafe fn store(p: *mut f32, v: F) {
+        // SAFETY: `p` is good for 4 numbers, aligned or not.
         unsafe { p.cast::<F>().write_unaligned(v) }
     }
     #[inline(always)]
@@ -72,6 +74,7 @@ unsafe impl Simd for Portable {
     #[inline(always)]
     unsafe fn sums(v: *const F) -> F {
         from_fn(|i| {
+            // SAFETY: `v` is good for 4 vectors and aligned as they are; `i` is below 4.
             let x = unsafe { *v.add(i) };
             (x[0] + x[1]) + (x[2] + x[3])
         })
@@ -80,6 +83,7 @@ unsafe impl Simd for Portable {
     unsafe fn store_quads(p: *mut f32, v: [F; 4]) {
         let [a, b, c, d] = v;
         for i in 0..4 {
+            // SAFETY: `p` is good for 16 numbers.
             unsafe { Self::store(p.add(4 * i), [a[i], b[i], c[i], d[i]]) };
         }
     }
@@ -90,6 +94,7 @@ unsafe impl Simd for Portable {
     }
     #[inline(always)]
     unsafe fn iload(p: *const u32) -> I {
+        // SAFETY: `p` is good for 4 integers, aligned or not.
         unsafe { p.cast::<I>().read_unaligned() }
     }
     #[inline(always)]

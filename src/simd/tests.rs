@@ -11,6 +11,7 @@ struct Map<'a> {
 impl Kernel for Map<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
+        // SAFETY: the test's slices are as long, whole vectors of every level.
         unsafe {
             for i in (0..self.x.len()).step_by(S::LANES) {
                 let x = S::load(self.x.as_ptr().add(i));
@@ -30,6 +31,7 @@ struct Sums<'a>(&'a [f32], &'a mut [f32]);
 impl Kernel for Sums<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
+        // SAFETY: the test gives 16 rows of 16 numbers and room for 16 sums; no level has more lanes.
         unsafe {
             let mut v = [S::splat(0.0); 16];
             for (i, v) in v.iter_mut().enumerate().take(S::LANES) {
@@ -50,7 +52,8 @@ fn functions_agree_with_f64_at_every_level() {
             let n = 64_000;
             let x: Vec<f32> = (0..n).map(|i| (lo + (hi - lo) * f64::from(i) / f64::from(n - 1)) as f32).collect();
             let mut out = vec![0f32; x.len()];
-            level.call(Map { function, x: &x, out: &mut out });
+            // SAFETY: a level of this machine; both slices are as long, whole vectors of every level.
+            unsafe { level.call(Map { function, x: &x, out: &mut out }) };
             for (x, y) in x.iter().zip(&out) {
                 let expected = exact(f64::from(*x));
                 let error = (f64::from(*y) - expected).abs() / expected.abs();
@@ -60,7 +63,8 @@ fn functions_agree_with_f64_at_every_level() {
         }
         let x = [f32::NAN; 16];
         let mut out = [0f32; 16];
-        level.call(Map { function: 1, x: &x, out: &mut out });
+        // SAFETY: as above.
+        unsafe { level.call(Map { function: 1, x: &x, out: &mut out }) };
         assert!(out.iter().all(|y| y.is_nan()), "{level:?} hides a NaN");
     }
 }
@@ -70,7 +74,8 @@ fn sums_of_lanes_are_in_order() {
     let values: Vec<f32> = (0..256).map(|i| (i * i % 97) as f32).collect();
     for level in Level::available() {
         let mut out = [0f32; 16];
-        level.call(Sums(&values, &mut out));
+        // SAFETY: a level of this machine; 16 rows of 16 numbers, and room for a vector of any level.
+        unsafe { level.call(Sums(&values, &mut out)) };
         for i in 0..level.lanes() {
             let expected: f32 = values[16 * i..16 * i + level.lanes()].iter().sum();
             assert_eq!(out[i], expected, "{level:?} lane {i}");
@@ -83,6 +88,7 @@ struct Chains<'a>(&'a mut [f32]);
 impl Kernel for Chains<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
+        // SAFETY: a chunk has room for four vectors of 16 numbers, as many as any level's lanes.
         unsafe {
             for (block, out) in self.0.chunks_exact_mut(64).enumerate() {
                 for (i, v) in normal::of_chains::<S>(0x1234_5678_9abc_def0, 7, 3, block as u32).into_iter().enumerate()
@@ -98,16 +104,12 @@ impl Kernel for Chains<'_> {
 fn a_chain_a_lane_and_a_block_a_lane_are_the_same_numbers() {
     for level in Level::available() {
         let mut lanes = vec![0f32; 64 * 32];
-        level.call(Chains(&mut lanes));
+        // SAFETY: a level of this machine; the kernel writes within chunks of 64 numbers, four vectors of at most 16.
+        unsafe { level.call(Chains(&mut lanes)) };
         for lane in 0..level.lanes() {
             let mut row = vec![0f32; 127];
-            level.call(normal::Row {
-                key: 0x1234_5678_9abc_def0,
-                draw: 7,
-                chain: 3 + lane as u64,
-                block: 0,
-                out: &mut row,
-            });
+            let (key, chain) = (0x1234_5678_9abc_def0, 3 + lane as u64);
+            normal::Row { key, draw: 7, chain, block: 0, out: &mut row }.fill(level);
             for (i, value) in row.iter().enumerate() {
                 assert_eq!(*value, lanes[i / 4 * 64 + i % 4 * 16 + lane], "{level:?}, lane {lane}, number {i}");
             }

@@ -13,8 +13,12 @@ pub(crate) trait Kernel {
 /// Vectors of `LANES` numbers (`F`) or 32-bit integers (`I`).
 ///
 /// # Safety
-/// All functions need the processor to have the level's instructions. Pointers must be good for `LANES` numbers; they
-/// need not be aligned, but are faster if they are.
+/// Who implements it promises that no function uses an instruction beyond those that the level's `enter` is compiled
+/// with, and that none touches more memory than its pointers are said to be good for.
+///
+/// Who calls a function promises that the processor has the level's instructions, which holds within a [`Kernel`]. A
+/// pointer to numbers must be good for `LANES` of them; it need not be aligned, but is faster if it is.
+#[allow(clippy::missing_safety_doc, reason = "all functions have one contract, the trait's")]
 pub(crate) unsafe trait Simd: Copy {
     const LANES: usize;
     type F: Copy;
@@ -40,8 +44,14 @@ pub(crate) unsafe trait Simd: Copy {
     /// `if test { yes } else { no }` lane by lane, with `test = a > b` (false for NaN).
     unsafe fn select_gt(a: Self::F, b: Self::F, yes: Self::F, no: Self::F) -> Self::F;
     /// Sums of the lanes of as many vectors as there are lanes: lane `i` of the result is the sum of `v[i]`.
+    ///
+    /// # Safety
+    /// As for all; `v` is good for `LANES` vectors and aligned as they are.
     unsafe fn sums(v: *const Self::F) -> Self::F;
     /// Stores four vectors interleaved in 128-bit groups, see [`normal`](super::normal).
+    ///
+    /// # Safety
+    /// As for all; `p` is good for `4 LANES` numbers.
     unsafe fn store_quads(p: *mut f32, v: [Self::F; 4]);
 
     unsafe fn isplat(v: u32) -> Self::I;

@@ -139,8 +139,8 @@ fn pages(names: &[&str]) -> Vec<(String, Vec<usize>)> {
     pages
 }
 
-/// What names of one group have in common: `q_FFJ3` and `q_FFJ0` give `FF`, `left_hand_2` gives `left_hand`. That is the
-/// name without the prefix `q_`, its last number, and a joint's `J` or a separator before that.
+/// What names of one group have in common: `q_FFJ3` and `q_FFJ0` give `FF`, `left_hand_2` gives `left_hand`. That is
+/// the name without the prefix `q_`, its last number, and a joint's `J` or a separator before that.
 fn stem(name: &str) -> &str {
     let bare = name.strip_prefix("q_").unwrap_or(name);
     let stem = bare.trim_end_matches(|c: char| c.is_ascii_digit());

@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 /// The timeline: steps done.
 const TIMELINE: &str = "step";
 
-/// A recording that grows step by step: below `chains` all images side by side, below `energy` the energy of each chain.
+/// A recording that grows step by step: below `chains` all images side by side, below `energy` the energy of each
+/// chain.
 pub struct Chains {
     stream: RecordingStream,
     file: Option<(MemorySinkStorage, PathBuf)>,
@@ -38,7 +39,8 @@ impl Chains {
         Ok(Self { stream, file: None, begun: false })
     }
 
-    /// Adds a step: `pixels` `(N, C, H, W)` of bytes, `shape` `[C, H, W]` with 1 or 3 channels, and the energies of the `N` chains.
+    /// Adds a step: `pixels` `(N, C, H, W)` of bytes, `shape` `[C, H, W]` with 1 or 3 channels, and the energies of the
+    /// `N` chains.
     ///
     /// # Errors
     /// [`VizError::Scene`] for arrays that do not fit together; [`VizError::Rerun`] where the SDK fails.

@@ -30,7 +30,8 @@ pub enum VizError {
     },
     /// The viewer could not be started or did not take the data.
     #[error(
-        "cannot show the forecast in the rerun viewer: {0} (install it with `cargo install rerun-cli` or `pip install rerun-sdk`, version 0.36)"
+        "cannot show the forecast in the rerun viewer: {0} (install it with `cargo install rerun-cli` or \
+     `pip install rerun-sdk`, version 0.36)"
     )]
     Viewer(String),
     /// Rerun refused the data.

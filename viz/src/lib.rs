@@ -17,8 +17,8 @@
 //! | `skeleton/sample_<i>` | the skeleton of some samples | one per future frame |
 //! | `legend` | what the colours mean | static |
 //!
-//! [`Chains`] is a recording of chains of images that grows while they walk, on a timeline `step`: `chains` holds the images side by
-//! side, `energy` a line a chain.
+//! [`Chains`] is a recording of chains of images that grows while they walk, on a timeline `step`: `chains` holds the
+//! images side by side, `energy` a line a chain.
 //!
 //! This crate knows nothing of energies, models or logs, and is the only one here that knows rerun.
 //!

@@ -1,4 +1,4 @@
-//! The walks with an accept rule: MALA and HMC.
+//! The walks with an accept rule: MALA and HMC. What makes them sound is said at [`Run`].
 
 use super::{Proposal, Run};
 use crate::engine::crew::Member;
@@ -10,7 +10,7 @@ impl Run<'_> {
         let Some(p) = &self.proposed else { return };
         for k in 0..steps {
             for unit in self.units(member) {
-                self.tile.level.call(Drift {
+                let drift = Drift {
                     unit,
                     step: *step,
                     draw: self.draws[2 * k],
@@ -20,14 +20,18 @@ impl Run<'_> {
                     moved: self.moved,
                     slope: self.slope,
                     lots: Some(p.before),
-                });
+                };
+                // SAFETY: the unit is this worker's, and the gradient complete since the last barrier.
+                unsafe { self.tile.level.call(drift) };
             }
             member.meet();
             // SAFETY: the fields are this run's own, and all workers of the crew are here.
             unsafe { self.ready.evaluate(member, p.x, p.grad) };
             for unit in self.units(member) {
                 let (x, to, grad) = (self.x, p.x, p.grad);
-                self.tile.level.call(Back { unit, step: *step, x, to, grad, lots: p.after, slope: self.slope });
+                let back = Back { unit, step: *step, x, to, grad, lots: p.after, slope: self.slope };
+                // SAFETY: the unit is this worker's, and the evaluation has ended with a barrier.
+                unsafe { self.tile.level.call(back) };
             }
             self.accept(member, p, k, &self.draws[2 * k + 1]);
         }
@@ -50,7 +54,7 @@ impl Run<'_> {
             for left in (0..=leapfrogs).rev() {
                 let first = left == leapfrogs;
                 for unit in self.units(member) {
-                    self.tile.level.call(Kick {
+                    let kick = Kick {
                         unit,
                         draw: first.then_some(draws[0]),
                         half: first || left == 0,
@@ -62,7 +66,9 @@ impl Run<'_> {
                         to: p.x,
                         squares: if first { p.before } else { p.after },
                         slope: self.slope,
-                    });
+                    };
+                    // SAFETY: the unit is this worker's; sizes and gradient are complete since the last barrier.
+                    unsafe { self.tile.level.call(kick) };
                 }
                 if left > 0 {
                     member.meet();
@@ -76,14 +82,15 @@ impl Run<'_> {
 
     /// Metropolis' rule, chain by chain; begins before the barrier that makes the proposal's sums whole, ends with one.
     fn accept(&self, member: &Member<'_>, p: &Proposal, k: usize, draw: &Draw) {
-        self.ready.settle(member, p.energy);
+        // SAFETY: the last evaluation ended with a barrier; the field is this run's own.
+        unsafe { self.ready.settle(member, p.energy) };
         member.meet();
         let (old, new) = (self.energy[k % 2], self.energy[(k + 1) % 2]);
         for unit in self.units(member) {
             let block = unit.block;
             for lane in 0..self.tile.live(block) {
-                // SAFETY: sums and energies are complete and nobody writes them in this phase; positions and gradients of
-                // the unit, and for group 0 the chain's tally and new energy, are this worker's.
+                // SAFETY: sums and energies are complete, and nobody writes them in this phase. Positions and gradients
+                // of the unit, and for group 0 the chain's tally and new energy, are this worker's.
                 unsafe {
                     let (before, after) = (*old.at(block, 0).add(lane), *p.energy.at(block, 0).add(lane));
                     let (from, to) = (self.sum(p.before, block, lane), self.sum(p.after, block, lane));
@@ -120,7 +127,7 @@ impl Run<'_> {
         member.meet();
         for block in member.share(self.tile.blocks()) {
             for lane in 0..self.tile.live(block) {
-                // SAFETY: as above, after the barrier.
+                // SAFETY: all are complete since the barrier; the block's tally is this worker's.
                 unsafe {
                     let norm = self.tally.norm.at(block, 0).add(lane);
                     if norm.read().is_nan() {

@@ -46,9 +46,11 @@ impl Finish {
     /// Finishes one block of channels of one pixel.
     ///
     /// # Safety
-    /// The pixel is within all maps, and nobody else uses it now.
+    /// Within a kernel. All maps and rows have the image, the block of channels and the pixel, and nobody else uses
+    /// them now.
     #[inline(always)]
     pub(super) unsafe fn put<S: Simd>(&self, sum: S::F, image: usize, block: usize, y: usize, x: usize) {
+        // SAFETY: the caller's word; maps and rows hold whole vectors of channels.
         unsafe {
             let channel = block * S::LANES;
             let mut v = sum;

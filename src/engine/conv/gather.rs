@@ -1,12 +1,17 @@
-//! The gradient in a convolution's weights: for each tap the products of what it read and the gradient in the sum, over all
-//! pixels and images in order.
+//! The gradient in a convolution's weights: for each tap the products of what it read and the gradient in the sum, over
+//! all pixels and images in order.
 //!
 //! ```text
 //! gradient[tap][input][output] += image[pixel + tap][input] * delta[pixel][output]
 //! ```
 //!
-//! A [`Gather`] owns one block of inputs and one group of outputs. Sums over some pixels are in registers, between them in
-//! memory, so that a number is one chain of additions in the order of the images whatever the rounds.
+//! A [`Gather`] owns one block of inputs and one group of outputs. Sums over some pixels are in registers, between them
+//! in memory, so that a number is one chain of additions in the order of the images whatever the rounds.
+//!
+//! # Safety
+//! Who runs a [`Gather`] promises what a [`super::sweep::Sweep`] needs of pass, source and offsets, that `delta` has
+//! the pass's outputs and pixels, and that `to` begins this block's and group's part of a gradient laid as the pass's
+//! weights, which nobody else uses now. Nobody writes the maps.
 
 use super::map::Map;
 use super::pass::{GROUP, Pass};
@@ -37,7 +42,12 @@ struct Walk {
     delta: [usize; 3],
 }
 
-/// Sums of `M` inputs and `N` blocks of outputs over the pixels of a walk; `apart` numbers lie between blocks of the gradient.
+/// Sums of `M` inputs and `N` blocks of outputs over the pixels of a walk; `apart` numbers lie between blocks of the
+/// gradient.
+///
+/// # Safety
+/// Within a kernel. Both maps have the walk's pixels, `M` inputs from `from` on and `N` blocks from `delta` on; `to` is
+/// `(M, N vectors)`.
 #[inline(always)]
 unsafe fn micro<S: Simd, const M: usize, const N: usize>(
     walk: &Walk,
@@ -46,6 +56,7 @@ unsafe fn micro<S: Simd, const M: usize, const N: usize>(
     apart: usize,
     to: *mut f32,
 ) {
+    // SAFETY: the caller's word. Pointers beyond a line's last pixel are made by `wrapping_add` and not read.
     unsafe {
         let mut acc = [[S::splat(0.0); N]; M];
         let mut m = 0;
@@ -104,7 +115,8 @@ impl Kernel for Gather<'_> {
         for image in (0..self.images).step_by(images) {
             for row in (0..rows).step_by(band) {
                 let count = [images.min(self.images - image), band.min(rows - row), columns];
-                // SAFETY: the caller's.
+                // SAFETY: the module's promises; images and rows stay within the pass's; each arm's `N` is the group's
+                // size.
                 unsafe {
                     match self.pass.size(self.group) {
                         GROUP => self.round::<S, GROUP>(image, row, count),
@@ -117,8 +129,14 @@ impl Kernel for Gather<'_> {
 }
 
 impl Gather<'_> {
+    /// All taps and inputs over some pixels.
+    ///
+    /// # Safety
+    /// The module's promises, for these images and rows; the group has `N` blocks.
     #[inline(always)]
     unsafe fn round<S: Simd, const N: usize>(&self, image: usize, row: usize, count: [usize; 3]) {
+        // SAFETY: the caller's word; each arm's `M` is at most the inputs that are left, and `to` has room for all of
+        // them.
         unsafe {
             let pass = self.pass;
             let walk = Walk {

@@ -7,8 +7,8 @@ use crate::simd::Level;
 /// What an output of a [`Filter`] sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
-    /// A square window that moves by `stride`: `ceil(size / stride)` outputs a side, the zeros around the image shared out
-    /// evenly, the odd one behind.
+    /// A square window that moves by `stride`: `ceil(size / stride)` outputs a side. The zeros around the image are
+    /// shared out evenly, the odd one behind.
     Window {
         /// Side of the window.
         kernel: usize,
@@ -156,8 +156,8 @@ impl ConvLayers {
         self.channels * self.height * self.width
     }
 
-    /// Numbers that modulate an image: for each stage the bias and the gain (if it has one) of a convolution, or the bias
-    /// before the first, the bias before the second convolution and the gain after it of a block.
+    /// Numbers that modulate an image: for each stage the bias and the gain (if it has one) of a convolution, or of a
+    /// block the bias before the first convolution, the bias before the second and the gain after it.
     pub fn modulations(&self) -> usize {
         self.stages.iter().flat_map(Stage::modulations).sum()
     }

@@ -1,8 +1,8 @@
 //! Gradients in the weights over a batch of images.
 //!
-//! Tiles of images go up and down, each with one worker; then each worker takes some inputs and outputs of a filter and sums
-//! their gradient over all images in order ([`super::gather`]). So the answer depends neither on the number of threads nor on
-//! the tiles.
+//! Tiles of images go up and down, each with one worker. Then each worker takes some inputs and outputs of a filter and
+//! sums their gradient over all images in order ([`super::gather`]). So the answer depends neither on the number of
+//! threads nor on the tiles.
 
 use super::super::layers::Rows;
 use super::super::plan::Options;
@@ -21,8 +21,8 @@ const ROOM: usize = 256 << 20;
 /// Gradient of a weighted sum of energies in a convolutional network's weights.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ConvGradient {
-    /// For each filter of each stage (of a block the first, the second and that of the way round, if there is one), laid as
-    /// its weight.
+    /// For each filter of each stage (of a block the first, the second and that of the way round, if there is one),
+    /// laid as its weight.
     pub filters: Vec<Vec<f32>>,
     /// In each image's modulations, `(B, modulations)`.
     pub rows: Vec<f32>,
@@ -42,17 +42,18 @@ struct Sums {
 /// Where a unit of work begins in its filter's gradient.
 struct Place(*mut f32);
 
-// SAFETY: each unit writes its own part.
+// SAFETY: each unit writes its own part of the gradient, which outlives the units.
 unsafe impl Send for Place {}
 // SAFETY: as above.
 unsafe impl Sync for Place {}
 
 impl Packed {
-    /// Energies of images `(B, channels, height, width)`, and the gradient of `sum_b coefficient_b E_b` in the weights, where
-    /// `coefficients` makes the coefficients of the energies. `rows` as in [`Packed::evaluate`].
+    /// Energies of images `(B, channels, height, width)`, and the gradient of `sum_b coefficient_b E_b` in the weights,
+    /// where `coefficients` makes the coefficients of the energies. `rows` as in [`Packed::evaluate`].
     ///
     /// # Errors
-    /// As [`Packed::evaluate`]; whatever `coefficients` returns; [`Error::Shape`] where there are not as many as images.
+    /// As [`Packed::evaluate`]; whatever `coefficients` returns; [`Error::Shape`] where there are not as many as
+    /// images.
     pub fn learn(
         &self,
         x: &[f32],
@@ -99,12 +100,12 @@ impl Packed {
         };
         for first in (0..count).step_by(together) {
             let range = first..(first + together).min(count);
-            let up = if together >= count {
+            let mut up = if together >= count {
                 std::mem::take(&mut kept)
             } else {
                 self.up(x, rows, range.clone(), tile, options)
             };
-            self.gather(&up, &weights[range], &mut sums, options);
+            self.gather(&mut up, &weights[range], &mut sums, options);
             up.into_iter().for_each(|(memory, ..)| self.give(memory));
         }
         let passes = self.weights().stages().iter().flatten();
@@ -129,20 +130,21 @@ impl Packed {
             let mut memory = self.take(tile, true);
             self.load(&mut memory, count, &x[first * width..], |image| rows.row(first + image));
             let mut energy = vec![0.0; count];
-            Tile { net: self.weights(), memory: &memory, images: count }.forward(&mut energy);
+            Tile { net: self.weights(), memory: &mut memory, images: count }.forward(&mut energy);
             (memory, count, energy)
         })
     }
 
     /// Adds the gradients of tiles that have gone up.
-    fn gather(&self, tiles: &[(Memory, usize, Vec<f32>)], weights: &[f32], sums: &mut Sums, options: &Options) {
+    fn gather(&self, tiles: &mut [(Memory, usize, Vec<f32>)], weights: &[f32], sums: &mut Sums, options: &Options) {
         let most = tiles.first().map_or(1, |(_, count, _)| *count);
-        let rows = parallel::map(options.threads(), tiles.len(), |i| {
-            let (memory, images, _) = &tiles[i];
-            let work = Tile { net: self.weights(), memory, images: *images };
-            work.backward(&weights[i * most..i * most + images], false);
+        let all = tiles.iter_mut().collect();
+        let rows = parallel::each(options.threads(), all, |i, (memory, images, _): &mut (Memory, usize, Vec<f32>)| {
+            let mut work = Tile { net: self.weights(), memory, images: *images };
+            work.backward(&weights[i * most..i * most + *images], false);
             self.row_gradients(&work)
         });
+        let tiles = &*tiles;
         sums.rows.extend(rows.into_iter().flatten());
         let mut units = Vec::new();
         let mut filter = 0;
@@ -164,14 +166,16 @@ impl Packed {
                 let (from, delta) = memory.stages[*stage].ends(*part);
                 let offsets = &memory.offsets[*stage][*part].forward;
                 let (pass, images, to) = (&self.weights().stages()[*stage][*part].0, *images, to.0);
-                self.weights().level().call(Gather { pass, images, from, offsets, delta, group, block, to });
+                // SAFETY: memory and gradient were made for these passes. All tiles have gone back, and nobody writes
+                // their maps now; the part of the gradient is this unit's.
+                unsafe { self.weights().level().call(Gather { pass, images, from, offsets, delta, group, block, to }) };
             }
         });
         let lanes = self.layers().head.len().next_multiple_of(self.weights().level().lanes());
         let of_images = tiles.iter().flat_map(|(memory, images, _)| (0..*images).map(move |i| (memory, i)));
         for ((memory, image), weight) in of_images.zip(weights) {
             for (c, to) in sums.head.iter_mut().enumerate() {
-                // SAFETY: the sums of the tile's images, which nobody writes now.
+                // SAFETY: the sums of one of the tile's images, whole vectors each, which nobody writes now.
                 *to += weight * unsafe { *memory.head.add(image * lanes + c) };
             }
         }
@@ -186,7 +190,9 @@ impl Packed {
             let padded = one.shape.channels.next_multiple_of(self.weights().level().lanes());
             let mut sums = vec![0f32; work.images * padded];
             let to = (sums.as_mut_ptr(), padded);
-            self.weights().level().call(Dot { images: work.images, one, other, sums: to });
+            // SAFETY: maps of the tile's own memory, of one shape but for margins; `sums` has whole vectors for each
+            // image.
+            unsafe { self.weights().level().call(Dot { images: work.images, one, other, sums: to }) };
             for (row, sums) in all.chunks_exact_mut(width).zip(sums.chunks_exact(padded)) {
                 row[column..column + one.shape.channels].copy_from_slice(&sums[..one.shape.channels]);
             }

@@ -1,9 +1,20 @@
-//! Images in memory: a pixel's channels lie side by side in groups of one vector, with a margin of zeros around each group,
-//! so that a convolution never asks where an image ends.
+//! Images in memory: a pixel's channels lie side by side in groups of one vector, with a margin of zeros around each
+//! group, so that a convolution never asks where an image ends.
 //!
 //! ```text
 //! map[image][block of channels][row][column][lane],   channel = block * lanes + lane
 //! ```
+//!
+//! # Safety
+//! A [`Map`] is a plain pointer into its [`Store`]. What makes that sound:
+//!
+//! - **Memory.** A map has whole vectors of channels for each of the store's images, and a margin as wide as any tap of
+//!   any pass reaches ([`super::pass::Pass::margin`]). It stays where it is as long as the store lives, which
+//!   [`super::memory::Memory`] keeps beside its maps.
+//! - **Initialised.** All is zeros at first; nothing writes a margin.
+//! - **Races.** What writes maps takes its memory as `&mut`, so one worker does; reading it may be shared.
+//!
+//! Comments elsewhere call this the contract of maps.
 
 use super::super::field::Aligned;
 use crate::simd::Level;
@@ -44,7 +55,7 @@ impl Shape {
     }
 }
 
-/// Some images of one shape. Who writes what and when is the contract of the passes over a tile: one worker runs them all.
+/// Some images of one shape, a plain pointer: see the module's contract of maps.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Map {
     /// Row 0, column 0 of the first image's first block, within the margin.
@@ -57,7 +68,7 @@ pub(super) struct Map {
     pub(super) image: usize,
 }
 
-// SAFETY: a plain pointer into memory that outlives it, see the type's contract.
+// SAFETY: the contract of maps: the memory stays, and one worker at a time writes it.
 unsafe impl Send for Map {}
 // SAFETY: as above.
 unsafe impl Sync for Map {}
@@ -77,14 +88,14 @@ impl Map {
     /// Writes `(channels, height, width)` into image `image`.
     ///
     /// # Safety
-    /// Nobody else uses the map now.
+    /// The map has the image, and nobody else uses it now.
     pub(super) unsafe fn put(&self, image: usize, numbers: &[f32]) {
         let plane = self.shape.height * self.shape.width;
         for (channel, values) in numbers.chunks_exact(plane).enumerate().take(self.shape.channels) {
             let (block, lane) = (channel / self.lanes, channel % self.lanes);
             for (y, row) in values.chunks_exact(self.shape.width).enumerate() {
                 for (x, value) in row.iter().enumerate() {
-                    // SAFETY: the pixel is within the map.
+                    // SAFETY: channel, row and column are below those of the map; the caller's word for the image.
                     unsafe { *self.at(image, block, y, x).add(lane) = *value };
                 }
             }
@@ -94,14 +105,14 @@ impl Map {
     /// Adds image `image` to `(channels, height, width)`.
     ///
     /// # Safety
-    /// Nobody else writes the map now.
+    /// The map has the image, and nobody else writes it now.
     pub(super) unsafe fn add_to(&self, image: usize, numbers: &mut [f32]) {
         let plane = self.shape.height * self.shape.width;
         for (channel, values) in numbers.chunks_exact_mut(plane).enumerate().take(self.shape.channels) {
             let (block, lane) = (channel / self.lanes, channel % self.lanes);
             for (y, row) in values.chunks_exact_mut(self.shape.width).enumerate() {
                 for (x, value) in row.iter_mut().enumerate() {
-                    // SAFETY: the pixel is within the map.
+                    // SAFETY: channel, row and column are below those of the map; the caller's word for the image.
                     *value += unsafe { *self.at(image, block, y, x).add(lane) };
                 }
             }
@@ -148,7 +159,7 @@ impl Store {
     /// `len` zeros that begin on a cache line.
     pub(super) fn numbers(&mut self, len: usize) -> *mut f32 {
         let mut piece = Aligned::new(len);
-        let start = piece.as_mut_slice().as_mut_ptr();
+        let start = piece.as_mut_ptr();
         self.pieces.push(piece); // the numbers stay where they are on the heap
         start
     }

@@ -17,8 +17,8 @@ pub(super) struct Kept {
     pub(super) slope: Map,
     /// The gradient in the numbers that its last activation sees.
     pub(super) end: Map,
-    /// That gradient in the sum of a convolution, or of a block's second one: times its gain, and spread over the pixels of
-    /// the mean where the block takes one.
+    /// That gradient in the sum of a convolution, or of a block's second one: times its gain, and spread over the
+    /// pixels of the mean where the block takes one.
     pub(super) delta: Map,
     /// The sum before the gain, for the gain's gradient.
     pub(super) raw: Option<Map>,
@@ -77,9 +77,9 @@ pub(super) struct Memory {
     store: Store,
 }
 
-// SAFETY: the pointers are those of the store, which comes along.
+// SAFETY: the pointers are into the store, which comes along; its numbers stay where they are on the heap.
 unsafe impl Send for Memory {}
-// SAFETY: shared only to read maps that nobody writes meanwhile.
+// SAFETY: what writes through the pointers takes `&mut` or is unsafe, so who shares it reads.
 unsafe impl Sync for Memory {}
 
 impl Memory {
@@ -152,12 +152,13 @@ impl Memory {
         count: usize,
         row: impl Fn(usize) -> &'a [f32],
     ) {
+        assert!(count <= self.images, "modulations of {count} images in memory for {}", self.images);
         for image in 0..count {
             let mut from = row(image);
             let mut to = self.modulations.0.wrapping_add(image * self.modulations.1);
             for width in layers.stages.iter().flat_map(Stage::modulations) {
                 let (part, rest) = from.split_at(width);
-                // SAFETY: the numbers of this image, which nobody reads now.
+                // SAFETY: the numbers of this image, which is one of the memory's, made for these widths; `&mut self`.
                 unsafe { std::slice::from_raw_parts_mut(to, width).copy_from_slice(part) };
                 to = to.wrapping_add(width.next_multiple_of(lanes));
                 from = rest;

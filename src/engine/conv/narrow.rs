@@ -1,7 +1,12 @@
-//! A pass with few outputs: the gradient in an image of one channel or three, where vectors of outputs would be almost empty.
+//! A pass with few outputs: the gradient in an image of one channel or three, where vectors of outputs would be almost
+//! empty.
 //!
-//! An input is a lane, and a sum is added up across lanes at the end: `sums[pixel][output] = sum_lanes image[pixel + tap] *
-//! weight[tap][output]`.
+//! An input is a lane, and a sum is added up across lanes at the end:
+//! `sums[pixel][output] = sum_lanes image[pixel + tap] * weight[tap][output]`.
+//!
+//! # Safety
+//! Who runs a [`Narrow`] promises what a [`super::sweep::Sweep`] needs, and that `to` has the pass's outputs and
+//! pixels.
 
 use super::map::Map;
 use super::pass::Pass;
@@ -27,7 +32,7 @@ pub(super) struct Narrow<'a> {
 impl Kernel for Narrow<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        // SAFETY: the caller's.
+        // SAFETY: the module's promises; each arm's `O` is the number of outputs, of which such a pass has 1 to 4.
         unsafe {
             match self.pass.outputs {
                 1 => self.all::<S, 1>(),
@@ -40,13 +45,17 @@ impl Kernel for Narrow<'_> {
 }
 
 impl Narrow<'_> {
+    /// All pixels of a pass of `O` outputs.
+    ///
+    /// # Safety
+    /// The module's promises.
     #[inline(always)]
     unsafe fn all<S: Simd, const O: usize>(&self) {
         let (rows, columns) = self.pass.count;
         for image in 0..self.images {
             for row in 0..rows {
                 for first in (0..columns).step_by(PIXELS) {
-                    // SAFETY: the caller's.
+                    // SAFETY: the caller's word; the pixels are within the row.
                     unsafe { self.some::<S, O>(image, row, first, PIXELS.min(columns - first)) };
                 }
             }
@@ -54,8 +63,14 @@ impl Narrow<'_> {
     }
 
     /// Up to [`PIXELS`] pixels of a row.
+    ///
+    /// # Safety
+    /// The module's promises, for these pixels.
     #[inline(always)]
     unsafe fn some<S: Simd, const O: usize>(&self, image: usize, row: usize, first: usize, pixels: usize) {
+        // SAFETY: the caller's word. Taps reach into the margin at most; weights are `[output][block][tap]` vectors, so
+        // `apart` is from an output to the next; `vectors` and `sums` have room for 4 pixels of 4 outputs, whole
+        // vectors of any level.
         unsafe {
             let apart = self.pass.blocks() * self.offsets.len() * S::LANES;
             let mut acc = [[S::splat(0.0); O]; PIXELS];

@@ -16,8 +16,8 @@ const MOST: usize = 16;
 /// Numbers that the images of a tile keep, about.
 const ROOM: usize = 12 << 20;
 
-/// Memory of tiles that nobody works on. Networks of one kind may share it, so that new weights need no new memory; whoever
-/// keeps it keeps the memory of the largest batch so far.
+/// Memory of tiles that nobody works on. Networks of one kind may share it, so that new weights need no new memory.
+/// Whoever keeps it keeps the memory of the largest batch so far.
 #[derive(Debug, Clone, Default)]
 pub struct Room(Arc<Mutex<Vec<Memory>>>);
 
@@ -60,8 +60,9 @@ impl Packed {
         &self.weights
     }
 
-    /// Energies `(B,)` and their gradients `(B, channels, height, width)` at `x` of that shape. `rows` are the modulations of
-    /// each image, or of all of them ([`ConvLayers::modulations`]). The answer does not depend on the number of threads.
+    /// Energies `(B,)` and their gradients `(B, channels, height, width)` at `x` of that shape. `rows` are the
+    /// modulations of each image, or of all of them ([`ConvLayers::modulations`]). The answer does not depend on the
+    /// number of threads.
     ///
     /// # Errors
     /// [`Error::Shape`] when `x` or `rows` do not fit the network.
@@ -72,7 +73,8 @@ impl Packed {
         Ok((energy, grad))
     }
 
-    /// Adds `factor` times energies and gradients of the images `first..` of a batch, whose rows are counted from its start.
+    /// Adds `factor` times energies and gradients of the images `first..` of a batch, whose rows are counted from its
+    /// start.
     pub(super) fn add(
         &self,
         first: usize,
@@ -89,7 +91,7 @@ impl Packed {
             let count = energy.len();
             let mut memory = self.take(tile, false);
             self.load(&mut memory, count, &x[i * tile * width..], |image| rows.row(first + i * tile + image));
-            let work = Tile { net: &self.weights, memory: &memory, images: count };
+            let mut work = Tile { net: &self.weights, memory: &mut memory, images: count };
             let mut values = [0.0; MOST];
             work.forward(&mut values);
             work.backward(&[factor; MOST], true);
@@ -97,7 +99,7 @@ impl Packed {
                 *to += factor * (values[image] + self.layers().head_bias);
             }
             for (image, to) in grad.chunks_exact_mut(width).enumerate() {
-                // SAFETY: this worker's memory.
+                // SAFETY: this worker's memory, which has room for the tile's images.
                 unsafe { memory.grad.add_to(image, to) };
             }
             self.give(memory);
@@ -143,8 +145,9 @@ impl Packed {
 
     /// Images and their rows into memory.
     pub(super) fn load<'a>(&self, memory: &mut Memory, count: usize, x: &[f32], row: impl Fn(usize) -> &'a [f32]) {
+        assert!(count <= memory.images, "{count} images in memory for {}", memory.images);
         for (image, numbers) in x.chunks_exact(self.layers().numbers()).enumerate().take(count) {
-            // SAFETY: this worker's memory.
+            // SAFETY: borrowed mutably, with room for so many images, as was just checked.
             unsafe { memory.x.put(image, numbers) };
         }
         memory.modulate(self.layers(), self.weights.level().lanes(), count, row);

@@ -1,8 +1,9 @@
 //! A convolution as one or several sweeps over its outputs, with weights packed in the order in which they are read.
 //!
-//! A [`Pass`] is a list of taps, each an offset in the source and a matrix of channels. Forwards there is one, with a tap a
-//! position of the window. The gradient in the input is one pass for each remainder of the input's position by the
-//! stride: with stride 1 a convolution with flipped, transposed weights; with stride 2 four of them, a quarter of the taps each.
+//! A [`Pass`] is a list of taps, each an offset in the source and a matrix of channels. Forwards there is one, with a
+//! tap a position of the window. The gradient in the input is one pass for each remainder of the input's position by
+//! the stride: with stride 1 a convolution with flipped, transposed weights; with stride 2 four of them, a quarter of
+//! the taps each.
 
 use super::super::field::Aligned;
 use super::layers::{Filter, Geometry};
@@ -27,7 +28,8 @@ pub(super) struct Pass {
     pub(super) stride: (usize, usize),
     /// Outputs: rows and columns.
     pub(super) count: (usize, usize),
-    /// `[group of output blocks][input][tap][block of the group][lane]`, inputs in blocks: `[block][tap][input of the block]`.
+    /// `[group of output blocks][input][tap][block of the group][lane]`, inputs in blocks:
+    /// `[block][tap][input of the block]`.
     numbers: Aligned,
     /// The same for passes of few outputs: `[output][input block][tap][lane]`.
     narrow: Option<Aligned>,

@@ -1,4 +1,9 @@
 //! What is done to each pixel by itself: means of 2 x 2 pixels, their gradient, the head.
+//!
+//! # Safety
+//! Who runs one of these kernels promises that maps, rows and weights were laid out for the level that runs it, that
+//! they have the images, channels and pixels that the kernel goes through, and that nobody else writes them now: the
+//! contract of maps (`map.rs`).
 
 use super::super::layers::Activation;
 use super::super::matrix::activate;
@@ -17,7 +22,7 @@ impl Kernel for Copy<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
         let shape = self.from.shape;
-        // SAFETY: the caller's.
+        // SAFETY: the module's promises; the loops stay within the shape of `from`.
         unsafe {
             for image in 0..self.images {
                 for block in 0..shape.channels.div_ceil(S::LANES) {
@@ -45,7 +50,7 @@ impl Kernel for Pool<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
         let shape = self.from.shape;
-        // SAFETY: the caller's.
+        // SAFETY: the module's promises; `2 y + 1` and `2 x + 1` are still within the shape of `from`.
         unsafe {
             for image in 0..self.images {
                 for block in 0..shape.channels.div_ceil(S::LANES) {
@@ -78,7 +83,7 @@ impl Kernel for Unpool<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
         let shape = self.from.shape;
-        // SAFETY: the caller's.
+        // SAFETY: the module's promises; `from` is read where there is a mean only.
         unsafe {
             for image in 0..self.images {
                 for block in 0..shape.channels.div_ceil(S::LANES) {
@@ -112,7 +117,7 @@ impl Kernel for Sum {
     unsafe fn run<S: Simd>(self) {
         let shape = self.from.shape;
         let blocks = shape.channels.div_ceil(S::LANES);
-        // SAFETY: the caller's.
+        // SAFETY: the module's promises; `sums` has a vector for each image and block of channels.
         unsafe {
             for image in 0..self.images {
                 for block in 0..blocks {
@@ -148,7 +153,7 @@ impl Kernel for Spread<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
         let shape = self.from.shape;
-        // SAFETY: the caller's.
+        // SAFETY: the module's promises; `head` has whole vectors of channels.
         unsafe {
             for (image, seed) in self.seeds.iter().enumerate().take(self.images) {
                 for block in 0..shape.channels.div_ceil(S::LANES) {
@@ -182,7 +187,7 @@ impl Kernel for Dot {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
         let shape = self.one.shape;
-        // SAFETY: the caller's.
+        // SAFETY: the module's promises; each image's sums have a vector for each block of channels.
         unsafe {
             for image in 0..self.images {
                 for block in 0..shape.channels.div_ceil(S::LANES) {

@@ -1,13 +1,19 @@
-//! The innermost loops of a convolution: sums of some pixels and two blocks of output channels stay in registers while all
-//! taps of a block of input channels go by.
+//! The innermost loops of a convolution: sums of some pixels and two blocks of output channels stay in registers while
+//! all taps of a block of input channels go by.
 //!
 //! ```text
 //! sums[pixel][output] += image[pixel + tap][input] * weight[tap][input][output]
 //! ```
 //!
-//! An input is one number for all lanes, a weight one vector for all pixels. The weights of a block of inputs and a group of
-//! outputs stay in the first cache while they meet every pixel of the images at hand. A sum is one chain of additions from
-//! the first input to the last, whatever the number of pixels, images or threads.
+//! An input is one number for all lanes, a weight one vector for all pixels. The weights of a block of inputs and a
+//! group of outputs stay in the first cache while they meet every pixel of the images at hand. A sum is one chain of
+//! additions from the first input to the last, whatever the number of pixels, images or threads.
+//!
+//! # Safety
+//! Who runs a [`Sweep`] promises that the pass was packed for the level that runs it, and that all maps have the
+//! images. The source has the pass's inputs and a margin of at least [`Pass::margin`], which taps reach into at most;
+//! the offsets are its own. The maps of `finish` have the pass's outputs and all its places, `sums` has [`scratch`]
+//! numbers, and nobody else uses any of them now: the contract of maps (`map.rs`).
 
 use super::finish::Finish;
 use super::map::Map;
@@ -15,13 +21,14 @@ use super::pass::{GROUP, Pass};
 use crate::simd::{Kernel, Level, Simd};
 use std::ops::Range;
 
-/// Pixels whose sums are kept between two blocks of inputs: with two blocks of outputs they fill an eighth of a core's own cache.
+/// Pixels whose sums are kept between two blocks of inputs: with two blocks of outputs they fill an eighth of a core's
+/// own cache.
 const PIXELS: usize = 1024;
 /// The same where all inputs are taken up in one go, so that the sums are read again at once.
 const FEW_PIXELS: usize = 128;
 
-/// Products that a sum takes up in one go, about: enough to be worth loading and storing it, few enough that the weights stay
-/// in the first cache.
+/// Products that a sum takes up in one go, about: enough to be worth loading and storing it, few enough that the
+/// weights stay in the first cache.
 const STEPS: usize = 192;
 
 /// Numbers of scratch memory that a sweep needs over images of so many columns.
@@ -67,14 +74,20 @@ struct Inputs<'a> {
     fresh: bool,
 }
 
-/// `sums += image * weight` for `R` lines of `C` pixels and `N` blocks of outputs. Sources of neighbouring pixels are `STEP`
-/// pixels apart; with `source` and `sums` come the numbers from a line to the next.
+/// `sums += image * weight` for `R` lines of `C` pixels and `N` blocks of outputs. Sources of neighbouring pixels are
+/// `STEP` pixels apart; with `source` and `sums` come the numbers from a line to the next.
+///
+/// # Safety
+/// Within a kernel. From each pixel's source every tap reaches numbers of the map, for all blocks of inputs; the
+/// weights are those of all these inputs and taps; `sums` has room for the pixels.
+// Long: one loop nest whose sums must stay in registers.
 #[inline(always)]
 unsafe fn micro<S: Simd, const R: usize, const C: usize, const N: usize, const STEP: usize>(
     inputs: &Inputs<'_>,
     source: (*const f32, usize),
     sums: (*mut f32, usize),
 ) {
+    // SAFETY: the caller's word; sums are read only where there are some.
     unsafe {
         let mut acc = [[[S::splat(0.0); N]; C]; R];
         let at = |r: usize, c: usize, n: usize| sums.0.add(r * sums.1 + (c * N + n) * S::LANES);
@@ -151,6 +164,10 @@ const fn most<S: Simd>() -> usize {
     if S::LANES == 16 { 8 } else { 4 }
 }
 
+/// [`micro`] for so many lines and pixels.
+///
+/// # Safety
+/// As [`micro`].
 #[inline(always)]
 unsafe fn sized<S: Simd, const N: usize, const STEP: usize>(
     (lines, pixels): (usize, usize),
@@ -166,6 +183,7 @@ unsafe fn sized<S: Simd, const N: usize, const STEP: usize>(
             }
         };
     }
+    // SAFETY: the caller's word; each arm has the lines and pixels, and the last takes fewer than that at most.
     unsafe {
         if S::LANES == 16 {
             pick!(1 2, 1 3, 1 4, 1 5, 1 6, 1 7, 1 8, 2 1, 2 2, 2 3, 2 4, 4 1, 4 2, 8 1);
@@ -184,7 +202,8 @@ impl Kernel for Sweep<'_> {
         let whole = pixels / (rows * columns);
         if whole > 0 {
             for first in (0..self.images).step_by(whole) {
-                // SAFETY: the caller's.
+                // SAFETY: the module's promises; the span is of these images and rows, of as many pixels as `sums` has
+                // room for.
                 unsafe { self.span::<S>(&Span { images: first..(first + whole).min(self.images), rows: 0..rows }) };
             }
             return;
@@ -192,7 +211,7 @@ impl Kernel for Sweep<'_> {
         let band = (pixels / columns).max(1);
         for image in 0..self.images {
             for first in (0..rows).step_by(band) {
-                // SAFETY: the caller's.
+                // SAFETY: as above; `scratch` has room for one row of any length.
                 unsafe { self.span::<S>(&Span { images: image..image + 1, rows: first..(first + band).min(rows) }) };
             }
         }
@@ -206,9 +225,13 @@ impl Sweep<'_> {
         (STEPS / (self.pass.taps.len().max(1) * S::LANES)).max(1)
     }
 
+    /// All outputs of a span.
+    ///
+    /// # Safety
+    /// The module's promises; the span is within the pass's images and rows, and `sums` has room for its pixels.
     #[inline(always)]
     unsafe fn span<S: Simd>(&self, span: &Span) {
-        // SAFETY: the caller's.
+        // SAFETY: the caller's word; each arm's `N` is the group's size.
         unsafe {
             for group in 0..self.pass.groups() {
                 match (self.pass.size(group), self.pass.step.1) {
@@ -223,8 +246,13 @@ impl Sweep<'_> {
     }
 
     /// All inputs of a group of outputs. A step that is not `STEP` is taken one column at a time.
+    ///
+    /// # Safety
+    /// As [`Sweep::span`]; the group has `N` blocks.
     #[inline(always)]
     unsafe fn sum<S: Simd, const N: usize, const STEP: usize>(&self, span: &Span, group: usize) {
+        // SAFETY: the caller's word; lines and pixels of a round stay within the span, their sums within `sums`, one
+        // for each of its pixels and the group's blocks.
         unsafe {
             let pass = self.pass;
             let columns = pass.count.1;
@@ -277,8 +305,13 @@ impl Sweep<'_> {
         }
     }
 
+    /// What becomes of a span's sums.
+    ///
+    /// # Safety
+    /// As [`Sweep::span`], whose sums of this group are complete.
     #[inline(always)]
     unsafe fn finish<S: Simd>(&self, span: &Span, group: usize) {
+        // SAFETY: the caller's word; sums go by in the order in which `sum` has left them.
         unsafe {
             let pass = self.pass;
             let blocks = pass.size(group);

@@ -211,7 +211,8 @@ fn gradients_are_those_of_finite_differences_of_the_definition() {
         let net = Packed::new(layers.clone()).unwrap();
         let (_, grad) = net.evaluate(&c.x, &c.rows, &Options::default()).unwrap();
         let (_, learned) = net.learn(&c.x, &c.rows, |_| Ok(vec![1.0]), &Options::default()).unwrap();
-        // Along a random direction of everything at once; piecewise linear but for kinks that a small step rarely meets.
+        // Along a random direction of everything at once: piecewise linear but for kinks that a small step rarely
+        // meets.
         let h = 1e-4;
         let at = |sign: f32| {
             let step = |values: &[f32], seed| -> Vec<f32> {

@@ -1,23 +1,29 @@
 //! A tile of images through all stages, up and down.
+//!
+//! # Safety
+//! The memory of a [`Tile`] was made for its network's layers and level, by [`super::memory::Memory::new`], or is that
+//! of a network of the same kind; it has room for the tile's images. So every map has the channels and pixels that the
+//! passes of its stage go through, with their margin, and rows and scratch memory are long enough. The tile has its
+//! memory as `&mut`, so that nobody else uses the maps: the contract of maps (`map.rs`).
 
 use super::finish::{Finish, Then};
 use super::layers::Stage;
 use super::memory::{Kept, Memory};
 use super::narrow::Narrow;
-use super::point::{Pool, Spread, Sum, Unpool};
+use super::point::{Copy, Pool, Spread, Sum, Unpool};
 use super::sweep::Sweep;
 use super::weights::Weights;
 
 /// One worker's work on the first `images` images of its memory.
 pub(super) struct Tile<'a> {
     pub(super) net: &'a Weights,
-    pub(super) memory: &'a Memory,
+    pub(super) memory: &'a mut Memory,
     pub(super) images: usize,
 }
 
 impl Tile<'_> {
     /// From the images and modulations in memory to the energies without the head's bias.
-    pub(super) fn forward(&self, energy: &mut [f32]) {
+    pub(super) fn forward(&mut self, energy: &mut [f32]) {
         let layers = self.net.layers();
         for (index, stage) in layers.stages.iter().enumerate() {
             match stage {
@@ -36,10 +42,11 @@ impl Tile<'_> {
         }
         let Some(last) = self.memory.stages.last() else { return };
         let (level, images, sums) = (self.net.level(), self.images, self.memory.head);
-        level.call(Sum { images, from: last.out, rectify: layers.rectify, sums });
+        // SAFETY: see the module; the head's sums are whole vectors for each image.
+        unsafe { level.call(Sum { images, from: last.out, rectify: layers.rectify, sums }) };
         for (image, e) in energy.iter_mut().enumerate().take(images) {
             let width = layers.head.len().next_multiple_of(level.lanes());
-            // SAFETY: the sums of this image, which nobody writes now.
+            // SAFETY: the sums of this image, which were just written.
             let sums = unsafe { std::slice::from_raw_parts(sums.add(image * width), layers.head.len()) };
             *e = layers.head.iter().zip(sums).map(|(w, s)| w * s).sum();
         }
@@ -60,7 +67,8 @@ impl Tile<'_> {
         if index == 0 {
             // Nothing before it has added its first bias.
             let finish = Finish { shifted: Some((inner.shifted, kept.rows[0])), ..Finish::NONE };
-            self.net.level().call(super::point::Copy { images: self.images, from: kept.input, finish: &finish });
+            // SAFETY: see the module.
+            unsafe { self.net.level().call(Copy { images: self.images, from: kept.input, finish: &finish }) };
         }
         let then = Then::Activate(self.net.layers().activation, inner.slope);
         let finish = Finish { then, shifted: Some((inner.middle, kept.rows[1])), ..Finish::NONE };
@@ -79,19 +87,21 @@ impl Tile<'_> {
             Some(sum) => {
                 self.up(index, 1, &Finish { to: Some(sum), ..both });
                 let finish = self.given(index);
-                self.net.level().call(Pool { images: self.images, from: sum, finish: &finish });
+                // SAFETY: see the module; the maps given to are those of the means.
+                unsafe { self.net.level().call(Pool { images: self.images, from: sum, finish: &finish }) };
             }
         }
     }
 
-    /// From the energies' seeds to the gradient in the images, and in the sums of every convolution. The gradient in the
-    /// images is left out where `x` is false.
-    pub(super) fn backward(&self, seeds: &[f32], x: bool) {
+    /// From the energies' seeds to the gradient in the images, and in the sums of every convolution. The gradient in
+    /// the images is left out where `x` is false.
+    pub(super) fn backward(&mut self, seeds: &[f32], x: bool) {
         let Some(last) = self.memory.stages.last() else { return };
         let (level, images) = (self.net.level(), self.images);
         let (rectify, head) = (self.net.layers().rectify, self.net.head());
         let finish = self.entry(self.memory.stages.len() - 1);
-        level.call(Spread { images, from: last.out, rectify, head, seeds, finish: &finish });
+        // SAFETY: see the module; the packed head is whole vectors of channels.
+        unsafe { level.call(Spread { images, from: last.out, rectify, head, seeds, finish: &finish }) };
         for (index, kept) in self.memory.stages.iter().enumerate().rev() {
             match &kept.block {
                 None if index > 0 || x => self.down(index, 0, &self.below(index)),
@@ -127,7 +137,8 @@ impl Tile<'_> {
         if inner.sum.is_some() {
             let finish = Finish { to: Some(inner.whole), scaled: Some((kept.delta, kept.rows[2])), ..Finish::NONE };
             let size = (inner.middle.shape.height, inner.middle.shape.width);
-            level.call(Unpool { images, from: kept.end, size, finish: &finish });
+            // SAFETY: see the module; the maps given to have the sides of `size`.
+            unsafe { level.call(Unpool { images, from: kept.end, size, finish: &finish }) };
         }
         let (first, second) = (inner.read.map(|r| r.0), inner.read.map(|r| r.1));
         let finish = Finish { raw: second, then: Then::Times(inner.slope), to: Some(inner.delta), ..Finish::NONE };
@@ -149,7 +160,8 @@ impl Tile<'_> {
         let (pass, _) = &self.net.stages()[index][part];
         let offsets = &self.memory.offsets[index][part].forward;
         let (images, sums) = (self.images, self.memory.sums);
-        self.net.level().call(Sweep { pass, images, from, offsets, finish, sums });
+        // SAFETY: see the module; pass, map and offsets are those of this filter.
+        unsafe { self.net.level().call(Sweep { pass, images, from, offsets, finish, sums }) };
     }
 
     /// The gradient in what filter `part` of a stage reads.
@@ -159,10 +171,12 @@ impl Tile<'_> {
         let (images, sums) = (self.images, self.memory.sums);
         for (pass, offsets) in passes.iter().zip(&self.memory.offsets[index][part].backward) {
             if let (Some(weights), Some(to)) = (pass.narrow(), finish.only()) {
-                self.net.level().call(Narrow { pass, weights, images, from, offsets, to });
+                // SAFETY: as below; such a pass has at most four outputs, and a step of 1.
+                unsafe { self.net.level().call(Narrow { pass, weights, images, from, offsets, to }) };
                 continue;
             }
-            self.net.level().call(Sweep { pass, images, from, offsets, finish, sums });
+            // SAFETY: see the module; pass, map and offsets are those of this filter's way back.
+            unsafe { self.net.level().call(Sweep { pass, images, from, offsets, finish, sums }) };
         }
     }
 }

@@ -1,16 +1,16 @@
 // Langevin chains of a perceptron's energy: one launch runs all steps of all chains.
 //
-// A block owns TILE chains. Their positions, gradients and hidden values stay in shared memory, f32; weights lie beside them
-// where they fit (WEIGHTS_SHARED), else they come from L2. Products run on the matrix units (MODE 1: tf32, MODE 2: bf16,
-// both with f32 sums) or in f32 on the ordinary ones (MODE 0). Noise is made in registers from the same counters as on the
-// CPU, so chains on both devices can be compared number by number.
+// A block owns TILE chains. Their positions, gradients and hidden values stay in shared memory, f32; weights lie beside
+// them where they fit (WEIGHTS_SHARED), else they come from L2. Products run on the matrix units (MODE 1: tf32, MODE 2:
+// bf16, both with f32 sums) or in f32 on the ordinary ones (MODE 0). Noise is made in registers from the same counters
+// as on the CPU, so chains on both devices can be compared number by number.
 //
 // Floors for W weights, B chains, a step: 4 W B operations over the units' rate; where weights are streamed, 8 W bytes
 // (2 bytes a weight in bf16, each read forward and backward, half of them twice) for each tile over the rate of L2.
 //
-// Defined ahead of this text by the host (source.rs): MODE, TILE (16 times a power of 2), THREADS, LAYERS, WIDTHS (padded
-// widths of input and hidden layers), INPUTS (true width of the input), SWISH or LEAK, WEIGHTS_SHARED, FIRST_ROWS (each
-// chain has its own part of the first layer), and the function `terms` of the analytic terms.
+// Defined ahead of this text by the host (source.rs): MODE, TILE (16 times a power of 2), THREADS, LAYERS, WIDTHS
+// (padded widths of input and hidden layers), INPUTS (true width of the input), SWISH or LEAK, WEIGHTS_SHARED,
+// FIRST_ROWS (each chain has its own part of the first layer), and the function `terms` of the analytic terms.
 
 #define WARPS (THREADS / 32)
 #define PAD 4 /* words between rows, so that the lanes of a fragment fall into different banks */
@@ -81,8 +81,8 @@ __device__ static inline void finish(
     }
 }
 
-// out (TILE, n) = in (TILE, k) times the weight of layer `l`: transposed on the way forward (n outputs, k inputs), as it lies
-// on the way back (n inputs, k outputs).
+// out (TILE, n) = in (TILE, k) times the weight of layer `l`: transposed on the way forward (n outputs, k inputs), as
+// it lies on the way back (n inputs, k outputs).
 __device__ static void product(
     const Tile& t, int l, Then then, const float* in, const float* bias, const float* first, const float* head,
     long long chain, long long chains) {
@@ -118,7 +118,8 @@ __device__ static void product(
         const int step = forward ? 1 : stride;
 #if MODE == 1
         for (int i = 0; i < k; i += 8) {
-            unsigned a[4] = {to_tf32(upper[i + q]), to_tf32(lower[i + q]), to_tf32(upper[i + q + 4]), to_tf32(lower[i + q + 4])};
+            unsigned a[4] = {to_tf32(upper[i + q]), to_tf32(lower[i + q]),
+                             to_tf32(upper[i + q + 4]), to_tf32(lower[i + q + 4])};
             unsigned b[2] = {to_tf32(from[(i + q) * step]), to_tf32(from[(i + q + 4) * step])};
             mma_tf32(c, a, b);
         }
@@ -173,7 +174,8 @@ __device__ static void evaluate(
             t.grad[row * stride + i] = g;
         }
         for (int distance = 16; distance > 0; distance /= 2) energy += shuffle_down(energy, distance);
-        if (lane == 0) t.energy[row] += energy + chain_constant(constants, rows, chain + row < chains ? chain + row : 0);
+        long long of = chain + row < chains ? chain + row : 0;
+        if (lane == 0) t.energy[row] += energy + chain_constant(constants, rows, of);
     }
     synchronise();
 }
@@ -227,7 +229,8 @@ GLOBAL langevin(
             int row = unit / blocks, block = unit % blocks;
             float n[4] = {0.0f, 0.0f, 0.0f, 0.0f};
             if (noise > 0.0f) {
-                Counter r = philox((unsigned)block, draw + (unsigned)k, first_chain + (unsigned long long)(chain + row), key);
+                unsigned long long of = first_chain + (unsigned long long)(chain + row);
+                Counter r = philox((unsigned)block, draw + (unsigned)k, of, key);
                 normals(r.c[0], r.c[1], n, n + 1);
                 normals(r.c[2], r.c[3], n + 2, n + 3);
             }

@@ -39,7 +39,7 @@ impl Card {
             Ok(Err(e)) => return Err(Error::config("--device", format!("cuda:{ordinal}: {e}"), "a GPU that opens")),
             Ok(Ok(_)) | Err(_) => return Err(Error::config("--device", format!("cuda:{ordinal}"), "a GPU that opens")),
         };
-        // SAFETY: all work on this device goes through its one stream, so no event needs to order it.
+        // SAFETY: candle and this crate put all work on this device into its one stream, so no event needs to order it.
         unsafe { device.disable_event_tracking() };
         let context = device.cuda_stream().context().clone();
         let read = |attribute| context.attribute(attribute).w().map(|v| v.max(0) as usize);
@@ -58,12 +58,14 @@ impl Card {
     }
 }
 
-/// Memory that was freed stays with the process: by default every wait for the card gives it back, and the next step asks anew.
+/// Memory that was freed stays with the process: by default every wait for the card gives it back, and the next step
+/// asks anew.
 fn keep_memory(device: &CudaDevice) -> Result<()> {
     let mut pool = std::ptr::null_mut();
     let mut all = u64::MAX;
     let card = device.cuda_stream().context().cu_device();
-    // SAFETY: the device is open; the attribute is 64 bits wide.
+    // SAFETY: the device is open, and both pointers are to variables that live as long as the calls; the attribute is a
+    // number of 64 bits.
     unsafe {
         driver::cuDeviceGetDefaultMemPool(&mut pool, card).result().w()?;
         let threshold = driver::CUmemPool_attribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD;
@@ -72,12 +74,13 @@ fn keep_memory(device: &CudaDevice) -> Result<()> {
     Ok(())
 }
 
-/// Unadjusted Langevin chains on the card, as [`crate::engine::run`] runs them on the CPU; clip and bounds are those of the
-/// first step. `None` where the program is not one that the kernel takes.
+/// Unadjusted Langevin chains on the card, as [`crate::engine::run`] runs them on the CPU; clip and bounds are those of
+/// the first step. `None` where the program is not one that the kernel takes.
 ///
 /// # Errors
 /// [`Error::Shape`] when the start does not fit; [`Error::NonFinite`] naming the step at which a chain diverges;
 /// [`Error::Tensor`] when the card or its compiler fails.
+// Long: one launch, with its arrays and arguments in the order of the kernel.
 pub fn run(
     card: &Card,
     program: &Program,
@@ -140,7 +143,8 @@ pub fn run(
         block_dim: (job.threads as u32, 1, 1),
         shared_mem_bytes: job.shared_bytes as u32,
     };
-    // SAFETY: the arguments are those of the kernel in chain.cu, in order and type; every array is as long as the job says.
+    // SAFETY: the arguments are those of the kernel in chain.cu, in order and type; every array is as long as the job
+    // says.
     unsafe { launch.launch(shape) }.w()?;
     let bad = device.clone_dtoh(&bad)?[0];
     if bad < i32::MAX {
@@ -171,7 +175,8 @@ pub(super) fn need(libraries: &[&str]) -> Result<()> {
     match libraries.iter().find(|library| !open(library)) {
         None => Ok(()),
         Some(library) => {
-            let expected = "a machine with NVIDIA's driver, CUDA 13 and, for images, cuDNN 9 (CUDA_LIBS names folders of libraries)";
+            let expected = "a machine with NVIDIA's driver, CUDA 13 and, for images, cuDNN 9 \
+                            (CUDA_LIBS names folders of libraries)";
             Err(Error::config("--device", format!("a GPU, but no {library}"), expected))
         }
     }
@@ -188,7 +193,8 @@ fn open(library: &str) -> bool {
     let folders = given.split(':').filter(|f| !f.is_empty()).chain(FOLDERS);
     let paths = std::iter::once(library.to_string()).chain(folders.map(|f| format!("{f}/{library}")));
     paths.filter_map(|path| CString::new(path).ok()).any(|path| {
-        // SAFETY: a string that ends with 0, and flags of the C library.
+        // SAFETY: `dlopen` is declared as the C library has it; a string that ends with 0, and flags that it knows.
+        // What it runs are the initialisers of NVIDIA's own libraries.
         !unsafe { dlopen(path.as_ptr(), NOW_GLOBAL) }.is_null()
     })
 }

@@ -1,6 +1,6 @@
 //! The text of a kernel and the arrays that it takes, from a program.
 
-use crate::engine::{Activation, Program, Term};
+use crate::engine::{Activation, Layers, Program, Rows, Term};
 use crate::error::{Error, Result};
 use std::fmt::Write;
 
@@ -73,8 +73,8 @@ const MOST: usize = 64;
 const WAVES: usize = 2;
 
 impl Job {
-    /// The kernel for `chains` chains of `program`; `None` where the program is not one fully connected perceptron with any number of
-    /// quadratic terms, limits and constants, or its tile does not fit the device's shared memory.
+    /// The kernel for `chains` chains of `program`; `None` where the program is not one fully connected perceptron with
+    /// any number of quadratic terms, limits and constants, or its tile does not fit the device's shared memory.
     ///
     /// # Errors
     /// [`Error::Config`] when `threads` is not a positive multiple of 32.
@@ -113,32 +113,9 @@ impl Job {
         let mut activation = Activation::Swish;
         for term in program.terms() {
             if let Term::Network { network, first, factor } = term {
-                let layers = network.layers();
-                let mut all = layers.widths();
-                all.pop();
-                widths = all.iter().map(|w| w.next_multiple_of(PADDED)).collect();
-                activation = layers.activation;
+                activation = network.layers().activation;
                 job.factor = *factor;
-                job.head_bias = layers.head_bias;
-                for (l, layer) in layers.hidden.iter().enumerate() {
-                    let stride = widths[l] + PAD;
-                    let start = job.weights.len();
-                    job.weights.resize(start + widths[l + 1] * stride, 0.0);
-                    for (o, row) in layer.weight.chunks_exact(layer.inputs).enumerate() {
-                        job.weights[start + o * stride..][..layer.inputs].copy_from_slice(row);
-                    }
-                    let bias = if l == 0 { first.row(0) } else { &layer.bias };
-                    job.biases.extend(bias);
-                    job.biases.extend(std::iter::repeat_n(0.0, widths[l + 1] - bias.len()));
-                }
-                job.head = layers.head.clone();
-                job.head.resize(widths[widths.len() - 1], 0.0);
-                if first.count() > 1 {
-                    for chain in 0..chains {
-                        job.first.extend(first.row(chain));
-                        job.first.extend(std::iter::repeat_n(0.0, widths[1] - first.width));
-                    }
-                }
+                widths = job.put_network(network.layers(), first);
             }
         }
         if !job.lay_out(&widths, device) {
@@ -148,6 +125,35 @@ impl Job {
         job.terms = job.write_terms(program);
         job.defines = defines(&job, &widths, activation, weights_shared);
         Ok(Some(job))
+    }
+
+    /// A network's numbers and each chain's part of its first layer; returns the padded widths of input and hidden
+    /// layers.
+    fn put_network(&mut self, layers: &Layers, first: &Rows) -> Vec<usize> {
+        let mut all = layers.widths();
+        all.pop();
+        let widths: Vec<usize> = all.iter().map(|w| w.next_multiple_of(PADDED)).collect();
+        self.head_bias = layers.head_bias;
+        for (l, layer) in layers.hidden.iter().enumerate() {
+            let stride = widths[l] + PAD;
+            let start = self.weights.len();
+            self.weights.resize(start + widths[l + 1] * stride, 0.0);
+            for (o, row) in layer.weight.chunks_exact(layer.inputs).enumerate() {
+                self.weights[start + o * stride..][..layer.inputs].copy_from_slice(row);
+            }
+            let bias = if l == 0 { first.row(0) } else { &layer.bias };
+            self.biases.extend(bias);
+            self.biases.extend(std::iter::repeat_n(0.0, widths[l + 1] - bias.len()));
+        }
+        self.head = layers.head.clone();
+        self.head.resize(widths[widths.len() - 1], 0.0);
+        if first.count() > 1 {
+            for chain in 0..self.chains {
+                self.first.extend(first.row(chain));
+                self.first.extend(std::iter::repeat_n(0.0, widths[1] - first.width));
+            }
+        }
+        widths
     }
 
     /// The whole text, for NVRTC or nvcc. `device` is what stands for the device's own instructions:
@@ -215,7 +221,8 @@ impl Job {
                     };
                     let _ = write!(
                         energy,
-                        "    away = x - {from}; pull = constants[{} + i] * away;\n    energy = fmaf(pull, away, energy); *g += 2.0f * pull;\n",
+                        "    away = x - {from}; pull = constants[{} + i] * away;\n\
+                         \x20   energy = fmaf(pull, away, energy); *g += 2.0f * pull;\n",
                         self.constants.len()
                     );
                     self.constants.extend(weight.iter());
@@ -226,7 +233,9 @@ impl Job {
                     self.constants.extend(lo.iter().chain(hi.iter()).map(|v| v.clamp(f32::MIN, f32::MAX)));
                     let _ = write!(
                         energy,
-                        "    low = constants[{at} + i] - x; high = x - constants[{} + i];\n    away = (high < 0.0f ? 0.0f : high) - (low < 0.0f ? 0.0f : low); pull = {} * away;\n    energy = fmaf(pull, away, energy); *g += 2.0f * pull;\n",
+                        "    low = constants[{at} + i] - x; high = x - constants[{} + i];\n\
+                         \x20   away = (high < 0.0f ? 0.0f : high) - (low < 0.0f ? 0.0f : low); pull = {} * away;\n\
+                         \x20   energy = fmaf(pull, away, energy); *g += 2.0f * pull;\n",
                         at + n,
                         float(*weight)
                     );
@@ -242,9 +251,14 @@ impl Job {
             }
         }
         format!(
-            "__device__ static inline float terms(const float* constants, const float* rows, long long chain, int i, float x, float* g) {{\n    \
-             float energy = 0.0f, away, pull, low, high;\n{energy}    (void)away, (void)pull, (void)low, (void)high;\n    return energy;\n}}\n\
-             __device__ static inline float chain_constant(const float* constants, const float* rows, long long chain) {{\n    return 0.0f{constant};\n}}\n"
+            "__device__ static inline float terms(const float* constants, const float* rows, long long chain, \
+             int i, float x, float* g) {{\n\
+             \x20   float energy = 0.0f, away, pull, low, high;\n{energy}\
+             \x20   (void)away, (void)pull, (void)low, (void)high;\n\
+             \x20   return energy;\n}}\n\
+             __device__ static inline float chain_constant(const float* constants, const float* rows, \
+             long long chain) {{\n\
+             \x20   return 0.0f{constant};\n}}\n"
         )
     }
 
@@ -274,7 +288,8 @@ fn defines(job: &Job, widths: &[usize], activation: Activation, weights_shared: 
     };
     let list = widths.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
     let mut text = format!(
-        "#define MODE {mode}\n#define TILE {}\n#define THREADS {}\n#define LAYERS {}\n#define WIDTHS {{{list}}}\n#define INPUTS {}\n",
+        "#define MODE {mode}\n#define TILE {}\n#define THREADS {}\n#define LAYERS {}\n\
+         #define WIDTHS {{{list}}}\n#define INPUTS {}\n",
         job.tile,
         job.threads,
         widths.len() - 1,

@@ -1,4 +1,5 @@
-//! The kernel's own text, compiled for the CPU with a stand-in for the device, against the CPU's engine with the same noise.
+//! The kernel's own text, compiled for the CPU with a stand-in for the device, against the CPU's engine with the same
+//! noise.
 
 use super::{Device, Job, Mode};
 use crate::engine::tests::programs;

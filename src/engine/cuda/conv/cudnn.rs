@@ -29,7 +29,7 @@ impl Handle {
         stream.context().bind_to_thread().map_err(|e| Error::Tensor(candle_core::Error::wrap(e)))?;
         let handle = result::create_handle().map_err(failed)?;
         let opened = Self { handle, _stream: stream.clone() };
-        // SAFETY: both are open.
+        // SAFETY: both are open, and the handle keeps the stream.
         unsafe { result::set_stream(handle, stream.cu_stream() as *mut _) }.map_err(failed)?;
         Ok(opened)
     }
@@ -74,7 +74,7 @@ macro_rules! choose {
         else {
             return Err(Error::Other(concat!("cuDNN knows no deterministic way to ", $what).into()));
         };
-        // SAFETY: descriptors are open.
+        // SAFETY: descriptors are open, and the algorithm is one that cuDNN has just named for them.
         let bytes = unsafe { $size($handle, $a, $b, $conv, $c, way.algo) }.map_err(failed)?;
         Way { algorithm: way.algo, bytes }
     }};
@@ -165,7 +165,7 @@ impl Convolution {
     /// Addresses on the card of arrays of the sizes given; scratch memory as [`Convolution::scratch`] says.
     pub(super) unsafe fn forward(&self, handle: &Handle, x: u64, w: u64, y: u64, scratch: u64) -> Result<()> {
         let Way { algorithm, bytes } = self.forward;
-        // SAFETY: the caller's word.
+        // SAFETY: the caller's word for the arrays; descriptors and handle are open until they are dropped.
         unsafe {
             let (x, w, y, scratch) = (x as *const _, w as *const _, y as *mut _, scratch as *mut _);
             let (one, zero) = (number(&ONE), number(&ZERO));
@@ -203,7 +203,7 @@ impl Convolution {
     ) -> Result<()> {
         let Way { algorithm, bytes } = self.input;
         let beta = if add { number(&ONE) } else { number(&ZERO) };
-        // SAFETY: the caller's word.
+        // SAFETY: the caller's word for the arrays; descriptors and handle are open until they are dropped.
         unsafe {
             let (w, dy, dx, scratch) = (w as *const _, dy as *const _, dx as *mut _, scratch as *mut _);
             result::convolution_backward_data(
@@ -231,7 +231,7 @@ impl Convolution {
     /// As [`Convolution::forward`].
     pub(super) unsafe fn weight(&self, handle: &Handle, x: u64, dy: u64, dw: u64, scratch: u64) -> Result<()> {
         let Way { algorithm, bytes } = self.weight;
-        // SAFETY: the caller's word.
+        // SAFETY: the caller's word for the arrays; descriptors and handle are open until they are dropped.
         unsafe {
             let (x, dy, dw, scratch) = (x as *const _, dy as *const _, dw as *mut _, scratch as *mut _);
             let (one, zero) = (number(&ONE), number(&ZERO));

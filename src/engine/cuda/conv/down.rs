@@ -10,11 +10,12 @@ use candle_core::cuda_backend::CudaDevice;
 use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaView};
 
 impl Net {
-    /// Down again: gradients of the sum of energies, each times its coefficient `(images,)`, in the images where `inputs`, and in
-    /// the weights where the way up was for that.
+    /// Down again: gradients of the sum of energies, each times its coefficient `(images,)`, in the images where
+    /// `inputs`, and in the weights where the way up was for that.
     ///
     /// # Errors
     /// As [`Net::up`], whose `numbers` these must be.
+    // Long: one step of the way back after the other, each reading what the one before has left.
     pub fn down(
         &self,
         device: &CudaDevice,
@@ -27,6 +28,7 @@ impl Net {
             let (found, expected) = (vec![coefficients.len()], format!("{}", up.images));
             return Err(Error::Shape { what: "coefficients of energies", found, expected });
         }
+        self.fits(up.images, numbers)?;
         let card = Card::of(device)?;
         let (k, rows) = (&card.kernels, self.rows(&card, numbers));
         let activation = act(self.layers.activation);
@@ -37,7 +39,7 @@ impl Net {
         let Some(last) = up.stages.last() else { return Err(Error::Other("a network without stages".into())) };
         let mut delta = self.take(&card, last.to)?;
         let (head, factors) = (address(device, &numbers.head), address(device, coefficients));
-        // SAFETY: maps of these sizes, one coefficient an image, one weight a channel.
+        // SAFETY: maps of these sizes; one coefficient an image and one weight a channel, as was just checked.
         unsafe { k.seed(last.to, [delta.at(), up.last.at(), head, factors], self.rectify()) }?;
         let total = |map: Map, one: u64, other: u64, place: usize| -> Result<()> {
             match &of_rows {
@@ -54,7 +56,7 @@ impl Net {
             let wants = inputs || i > 0;
             let pull = |part: usize, delta: u64, to: u64, add: bool| -> Result<()> {
                 let (plan, scratch) = card.plan(up.images, kept.filters[part].geometry, self.mode)?;
-                // SAFETY: `up` has checked the weights; maps of the filter's sizes.
+                // SAFETY: the weights were checked; maps of the filter's sizes, and scratch memory as planned.
                 unsafe { plan.input(&card.handle, weights[begin + part], delta, to, add, scratch) }
             };
             let mut gather = |part: usize, read: u64, delta: u64| -> Result<()> {
@@ -63,7 +65,7 @@ impl Net {
                 }
                 let (plan, scratch) = card.plan(up.images, kept.filters[part].geometry, self.mode)?;
                 let to = self.pool.take(device, numbers.filters[begin + part].len())?;
-                // SAFETY: as above.
+                // SAFETY: maps of the filter's sizes, a gradient as long as its weight, scratch memory as planned.
                 unsafe { plan.weight(&card.handle, read, delta, to.at(), scratch) }?;
                 of_filters[begin + part] = to.keep();
                 Ok(())
@@ -78,8 +80,8 @@ impl Net {
                     let plain = if *down { self.take(&card, whole)? } else { delta };
                     let gained = self.take(&card, whole)?;
                     let maps = [plain.at(), gained.at(), source, kept.z.at()];
-                    // SAFETY: maps of these sizes; the row holds the gain. `plain` may be `source`: a thread reads its numbers
-                    // before it writes them.
+                    // SAFETY: maps of these sizes; the row holds the gain. `plain` may be `source`: a thread reads its
+                    // numbers before it writes them.
                     unsafe { k.unfinish(whole, to.size, maps, rows, Some(gain), (activation, *down)) }?;
                     let middle = self.take(&card, within)?;
                     pull(1, gained.at(), middle.at(), false)?;

@@ -1,6 +1,6 @@
-// What lies between the convolutions of a network of images. Numbers lie image by image, pixel by pixel, channels innermost;
-// V of them (1 or 4) are taken at a time, so a map's channels must be a multiple of V. A row of modulations belongs to each
-// image, or (each = 0) one to all; `gain` and `bias` are places in a row, below 0 for none.
+// What lies between the convolutions of a network of images. Numbers lie image by image, pixel by pixel, channels
+// innermost; V of them (1 or 4) are taken at a time, so a map's channels must be a multiple of V. A row of modulations
+// belongs to each image, or (each = 0) one to all; `gain` and `bias` are places in a row, below 0 for none.
 
 template <int V> struct Numbers { float at[V]; };
 template <> struct __align__(16) Numbers<4> { float at[4]; };
@@ -68,8 +68,8 @@ template <int V> __device__ static inline void shift_(float* to, const float* fr
     store<V>(to, at.i, z);
 }
 
-// z = pool(gain * sums + bias + round), h = act(z), next = h + the next block's first bias: what follows the last sum of a
-// stage. `z` may be `sums`, as a thread reads its numbers before it writes. Sides are those that go out.
+// z = pool(gain * sums + bias + round), h = act(z), next = h + the next block's first bias: what follows the last sum
+// of a stage. `z` may be `sums`, as a thread reads its numbers before it writes. Sides are those that go out.
 template <int V> __device__ static inline void finish_(float* z_to, float* h_to, float* next, const float* sums,
                                                        const float* round, Rows rows, int gain, int bias, int next_bias,
                                                        int kind, float leak, int pool, unsigned images, unsigned height,
@@ -112,11 +112,11 @@ template <int V> __device__ static inline void finish_(float* z_to, float* h_to,
     }
 }
 
-// The way down through `finish`: plain = spread(delta * act'(z)), gained = gain * plain. Sides are those that came in; either
-// may be missing, and `plain` may be `delta` where nothing is spread.
-template <int V> __device__ static inline void unfinish_(float* plain, float* gained, const float* delta, const float* z,
-                                                         Rows rows, int gain, int kind, float leak, int pool,
-                                                         unsigned images, unsigned height, unsigned width,
+// The way down through `finish`: plain = spread(delta * act'(z)), gained = gain * plain. Sides are those that came in;
+// either may be missing, and `plain` may be `delta` where nothing is spread.
+template <int V> __device__ static inline void unfinish_(float* plain, float* gained, const float* delta,
+                                                         const float* z, Rows rows, int gain, int kind, float leak,
+                                                         int pool, unsigned images, unsigned height, unsigned width,
                                                          unsigned to_height, unsigned to_width, unsigned channels) {
     Place<V> at(images, height * width, channels);
     if (!at.within) return;
@@ -176,10 +176,12 @@ template <int V> __device__ static inline void seed_(float* delta, const float* 
     store<V>(delta, at.i, d);
 }
 
-// Zeros around images, or the images out of their middle: (height, width) is the smaller one, which begins at (up, left).
+// Zeros around images, or the images out of their middle: (height, width) is the smaller one, which begins at (up,
+// left).
 template <int V> __device__ static inline void frame_(float* to, const float* from, int inwards, unsigned images,
                                                       unsigned height, unsigned width, unsigned wide_height,
-                                                      unsigned wide_width, unsigned up, unsigned left, unsigned channels) {
+                                                      unsigned wide_width, unsigned up, unsigned left,
+                                                      unsigned channels) {
     Place<V> at(images, inwards ? height * width : wide_height * wide_width, channels);
     if (!at.within) return;
     unsigned wide = channels / V, lane = at.channel / V;
@@ -197,44 +199,46 @@ template <int V> __device__ static inline void frame_(float* to, const float* fr
 
 #define PLACES unsigned images, unsigned pixels, unsigned channels
 #define ROWS const float *rows, int width_of_row, int each
-#define FOR_BOTH(V, name)                                                                                                  \
-    extern "C" __global__ void shift##name(float* to, const float* from, ROWS, int bias, int kind, float leak, PLACES) {   \
-        shift_<V>(to, from, Rows{rows, width_of_row, each}, bias, kind, leak, images, pixels, channels);                   \
-    }                                                                                                                      \
-    extern "C" __global__ void finish##name(float* z, float* h, float* next, const float* sums, const float* round, ROWS,  \
-                                            int gain, int bias, int next_bias, int kind, float leak, int pool,             \
-                                            unsigned images, unsigned height, unsigned width, unsigned from_height,        \
-                                            unsigned from_width, unsigned channels) {                                      \
-        finish_<V>(z, h, next, sums, round, Rows{rows, width_of_row, each}, gain, bias, next_bias, kind, leak, pool,       \
-                   images, height, width, from_height, from_width, channels);                                              \
-    }                                                                                                                      \
-    extern "C" __global__ void unfinish##name(float* plain, float* gained, const float* delta, const float* z, ROWS,       \
-                                              int gain, int kind, float leak, int pool, unsigned images, unsigned height,  \
-                                              unsigned width, unsigned to_height, unsigned to_width, unsigned channels) {  \
-        unfinish_<V>(plain, gained, delta, z, Rows{rows, width_of_row, each}, gain, kind, leak, pool, images, height,      \
-                     width, to_height, to_width, channels);                                                                \
-    }                                                                                                                      \
-    extern "C" __global__ void unshift##name(float* delta, const float* z, int kind, float leak, PLACES) {                 \
-        unshift_<V>(delta, z, kind, leak, images, pixels, channels);                                                       \
-    }                                                                                                                      \
-    extern "C" __global__ void add##name(float* to, const float* from, PLACES) {                                           \
-        add_<V>(to, from, images, pixels, channels);                                                                       \
-    }                                                                                                                      \
-    extern "C" __global__ void seed##name(float* delta, const float* h, const float* head, const float* coefficients,      \
-                                          int kind, PLACES) {                                                              \
-        seed_<V>(delta, h, head, coefficients, kind, images, pixels, channels);                                            \
-    }                                                                                                                      \
-    extern "C" __global__ void frame##name(float* to, const float* from, int inwards, unsigned images, unsigned height,    \
-                                           unsigned width, unsigned wide_height, unsigned wide_width, unsigned up,         \
-                                           unsigned left, unsigned channels) {                                             \
-        frame_<V>(to, from, inwards, images, height, width, wide_height, wide_width, up, left, channels);                  \
+#define FOR_BOTH(V, name)                                                                                              \
+    extern "C" __global__ void shift##name(float* to, const float* from, ROWS, int bias, int kind, float leak,         \
+                                           PLACES) {                                                                   \
+        shift_<V>(to, from, Rows{rows, width_of_row, each}, bias, kind, leak, images, pixels, channels);               \
+    }                                                                                                                  \
+    extern "C" __global__ void finish##name(float* z, float* h, float* next, const float* sums, const float* round,    \
+                                            ROWS, int gain, int bias, int next_bias, int kind, float leak, int pool,   \
+                                            unsigned images, unsigned height, unsigned width, unsigned from_height,    \
+                                            unsigned from_width, unsigned channels) {                                  \
+        finish_<V>(z, h, next, sums, round, Rows{rows, width_of_row, each}, gain, bias, next_bias, kind, leak, pool,   \
+                   images, height, width, from_height, from_width, channels);                                          \
+    }                                                                                                                  \
+    extern "C" __global__ void unfinish##name(float* plain, float* gained, const float* delta, const float* z, ROWS,   \
+                                              int gain, int kind, float leak, int pool, unsigned images,               \
+                                              unsigned height, unsigned width, unsigned to_height, unsigned to_width,  \
+                                              unsigned channels) {                                                     \
+        unfinish_<V>(plain, gained, delta, z, Rows{rows, width_of_row, each}, gain, kind, leak, pool, images, height,  \
+                     width, to_height, to_width, channels);                                                            \
+    }                                                                                                                  \
+    extern "C" __global__ void unshift##name(float* delta, const float* z, int kind, float leak, PLACES) {             \
+        unshift_<V>(delta, z, kind, leak, images, pixels, channels);                                                   \
+    }                                                                                                                  \
+    extern "C" __global__ void add##name(float* to, const float* from, PLACES) {                                       \
+        add_<V>(to, from, images, pixels, channels);                                                                   \
+    }                                                                                                                  \
+    extern "C" __global__ void seed##name(float* delta, const float* h, const float* head, const float* coefficients,  \
+                                          int kind, PLACES) {                                                          \
+        seed_<V>(delta, h, head, coefficients, kind, images, pixels, channels);                                        \
+    }                                                                                                                  \
+    extern "C" __global__ void frame##name(float* to, const float* from, int inwards, unsigned images, unsigned height,\
+                                           unsigned width, unsigned wide_height, unsigned wide_width, unsigned up,     \
+                                           unsigned left, unsigned channels) {                                         \
+        frame_<V>(to, from, inwards, images, height, width, wide_height, wide_width, up, left, channels);              \
     }
 
 FOR_BOTH(1, _1)
 FOR_BOTH(4, _4)
 
-// sums[image * width + place + channel] = sum over pixels of rectify(one) or, where there is an `other`, of one * other.
-// Blocks of 32 channels x 8 pixels; summed in an order that depends on the sizes alone.
+// sums[image * width + place + channel] = sum over pixels of rectify(one) or, where there is an `other`, of one *
+// other. Blocks of 32 channels x 8 pixels; summed in an order that depends on the sizes alone.
 extern "C" __global__ void total(float* sums, const float* one, const float* other, int kind, unsigned pixels,
                                  unsigned channels, unsigned width, unsigned place) {
     __shared__ float part[8][32];

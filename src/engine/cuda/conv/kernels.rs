@@ -124,7 +124,7 @@ unsafe fn launch(
         };
     }
     let (grid_dim, block_dim) = ((blocks.0, blocks.1, 1), (threads.0, threads.1, 1));
-    // SAFETY: the caller's word.
+    // SAFETY: the caller's word for kernel and arguments; no shared memory is asked for.
     unsafe { launch.launch(LaunchConfig { grid_dim, block_dim, shared_mem_bytes: 0 }) }.w()?;
     Ok(())
 }
@@ -138,7 +138,8 @@ impl Both {
         let [narrow, wide] = &self.0;
         let (kernel, lane) = if over.wide() { (wide, 4) } else { (narrow, 1) };
         let blocks = (over.numbers() / lane).div_ceil(THREADS) as u32;
-        // SAFETY: the caller's word.
+        // SAFETY: the caller's word; both widths of a kernel take the same arguments, the wide one where channels allow
+        // it.
         unsafe { launch(stream, kernel, (blocks, 1), (THREADS as u32, 1), args) }
     }
 }
@@ -168,12 +169,12 @@ impl Kernels {
     pub(super) unsafe fn shift(&self, map: Map, to: u64, from: u64, rows: Rows, bias: usize, act: Act) -> Result<()> {
         let own = [size(bias), Int(act.0), Float(act.1)];
         let args = [&[At(to), At(from)], &rows.args()[..], &own, &map.args()].concat();
-        // SAFETY: the caller's word.
+        // SAFETY: the caller's word for the arrays; the arguments stand in the order of `kernels.cu`.
         unsafe { self.shift.run(&self.stream, map, &args) }
     }
 
-    /// `z = pool(gain * sums + bias + round)`, `h = act(z)`, `next = h + bias of the next block`: from a map of `from` pixels
-    /// to `map`. `round` and `next` may be 0 for none, `z` may be `sums` where nothing is pooled.
+    /// `z = pool(gain * sums + bias + round)`, `h = act(z)`, `next = h + bias of the next block`: from a map of `from`
+    /// pixels to `map`. `round` and `next` may be 0 for none, `z` may be `sums` where nothing is pooled.
     ///
     /// # Safety
     /// As [`Kernels::shift`].
@@ -190,12 +191,12 @@ impl Kernels {
         let own = [Int(act.0), Float(act.1), Int(pool.into())];
         let args =
             [&[z, h, next, sums, round].map(At)[..], &rows.args(), &places, &own, &map.args_beside(from)].concat();
-        // SAFETY: the caller's word.
+        // SAFETY: the caller's word for the arrays; the arguments stand in the order of `kernels.cu`.
         unsafe { self.finish.run(&self.stream, map, &args) }
     }
 
-    /// The way down through [`Kernels::finish`]: `plain = spread(delta * act'(z))` of `map`, `gained = gain * plain`; `to` are the
-    /// sides of `delta` and `z`.
+    /// The way down through [`Kernels::finish`]: `plain = spread(delta * act'(z))` of `map`, `gained = gain * plain`;
+    /// `to` are the sides of `delta` and `z`.
     ///
     /// # Safety
     /// As [`Kernels::shift`].
@@ -210,7 +211,7 @@ impl Kernels {
     ) -> Result<()> {
         let own = [Int(place(gain)), Int(act.0), Float(act.1), Int(pool.into())];
         let args = [&[plain, gained, delta, z].map(At)[..], &rows.args(), &own, &map.args_beside(to)].concat();
-        // SAFETY: the caller's word.
+        // SAFETY: the caller's word for the arrays; the arguments stand in the order of `kernels.cu`.
         unsafe { self.unfinish.run(&self.stream, map, &args) }
     }
 
@@ -219,7 +220,7 @@ impl Kernels {
     /// # Safety
     /// As [`Kernels::shift`].
     pub(super) unsafe fn unshift(&self, map: Map, delta: u64, z: u64, act: Act) -> Result<()> {
-        // SAFETY: the caller's word.
+        // SAFETY: the caller's word for the arrays; the arguments stand in the order of `kernels.cu`.
         unsafe {
             self.unshift.run(
                 &self.stream,
@@ -234,7 +235,7 @@ impl Kernels {
     /// # Safety
     /// As [`Kernels::shift`].
     pub(super) unsafe fn add(&self, map: Map, to: u64, from: u64) -> Result<()> {
-        // SAFETY: the caller's word.
+        // SAFETY: the caller's word for the arrays; the arguments stand in the order of `kernels.cu`.
         unsafe { self.add.run(&self.stream, map, &[&[At(to), At(from)], &map.args()[..]].concat()) }
     }
 
@@ -244,11 +245,12 @@ impl Kernels {
     /// As [`Kernels::shift`]; one coefficient an image, one weight a channel.
     pub(super) unsafe fn seed(&self, map: Map, [delta, h, head, coefficients]: [u64; 4], rectify: i32) -> Result<()> {
         let args = [&[delta, h, head, coefficients].map(At)[..], &[Int(rectify)], &map.args()].concat();
-        // SAFETY: the caller's word.
+        // SAFETY: the caller's word for the arrays; the arguments stand in the order of `kernels.cu`.
         unsafe { self.seed.run(&self.stream, map, &args) }
     }
 
-    /// `small` within zeros, or out of their middle: `wide` are the sides with the zeros, `at` where the small one begins.
+    /// `small` within zeros, or out of their middle: `wide` are the sides with the zeros, `at` where the small one
+    /// begins.
     ///
     /// # Safety
     /// As [`Kernels::shift`].
@@ -265,7 +267,7 @@ impl Kernels {
         let [images, height, width, wide_height, wide_width, channels] = small.args_beside(wide);
         let args =
             [At(to), At(from), Int(inwards.into()), images, height, width, wide_height, wide_width, up, left, channels];
-        // SAFETY: the caller's word.
+        // SAFETY: the caller's word for the arrays; the arguments stand in the order of `kernels.cu`.
         unsafe { self.frame.run(&self.stream, over, &args) }
     }
 
@@ -293,7 +295,7 @@ impl Kernels {
             size(width),
             size(place),
         ];
-        // SAFETY: the caller's word.
+        // SAFETY: the caller's word for the arrays; the arguments stand in the order of `kernels.cu`.
         unsafe { launch(&self.stream, &self.total, blocks, (32, 8), &args) }
     }
 }

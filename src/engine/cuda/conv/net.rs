@@ -106,6 +106,13 @@ impl Net {
         if images == 0 || x.len() != images * self.layers.numbers() {
             return wrong("images", x.len(), format!("whole images of {} numbers", self.layers.numbers()));
         }
+        self.fits(images, numbers)?;
+        Ok(images)
+    }
+
+    /// Compares the numbers of so many images with the network's shapes.
+    pub(super) fn fits(&self, images: usize, numbers: &Numbers<'_>) -> Result<()> {
+        let wrong = |what, found: usize, expected: String| Err(Error::Shape { what, found: vec![found], expected });
         let rows = if numbers.each { images } else { 1 } * self.layers.modulations();
         if numbers.rows.len() != rows {
             return wrong("modulations", numbers.rows.len(), format!("{rows}"));
@@ -129,12 +136,13 @@ impl Net {
         if numbers.head.len() != channels || weights.next().is_some() {
             return wrong("head of a network", numbers.head.len(), format!("{channels}, behind the last filter"));
         }
-        Ok(images)
+        Ok(())
     }
 }
 
 impl Up {
-    /// Sums over pixels of the rectified channels, `(images, channels)`: the energy is their product with the head, and its bias.
+    /// Sums over pixels of the rectified channels, `(images, channels)`: the energy is their product with the head, and
+    /// its bias.
     pub fn sums(&self, device: &CudaDevice) -> Result<CudaSlice<f32>> {
         Ok(self.sums.copy(device)?)
     }

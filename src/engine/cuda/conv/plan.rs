@@ -59,7 +59,7 @@ impl Card {
         };
         let mut scratch = self.scratch.borrow_mut();
         if scratch.as_ref().is_none_or(|s| s.len() < plan.scratch()) {
-            // SAFETY: scratch memory is written before it is read.
+            // SAFETY: only cuDNN uses it, which writes scratch memory before it reads it.
             *scratch = Some(unsafe { self.device.alloc::<u8>(plan.scratch().max(1)) }?);
         }
         let at = scratch.as_ref().map_or(0, |s| address(&self.device, s));

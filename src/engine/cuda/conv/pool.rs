@@ -6,8 +6,8 @@ use candle_core::cuda_backend::cudarc::driver::{CudaSlice, DevicePtr};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Arrays that nobody uses at the moment, by their length. Work on one card is in order, so an array may be given back before the
-/// work that reads it is done. Clones share it; it keeps what the largest batches so far have needed.
+/// Arrays that nobody uses at the moment, by their length. Work on one card is in order, so an array may be given back
+/// before the work that reads it is done. Clones share it; it keeps what the largest batches so far have needed.
 #[derive(Debug, Clone, Default)]
 pub struct Pool(Arc<Mutex<HashMap<usize, Vec<CudaSlice<f32>>>>>);
 
@@ -25,7 +25,7 @@ impl Pool {
         let found = self.0.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&length).and_then(Vec::pop);
         let numbers = match found {
             Some(numbers) => numbers,
-            // SAFETY: whoever takes an array writes it before it is read.
+            // SAFETY: memory of the card that nobody here reads: the first work that gets its address writes it.
             None => unsafe { device.alloc::<f32>(length.max(1)) }?,
         };
         let address = address(device, &numbers);
@@ -42,7 +42,7 @@ impl Array {
     /// The same numbers in memory of their own.
     pub(super) fn copy(&self, device: &CudaDevice) -> Result<CudaSlice<f32>> {
         let Some(numbers) = &self.numbers else { return Err(Error::Other("an array that was given away".into())) };
-        // SAFETY: written by the copy.
+        // SAFETY: the copy below writes all of it before anybody gets it.
         let mut to = unsafe { device.alloc::<f32>(numbers.len()) }?;
         device.memcpy_dtod(numbers, &mut to)?;
         Ok(to)

@@ -11,11 +11,12 @@ use candle_core::cuda_backend::cudarc::driver::CudaView;
 use std::rc::Rc;
 
 impl Net {
-    /// Images `x` (channels innermost) up through the network; `learns` where [`Net::down`] is to give the gradient in the
-    /// weights. `x` and the weights must stay until then.
+    /// Images `x` (channels innermost) up through the network; `learns` where [`Net::down`] is to give the gradient in
+    /// the weights. `x` and the weights must stay until then.
     ///
     /// # Errors
     /// [`Error::Shape`] when numbers do not fit the network; [`Error::Tensor`] when the card or cuDNN fails.
+    // Long: one step of a stage after the other, each reading what the one before has left.
     pub fn up(&self, device: &CudaDevice, x: &CudaView<'_, f32>, numbers: &Numbers<'_>, learns: bool) -> Result<Up> {
         let images = self.check(x, numbers)?;
         let card = Card::of(device)?;
@@ -39,7 +40,7 @@ impl Net {
             let next = matches!(self.layers.stages.get(i + 1), Some(Stage::Block { .. })).then_some(next_first);
             let run = |between: &Between, from: u64, weight: Option<u64>, to: u64| -> Result<()> {
                 let (plan, scratch) = card.plan(images, between.geometry, self.mode)?;
-                // SAFETY: `check` has compared the weights, `take` made the maps.
+                // SAFETY: `check` has compared the weights, `take` made the maps; scratch memory as planned.
                 unsafe { plan.forward(&card.handle, from, weight.unwrap_or_default(), to, scratch) }
             };
             let (mut read, mut inner, mut round, mut places, mut pool) = (None, None, None, Places::default(), false);
