@@ -50,8 +50,8 @@ pub struct Guide {
     back: Linear,
     /// Steps towards the mode of the energies at each stop.
     steps: usize,
-    /// At each stop: the energies' share of a step, and the variance left beside them.
-    shares: Vec<[f32; 2]>,
+    /// At each stop: the energies' share of a step, the variance left beside them, and the momentum of the steps.
+    shares: Vec<[f32; 3]>,
 }
 
 #[derive(Debug)]
@@ -91,7 +91,8 @@ impl Guide {
             curvature += term.curvature * largest(rows, width, scaled);
         }
         let variances: Vec<f64> = rollout.stops.iter().map(|s| 1.0 / (curvature + 1.0 / s.variance)).collect();
-        let shares = variances.iter().map(|v| [(curvature * v) as f32, *v as f32]).collect();
+        let share = |v: &f64| [(curvature * v) as f32, *v as f32, momentum(curvature * v) as f32];
+        let shares = variances.iter().map(share).collect();
         let back: Vec<f32> = (0..width).flat_map(|c| (0..width).map(move |f| colour(f, c) as f32)).collect();
         let observed = observed.map(|seen| Seen::new(rollout, seen, &variances)).transpose()?;
         Ok(Self { observed, terms, back: Linear::new(back, &vec![0.0; width])?, steps: steps.max(1), shares })
@@ -147,6 +148,13 @@ impl Seen {
             values: seen.values,
         })
     }
+}
+
+/// Momentum of steps towards a mode where the energies have this share of the curvature: that of Nesterov's method for
+/// strongly convex functions (Nesterov 2004, "Introductory lectures on convex optimization", section 2.2.1).
+pub(crate) fn momentum(share: f64) -> f64 {
+    let root = (1.0 - share).max(0.0).sqrt();
+    (1.0 - root) / (1.0 + root)
 }
 
 /// The largest eigenvalue of `L^T L` for `rows` of a matrix of `width` columns, by power iteration, rounded up.
@@ -218,13 +226,15 @@ pub(super) struct Leader<'a> {
     terms: Vec<Ready<'a>>,
     /// Chains of a history.
     samples: usize,
-    /// Of the chunk: the denoised estimate and where it is moved to, coordinates.
+    /// Of the chunk, in coordinates: the denoised estimate, where it is moved to, and that with momentum.
     estimate: Field,
     moved: Field,
-    /// The frames of the estimate, and the energies' gradient in them and in the coordinates.
+    ahead: Field,
+    /// The frames ahead, and the energies' gradient in them.
     frames: Field,
     pull: Field,
-    gradient: Field,
+    /// The energies' gradient in the coordinates, then the step against it.
+    to: Field,
     /// Of one frame: its numbers and the gradient there.
     frame: Field,
     slope: Field,
@@ -275,9 +285,10 @@ impl<'a> Leader<'a> {
             samples,
             estimate: arena.field(width),
             moved: arena.field(width),
+            ahead: arena.field(width),
             frames: arena.field(width),
             pull: arena.field(width),
-            gradient: arena.field(width),
+            to: arena.field(width),
             frame: arena.field(d),
             slope: arena.field(d),
         }
@@ -337,7 +348,7 @@ impl<'a> Leader<'a> {
         (channels, context): (usize, usize),
     ) {
         let width = self.estimate.features;
-        let [share, variance] = self.guide.shares[index];
+        let [share, variance, momentum] = self.guide.shares[index];
         // SAFETY (all blocks below): as in `aim`.
         unsafe {
             self.numbers(member, width, |block, f, lane| {
@@ -348,8 +359,9 @@ impl<'a> Leader<'a> {
                 }
                 let scale = if last && f >= latent { 1.0 } else { stop.scale };
                 let estimate = scale * u - stop.slope * *velocity;
-                *self.estimate.at(block, f).add(lane) = estimate;
-                *self.moved.at(block, f).add(lane) = estimate;
+                for field in [self.estimate, self.moved, self.ahead, self.to] {
+                    *field.at(block, f).add(lane) = estimate;
+                }
             });
         }
         member.meet();
@@ -358,16 +370,16 @@ impl<'a> Leader<'a> {
                 unsafe { self.descend(member, led, (channels, context)) };
                 unsafe {
                     self.numbers(member, width, |block, f, lane| {
-                        let moved = self.moved.at(block, f).add(lane);
+                        let to = self.to.at(block, f).add(lane);
                         let estimate = *self.estimate.at(block, f).add(lane);
-                        let gradient = *self.gradient.at(block, f).add(lane);
-                        *moved = (1.0 - share) * estimate + share * *moved - variance * gradient;
+                        let ahead = *self.ahead.at(block, f).add(lane);
+                        *to = (1.0 - share) * estimate + share * ahead - variance * *to;
                     });
                 }
                 member.meet();
             }
             if let Some(seen) = &self.seen {
-                unsafe { seen.of_coordinates.apply(member, self.moved, seen.missing) };
+                unsafe { seen.of_coordinates.apply(member, self.to, seen.missing) };
                 member.meet();
                 unsafe {
                     self.numbers(member, seen.values.width, |block, m, lane| {
@@ -378,13 +390,17 @@ impl<'a> Leader<'a> {
                 member.meet();
                 unsafe { seen.gains[index].apply(member, seen.missing, seen.shift) };
                 member.meet();
-                unsafe {
-                    self.numbers(member, width, |block, f, lane| {
-                        *self.moved.at(block, f).add(lane) += *seen.shift.at(block, f).add(lane);
-                    });
-                }
-                member.meet();
             }
+            unsafe {
+                self.numbers(member, width, |block, f, lane| {
+                    let shift = self.seen.as_ref().map_or(0.0, |seen| *seen.shift.at(block, f).add(lane));
+                    let moved = self.moved.at(block, f).add(lane);
+                    let to = *self.to.at(block, f).add(lane) + shift;
+                    *self.ahead.at(block, f).add(lane) = to + momentum * (to - *moved);
+                    *moved = to;
+                });
+            }
+            member.meet();
         }
         unsafe {
             self.numbers(member, width, |block, f, lane| {
@@ -406,7 +422,7 @@ impl<'a> Leader<'a> {
     unsafe fn descend(&self, member: &Member<'_>, led: Led, (channels, context): (usize, usize)) {
         let width = self.frames.features;
         // SAFETY (all blocks below): as in `aim`.
-        unsafe { self.to_frames.apply(member, self.moved, self.frames) };
+        unsafe { self.to_frames.apply(member, self.ahead, self.frames) };
         member.meet();
         unsafe {
             self.numbers(member, width, |block, f, lane| {
@@ -436,7 +452,7 @@ impl<'a> Leader<'a> {
                 member.meet();
             }
         }
-        unsafe { self.back.apply(member, self.pull, self.gradient) };
+        unsafe { self.back.apply(member, self.pull, self.to) };
         member.meet();
     }
 }

@@ -346,7 +346,7 @@ mod tests {
     #[test]
     fn the_engine_draws_a_gaussian_chunk_given_what_is_seen_of_it() -> Result<()> {
         let sampler =
-            SamplerConfig { levels: 60, start: 1.5705, end: 0.005.into(), spacing: 1.0, ..SamplerConfig::default() };
+            SamplerConfig { levels: 40, start: 1.5705, end: 0.005.into(), spacing: 1.0, ..SamplerConfig::default() };
         let draws = 20_000;
         let history = Noise::new(5).normal((1, 7, 4), DType::F32, &Device::Cpu)?;
         let contexts = history.narrow(1, 2, 5)?.flatten_all()?.to_vec1::<f32>()?;
@@ -379,7 +379,7 @@ mod tests {
             let gain =
                 &tilted * a.transpose() * (&a * &tilted * a.transpose() + noise).try_inverse().expect("independent");
             let (exact, spread) = (&centre + &gain * (b - &a * &centre), &tilted - &gain * &a * &tilted);
-            let asked = ForecastConditions { steps: Some(30), ..asked };
+            let asked = ForecastConditions { steps: Some(12), ..asked };
             let request = Request { horizon: 3, samples: draws };
             let drawn = model.forecast_given(&history, &request, &asked, &mut Noise::new(3))?.samples;
             let drawn = drawn.reshape((draws, 12))?.to_dtype(DType::F64)?;

@@ -18,7 +18,7 @@
 use super::Stop;
 use crate::energy::Energy;
 use crate::energy::rows::{row_sum, rows};
-use crate::engine::guide::gain;
+use crate::engine::guide::{gain, momentum};
 use crate::error::{Error, Result};
 use candle_core::{DType, Device, Tensor};
 
@@ -162,7 +162,8 @@ impl Conditions<'_> {
     /// The denoised estimate `(B, *S)` at a stop, moved to where the conditions want it.
     ///
     /// With a bound `k` on the second derivatives of the energies, each step minimises what lies above the sum: the energies'
-    /// tangent and `k |u - w|^2 / 2` about the estimate `w` so far.
+    /// tangent and `k |u - w|^2 / 2` about the estimate `w` so far, with momentum (Beck & Teboulle 2009, "A fast iterative
+    /// shrinkage-thresholding algorithm", with the constant momentum of strongly convex functions).
     pub(super) fn moved(&self, estimate: &Tensor, stop: &Stop) -> Result<Tensor> {
         let flat = rows(estimate)?;
         let curvature: f64 = self.energies.iter().map(|e| e.curvature).sum();
@@ -173,20 +174,21 @@ impl Conditions<'_> {
             (_, 0) => STEPS,
             (_, steps) => steps,
         };
-        let mut moved = flat.clone();
+        let share = curvature * variance;
+        let (mut moved, mut ahead) = (flat.clone(), flat.clone());
         for _ in 0..steps {
             let mut to = flat.clone();
             if curvature > 0.0 {
-                let mut grad = moved.zeros_like()?;
+                let mut grad = ahead.zeros_like()?;
                 for extra in &self.energies {
-                    grad = (grad + rows(&extra.energy.evaluate(&moved.reshape(estimate.shape())?)?.grad)?)?;
+                    grad = (grad + rows(&extra.energy.evaluate(&ahead.reshape(estimate.shape())?)?.grad)?)?;
                 }
-                let share = curvature * variance;
-                to = ((flat.affine(1.0 - share, 0.0)? + (&moved * share)?)? - (grad * variance)?)?;
+                to = (((&flat * (1.0 - share))? + (&ahead * share)?)? - (grad * variance)?)?;
             }
             if let Some(seen) = &seen {
                 to = seen.meet(&to)?;
             }
+            ahead = (&to + ((&to - &moved)? * momentum(share))?)?;
             moved = to;
         }
         let moved = match self.bounds {
