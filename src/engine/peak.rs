@@ -1,7 +1,7 @@
 //! What the machine could do at most: multiply-adds on registers alone.
 
 use crate::parallel;
-use crate::simd::{Kernel, Level, Simd};
+use crate::simd::{Isa, Kernel, Simd};
 use std::time::Instant;
 
 struct Busy {
@@ -40,9 +40,9 @@ impl Kernel for &mut Busy {
 /// Floating-point operations per second that `threads` threads reach together with multiply-adds on registers, in
 /// GFLOP/s (a multiply-add counts as two): the best of several short runs. Of a level that this machine lacks it is the
 /// figure of its best one.
-pub fn peak_gflops(level: Level, threads: usize) -> f64 {
+pub fn peak_gflops(level: Isa, threads: usize) -> f64 {
     const ROUNDS: usize = 2_000_000;
-    let (level, threads) = (level.min(Level::best()), threads.max(1));
+    let (level, threads) = (level.min(Isa::best()), threads.max(1));
     let run = || {
         let begin = Instant::now();
         let outs = parallel::map(threads, threads, |i| {

@@ -3,7 +3,7 @@
 use super::field::{Field, Tile};
 use super::layers::Layer;
 use super::matrix::{Init, Matrix, Product, Then};
-use crate::simd::Level;
+use crate::simd::Isa;
 use std::ops::Range;
 
 /// A layer's product: matrices, and at which positions each of them stands.
@@ -25,7 +25,7 @@ struct Piece {
 
 impl Spread {
     /// Forward and backward. Positions at the ends see fewer neighbours and have matrices of their own.
-    pub(super) fn pack(level: Level, layer: &Layer) -> (Self, Self) {
+    pub(super) fn pack(level: Isa, layer: &Layer) -> (Self, Self) {
         let t = layer.shared.positions;
         let (inputs, outputs) = (layer.inputs / t, layer.outputs / t);
         let forward = |at: usize, seen: Range<usize>| {
@@ -65,15 +65,7 @@ impl Spread {
     /// # Safety
     /// `level` and the tile's are that of [`Spread::pack`]. `x`, `init` and `then` are as a [`Product`] needs them,
     /// over all numbers of the layer.
-    pub(super) unsafe fn products(
-        &self,
-        mine: Range<usize>,
-        tile: Tile,
-        x: Field,
-        init: Init,
-        then: Then,
-        level: Level,
-    ) {
+    pub(super) unsafe fn products(&self, mine: Range<usize>, tile: Tile, x: Field, init: Init, then: Then, level: Isa) {
         let mut first = 0;
         for piece in &self.pieces {
             let matrix = &self.matrices[piece.matrix];

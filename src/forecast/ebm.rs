@@ -9,7 +9,7 @@ use super::coordinates::ResidualCoordinates;
 use super::roll::{check_future, chunk_starts};
 use super::tensors::TensorRollout;
 use super::{Forecast, Forecaster, Request, history_rows};
-use crate::engine::{Linear, Options, Rollout, Stop};
+use crate::engine::{Linear, Rollout, RolloutStop, RunOptions};
 use crate::error::Result;
 use crate::model::{GAIN, LevelEnergy};
 use crate::noise::Noise;
@@ -121,9 +121,9 @@ impl LevelForecaster {
         let (weight, bias) = energy.context_layer()?;
         let numbers = |t: &Tensor| -> Result<Vec<f32>> { Ok(t.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?) };
         let (to_expected, to_frames) = coordinates.linear()?;
-        let stop = |s: diffusion::Stop| -> Result<Stop> {
+        let stop = |s: diffusion::Stop| -> Result<RolloutStop> {
             let [keep, pull, push, fresh] = [s.keep, s.pull, s.push, s.fresh].map(|v| v as f32);
-            Ok(Stop { shift: numbers(&energy.level_shift(s.at)?)?, keep, pull, push, fresh })
+            Ok(RolloutStop { shift: numbers(&energy.level_shift(s.at)?)?, keep, pull, push, fresh })
         };
         Ok(Rollout {
             channels: fit.channels(),
@@ -167,7 +167,7 @@ impl Forecaster for LevelForecaster {
         let mut noise = noise.split_off();
         let mut drawn = match &self.elsewhere {
             Some(there) => there.run(&contexts, request, &noise)?,
-            None => self.rollout.run(&contexts, samples, horizon, &mut noise, &Options::default())?,
+            None => self.rollout.run(&contexts, samples, horizon, &mut noise, &RunOptions::default())?,
         };
         self.coordinates.limits().apply(&mut drawn, &contexts, samples * horizon);
         let shape = (batch, samples, horizon, fit.channels());

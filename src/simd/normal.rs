@@ -1,7 +1,7 @@
 //! Philox4x32-10 and standard normal numbers on vectors; what they are is said in [`crate::noise`].
 
 use super::math::{ln_unit, sin_cos_turn};
-use super::{Kernel, Level, Simd};
+use super::{Isa, Kernel, Simd};
 
 /// Ten rounds (Salmon et al. 2011, section 4.3 and table 2), a counter a lane.
 ///
@@ -86,7 +86,7 @@ pub(crate) struct Row<'a> {
 
 impl Row<'_> {
     /// Fills the row with the instructions of a level of this machine.
-    pub(crate) fn fill(self, level: Level) {
+    pub(crate) fn fill(self, level: Isa) {
         // SAFETY: the level is one that the machine has; the kernel writes through its slice, whose length it knows.
         unsafe { level.call(self) }
     }

@@ -1,6 +1,6 @@
 //! Every level against f64.
 
-use super::{Kernel, Level, Simd, math, normal};
+use super::{Isa, Kernel, Simd, math, normal};
 
 struct Map<'a> {
     function: u8,
@@ -47,7 +47,7 @@ fn functions_agree_with_f64_at_every_level() {
     type Case = (u8, f64, f64, fn(f64) -> f64);
     let cases: [Case; 3] =
         [(0, -87.0, 87.0, f64::exp), (1, -40.0, 40.0, |x| 1.0 / (1.0 + (-x).exp())), (2, 1e-9, 0.999, f64::ln)];
-    for level in Level::available() {
+    for level in Isa::available() {
         for (function, lo, hi, exact) in cases {
             let n = 64_000;
             let x: Vec<f32> = (0..n).map(|i| (lo + (hi - lo) * f64::from(i) / f64::from(n - 1)) as f32).collect();
@@ -72,7 +72,7 @@ fn functions_agree_with_f64_at_every_level() {
 #[test]
 fn sums_of_lanes_are_in_order() {
     let values: Vec<f32> = (0..256).map(|i| (i * i % 97) as f32).collect();
-    for level in Level::available() {
+    for level in Isa::available() {
         let mut out = [0f32; 16];
         // SAFETY: a level of this machine; 16 rows of 16 numbers, and room for a vector of any level.
         unsafe { level.call(Sums(&values, &mut out)) };
@@ -102,7 +102,7 @@ impl Kernel for Chains<'_> {
 
 #[test]
 fn a_chain_a_lane_and_a_block_a_lane_are_the_same_numbers() {
-    for level in Level::available() {
+    for level in Isa::available() {
         let mut lanes = vec![0f32; 64 * 32];
         // SAFETY: a level of this machine; the kernel writes within chunks of 64 numbers, four vectors of at most 16.
         unsafe { level.call(Chains(&mut lanes)) };

@@ -5,11 +5,11 @@
 //! threads nor on the tiles.
 
 use super::super::layers::Rows;
-use super::super::plan::Options;
+use super::super::plan::RunOptions;
 use super::gather::Gather;
 use super::map::Map;
 use super::memory::Memory;
-use super::net::Packed;
+use super::net::PackedConv;
 use super::point::Dot;
 use super::tile::Tile;
 use crate::error::{Error, Result};
@@ -47,31 +47,31 @@ unsafe impl Send for Place {}
 // SAFETY: as above.
 unsafe impl Sync for Place {}
 
-impl Packed {
+impl PackedConv {
     /// Energies of images `(B, channels, height, width)`, and the gradient of `sum_b coefficient_b E_b` in the weights,
-    /// where `coefficients` makes the coefficients of the energies. `rows` as in [`Packed::evaluate`].
+    /// where `coefficients` makes the coefficients of the energies. `rows` as in [`PackedConv::evaluate`].
     ///
     /// # Errors
-    /// As [`Packed::evaluate`]; whatever `coefficients` returns; [`Error::Shape`] where there are not as many as
+    /// As [`PackedConv::evaluate`]; whatever `coefficients` returns; [`Error::Shape`] where there are not as many as
     /// images.
     pub fn learn(
         &self,
         x: &[f32],
         rows: &Rows,
         coefficients: impl FnOnce(&[f32]) -> Result<Vec<f32>>,
-        options: &Options,
+        options: &RunOptions,
     ) -> Result<(Vec<f32>, ConvGradient)> {
         self.learn_in(ROOM, x, rows, coefficients, options)
     }
 
-    /// [`Packed::learn`] with so many numbers in memory at the same time, about.
+    /// [`PackedConv::learn`] with so many numbers in memory at the same time, about.
     pub(super) fn learn_in(
         &self,
         room: usize,
         x: &[f32],
         rows: &Rows,
         coefficients: impl FnOnce(&[f32]) -> Result<Vec<f32>>,
-        options: &Options,
+        options: &RunOptions,
     ) -> Result<(Vec<f32>, ConvGradient)> {
         let count = self.count(x, rows)?;
         let tile = self.tile(count, 1);
@@ -121,7 +121,7 @@ impl Packed {
         rows: &Rows,
         images: std::ops::Range<usize>,
         tile: usize,
-        options: &Options,
+        options: &RunOptions,
     ) -> Vec<(Memory, usize, Vec<f32>)> {
         let width = self.layers().numbers();
         parallel::map(options.threads(), images.len().div_ceil(tile), |i| {
@@ -136,7 +136,7 @@ impl Packed {
     }
 
     /// Adds the gradients of tiles that have gone up.
-    fn gather(&self, tiles: &mut [(Memory, usize, Vec<f32>)], weights: &[f32], sums: &mut Sums, options: &Options) {
+    fn gather(&self, tiles: &mut [(Memory, usize, Vec<f32>)], weights: &[f32], sums: &mut Sums, options: &RunOptions) {
         let most = tiles.first().map_or(1, |(_, count, _)| *count);
         let all = tiles.iter_mut().collect();
         let rows = parallel::each(options.threads(), all, |i, (memory, images, _): &mut (Memory, usize, Vec<f32>)| {

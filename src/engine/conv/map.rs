@@ -17,7 +17,7 @@
 //! Comments elsewhere call this the contract of maps.
 
 use super::super::field::Aligned;
-use crate::simd::Level;
+use crate::simd::Isa;
 
 /// What a map must hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,20 +35,20 @@ impl Shape {
         Self { margin: 0, ..self }
     }
 
-    pub(super) fn blocks(&self, level: Level) -> usize {
+    pub(super) fn blocks(&self, level: Isa) -> usize {
         self.channels.div_ceil(level.lanes())
     }
 
     /// Numbers of one image.
-    fn numbers(&self, level: Level) -> usize {
+    fn numbers(&self, level: Isa) -> usize {
         self.blocks(level) * self.block(level)
     }
 
-    fn row(&self, level: Level) -> usize {
+    fn row(&self, level: Isa) -> usize {
         (self.width + 2 * self.margin) * level.lanes()
     }
 
-    fn block(&self, level: Level) -> usize {
+    fn block(&self, level: Isa) -> usize {
         let numbers = self.row(level) * (self.height + 2 * self.margin);
         // Blocks whose addresses differ by a multiple of a page would wait for each other's stores.
         if numbers.is_multiple_of(1024) { numbers + 16 } else { numbers }
@@ -138,13 +138,13 @@ impl PerImage {
 /// The memory of a tile of images.
 #[derive(Debug)]
 pub(super) struct Store {
-    level: Level,
+    level: Isa,
     images: usize,
     pieces: Vec<Aligned>,
 }
 
 impl Store {
-    pub(super) fn new(level: Level, images: usize) -> Self {
+    pub(super) fn new(level: Isa, images: usize) -> Self {
         Self { level, images, pieces: Vec::new() }
     }
 

@@ -18,7 +18,7 @@
 use super::finish::Finish;
 use super::map::Map;
 use super::pass::{GROUP, Pass};
-use crate::simd::{Kernel, Level, Simd};
+use crate::simd::{Isa, Kernel, Simd};
 use std::ops::Range;
 
 /// Pixels whose sums are kept between two blocks of inputs: with two blocks of outputs they fill an eighth of a core's
@@ -32,7 +32,7 @@ const FEW_PIXELS: usize = 128;
 const STEPS: usize = 192;
 
 /// Numbers of scratch memory that a sweep needs over images of so many columns.
-pub(super) fn scratch(level: Level, widest: usize) -> usize {
+pub(super) fn scratch(level: Isa, widest: usize) -> usize {
     PIXELS.max(widest) * GROUP * level.lanes()
 }
 

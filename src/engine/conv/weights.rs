@@ -5,7 +5,7 @@ use super::layers::{ConvLayers, Geometry};
 use super::pass::Pass;
 use crate::error::Result;
 use crate::parallel;
-use crate::simd::Level;
+use crate::simd::Isa;
 
 /// A filter's forward pass and its backward passes.
 pub(super) type Filters = Vec<(Pass, Vec<Pass>)>;
@@ -13,7 +13,7 @@ pub(super) type Filters = Vec<(Pass, Vec<Pass>)>;
 /// Packed weights. Made once per change of the weights.
 #[derive(Debug)]
 pub(super) struct Weights {
-    level: Level,
+    level: Isa,
     layers: ConvLayers,
     stages: Vec<Filters>,
     head: Aligned,
@@ -27,7 +27,7 @@ impl Weights {
     ///
     /// # Errors
     /// As [`ConvLayers::check`].
-    pub(super) fn at_level(layers: ConvLayers, level: Level) -> Result<Self> {
+    pub(super) fn at_level(layers: ConvLayers, level: Isa) -> Result<Self> {
         layers.check()?;
         let mut from = (layers.height, layers.width);
         let mut work = Vec::new();
@@ -59,7 +59,7 @@ impl Weights {
         &self.layers
     }
 
-    pub(super) fn level(&self) -> Level {
+    pub(super) fn level(&self) -> Isa {
         self.level
     }
 
