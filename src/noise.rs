@@ -259,17 +259,17 @@ mod tests {
     fn vectors_give_the_numbers_of_the_definition() {
         let draw = Noise::new(11).next_draw();
         let (mut exact, mut fast) = (vec![0f64; 1000], vec![0f32; 1000]);
-        for level in Isa::available() {
+        for isa in Isa::available() {
             let mut worst = 0f64;
             for chain in 0..1000u64 {
                 draw.normal(chain, &mut exact);
                 let Place { key, draw, chain } = draw.place(chain);
-                normal::Row { key, draw, chain, block: 0, out: &mut fast }.fill(level);
+                normal::Row { key, draw, chain, block: 0, out: &mut fast }.fill(isa);
                 for (a, b) in exact.iter().zip(&fast) {
                     worst = worst.max((a - f64::from(*b)).abs());
                 }
             }
-            assert!(worst < 1.5e-6, "{level:?} is off by {worst}");
+            assert!(worst < 1.5e-6, "{isa:?} is off by {worst}");
         }
     }
 

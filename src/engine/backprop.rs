@@ -226,9 +226,9 @@ impl<'a> BackpropTile<'a> {
 
     /// A layer's product, forward or backward, with fields and biases of this network's layers.
     fn product(&self, spread: &Spread, x: Field, init: Init, then: Then) {
-        // SAFETY: the tile is of the network's level. Fields were made for the layers, biases have a number an output,
+        // SAFETY: the tile is of the network's ISA. Fields were made for the layers, biases have a number an output,
         // and this worker is alone with them.
-        unsafe { spread.products(0..spread.groups(), self.tile, x, init, then, self.network.level()) };
+        unsafe { spread.products(0..spread.groups(), self.tile, x, init, then, self.network.isa()) };
     }
 }
 

@@ -118,7 +118,7 @@ pub fn run(
     let plan = plan::plan(program, chains, options);
     let tiles = parallel::map(plan.tiles_at_once, chains.div_ceil(plan.tile), |i| {
         let first = i * plan.tile;
-        let tile = Tile { level: options.level(), first, chains: plan.tile.min(chains - first) };
+        let tile = Tile { isa: options.isa(), first, chains: plan.tile.min(chains - first) };
         let mut arena = Arena::new(tile);
         let ready = Ready::new(program, tile, chains > super::small_batch::CHAINS, &mut arena);
         let run = Run::new(&ready, walk, tile, width, &draws, &mut arena);
@@ -297,7 +297,7 @@ impl<'a> Run<'a> {
                     noise_sq: None,
                 };
                 // SAFETY: the unit is this worker's, and the gradient complete since the last barrier.
-                unsafe { self.tile.level.call(drift) };
+                unsafe { self.tile.isa.call(drift) };
             }
             member.barrier();
             for block in member.share(self.tile.blocks()) {

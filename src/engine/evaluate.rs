@@ -26,7 +26,7 @@ pub fn evaluate(program: &Program, x: &[f32], options: &RunOptions) -> Result<(V
     }
     let tiles = parallel::map(plan.tiles_at_once, rows.div_ceil(plan.tile), |i| {
         let first = i * plan.tile;
-        let tile = Tile { level: options.level(), first, chains: plan.tile.min(rows - first) };
+        let tile = Tile { isa: options.isa(), first, chains: plan.tile.min(rows - first) };
         let mut arena = Arena::new(tile);
         let ready = Ready::new(program, tile, true, &mut arena);
         let (at, grad, energy) = (arena.field(width), arena.field(width), arena.field(1));
@@ -164,7 +164,7 @@ impl<'a> Ready<'a> {
                 if self.analytic {
                     let analytic = Analytic { unit, terms, centres, x, grad, parts, store };
                     // SAFETY: the caller's word; the unit is this worker's, `parts` has room for a part a group.
-                    unsafe { self.tile.level.call(analytic) };
+                    unsafe { self.tile.isa.call(analytic) };
                 } else {
                     // SAFETY: the unit is this worker's.
                     unsafe { clear(&unit, grad) };
@@ -235,10 +235,10 @@ impl<'a> Ready<'a> {
     /// # Safety
     /// After [`Ready::evaluate`]; `to` is a field of this tile that no other work uses meanwhile.
     pub(crate) unsafe fn settle(&self, member: &Member<'_>, to: Field) {
-        let level = self.tile.level;
+        let isa = self.tile.isa;
         let blocks = member.share(self.tile.blocks());
         // SAFETY: the caller's word; the parts are complete, the blocks this worker's.
-        unsafe { level.call(Settle { blocks, from: self.parts, count: self.count, start: self.constant, to }) };
+        unsafe { isa.call(Settle { blocks, from: self.parts, count: self.count, start: self.constant, to }) };
     }
 }
 
@@ -269,15 +269,15 @@ mod tests {
 
     #[test]
     fn energies_and_gradients_are_those_of_the_reference_for_any_number_of_threads() {
-        for level in Isa::available() {
+        for isa in Isa::available() {
             for rows in [1, 3, 37, 300] {
-                for (name, program) in programs(level, rows) {
+                for (name, program) in programs(isa, rows) {
                     let width = program.width();
                     let x = numbers(60, rows * width, 0.8);
-                    let (energy, grad) = evaluate(&program, &x, &RunOptions::at_level(1, level)).unwrap();
-                    let what = format!("{level:?}, {rows} rows, {name}");
+                    let (energy, grad) = evaluate(&program, &x, &RunOptions::at_isa(1, isa)).unwrap();
+                    let what = format!("{isa:?}, {rows} rows, {name}");
                     for threads in [2, 3] {
-                        let other = evaluate(&program, &x, &RunOptions::at_level(threads, level)).unwrap();
+                        let other = evaluate(&program, &x, &RunOptions::at_isa(threads, isa)).unwrap();
                         assert_eq!((&energy, &grad), (&other.0, &other.1), "{what}: {threads} threads");
                     }
                     assert_eq!((energy.len(), grad.len()), (rows, rows * width), "{what}");
@@ -297,8 +297,8 @@ mod tests {
 
     #[test]
     fn a_row_that_is_not_finite_is_said_so_and_leaves_the_others_alone() {
-        let (rows, level) = (37, Isa::best());
-        for (name, program) in programs(level, rows).into_iter().filter(|(name, _)| name.contains("layers")) {
+        let (rows, isa) = (37, Isa::best());
+        for (name, program) in programs(isa, rows).into_iter().filter(|(name, _)| name.contains("layers")) {
             let width = program.width();
             let mut x = numbers(60, rows * width, 0.8);
             let before = evaluate(&program, &x, &RunOptions::default()).unwrap();

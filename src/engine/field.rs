@@ -96,7 +96,7 @@ impl std::fmt::Debug for Aligned {
 /// How many chains a tile holds, and in what blocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Tile {
-    pub(crate) level: Isa,
+    pub(crate) isa: Isa,
     /// Number of the first chain in the batch.
     pub(crate) first: usize,
     /// Chains.
@@ -106,7 +106,7 @@ pub(crate) struct Tile {
 impl Tile {
     /// Lanes of a block.
     pub(crate) fn width(&self) -> usize {
-        2 * self.level.lanes()
+        2 * self.isa.lanes()
     }
 
     pub(crate) fn blocks(&self) -> usize {
@@ -120,7 +120,7 @@ impl Tile {
 
     /// Vectors that hold a block's chains: 2, or 1 where one is enough.
     pub(crate) fn vectors(&self, block: usize) -> usize {
-        self.live(block).div_ceil(self.level.lanes())
+        self.live(block).div_ceil(self.isa.lanes())
     }
 }
 

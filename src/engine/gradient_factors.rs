@@ -44,8 +44,8 @@ impl GradientFactors {
     ///
     /// # Safety
     /// [`super::backprop::BackpropTile::turn`] writes the rows of all examples before anybody reads one.
-    pub(super) unsafe fn new(layers: &Layers, level: Isa, examples: &Examples<'_>, directions: bool) -> Self {
-        let (group, width) = (level.outputs(), 2 * level.lanes());
+    pub(super) unsafe fn new(layers: &Layers, isa: Isa, examples: &Examples<'_>, directions: bool) -> Self {
+        let (group, width) = (isa.outputs(), 2 * isa.lanes());
         let batch = examples.batch(layers);
         let context = examples.context.len() / batch;
         let rows = |shared: Shared| if directions { 2 } else { 1 } * shared.positions * batch;
@@ -160,7 +160,7 @@ impl Kernel for Products<'_> {
     unsafe fn run<S: Simd>(self) {
         let Self { deltas, inputs, rows, groups, columns, out } = self;
         let (group, width) = (deltas.group, 2 * S::LANES);
-        assert!(inputs.group == width && rows <= deltas.rows.min(inputs.rows), "both factors are of this level");
+        assert!(inputs.group == width && rows <= deltas.rows.min(inputs.rows), "both factors are of this ISA");
         // A block of the inputs stays in the nearest cache while all outputs meet it.
         for block in 0..columns.div_ceil(width) {
             let at = block * width..columns.min((block + 1) * width);
@@ -168,7 +168,7 @@ impl Kernel for Products<'_> {
             for (g, out) in groups.clone().zip(out.chunks_mut(group * columns)) {
                 let mut sums = Sums::zero();
                 // SAFETY: a group of either factor holds all rows, of `group` and `width` numbers; `Sums` has room for
-                // a group of any level.
+                // a group of any ISA.
                 unsafe {
                     let (w, x) = (deltas.rows_of(g).as_ptr(), input.as_ptr());
                     accumulate::<S>(group, rows, w, x, sums.0.as_mut_ptr());

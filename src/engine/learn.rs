@@ -98,13 +98,13 @@ struct Step<'a> {
 impl<'a> Step<'a> {
     fn begin(network: &'a PackedMlp, examples: Examples<'a>, directions: bool, options: &RunOptions) -> Result<Self> {
         examples.check(network.layers())?;
-        let (threads, level, batch) = (options.threads(), network.level(), examples.batch(network.layers()));
+        let (threads, isa, batch) = (options.threads(), network.isa(), examples.batch(network.layers()));
         network.widen(threads);
-        let width = 2 * level.lanes();
+        let width = 2 * isa.lanes();
         let most = width * batch.div_ceil(width).div_ceil(threads).clamp(1, BLOCKS);
         let tiles = parallel::map(threads, batch.div_ceil(most), |i| {
             let first = i * most;
-            let tile = Tile { level, first, chains: most.min(batch - first) };
+            let tile = Tile { isa, first, chains: most.min(batch - first) };
             let mut backprop = BackpropTile::new(network, &examples, directions, tile);
             let mut energies = vec![0.0; tile.chains];
             backprop.forward_backward(&mut energies);
@@ -131,9 +131,9 @@ impl<'a> Step<'a> {
     /// After `rest` of each tile's way, the gradient; `weights` are the energies' coefficients, where these are learned
     /// from.
     fn finish(mut self, weights: Option<&[f32]>, rest: impl Fn(&mut BackpropTile<'a>) + Sync) -> WeightGradient {
-        let (layers, level) = (self.network.layers(), self.network.level());
+        let (layers, isa) = (self.network.layers(), self.network.isa());
         // SAFETY: the tiles together are all examples, and every tile turns its own before anything is read.
-        let factors = unsafe { GradientFactors::new(layers, level, &self.examples, self.directions) };
+        let factors = unsafe { GradientFactors::new(layers, isa, &self.examples, self.directions) };
         let examples = &self.examples;
         parallel::each(self.threads, self.tiles.iter_mut().collect(), |_, tile: &mut Gone<'a>| {
             rest(&mut tile.backprop);
@@ -171,16 +171,16 @@ impl<'a> Step<'a> {
 
     /// Weights' gradients: deltas, inputs, the rows to sum over, the numbers of a weight's row and the weight.
     fn products(&self, jobs: Vec<(&GradientFactor, &GradientFactor, usize, usize, &mut [f32])>) {
-        let level = self.network.level();
+        let isa = self.network.isa();
         let mut units = Vec::new();
         for (deltas, inputs, rows, columns, out) in jobs {
-            for (i, out) in out.chunks_mut(GROUPS * level.outputs() * columns).enumerate() {
-                let groups = i * GROUPS..i * GROUPS + out.len().div_ceil(level.outputs() * columns);
+            for (i, out) in out.chunks_mut(GROUPS * isa.outputs() * columns).enumerate() {
+                let groups = i * GROUPS..i * GROUPS + out.len().div_ceil(isa.outputs() * columns);
                 units.push(Products { deltas, inputs, rows, groups, columns, out });
             }
         }
-        // SAFETY: the factors were made for the network's level; a unit borrows its own part of a gradient.
-        parallel::each(self.threads, units, |_, unit| unsafe { level.call(unit) });
+        // SAFETY: the factors were made for the network's ISA; a unit borrows its own part of a gradient.
+        parallel::each(self.threads, units, |_, unit| unsafe { isa.call(unit) });
     }
 }
 
@@ -196,7 +196,7 @@ mod tests {
 
     /// A batch, with a coefficient or a direction for each example.
     struct Case {
-        level: Isa,
+        isa: Isa,
         packed: Arc<PackedMlp>,
         first: Rows,
         x: Vec<f32>,
@@ -217,7 +217,7 @@ mod tests {
 
         /// What the gradient is of, by the reference.
         fn total(&self, layers: &Layers, first: &Rows) -> f64 {
-            let network = Arc::new(PackedMlp::at_level(layers.clone(), self.level).unwrap());
+            let network = Arc::new(PackedMlp::at_isa(layers.clone(), self.isa).unwrap());
             let first = first.clone();
             let program = Program::new(WIDTHS[0], vec![Term::Network { network, first, factor: 1.0 }]).unwrap();
             let one = |(b, x): (usize, &[f32])| {
@@ -234,12 +234,12 @@ mod tests {
 
     fn cases(chains: usize) -> Vec<Case> {
         let mut cases = Vec::new();
-        for level in Isa::available() {
+        for isa in Isa::available() {
             for shared in [vec![Shared { positions: 5, reach: 0 }, Shared { positions: 5, reach: 1 }], vec![]] {
                 for directions in [None, Some(numbers(64, chains * WIDTHS[0], 1.0))] {
                     cases.push(Case {
-                        level,
-                        packed: network(level, &WIDTHS, Nonlinearity::Swish, &shared),
+                        isa,
+                        packed: network(isa, &WIDTHS, Nonlinearity::Swish, &shared),
                         first: Rows::new(WIDTHS[1], numbers(60, chains * WIDTHS[1], 0.5)).unwrap(),
                         x: numbers(61, chains * WIDTHS[0], 1.0),
                         context: numbers(62, chains * CONTEXT, 1.0),
@@ -265,7 +265,7 @@ mod tests {
                 let (h, slopes) = (1e-2f32, case.directions.is_some());
                 let slope = (at(h) - at(-h)) / (2.0 * f64::from(h));
                 let off = (f64::from(found) - slope).abs();
-                assert!(off < 1e-2 * slope.abs().max(1.0), "{:?}, slopes {slopes}: {found}, {slope}", case.level);
+                assert!(off < 1e-2 * slope.abs().max(1.0), "{:?}, slopes {slopes}: {found}, {slope}", case.isa);
             };
             for l in 0..3 {
                 assert_eq!(gradient.hidden[l].len(), layers.hidden[l].weight.len());
@@ -299,7 +299,7 @@ mod tests {
             for case in cases(chains) {
                 let one = case.learned(1);
                 for threads in [2, 3, 16] {
-                    assert_eq!(one, case.learned(threads), "{:?}, {chains} chains, {threads} threads", case.level);
+                    assert_eq!(one, case.learned(threads), "{:?}, {chains} chains, {threads} threads", case.isa);
                 }
             }
         }
@@ -309,11 +309,11 @@ mod tests {
     fn what_is_asked_of_the_gradient_sees_energies_or_their_gradients() {
         for case in cases(40) {
             let examples = Examples { first: &case.first, x: &case.x, context: &case.context };
-            let network = Arc::new(network(case.level, &WIDTHS, Nonlinearity::Swish, &[]));
+            let network = Arc::new(network(case.isa, &WIDTHS, Nonlinearity::Swish, &[]));
             let term = Term::Network { network: Arc::clone(&network), first: case.first.clone(), factor: 1.0 };
             let program = Program::new(WIDTHS[0], vec![term]).unwrap();
             let (energies, grads) =
-                crate::engine::evaluate(&program, &case.x, &RunOptions::at_level(2, case.level)).unwrap();
+                crate::engine::evaluate(&program, &case.x, &RunOptions::at_isa(2, case.isa)).unwrap();
             let near = |a: &[f32], b: &[f32]| {
                 assert_eq!(a.len(), b.len());
                 a.iter().zip(b).for_each(|(a, b)| assert!((a - b).abs() < 1e-4 * (1.0 + b.abs()), "{a} for {b}"));

@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 /// `y = W x + b`, packed.
 #[derive(Debug)]
 pub struct Linear {
-    level: Isa,
+    isa: Isa,
     outputs: usize,
     inputs: usize,
     /// `(outputs, inputs)`.
@@ -35,8 +35,8 @@ impl Linear {
         let mut all = Aligned::new(outputs);
         all.as_mut_slice().copy_from_slice(bias);
         let inputs = weight.len() / outputs;
-        let (level, wide, small_batch) = (Isa::best(), OnceLock::new(), OnceLock::new());
-        Ok(Self { level, outputs, inputs, weight, bias: all, wide, small_batch })
+        let (isa, wide, small_batch) = (Isa::best(), OnceLock::new(), OnceLock::new());
+        Ok(Self { isa, outputs, inputs, weight, bias: all, wide, small_batch })
     }
 
     /// Numbers that go out.
@@ -64,7 +64,7 @@ pub(crate) struct Map<'a> {
 
 impl<'a> Map<'a> {
     pub(crate) fn new(linear: &'a Linear, tile: Tile, arena: &mut Arena) -> Self {
-        assert_eq!(linear.level, tile.level, "a linear map is packed for the level of its tile");
+        assert_eq!(linear.isa, tile.isa, "a linear map is packed for the ISA of its tile");
         let chains = tile.chains;
         let small_batch = (chains <= small_batch::CHAINS).then(|| {
             let mut strip = |len: usize| {
@@ -92,15 +92,15 @@ impl<'a> Map<'a> {
         let (l, tile) = (self.linear, self.tile);
         let Some([strip, init, out]) = self.small_batch else {
             let row = |o: usize| &l.weight[o * l.inputs..(o + 1) * l.inputs];
-            let pack = || Matrix::of_rows(l.level, l.outputs, l.inputs, row);
+            let pack = || Matrix::of_rows(l.isa, l.outputs, l.inputs, row);
             let matrix = l.wide.get_or_init(pack);
             let groups = member.share(matrix.groups());
             let (init, then) = (Init::Bias(l.bias.as_ptr()), Then::Store(y));
             // SAFETY: the caller's word for the fields; the bias has a number an output; groups are this worker's own.
-            unsafe { l.level.call(Product { matrix, groups, tile, x, init, then }) };
+            unsafe { l.isa.call(Product { matrix, groups, tile, x, init, then }) };
             return;
         };
-        let pack = || SmallBatch::pack(l.level, l.outputs, l.inputs, |o, i| l.weight[o * l.inputs + i]);
+        let pack = || SmallBatch::pack(l.isa, l.outputs, l.inputs, |o, i| l.weight[o * l.inputs + i]);
         let matrix = l.small_batch.get_or_init(pack);
         if member.leads() {
             for chain in 0..tile.chains {
@@ -116,7 +116,7 @@ impl<'a> Map<'a> {
         let (mine, next) = (stripes.clone(), Next::Store(out));
         // SAFETY: rows of the three strips are a multiple of 64 numbers, so whole vectors; stripes are this worker's
         // own.
-        unsafe { l.level.call(Forward { matrix, stripes: mine, chains, x: strip, init, next }) };
+        unsafe { l.isa.call(Forward { matrix, stripes: mine, chains, x: strip, init, next }) };
         for o in matrix.outputs_of(stripes) {
             for chain in 0..if o < l.outputs { chains } else { 0 } {
                 // SAFETY: these outputs are this worker's own, which it has just written; the chains fit into one

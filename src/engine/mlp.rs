@@ -17,7 +17,7 @@ use std::sync::OnceLock;
 /// Each of the two layouts is made when it is first needed: one for tiles of chains, one for a few chains.
 #[derive(Debug)]
 pub struct PackedMlp {
-    level: Isa,
+    isa: Isa,
     layers: Layers,
     wide: OnceLock<Vec<(Spread, Spread)>>,
     small_batch: OnceLock<Vec<SmallBatch>>,
@@ -29,12 +29,12 @@ impl PackedMlp {
     /// # Errors
     /// As [`Layers::check`].
     pub fn new(layers: Layers) -> Result<Self> {
-        Self::at_level(layers, Isa::best())
+        Self::at_isa(layers, Isa::best())
     }
 
-    pub(crate) fn at_level(layers: Layers, level: Isa) -> Result<Self> {
+    pub(crate) fn at_isa(layers: Layers, isa: Isa) -> Result<Self> {
         layers.check()?;
-        Ok(Self { level, layers, wide: OnceLock::new(), small_batch: OnceLock::new() })
+        Ok(Self { isa, layers, wide: OnceLock::new(), small_batch: OnceLock::new() })
     }
 
     /// The weights in the open.
@@ -42,14 +42,14 @@ impl PackedMlp {
         &self.layers
     }
 
-    pub(crate) fn level(&self) -> Isa {
-        self.level
+    pub(crate) fn isa(&self) -> Isa {
+        self.isa
     }
 
     /// Makes the layout for tiles on so many threads, before workers need it, who would make it on one.
     pub(super) fn widen(&self, threads: usize) -> &[(Spread, Spread)] {
         let hidden = &self.layers.hidden;
-        let pack = |l: usize| Spread::pack(self.level, &hidden[l]);
+        let pack = |l: usize| Spread::pack(self.isa, &hidden[l]);
         self.wide.get_or_init(|| parallel::map(threads, hidden.len(), pack))
     }
 
@@ -60,14 +60,14 @@ impl PackedMlp {
 
     fn small_batch(&self) -> &[SmallBatch] {
         self.small_batch.get_or_init(|| {
-            let pack = |l: &Layer| SmallBatch::pack(self.level, l.outputs, l.inputs, |o, i| l.weight[o * l.inputs + i]);
+            let pack = |l: &Layer| SmallBatch::pack(self.isa, l.outputs, l.inputs, |o, i| l.weight[o * l.inputs + i]);
             self.layers.hidden.iter().map(pack).collect()
         })
     }
 
     /// Energy parts that one evaluation leaves.
     pub(crate) fn parts(&self) -> usize {
-        self.layers.head.len().div_ceil(self.level.outputs())
+        self.layers.head.len().div_ceil(self.isa.outputs())
     }
 }
 
@@ -105,9 +105,9 @@ impl<'a> Net<'a> {
         wide: bool,
         arena: &mut Arena,
     ) -> Self {
-        assert_eq!(packed.level, tile.level, "a network is packed for the level of its tile");
+        assert_eq!(packed.isa, tile.isa, "a network is packed for the ISA of its tile");
         let hidden = &packed.layers.hidden;
-        let lanes = packed.level.lanes();
+        let lanes = packed.isa.lanes();
         let mut head = Aligned::new(packed.layers.head.len().next_multiple_of(4 * lanes));
         for (to, from) in head.as_mut_slice().iter_mut().zip(&packed.layers.head) {
             *to = factor * from;
@@ -246,8 +246,8 @@ impl<'a> Net<'a> {
     /// # Safety
     /// As [`Spread::products`]; nobody else uses what `then` names before the next barrier.
     unsafe fn product(&self, member: &Member<'_>, spread: &Spread, x: Field, init: Init, then: Then) {
-        // SAFETY: the caller's word; `new` has compared the levels, and units are this worker's own.
-        unsafe { spread.products(member.share(spread.groups()), self.tile, x, init, then, self.packed.level) };
+        // SAFETY: the caller's word; `new` has compared the ISAs, and units are this worker's own.
+        unsafe { spread.products(member.share(spread.groups()), self.tile, x, init, then, self.packed.isa) };
     }
 
     fn activation(&self) -> Nonlinearity {
@@ -318,7 +318,7 @@ impl<'a> Net<'a> {
         store: bool,
     ) {
         let ThinWay { init, x, hidden, slopes, parts, .. } = way;
-        let (matrices, level, chains) = (self.packed.small_batch(), self.packed.level, self.tile.chains);
+        let (matrices, isa, chains) = (self.packed.small_batch(), self.packed.isa, self.tile.chains);
         let stripes = |l: usize| member.share(matrices[l].stripes());
         let inputs = self.packed.layers.inputs();
         if member.leads() {
@@ -342,7 +342,7 @@ impl<'a> Net<'a> {
             };
             // SAFETY: `thin_way` made the strips for these matrices, `new` the head as long as whole panels. Stripes
             // are this worker's own; what they read was written before the last barrier.
-            unsafe { level.call(Forward { matrix, stripes: stripes(l), chains, x: from, init: init[l], next }) };
+            unsafe { isa.call(Forward { matrix, stripes: stripes(l), chains, x: from, init: init[l], next }) };
             if l < last {
                 member.barrier();
                 from = hidden[l];
@@ -375,7 +375,7 @@ impl<'a> Net<'a> {
     /// As [`Net::evaluate`]; the deltas of this worker's stripes of the last layer are complete.
     unsafe fn backward_thin(&self, way: &ThinWay, member: &Member<'_>) -> Range<usize> {
         let ThinWay { x, slopes, partial, .. } = way;
-        let (matrices, level, chains) = (self.packed.small_batch(), self.packed.level, self.tile.chains);
+        let (matrices, isa, chains) = (self.packed.small_batch(), self.packed.isa, self.tile.chains);
         let stripes = |l: usize| member.share(matrices[l].stripes());
         let mut last = 0..0;
         // A worker's stripes of a layer's gradient are its own, and partial sums alternate between two places: one
@@ -384,12 +384,12 @@ impl<'a> Net<'a> {
             let (delta, partial) = (slopes[l], partial[l % 2]);
             // SAFETY: `partial` is as wide as the widest layer's stripes. A worker reads the deltas of its own stripes
             // only, which it wrote itself, and writes sums of these stripes.
-            unsafe { level.call(Backward { matrix, stripes: stripes(l), chains, delta, partial }) };
+            unsafe { isa.call(Backward { matrix, stripes: stripes(l), chains, delta, partial }) };
             member.barrier();
             let (range, slope, to) = match l {
                 0 => {
-                    let vectors = member.share(matrix.padded_inputs() / level.lanes());
-                    (vectors.start * level.lanes()..vectors.end * level.lanes(), None, *x)
+                    let vectors = member.share(matrix.padded_inputs() / isa.lanes());
+                    (vectors.start * isa.lanes()..vectors.end * isa.lanes(), None, *x)
                 }
                 _ => {
                     let mine = matrices[l - 1].outputs_of(stripes(l - 1));
@@ -400,7 +400,7 @@ impl<'a> Net<'a> {
             let combine = Combine { range: range.clone(), inputs, stripes, chains, partial, slope, to };
             // SAFETY: after the barrier all stripes' sums can be read; the range is of whole vectors, this worker's
             // own.
-            unsafe { level.call(combine) };
+            unsafe { isa.call(combine) };
             last = range;
         }
         last

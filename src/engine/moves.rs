@@ -3,7 +3,7 @@
 //! Sums over features are left as one row a group, so that they do not depend on who did which group.
 //!
 //! # Safety
-//! Who runs one of these kernels promises that the tile is of the level that runs it and that the fields are the
+//! Who runs one of these kernels promises that the tile is of the ISA that runs it and that the fields are the
 //! tile's: of the unit's features, or of its groups where they take sums, or of one feature where they hold a number a
 //! chain. Nobody else writes the unit's part of them now: the contract of fields (`field.rs`). A block has a unit's
 //! vectors, [`Unit::vectors`] of them, whether chains fill the last one or not.
@@ -80,7 +80,7 @@ struct Normals(MaybeUninit<[f32; GROUP * 32]>);
 /// Fills `out` with a unit's normal numbers, or with zeros where there is no draw; every lane of every row is written.
 ///
 /// # Safety
-/// As for the functions of [`Simd`]; the unit's tile is of the level of `S`.
+/// As for the functions of [`Simd`]; the unit's tile is of the ISA of `S`.
 #[inline(always)]
 unsafe fn normals<S: Simd>(unit: &Unit, draw: Option<&Draw>, out: &mut Normals) -> *const f32 {
     // SAFETY: the caller's word for the instructions. There is room for rows of 2 vectors of 16 lanes for `GROUP`

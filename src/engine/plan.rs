@@ -9,13 +9,13 @@ use crate::simd::Isa;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RunOptions {
     threads: usize,
-    level: Isa,
+    isa: Isa,
 }
 
 impl Default for RunOptions {
     /// All cores and the best instructions of this machine.
     fn default() -> Self {
-        Self { threads: parallel::available(), level: Isa::best() }
+        Self { threads: parallel::available(), isa: Isa::best() }
     }
 }
 
@@ -31,13 +31,13 @@ impl RunOptions {
     }
 
     /// Instructions.
-    pub fn level(&self) -> Isa {
-        self.level
+    pub fn isa(&self) -> Isa {
+        self.isa
     }
 
     #[cfg(test)]
-    pub(crate) fn at_level(threads: usize, level: Isa) -> Self {
-        Self { threads, level }
+    pub(crate) fn at_isa(threads: usize, isa: Isa) -> Self {
+        Self { threads, isa }
     }
 }
 
@@ -64,7 +64,7 @@ pub(crate) fn plan(program: &Program, chains: usize, options: &RunOptions) -> Pl
     let shares = |term: &Term| matches!(term, Term::Custom { energy, .. } if energy.shares());
     if program.terms().iter().any(shares) {
         // It wants all chains at once and all threads for itself.
-        let width = 2 * options.level.lanes();
+        let width = 2 * options.isa.lanes();
         return Plan { tile: chains.next_multiple_of(width), tiles_at_once: 1, team: 1 };
     }
     divide(program.products(), 2 * program.products(), chains, options)
@@ -72,7 +72,7 @@ pub(crate) fn plan(program: &Program, chains: usize, options: &RunOptions) -> Pl
 
 /// The division for work of so many multiplications a chain and evaluation, with so many packed weights.
 pub(crate) fn divide(products: usize, weights: usize, chains: usize, options: &RunOptions) -> Plan {
-    let width = 2 * options.level.lanes();
+    let width = 2 * options.isa.lanes();
     let blocks = chains.div_ceil(width);
     let threads = options.threads;
     let alone = |tile_blocks: usize| Plan { tile: tile_blocks * width, tiles_at_once: threads, team: 1 };

@@ -148,7 +148,7 @@ impl Program {
                             (f64::from(*start) + sum) as f32
                         }));
                     }
-                    let network = Arc::new(super::PackedMlp::at_level(layers, network.level())?);
+                    let network = Arc::new(super::PackedMlp::at_isa(layers, network.isa())?);
                     terms.push(Term::Network { network, first: Rows::new(first.width, values)?, factor: *factor });
                 }
                 Term::Quadratic { centre, weight } => {

@@ -87,7 +87,7 @@ impl Rollout {
         let plan = plan::divide(self.network.layers().products(), 2 * self.products(), chains, options);
         let tiles = parallel::map(plan.tiles_at_once, chains.div_ceil(plan.tile), |i| {
             let first = i * plan.tile;
-            let tile = Tile { level: options.level(), first, chains: plan.tile.min(chains - first) };
+            let tile = Tile { isa: options.isa(), first, chains: plan.tile.min(chains - first) };
             self.tile(tile, histories, samples, horizon, &draws, plan.team)
         });
         let mut all = Vec::with_capacity(chains * horizon * self.channels);
@@ -244,7 +244,7 @@ impl Roll<'_> {
             let unit = Unit::of(tile, width, index);
             let (draw, scale) = (draws[0], m.temperature);
             // SAFETY: the unit is this worker's.
-            unsafe { tile.level.call(Deal { unit, draw, leading: latent, scale, onto: false, to: self.u }) };
+            unsafe { tile.isa.call(Deal { unit, draw, leading: latent, scale, onto: false, to: self.u }) };
         }
         member.barrier();
         // SAFETY: the features are complete since the barrier; shapes were checked.
@@ -281,7 +281,7 @@ impl Roll<'_> {
                     let unit = Unit::of(tile, latent, index);
                     let (draw, scale) = (*draw, m.temperature * stop.fresh);
                     // SAFETY: the unit is this worker's.
-                    unsafe { tile.level.call(Deal { unit, draw, leading: latent, scale, onto: true, to: self.u }) };
+                    unsafe { tile.isa.call(Deal { unit, draw, leading: latent, scale, onto: true, to: self.u }) };
                 }
                 member.barrier();
             }

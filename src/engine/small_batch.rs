@@ -6,7 +6,7 @@
 //! result does not depend on how many workers share them.
 //!
 //! # Safety
-//! Who runs one of these kernels promises that the matrix was packed for the level that runs it, and that each
+//! Who runs one of these kernels promises that the matrix was packed for the ISA that runs it, and that each
 //! [`Strip`] has as many rows as there are chains, and whole vectors of all that is read or written in one: the
 //! matrix's padded inputs or outputs, or (`partial`) padded inputs for each stripe. Biases and heads are as long as the
 //! padded outputs. Nobody else uses these stripes' outputs now, nor writes what is read: the contract of fields
@@ -36,8 +36,8 @@ pub(crate) struct SmallBatch {
 
 impl SmallBatch {
     /// Packs `weight(output, input)`.
-    pub(crate) fn pack(level: Isa, outputs: usize, inputs: usize, weight: impl Fn(usize, usize) -> f32) -> Self {
-        let lanes = level.lanes();
+    pub(crate) fn pack(isa: Isa, outputs: usize, inputs: usize, weight: impl Fn(usize, usize) -> f32) -> Self {
+        let lanes = isa.lanes();
         let mut packed = Self { inputs, outputs, lanes, numbers: Aligned::new(0) };
         let mut numbers = Aligned::new(packed.padded_outputs() * packed.padded_inputs());
         let all = numbers.as_mut_slice();
@@ -193,7 +193,7 @@ impl Forward<'_> {
     /// The module's promises; the panel is `N` vectors wide.
     #[inline(always)]
     unsafe fn panel<S: Simd, const N: usize>(&self, panel: usize, chain: usize) {
-        // SAFETY: the caller's word; `all` has room for a vector of any level.
+        // SAFETY: the caller's word; `all` has room for a vector of any ISA.
         unsafe {
             let first = panel * VECTORS * S::LANES;
             let m = self.matrix;

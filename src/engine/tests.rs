@@ -1,4 +1,4 @@
-//! The engine at every level, on any number of threads, against plain loops in f64.
+//! The engine at every ISA, on any number of threads, against plain loops in f64.
 
 use super::*;
 use crate::noise::Noise;
@@ -204,7 +204,7 @@ pub(super) fn numbers(label: u64, count: usize, scale: f64) -> Vec<f32> {
 }
 
 /// The first layers share their weights as `shared` says, the others are fully connected.
-pub(super) fn network(level: Isa, widths: &[usize], activation: Nonlinearity, shared: &[Shared]) -> Arc<PackedMlp> {
+pub(super) fn network(isa: Isa, widths: &[usize], activation: Nonlinearity, shared: &[Shared]) -> Arc<PackedMlp> {
     let hidden = widths.windows(2).enumerate().map(|(l, pair)| {
         let (inputs, outputs, bias) = (pair[0], pair[1], numbers(10 + l as u64, pair[1], 0.3));
         let shared = shared.get(l).copied().unwrap_or(Shared::NONE);
@@ -216,15 +216,15 @@ pub(super) fn network(level: Isa, widths: &[usize], activation: Nonlinearity, sh
     let last = widths[widths.len() - 1];
     let (hidden, head) = (hidden.collect(), numbers(20, last, 1.0 / (last as f64).sqrt()));
     let layers = Layers { hidden, head, head_bias: 0.25, activation };
-    Arc::new(PackedMlp::at_level(layers, level).unwrap())
+    Arc::new(PackedMlp::at_isa(layers, isa).unwrap())
 }
 
 /// Programs over rows of `width` numbers for `chains` chains.
-pub(super) fn programs(level: Isa, chains: usize) -> Vec<(&'static str, Program)> {
+pub(super) fn programs(isa: Isa, chains: usize) -> Vec<(&'static str, Program)> {
     let rows = |label, count, width| Rows::new(width, numbers(label, count * width, 0.4)).unwrap();
     let local = |widths: &[usize], activation, count, factor, shared: &[Shared]| {
         let first = rows(30, count, widths[1]);
-        Term::Network { network: network(level, widths, activation, shared), first, factor }
+        Term::Network { network: network(isa, widths, activation, shared), first, factor }
     };
     let net = |widths: &[usize], activation, count, factor| local(widths, activation, count, factor, &[]);
     let over = |positions, reach| Shared { positions, reach };
@@ -288,18 +288,18 @@ fn walks() -> Vec<(&'static str, ChainKind)> {
 
 #[test]
 fn every_walk_on_every_program_is_that_of_the_reference() {
-    for level in Isa::available() {
+    for isa in Isa::available() {
         for chains in [1, 3, 5, 16, 37] {
-            for (energy_name, program) in programs(level, chains) {
+            for (energy_name, program) in programs(isa, chains) {
                 for (walk_name, kind) in walks() {
                     let width = program.width();
                     let x: Vec<f32> = numbers(60, chains * width, 0.8).iter().map(|v| v.clamp(-0.9, 0.9)).collect();
                     let start = ChainStart { x: &x, at: None };
                     let noise = Noise::new(3);
                     let mut used = noise.clone();
-                    let one = run(&program, &kind, start, &mut used, &RunOptions::at_level(1, level)).unwrap();
-                    let two = run(&program, &kind, start, &mut noise.clone(), &RunOptions::at_level(2, level)).unwrap();
-                    let what = format!("{level:?}, {chains} chains, {energy_name}, {walk_name}");
+                    let one = run(&program, &kind, start, &mut used, &RunOptions::at_isa(1, isa)).unwrap();
+                    let two = run(&program, &kind, start, &mut noise.clone(), &RunOptions::at_isa(2, isa)).unwrap();
+                    let what = format!("{isa:?}, {chains} chains, {energy_name}, {walk_name}");
                     // The tallies are sums over tiles, which differ between plans: to rounding.
                     assert_eq!((&one.x, &one.energy, &one.grad), (&two.x, &two.energy, &two.grad), "{what}: threads");
                     assert!(
@@ -335,9 +335,9 @@ fn every_walk_on_every_program_is_that_of_the_reference() {
 #[test]
 fn plans_change_nothing() {
     for (widths, chains) in [(&[192, 512, 512][..], 70), (&[192, 512, 512][..], 2), (&[24, 40][..], 700)] {
-        let level = Isa::best();
+        let isa = Isa::best();
         let first = Rows::new(widths[1], numbers(30, widths[1], 0.3)).unwrap();
-        let network = network(level, widths, Nonlinearity::Swish, &[]);
+        let network = network(isa, widths, Nonlinearity::Swish, &[]);
         let program = Program::new(widths[0], vec![Term::Network { network, first, factor: 1.0 }]).unwrap();
         let kind = ChainKind::Langevin(vec![LangevinStep { step: 0.01, noise: 0.1, clip: None, bounds: None }; 3]);
         let x = numbers(60, chains * widths[0], 1.0);
@@ -360,8 +360,8 @@ fn plans_change_nothing() {
 
 #[test]
 fn what_does_not_fit_and_what_diverges_is_an_error() {
-    let level = Isa::best();
-    let (_, program) = programs(level, 4).remove(2);
+    let isa = Isa::best();
+    let (_, program) = programs(isa, 4).remove(2);
     let x = vec![0.1; 4 * program.width()];
     let still = ChainKind::Langevin(vec![LangevinStep { step: 0.1, noise: 0.0, clip: None, bounds: None }; 3]);
     let options = RunOptions::default();

@@ -2,10 +2,10 @@
 //! for granted.
 //!
 //! A [`Kernel`] is written once over [`Simd`] and compiled for each [`Isa`]; [`Isa::call`] enters the compiled one.
-//! Kernels are leaves: loops over plain numbers. What calls them knows the level only as a value.
+//! Kernels are leaves: loops over plain numbers. What calls them knows the ISA only as a value.
 //!
 //! # Safety
-//! Two promises hold everywhere below [`Isa::call`], and its caller makes them. The processor has the level's
+//! Two promises hold everywhere below [`Isa::call`], and its caller makes them. The processor has the ISA's
 //! instructions: every [`Isa`] at hand comes from [`Isa::best`] or [`Isa::available`]. And the kernel's pointers
 //! are good for what it does with them. Functions that only compute on vectors rest on the first promise alone.
 
@@ -37,26 +37,26 @@ pub enum Isa {
 }
 
 impl Isa {
-    /// The best level of this machine.
+    /// The best ISA of this machine.
     pub fn best() -> Self {
         static BEST: OnceLock<Isa> = OnceLock::new();
         *BEST.get_or_init(|| Self::available().into_iter().next_back().unwrap_or(Isa::Portable))
     }
 
-    /// All levels of this machine, the best last.
+    /// All ISAs of this machine, the best last.
     pub fn available() -> Vec<Self> {
-        let mut levels = vec![Isa::Portable];
+        let mut isas = vec![Isa::Portable];
         #[cfg(target_arch = "x86_64")]
         {
             if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-                levels.push(Isa::Avx2);
+                isas.push(Isa::Avx2);
                 let wide = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw");
                 if wide && is_x86_feature_detected!("avx512dq") && is_x86_feature_detected!("avx512vl") {
-                    levels.push(Isa::Avx512);
+                    isas.push(Isa::Avx512);
                 }
             }
         }
-        levels
+        isas
     }
 
     /// Short name for reports.
@@ -86,13 +86,13 @@ impl Isa {
         }
     }
 
-    /// Runs a kernel compiled for this level.
+    /// Runs a kernel compiled for this ISA.
     ///
     /// # Safety
-    /// The level is one of [`Isa::available`], and the kernel's own contract holds ([`Kernel::run`]).
+    /// The ISA is one of [`Isa::available`], and the kernel's own contract holds ([`Kernel::run`]).
     pub(crate) unsafe fn call<K: Kernel>(self, kernel: K) {
         match self {
-            // SAFETY: the kernel's contract is the caller's word; the portable level needs no special instruction.
+            // SAFETY: the kernel's contract is the caller's word; the portable ISA needs no special instruction.
             Isa::Portable => unsafe { kernel.run::<portable::Portable>() },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: the caller's word for both: the kernel's contract, and AVX2 with FMA.
@@ -101,7 +101,7 @@ impl Isa {
             // SAFETY: the caller's word for both: the kernel's contract, and AVX-512.
             Isa::Avx512 => unsafe { avx512::enter(kernel) },
             #[cfg(not(target_arch = "x86_64"))]
-            // SAFETY: as for the portable level, which stands in.
+            // SAFETY: as for the portable ISA, which stands in.
             _ => unsafe { kernel.run::<portable::Portable>() },
         }
     }

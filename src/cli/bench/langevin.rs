@@ -17,7 +17,7 @@ pub(super) const STEP: LangevinStep = LangevinStep { step: 5e-3, noise: 0.1, cli
 pub(super) fn run(args: &BenchArgs) -> Result<()> {
     let threads = args.threads.unwrap_or_else(parallel::available);
     let program = program(&args.dims)?;
-    let level = Isa::best();
+    let isa = Isa::best();
     if args.json {
         for batch in args.batches() {
             let secs = step_secs(&program, *batch, &RunOptions::with_threads(threads), args.repeats)?;
@@ -29,12 +29,12 @@ pub(super) fn run(args: &BenchArgs) -> Result<()> {
         }
         return Ok(());
     }
-    let peak = engine::peak_gflops(level, threads);
+    let peak = engine::peak_gflops(isa, threads);
     let mut text = format!(
         "Langevin steps of a {} swish network, f32, {}, {threads} threads; peak of the arithmetic {peak:.0} GFLOP/s\n\n\
          {:>8} {:>12} {:>10} {:>8} {:>10}\n",
         args.dims.iter().map(usize::to_string).collect::<Vec<_>>().join("-"),
-        level.name(),
+        isa.name(),
         "batch",
         "us a step",
         "GFLOP/s",

@@ -22,7 +22,7 @@ impl Run<'_> {
                     noise_sq: Some(p.before),
                 };
                 // SAFETY: the unit is this worker's, and the gradient complete since the last barrier.
-                unsafe { self.tile.level.call(drift) };
+                unsafe { self.tile.isa.call(drift) };
             }
             member.barrier();
             // SAFETY: the fields are this run's own, and all workers of the team are here.
@@ -31,7 +31,7 @@ impl Run<'_> {
                 let (x, to, grad) = (self.x, p.x, p.grad);
                 let back = Back { unit, step: *step, x, to, grad, noise_sq: p.after, slope: self.slope };
                 // SAFETY: the unit is this worker's, and the evaluation has ended with a barrier.
-                unsafe { self.tile.level.call(back) };
+                unsafe { self.tile.isa.call(back) };
             }
             self.accept(member, p, k, &self.draws[2 * k + 1]);
         }
@@ -68,7 +68,7 @@ impl Run<'_> {
                         slope: self.slope,
                     };
                     // SAFETY: the unit is this worker's; sizes and gradient are complete since the last barrier.
-                    unsafe { self.tile.level.call(kick) };
+                    unsafe { self.tile.isa.call(kick) };
                 }
                 if left > 0 {
                     member.barrier();

@@ -177,8 +177,8 @@ impl ConvLayers {
     }
 
     /// All that the memory of a tile depends on: two networks of one kind differ in their weights alone.
-    pub(super) fn kind(&self, level: Isa) -> Vec<usize> {
-        let mut kind = vec![level.lanes(), self.channels, self.height, self.width, self.head.len()];
+    pub(super) fn kind(&self, isa: Isa) -> Vec<usize> {
+        let mut kind = vec![isa.lanes(), self.channels, self.height, self.width, self.head.len()];
         for stage in &self.stages {
             kind.push(match stage {
                 Stage::Conv { gained, .. } => usize::from(*gained),

@@ -168,10 +168,10 @@ impl PackedConv {
                 let (pass, images, to) = (&self.weights().stages()[*stage][*part].0, *images, to.0);
                 // SAFETY: memory and gradient were made for these passes. All tiles have gone back, and nobody writes
                 // their maps now; the part of the gradient is this unit's.
-                unsafe { self.weights().level().call(Gather { pass, images, from, offsets, delta, group, block, to }) };
+                unsafe { self.weights().isa().call(Gather { pass, images, from, offsets, delta, group, block, to }) };
             }
         });
-        let lanes = self.layers().head.len().next_multiple_of(self.weights().level().lanes());
+        let lanes = self.layers().head.len().next_multiple_of(self.weights().isa().lanes());
         let of_images = tiles.iter().flat_map(|(memory, images, _)| (0..*images).map(move |i| (memory, i)));
         for ((memory, image), weight) in of_images.zip(weights) {
             for (c, to) in sums.head.iter_mut().enumerate() {
@@ -187,12 +187,12 @@ impl PackedConv {
         let mut all = vec![0.0; work.images * width];
         let mut column = 0;
         let mut add = |one: Map, other: Option<Map>| {
-            let padded = one.shape.channels.next_multiple_of(self.weights().level().lanes());
+            let padded = one.shape.channels.next_multiple_of(self.weights().isa().lanes());
             let mut sums = vec![0f32; work.images * padded];
             let to = (sums.as_mut_ptr(), padded);
             // SAFETY: maps of the tile's own memory, of one shape but for margins; `sums` has whole vectors for each
             // image.
-            unsafe { self.weights().level().call(Dot { images: work.images, one, other, sums: to }) };
+            unsafe { self.weights().isa().call(Dot { images: work.images, one, other, sums: to }) };
             for (row, sums) in all.chunks_exact_mut(width).zip(sums.chunks_exact(padded)) {
                 row[column..column + one.shape.channels].copy_from_slice(&sums[..one.shape.channels]);
             }

@@ -35,7 +35,7 @@ impl PackedConv {
     /// # Errors
     /// As [`ConvLayers::check`].
     pub fn new(layers: ConvLayers) -> Result<Self> {
-        Self::at_level(layers, Isa::best())
+        Self::at_isa(layers, Isa::best())
     }
 
     /// As [`PackedConv::new`], with memory that earlier weights have left.
@@ -46,8 +46,8 @@ impl PackedConv {
         Ok(Self { room: room.clone(), ..Self::new(layers)? })
     }
 
-    pub(crate) fn at_level(layers: ConvLayers, level: Isa) -> Result<Self> {
-        Ok(Self { weights: Weights::at_level(layers, level)?, room: Room::default() })
+    pub(crate) fn at_isa(layers: ConvLayers, isa: Isa) -> Result<Self> {
+        Ok(Self { weights: Weights::at_isa(layers, isa)?, room: Room::default() })
     }
 
     /// The weights in the open.
@@ -150,7 +150,7 @@ impl PackedConv {
             // SAFETY: borrowed mutably, with room for so many images, as was just checked.
             unsafe { memory.x.put(image, numbers) };
         }
-        memory.modulate(self.layers(), self.weights.level().lanes(), count, row);
+        memory.modulate(self.layers(), self.weights.isa().lanes(), count, row);
     }
 
     /// Memory for `images` images.

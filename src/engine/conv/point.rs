@@ -1,7 +1,7 @@
 //! What is done to each pixel by itself: means of 2 x 2 pixels, their gradient, the head.
 //!
 //! # Safety
-//! Who runs one of these kernels promises that maps, rows and weights were laid out for the level that runs it, that
+//! Who runs one of these kernels promises that maps, rows and weights were laid out for the ISA that runs it, that
 //! they have the images, channels and pixels that the kernel goes through, and that nobody else writes them now: the
 //! contract of maps (`map.rs`).
 

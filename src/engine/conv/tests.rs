@@ -1,4 +1,4 @@
-//! The same numbers at every level, and the same bits for every number of threads and every batch.
+//! The same numbers at every ISA, and the same bits for every number of threads and every batch.
 
 #![allow(clippy::unwrap_used)] // a failed unwrap is a failed test
 
@@ -203,10 +203,10 @@ fn energies_are_what_they_are_defined_as_at_every_level() {
         let width = layers.numbers();
         let exact: Vec<f32> =
             (0..images).map(|b| energy(&layers, &c.x[b * width..(b + 1) * width], c.rows.row(b)) as f32).collect();
-        for level in Isa::available() {
-            let net = PackedConv::at_level(layers.clone(), level).unwrap();
+        for isa in Isa::available() {
+            let net = PackedConv::at_isa(layers.clone(), isa).unwrap();
             let (found, _) = net.evaluate(&c.x, &c.rows, &RunOptions::default()).unwrap();
-            near(&format!("{i}, {}", level.name()), &found, &exact, 1e-5);
+            near(&format!("{i}, {}", isa.name()), &found, &exact, 1e-5);
         }
     }
 }
@@ -256,15 +256,15 @@ fn levels_agree_and_threads_and_batches_change_no_bit() {
     for (i, layers) in networks().into_iter().enumerate() {
         let images = 7;
         let c = case(&layers, images);
-        let portable = PackedConv::at_level(layers.clone(), Isa::Portable).unwrap();
+        let portable = PackedConv::at_isa(layers.clone(), Isa::Portable).unwrap();
         let learn = |net: &PackedConv, threads| {
             net.learn(&c.x, &c.rows, |_| Ok(c.weights.clone()), &RunOptions::with_threads(threads)).unwrap()
         };
         let (exact, exact_grad) = portable.evaluate(&c.x, &c.rows, &RunOptions::default()).unwrap();
         let (_, exact_learned) = learn(&portable, 1);
-        for level in Isa::available() {
-            let what = format!("{i}, {}", level.name());
-            let net = PackedConv::at_level(layers.clone(), level).unwrap();
+        for isa in Isa::available() {
+            let what = format!("{i}, {}", isa.name());
+            let net = PackedConv::at_isa(layers.clone(), isa).unwrap();
             let (energy, grad) = net.evaluate(&c.x, &c.rows, &RunOptions::with_threads(1)).unwrap();
             near(&what, &energy, &exact, 1e-5);
             near(&format!("{what}, gradient"), &grad, &exact_grad, 2e-5);
