@@ -4,7 +4,7 @@ use super::energy::ConvEnergy;
 use super::graph::pick;
 use crate::energy::{Energy, Evaluated};
 use crate::engine::cuda::Mode;
-use crate::engine::cuda::conv::{Gradients, Net, Numbers, Up};
+use crate::engine::cuda::conv::{ConvGradients, Net, Numbers, Up};
 use crate::error::{Error, Result};
 use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaView};
 use candle_core::cuda_backend::{CudaDevice, CudaStorage};
@@ -95,7 +95,7 @@ impl OnGpu {
         &self,
         x: &Tensor,
         coefficients: &mut dyn FnMut(&[f32]) -> Result<Vec<f32>>,
-    ) -> Result<(Tensor, Gradients)> {
+    ) -> Result<(Tensor, ConvGradients)> {
         let (count, images) = (x.dim(0)?, inwards(&x.detach())?);
         let up = self.numbers(&[&images], |numbers, more| self.network.up(&self.device, &more[0], &numbers, true))?;
         let factors = coefficients(&self.energies(&up, count)?.to_vec1::<f32>()?)?;

@@ -1,7 +1,7 @@
 //! Down again: gradients in images and weights.
 
 use super::kernels::Map;
-use super::net::{Gradients, Net, Numbers, Up, act};
+use super::net::{ConvGradients, Net, Numbers, Up, act};
 use super::plan::GpuState;
 use super::pool::{Array, address};
 use crate::engine::conv::Stage;
@@ -23,7 +23,7 @@ impl Net {
         numbers: &Numbers<'_>,
         coefficients: &CudaView<'_, f32>,
         inputs: bool,
-    ) -> Result<Gradients> {
+    ) -> Result<ConvGradients> {
         if coefficients.len() != up.images {
             let (found, expected) = (vec![coefficients.len()], format!("{}", up.images));
             return Err(Error::Shape { what: "coefficients of energies", found, expected });
@@ -164,6 +164,6 @@ impl Net {
             end = begin;
         }
         let filters = if up.learns { of_filters.into_iter().flatten().collect() } else { Vec::new() };
-        Ok(Gradients { x: if inputs { delta.keep() } else { None }, filters, rows: of_rows.and_then(Array::keep) })
+        Ok(ConvGradients { x: if inputs { delta.keep() } else { None }, filters, rows: of_rows.and_then(Array::keep) })
     }
 }

@@ -25,5 +25,5 @@ mod plan;
 mod pool;
 mod up;
 
-pub use net::{Gradients, Net, Numbers, Up};
+pub use net::{ConvGradients, Net, Numbers, Up};
 pub use pool::Pool;

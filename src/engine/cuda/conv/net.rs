@@ -58,7 +58,7 @@ pub struct Up {
 
 /// Gradients of a weighted sum of energies.
 #[derive(Debug)]
-pub struct Gradients {
+pub struct ConvGradients {
     /// In the images, channels innermost, where they were asked for.
     pub x: Option<CudaSlice<f32>>,
     /// In each filter, laid as [`Numbers::filters`]; none unless the way up was for learning.
