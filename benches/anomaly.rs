@@ -7,7 +7,7 @@
 
 use ebmotion::Result;
 use ebmotion::anomaly::{
-    Corruption, DenoisingError, Detector, Energy, Judge, Mahalanobis, Reconstruction, changed, trial,
+    AnomalyScore, Corruption, DenoisingError, Detector, Mahalanobis, Reconstruction, WindowEnergy, changed, trial,
 };
 use ebmotion::embedded;
 use ebmotion::event::Silent;
@@ -49,16 +49,16 @@ fn main() -> Result<()> {
     let zero: Vec<f32> =
         prepared.normaliser.mean.iter().zip(&prepared.normaliser.std).map(|(m, s)| (-m / s) as f32).collect();
     let training = prepared.windows(&prepared.split.train, k, judged - k, judged / 2)?;
-    let mut beside: Vec<Box<dyn Judge + '_>> =
+    let mut beside: Vec<Box<dyn AnomalyScore + '_>> =
         vec![Box::new(Mahalanobis(detector.residuals())), Box::new(Reconstruction::fit(&training))];
     if let Some(level) = model.level() {
-        beside.push(Box::new(Energy(model.forecaster())));
+        beside.push(Box::new(WindowEnergy(model.forecaster())));
         beside.push(Box::new(DenoisingError(level)));
     }
     let scorer = |w: &WindowArray| {
         let mut scores = detector.scores(w)?;
-        for judge in &beside {
-            scores.push((judge.name(), judge.score(w)?));
+        for score in &beside {
+            scores.push((score.name(), score.score(w)?));
         }
         Ok(scores)
     };
@@ -77,7 +77,7 @@ fn main() -> Result<()> {
     println!("| corruption | {} |\n|---|{}", names.join(" | "), "---|".repeat(scores));
     for row in outcomes.chunks_exact(scores) {
         let cell =
-            |o: &ebmotion::anomaly::Outcome| format!("{:.3} ({:.3}-{:.3})", o.auroc, o.interval[0], o.interval[1]);
+            |o: &ebmotion::anomaly::TrialResult| format!("{:.3} ({:.3}-{:.3})", o.auroc, o.interval[0], o.interval[1]);
         println!("| {} | {} |", row[0].corruption.name(), row.iter().map(cell).collect::<Vec<_>>().join(" | "));
     }
     let noise = Noise::new(0);

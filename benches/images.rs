@@ -5,11 +5,11 @@
 //! `NETWORK` is `cifar10_conditional`, `cifar10_large`, `imagenet32`, `imagenet128`, `dsprites` or `mnist`. `WORK` is
 //! `step` or `learn`. `benches/peers/images.py` measures PyTorch in turns with it.
 //!
-//! With `--device cuda:0` (feature `cudnn`) the same runs on a card, after a comparison with the CPU's numbers.
+//! With `--device cuda:0` (feature `cudnn`) the same runs on a GPU, after a comparison with the CPU's numbers.
 //! Products are in tf32 there, or in f32 with `--precision f32`.
 
 use candle_core::{DType, Device, Tensor};
-use ebmotion::engine::{self, LangevinStep, Level, Options, Start, Walk};
+use ebmotion::engine::{self, ChainKind, ChainStart, Isa, LangevinStep, RunOptions};
 use ebmotion::model::{ConvConfig, ConvEnergy, Network};
 use ebmotion::noise::Noise;
 use ebmotion::{Error, Result, parallel};
@@ -84,9 +84,9 @@ fn on_cpu(name: &str, work: &str, net: &ConvEnergy, rows: usize) -> Result<()> {
             };
             let start = x.flatten_all()?.to_vec1::<f32>()?;
             let run = |steps: usize| -> Result<f64> {
-                let (walk, start) = (Walk::Langevin(vec![STEP; steps]), Start { x: &start, at: None });
+                let (walk, start) = (ChainKind::Langevin(vec![STEP; steps]), ChainStart { x: &start, at: None });
                 let begin = Instant::now();
-                engine::run(&program, &walk, start, &mut Noise::new(2), &Options::default())?;
+                engine::run(&program, &walk, start, &mut Noise::new(2), &RunOptions::default())?;
                 Ok(begin.elapsed().as_secs_f64())
             };
             // A run of no steps evaluates once: what further steps add is what a step costs.
@@ -104,25 +104,25 @@ fn on_cpu(name: &str, work: &str, net: &ConvEnergy, rows: usize) -> Result<()> {
         }
     };
     let gflops = (2.0 * passes * products / secs / 1e9).round();
-    let peak = engine::peak_gflops(Level::best(), threads).round();
+    let peak = engine::peak_gflops(Isa::best(), threads).round();
     report(name, work, rows, secs, serde_json::json!({ "threads": threads, "gflops": gflops, "peak_gflops": peak }));
     Ok(())
 }
 
 #[cfg(not(feature = "cudnn"))]
-fn on_card(_: &str, _: &str, _: &ConvEnergy, _: usize, [device, _]: [&str; 2]) -> Result<()> {
+fn on_gpu(_: &str, _: &str, _: &ConvEnergy, _: usize, [device, _]: [&str; 2]) -> Result<()> {
     Err(Error::config("--device", device, "cpu, or a build with the feature `cudnn` (GPU.md)"))
 }
 
 /// First the CPU's numbers again, then time.
 #[cfg(feature = "cudnn")]
-fn on_card(name: &str, work: &str, net: &ConvEnergy, rows: usize, [device, precision]: [&str; 2]) -> Result<()> {
+fn on_gpu(name: &str, work: &str, net: &ConvEnergy, rows: usize, [device, precision]: [&str; 2]) -> Result<()> {
     use ebmotion::energy::Energy;
-    use ebmotion::engine::cuda::{Card, Mode};
+    use ebmotion::engine::cuda::{Gpu, Mode};
 
     let number = device.trim_start_matches("cuda:").parse().unwrap_or(0);
-    let card = Card::open(number)?.device();
-    let there = net.to_device(&card)?;
+    let gpu = Gpu::open(number)?.device();
+    let there = net.to_device(&gpu)?;
     let flat = |t: &Tensor| -> Result<Vec<f32>> { Ok(t.flatten_all()?.to_device(&Device::Cpu)?.to_vec1::<f32>()?) };
     // Relative Euclidean distance.
     let away = |found: &Tensor, expected: &Tensor| -> Result<f64> {
@@ -132,7 +132,7 @@ fn on_card(name: &str, work: &str, net: &ConvEnergy, rows: usize, [device, preci
         Ok((off / expected.iter().map(|b| square(f64::from(*b))).sum::<f64>()).sqrt())
     };
     let (x, context) = inputs(net.config(), rows)?;
-    let on = |t: &Tensor| t.to_device(&card);
+    let on = |t: &Tensor| t.to_device(&gpu);
     let (mine, given) = (on(&x)?, context.as_ref().map(on).transpose()?);
     let few = rows.min(16);
     let first = |t: &Tensor| t.narrow(0, 0, few);
@@ -142,7 +142,7 @@ fn on_card(name: &str, work: &str, net: &ConvEnergy, rows: usize, [device, preci
     let signed = |count: usize| -> Vec<f32> { (0..count).map(|i| if i % 2 == 0 { 1.0 } else { -1.0 }).collect() };
     let weights = net.learn(&first(&x)?, some.as_ref(), &mut |_| Ok(signed(few)))?;
     let mode = if precision == "f32" { Mode::F32 } else { Mode::Tf32 };
-    let energy = there.on_card(given.as_ref(), mode)?;
+    let energy = there.on_gpu(given.as_ref(), mode)?;
     let found = energy.evaluate(&mine)?;
     let (value, grad) = (away(&first(&found.energy)?, &expected.energy)?, away(&first(&found.grad)?, &expected.grad)?);
     let of_weights =
@@ -164,10 +164,10 @@ fn on_card(name: &str, work: &str, net: &ConvEnergy, rows: usize, [device, preci
             let begin = Instant::now();
             for _ in 0..steps {
                 let grad = energy.evaluate(&x)?.grad.clamp(-0.01f32, 0.01f32)?;
-                let eps = noise.normal(x.dims(), DType::F32, &card)?;
+                let eps = noise.normal(x.dims(), DType::F32, &gpu)?;
                 x = ((x - (grad * f64::from(STEP.step))?)? + (eps * f64::from(STEP.noise))?)?.clamp(0f32, 1f32)?;
             }
-            card.synchronize()?;
+            gpu.synchronize()?;
             Ok(begin.elapsed().as_secs_f64() / f64::from(steps))
         })?,
         _ => median(|| {
@@ -175,7 +175,7 @@ fn on_card(name: &str, work: &str, net: &ConvEnergy, rows: usize, [device, preci
             for _ in 0..steps {
                 there.learn_at(&mine, given.as_ref(), mode, &mut |_| Ok(vec![1.0 / rows as f32; rows]))?;
             }
-            card.synchronize()?;
+            gpu.synchronize()?;
             Ok(begin.elapsed().as_secs_f64() / f64::from(steps))
         })?,
     };
@@ -206,7 +206,7 @@ fn main() -> Result<()> {
         let Ok(rows) = batch.parse::<usize>() else { return Err(Error::config("BATCH", batch, "a number")) };
         match device.as_str() {
             "cpu" => on_cpu(name, work, &net, rows)?,
-            card => on_card(name, work, &net, rows, [card, &precision])?,
+            gpu => on_gpu(name, work, &net, rows, [gpu, &precision])?,
         }
     }
     Ok(())

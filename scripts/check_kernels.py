@@ -48,8 +48,8 @@ def files():
     """Kernels that are the same for every energy."""
     here = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "src")
     text = lambda *path: open(os.path.join(here, *path)).read()
-    card = "\n".join(["#define THREADS 256"] + [text("card", name) for name in ("device.cuh", "philox.cuh", "kernels.cu")])
-    return {"card": card, "conv": text("engine", "cuda", "conv", "kernels.cu")}
+    gpu = "\n".join(["#define THREADS 256"] + [text("gpu", name) for name in ("device.cuh", "philox.cuh", "kernels.cu")])
+    return {"gpu": gpu, "conv": text("engine", "cuda", "conv", "kernels.cu")}
 
 
 def nvrtcok(code):

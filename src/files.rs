@@ -1,9 +1,26 @@
 //! Whole files or none: atomic writes, and the hashes by which reports name their data.
 
 use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::io::{BufWriter, Write};
 use std::path::Path;
+
+/// A file that was read, as reports and results name it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileRecord {
+    /// Path as given.
+    pub path: String,
+    /// SHA-256 of the file's bytes, hexadecimal.
+    pub sha256: String,
+}
+
+impl FileRecord {
+    /// Of the file `path` that holds `bytes`.
+    pub fn of(path: &Path, bytes: &[u8]) -> Self {
+        Self { path: path.display().to_string(), sha256: sha256_hex(bytes) }
+    }
+}
 
 /// Writes `path` through a temporary file in the same folder: fill, flush, fsync, rename.
 ///

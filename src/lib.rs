@@ -1,8 +1,6 @@
 #![doc = include_str!("../README.md")]
 
 pub mod anomaly;
-#[cfg(feature = "cuda")]
-pub(crate) mod card;
 #[cfg(feature = "cli")]
 pub mod embedded;
 pub mod energy;
@@ -14,6 +12,8 @@ pub mod event;
 pub mod experiment;
 pub mod files;
 pub mod forecast;
+#[cfg(feature = "cuda")]
+pub(crate) mod gpu;
 #[cfg(feature = "image")]
 pub mod image;
 pub mod kinematics;

@@ -5,7 +5,7 @@
 //! batch is split into, on any number of threads and on any device.
 
 use crate::error::Result;
-use crate::simd::{Level, normal};
+use crate::simd::{Isa, normal};
 use candle_core::{DType, Device, Shape, Tensor};
 use serde::{Deserialize, Serialize};
 
@@ -70,10 +70,10 @@ impl Noise {
         }
         let rows = shape.dims().first().copied().unwrap_or(1);
         #[cfg(feature = "cuda")]
-        if let (Device::Cuda(card), true) = (device, shape.elem_count() > 0) {
+        if let (Device::Cuda(gpu), true) = (device, shape.elem_count() > 0) {
             let Place { key, draw, chain } = draw.place(0);
-            let numbers = crate::card::normals(card, (key, draw, chain), rows, shape.elem_count() / rows)?;
-            let storage = candle_core::cuda_backend::CudaStorage::wrap_cuda_slice(numbers, card.clone());
+            let numbers = crate::gpu::normals(gpu, (key, draw, chain), rows, shape.elem_count() / rows)?;
+            let storage = candle_core::cuda_backend::CudaStorage::wrap_cuda_slice(numbers, gpu.clone());
             let none = candle_core::op::BackpropOp::none();
             return Ok(Tensor::from_storage(candle_core::Storage::Cuda(storage), shape, none, false));
         }
@@ -146,7 +146,7 @@ impl Draw {
     /// As [`Draw::normal`], computed in f32 on the processor's vectors: equal to it within some 1e-6.
     pub fn normal_f32(&self, chain: u64, out: &mut [f32]) {
         let Place { key, draw, chain } = self.place(chain);
-        normal::Row { key, draw, chain, block: 0, out }.fill(Level::best());
+        normal::Row { key, draw, chain, block: 0, out }.fill(Isa::best());
     }
 
     /// Where the numbers of chain `chain` stand in the generator's space, for those who make them elsewhere.
@@ -259,17 +259,17 @@ mod tests {
     fn vectors_give_the_numbers_of_the_definition() {
         let draw = Noise::new(11).next_draw();
         let (mut exact, mut fast) = (vec![0f64; 1000], vec![0f32; 1000]);
-        for level in Level::available() {
+        for isa in Isa::available() {
             let mut worst = 0f64;
             for chain in 0..1000u64 {
                 draw.normal(chain, &mut exact);
                 let Place { key, draw, chain } = draw.place(chain);
-                normal::Row { key, draw, chain, block: 0, out: &mut fast }.fill(level);
+                normal::Row { key, draw, chain, block: 0, out: &mut fast }.fill(isa);
                 for (a, b) in exact.iter().zip(&fast) {
                     worst = worst.max((a - f64::from(*b)).abs());
                 }
             }
-            assert!(worst < 1.5e-6, "{level:?} is off by {worst}");
+            assert!(worst < 1.5e-6, "{isa:?} is off by {worst}");
         }
     }
 

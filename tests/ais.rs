@@ -6,7 +6,7 @@ mod support;
 
 use candle_core::Tensor;
 use ebmotion::energy::analytic::{Diagonal, Gaussian};
-use ebmotion::energy::compose::Mixture;
+use ebmotion::energy::compose::MixtureEnergy;
 use ebmotion::energy::{Energy, Evaluated};
 use ebmotion::noise::Noise;
 use ebmotion::sample::Metropolis;
@@ -51,20 +51,20 @@ fn gaussian_draws(seed: u64, count: usize) -> Tensor {
 }
 
 /// Two normal densities of five numbers, four standard deviations apart.
-fn mixture() -> Mixture<'static> {
+fn mixture() -> MixtureEnergy<'static> {
     let part = |mean: f64| Box::new(Diagonal::isotropic(5, mean, 0.8).unwrap()) as Box<dyn Energy>;
-    Mixture::new([(0.3, part(-1.6)), (0.7, part(1.6))]).unwrap()
+    MixtureEnergy::new([(0.3, part(-1.6)), (0.7, part(1.6))]).unwrap()
 }
 
 fn mixture_draws(seed: u64, count: usize) -> Tensor {
     let mut noise = Noise::new(seed);
-    let lots = noise.indices(count, 10);
+    let indices = noise.indices(count, 10);
     let rows = support::plain_rows(&normal(seed + 1, &[count, 5]));
-    let place = |(z, lot): (&Vec<f64>, &usize)| {
-        let mean = if *lot < 3 { -1.6 } else { 1.6 };
+    let place = |(z, index): (&Vec<f64>, &usize)| {
+        let mean = if *index < 3 { -1.6 } else { 1.6 };
         z.iter().map(|v| mean + 0.8 * v).collect::<Vec<f64>>()
     };
-    Tensor::new(rows.iter().zip(&lots).map(place).collect::<Vec<_>>(), &candle_core::Device::Cpu).unwrap()
+    Tensor::new(rows.iter().zip(&indices).map(place).collect::<Vec<_>>(), &candle_core::Device::Cpu).unwrap()
 }
 
 /// Name, base, target with `ln Z = -SHIFT`, draws of both.

@@ -2,7 +2,7 @@
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used)]
 
-use ebmotion::anomaly::{Corruption, Detector, Energy, Judge, trial};
+use ebmotion::anomaly::{AnomalyScore, Corruption, Detector, WindowEnergy, trial};
 use ebmotion::embedded;
 use ebmotion::event::Silent;
 use ebmotion::forecast::{Model, Prepared, RunConfig};
@@ -51,7 +51,7 @@ fn corruptions_of_hand_motion_are_found_at_the_false_alarm_rate_asked_for() {
     }
 
     let zero = vec![0f32; windows.channels];
-    let whole = Energy(model.forecaster());
+    let whole = WindowEnergy(model.forecaster());
     let scorer = |w: &_| Ok([detector.scores(w)?, vec![("energy", whole.score(w)?)]].concat());
     let outcomes = trial(&scorer, &windows, &episodes, &zero, 20, 0).unwrap();
     let floors = [

@@ -11,7 +11,7 @@ use ebmotion::forecast::{
     ChainForecaster, Forecaster, LevelForecaster, Limits, Request, ResidualCoordinates, WindowArray,
 };
 use ebmotion::model::{
-    Activation, Cvae, GruMixture, LevelEnergy, Mixture, Mlp, MlpConfig, MlpEnergy, Path, VectorField,
+    Activation, Cvae, GruMixture, LevelEnergy, MixtureDensity, Mlp, MlpConfig, MlpEnergy, NoisePath, VectorField,
 };
 use ebmotion::noise::Noise;
 use ebmotion::sample::Unadjusted;
@@ -40,7 +40,7 @@ fn table() -> Result<Vec<Row>> {
         },
         Row { forecaster: Box::new(analogue()?), draws: true },
         Row {
-            forecaster: Box::new(generative(&fit, "mdn", |w, c, n| Mixture::new(config(c, 0, 1), 3, w, n))?),
+            forecaster: Box::new(generative(&fit, "mdn", |w, c, n| MixtureDensity::new(config(c, 0, 1), 3, w, n))?),
             draws: true,
         },
         Row { forecaster: Box::new(Recurrent::new(gru()?, 3, CHANNELS)?), draws: true },
@@ -50,13 +50,13 @@ fn table() -> Result<Vec<Row>> {
         },
         Row {
             forecaster: Box::new(generative(&fit, "flow", |w, c, n| {
-                VectorField::new(config(w, c, 1), Path::Line, sampler, n)
+                VectorField::new(config(w, c, 1), NoisePath::Line, sampler, n)
             })?),
             draws: true,
         },
         Row {
             forecaster: Box::new(generative(&fit, "diffusion", |w, c, n| {
-                VectorField::new(config(w, c, 1), Path::Circle, sampler, n)
+                VectorField::new(config(w, c, 1), NoisePath::Circle, sampler, n)
             })?),
             draws: true,
         },

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use candle_core::{D, DType, Device, Tensor};
-use ebmotion::energy::affine::{Affine, Map};
+use ebmotion::energy::affine::{Affine, AffineMap};
 use ebmotion::energy::analytic::Gaussian;
 use ebmotion::noise::Noise;
 use ebmotion::sample::diffusion::{
@@ -129,7 +129,7 @@ fn a_gaussian_with_an_energy_added_is_the_product_of_gaussians() {
     let spread = total.try_inverse().unwrap();
     let expected = &mean + &spread * &precision * (&goal - &mean);
     let energy = Gaussian::from_precision(goal.as_slice(), precision.transpose().as_slice()).unwrap();
-    let energy = Affine::new(energy, Map::dense(mean.as_slice(), covariance.as_slice()).unwrap());
+    let energy = Affine::new(energy, AffineMap::dense(mean.as_slice(), covariance.as_slice()).unwrap());
     let curvature = (l.transpose() * &precision * &l).symmetric_eigen().eigenvalues.max();
     for (eta, levels) in [(Eta::NONE, 60), (Eta::OfPosterior(1.0), 400)] {
         let energies = vec![ExtraEnergy { energy: &energy, curvature }];

@@ -4,11 +4,13 @@ use candle_core::{DType, Device, Tensor};
 use ebmotion::Result;
 use ebmotion::eval::metric::energy_distance;
 use ebmotion::event::Silent;
-use ebmotion::model::{Activation, Cvae, Generative, Generator, GruMixture, Mixture, MlpConfig, Path, VectorField};
+use ebmotion::model::{
+    Activation, Cvae, Generative, Generator, GruMixture, MixtureDensity, MlpConfig, NoisePath, VectorField,
+};
 use ebmotion::noise::Noise;
 use ebmotion::sample::diffusion::SamplerConfig;
-use ebmotion::train::objective::Fit;
-use ebmotion::train::{AdamConfig, Batch, Clip, Decay, Divergence, Source, TrainConfig, train};
+use ebmotion::train::objective::GenerativeLoss;
+use ebmotion::train::{AdamConfig, Batch, BatchSource, Clip, Decay, Divergence, TrainConfig, train};
 
 /// `x` is `(c, s c) + 0.2 N(0, I)` with a random sign `s` and a context `c` of 1 or 2: two modes, the mean between
 /// them.
@@ -23,7 +25,7 @@ fn draw(rows: usize, noise: &mut Noise) -> Result<(Tensor, Tensor)> {
 
 struct TwoModes;
 
-impl Source for TwoModes {
+impl BatchSource for TwoModes {
     fn batch(&self, size: usize, noise: &mut Noise) -> Result<Batch> {
         let (x, context) = draw(size, noise)?;
         Ok(Batch { x, context: Some(context), start: None })
@@ -81,7 +83,7 @@ fn distance(model: &impl Generator) -> Result<f64> {
 }
 
 fn learns<M: Generative + Generator>(model: M, steps: u64, bound: f64) -> Result<()> {
-    let mut objective = Fit { model };
+    let mut objective = GenerativeLoss { model };
     let before = distance(&objective.model)?;
     train(&mut objective, &TwoModes, &settings(steps), &Noise::new(2), None, &mut Silent)?;
     let after = distance(&objective.model)?;
@@ -97,9 +99,9 @@ fn learns<M: Generative + Generator>(model: M, steps: u64, bound: f64) -> Result
 fn each_network_learns_two_modes() -> Result<()> {
     let noise = &mut Noise::new(1);
     let sampler = |levels| SamplerConfig { levels, ..SamplerConfig::default() };
-    learns(VectorField::new(config(2, 1), Path::Circle, sampler(10), noise)?, 1500, 0.015)?;
-    learns(VectorField::new(config(2, 1), Path::Line, sampler(20), noise)?, 1500, 0.015)?;
-    learns(Mixture::new(config(1, 0), 4, 2, noise)?, 800, 0.01)?;
+    learns(VectorField::new(config(2, 1), NoisePath::Circle, sampler(10), noise)?, 1500, 0.015)?;
+    learns(VectorField::new(config(2, 1), NoisePath::Line, sampler(20), noise)?, 1500, 0.015)?;
+    learns(MixtureDensity::new(config(1, 0), 4, 2, noise)?, 800, 0.01)?;
     learns(Cvae::new([2, 1, 2], &[64, 64], [1.0, 0.5], noise)?, 1500, 0.05)
 }
 
@@ -107,7 +109,7 @@ fn each_network_learns_two_modes() -> Result<()> {
 #[test]
 fn the_recurrent_mixture_learns_a_walk() -> Result<()> {
     struct Walk;
-    impl Source for Walk {
+    impl BatchSource for Walk {
         fn batch(&self, size: usize, noise: &mut Noise) -> Result<Batch> {
             let steps = noise.uniform((size, 12, 1), DType::F32, &Device::Cpu)?.affine(2.0, -0.5)?.round()?;
             let jitter = (noise.normal((size, 12, 1), DType::F32, &Device::Cpu)? * 0.01)?;
@@ -121,7 +123,7 @@ fn the_recurrent_mixture_learns_a_walk() -> Result<()> {
         }
     }
     let model = GruMixture::new(&[0.1], 16, 3, 0.0, &mut Noise::new(1))?;
-    let mut objective = Fit { model };
+    let mut objective = GenerativeLoss { model };
     train(&mut objective, &Walk, &settings(400), &Noise::new(2), None, &mut Silent)?;
     let net = objective.model;
     let frame = Tensor::zeros((2000, 1), DType::F32, &Device::Cpu)?;

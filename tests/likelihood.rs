@@ -7,8 +7,8 @@ use ebmotion::Result;
 use ebmotion::event::Silent;
 use ebmotion::model::{Generative, PixelCnn, PixelCnnConfig, RealNvp, RealNvpConfig};
 use ebmotion::noise::Noise;
-use ebmotion::train::objective::Fit;
-use ebmotion::train::{AdamConfig, Batch, Clip, Decay, Divergence, Source, TrainConfig, train};
+use ebmotion::train::objective::GenerativeLoss;
+use ebmotion::train::{AdamConfig, Batch, BatchSource, Clip, Decay, Divergence, TrainConfig, train};
 
 /// A network whose weights are far from their start, so that nothing holds only because they are small.
 fn pixel_cnn(shape: [usize; 3], levels: usize) -> PixelCnn {
@@ -151,7 +151,7 @@ fn a_density_of_two_pixels_integrates_to_one() {
 /// Stripes of two levels, up or across, beginning with either: four images of 16 pixels.
 struct Stripes;
 
-impl Source for Stripes {
+impl BatchSource for Stripes {
     fn batch(&self, size: usize, noise: &mut Noise) -> Result<Batch> {
         let kinds = noise.indices(size, 4);
         let pixel = |kind: usize, p: usize| {
@@ -188,7 +188,7 @@ fn trained<M: Generative>(model: M) -> f64 {
         divergence: Divergence::default(),
         compact_checkpoints: false,
     };
-    let mut objective = Fit { model };
+    let mut objective = GenerativeLoss { model };
     train(&mut objective, &Stripes, &config, &Noise::new(1), None, &mut Silent).unwrap();
     let batch = Stripes.batch(64, &mut Noise::new(99)).unwrap();
     let bits = objective.model.loss(&batch.x, None, &mut Noise::new(98)).unwrap();

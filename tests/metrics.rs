@@ -4,7 +4,7 @@ use candle_core::{DType, Device};
 use ebmotion::eval::metric::{
     self, Kind, METRICS, auroc, average_precision, energy_distance, fpr_at_95_tpr, frechet_distance,
 };
-use ebmotion::eval::{BootstrapSettings, Evaluator, Futures, Options, Reference, Results, TestSet};
+use ebmotion::eval::{BootstrapSettings, EvalOptions, Evaluator, Futures, Reference, Results, TestSet};
 use ebmotion::noise::Noise;
 use ebmotion::{Error, Result};
 use serde_json::Value;
@@ -134,9 +134,9 @@ fn white_noise(n: usize) -> Result<TestSet> {
     })
 }
 
-fn quick() -> Options {
+fn quick() -> EvalOptions {
     let bootstrap = BootstrapSettings { replicates: 60, window_replicates: 20, ..BootstrapSettings::default() };
-    Options { bootstrap, ..Options::default() }
+    EvalOptions { bootstrap, ..EvalOptions::default() }
 }
 
 fn evaluate(test: &TestSet, samples: &[f32], s: usize) -> Result<Results> {
@@ -320,7 +320,7 @@ fn segments_are_compared_as_defined() -> Result<()> {
     assert_close(found.per_step[15], direct(&[1])?, 1e-8, "second segment");
     assert_close(found.per_step[H - 1], found.per_step[15], 0.0, "frames behind the last segment");
     // A limit on the number of segments changes the figure a little and stays deterministic.
-    let few = Options { max_segments: 40, ..quick() };
+    let few = EvalOptions { max_segments: 40, ..quick() };
     let futures = Futures { samples: &samples, n: N, s: 1, h: H, d: D };
     let run = || Evaluator::new(&test, few.clone())?.evaluate(&futures);
     assert_eq!(run()?, run()?);
@@ -354,7 +354,7 @@ fn intervals_have_the_width_of_theory() -> Result<()> {
     let n = 400;
     let mut test = white_noise(n)?;
     test.episode = (0..n).map(|i| i / 10).collect();
-    let options = Options { bootstrap: BootstrapSettings { replicates: 400, ..quick().bootstrap }, ..quick() };
+    let options = EvalOptions { bootstrap: BootstrapSettings { replicates: 400, ..quick().bootstrap }, ..quick() };
     let zero = vec![0.0; n * H * D];
     let futures = Futures { samples: &zero, n, s: 1, h: H, d: D };
     let [low, high] = Evaluator::new(&test, options)?.evaluate(&futures)?["rmse"].interval;
@@ -370,7 +370,7 @@ fn threads_change_nothing_and_floors_belong_to_distances_alone() -> Result<()> {
     let samples = normal(&[N, 3, H, D], 5)?;
     let futures = Futures { samples: &samples, n: N, s: 3, h: H, d: D };
     let run = |threads| {
-        let evaluator = Evaluator::new(&test, Options { threads, ..quick() })?;
+        let evaluator = Evaluator::new(&test, EvalOptions { threads, ..quick() })?;
         Ok::<_, Error>((evaluator.evaluate(&futures)?, evaluator.floor()?))
     };
     assert_eq!(run(1)?, run(3)?);

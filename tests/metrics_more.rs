@@ -1,7 +1,7 @@
 //! Metrics of samples and of motion against closed forms, brute force and definitions.
 
 use candle_core::{DType, Device};
-use ebmotion::eval::{BootstrapSettings, Evaluator, Futures, Options, Reference, Results, TestSet};
+use ebmotion::eval::{BootstrapSettings, EvalOptions, Evaluator, Futures, Reference, Results, TestSet};
 use ebmotion::noise::Noise;
 use ebmotion::{Error, Result};
 use std::f64::consts::{PI, TAU};
@@ -36,9 +36,9 @@ fn white_noise() -> Result<TestSet> {
     test_set(normal(&[N, H, D], 2)?)
 }
 
-fn options() -> Options {
+fn options() -> EvalOptions {
     let bootstrap = BootstrapSettings { replicates: 40, window_replicates: 2, ..BootstrapSettings::default() };
-    Options { bootstrap, max_segments: 50, ..Options::default() }
+    EvalOptions { bootstrap, max_segments: 50, ..EvalOptions::default() }
 }
 
 fn evaluate(test: &TestSet, samples: &[f32], s: usize) -> Result<Results> {

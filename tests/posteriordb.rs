@@ -6,7 +6,7 @@
 mod support;
 
 use candle_core::{Device, Tensor};
-use ebmotion::energy::affine::Shape;
+use ebmotion::energy::affine::MapShape;
 use ebmotion::noise::Noise;
 use ebmotion::sample::Metropolis;
 use ebmotion::sample::adapt::{Tunable, Warmup};
@@ -68,7 +68,7 @@ fn check<P: Tunable>(name: &str, posterior: &dyn Posterior, reference: &Value, s
         .collect();
     let start = Tensor::from_vec(start, (CHAINS, n), &Device::Cpu).unwrap();
     let mut noise = Noise::new(40);
-    let warmup = Warmup { steps: 400, target: None, map: Some(Shape::Dense) };
+    let warmup = Warmup { steps: 400, target: None, map: Some(MapShape::Dense) };
     let warmed = warmup.run(&energy, &sampler, &start, &mut noise).unwrap();
     let draws = Draws::record(&warmed.energy, &warmed.transition, &warmed.state, steps, &mut noise);
     let columns = |rows: &Vec<Vec<f64>>| -> Vec<Vec<f64>> {

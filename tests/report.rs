@@ -4,11 +4,13 @@ use candle_core::{DType, Device, Tensor};
 use ebmotion::eval::report::{
     BootstrapProtocol, Cost, Passage, Protocol, Report, html, markdown, summary_table, verdict,
 };
-use ebmotion::eval::{BootstrapSettings, Evaluator, Futures, MetricResult, Options, Reference, TestSet, compare_with};
+use ebmotion::eval::{
+    BootstrapSettings, EvalOptions, Evaluator, Futures, MetricResult, Reference, TestSet, compare_with,
+};
+use ebmotion::files::FileRecord;
 use ebmotion::forecast::baseline::{Autoregression, Hold, VarFit, Velocity};
 use ebmotion::forecast::{Forecaster, Request};
 use ebmotion::noise::Noise;
-use ebmotion::trajectory::Source;
 use ebmotion::{Error, Result};
 use std::collections::BTreeMap;
 
@@ -68,7 +70,7 @@ fn report() -> Result<Report> {
         reference: Reference { context: reference_context, future: reference_future, episode },
     };
     let bootstrap = BootstrapSettings { replicates: 40, window_replicates: 20, ..BootstrapSettings::default() };
-    let options = Options { bootstrap, ..Options::default() };
+    let options = EvalOptions { bootstrap, ..EvalOptions::default() };
     let evaluator = Evaluator::new(&test, options.clone())?;
     let chunks: Vec<f32> = training.chunks_exact((K + H) * D).flat_map(|w| w[..(K + 4) * D].to_vec()).collect();
     let fit = VarFit::fit(&chunks, D, K, 4, 10.0)?;
@@ -95,7 +97,7 @@ fn report() -> Result<Report> {
     let counts = |pairs: &[(&str, usize)]| pairs.iter().map(|(k, v)| (k.to_string(), *v)).collect();
     let protocol = Protocol {
         program: Protocol::program(),
-        data: vec![Source { path: "a <log>.csv".into(), sha256: ebmotion::files::sha256_hex(b"a") }],
+        data: vec![FileRecord::of(std::path::Path::new("a <log>.csv"), b"a")],
         episodes: counts(&[("train", 40), ("validation", 4), ("test", 12)]),
         windows: counts(&[("train", 400), ("test", n), ("reference", n)]),
         channels: (0..D).map(|c| format!("q_{c}")).collect(),

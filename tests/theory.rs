@@ -7,10 +7,10 @@ mod support;
 
 use candle_core::{DType, Device, Tensor};
 use ebmotion::energy::Energy;
-use ebmotion::energy::affine::Shape;
+use ebmotion::energy::affine::MapShape;
 use ebmotion::energy::analytic::{Diagonal, Gaussian, Gumbel};
 use ebmotion::energy::clamp::Clamped;
-use ebmotion::energy::compose::{Mixture, Scaled, Sum, Total};
+use ebmotion::energy::compose::{MixtureEnergy, Scaled, Sum, Total};
 use ebmotion::energy::constraint::Goal;
 use ebmotion::energy::coordinates::Coordinates;
 use ebmotion::error::{Error, Result};
@@ -196,7 +196,7 @@ fn sums_and_factors_of_energies_draw_from_products_and_powers() {
 #[test]
 fn a_mixture_is_drawn_with_the_moments_of_its_parts() {
     let part = |mean: f64, s: f64| Box::new(Diagonal::new(&[mean], &[s]).unwrap()) as Box<dyn Energy>;
-    let mixture = Mixture::new([(0.3, part(-1.2, 0.6)), (0.7, part(1.0, 0.9))]).unwrap();
+    let mixture = MixtureEnergy::new([(0.3, part(-1.2, 0.6)), (0.7, part(1.0, 0.9))]).unwrap();
     let mean = 0.3 * -1.2 + 0.7;
     let second = 0.3 * (1.44 + 0.36) + 0.7 * (1.0 + 0.81);
     let third = 0.3 * (-1.728 - 3.0 * 1.2 * 0.36) + 0.7 * (1.0 + 3.0 * 0.81);
@@ -277,7 +277,7 @@ fn a_diverged_chain_is_an_error_with_its_step() {
 }
 
 /// Warm-up on a Gaussian with standard deviations from 0.01 to 30 and a correlation of 0.95, from a start far off.
-fn warms<P: Tunable>(name: &str, sampler: Metropolis<P>, map: Option<Shape>, ess_floor: f64) {
+fn warms<P: Tunable>(name: &str, sampler: Metropolis<P>, map: Option<MapShape>, ess_floor: f64) {
     let mean = [5.0, -3.0, 0.0];
     let s = [0.01, 0.01, 30.0];
     let covariance =
@@ -314,10 +314,10 @@ fn warm_up_finds_scales_correlations_and_step_size() {
     let mala = Metropolis(Langevin::calibrated(1.0));
     // Of 32000 draws. Whitened coordinates mix in a few steps. Scaled ones keep variances 1.95 and 0.05 across the
     // diagonals: the step is small against the longer by their ratio of 39 for MALA, and by its root for HMC.
-    warms("hmc, dense", hmc, Some(Shape::Dense), 5_000.0);
-    warms("mala, dense", mala, Some(Shape::Dense), 4_000.0);
-    warms("hmc, diagonal", hmc, Some(Shape::Diagonal), 3_000.0);
-    warms("mala, diagonal", mala, Some(Shape::Diagonal), 100.0);
+    warms("hmc, dense", hmc, Some(MapShape::Dense), 5_000.0);
+    warms("mala, dense", mala, Some(MapShape::Dense), 4_000.0);
+    warms("hmc, diagonal", hmc, Some(MapShape::Diagonal), 3_000.0);
+    warms("mala, diagonal", mala, Some(MapShape::Diagonal), 100.0);
 }
 
 #[test]
@@ -335,7 +335,7 @@ fn warm_up_keeps_coordinates_when_told_to_and_refuses_nonsense() {
     let refused = |warmup: Warmup, sampler| warmup.run(&target, sampler, &x, &mut Noise::new(3)).is_err();
     assert!(refused(Warmup { steps: 19, ..warmup }, &mala));
     assert!(refused(Warmup { target: Some(1.0), ..warmup }, &mala));
-    assert!(refused(Warmup { map: Some(Shape::Diagonal), ..warmup }, &boxed));
+    assert!(refused(Warmup { map: Some(MapShape::Diagonal), ..warmup }, &boxed));
     assert!(!refused(warmup, &boxed));
 }
 

@@ -10,7 +10,7 @@ that of a batch's mean energy in every parameter, spectral norms included.
     venv/bin/python benches/peers/images.py cifar10_conditional learn 16
     python3 benches/peers/images.py cifar10_conditional step 16,64 --device cuda --program images
 
-On a card PyTorch's convolutions use tf32, as it does by itself, and cuDNN's algorithms are measured before they are chosen
+On a GPU PyTorch's convolutions use tf32, as it does by itself, and cuDNN's algorithms are measured before they are chosen
 (`torch.backends.cudnn.benchmark`), which is no slower than the default. Ours is built ahead there (GPU.md): `--program`.
 """
 import argparse
@@ -125,7 +125,7 @@ def main():
                 own.append(mine)
                 other[n].append(time_of)
                 ratios[n].append(time_of / mine["ms"])
-        # Of a card ours tells none.
+        # Of a GPU ours tells none.
         rate = f"{statistics.median(o['gflops'] for o in own):.0f}" if all("gflops" in o for o in own) else "-"
         row = f"| {batch} | {statistics.median(o['ms'] for o in own):.2f} | {rate} |"
         for n, r in ratios.items():

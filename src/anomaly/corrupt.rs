@@ -1,6 +1,6 @@
 //! Windows with something wrong in them, to measure what is found.
 
-use super::arrow::backwards;
+use super::time_reversal::backwards;
 use crate::error::Result;
 use crate::forecast::WindowArray;
 use crate::noise::Noise;

@@ -1,6 +1,6 @@
 //! How badly the model takes noise off a window again.
 
-use super::Judge;
+use super::AnomalyScore;
 use crate::error::Result;
 use crate::forecast::{LevelForecaster, WindowArray};
 use crate::noise::Noise;
@@ -13,7 +13,7 @@ const LEVELS: [f64; 3] = [0.25, 0.5, 1.0];
 /// chunks, coordinates and noise levels tan t = 0.25, 0.5 and 1. The noise is the same for every window.
 pub struct DenoisingError<'a>(pub &'a LevelForecaster);
 
-impl Judge for DenoisingError<'_> {
+impl AnomalyScore for DenoisingError<'_> {
     fn name(&self) -> &'static str {
         "denoising"
     }

@@ -1,12 +1,12 @@
-//! All judges together, calibrated, beside the model in its file.
+//! All anomaly scores together, calibrated, beside the model in its file.
 
-use super::exchange::Exchange;
+use super::channel_swap::ChannelSwap;
 use super::gaussian::Moments;
-use super::judge::{CHUNK, FRAMES, Judge, STRIDE, pieces};
-use super::shift::Shift;
-use super::stillness::{QUANTILES, Stillness};
-use super::tail::Tail;
-use super::{Arrow, Energy, Innovation, Residuals, Shape};
+use super::one_sided::OneSided;
+use super::score::{AnomalyScore, CHUNK, FRAMES, STRIDE, pieces};
+use super::score_distribution::ScoreDistribution;
+use super::stuck_channel::{QUANTILES, StuckChannel};
+use super::{Innovation, Residuals, ShapeEnergy, TimeReversal, WindowEnergy};
 use crate::error::{Error, Result};
 use crate::forecast::baseline::VarFit;
 use crate::forecast::{Model, Prepared, WindowArray};
@@ -16,13 +16,13 @@ use std::path::Path;
 
 /// Prefix of the tensors in a model file.
 const PREFIX: &str = "anomaly/";
-/// Frames of a judged window, among those.
+/// Frames of a scored window, among those.
 const WINDOW: &str = "window";
 /// Windows that are fitted and calibrated on, at most: evenly over all.
 const MOST: usize = 8192;
 /// Windows scored at once.
 const BLOCK: usize = 512;
-/// Parts of the validation episodes, each scored by the tails of the others (cross-conformal, Vovk 2015).
+/// Parts of the validation episodes, each scored by the distributions of the others (cross-conformal, Vovk 2015).
 const FOLDS: usize = 10;
 const VAR_RIDGE: f64 = 10.0;
 
@@ -31,66 +31,66 @@ const VAR_RIDGE: f64 = 10.0;
 struct Parts {
     residuals: Residuals,
     var: VarFit,
-    exchange: Exchange,
-    stillness: Stillness,
+    channel_swap: ChannelSwap,
+    stuck_channel: StuckChannel,
 }
 
-/// Of one judge and every window, the channel that stands out most and its score.
+/// Of one score and every window, the channel that stands out most and its value.
 type Highest = Vec<(usize, f64)>;
 
-/// How all judges' scores lie over normal windows.
+/// How all scores lie over normal windows.
 #[derive(Debug, Clone)]
 struct Normal {
-    tails: Vec<Tail>,
-    /// Of the judges' normal deviates, `(judges, judges)`.
+    distributions: Vec<ScoreDistribution>,
+    /// Of the scores' normal deviates, `(scores, scores)`.
     correlations: Vec<f64>,
-    shift: Shift,
+    one_sided: OneSided,
 }
 
 impl Normal {
     /// Over the windows `which` of those scored.
     fn new(scores: &[Highest], which: &[usize]) -> Result<Self> {
-        let of = |judge: &Highest| Tail::new(which.iter().map(|i| judge[*i].1).collect());
-        let tails: Vec<Tail> = scores.iter().map(of).collect();
-        let deviates: Vec<f64> = which.iter().flat_map(|i| deviates(&tails, scores, *i)).collect();
-        let correlations = Shift::correlations(&deviates, tails.len());
-        Ok(Self { shift: Shift::new(&correlations, tails.len())?, tails, correlations })
+        let of = |score: &Highest| ScoreDistribution::new(which.iter().map(|i| score[*i].1).collect());
+        let distributions: Vec<ScoreDistribution> = scores.iter().map(of).collect();
+        let deviates: Vec<f64> = which.iter().flat_map(|i| deviates(&distributions, scores, *i)).collect();
+        let correlations = OneSided::correlations(&deviates, distributions.len());
+        Ok(Self { one_sided: OneSided::new(&correlations, distributions.len())?, distributions, correlations })
     }
 }
 
-/// Of each judge, the normal deviate of window `i`.
-fn deviates(tails: &[Tail], scores: &[Highest], i: usize) -> Vec<f64> {
-    tails.iter().zip(scores).map(|(tail, judge)| tail.deviate(judge[i].1)).collect()
+/// Of each score, the normal deviate of window `i`.
+fn deviates(distributions: &[ScoreDistribution], scores: &[Highest], i: usize) -> Vec<f64> {
+    distributions.iter().zip(scores).map(|(own, score)| own.deviate(score[i].1)).collect()
 }
 
 /// What a [`Detector`] says of a window.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Verdict {
-    /// Log likelihood ratio, nats, of judges that are all as high as they please to judges that are as on normal windows; 0 when none is
-    /// higher than usual.
+pub struct WindowScore {
+    /// Log likelihood ratio, nats, of scores that are all as high as they please to scores as on normal windows; 0 when
+    /// none is higher than usual.
     pub score: f64,
     /// Share of normal windows with at least this score.
     pub p_value: f64,
-    /// The judge that has the largest part in the score.
-    pub judge: &'static str,
-    /// The channel that stands out most, by the judges that look at channels.
+    /// The anomaly score that has the largest part in it.
+    pub leading: &'static str,
+    /// The channel that stands out most, by the scores that look at channels.
     pub channel: usize,
 }
 
-/// Judges of a model's motion, calibrated on its validation episodes.
+/// Anomaly scores of a model's motion, calibrated on its validation episodes.
 pub struct Detector<'a> {
     model: &'a Model,
     parts: Parts,
     normal: Normal,
     /// Scores of the validation windows.
-    combined: Tail,
+    combined: ScoreDistribution,
 }
 
 impl<'a> Detector<'a> {
     /// Fits on windows of the training episodes and calibrates on those of the validation episodes.
     ///
     /// # Errors
-    /// [`Error::Data`] when episodes are shorter than a judged window.
+    /// [`Error::Data`] when episodes are shorter than a scored window.
     pub fn fit(model: &'a Model, prepared: &Prepared) -> Result<Self> {
         let context = model.info().config.model.frames().0;
         let future = frames(model) - context;
@@ -104,74 +104,75 @@ impl<'a> Detector<'a> {
         let parts = Parts {
             residuals: Residuals::new(var.clone())?,
             var,
-            exchange: Exchange::fit(&training)?,
-            stillness: Stillness::fit(&training)?,
+            channel_swap: ChannelSwap::fit(&training)?,
+            stuck_channel: StuckChannel::fit(&training)?,
         };
         let scores = highest(model, &parts, &validation)?;
         let all: Vec<usize> = (0..episodes.len()).collect();
-        let mut detector = Self { model, normal: Normal::new(&scores, &all)?, parts, combined: Tail::new(Vec::new()) };
-        // Scored by the tails of the other episodes, as windows will be that the tails have never seen.
+        let mut detector =
+            Self { model, normal: Normal::new(&scores, &all)?, parts, combined: ScoreDistribution::new(Vec::new()) };
+        // Scored by the distributions of the other episodes, as windows will be that they have never seen.
         let mut combined = Vec::with_capacity(episodes.len());
         let normal = detector.normal.clone();
         for held in folds(&episodes) {
             let (own, others): (Vec<usize>, Vec<usize>) = all.iter().partition(|i| held.contains(&episodes[**i]));
             detector.normal = Normal::new(&scores, if others.is_empty() { &own } else { &others })?;
-            combined.extend(detector.verdicts(&scores, &own).iter().map(|v| v.score));
+            combined.extend(detector.window_scores(&scores, &own).iter().map(|v| v.score));
         }
-        Ok(Self { normal, combined: Tail::new(combined), ..detector })
+        Ok(Self { normal, combined: ScoreDistribution::new(combined), ..detector })
     }
 
     /// Of the windows `which` of those scored.
-    fn verdicts(&self, scores: &[Highest], which: &[usize]) -> Vec<Verdict> {
-        let judges = judges(self.model, &self.parts);
-        let verdict = |i: usize| {
-            let deviates = deviates(&self.normal.tails, scores, i);
-            let parts = self.normal.shift.parts(&deviates);
+    fn window_scores(&self, scores: &[Highest], which: &[usize]) -> Vec<WindowScore> {
+        let anomaly_scores = anomaly_scores(self.model, &self.parts);
+        let window_score = |i: usize| {
+            let deviates = deviates(&self.normal.distributions, scores, i);
+            let parts = self.normal.one_sided.parts(&deviates);
             let first = |of: &[f64], among: &dyn Fn(usize) -> bool| {
                 (0..of.len()).filter(|j| among(*j)).max_by(|a, b| of[*a].total_cmp(&of[*b])).unwrap_or(0)
             };
             let score = parts.iter().sum();
-            Verdict {
+            WindowScore {
                 score,
                 p_value: self.combined.conformal(score),
-                judge: judges[first(&parts, &|_| true)].name(),
-                channel: scores[first(&deviates, &|j| judges[j].by_channel())][i].0,
+                leading: anomaly_scores[first(&parts, &|_| true)].name(),
+                channel: scores[first(&deviates, &|j| anomaly_scores[j].by_channel())][i].0,
             }
         };
-        which.iter().map(|i| verdict(*i)).collect()
+        which.iter().map(|i| window_score(*i)).collect()
     }
 
-    /// Frames of a window that this judges: [`FRAMES`], or those that the model sees at once where that is more.
+    /// Frames of a window that this scores: [`FRAMES`], or those that the model sees at once where that is more.
     pub fn frames(&self) -> usize {
         frames(self.model)
     }
 
-    /// Judges windows of [`Detector::frames`] z-scored frames.
+    /// Scores windows of [`Detector::frames`] z-scored frames.
     ///
     /// # Errors
     /// [`Error::Shape`] for windows of another length; [`Error::NonFinite`] where a score is not finite.
-    pub fn judge(&self, windows: &WindowArray) -> Result<Vec<Verdict>> {
+    pub fn judge(&self, windows: &WindowArray) -> Result<Vec<WindowScore>> {
         let (frames, d) = (windows.context + windows.future, self.model.info().channels.len());
         if frames != self.frames() || windows.channels != d {
             let found = vec![windows.len(), frames, windows.channels];
             let expected = format!("(N, {}, {d})", self.frames());
-            return Err(Error::Shape { what: "windows to judge", found, expected });
+            return Err(Error::Shape { what: "windows to score", found, expected });
         }
         let scores = highest(self.model, &self.parts, windows)?;
-        Ok(self.verdicts(&scores, &(0..windows.len()).collect::<Vec<_>>()))
+        Ok(self.window_scores(&scores, &(0..windows.len()).collect::<Vec<_>>()))
     }
 
-    /// Scores by every judge, `(N,)` each (the largest where there is one a channel), and `combined`.
+    /// Every anomaly score, `(N,)` each (the largest where there is one a channel), and `combined`.
     ///
     /// # Errors
     /// As [`Detector::judge`].
     pub fn scores(&self, windows: &WindowArray) -> Result<Vec<(&'static str, Vec<f64>)>> {
         let highest = highest(self.model, &self.parts, windows)?;
         let combined =
-            self.verdicts(&highest, &(0..windows.len()).collect::<Vec<_>>()).iter().map(|v| v.score).collect();
-        let judges = judges(self.model, &self.parts);
-        let of = |judge: Highest| judge.into_iter().map(|(_, score)| score).collect();
-        let own = judges.iter().zip(highest).map(|(judge, highest)| (judge.name(), of(highest)));
+            self.window_scores(&highest, &(0..windows.len()).collect::<Vec<_>>()).iter().map(|v| v.score).collect();
+        let anomaly_scores = anomaly_scores(self.model, &self.parts);
+        let of = |highest: Highest| highest.into_iter().map(|(_, score)| score).collect();
+        let own = anomaly_scores.iter().zip(highest).map(|(score, highest)| (score.name(), of(highest)));
         Ok(own.chain([("combined", combined)]).collect())
     }
 
@@ -196,17 +197,18 @@ impl<'a> Detector<'a> {
             put(&name, tensor);
         }
         let vector = |values: &[f64]| Tensor::from_slice(values, values.len(), &Device::Cpu);
-        put("stillness.quantiles", vector(&self.parts.stillness.quantiles())?);
-        let moments = [("exchange", &self.parts.exchange.moments), ("stillness", &self.parts.stillness.moments)];
+        put("stuck_channel.quantiles", vector(&self.parts.stuck_channel.quantiles())?);
+        let parts = &self.parts;
+        let moments = [("channel_swap", &parts.channel_swap.moments), ("stuck_channel", &parts.stuck_channel.moments)];
         for (name, (mean, covariance)) in moments {
             put(&format!("{name}.mean"), vector(mean)?);
             put(&format!("{name}.covariance"), vector(covariance)?);
         }
-        for (judge, tail) in judges(self.model, &self.parts).iter().zip(&self.normal.tails) {
-            put(&format!("{}.tail", judge.name()), vector(tail.scores())?);
+        for (score, own) in anomaly_scores(self.model, parts).iter().zip(&self.normal.distributions) {
+            put(&format!("{}.distribution", score.name()), vector(own.scores())?);
         }
         put("combined.correlations", vector(&self.normal.correlations)?);
-        put("combined.tail", vector(self.combined.scores())?);
+        put("combined.distribution", vector(self.combined.scores())?);
         put(WINDOW, Tensor::new(&[self.frames() as u32], &Device::Cpu)?);
         archive.save(path)
     }
@@ -218,11 +220,12 @@ impl<'a> Detector<'a> {
     pub fn load(model: &'a Model, path: &Path) -> Result<Self> {
         let archive = Archive::load(path)?;
         let get = |name: &str| archive.tensor(path, &format!("{PREFIX}{name}"));
-        if get("combined.tail").is_err() {
+        if !archive.tensors.keys().any(|name| name.starts_with(PREFIX)) {
             let expected = format!("a model with one: train again, on episodes of at least {} frames", frames(model));
             return Err(Error::model(path, "a model without a calibration for anomalies", expected));
         }
-        if get(WINDOW).and_then(|t| Ok(t.to_vec1::<u32>()?)).ok() != Some(vec![frames(model) as u32]) {
+        let window = get(WINDOW).and_then(|t| Ok(t.to_vec1::<u32>()?)).ok();
+        if window != Some(vec![frames(model) as u32]) || get("combined.distribution").is_err() {
             let found = "a calibration for anomalies of an earlier version";
             return Err(Error::model(path, found, "one that this version made: train again"));
         }
@@ -247,41 +250,50 @@ impl<'a> Detector<'a> {
         let parts = Parts {
             residuals: Residuals::new(var.clone())?,
             var,
-            exchange: Exchange::new(d, moments("exchange", CHUNK * d)?)?,
-            stillness: Stillness::new(
+            channel_swap: ChannelSwap::new(d, moments("channel_swap", CHUNK * d)?)?,
+            stuck_channel: StuckChannel::new(
                 d,
-                &vector("stillness.quantiles", Some(QUANTILES * d))?,
-                moments("stillness", d)?,
+                &vector("stuck_channel.quantiles", Some(QUANTILES * d))?,
+                moments("stuck_channel", d)?,
             )?,
         };
-        let tail = |name: &str| Ok(Tail::new(vector(&format!("{name}.tail"), None)?));
-        let tails: Vec<Tail> = judges(model, &parts).iter().map(|j| tail(j.name())).collect::<Result<_>>()?;
-        let correlations = vector("combined.correlations", Some(tails.len().pow(2)))?;
-        let shift = Shift::new(&correlations, tails.len()).map_err(|e| damaged(e.to_string()))?;
-        let normal = Normal { tails, correlations, shift };
-        Ok(Self { model, parts, normal, combined: tail("combined")? })
+        let distribution = |name: &str| Ok(ScoreDistribution::new(vector(&format!("{name}.distribution"), None)?));
+        let names: Vec<&str> = anomaly_scores(model, &parts).iter().map(|score| score.name()).collect();
+        let distributions = names.into_iter().map(distribution).collect::<Result<Vec<_>>>()?;
+        let correlations = vector("combined.correlations", Some(distributions.len().pow(2)))?;
+        let one_sided = OneSided::new(&correlations, distributions.len()).map_err(|e| damaged(e.to_string()))?;
+        let normal = Normal { distributions, correlations, one_sided };
+        Ok(Self { model, parts, normal, combined: distribution("combined")? })
     }
 }
 
-/// The judges, in the order of the calibration.
-fn judges<'a>(model: &'a Model, parts: &'a Parts) -> Vec<Box<dyn Judge + 'a>> {
+/// The scores, in the order of the calibration.
+fn anomaly_scores<'a>(model: &'a Model, parts: &'a Parts) -> Vec<Box<dyn AnomalyScore + 'a>> {
     let (forecaster, frames) = (model.forecaster(), model.info().config.model.frames());
-    let (energy, arrow): (Box<dyn Judge + 'a>, Box<dyn Judge + 'a>) = match model.level() {
-        Some(level) => (Box::new(Shape(level)), Box::new(Arrow { judge: Shape(level), frames })),
-        None => (Box::new(Energy(forecaster)), Box::new(Arrow { judge: Energy(forecaster), frames })),
+    let (energy, reversal): (Box<dyn AnomalyScore + 'a>, Box<dyn AnomalyScore + 'a>) = match model.level() {
+        Some(level) => (Box::new(ShapeEnergy(level)), Box::new(TimeReversal { score: ShapeEnergy(level), frames })),
+        None => {
+            (Box::new(WindowEnergy(forecaster)), Box::new(TimeReversal { score: WindowEnergy(forecaster), frames }))
+        }
     };
-    vec![energy, arrow, Box::new(Innovation(&parts.residuals)), Box::new(&parts.exchange), Box::new(&parts.stillness)]
+    vec![
+        energy,
+        reversal,
+        Box::new(Innovation(&parts.residuals)),
+        Box::new(&parts.channel_swap),
+        Box::new(&parts.stuck_channel),
+    ]
 }
 
-/// What every judge says of the windows.
+/// Every score of the windows.
 fn highest(model: &Model, parts: &Parts, windows: &WindowArray) -> Result<Vec<Highest>> {
-    let judges = judges(model, parts);
-    let mut highest = vec![Highest::new(); judges.len()];
+    let anomaly_scores = anomaly_scores(model, parts);
+    let mut highest = vec![Highest::new(); anomaly_scores.len()];
     let width = (windows.context + windows.future) * windows.channels;
     for values in windows.values.chunks(BLOCK * width) {
         let block = WindowArray { values: values.to_vec(), ..*windows };
-        for (all, judge) in highest.iter_mut().zip(&judges) {
-            let scores = judge.score(&block)?;
+        for (all, score) in highest.iter_mut().zip(&anomaly_scores) {
+            let scores = score.score(&block)?;
             if let Some(value) = scores.iter().find(|v| !v.is_finite()) {
                 return Err(Error::NonFinite { what: "anomaly score".into(), value: *value, step: 0 });
             }
@@ -293,7 +305,7 @@ fn highest(model: &Model, parts: &Parts, windows: &WindowArray) -> Result<Vec<Hi
     Ok(highest)
 }
 
-/// Frames of the windows in which a model's motion is judged.
+/// Frames of the windows in which a model's motion is scored.
 fn frames(model: &Model) -> usize {
     let (context, chunk) = model.info().config.model.frames();
     FRAMES.max(context + chunk)

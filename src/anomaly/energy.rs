@@ -1,14 +1,14 @@
 //! The model's own energy of a window, whole and of its large movements.
 
-use super::Judge;
+use super::AnomalyScore;
 use crate::error::Result;
 use crate::forecast::{Forecaster, LevelForecaster, WindowArray};
 use candle_core::{DType, Device, Tensor};
 
 /// Mean energy of a window's chunks, each measured from the energy of its expectation (see [`Forecaster::energy`]).
-pub struct Energy<'a>(pub &'a (dyn Forecaster + Sync));
+pub struct WindowEnergy<'a>(pub &'a (dyn Forecaster + Sync));
 
-impl Judge for Energy<'_> {
+impl AnomalyScore for WindowEnergy<'_> {
     fn name(&self) -> &'static str {
         "energy"
     }
@@ -23,14 +23,15 @@ impl Judge for Energy<'_> {
     }
 }
 
-/// Share of a chunk's variance that is its shape: what [`Shape`] looks at.
+/// Share of a chunk's variance that is its shape: what [`ShapeEnergy`] looks at.
 const SHAPE: f64 = 0.999;
 
-/// As [`Energy`], of the principal coordinates that hold 99.9 % of a chunk's variance (chosen among 0.9, 0.95, 0.98, 0.99, 0.995 and
+/// As [`WindowEnergy`], of the principal coordinates that hold 99.9 % of a chunk's variance (chosen among 0.9, 0.95,
+/// 0.98, 0.99, 0.995 and
 /// 0.999 by corrupted validation windows of four logs).
-pub struct Shape<'a>(pub &'a LevelForecaster);
+pub struct ShapeEnergy<'a>(pub &'a LevelForecaster);
 
-impl Judge for Shape<'_> {
+impl AnomalyScore for ShapeEnergy<'_> {
     fn name(&self) -> &'static str {
         "shape"
     }

@@ -1,7 +1,7 @@
 //! Residuals of a vector autoregression: what the frames before do not explain.
 
 use super::gaussian::Gaussian;
-use super::judge::{CHUNK, Judge, mean_over_pieces, pieces};
+use super::score::{AnomalyScore, CHUNK, mean_over_pieces, pieces};
 use crate::error::Result;
 use crate::forecast::WindowArray;
 use crate::forecast::baseline::VarFit;
@@ -45,7 +45,7 @@ impl Residuals {
 /// Squared Mahalanobis distance of all residuals, mean over the chunks.
 pub struct Mahalanobis<'a>(pub &'a Residuals);
 
-impl Judge for Mahalanobis<'_> {
+impl AnomalyScore for Mahalanobis<'_> {
     fn name(&self) -> &'static str {
         "mahalanobis"
     }
@@ -58,7 +58,7 @@ impl Judge for Mahalanobis<'_> {
 /// Of each channel, the squared distance of its residuals from what the other channels' residuals make of them.
 pub struct Innovation<'a>(pub &'a Residuals);
 
-impl Judge for Innovation<'_> {
+impl AnomalyScore for Innovation<'_> {
     fn name(&self) -> &'static str {
         "innovation"
     }

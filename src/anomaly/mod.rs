@@ -1,34 +1,35 @@
 //! What is wrong in a log: scores of windows of motion, calibrated on motion that was normal.
 //!
-//! A [`Judge`] scores windows, higher being stranger, some of them channel by channel. A [`Detector`] joins the judges: each
-//! score becomes a normal deviate by its distribution over validation windows, all of them one likelihood ratio of "higher than
-//! normal" (Kudo 1963), and that again is compared with the validation windows, so a false-alarm rate can be asked for.
+//! An [`AnomalyScore`] scores windows, higher being stranger, some of them channel by channel. A [`Detector`] joins the
+//! scores: each becomes a normal deviate by its distribution over validation windows, all of them one likelihood ratio
+//! of "higher than normal" (Kudo 1963). That again is compared with the validation windows, so a false-alarm rate can
+//! be asked for.
 
-mod arrow;
+mod channel_swap;
 mod corrupt;
 mod denoising;
 mod detector;
 mod energy;
-mod exchange;
 mod gaussian;
-mod judge;
 mod mahalanobis;
+mod one_sided;
 mod reconstruction;
-mod shift;
-mod stillness;
-mod tail;
+mod score;
+mod score_distribution;
+mod stuck_channel;
+mod time_reversal;
 mod trial;
 
-pub use arrow::Arrow;
 pub use corrupt::{Corruption, changed};
 pub use denoising::DenoisingError;
-pub use detector::{Detector, Verdict};
-pub use energy::{Energy, Shape};
+pub use detector::{Detector, WindowScore};
+pub use energy::{ShapeEnergy, WindowEnergy};
 pub use mahalanobis::{Innovation, Mahalanobis, Residuals};
 pub use reconstruction::Reconstruction;
-pub use trial::{Outcome, trial};
+pub use time_reversal::TimeReversal;
+pub use trial::{TrialResult, trial};
 
 #[cfg(test)]
 mod tests;
 
-pub use judge::{FRAMES, Judge, STRIDE};
+pub use score::{AnomalyScore, FRAMES, STRIDE};

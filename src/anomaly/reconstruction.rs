@@ -1,7 +1,7 @@
 //! Baseline: what principal components cannot rebuild.
 
 use super::gaussian::Gaussian;
-use super::judge::{CHUNK, Judge, mean_over_pieces, pieces};
+use super::score::{AnomalyScore, CHUNK, mean_over_pieces, pieces};
 use crate::error::Result;
 use crate::forecast::WindowArray;
 use nalgebra::DMatrix;
@@ -44,7 +44,7 @@ fn rows(windows: &WindowArray) -> Vec<f64> {
     pieces(windows, CHUNK, CHUNK / 2).into_iter().map(f64::from).collect()
 }
 
-impl Judge for Reconstruction {
+impl AnomalyScore for Reconstruction {
     fn name(&self) -> &'static str {
         "reconstruction"
     }

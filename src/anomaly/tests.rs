@@ -1,6 +1,6 @@
-use super::exchange::Exchange;
-use super::judge::pieces;
-use super::stillness::Stillness;
+use super::channel_swap::ChannelSwap;
+use super::score::pieces;
+use super::stuck_channel::StuckChannel;
 use super::*;
 use crate::forecast::WindowArray;
 use crate::forecast::baseline::VarFit;
@@ -22,12 +22,12 @@ fn waves(n: usize, seed: u64) -> WindowArray {
     WindowArray { values, context: 8, future: FRAMES - 8, channels: 2 }
 }
 
-fn separated(judge: &dyn Judge, corruption: Corruption) -> f64 {
+fn separated(score: &dyn AnomalyScore, corruption: Corruption) -> f64 {
     let test = waves(200, 2);
     let bad = corruption.apply(&test, &[0.0; 2], &mut Noise::new(3)).unwrap();
     let total = |w: &WindowArray| -> Vec<f64> {
-        let columns = if judge.by_channel() { 2 } else { 1 };
-        let rows = judge.score(w).unwrap();
+        let columns = if score.by_channel() { 2 } else { 1 };
+        let rows = score.score(w).unwrap();
         rows.chunks_exact(columns).map(|r| r.iter().fold(f64::NEG_INFINITY, |a, b| a.max(*b))).collect()
     };
     let scores = [total(&test), total(&bad)].concat();
@@ -36,57 +36,57 @@ fn separated(judge: &dyn Judge, corruption: Corruption) -> f64 {
 }
 
 #[test]
-fn each_judge_sees_what_it_is_for() {
+fn each_score_sees_what_it_is_for() {
     let training = waves(1000, 1);
     let var = VarFit::fit(&pieces(&training, 16, 8), 2, 8, 8, 1.0).unwrap();
     let residuals = Residuals::new(var).unwrap();
-    let exchange = Exchange::fit(&training).unwrap();
-    let stillness = Stillness::fit(&training).unwrap();
-    let cases: [(&dyn Judge, Corruption); 5] = [
+    let channel_swap = ChannelSwap::fit(&training).unwrap();
+    let stuck_channel = StuckChannel::fit(&training).unwrap();
+    let cases: [(&dyn AnomalyScore, Corruption); 5] = [
         (&Mahalanobis(&residuals), Corruption::Jump),
         (&Innovation(&residuals), Corruption::Jump),
-        (&exchange, Corruption::Swapped),
-        (&stillness, Corruption::Stuck),
+        (&channel_swap, Corruption::Swapped),
+        (&stuck_channel, Corruption::Stuck),
         (&Reconstruction::fit(&training), Corruption::Swapped),
     ];
-    for (judge, corruption) in cases {
-        let area = separated(judge, corruption);
-        assert!(area > 0.95, "{} on {}: {area}", judge.name(), corruption.name());
+    for (score, corruption) in cases {
+        let area = separated(score, corruption);
+        assert!(area > 0.95, "{} on {}: {area}", score.name(), corruption.name());
     }
     // Waves have no direction in time and a still joint is nothing to a score of jumps.
-    let blind = separated(&Arrow { judge: Mahalanobis(&residuals), frames: (8, 8) }, Corruption::Noisy);
+    let blind = separated(&TimeReversal { score: Mahalanobis(&residuals), frames: (8, 8) }, Corruption::Noisy);
     assert!((blind - 0.5).abs() < 0.15, "{blind}");
 }
 
 #[test]
-fn an_arrow_changes_its_sign_backwards() {
+fn time_reversal_changes_its_sign_backwards() {
     let training = waves(300, 1);
     let var = VarFit::fit(&pieces(&training, 16, 8), 2, 8, 8, 1.0).unwrap();
     let residuals = Residuals::new(var).unwrap();
-    let arrow = Arrow { judge: Mahalanobis(&residuals), frames: (8, 8) };
+    let reversal = TimeReversal { score: Mahalanobis(&residuals), frames: (8, 8) };
     let backwards = Corruption::Reversed.apply(&training, &[0.0; 2], &mut Noise::new(0)).unwrap();
-    let (a, b) = (arrow.score(&training).unwrap(), arrow.score(&backwards).unwrap());
+    let (a, b) = (reversal.score(&training).unwrap(), reversal.score(&backwards).unwrap());
     assert!(a.iter().zip(&b).all(|(a, b)| (a + b).abs() < 1e-9 * a.abs().max(1.0)));
     assert!(a.iter().any(|v| v.abs() > 1e-3));
 }
 
 #[test]
 fn large_movements_are_not_taken_for_exchanged_joints() {
-    let (exchange, test) = (Exchange::fit(&waves(1000, 1)).unwrap(), waves(200, 2));
+    let (channel_swap, test) = (ChannelSwap::fit(&waves(1000, 1)).unwrap(), waves(200, 2));
     let larger = WindowArray { values: test.values.iter().map(|v| 3.0 * v).collect(), ..test };
-    let (own, larger) = (exchange.score(&test).unwrap(), exchange.score(&larger).unwrap());
-    // Whatever the size, the distance grows alike as recorded and in exchange.
+    let (own, larger) = (channel_swap.score(&test).unwrap(), channel_swap.score(&larger).unwrap());
+    // Whatever the size, the distance grows alike as recorded and exchanged.
     assert!(own.iter().zip(&larger).all(|(a, b)| (a - b).abs() < 0.1), "{own:?} {larger:?}");
-    // The second joint is half the first: in exchange, far from that.
+    // The second joint is half the first: exchanged, far from that.
     assert!(own.iter().all(|v| *v < -1.0), "{own:?}");
 }
 
 #[test]
 fn the_channel_at_fault_is_told() {
     let training = waves(1000, 1);
-    let stillness = Stillness::fit(&training).unwrap();
+    let stuck_channel = StuckChannel::fit(&training).unwrap();
     let mut test = waves(1, 9);
     (10..FRAMES).for_each(|t| test.values[2 * t + 1] = test.values[19]);
-    let scores = stillness.score(&test).unwrap();
+    let scores = stuck_channel.score(&test).unwrap();
     assert!(scores[1] > scores[0] + 3.0, "{scores:?}");
 }

@@ -8,7 +8,7 @@ use crate::noise::Noise;
 
 /// AUROC of one score on one corruption.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Outcome {
+pub struct TrialResult {
     /// Name of the score.
     pub score: &'static str,
     /// What was wrong.
@@ -35,7 +35,7 @@ pub fn trial(
     zero: &[f32],
     replicates: usize,
     seed: u64,
-) -> Result<Vec<Outcome>> {
+) -> Result<Vec<TrialResult>> {
     let normal = scorer(windows)?;
     let mut units: std::collections::BTreeMap<usize, Vec<usize>> = std::collections::BTreeMap::new();
     episode.iter().enumerate().for_each(|(i, e)| units.entry(*e).or_default().push(i));
@@ -60,7 +60,7 @@ pub fn trial(
             areas.sort_by(f64::total_cmp);
             let all = area(&(0..good.len()).collect::<Vec<_>>())?;
             let at = |q: f64| areas.get((q * areas.len() as f64) as usize).copied().unwrap_or(all);
-            outcomes.push(Outcome { score, corruption, auroc: all, interval: [at(0.025), at(0.975)] });
+            outcomes.push(TrialResult { score, corruption, auroc: all, interval: [at(0.025), at(0.975)] });
         }
     }
     Ok(outcomes)

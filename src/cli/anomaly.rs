@@ -4,7 +4,7 @@ use super::args::AnomalyArgs;
 use super::console::Console;
 use super::output::{self, Inputs};
 use super::train;
-use ebmotion::anomaly::{Detector, STRIDE, Verdict};
+use ebmotion::anomaly::{Detector, STRIDE, WindowScore};
 use ebmotion::forecast::{Model, WindowArray};
 use ebmotion::trajectory::{Recording, WindowSpec, Windows};
 use ebmotion::{Error, Result, files};
@@ -62,7 +62,7 @@ pub(super) fn run(args: &AnomalyArgs, console: &mut Console) -> Result<()> {
         console.say(&format!("`{}` is left out: {} frames of at least {judged}", short.id, short.frames));
     }
     let verdicts = detector.judge(&WindowArray::filled(&listed, &model.info().normaliser)?)?;
-    let row = |(i, verdict): (usize, &Verdict)| {
+    let row = |(i, verdict): (usize, &WindowScore)| {
         let start = listed.start_of(i);
         Row {
             episode: &frames.episodes[listed.episode_of(i)].id,
@@ -71,7 +71,7 @@ pub(super) fn run(args: &AnomalyArgs, console: &mut Console) -> Result<()> {
             score: verdict.score,
             p_value: verdict.p_value,
             alarm: verdict.p_value <= args.false_alarms,
-            judge: verdict.judge,
+            judge: verdict.leading,
             channel: &frames.channels[verdict.channel].name,
         }
     };
@@ -130,13 +130,13 @@ fn table(rows: &[Row], rate: f64, worst: usize) -> String {
     if !stretches.is_empty() {
         let width = stretches.iter().take(worst).map(|s| s.2.episode.len()).fold(7, usize::max);
         text += &format!(
-            "\n{:width$}  {:>16}  {:>9}  {:>8}  {:11}  channel\n",
+            "\n{:width$}  {:>16}  {:>9}  {:>8}  {:13}  channel\n",
             "episode", "seconds", "score", "p-value", "judge"
         );
         for (start, end, r) in stretches.iter().take(worst) {
             let seconds = format!("{start:.2} - {end:.2}");
             text += &format!(
-                "{:width$}  {seconds:>16}  {:>9.2}  {:>8.5}  {:11}  {}\n",
+                "{:width$}  {seconds:>16}  {:>9.2}  {:>8.5}  {:13}  {}\n",
                 r.episode, r.score, r.p_value, r.judge, r.channel
             );
         }

@@ -12,7 +12,7 @@ use candle_core::{Device, Tensor};
 
 /// `x = mean + L z` on rows of `F` numbers, with `L` diagonal or lower triangular.
 #[derive(Debug, Clone)]
-pub struct Map {
+pub struct AffineMap {
     mean: Tensor,
     factor: Factor,
     log_determinant: f64,
@@ -25,17 +25,17 @@ enum Factor {
     Lower { transposed: Tensor, plain: Tensor, inverse_transposed: Tensor },
 }
 
-/// What [`Map::fit`] learns from draws.
+/// What [`AffineMap::fit`] learns from draws.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Shape {
+pub enum MapShape {
     /// A scale for each coordinate.
     Diagonal,
     /// The whole covariance: for correlated coordinates, up to a few hundred.
     Dense,
 }
 
-impl Map {
+impl AffineMap {
     /// Scales each coordinate: `x_i = mean_i + scale_i z_i`.
     ///
     /// # Errors
@@ -77,7 +77,7 @@ impl Map {
     ///
     /// # Errors
     /// [`Error::Data`] when there are fewer than two draws, a ragged row, or a number that is not finite.
-    pub fn fit(draws: &[f64], features: usize, shape: Shape) -> Result<Self> {
+    pub fn fit(draws: &[f64], features: usize, shape: MapShape) -> Result<Self> {
         let n = draws.len().checked_div(features).unwrap_or(0);
         if n < 2 || n * features != draws.len() {
             let found = format!("{} numbers for {features} coordinates", draws.len());
@@ -94,11 +94,11 @@ impl Map {
             keep * products.sum::<f64>() / (count - 1.0)
         };
         match shape {
-            Shape::Diagonal => {
+            MapShape::Diagonal => {
                 let scale: Vec<f64> = (0..features).map(|i| (moment(i, i) + ridge).sqrt()).collect();
                 Self::diagonal(&mean, &scale)
             }
-            Shape::Dense => {
+            MapShape::Dense => {
                 let mut covariance = vec![0.0; features * features];
                 for i in 0..features {
                     for j in 0..=i {
@@ -124,7 +124,7 @@ impl Map {
         Ok(stretched.broadcast_add(&like(&self.mean, z)?)?.reshape(z.shape())?)
     }
 
-    /// `z` of `x`: the inverse of [`Map::to_x`].
+    /// `z` of `x`: the inverse of [`AffineMap::to_x`].
     ///
     /// # Errors
     /// [`Error::Shape`] when a row has another number of coordinates.
@@ -150,26 +150,26 @@ impl Map {
 
 const WHAT: &str = "an array in other coordinates";
 
-/// An energy seen in the coordinates `z` of a [`Map`]: `E(mean + L z) - ln det L`.
+/// An energy seen in the coordinates `z` of a [`AffineMap`]: `E(mean + L z) - ln det L`.
 #[derive(Debug, Clone)]
 pub struct Affine<E> {
     energy: E,
-    map: Map,
+    map: AffineMap,
 }
 
 impl<E: Energy> Affine<E> {
     /// `energy` in the coordinates of `map`.
-    pub fn new(energy: E, map: Map) -> Self {
+    pub fn new(energy: E, map: AffineMap) -> Self {
         Self { energy, map }
     }
 
     /// The coordinates.
-    pub fn map(&self) -> &Map {
+    pub fn map(&self) -> &AffineMap {
         &self.map
     }
 
     /// The same energy in other coordinates.
-    pub fn with_map(self, map: Map) -> Self {
+    pub fn with_map(self, map: AffineMap) -> Self {
         Self { energy: self.energy, map }
     }
 }
@@ -199,8 +199,8 @@ mod tests {
             .flat_map(|(a, b)| [3.0 + a, 10.0 * a + b])
             .collect();
         let x = Tensor::from_vec(draws.clone(), (4000, 2), &Device::Cpu).unwrap();
-        for (shape, correlation) in [(Shape::Diagonal, 10.0 / 101f64.sqrt()), (Shape::Dense, 0.0)] {
-            let map = Map::fit(&draws, 2, shape).unwrap();
+        for (shape, correlation) in [(MapShape::Diagonal, 10.0 / 101f64.sqrt()), (MapShape::Dense, 0.0)] {
+            let map = AffineMap::fit(&draws, 2, shape).unwrap();
             let z = map.to_z(&x).unwrap();
             let back = (map.to_x(&z).unwrap() - &x).unwrap().abs().unwrap().max_all().unwrap();
             assert!(back.to_scalar::<f64>().unwrap() < 1e-12);
@@ -215,9 +215,9 @@ mod tests {
 
     #[test]
     fn useless_draws_are_refused() {
-        assert!(Map::fit(&[1.0, 2.0], 2, Shape::Diagonal).is_err(), "one draw");
-        assert!(Map::fit(&[1.0, 2.0, 3.0], 2, Shape::Diagonal).is_err(), "ragged");
-        assert!(Map::fit(&[1.0, f64::NAN, 0.0, 1.0], 2, Shape::Dense).is_err(), "NaN");
-        assert!(Map::fit(&[1.0, f64::NAN, 0.0, 1.0], 2, Shape::Diagonal).is_err(), "NaN");
+        assert!(AffineMap::fit(&[1.0, 2.0], 2, MapShape::Diagonal).is_err(), "one draw");
+        assert!(AffineMap::fit(&[1.0, 2.0, 3.0], 2, MapShape::Diagonal).is_err(), "ragged");
+        assert!(AffineMap::fit(&[1.0, f64::NAN, 0.0, 1.0], 2, MapShape::Dense).is_err(), "NaN");
+        assert!(AffineMap::fit(&[1.0, f64::NAN, 0.0, 1.0], 2, MapShape::Diagonal).is_err(), "NaN");
     }
 }

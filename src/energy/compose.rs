@@ -126,12 +126,12 @@ impl Energy for Total<'_> {
 
 /// Disjunction: `-ln sum_k w_k exp(-E_k(x))`. Where each part is normalised and the weights sum to 1 it is the energy
 /// of the mixture of their densities.
-pub struct Mixture<'a> {
+pub struct MixtureEnergy<'a> {
     log_weights: Vec<f64>,
     parts: Vec<Box<dyn Energy + 'a>>,
 }
 
-impl<'a> Mixture<'a> {
+impl<'a> MixtureEnergy<'a> {
     /// The mixture of `(weight, energy)` pairs.
     ///
     /// # Errors
@@ -154,13 +154,13 @@ impl<'a> Mixture<'a> {
     }
 }
 
-impl std::fmt::Debug for Mixture<'_> {
+impl std::fmt::Debug for MixtureEnergy<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Mixture").field("log_weights", &self.log_weights).finish_non_exhaustive()
+        f.debug_struct("MixtureEnergy").field("log_weights", &self.log_weights).finish_non_exhaustive()
     }
 }
 
-impl Energy for Mixture<'_> {
+impl Energy for MixtureEnergy<'_> {
     fn energy(&self, x: &Tensor) -> Result<Tensor> {
         let energies = self.parts.iter().map(|part| part.energy(x)).collect::<Result<Vec<_>>>()?;
         Ok(self.log_terms(&energies)?.log_sum_exp(0)?.neg()?)

@@ -10,13 +10,13 @@ use candle_core::Tensor;
 
 /// Soft limits: `weight * sum(max(lo - x, 0)^2 + max(x - hi, 0)^2)`.
 #[derive(Debug, Clone)]
-pub struct Limits {
+pub struct SoftLimits {
     lo: Tensor,
     hi: Tensor,
     weight: f64,
 }
 
-impl Limits {
+impl SoftLimits {
     /// Limits for each coordinate. `lo` and `hi` have one shape that broadcasts to `S`: `(D,)` for one pair of
     /// limits per channel of `(B, H, D)`. An infinite limit is no limit.
     ///
@@ -50,7 +50,7 @@ impl Limits {
     }
 }
 
-impl Energy for Limits {
+impl Energy for SoftLimits {
     fn energy(&self, x: &Tensor) -> Result<Tensor> {
         let (below, above) = self.violations(x)?;
         self.cost(&below, &above)

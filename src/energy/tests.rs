@@ -1,10 +1,10 @@
 //! One table for all energies of the module: a new one is a row.
 
-use super::affine::{Affine, Map};
+use super::affine::{Affine, AffineMap};
 use super::analytic::{Diagonal, Gaussian, Gumbel};
 use super::clamp::Clamped;
-use super::compose::{Mixture, Scaled, Sum, Total};
-use super::constraint::{Goal, Limits};
+use super::compose::{MixtureEnergy, Scaled, Sum, Total};
+use super::constraint::{Goal, SoftLimits};
 use super::coordinates::Coordinates;
 use super::{ConditionalEnergy, Energy, by_autograd};
 use crate::error::Result;
@@ -25,9 +25,9 @@ fn gumbel() -> Gumbel {
     Gumbel::new(&[0., 1., -0.5, 0.2], &[1., 0.5, 2., 1.]).unwrap()
 }
 
-fn limits() -> Limits {
+fn limits() -> SoftLimits {
     // Broadcasts to (B, 2, 2): one pair of limits per last coordinate, one side open.
-    Limits::new(&tensor(&[-0.4, f64::NEG_INFINITY]), &tensor(&[0.3, 0.1]), 3.0).unwrap()
+    SoftLimits::new(&tensor(&[-0.4, f64::NEG_INFINITY]), &tensor(&[0.3, 0.1]), 3.0).unwrap()
 }
 
 fn chosen(indices: &[usize]) -> Coordinates {
@@ -49,8 +49,8 @@ fn table() -> Vec<(&'static str, Vec<usize>, Box<dyn Energy>)> {
     let context = Noise::new(12).normal((5, 4), DType::F64, &Device::Cpu).unwrap();
     let context: &'static Tensor = Box::leak(Box::new(context));
     let goal = |indices: &[usize], target| Goal::new(chosen(indices), &target, 2.0).unwrap();
-    let dense = Map::dense(&[0.1, 0.2, 0.3, 0.4], &COVARIANCE).unwrap();
-    let diagonal = Map::diagonal(&[0.1, 0.2, 0.3, 0.4], &[1., 2., 0.5, 3.]).unwrap();
+    let dense = AffineMap::dense(&[0.1, 0.2, 0.3, 0.4], &COVARIANCE).unwrap();
+    let diagonal = AffineMap::diagonal(&[0.1, 0.2, 0.3, 0.4], &[1., 2., 0.5, 3.]).unwrap();
     let precision = [2., 0.5, 0.5, 1.];
     vec![
         ("gaussian by covariance", vec![4], Box::new(gaussian())),
@@ -70,7 +70,8 @@ fn table() -> Vec<(&'static str, Vec<usize>, Box<dyn Energy>)> {
             "mixture",
             vec![4],
             Box::new(
-                Mixture::new([(0.3, Box::new(gaussian()) as Box<dyn Energy>), (0.7, Box::new(gumbel()))]).unwrap(),
+                MixtureEnergy::new([(0.3, Box::new(gaussian()) as Box<dyn Energy>), (0.7, Box::new(gumbel()))])
+                    .unwrap(),
             ),
         ),
         ("clamped", vec![2], Box::new(Clamped::new(gaussian(), chosen(&[2, 0]), &template).unwrap())),
@@ -167,14 +168,17 @@ fn densities_integrate_to_one() {
         (
             "mixture",
             Box::new(
-                Mixture::new([
+                MixtureEnergy::new([
                     (0.25, narrow() as Box<dyn Energy>),
                     (0.75, Box::new(Gumbel::new(&[-2.0], &[0.5]).unwrap())),
                 ])
                 .unwrap(),
             ),
         ),
-        ("affine", Box::new(Affine::new(Gumbel::new(&[0.5], &[1.7]).unwrap(), Map::diagonal(&[0.3], &[1.6]).unwrap()))),
+        (
+            "affine",
+            Box::new(Affine::new(Gumbel::new(&[0.5], &[1.7]).unwrap(), AffineMap::diagonal(&[0.3], &[1.6]).unwrap())),
+        ),
     ];
     for (name, energy) in table {
         let density = energy.energy(&x).unwrap().neg().unwrap().exp().unwrap();
@@ -198,13 +202,13 @@ fn what_makes_no_sense_is_refused() {
     assert!(Coordinates::new(&[]).is_err());
     assert!(Coordinates::new(&[1, 2, 1]).is_err());
     assert!(chosen(&[4]).gather(&points(&[4], 2)).is_err());
-    assert!(Limits::new(&tensor(&[1.0]), &tensor(&[0.0]), 1.0).is_err());
-    assert!(Limits::new(&tensor(&[f64::NAN]), &tensor(&[0.0]), 1.0).is_err());
-    assert!(Limits::new(&tensor(&[0.0]), &tensor(&[0.0, 1.0]), 1.0).is_err());
+    assert!(SoftLimits::new(&tensor(&[1.0]), &tensor(&[0.0]), 1.0).is_err());
+    assert!(SoftLimits::new(&tensor(&[f64::NAN]), &tensor(&[0.0]), 1.0).is_err());
+    assert!(SoftLimits::new(&tensor(&[0.0]), &tensor(&[0.0, 1.0]), 1.0).is_err());
     assert!(Goal::new(chosen(&[0]), &tensor(&[0.0]), -1.0).is_err());
     assert!(Goal::new(chosen(&[0]), &tensor(&[0.0, 1.0]), 1.0).is_err());
-    assert!(Mixture::new([]).is_err());
-    assert!(Mixture::new([(0.0, Box::new(gumbel()) as Box<dyn Energy>)]).is_err());
+    assert!(MixtureEnergy::new([]).is_err());
+    assert!(MixtureEnergy::new([(0.0, Box::new(gumbel()) as Box<dyn Energy>)]).is_err());
     assert!(Diagonal::new(&[0.0], &[0.0]).is_err());
     assert!(Gumbel::new(&[0.0, 1.0], &[1.0]).is_err());
     assert!(gaussian().energy(&points(&[3], 2)).is_err());

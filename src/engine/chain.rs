@@ -2,12 +2,12 @@
 
 mod adjusted;
 
-use super::crew::{Crew, Member};
 use super::evaluate::Ready;
 use super::field::{Arena, Field, Tile};
 use super::moves::{Drift, GROUP, LangevinStep, Unit};
-use super::plan::{self, Options};
+use super::plan::{self, RunOptions};
 use super::program::{Program, rows_of};
+use super::team::{Member, Team};
 use crate::error::{Error, Result};
 use crate::noise::{Draw, Noise};
 use crate::parallel;
@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A way of moving chains.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Walk {
+pub enum ChainKind {
     /// Unadjusted Langevin steps, each with its own settings: a schedule is written out.
     Langevin(Vec<LangevinStep>),
     /// Metropolis-adjusted Langevin steps.
@@ -38,19 +38,19 @@ pub enum Walk {
     },
 }
 
-impl Walk {
+impl ChainKind {
     /// Steps (trajectories).
     pub fn steps(&self) -> usize {
         match self {
-            Walk::Langevin(steps) => steps.len(),
-            Walk::Mala { steps, .. } | Walk::Hmc { steps, .. } => *steps,
+            ChainKind::Langevin(steps) => steps.len(),
+            ChainKind::Mala { steps, .. } | ChainKind::Hmc { steps, .. } => *steps,
         }
     }
 
     /// Evaluations of the energy and its gradient, for each chain.
     pub fn evaluations(&self) -> usize {
         match self {
-            Walk::Hmc { leapfrogs, steps, .. } => leapfrogs * steps,
+            ChainKind::Hmc { leapfrogs, steps, .. } => leapfrogs * steps,
             _ => self.steps(),
         }
     }
@@ -58,16 +58,16 @@ impl Walk {
     /// Draws of one step, in the order in which [`crate::sample`] makes them.
     fn draws(&self) -> usize {
         match self {
-            Walk::Langevin(_) => 1,
-            Walk::Mala { .. } => 2,
-            Walk::Hmc { .. } => 3,
+            ChainKind::Langevin(_) => 1,
+            ChainKind::Mala { .. } => 2,
+            ChainKind::Hmc { .. } => 3,
         }
     }
 }
 
 /// Where chains start.
 #[derive(Debug, Clone, Copy)]
-pub struct Start<'a> {
+pub struct ChainStart<'a> {
     /// `(B, F)`.
     pub x: &'a [f32],
     /// Energy `(B,)` and gradient `(B, F)` there, where known.
@@ -99,7 +99,13 @@ pub struct Finish {
 /// # Errors
 /// [`Error::Shape`] when the start does not fit the program; [`Error::NonFinite`] naming the step when a chain without
 /// an accept rule diverges.
-pub fn run(program: &Program, walk: &Walk, start: Start<'_>, noise: &mut Noise, options: &Options) -> Result<Finish> {
+pub fn run(
+    program: &Program,
+    walk: &ChainKind,
+    start: ChainStart<'_>,
+    noise: &mut Noise,
+    options: &RunOptions,
+) -> Result<Finish> {
     let width = program.width();
     let chains = rows_of(program, start.x, "start of chains")?;
     if let Some((energy, grad)) = start.at
@@ -112,12 +118,12 @@ pub fn run(program: &Program, walk: &Walk, start: Start<'_>, noise: &mut Noise, 
     let plan = plan::plan(program, chains, options);
     let tiles = parallel::map(plan.tiles_at_once, chains.div_ceil(plan.tile), |i| {
         let first = i * plan.tile;
-        let tile = Tile { level: options.level(), first, chains: plan.tile.min(chains - first) };
+        let tile = Tile { isa: options.isa(), first, chains: plan.tile.min(chains - first) };
         let mut arena = Arena::new(tile);
-        let ready = Ready::new(program, tile, chains > super::thin::CHAINS, &mut arena);
+        let ready = Ready::new(program, tile, chains > super::small_batch::CHAINS, &mut arena);
         let run = Run::new(&ready, walk, tile, width, &draws, &mut arena);
         run.begin(start);
-        Crew::run(plan.crew, |member| run.walk(&member, start.at.is_some()));
+        Team::run(plan.team, |member| run.walk(&member, start.at.is_some()));
         run.end()
     });
     let mut finish = Finish {
@@ -146,7 +152,7 @@ pub fn run(program: &Program, walk: &Walk, start: Start<'_>, noise: &mut Noise, 
     let all = (chains * walk.steps().max(1)) as f64;
     finish.moved /= all;
     finish.gradient_norm /= all;
-    if !matches!(walk, Walk::Langevin(_)) {
+    if !matches!(walk, ChainKind::Langevin(_)) {
         finish.acceptance = Some(acceptance / all);
     } else if let Some(energy) = finish.energy.iter().find(|e| !e.is_finite()) {
         let step = walk.steps().saturating_sub(1) as u64;
@@ -158,12 +164,12 @@ pub fn run(program: &Program, walk: &Walk, start: Start<'_>, noise: &mut Noise, 
 /// One tile's chains with all their memory.
 ///
 /// # Safety
-/// The fields are of this tile, in the arena of [`run`], which outlives it. A crew goes through [`Run::walk`] together;
+/// The fields are of this tile, in the arena of [`run`], which outlives it. A team goes through [`Run::walk`] together;
 /// units and blocks are divided by [`Member::share`], and each phase ends with a barrier: the contract of fields
-/// (`field.rs`). Before and after the crew there is one thread.
+/// (`field.rs`). Before and after the team there is one thread.
 struct Run<'a> {
     ready: &'a Ready<'a>,
-    walk: &'a Walk,
+    walk: &'a ChainKind,
     tile: Tile,
     width: usize,
     draws: &'a [Draw],
@@ -200,7 +206,7 @@ struct Tally {
 impl<'a> Run<'a> {
     fn new(
         ready: &'a Ready<'a>,
-        walk: &'a Walk,
+        walk: &'a ChainKind,
         tile: Tile,
         width: usize,
         draws: &'a [Draw],
@@ -208,12 +214,12 @@ impl<'a> Run<'a> {
     ) -> Self {
         let groups = width.div_ceil(GROUP);
         let proposed = match walk {
-            Walk::Langevin(_) => None,
-            Walk::Mala { .. } | Walk::Hmc { .. } => Some(Proposal {
+            ChainKind::Langevin(_) => None,
+            ChainKind::Mala { .. } | ChainKind::Hmc { .. } => Some(Proposal {
                 x: arena.field(width),
                 grad: arena.field(width),
                 energy: arena.field(1),
-                momentum: arena.field(if matches!(walk, Walk::Hmc { .. }) { width } else { 0 }),
+                momentum: arena.field(if matches!(walk, ChainKind::Hmc { .. }) { width } else { 0 }),
                 sizes: arena.field(1),
                 before: arena.field(groups),
                 after: arena.field(groups),
@@ -241,9 +247,9 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn begin(&self, start: Start<'_>) {
+    fn begin(&self, start: ChainStart<'_>) {
         for block in 0..self.tile.blocks() {
-            // SAFETY: the crew has not begun; `run` has checked that there are whole rows of as many numbers as the
+            // SAFETY: the team has not begun; `run` has checked that there are whole rows of as many numbers as the
             // fields have features.
             unsafe {
                 self.x.put(&self.tile, block, |chain| start.x[chain * self.width..].as_ptr());
@@ -257,17 +263,17 @@ impl<'a> Run<'a> {
 
     fn walk(&self, member: &Member<'_>, known: bool) {
         if !known {
-            // SAFETY: the fields are this run's own, and all workers of the crew are here.
+            // SAFETY: the fields are this run's own, and all workers of the team are here.
             unsafe {
                 self.ready.evaluate(member, self.x, self.grad);
                 self.ready.settle(member, self.energy[0]);
             }
-            member.meet();
+            member.barrier();
         }
         match self.walk {
-            Walk::Langevin(steps) => self.langevin(member, steps),
-            Walk::Mala { step, steps } => self.mala(member, step, *steps),
-            Walk::Hmc { step, leapfrogs, jitter, steps } => self.hmc(member, *step, *leapfrogs, *jitter, *steps),
+            ChainKind::Langevin(steps) => self.langevin(member, steps),
+            ChainKind::Mala { step, steps } => self.mala(member, step, *steps),
+            ChainKind::Hmc { step, leapfrogs, jitter, steps } => self.hmc(member, *step, *leapfrogs, *jitter, *steps),
         }
     }
 
@@ -288,20 +294,20 @@ impl<'a> Run<'a> {
                     to: self.x,
                     moved: self.moved,
                     slope: self.slope,
-                    lots: None,
+                    noise_sq: None,
                 };
                 // SAFETY: the unit is this worker's, and the gradient complete since the last barrier.
-                unsafe { self.tile.level.call(drift) };
+                unsafe { self.tile.isa.call(drift) };
             }
-            member.meet();
+            member.barrier();
             for block in member.share(self.tile.blocks()) {
                 self.count(block, k, k > 0);
             }
-            // SAFETY: the fields are this run's own, and all workers of the crew are here.
+            // SAFETY: the fields are this run's own, and all workers of the team are here.
             unsafe { self.ready.evaluate(member, self.x, self.grad) };
         }
         if !steps.is_empty() {
-            // SAFETY: the last evaluation ended with a barrier; nobody else uses the field before the crew is done.
+            // SAFETY: the last evaluation ended with a barrier; nobody else uses the field before the team is done.
             unsafe { self.ready.settle(member, self.energy[0]) };
             for block in member.share(self.tile.blocks()) {
                 self.last_slope(block, steps.len());
@@ -370,7 +376,7 @@ impl<'a> Run<'a> {
         for block in 0..self.tile.blocks() {
             let first = block * self.tile.width();
             let live = self.tile.live(block);
-            // SAFETY: the crew is done, so nobody writes; the fields are the tile's.
+            // SAFETY: the team is done, so nobody writes; the fields are the tile's.
             unsafe {
                 self.x.get(&self.tile, block, &mut ended.x[first * width..(first + live) * width]);
                 self.grad.get(&self.tile, block, &mut ended.grad[first * width..(first + live) * width]);

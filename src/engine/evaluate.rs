@@ -1,11 +1,11 @@
 //! A program with the memory to be evaluated for one tile of chains.
 
-use super::crew::{Crew, Member};
 use super::field::{Arena, Field, Tile};
 use super::mlp::Net;
 use super::moves::{Analytic, GROUP, Settle, Unit};
-use super::plan::{self, Options};
+use super::plan::{self, RunOptions};
 use super::program::{Program, Term, rows_of};
+use super::team::{Member, Team};
 use crate::error::Result;
 use crate::parallel;
 use std::ops::Range;
@@ -15,7 +15,7 @@ use std::ops::Range;
 ///
 /// # Errors
 /// [`crate::Error::Shape`] when `x` does not fit the program.
-pub fn evaluate(program: &Program, x: &[f32], options: &Options) -> Result<(Vec<f32>, Vec<f32>)> {
+pub fn evaluate(program: &Program, x: &[f32], options: &RunOptions) -> Result<(Vec<f32>, Vec<f32>)> {
     let width = program.width();
     let rows = rows_of(program, x, "points to evaluate")?;
     let plan = plan::plan(program, rows, options);
@@ -26,14 +26,14 @@ pub fn evaluate(program: &Program, x: &[f32], options: &Options) -> Result<(Vec<
     }
     let tiles = parallel::map(plan.tiles_at_once, rows.div_ceil(plan.tile), |i| {
         let first = i * plan.tile;
-        let tile = Tile { level: options.level(), first, chains: plan.tile.min(rows - first) };
+        let tile = Tile { isa: options.isa(), first, chains: plan.tile.min(rows - first) };
         let mut arena = Arena::new(tile);
         let ready = Ready::new(program, tile, true, &mut arena);
         let (at, grad, energy) = (arena.field(width), arena.field(width), arena.field(1));
         // SAFETY: nobody else knows the field yet; `rows_of` has found whole rows of `width` numbers.
         unsafe { at.put_all(&tile, |row| x[row * width..].as_ptr()) };
-        Crew::run(plan.crew, |member| {
-            // SAFETY: the fields are this tile's own, and all workers of the crew are here.
+        Team::run(plan.team, |member| {
+            // SAFETY: the fields are this tile's own, and all workers of the team are here.
             unsafe {
                 ready.evaluate(&member, at, grad);
                 ready.settle(&member, energy);
@@ -42,7 +42,7 @@ pub fn evaluate(program: &Program, x: &[f32], options: &Options) -> Result<(Vec<
         let (mut energies, mut grads) = (vec![0.0; tile.chains], vec![0.0; tile.chains * width]);
         let (each, each_width) = (tile.width(), tile.width() * width);
         for (block, (energies, grads)) in energies.chunks_mut(each).zip(grads.chunks_mut(each_width)).enumerate() {
-            // SAFETY: the crew is done, so nobody writes; the fields are the tile's.
+            // SAFETY: the team is done, so nobody writes; the fields are the tile's.
             unsafe {
                 energy.get(&tile, block, energies);
                 grad.get(&tile, block, grads);
@@ -145,7 +145,7 @@ impl<'a> Ready<'a> {
     ///
     /// # Safety
     /// `x` and `grad` are fields of this tile, of the program's width, that no other work uses meanwhile. All workers
-    /// of the tile's crew call it.
+    /// of the tile's team call it.
     pub(crate) unsafe fn evaluate(&self, member: &Member<'_>, x: Field, grad: Field) {
         let mut part = 0;
         let mut store = true;
@@ -154,7 +154,7 @@ impl<'a> Ready<'a> {
             unsafe { net.evaluate(member, x, self.parts.from(part), grad, store) };
             part += net.parts();
             store = false;
-            member.meet();
+            member.barrier();
         }
         if self.analytic || self.nets.is_empty() {
             for index in member.share(Unit::count(&self.tile, self.program.width())) {
@@ -164,7 +164,7 @@ impl<'a> Ready<'a> {
                 if self.analytic {
                     let analytic = Analytic { unit, terms, centres, x, grad, parts, store };
                     // SAFETY: the caller's word; the unit is this worker's, `parts` has room for a part a group.
-                    unsafe { self.tile.level.call(analytic) };
+                    unsafe { self.tile.isa.call(analytic) };
                 } else {
                     // SAFETY: the unit is this worker's.
                     unsafe { clear(&unit, grad) };
@@ -173,7 +173,7 @@ impl<'a> Ready<'a> {
             if self.analytic {
                 part += self.program.width().div_ceil(GROUP);
             }
-            member.meet();
+            member.barrier();
         }
         for custom in &self.customs {
             let part_of = self.parts.from(part);
@@ -190,7 +190,7 @@ impl<'a> Ready<'a> {
                 }
             }
             part += 1;
-            member.meet();
+            member.barrier();
         }
     }
 
@@ -230,15 +230,15 @@ impl<'a> Ready<'a> {
         }
     }
 
-    /// This worker's share of the energies' sums, into `to`. Nobody may read them before [`Member::meet`].
+    /// This worker's share of the energies' sums, into `to`. Nobody may read them before [`Member::barrier`].
     ///
     /// # Safety
     /// After [`Ready::evaluate`]; `to` is a field of this tile that no other work uses meanwhile.
     pub(crate) unsafe fn settle(&self, member: &Member<'_>, to: Field) {
-        let level = self.tile.level;
+        let isa = self.tile.isa;
         let blocks = member.share(self.tile.blocks());
         // SAFETY: the caller's word; the parts are complete, the blocks this worker's.
-        unsafe { level.call(Settle { blocks, from: self.parts, count: self.count, start: self.constant, to }) };
+        unsafe { isa.call(Settle { blocks, from: self.parts, count: self.count, start: self.constant, to }) };
     }
 }
 
@@ -265,19 +265,19 @@ unsafe fn clear(unit: &Unit, field: Field) {
 mod tests {
     use super::*;
     use crate::engine::tests::{numbers, programs, reference};
-    use crate::simd::Level;
+    use crate::simd::Isa;
 
     #[test]
     fn energies_and_gradients_are_those_of_the_reference_for_any_number_of_threads() {
-        for level in Level::available() {
+        for isa in Isa::available() {
             for rows in [1, 3, 37, 300] {
-                for (name, program) in programs(level, rows) {
+                for (name, program) in programs(isa, rows) {
                     let width = program.width();
                     let x = numbers(60, rows * width, 0.8);
-                    let (energy, grad) = evaluate(&program, &x, &Options::at_level(1, level)).unwrap();
-                    let what = format!("{level:?}, {rows} rows, {name}");
+                    let (energy, grad) = evaluate(&program, &x, &RunOptions::at_isa(1, isa)).unwrap();
+                    let what = format!("{isa:?}, {rows} rows, {name}");
                     for threads in [2, 3] {
-                        let other = evaluate(&program, &x, &Options::at_level(threads, level)).unwrap();
+                        let other = evaluate(&program, &x, &RunOptions::at_isa(threads, isa)).unwrap();
                         assert_eq!((&energy, &grad), (&other.0, &other.1), "{what}: {threads} threads");
                     }
                     assert_eq!((energy.len(), grad.len()), (rows, rows * width), "{what}");
@@ -297,19 +297,19 @@ mod tests {
 
     #[test]
     fn a_row_that_is_not_finite_is_said_so_and_leaves_the_others_alone() {
-        let (rows, level) = (37, Level::best());
-        for (name, program) in programs(level, rows).into_iter().filter(|(name, _)| name.contains("layers")) {
+        let (rows, isa) = (37, Isa::best());
+        for (name, program) in programs(isa, rows).into_iter().filter(|(name, _)| name.contains("layers")) {
             let width = program.width();
             let mut x = numbers(60, rows * width, 0.8);
-            let before = evaluate(&program, &x, &Options::default()).unwrap();
+            let before = evaluate(&program, &x, &RunOptions::default()).unwrap();
             x[5 * width] = f32::NAN;
-            let after = evaluate(&program, &x, &Options::default()).unwrap();
+            let after = evaluate(&program, &x, &RunOptions::default()).unwrap();
             assert!(after.0[5].is_nan() && after.1[5 * width].is_nan(), "{name}");
             for row in (0..rows).filter(|row| *row != 5) {
                 let places = row * width..(row + 1) * width;
                 assert_eq!((before.0[row], &before.1[places.clone()]), (after.0[row], &after.1[places]), "{name}");
             }
-            let broken = evaluate(&program, &x[1..], &Options::default());
+            let broken = evaluate(&program, &x[1..], &RunOptions::default());
             assert!(matches!(broken, Err(crate::Error::Shape { .. })), "{name}: a broken row");
         }
     }

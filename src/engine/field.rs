@@ -8,18 +8,18 @@
 //! what one lane holds never depends on the others.
 //!
 //! # Safety
-//! A [`Field`] is a plain pointer into its [`Arena`], so that a crew's workers may write parts of one field at the same
+//! A [`Field`] is a plain pointer into its [`Arena`], so that a team's workers may write parts of one field at the same
 //! time. What makes that sound:
 //!
 //! - **Memory.** A field has `blocks * features * width` numbers, and the arena keeps them where they are as long as it
-//!   lives. Whoever holds fields holds their arena, or is called by who does, until the crew is done.
+//!   lives. Whoever holds fields holds their arena, or is called by who does, until the team is done.
 //! - **Initialised.** They are zeros, but for [`Arena::unset`].
 //! - **Races.** Work goes in phases. In a phase each part of a field is written by one worker at most, and read by no
-//!   other. [`super::crew::Member::share`] divides the parts, and [`super::crew::Member::meet`] ends the phase.
+//!   other. [`super::team::Member::share`] divides the parts, and [`super::team::Member::barrier`] ends the phase.
 //!
 //! Comments elsewhere call this the contract of fields.
 
-use crate::simd::Level;
+use crate::simd::Isa;
 use std::mem::MaybeUninit;
 
 /// One cache line.
@@ -96,7 +96,7 @@ impl std::fmt::Debug for Aligned {
 /// How many chains a tile holds, and in what blocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Tile {
-    pub(crate) level: Level,
+    pub(crate) isa: Isa,
     /// Number of the first chain in the batch.
     pub(crate) first: usize,
     /// Chains.
@@ -106,7 +106,7 @@ pub(crate) struct Tile {
 impl Tile {
     /// Lanes of a block.
     pub(crate) fn width(&self) -> usize {
-        2 * self.level.lanes()
+        2 * self.isa.lanes()
     }
 
     pub(crate) fn blocks(&self) -> usize {
@@ -120,11 +120,11 @@ impl Tile {
 
     /// Vectors that hold a block's chains: 2, or 1 where one is enough.
     pub(crate) fn vectors(&self, block: usize) -> usize {
-        self.live(block).div_ceil(self.level.lanes())
+        self.live(block).div_ceil(self.isa.lanes())
     }
 }
 
-/// `[block][feature][lane]` in the memory of an [`Arena`], shared by the workers of a crew.
+/// `[block][feature][lane]` in the memory of an [`Arena`], shared by the workers of a team.
 ///
 /// A plain pointer: see the module's contract of fields.
 #[derive(Debug, Clone, Copy)]

@@ -5,13 +5,13 @@
 //! once.
 
 use super::cholesky::{cholesky, gram, invert_lower};
-use super::crew::Member;
 use super::evaluate::Ready;
 use super::field::{Arena, Field, Tile};
 use super::layers::Rows;
 use super::linear::{Linear, Map};
 use super::program::Program;
-use super::rollout::{Rollout, Stop};
+use super::rollout::{Rollout, RolloutStop};
+use super::team::Member;
 use crate::error::{Error, Result};
 use std::ops::Range;
 
@@ -320,9 +320,9 @@ impl<'a> Leader<'a> {
                 *self.frames.at(block, f).add(lane) = *led.expected.at(block, f).add(lane) + *last;
             });
         }
-        member.meet();
+        member.barrier();
         unsafe { seen.of_frames.apply(member, self.frames, seen.missing) };
-        member.meet();
+        member.barrier();
         unsafe {
             self.numbers(member, seen.values.width, |block, m, lane| {
                 let chain = self.tile.first + block * self.tile.width() + lane;
@@ -330,7 +330,7 @@ impl<'a> Leader<'a> {
                 *seen.target.at(block, m).add(lane) = value - *seen.missing.at(block, m).add(lane);
             });
         }
-        member.meet();
+        member.barrier();
     }
 
     /// Moves the denoised estimate of a stop to where the conditions want it, and the velocity with it. At the `last` stop
@@ -343,7 +343,7 @@ impl<'a> Leader<'a> {
         &self,
         member: &Member<'_>,
         led: Led,
-        (index, stop): (usize, &Stop),
+        (index, stop): (usize, &RolloutStop),
         (latent, last): (usize, bool),
         (channels, context): (usize, usize),
     ) {
@@ -364,7 +364,7 @@ impl<'a> Leader<'a> {
                 }
             });
         }
-        member.meet();
+        member.barrier();
         for _ in 0..if self.terms.is_empty() { 1 } else { self.guide.steps } {
             if !self.terms.is_empty() {
                 unsafe { self.descend(member, led, (channels, context)) };
@@ -376,20 +376,20 @@ impl<'a> Leader<'a> {
                         *to = (1.0 - share) * estimate + share * ahead - variance * *to;
                     });
                 }
-                member.meet();
+                member.barrier();
             }
             if let Some(seen) = &self.seen {
                 unsafe { seen.of_coordinates.apply(member, self.to, seen.missing) };
-                member.meet();
+                member.barrier();
                 unsafe {
                     self.numbers(member, seen.values.width, |block, m, lane| {
                         let missing = seen.missing.at(block, m).add(lane);
                         *missing = *seen.target.at(block, m).add(lane) - *missing;
                     });
                 }
-                member.meet();
+                member.barrier();
                 unsafe { seen.gains[index].apply(member, seen.missing, seen.shift) };
-                member.meet();
+                member.barrier();
             }
             unsafe {
                 self.numbers(member, width, |block, f, lane| {
@@ -400,7 +400,7 @@ impl<'a> Leader<'a> {
                     *moved = to;
                 });
             }
-            member.meet();
+            member.barrier();
         }
         unsafe {
             self.numbers(member, width, |block, f, lane| {
@@ -412,7 +412,7 @@ impl<'a> Leader<'a> {
                 }
             });
         }
-        member.meet();
+        member.barrier();
     }
 
     /// The energies' gradient in the coordinates, at the estimate as far as it is moved.
@@ -423,7 +423,7 @@ impl<'a> Leader<'a> {
         let width = self.frames.features;
         // SAFETY (all blocks below): as in `aim`.
         unsafe { self.to_frames.apply(member, self.ahead, self.frames) };
-        member.meet();
+        member.barrier();
         unsafe {
             self.numbers(member, width, |block, f, lane| {
                 let last = led.history.at(block, (context - 1) * channels + f % channels).add(lane);
@@ -431,7 +431,7 @@ impl<'a> Leader<'a> {
                 *self.pull.at(block, f).add(lane) = 0.0;
             });
         }
-        member.meet();
+        member.barrier();
         for (term, ready) in self.guide.terms.iter().zip(&self.terms) {
             for frame in term.frames.clone() {
                 unsafe {
@@ -440,19 +440,19 @@ impl<'a> Leader<'a> {
                         *self.frame.at(block, c).add(lane) = term.offset[c] + term.scale[c] * *from;
                     });
                 }
-                member.meet();
+                member.barrier();
                 unsafe { ready.evaluate(member, self.frame, self.slope) };
-                member.meet();
+                member.barrier();
                 unsafe {
                     self.numbers(member, channels, |block, c, lane| {
                         let to = self.pull.at(block, frame * channels + c).add(lane);
                         *to += term.scale[c] * *self.slope.at(block, c).add(lane);
                     });
                 }
-                member.meet();
+                member.barrier();
             }
         }
         unsafe { self.back.apply(member, self.pull, self.to) };
-        member.meet();
+        member.barrier();
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 /// Elementwise activation of a [`Layers`].
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Activation {
+pub enum Nonlinearity {
     /// `z / (1 + exp(-z))`.
     Swish,
     /// `z` above zero, `slope * z` below.
@@ -80,7 +80,7 @@ pub struct Layers {
     /// Bias of the head.
     pub head_bias: f32,
     /// After every hidden layer.
-    pub activation: Activation,
+    pub activation: Nonlinearity,
 }
 
 impl Layers {

@@ -1,16 +1,16 @@
 //! Gradients in the weights: of a weighted sum of energies, or of a sum of their derivatives along directions.
 //!
-//! Tiles go through the network ([`super::passes`]) and lay out each layer's inputs and its sums' gradients example by
-//! example. Then the same inner loop as everywhere sums over examples instead of inputs:
+//! Tiles go through the network ([`super::backprop`]) and lay out each layer's inputs and its sums' gradients example
+//! by example. Then the same inner loop as everywhere sums over examples instead of inputs:
 //! `dW[o][i] += delta[example][o] * input[example][i]`. Sums run over the examples in their order, so the answer does
 //! not depend on the number of threads.
 
+use super::backprop::BackpropTile;
 use super::examples::Examples;
 use super::field::Tile;
-use super::mlp::Packed;
-use super::passes::Passes;
-use super::plan::Options;
-use super::sides::{Products, Side, Sides};
+use super::gradient_factors::{GradientFactor, GradientFactors, Products};
+use super::mlp::PackedMlp;
+use super::plan::RunOptions;
 use crate::error::{Error, Result};
 use crate::parallel;
 
@@ -40,10 +40,10 @@ pub struct WeightGradient {
 /// # Errors
 /// [`Error::Shape`] when the examples do not fit the network or each other; whatever `coefficients` returns.
 pub fn learn(
-    network: &Packed,
+    network: &PackedMlp,
     examples: Examples<'_>,
     coefficients: impl FnOnce(&[f32]) -> Result<Vec<f32>>,
-    options: &Options,
+    options: &RunOptions,
 ) -> Result<(Vec<f32>, WeightGradient)> {
     let step = Step::begin(network, examples, false, options)?;
     let energies = step.energies();
@@ -60,10 +60,10 @@ pub fn learn(
 /// # Errors
 /// As [`learn`]; whatever `directions` returns.
 pub fn learn_slopes(
-    network: &Packed,
+    network: &PackedMlp,
     examples: Examples<'_>,
     directions: impl FnOnce(Vec<f32>) -> Result<Vec<f32>>,
-    options: &Options,
+    options: &RunOptions,
 ) -> Result<WeightGradient> {
     let mut step = Step::begin(network, examples, true, options)?;
     let directions = directions(step.gradients())?;
@@ -80,7 +80,7 @@ fn fits(what: &'static str, numbers: &[f32], expected: usize) -> Result<()> {
 
 /// A tile that has gone forward and backward.
 struct Gone<'a> {
-    passes: Passes<'a>,
+    backprop: BackpropTile<'a>,
     energies: Vec<f32>,
     /// `(chains, F)`, where directions are to be made of them.
     gradients: Vec<f32>,
@@ -88,7 +88,7 @@ struct Gone<'a> {
 
 /// A batch whose tiles have gone forward and backward.
 struct Step<'a> {
-    network: &'a Packed,
+    network: &'a PackedMlp,
     examples: Examples<'a>,
     directions: bool,
     threads: usize,
@@ -96,24 +96,24 @@ struct Step<'a> {
 }
 
 impl<'a> Step<'a> {
-    fn begin(network: &'a Packed, examples: Examples<'a>, directions: bool, options: &Options) -> Result<Self> {
+    fn begin(network: &'a PackedMlp, examples: Examples<'a>, directions: bool, options: &RunOptions) -> Result<Self> {
         examples.check(network.layers())?;
-        let (threads, level, batch) = (options.threads(), network.level(), examples.batch(network.layers()));
+        let (threads, isa, batch) = (options.threads(), network.isa(), examples.batch(network.layers()));
         network.widen(threads);
-        let width = 2 * level.lanes();
+        let width = 2 * isa.lanes();
         let most = width * batch.div_ceil(width).div_ceil(threads).clamp(1, BLOCKS);
         let tiles = parallel::map(threads, batch.div_ceil(most), |i| {
             let first = i * most;
-            let tile = Tile { level, first, chains: most.min(batch - first) };
-            let mut passes = Passes::new(network, &examples, directions, tile);
+            let tile = Tile { isa, first, chains: most.min(batch - first) };
+            let mut backprop = BackpropTile::new(network, &examples, directions, tile);
             let mut energies = vec![0.0; tile.chains];
-            passes.there_and_back(&mut energies);
+            backprop.forward_backward(&mut energies);
             let mut gradients = Vec::new();
             if directions {
                 gradients.resize(tile.chains * network.layers().inputs(), 0.0);
-                passes.gradient(&mut gradients);
+                backprop.gradient(&mut gradients);
             }
-            Gone { passes, energies, gradients }
+            Gone { backprop, energies, gradients }
         });
         Ok(Self { network, examples, directions, threads, tiles })
     }
@@ -130,18 +130,18 @@ impl<'a> Step<'a> {
 
     /// After `rest` of each tile's way, the gradient; `weights` are the energies' coefficients, where these are learned
     /// from.
-    fn finish(mut self, weights: Option<&[f32]>, rest: impl Fn(&mut Passes<'a>) + Sync) -> WeightGradient {
-        let (layers, level) = (self.network.layers(), self.network.level());
+    fn finish(mut self, weights: Option<&[f32]>, rest: impl Fn(&mut BackpropTile<'a>) + Sync) -> WeightGradient {
+        let (layers, isa) = (self.network.layers(), self.network.isa());
         // SAFETY: the tiles together are all examples, and every tile turns its own before anything is read.
-        let sides = unsafe { Sides::new(layers, level, &self.examples, self.directions) };
+        let factors = unsafe { GradientFactors::new(layers, isa, &self.examples, self.directions) };
         let examples = &self.examples;
         parallel::each(self.threads, self.tiles.iter_mut().collect(), |_, tile: &mut Gone<'a>| {
-            rest(&mut tile.passes);
-            // SAFETY: the sides of these examples; tiles have no example in common.
-            unsafe { tile.passes.turn(examples, &sides) };
+            rest(&mut tile.backprop);
+            // SAFETY: the factors of these examples; tiles have no example in common.
+            unsafe { tile.backprop.turn(examples, &factors) };
         });
         let zeros = |count: usize| vec![0.0; count];
-        let context = self.examples.context.len() / sides.batch;
+        let context = self.examples.context.len() / factors.batch;
         let mut gradient = WeightGradient {
             hidden: layers.hidden.iter().map(|l| zeros(l.weight.len())).collect(),
             context: zeros(layers.hidden[0].outputs * context),
@@ -151,36 +151,36 @@ impl<'a> Step<'a> {
         };
         let mut jobs = Vec::new();
         for (l, weight) in gradient.hidden.iter_mut().enumerate() {
-            let rows = sides.deltas[l].rows();
-            jobs.push((&sides.deltas[l], &sides.inputs[l], rows, layers.hidden[l].shape().1, &mut weight[..]));
+            let rows = factors.deltas[l].rows();
+            jobs.push((&factors.deltas[l], &factors.inputs[l], rows, layers.hidden[l].shape().1, &mut weight[..]));
         }
-        if let Some(inputs) = &sides.context {
-            let deltas = sides.whole.as_ref().unwrap_or(&sides.deltas[0]);
-            jobs.push((deltas, inputs, sides.batch, context, &mut gradient.context[..]));
+        if let Some(inputs) = &factors.context {
+            let deltas = factors.whole.as_ref().unwrap_or(&factors.deltas[0]);
+            jobs.push((deltas, inputs, factors.batch, context, &mut gradient.context[..]));
         }
         self.products(jobs);
-        for ((bias, layer), deltas) in gradient.biases.iter_mut().zip(&layers.hidden).zip(&sides.deltas) {
+        for ((bias, layer), deltas) in gradient.biases.iter_mut().zip(&layers.hidden).zip(&factors.deltas) {
             let each = layer.shape().0;
             for (at, bias) in bias.chunks_exact_mut(each).enumerate() {
-                deltas.sum(at * sides.batch..(at + 1) * sides.batch, bias);
+                deltas.sum(at * factors.batch..(at + 1) * factors.batch, bias);
             }
         }
-        self.tiles.iter_mut().for_each(|tile| tile.passes.head(weights, &mut gradient.head));
+        self.tiles.iter_mut().for_each(|tile| tile.backprop.head(weights, &mut gradient.head));
         gradient
     }
 
     /// Weights' gradients: deltas, inputs, the rows to sum over, the numbers of a weight's row and the weight.
-    fn products(&self, jobs: Vec<(&Side, &Side, usize, usize, &mut [f32])>) {
-        let level = self.network.level();
+    fn products(&self, jobs: Vec<(&GradientFactor, &GradientFactor, usize, usize, &mut [f32])>) {
+        let isa = self.network.isa();
         let mut units = Vec::new();
         for (deltas, inputs, rows, columns, out) in jobs {
-            for (i, out) in out.chunks_mut(GROUPS * level.outputs() * columns).enumerate() {
-                let groups = i * GROUPS..i * GROUPS + out.len().div_ceil(level.outputs() * columns);
+            for (i, out) in out.chunks_mut(GROUPS * isa.outputs() * columns).enumerate() {
+                let groups = i * GROUPS..i * GROUPS + out.len().div_ceil(isa.outputs() * columns);
                 units.push(Products { deltas, inputs, rows, groups, columns, out });
             }
         }
-        // SAFETY: the sides were made for the network's level; a unit borrows its own part of a gradient.
-        parallel::each(self.threads, units, |_, unit| unsafe { level.call(unit) });
+        // SAFETY: the factors were made for the network's ISA; a unit borrows its own part of a gradient.
+        parallel::each(self.threads, units, |_, unit| unsafe { isa.call(unit) });
     }
 }
 
@@ -188,7 +188,7 @@ impl<'a> Step<'a> {
 mod tests {
     use super::*;
     use crate::engine::tests::{network, numbers, reference};
-    use crate::engine::{Activation, Layers, Level, Program, Rows, Shared, Term};
+    use crate::engine::{Isa, Layers, Nonlinearity, Program, Rows, Shared, Term};
     use std::sync::Arc;
 
     const WIDTHS: [usize; 4] = [20, 30, 65, 11];
@@ -196,8 +196,8 @@ mod tests {
 
     /// A batch, with a coefficient or a direction for each example.
     struct Case {
-        level: Level,
-        packed: Arc<Packed>,
+        isa: Isa,
+        packed: Arc<PackedMlp>,
         first: Rows,
         x: Vec<f32>,
         context: Vec<f32>,
@@ -208,7 +208,7 @@ mod tests {
     impl Case {
         fn learned(&self, threads: usize) -> WeightGradient {
             let examples = Examples { first: &self.first, x: &self.x, context: &self.context };
-            let options = Options::with_threads(threads);
+            let options = RunOptions::with_threads(threads);
             match &self.directions {
                 None => learn(&self.packed, examples, |_| Ok(self.coefficients.clone()), &options).unwrap().1,
                 Some(v) => learn_slopes(&self.packed, examples, |_| Ok(v.clone()), &options).unwrap(),
@@ -217,7 +217,7 @@ mod tests {
 
         /// What the gradient is of, by the reference.
         fn total(&self, layers: &Layers, first: &Rows) -> f64 {
-            let network = Arc::new(Packed::at_level(layers.clone(), self.level).unwrap());
+            let network = Arc::new(PackedMlp::at_isa(layers.clone(), self.isa).unwrap());
             let first = first.clone();
             let program = Program::new(WIDTHS[0], vec![Term::Network { network, first, factor: 1.0 }]).unwrap();
             let one = |(b, x): (usize, &[f32])| {
@@ -234,12 +234,12 @@ mod tests {
 
     fn cases(chains: usize) -> Vec<Case> {
         let mut cases = Vec::new();
-        for level in Level::available() {
+        for isa in Isa::available() {
             for shared in [vec![Shared { positions: 5, reach: 0 }, Shared { positions: 5, reach: 1 }], vec![]] {
                 for directions in [None, Some(numbers(64, chains * WIDTHS[0], 1.0))] {
                     cases.push(Case {
-                        level,
-                        packed: network(level, &WIDTHS, Activation::Swish, &shared),
+                        isa,
+                        packed: network(isa, &WIDTHS, Nonlinearity::Swish, &shared),
                         first: Rows::new(WIDTHS[1], numbers(60, chains * WIDTHS[1], 0.5)).unwrap(),
                         x: numbers(61, chains * WIDTHS[0], 1.0),
                         context: numbers(62, chains * CONTEXT, 1.0),
@@ -265,7 +265,7 @@ mod tests {
                 let (h, slopes) = (1e-2f32, case.directions.is_some());
                 let slope = (at(h) - at(-h)) / (2.0 * f64::from(h));
                 let off = (f64::from(found) - slope).abs();
-                assert!(off < 1e-2 * slope.abs().max(1.0), "{:?}, slopes {slopes}: {found}, {slope}", case.level);
+                assert!(off < 1e-2 * slope.abs().max(1.0), "{:?}, slopes {slopes}: {found}, {slope}", case.isa);
             };
             for l in 0..3 {
                 assert_eq!(gradient.hidden[l].len(), layers.hidden[l].weight.len());
@@ -299,7 +299,7 @@ mod tests {
             for case in cases(chains) {
                 let one = case.learned(1);
                 for threads in [2, 3, 16] {
-                    assert_eq!(one, case.learned(threads), "{:?}, {chains} chains, {threads} threads", case.level);
+                    assert_eq!(one, case.learned(threads), "{:?}, {chains} chains, {threads} threads", case.isa);
                 }
             }
         }
@@ -309,16 +309,16 @@ mod tests {
     fn what_is_asked_of_the_gradient_sees_energies_or_their_gradients() {
         for case in cases(40) {
             let examples = Examples { first: &case.first, x: &case.x, context: &case.context };
-            let network = Arc::new(network(case.level, &WIDTHS, Activation::Swish, &[]));
+            let network = Arc::new(network(case.isa, &WIDTHS, Nonlinearity::Swish, &[]));
             let term = Term::Network { network: Arc::clone(&network), first: case.first.clone(), factor: 1.0 };
             let program = Program::new(WIDTHS[0], vec![term]).unwrap();
             let (energies, grads) =
-                crate::engine::evaluate(&program, &case.x, &Options::at_level(2, case.level)).unwrap();
+                crate::engine::evaluate(&program, &case.x, &RunOptions::at_isa(2, case.isa)).unwrap();
             let near = |a: &[f32], b: &[f32]| {
                 assert_eq!(a.len(), b.len());
                 a.iter().zip(b).for_each(|(a, b)| assert!((a - b).abs() < 1e-4 * (1.0 + b.abs()), "{a} for {b}"));
             };
-            let options = Options::default();
+            let options = RunOptions::default();
             let (found, _) = learn(&network, examples, |e| Ok(vec![0.0; e.len()]), &options).unwrap();
             near(&found, &energies);
             let ask = |g: Vec<f32>| {

@@ -1,24 +1,24 @@
 //! Packed matrices and their products with tiles of chains.
 //!
-//! A product of a tile computes [`Level::outputs`] outputs of two vectors of chains at once, all partial sums in
+//! A product of a tile computes [`Isa::outputs`] outputs of two vectors of chains at once, all partial sums in
 //! registers. Each weight is loaded once and used for all chains of the block, each chain's number once for all those
 //! outputs. The sum over the inputs is one chain of additions from the first input to the last, so a result depends
 //! neither on the number of chains nor on who computes it.
 //!
 //! # Safety
-//! Who runs a [`Product`] promises that the matrix was packed for the level that runs it, that the tile is of that
-//! level, and that the fields are the tile's. The field read has at least the matrix's inputs as features. Those that
+//! Who runs a [`Product`] promises that the matrix was packed for the ISA that runs it, that the tile is of that
+//! ISA, and that the fields are the tile's. The field read has at least the matrix's inputs as features. Those that
 //! start or take up the sums have at least its outputs, biases and heads as many numbers, and a head's `part` a feature
 //! a group. Nobody else uses the outputs of these groups now, nor writes what is read: the contract of fields
 //! (`field.rs`).
 
 use super::field::{Aligned, Field, Tile};
-use super::layers::Activation;
-use crate::simd::{Kernel, Level, Simd, math};
+use super::layers::Nonlinearity;
+use crate::simd::{Isa, Kernel, Simd, math};
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
-/// Most outputs that any level computes at once.
+/// Most outputs that any ISA computes at once.
 const MOST: usize = 12;
 /// Inputs of a group that are packed together.
 const NEAR: usize = 16;
@@ -34,8 +34,8 @@ pub(crate) struct Matrix {
 
 impl Matrix {
     /// Packs the rows that `row(output)` gives, `inputs` numbers each.
-    pub(crate) fn of_rows<'a>(level: Level, outputs: usize, inputs: usize, row: impl Fn(usize) -> &'a [f32]) -> Self {
-        Self::pack(level, outputs, inputs, |group, first, size| {
+    pub(crate) fn of_rows<'a>(isa: Isa, outputs: usize, inputs: usize, row: impl Fn(usize) -> &'a [f32]) -> Self {
+        Self::pack(isa, outputs, inputs, |group, first, size| {
             // Some inputs of all the group's rows after the other, so that what is written stays close by.
             let count = size.min(outputs - first);
             let mut near = [[0.0; NEAR]; MOST];
@@ -55,13 +55,8 @@ impl Matrix {
     }
 
     /// Packs the columns that `column(input)` gives, `outputs` numbers each.
-    pub(crate) fn of_columns<'a>(
-        level: Level,
-        outputs: usize,
-        inputs: usize,
-        column: impl Fn(usize) -> &'a [f32],
-    ) -> Self {
-        Self::pack(level, outputs, inputs, |group, first, size| {
+    pub(crate) fn of_columns<'a>(isa: Isa, outputs: usize, inputs: usize, column: impl Fn(usize) -> &'a [f32]) -> Self {
+        Self::pack(isa, outputs, inputs, |group, first, size| {
             for (input, to) in group.chunks_exact_mut(size).enumerate() {
                 let from = &column(input)[first..outputs.min(first + size)];
                 to[..from.len()].write_copy_of_slice(from);
@@ -71,8 +66,8 @@ impl Matrix {
 
     /// `fill(numbers, first, size)` writes the group of `size` outputs from `first` on, `[input][output of the group]`:
     /// all but those behind the last output, which are 0.
-    fn pack(level: Level, outputs: usize, inputs: usize, fill: impl Fn(&mut [MaybeUninit<f32>], usize, usize)) -> Self {
-        let group = level.outputs();
+    fn pack(isa: Isa, outputs: usize, inputs: usize, fill: impl Fn(&mut [MaybeUninit<f32>], usize, usize)) -> Self {
+        let group = isa.outputs();
         let padded = outputs.next_multiple_of(2);
         let all = |numbers: &mut [MaybeUninit<f32>]| {
             for first in (0..outputs).step_by(group) {
@@ -133,10 +128,10 @@ pub(crate) enum Then {
     /// `to += by * sum`.
     AddTimes { by: Field, to: Field },
     /// `to = activation(sum)`, `slope` its derivative, `curve` the second one.
-    Activate { to: Field, slope: Field, curve: Option<Field>, activation: Activation },
+    Activate { to: Field, slope: Field, curve: Option<Field>, activation: Nonlinearity },
     /// The last hidden layer: `part` of the group is the sum of `head * activation(sum)`, `delta` is `head` times the
     /// derivative: the energy's gradient in this layer's sums.
-    Head { head: *const f32, part: Field, delta: Field, activation: Activation },
+    Head { head: *const f32, part: Field, delta: Field, activation: Nonlinearity },
 }
 
 impl Then {
@@ -225,7 +220,7 @@ unsafe fn micro<S: Simd, const M: usize, const N: usize>(inputs: usize, w: *cons
 /// [`micro`] for `size` outputs.
 ///
 /// # Safety
-/// As [`micro`] with `M = size`, which is even and at most [`Level::outputs`].
+/// As [`micro`] with `M = size`, which is even and at most [`Isa::outputs`].
 #[inline(always)]
 unsafe fn sized<S: Simd, const N: usize>(size: usize, inputs: usize, w: *const f32, x: *const f32, out: *mut f32) {
     // SAFETY: the caller's word; each arm's `M` is `size`.
@@ -245,10 +240,10 @@ unsafe fn sized<S: Simd, const N: usize>(size: usize, inputs: usize, w: *const f
 ///
 /// # Safety
 /// Within a kernel. `w` is `(count, size)`, `x` `(count, 2 vectors)`, `out` `(size, 2 vectors)`; `size` is
-/// [`Level::outputs`] of the level.
+/// [`Isa::outputs`] of the ISA.
 #[inline(always)]
 pub(crate) unsafe fn accumulate<S: Simd>(size: usize, count: usize, w: *const f32, x: *const f32, out: *mut f32) {
-    // SAFETY: the caller's word; the groups of all levels are even.
+    // SAFETY: the caller's word; the groups of all ISAs are even.
     unsafe { sized::<S, 2>(size, count, w, x, out) }
 }
 
@@ -257,17 +252,17 @@ pub(crate) unsafe fn accumulate<S: Simd>(size: usize, count: usize, w: *const f3
 /// # Safety
 /// As for the functions of [`Simd`].
 #[inline(always)]
-pub(crate) unsafe fn activate<S: Simd>(z: S::F, activation: Activation) -> (S::F, S::F) {
+pub(crate) unsafe fn activate<S: Simd>(z: S::F, activation: Nonlinearity) -> (S::F, S::F) {
     // SAFETY: vectors alone, and the caller's word for the instructions.
     unsafe {
         match activation {
-            Activation::Swish => {
+            Nonlinearity::Swish => {
                 // h = z s; h' = s + h (1 - s).
                 let s = math::sigmoid::<S>(z);
                 let h = S::mul(z, s);
                 (h, S::mul_add(h, S::sub(S::splat(1.0), s), s))
             }
-            Activation::Leaky(leak) => {
+            Nonlinearity::Leaky(leak) => {
                 // The derivative at 0 is that from above; a NaN stays one.
                 let slope = S::select_gt(S::splat(0.0), z, S::splat(leak), S::splat(1.0));
                 (S::mul(z, slope), slope)
@@ -281,17 +276,17 @@ pub(crate) unsafe fn activate<S: Simd>(z: S::F, activation: Activation) -> (S::F
 /// # Safety
 /// As for the functions of [`Simd`].
 #[inline(always)]
-unsafe fn curvature<S: Simd>(z: S::F, activation: Activation) -> S::F {
+unsafe fn curvature<S: Simd>(z: S::F, activation: Nonlinearity) -> S::F {
     // SAFETY: vectors alone, and the caller's word for the instructions.
     unsafe {
         match activation {
-            Activation::Swish => {
+            Nonlinearity::Swish => {
                 // h'' = (1 - s) (2 s + h (1 - 2 s)).
                 let (s, one) = (math::sigmoid::<S>(z), S::splat(1.0));
                 let twice = S::add(s, s);
                 S::mul(S::sub(one, s), S::mul_add(S::mul(z, s), S::sub(one, twice), twice))
             }
-            Activation::Leaky(_) => S::splat(0.0),
+            Nonlinearity::Leaky(_) => S::splat(0.0),
         }
     }
 }
@@ -300,7 +295,7 @@ impl Kernel for Product<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
         // SAFETY: the module's promises. A group's weights begin at its first output's, `(inputs, size)`. `Sums` has
-        // room for the largest group of any level and 2 vectors of it. Biases are read for real outputs only.
+        // room for the largest group of any ISA and 2 vectors of it. Biases are read for real outputs only.
         unsafe {
             let m = self.matrix;
             let width = 2 * S::LANES;
@@ -411,7 +406,7 @@ impl Product<'_> {
     }
 }
 
-/// Sums of a group of outputs and two vectors, at any level.
+/// Sums of a group of outputs and two vectors, at any ISA.
 #[repr(C, align(64))]
 pub(crate) struct Sums(pub(crate) [f32; MOST * 32]);
 

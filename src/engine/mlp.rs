@@ -1,14 +1,14 @@
 //! A packed network, and its value and gradient for a tile of chains.
 
-use super::crew::Member;
 use super::field::{Aligned, Arena, Field, Tile};
-use super::layers::{Activation, Layer, Layers, Rows};
+use super::layers::{Layer, Layers, Nonlinearity, Rows};
 use super::matrix::{Init, Then};
+use super::small_batch::{self, Backward, Combine, Forward, Next, SmallBatch, Strip};
 use super::spread::Spread;
-use super::thin::{self, Backward, Combine, Forward, Next, Strip, Thin};
+use super::team::Member;
 use crate::error::Result;
 use crate::parallel;
-use crate::simd::Level;
+use crate::simd::Isa;
 use std::ops::Range;
 use std::sync::OnceLock;
 
@@ -16,25 +16,25 @@ use std::sync::OnceLock;
 ///
 /// Each of the two layouts is made when it is first needed: one for tiles of chains, one for a few chains.
 #[derive(Debug)]
-pub struct Packed {
-    level: Level,
+pub struct PackedMlp {
+    isa: Isa,
     layers: Layers,
     wide: OnceLock<Vec<(Spread, Spread)>>,
-    thin: OnceLock<Vec<Thin>>,
+    small_batch: OnceLock<Vec<SmallBatch>>,
 }
 
-impl Packed {
+impl PackedMlp {
     /// Packs `layers` for this machine.
     ///
     /// # Errors
     /// As [`Layers::check`].
     pub fn new(layers: Layers) -> Result<Self> {
-        Self::at_level(layers, Level::best())
+        Self::at_isa(layers, Isa::best())
     }
 
-    pub(crate) fn at_level(layers: Layers, level: Level) -> Result<Self> {
+    pub(crate) fn at_isa(layers: Layers, isa: Isa) -> Result<Self> {
         layers.check()?;
-        Ok(Self { level, layers, wide: OnceLock::new(), thin: OnceLock::new() })
+        Ok(Self { isa, layers, wide: OnceLock::new(), small_batch: OnceLock::new() })
     }
 
     /// The weights in the open.
@@ -42,14 +42,14 @@ impl Packed {
         &self.layers
     }
 
-    pub(crate) fn level(&self) -> Level {
-        self.level
+    pub(crate) fn isa(&self) -> Isa {
+        self.isa
     }
 
     /// Makes the layout for tiles on so many threads, before workers need it, who would make it on one.
     pub(super) fn widen(&self, threads: usize) -> &[(Spread, Spread)] {
         let hidden = &self.layers.hidden;
-        let pack = |l: usize| Spread::pack(self.level, &hidden[l]);
+        let pack = |l: usize| Spread::pack(self.isa, &hidden[l]);
         self.wide.get_or_init(|| parallel::map(threads, hidden.len(), pack))
     }
 
@@ -58,22 +58,22 @@ impl Packed {
         self.widen(1)
     }
 
-    fn thin(&self) -> &[Thin] {
-        self.thin.get_or_init(|| {
-            let pack = |l: &Layer| Thin::pack(self.level, l.outputs, l.inputs, |o, i| l.weight[o * l.inputs + i]);
+    fn small_batch(&self) -> &[SmallBatch] {
+        self.small_batch.get_or_init(|| {
+            let pack = |l: &Layer| SmallBatch::pack(self.isa, l.outputs, l.inputs, |o, i| l.weight[o * l.inputs + i]);
             self.layers.hidden.iter().map(pack).collect()
         })
     }
 
     /// Energy parts that one evaluation leaves.
     pub(crate) fn parts(&self) -> usize {
-        self.layers.head.len().div_ceil(self.level.outputs())
+        self.layers.head.len().div_ceil(self.isa.outputs())
     }
 }
 
 /// A network with the memory to be evaluated for one tile.
 pub(crate) struct Net<'a> {
-    packed: &'a Packed,
+    packed: &'a PackedMlp,
     tile: Tile,
     /// The head times the term's factor, padded.
     head: Aligned,
@@ -82,7 +82,7 @@ pub(crate) struct Net<'a> {
 
 enum Way {
     Wide { init: Init, hidden: Vec<Field>, slopes: Vec<Field> },
-    Thin(ThinWay),
+    SmallBatch(ThinWay),
 }
 
 /// Strips for a few chains.
@@ -98,21 +98,21 @@ struct ThinWay {
 impl<'a> Net<'a> {
     /// Takes memory for `tile` from `arena`. `wide`: products of tiles even for a few chains.
     pub(crate) fn new(
-        packed: &'a Packed,
+        packed: &'a PackedMlp,
         first: &Rows,
         factor: f32,
         tile: Tile,
         wide: bool,
         arena: &mut Arena,
     ) -> Self {
-        assert_eq!(packed.level, tile.level, "a network is packed for the level of its tile");
+        assert_eq!(packed.isa, tile.isa, "a network is packed for the ISA of its tile");
         let hidden = &packed.layers.hidden;
-        let lanes = packed.level.lanes();
+        let lanes = packed.isa.lanes();
         let mut head = Aligned::new(packed.layers.head.len().next_multiple_of(4 * lanes));
         for (to, from) in head.as_mut_slice().iter_mut().zip(&packed.layers.head) {
             *to = factor * from;
         }
-        if !wide && tile.chains <= thin::CHAINS && packed.layers.fully_connected() {
+        if !wide && tile.chains <= small_batch::CHAINS && packed.layers.fully_connected() {
             return Self { packed, tile, head, way: Self::thin_way(packed, first, tile, arena) };
         }
         let init = wide_init(first, tile, arena);
@@ -125,7 +125,7 @@ impl<'a> Net<'a> {
     }
 
     /// A network whose first layer's part is a field that changes between evaluations, see [`Net::evaluate_at`].
-    pub(crate) fn over(packed: &'a Packed, factor: f32, tile: Tile, arena: &mut Arena) -> Self {
+    pub(crate) fn over(packed: &'a PackedMlp, factor: f32, tile: Tile, arena: &mut Arena) -> Self {
         let none =
             Rows { width: packed.layers.hidden[0].outputs, values: vec![0.0; packed.layers.hidden[0].outputs].into() };
         Self::new(packed, &none, factor, tile, false, arena)
@@ -151,7 +151,7 @@ impl<'a> Net<'a> {
                     self.evaluate_wide(member, x, parts, Init::Both(base, shift), [hidden, slopes], Then::Store(grad))
                 }
             }
-            Way::Thin(way) => {
+            Way::SmallBatch(way) => {
                 if member.leads() {
                     for chain in 0..self.tile.chains {
                         for o in 0..self.packed.layers.hidden[0].outputs {
@@ -167,8 +167,8 @@ impl<'a> Net<'a> {
         }
     }
 
-    fn thin_way(packed: &Packed, first: &Rows, tile: Tile, arena: &mut Arena) -> Way {
-        let matrices = packed.thin();
+    fn thin_way(packed: &PackedMlp, first: &Rows, tile: Tile, arena: &mut Arena) -> Way {
+        let matrices = packed.small_batch();
         let chains = tile.chains;
         let mut strip = |len: usize| {
             let stride = len.next_multiple_of(16);
@@ -184,7 +184,7 @@ impl<'a> Net<'a> {
             }
         }
         let widest = matrices.iter().map(|m| m.stripes() * m.padded_inputs()).max().unwrap_or(0);
-        Way::Thin(ThinWay {
+        Way::SmallBatch(ThinWay {
             init,
             x: strip(matrices[0].padded_inputs()),
             hidden: (0..matrices.len() - 1).map(|l| strip(outputs(l))).collect(),
@@ -200,8 +200,8 @@ impl<'a> Net<'a> {
     }
 
     /// Writes this network's part of the energy at `x` to `parts`, one row a group, and its gradient to `grad`, to
-    /// which it is added unless `store`. All workers of the crew call it together. It ends with its last writes, which
-    /// nobody may read before [`Member::meet`].
+    /// which it is added unless `store`. All workers of the team call it together. It ends with its last writes, which
+    /// nobody may read before [`Member::barrier`].
     ///
     /// # Safety
     /// `x`, `parts` and `grad` are fields of this tile that no other work uses meanwhile: `x` and `grad` of the
@@ -213,7 +213,7 @@ impl<'a> Net<'a> {
                 // SAFETY: the caller's word.
                 unsafe { self.evaluate_wide(member, x, parts, *init, [hidden, slopes], then) }
             }
-            Way::Thin(way) => {
+            Way::SmallBatch(way) => {
                 // SAFETY: the caller's word.
                 unsafe { self.evaluate_thin(way, member, x, parts, grad, store) }
             }
@@ -246,11 +246,11 @@ impl<'a> Net<'a> {
     /// # Safety
     /// As [`Spread::products`]; nobody else uses what `then` names before the next barrier.
     unsafe fn product(&self, member: &Member<'_>, spread: &Spread, x: Field, init: Init, then: Then) {
-        // SAFETY: the caller's word; `new` has compared the levels, and units are this worker's own.
-        unsafe { spread.products(member.share(spread.groups()), self.tile, x, init, then, self.packed.level) };
+        // SAFETY: the caller's word; `new` has compared the ISAs, and units are this worker's own.
+        unsafe { spread.products(member.share(spread.groups()), self.tile, x, init, then, self.packed.isa) };
     }
 
-    fn activation(&self) -> Activation {
+    fn activation(&self) -> Nonlinearity {
         self.packed.layers.activation
     }
 
@@ -281,7 +281,7 @@ impl<'a> Net<'a> {
             // SAFETY: the caller's word; the fields were made for these layers, biases and the padded head have a
             // number an output. A barrier follows.
             unsafe { self.product(member, forward, from, init, then) };
-            member.meet();
+            member.barrier();
             if l < last {
                 from = hidden[l];
             }
@@ -300,7 +300,7 @@ impl<'a> Net<'a> {
             // SAFETY: the fields were made for these layers; an output's slope is read before it is overwritten, by the
             // one worker that has it. A barrier follows.
             unsafe { self.product(member, backward, slopes[l], Init::Zero, then) };
-            member.meet();
+            member.barrier();
         }
     }
 
@@ -318,7 +318,7 @@ impl<'a> Net<'a> {
         store: bool,
     ) {
         let ThinWay { init, x, hidden, slopes, parts, .. } = way;
-        let (matrices, level, chains) = (self.packed.thin(), self.packed.level, self.tile.chains);
+        let (matrices, isa, chains) = (self.packed.small_batch(), self.packed.isa, self.tile.chains);
         let stripes = |l: usize| member.share(matrices[l].stripes());
         let inputs = self.packed.layers.inputs();
         if member.leads() {
@@ -330,7 +330,7 @@ impl<'a> Net<'a> {
                 }
             }
         }
-        member.meet();
+        member.barrier();
         let activation = self.activation();
         let last = matrices.len() - 1;
         let mut from = *x;
@@ -342,9 +342,9 @@ impl<'a> Net<'a> {
             };
             // SAFETY: `thin_way` made the strips for these matrices, `new` the head as long as whole panels. Stripes
             // are this worker's own; what they read was written before the last barrier.
-            unsafe { level.call(Forward { matrix, stripes: stripes(l), chains, x: from, init: init[l], next }) };
+            unsafe { isa.call(Forward { matrix, stripes: stripes(l), chains, x: from, init: init[l], next }) };
             if l < last {
-                member.meet();
+                member.barrier();
                 from = hidden[l];
             }
         }
@@ -375,7 +375,7 @@ impl<'a> Net<'a> {
     /// As [`Net::evaluate`]; the deltas of this worker's stripes of the last layer are complete.
     unsafe fn backward_thin(&self, way: &ThinWay, member: &Member<'_>) -> Range<usize> {
         let ThinWay { x, slopes, partial, .. } = way;
-        let (matrices, level, chains) = (self.packed.thin(), self.packed.level, self.tile.chains);
+        let (matrices, isa, chains) = (self.packed.small_batch(), self.packed.isa, self.tile.chains);
         let stripes = |l: usize| member.share(matrices[l].stripes());
         let mut last = 0..0;
         // A worker's stripes of a layer's gradient are its own, and partial sums alternate between two places: one
@@ -384,12 +384,12 @@ impl<'a> Net<'a> {
             let (delta, partial) = (slopes[l], partial[l % 2]);
             // SAFETY: `partial` is as wide as the widest layer's stripes. A worker reads the deltas of its own stripes
             // only, which it wrote itself, and writes sums of these stripes.
-            unsafe { level.call(Backward { matrix, stripes: stripes(l), chains, delta, partial }) };
-            member.meet();
+            unsafe { isa.call(Backward { matrix, stripes: stripes(l), chains, delta, partial }) };
+            member.barrier();
             let (range, slope, to) = match l {
                 0 => {
-                    let vectors = member.share(matrix.padded_inputs() / level.lanes());
-                    (vectors.start * level.lanes()..vectors.end * level.lanes(), None, *x)
+                    let vectors = member.share(matrix.padded_inputs() / isa.lanes());
+                    (vectors.start * isa.lanes()..vectors.end * isa.lanes(), None, *x)
                 }
                 _ => {
                     let mine = matrices[l - 1].outputs_of(stripes(l - 1));
@@ -400,7 +400,7 @@ impl<'a> Net<'a> {
             let combine = Combine { range: range.clone(), inputs, stripes, chains, partial, slope, to };
             // SAFETY: after the barrier all stripes' sums can be read; the range is of whole vectors, this worker's
             // own.
-            unsafe { level.call(combine) };
+            unsafe { isa.call(combine) };
             last = range;
         }
         last

@@ -7,14 +7,15 @@
 
 #![allow(unsafe_code)]
 
+mod backprop;
 mod chain;
 pub(crate) mod cholesky;
 pub mod conv;
-mod crew;
 pub mod cuda;
 mod evaluate;
 mod examples;
 mod field;
+mod gradient_factors;
 pub(crate) mod guide;
 mod layers;
 mod learn;
@@ -22,33 +23,32 @@ mod linear;
 mod matrix;
 mod mlp;
 mod moves;
-mod passes;
 mod peak;
 mod plan;
 mod program;
 mod rollout;
-mod sides;
+mod small_batch;
 mod spread;
+mod team;
 #[cfg(test)]
 mod tests;
-mod thin;
 mod tile;
 mod whiten;
 
-pub use crate::simd::Level;
-pub use chain::{Finish, Start, Walk, run};
+pub use crate::simd::Isa;
+pub use chain::{ChainKind, ChainStart, Finish, run};
 pub use evaluate::evaluate;
 pub use examples::Examples;
 pub use guide::{FrameTerm, Guide, Observed};
-pub use layers::{Activation, Layer, Layers, Rows, Shared};
+pub use layers::{Layer, Layers, Nonlinearity, Rows, Shared};
 pub use learn::{WeightGradient, learn, learn_slopes};
 pub use linear::Linear;
-pub use mlp::Packed;
+pub use mlp::PackedMlp;
 pub use moves::LangevinStep;
 pub use peak::peak_gflops;
-pub use plan::Options;
+pub use plan::RunOptions;
 pub use program::{Program, Term};
-pub use rollout::{Rollout, Stop};
+pub use rollout::{Rollout, RolloutStop};
 pub use tile::TileEnergy;
 pub use whiten::Whitener;
 pub(crate) use whiten::{ITERATIONS, QUINTIC, RIDGE};

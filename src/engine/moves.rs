@@ -3,14 +3,14 @@
 //! Sums over features are left as one row a group, so that they do not depend on who did which group.
 //!
 //! # Safety
-//! Who runs one of these kernels promises that the tile is of the level that runs it and that the fields are the
+//! Who runs one of these kernels promises that the tile is of the ISA that runs it and that the fields are the
 //! tile's: of the unit's features, or of its groups where they take sums, or of one feature where they hold a number a
 //! chain. Nobody else writes the unit's part of them now: the contract of fields (`field.rs`). A block has a unit's
 //! vectors, [`Unit::vectors`] of them, whether chains fill the last one or not.
 
 use super::field::{Field, Tile};
 use super::program::Term;
-use super::thin;
+use super::small_batch;
 use crate::noise::Draw;
 use crate::simd::{Kernel, Simd, normal};
 use std::mem::MaybeUninit;
@@ -75,14 +75,14 @@ impl Unit {
 
 /// Room for a unit's normal numbers, `[feature of the group][lane]`, the lanes of [`Unit::vectors`] vectors a row.
 #[repr(C, align(64))]
-struct Lots(MaybeUninit<[f32; GROUP * 32]>);
+struct Normals(MaybeUninit<[f32; GROUP * 32]>);
 
 /// Fills `out` with a unit's normal numbers, or with zeros where there is no draw; every lane of every row is written.
 ///
 /// # Safety
-/// As for the functions of [`Simd`]; the unit's tile is of the level of `S`.
+/// As for the functions of [`Simd`]; the unit's tile is of the ISA of `S`.
 #[inline(always)]
-unsafe fn lots<S: Simd>(unit: &Unit, draw: Option<&Draw>, out: &mut Lots) -> *const f32 {
+unsafe fn normals<S: Simd>(unit: &Unit, draw: Option<&Draw>, out: &mut Normals) -> *const f32 {
     // SAFETY: the caller's word for the instructions. There is room for rows of 2 vectors of 16 lanes for `GROUP`
     // features, which is a multiple of 4, so that whole blocks of four rows fit; no unit has more.
     unsafe {
@@ -95,7 +95,7 @@ unsafe fn lots<S: Simd>(unit: &Unit, draw: Option<&Draw>, out: &mut Lots) -> *co
         let first = (unit.group * GROUP / 4) as u32;
         let place = draw.place(unit.chain() as u64);
         let live = unit.tile.live(unit.block);
-        if live <= thin::CHAINS {
+        if live <= small_batch::CHAINS {
             // A block of four numbers a lane, chain by chain: less is thrown away.
             out.write_bytes(0, unit.range().len() * width);
             let mut row = [0f32; GROUP];
@@ -138,11 +138,11 @@ pub(crate) struct Deal {
 impl Kernel for Deal {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        // SAFETY: the module's promises; `lots` has written all rows that are read.
+        // SAFETY: the module's promises; `normals` has written all rows that are read.
         unsafe {
             let width = self.unit.vectors() * S::LANES;
-            let mut room = Lots(MaybeUninit::uninit());
-            let n = lots::<S>(&self.unit, Some(&self.draw), &mut room);
+            let mut room = Normals(MaybeUninit::uninit());
+            let n = normals::<S>(&self.unit, Some(&self.draw), &mut room);
             for (i, f) in self.unit.range().enumerate() {
                 let scale = S::splat(if f < self.leading { self.scale } else { 1.0 });
                 for v in 0..self.unit.vectors() {
@@ -167,14 +167,14 @@ pub(crate) struct Drift {
     pub(crate) to: Field,
     pub(crate) moved: Field,
     pub(crate) slope: Field,
-    pub(crate) lots: Option<Field>,
+    pub(crate) noise_sq: Option<Field>,
 }
 
 impl Kernel for Drift {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
         // SAFETY: the module's promises are those of `go`.
-        unsafe { if self.lots.is_some() { self.go::<S, true>() } else { self.go::<S, false>() } }
+        unsafe { if self.noise_sq.is_some() { self.go::<S, true>() } else { self.go::<S, false>() } }
     }
 }
 
@@ -185,12 +185,12 @@ impl Drift {
     /// The module's promises.
     #[inline(always)]
     unsafe fn go<S: Simd, const COUNT: bool>(self) {
-        // SAFETY: the caller's word; `lots` has written all rows that are read.
+        // SAFETY: the caller's word; `normals` has written all rows that are read.
         unsafe {
             let width = self.unit.vectors() * S::LANES;
-            let mut room = Lots(MaybeUninit::uninit());
+            let mut room = Normals(MaybeUninit::uninit());
             let draw = (self.step.noise > 0.0).then_some(&self.draw);
-            let n = lots::<S>(&self.unit, draw, &mut room);
+            let n = normals::<S>(&self.unit, draw, &mut room);
             let (clip, lo, hi) = self.step.limits();
             let (step, noise) = (S::splat(-self.step.step), S::splat(self.step.noise));
             let block = self.unit.block;
@@ -217,8 +217,8 @@ impl Drift {
                 }
                 S::store(self.moved.at(block, self.unit.group).add(lane), moved);
                 S::store(self.slope.at(block, self.unit.group).add(lane), slope);
-                if let Some(lots) = self.lots {
-                    S::store(lots.at(block, self.unit.group).add(lane), squares);
+                if let Some(noise_sq) = self.noise_sq {
+                    S::store(noise_sq.at(block, self.unit.group).add(lane), squares);
                 }
             }
         }
@@ -232,7 +232,7 @@ pub(crate) struct Back {
     pub(crate) x: Field,
     pub(crate) to: Field,
     pub(crate) grad: Field,
-    pub(crate) lots: Field,
+    pub(crate) noise_sq: Field,
     pub(crate) slope: Field,
 }
 
@@ -255,7 +255,7 @@ impl Kernel for Back {
                     let back = S::mul(back, S::splat(1.0 / self.step.noise));
                     sum = S::mul_add(back, back, sum);
                 }
-                S::store(self.lots.at(block, self.unit.group).add(lane), sum);
+                S::store(self.noise_sq.at(block, self.unit.group).add(lane), sum);
                 S::store(self.slope.at(block, self.unit.group).add(lane), slope);
             }
         }
@@ -282,11 +282,11 @@ pub(crate) struct Kick {
 impl Kernel for Kick {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        // SAFETY: the module's promises; `lots` has written all rows that are read.
+        // SAFETY: the module's promises; `normals` has written all rows that are read.
         unsafe {
             let width = self.unit.vectors() * S::LANES;
-            let mut room = Lots(MaybeUninit::uninit());
-            let n = lots::<S>(&self.unit, self.draw.as_ref(), &mut room);
+            let mut room = Normals(MaybeUninit::uninit());
+            let n = normals::<S>(&self.unit, self.draw.as_ref(), &mut room);
             let block = self.unit.block;
             for v in 0..self.unit.vectors() {
                 let lane = v * S::LANES;

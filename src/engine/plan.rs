@@ -1,25 +1,25 @@
 //! Who works on what: tiles of chains for each worker, or one tile for all of them.
 
 use super::program::{Program, Term};
-use super::thin;
+use super::small_batch;
 use crate::parallel;
-use crate::simd::Level;
+use crate::simd::Isa;
 
 /// How the engine uses the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Options {
+pub struct RunOptions {
     threads: usize,
-    level: Level,
+    isa: Isa,
 }
 
-impl Default for Options {
+impl Default for RunOptions {
     /// All cores and the best instructions of this machine.
     fn default() -> Self {
-        Self { threads: parallel::available(), level: Level::best() }
+        Self { threads: parallel::available(), isa: Isa::best() }
     }
 }
 
-impl Options {
+impl RunOptions {
     /// All of this machine's instructions on `threads` threads (at least 1).
     pub fn with_threads(threads: usize) -> Self {
         Self { threads: threads.max(1), ..Self::default() }
@@ -31,13 +31,13 @@ impl Options {
     }
 
     /// Instructions.
-    pub fn level(&self) -> Level {
-        self.level
+    pub fn isa(&self) -> Isa {
+        self.isa
     }
 
     #[cfg(test)]
-    pub(crate) fn at_level(threads: usize, level: Level) -> Self {
-        Self { threads, level }
+    pub(crate) fn at_isa(threads: usize, isa: Isa) -> Self {
+        Self { threads, isa }
     }
 }
 
@@ -57,28 +57,28 @@ pub(crate) struct Plan {
     /// Tiles worked on at the same time.
     pub(crate) tiles_at_once: usize,
     /// Workers of each tile.
-    pub(crate) crew: usize,
+    pub(crate) team: usize,
 }
 
-pub(crate) fn plan(program: &Program, chains: usize, options: &Options) -> Plan {
+pub(crate) fn plan(program: &Program, chains: usize, options: &RunOptions) -> Plan {
     let shares = |term: &Term| matches!(term, Term::Custom { energy, .. } if energy.shares());
     if program.terms().iter().any(shares) {
         // It wants all chains at once and all threads for itself.
-        let width = 2 * options.level.lanes();
-        return Plan { tile: chains.next_multiple_of(width), tiles_at_once: 1, crew: 1 };
+        let width = 2 * options.isa.lanes();
+        return Plan { tile: chains.next_multiple_of(width), tiles_at_once: 1, team: 1 };
     }
     divide(program.products(), 2 * program.products(), chains, options)
 }
 
 /// The division for work of so many multiplications a chain and evaluation, with so many packed weights.
-pub(crate) fn divide(products: usize, weights: usize, chains: usize, options: &Options) -> Plan {
-    let width = 2 * options.level.lanes();
+pub(crate) fn divide(products: usize, weights: usize, chains: usize, options: &RunOptions) -> Plan {
+    let width = 2 * options.isa.lanes();
     let blocks = chains.div_ceil(width);
     let threads = options.threads;
-    let alone = |tile_blocks: usize| Plan { tile: tile_blocks * width, tiles_at_once: threads, crew: 1 };
-    let together = Plan { tile: blocks * width, tiles_at_once: 1, crew: threads };
-    let thin = chains <= thin::CHAINS;
-    let lanes = if thin { chains } else { blocks * width };
+    let alone = |tile_blocks: usize| Plan { tile: tile_blocks * width, tiles_at_once: threads, team: 1 };
+    let together = Plan { tile: blocks * width, tiles_at_once: 1, team: threads };
+    let small_batch = chains <= small_batch::CHAINS;
+    let lanes = if small_batch { chains } else { blocks * width };
     let weights = 4 * weights;
     if threads == 1 {
         return alone(blocks.clamp(1, BLOCKS));

@@ -11,7 +11,7 @@ pub enum Term {
     /// `factor * network(x)`.
     Network {
         /// The packed network.
-        network: Arc<super::mlp::Packed>,
+        network: Arc<super::mlp::PackedMlp>,
         /// What the first layer adds, bias included: `(B, H)` or `(1, H)`.
         first: Rows,
         /// Multiplies the output.
@@ -148,7 +148,7 @@ impl Program {
                             (f64::from(*start) + sum) as f32
                         }));
                     }
-                    let network = Arc::new(super::Packed::at_level(layers, network.level())?);
+                    let network = Arc::new(super::PackedMlp::at_isa(layers, network.isa())?);
                     terms.push(Term::Network { network, first: Rows::new(first.width, values)?, factor: *factor });
                 }
                 Term::Quadratic { centre, weight } => {

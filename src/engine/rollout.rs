@@ -2,13 +2,13 @@
 //!
 //! The steps are those of [`crate::forecast`]'s default model, which is where they are explained.
 
-use super::crew::{Crew, Member};
 use super::field::{Arena, Field, Tile};
 use super::guide::{Guide, Leader, Led};
 use super::linear::{Linear, Map};
-use super::mlp::{Net, Packed};
+use super::mlp::{Net, PackedMlp};
 use super::moves::{Deal, Unit};
-use super::plan::{self, Options};
+use super::plan::{self, RunOptions};
+use super::team::{Member, Team};
 use crate::error::{Error, Result};
 use crate::noise::{Draw, Noise};
 use crate::parallel;
@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// One stop on the way down the noise levels: `x <- keep * x - pull * velocity + push * velocity before + fresh * n`.
 /// The velocity is taken at this level, the one before at the stop before; `n` is standard normal.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Stop {
+pub struct RolloutStop {
     /// What the level adds to the network's first layer, `(H,)`.
     pub shift: Vec<f32>,
     /// Multiplies the coordinates.
@@ -57,13 +57,13 @@ pub struct Rollout {
     /// Coordinates to the chunk's deviation from what is expected, `(C D, C D)`.
     pub to_frames: Arc<Linear>,
     /// The network over the leading coordinates.
-    pub network: Arc<Packed>,
+    pub network: Arc<PackedMlp>,
     /// Multiplies the network's gradient.
     pub gain: f32,
     /// Scale of the leading coordinates' noise.
     pub temperature: f32,
     /// The levels, noisiest first.
-    pub stops: Vec<Stop>,
+    pub stops: Vec<RolloutStop>,
 }
 
 impl Rollout {
@@ -80,7 +80,7 @@ impl Rollout {
         samples: usize,
         horizon: usize,
         noise: &mut Noise,
-        options: &Options,
+        options: &RunOptions,
     ) -> Result<Vec<f32>> {
         self.run_guided(histories, samples, horizon, &[], noise, options)
     }
@@ -96,7 +96,7 @@ impl Rollout {
         horizon: usize,
         guides: &[Option<Guide>],
         noise: &mut Noise,
-        options: &Options,
+        options: &RunOptions,
     ) -> Result<Vec<f32>> {
         self.check()?;
         let row = self.context * self.channels;
@@ -111,8 +111,8 @@ impl Rollout {
         let plan = plan::divide(self.network.layers().products(), 2 * self.products(), chains, options);
         let tiles = parallel::map(plan.tiles_at_once, chains.div_ceil(plan.tile), |i| {
             let first = i * plan.tile;
-            let tile = Tile { level: options.level(), first, chains: plan.tile.min(chains - first) };
-            self.tile(tile, histories, samples, horizon, (&draws, guides), plan.crew)
+            let tile = Tile { isa: options.isa(), first, chains: plan.tile.min(chains - first) };
+            self.tile(tile, histories, samples, horizon, (&draws, guides), plan.team)
         });
         let mut all = Vec::with_capacity(chains * horizon * self.channels);
         for tile in tiles {
@@ -164,7 +164,7 @@ impl Rollout {
         samples: usize,
         horizon: usize,
         (draws, guides): (&[Draw], &[Option<Guide>]),
-        crew: usize,
+        team: usize,
     ) -> Result<Vec<f32>> {
         let (d, width) = (self.channels, self.chunk * self.channels);
         let latent = self.network.layers().inputs();
@@ -193,7 +193,7 @@ impl Rollout {
             bad: AtomicUsize::new(usize::MAX),
         };
         for block in 0..tile.blocks() {
-            // SAFETY: the crew has not begun; `run` has found whole contexts, of as many numbers as the field has
+            // SAFETY: the team has not begun; `run` has found whole contexts, of as many numbers as the field has
             // features.
             unsafe {
                 roll.history.put(&tile, block, |chain| histories[chain / samples * self.context * d..].as_ptr());
@@ -201,10 +201,10 @@ impl Rollout {
         }
         let mut out = vec![0f32; tile.chains * horizon * d];
         let sink = Sink(out.as_mut_ptr());
-        Crew::run(crew, |member| {
+        Team::run(team, |member| {
             for (c, draws) in draws.chunks_exact(self.draws()).enumerate() {
                 let frames = self.chunk.min(horizon - c * self.chunk);
-                // SAFETY: all workers of the crew are here; the output has `horizon` frames for each of the tile's
+                // SAFETY: all workers of the team are here; the output has `horizon` frames for each of the tile's
                 // chains.
                 unsafe { roll.chunk(&member, draws, sink, c * self.chunk, frames, horizon) };
             }
@@ -223,7 +223,7 @@ impl Rollout {
 #[derive(Clone, Copy)]
 struct Sink(*mut f32);
 
-// SAFETY: each worker writes the rows of its own chains, and nobody reads before the crew is done.
+// SAFETY: each worker writes the rows of its own chains, and nobody reads before the team is done.
 unsafe impl Send for Sink {}
 // SAFETY: as above.
 unsafe impl Sync for Sink {}
@@ -262,7 +262,7 @@ impl Roll<'_> {
     /// Draws one chunk and appends it.
     ///
     /// # Safety
-    /// All workers of the crew call it together. `out` is the tile's, `(chains, horizon, D)`, and has `frames` frames
+    /// All workers of the team call it together. `out` is the tile's, `(chains, horizon, D)`, and has `frames` frames
     /// from `at` on; there are [`Rollout::draws`] draws.
     unsafe fn chunk(&self, member: &Member<'_>, draws: &[Draw], out: Sink, at: usize, frames: usize, horizon: usize) {
         let (m, tile) = (self.model, self.tile);
@@ -276,15 +276,15 @@ impl Roll<'_> {
             let unit = Unit::of(tile, width, index);
             let (draw, scale) = (draws[0], m.temperature);
             // SAFETY: the unit is this worker's.
-            unsafe { tile.level.call(Deal { unit, draw, leading: latent, scale, onto: false, to: self.u }) };
+            unsafe { tile.isa.call(Deal { unit, draw, leading: latent, scale, onto: false, to: self.u }) };
         }
-        member.meet();
+        member.barrier();
         // SAFETY: the features are complete since the barrier; shapes were checked.
         unsafe {
             self.to_first.apply(member, self.features, self.base);
             self.to_expected.apply(member, self.features, self.expected);
         }
-        member.meet();
+        member.barrier();
         let sizes = (m.channels, m.context);
         let led = |velocity| Led { u: self.u, velocity, expected: self.expected, history: self.history };
         let leader = self.leaders.get(at / m.chunk).and_then(Option::as_ref);
@@ -300,7 +300,7 @@ impl Roll<'_> {
             // SAFETY: `u` and `base` are complete since the last barrier, and nobody else uses the others; shapes were
             // checked.
             unsafe { self.net.evaluate_at(member, first, self.u, self.parts, velocity) };
-            member.meet();
+            member.barrier();
             if let Some(leader) = leader {
                 let last = i + 1 == m.stops.len();
                 // SAFETY: `aim` was called in this chunk; the velocity is complete since the barrier.
@@ -323,26 +323,26 @@ impl Roll<'_> {
                     }
                 }
             }
-            member.meet();
+            member.barrier();
             if let Some(draw) = (stop.fresh > 0.0).then(|| anew.next()).flatten() {
                 for index in member.share(Unit::count(&tile, moving)) {
                     let unit = Unit::of(tile, moving, index);
                     let (draw, scale) = (*draw, m.temperature * stop.fresh);
                     // SAFETY: the unit is this worker's.
-                    unsafe { tile.level.call(Deal { unit, draw, leading: moving, scale, onto: true, to: self.u }) };
+                    unsafe { tile.isa.call(Deal { unit, draw, leading: moving, scale, onto: true, to: self.u }) };
                 }
-                member.meet();
+                member.barrier();
             }
         }
         // SAFETY: `u` is complete since the last barrier; shapes were checked.
         unsafe { self.to_frames.apply(member, self.u, self.frames) };
-        member.meet();
+        member.barrier();
         for block in member.share(tile.blocks()) {
             // SAFETY: the block is this worker's; frames and expectation are complete; the caller's word for the
             // output.
             unsafe { self.append(block, out, at, frames, horizon) };
         }
-        member.meet();
+        member.barrier();
     }
 
     /// Features of a block's histories: the last frame, then the differences of neighbouring frames.
@@ -417,7 +417,7 @@ impl Roll<'_> {
 mod tests {
     use super::*;
     use crate::engine::tests::{network, numbers};
-    use crate::engine::{Activation, Level};
+    use crate::engine::{Isa, Nonlinearity};
 
     /// Two channels, contexts of three frames, chunks of two; a network over three of the four coordinates.
     fn rollout() -> Rollout {
@@ -426,7 +426,7 @@ mod tests {
         };
         let shift = numbers(72, 9, 0.2);
         let (scale, slope, variance) = (0.9, 0.1, 0.01);
-        let stop = Stop { shift, keep: 0.9, pull: 0.1, push: 0.0, fresh: 0.0, scale, slope, variance };
+        let stop = RolloutStop { shift, keep: 0.9, pull: 0.1, push: 0.0, fresh: 0.0, scale, slope, variance };
         Rollout {
             channels: 2,
             context: 3,
@@ -436,7 +436,7 @@ mod tests {
             to_first: linear(9, 6),
             to_expected: linear(4, 6),
             to_frames: linear(4, 4),
-            network: network(Level::best(), &[3, 9, 7], Activation::Swish, &[]),
+            network: network(Isa::best(), &[3, 9, 7], Nonlinearity::Swish, &[]),
             gain: 1.0,
             temperature: 1.0,
             stops: vec![stop],
@@ -445,8 +445,9 @@ mod tests {
 
     #[test]
     fn parts_that_do_not_fit_each_other_are_refused() {
-        let run =
-            |rollout: &Rollout| rollout.run(&numbers(73, 12, 1.0), 5, 7, &mut Noise::new(1), &Options::with_threads(1));
+        let run = |rollout: &Rollout| {
+            rollout.run(&numbers(73, 12, 1.0), 5, 7, &mut Noise::new(1), &RunOptions::with_threads(1))
+        };
         assert_eq!(run(&rollout()).unwrap().len(), 2 * 5 * 7 * 2);
         let changes: [fn(&mut Rollout); 7] = [
             |r| r.chunk = 0,

@@ -3,7 +3,7 @@
 use super::field::{Field, Tile};
 use super::layers::Layer;
 use super::matrix::{Init, Matrix, Product, Then};
-use crate::simd::Level;
+use crate::simd::Isa;
 use std::ops::Range;
 
 /// A layer's product: matrices, and at which positions each of them stands.
@@ -25,17 +25,17 @@ struct Piece {
 
 impl Spread {
     /// Forward and backward. Positions at the ends see fewer neighbours and have matrices of their own.
-    pub(super) fn pack(level: Level, layer: &Layer) -> (Self, Self) {
+    pub(super) fn pack(isa: Isa, layer: &Layer) -> (Self, Self) {
         let t = layer.shared.positions;
         let (inputs, outputs) = (layer.inputs / t, layer.outputs / t);
         let forward = |at: usize, seen: Range<usize>| {
             // An output sees its neighbours' numbers side by side.
             let row = |o| layer.taps((at, o), seen.clone());
-            Matrix::of_rows(level, outputs, seen.len() * inputs, row)
+            Matrix::of_rows(isa, outputs, seen.len() * inputs, row)
         };
         let backward = |at: usize, seen: Range<usize>| {
             let column = |o: usize| layer.taps((seen.start + o / outputs, o % outputs), at..at + 1);
-            Matrix::of_columns(level, inputs, seen.len() * outputs, column)
+            Matrix::of_columns(isa, inputs, seen.len() * outputs, column)
         };
         (Self::over(layer, [inputs, outputs], forward), Self::over(layer, [outputs, inputs], backward))
     }
@@ -63,17 +63,9 @@ impl Spread {
     /// The products that are the units `mine`.
     ///
     /// # Safety
-    /// `level` and the tile's are that of [`Spread::pack`]. `x`, `init` and `then` are as a [`Product`] needs them,
+    /// `isa` and the tile's are that of [`Spread::pack`]. `x`, `init` and `then` are as a [`Product`] needs them,
     /// over all numbers of the layer.
-    pub(super) unsafe fn products(
-        &self,
-        mine: Range<usize>,
-        tile: Tile,
-        x: Field,
-        init: Init,
-        then: Then,
-        level: Level,
-    ) {
+    pub(super) unsafe fn products(&self, mine: Range<usize>, tile: Tile, x: Field, init: Init, then: Then, isa: Isa) {
         let mut first = 0;
         for piece in &self.pieces {
             let matrix = &self.matrices[piece.matrix];
@@ -84,7 +76,7 @@ impl Spread {
                 let groups = start - all.start..end - all.start;
                 let (x, init, then) = (x.from(piece.from), init.from(piece.to), then.from(piece.to));
                 // SAFETY: the caller's word; a piece's numbers begin at `from` and `to` and end within the layer's.
-                unsafe { level.call(Product { matrix, groups, tile, x, init, then }) };
+                unsafe { isa.call(Product { matrix, groups, tile, x, init, then }) };
             }
         }
     }

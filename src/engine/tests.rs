@@ -1,4 +1,4 @@
-//! The engine at every level, on any number of threads, against plain loops in f64.
+//! The engine at every ISA, on any number of threads, against plain loops in f64.
 
 use super::*;
 use crate::noise::Noise;
@@ -35,12 +35,12 @@ pub(super) fn reference(program: &Program, chain: usize, x: &[f64]) -> (f64, Vec
                         let row = (0..layer.inputs).map(|i| meets(layer, o, i));
                         let z: f64 = f64::from(*start) + row.zip(&values[l]).map(|(w, v)| w * v).sum::<f64>();
                         match layers.activation {
-                            Activation::Swish => {
+                            Nonlinearity::Swish => {
                                 let sigmoid = 1.0 / (1.0 + (-z).exp());
                                 h.push(z * sigmoid);
                                 s.push(sigmoid + z * sigmoid * (1.0 - sigmoid));
                             }
-                            Activation::Leaky(leak) => {
+                            Nonlinearity::Leaky(leak) => {
                                 let slope = if z < 0.0 { f64::from(leak) } else { 1.0 };
                                 h.push(z * slope);
                                 s.push(slope);
@@ -106,7 +106,7 @@ fn squares(x: &[f64]) -> f64 {
 
 /// One chain's walk in f64, with the numbers of the same noise.
 // Long: one arm for each kind of walk, straight from its formula.
-fn walk(program: &Program, kind: &Walk, chain: usize, x: &[f64], noise: &mut Noise) -> Path {
+fn walk(program: &Program, kind: &ChainKind, chain: usize, x: &[f64], noise: &mut Noise) -> Path {
     let at = |x: Vec<f64>| {
         let (energy, grad) = reference(program, chain, &x);
         Path { x, energy, grad }
@@ -116,7 +116,7 @@ fn walk(program: &Program, kind: &Walk, chain: usize, x: &[f64], noise: &mut Noi
         noise.next_draw().normal(chain as u64, &mut n);
         n
     };
-    let lot = |noise: &mut Noise| {
+    let uniform = |noise: &mut Noise| {
         let mut u = [0.0];
         noise.next_draw().uniform(chain as u64, &mut u);
         u[0]
@@ -133,11 +133,11 @@ fn walk(program: &Program, kind: &Walk, chain: usize, x: &[f64], noise: &mut Noi
     let mut path = at(x.to_vec());
     for k in 0..kind.steps() {
         match kind {
-            Walk::Langevin(steps) => {
+            ChainKind::Langevin(steps) => {
                 let n = normals(noise);
                 path = at(drift(&path, &steps[k], &n).0);
             }
-            Walk::Mala { step, .. } => {
+            ChainKind::Mala { step, .. } => {
                 let n = normals(noise);
                 let (to, inside) = drift(&path, step, &n);
                 let to = at(to);
@@ -149,14 +149,14 @@ fn walk(program: &Program, kind: &Walk, chain: usize, x: &[f64], noise: &mut Noi
                     })
                     .collect();
                 let log = path.energy - to.energy + 0.5 * (squares(&n) - squares(&back));
-                if lot(noise) < if inside { log.exp() } else { 0.0 } {
+                if uniform(noise) < if inside { log.exp() } else { 0.0 } {
                     path = to;
                 }
             }
-            Walk::Hmc { step, leapfrogs, jitter, .. } => {
+            ChainKind::Hmc { step, leapfrogs, jitter, .. } => {
                 let mut p = normals(noise);
                 let before = squares(&p);
-                let size = step * (1.0 - jitter) + 2.0 * jitter * step * lot(noise);
+                let size = step * (1.0 - jitter) + 2.0 * jitter * step * uniform(noise);
                 let mut to = Path { x: path.x.clone(), energy: path.energy, grad: path.grad.clone() };
                 for _ in 0..*leapfrogs {
                     p.iter_mut().zip(&to.grad).for_each(|(p, g)| *p -= 0.5 * size * g);
@@ -164,7 +164,7 @@ fn walk(program: &Program, kind: &Walk, chain: usize, x: &[f64], noise: &mut Noi
                     p.iter_mut().zip(&to.grad).for_each(|(p, g)| *p -= 0.5 * size * g);
                 }
                 let log = path.energy - to.energy + 0.5 * (before - squares(&p));
-                if lot(noise) < log.exp() {
+                if uniform(noise) < log.exp() {
                     path = to;
                 }
             }
@@ -204,7 +204,7 @@ pub(super) fn numbers(label: u64, count: usize, scale: f64) -> Vec<f32> {
 }
 
 /// The first layers share their weights as `shared` says, the others are fully connected.
-pub(super) fn network(level: Level, widths: &[usize], activation: Activation, shared: &[Shared]) -> Arc<Packed> {
+pub(super) fn network(isa: Isa, widths: &[usize], activation: Nonlinearity, shared: &[Shared]) -> Arc<PackedMlp> {
     let hidden = widths.windows(2).enumerate().map(|(l, pair)| {
         let (inputs, outputs, bias) = (pair[0], pair[1], numbers(10 + l as u64, pair[1], 0.3));
         let shared = shared.get(l).copied().unwrap_or(Shared::NONE);
@@ -216,15 +216,15 @@ pub(super) fn network(level: Level, widths: &[usize], activation: Activation, sh
     let last = widths[widths.len() - 1];
     let (hidden, head) = (hidden.collect(), numbers(20, last, 1.0 / (last as f64).sqrt()));
     let layers = Layers { hidden, head, head_bias: 0.25, activation };
-    Arc::new(Packed::at_level(layers, level).unwrap())
+    Arc::new(PackedMlp::at_isa(layers, isa).unwrap())
 }
 
 /// Programs over rows of `width` numbers for `chains` chains.
-pub(super) fn programs(level: Level, chains: usize) -> Vec<(&'static str, Program)> {
+pub(super) fn programs(isa: Isa, chains: usize) -> Vec<(&'static str, Program)> {
     let rows = |label, count, width| Rows::new(width, numbers(label, count * width, 0.4)).unwrap();
     let local = |widths: &[usize], activation, count, factor, shared: &[Shared]| {
         let first = rows(30, count, widths[1]);
-        Term::Network { network: network(level, widths, activation, shared), first, factor }
+        Term::Network { network: network(isa, widths, activation, shared), first, factor }
     };
     let net = |widths: &[usize], activation, count, factor| local(widths, activation, count, factor, &[]);
     let over = |positions, reach| Shared { positions, reach };
@@ -238,11 +238,11 @@ pub(super) fn programs(level: Level, chains: usize) -> Vec<(&'static str, Progra
         weight: 1.5,
     };
     let program = |width, terms| Program::new(width, terms).unwrap();
-    let swish = Activation::Swish;
+    let swish = Nonlinearity::Swish;
     vec![
         ("one layer", program(5, vec![net(&[5, 9], swish, 1, 1.0)])),
         ("two layers", program(48, vec![net(&[48, 70, 33], swish, 1, 2.0)])),
-        ("leaky, a context each", program(37, vec![net(&[37, 64, 130, 24], Activation::Leaky(0.2), chains, 1.0)])),
+        ("leaky, a context each", program(37, vec![net(&[37, 64, 130, 24], Nonlinearity::Leaky(0.2), chains, 1.0)])),
         (
             "weights shared over positions",
             program(36, vec![local(&[36, 60, 84, 30], swish, chains, 1.5, &[over(6, 0), over(6, 1)])]),
@@ -257,7 +257,7 @@ pub(super) fn programs(level: Level, chains: usize) -> Vec<(&'static str, Progra
                 40,
                 vec![
                     net(&[40, 50, 20], swish, chains, -0.5),
-                    net(&[40, 12], Activation::Leaky(0.2), 1, 0.7),
+                    net(&[40, 12], Nonlinearity::Leaky(0.2), 1, 0.7),
                     quadratic(chains, 40),
                     quadratic(1, 40),
                     limits(40),
@@ -271,35 +271,35 @@ pub(super) fn programs(level: Level, chains: usize) -> Vec<(&'static str, Progra
     ]
 }
 
-fn walks() -> Vec<(&'static str, Walk)> {
+fn walks() -> Vec<(&'static str, ChainKind)> {
     let plain = LangevinStep { step: 0.02, noise: 0.2, clip: None, bounds: None };
     let held = LangevinStep { clip: Some(0.3), bounds: Some((-1.0, 1.2)), ..plain };
     let schedule = (0..6).map(|k| LangevinStep { step: 0.05 / (1.0 + k as f32), noise: 0.02 * k as f32, ..plain });
     vec![
-        ("no step", Walk::Langevin(Vec::new())),
-        ("langevin", Walk::Langevin(vec![plain; 5])),
-        ("clip and box", Walk::Langevin(vec![held; 4])),
-        ("schedule", Walk::Langevin(schedule.collect())),
-        ("mala", Walk::Mala { step: LangevinStep { step: 0.02, noise: 0.2, ..plain }, steps: 4 }),
-        ("mala, clip and box", Walk::Mala { step: LangevinStep { bounds: Some((-3.0, 3.0)), ..held }, steps: 3 }),
-        ("hmc", Walk::Hmc { step: 0.15, leapfrogs: 3, jitter: 0.2, steps: 3 }),
+        ("no step", ChainKind::Langevin(Vec::new())),
+        ("langevin", ChainKind::Langevin(vec![plain; 5])),
+        ("clip and box", ChainKind::Langevin(vec![held; 4])),
+        ("schedule", ChainKind::Langevin(schedule.collect())),
+        ("mala", ChainKind::Mala { step: LangevinStep { step: 0.02, noise: 0.2, ..plain }, steps: 4 }),
+        ("mala, clip and box", ChainKind::Mala { step: LangevinStep { bounds: Some((-3.0, 3.0)), ..held }, steps: 3 }),
+        ("hmc", ChainKind::Hmc { step: 0.15, leapfrogs: 3, jitter: 0.2, steps: 3 }),
     ]
 }
 
 #[test]
 fn every_walk_on_every_program_is_that_of_the_reference() {
-    for level in Level::available() {
+    for isa in Isa::available() {
         for chains in [1, 3, 5, 16, 37] {
-            for (energy_name, program) in programs(level, chains) {
+            for (energy_name, program) in programs(isa, chains) {
                 for (walk_name, kind) in walks() {
                     let width = program.width();
                     let x: Vec<f32> = numbers(60, chains * width, 0.8).iter().map(|v| v.clamp(-0.9, 0.9)).collect();
-                    let start = Start { x: &x, at: None };
+                    let start = ChainStart { x: &x, at: None };
                     let noise = Noise::new(3);
                     let mut used = noise.clone();
-                    let one = run(&program, &kind, start, &mut used, &Options::at_level(1, level)).unwrap();
-                    let two = run(&program, &kind, start, &mut noise.clone(), &Options::at_level(2, level)).unwrap();
-                    let what = format!("{level:?}, {chains} chains, {energy_name}, {walk_name}");
+                    let one = run(&program, &kind, start, &mut used, &RunOptions::at_isa(1, isa)).unwrap();
+                    let two = run(&program, &kind, start, &mut noise.clone(), &RunOptions::at_isa(2, isa)).unwrap();
+                    let what = format!("{isa:?}, {chains} chains, {energy_name}, {walk_name}");
                     // The tallies are sums over tiles, which differ between plans: to rounding.
                     assert_eq!((&one.x, &one.energy, &one.grad), (&two.x, &two.energy, &two.grad), "{what}: threads");
                     assert!(
@@ -335,14 +335,14 @@ fn every_walk_on_every_program_is_that_of_the_reference() {
 #[test]
 fn plans_change_nothing() {
     for (widths, chains) in [(&[192, 512, 512][..], 70), (&[192, 512, 512][..], 2), (&[24, 40][..], 700)] {
-        let level = Level::best();
+        let isa = Isa::best();
         let first = Rows::new(widths[1], numbers(30, widths[1], 0.3)).unwrap();
-        let network = network(level, widths, Activation::Swish, &[]);
+        let network = network(isa, widths, Nonlinearity::Swish, &[]);
         let program = Program::new(widths[0], vec![Term::Network { network, first, factor: 1.0 }]).unwrap();
-        let kind = Walk::Langevin(vec![LangevinStep { step: 0.01, noise: 0.1, clip: None, bounds: None }; 3]);
+        let kind = ChainKind::Langevin(vec![LangevinStep { step: 0.01, noise: 0.1, clip: None, bounds: None }; 3]);
         let x = numbers(60, chains * widths[0], 1.0);
-        let start = Start { x: &x, at: None };
-        let go = |threads| run(&program, &kind, start, &mut Noise::new(1), &Options::with_threads(threads)).unwrap();
+        let start = ChainStart { x: &x, at: None };
+        let go = |threads| run(&program, &kind, start, &mut Noise::new(1), &RunOptions::with_threads(threads)).unwrap();
         let one = go(1);
         for threads in [2, 3, 5] {
             let many = go(threads);
@@ -360,19 +360,20 @@ fn plans_change_nothing() {
 
 #[test]
 fn what_does_not_fit_and_what_diverges_is_an_error() {
-    let level = Level::best();
-    let (_, program) = programs(level, 4).remove(2);
+    let isa = Isa::best();
+    let (_, program) = programs(isa, 4).remove(2);
     let x = vec![0.1; 4 * program.width()];
-    let still = Walk::Langevin(vec![LangevinStep { step: 0.1, noise: 0.0, clip: None, bounds: None }; 3]);
-    let options = Options::default();
-    let go = |x: &[f32], walk: &Walk| run(&program, walk, Start { x, at: None }, &mut Noise::new(0), &options);
+    let still = ChainKind::Langevin(vec![LangevinStep { step: 0.1, noise: 0.0, clip: None, bounds: None }; 3]);
+    let options = RunOptions::default();
+    let go =
+        |x: &[f32], walk: &ChainKind| run(&program, walk, ChainStart { x, at: None }, &mut Noise::new(0), &options);
     assert!(go(&x, &still).is_ok());
     assert!(matches!(go(&x[1..], &still), Err(crate::Error::Shape { .. })), "a broken row");
     assert!(matches!(go(&x[program.width()..], &still), Err(crate::Error::Shape { .. })), "too few chains");
     let mut broken = x.clone();
     broken[program.width() + 3] = f32::NAN;
     assert!(matches!(go(&broken, &still), Err(crate::Error::NonFinite { .. })), "NaN");
-    let far = Walk::Langevin(vec![LangevinStep { step: 3e38, noise: 0.0, clip: None, bounds: None }; 3]);
+    let far = ChainKind::Langevin(vec![LangevinStep { step: 3e38, noise: 0.0, clip: None, bounds: None }; 3]);
     match go(&x, &far) {
         Err(crate::Error::NonFinite { step, .. }) => assert!(step <= 1, "found at step {step}"),
         other => panic!("a chain that diverges gave {other:?}"),

@@ -11,7 +11,7 @@ const BLOCKS: usize = 10;
 
 /// Windows by the unit that is resampled.
 #[derive(Debug, Clone)]
-pub(crate) struct Units {
+pub(crate) struct ResamplingUnits {
     /// Unit of each window, `0 .. count`.
     pub of_window: Vec<usize>,
     pub count: usize,
@@ -19,7 +19,7 @@ pub(crate) struct Units {
     pub blocks: bool,
 }
 
-impl Units {
+impl ResamplingUnits {
     /// Episodes numbered in the order of their first window. A single episode is cut into up to ten runs of
     /// consecutive windows (they stand in order of time): an optimistic stand-in, but a number, and named as such.
     pub(crate) fn new(episode: &[usize]) -> Self {
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn resamples_draw_as_many_episodes_as_there_are() {
-        let units = Units::new(&[9, 9, 4, 4, 4, 7]);
+        let units = ResamplingUnits::new(&[9, 9, 4, 4, 4, 7]);
         assert_eq!((units.of_window.as_slice(), units.count, units.blocks), (&[0, 0, 1, 1, 1, 2][..], 3, false));
         let all = units.resample(50, &mut Noise::new(1));
         assert!(all.iter().all(|w| (w.iter().sum::<f64>() - 3.0).abs() < 1e-12));
@@ -106,9 +106,9 @@ mod tests {
 
     #[test]
     fn one_episode_is_cut_into_blocks_of_neighbours() {
-        let units = Units::new(&[3; 25]);
+        let units = ResamplingUnits::new(&[3; 25]);
         assert_eq!((units.count, units.blocks), (10, true));
         assert!(units.of_window.windows(2).all(|p| p[1] == p[0] || p[1] == p[0] + 1));
-        assert_eq!(Units::new(&[3, 3]).count, 2);
+        assert_eq!(ResamplingUnits::new(&[3, 3]).count, 2);
     }
 }

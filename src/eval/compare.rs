@@ -5,7 +5,7 @@ use super::paired::{compare_with, over_seeds};
 #[cfg(feature = "plot")]
 use super::report::ForecastPanel;
 use super::report::{BootstrapProtocol, Cost, Protocol, Report, SUBJECT};
-use super::{Evaluator, Futures, Options, Reference, Results, TestSet};
+use super::{EvalOptions, Evaluator, Futures, Reference, Results, TestSet};
 use crate::error::{Error, Result};
 use crate::event::{Event, Sink};
 use crate::forecast::{Contender, Forecaster, Prepared, Request};
@@ -27,7 +27,7 @@ pub struct CompareOptions {
     /// Seed of the forecasts, and of the choice of the floor's episodes.
     pub seed: u64,
     /// Bootstrap and the like.
-    pub evaluation: Options,
+    pub evaluation: EvalOptions,
     /// Windows shown as pictures.
     pub shown: usize,
     /// Labels of the frames, for the metric that looks at branches; it is left out where there are none.
@@ -37,7 +37,7 @@ pub struct CompareOptions {
 impl CompareOptions {
     /// 20 samples, a window every fifth frame, 3 windows shown.
     pub fn new(horizon: usize, seed: u64) -> Self {
-        let mut evaluation = Options::default();
+        let mut evaluation = EvalOptions::default();
         evaluation.bootstrap.seed = seed;
         Self { horizon, samples: 20, stride: 5, seed, evaluation, shown: 3, labels: None }
     }

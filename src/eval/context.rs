@@ -1,6 +1,6 @@
 //! What all metrics share.
 
-use super::bootstrap::Units;
+use super::bootstrap::ResamplingUnits;
 use super::data::TestSet;
 use super::result::MetricResult;
 use crate::parallel;
@@ -31,7 +31,7 @@ impl Default for BootstrapSettings {
 
 /// Settings of an evaluation.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Options {
+pub struct EvalOptions {
     /// The intervals.
     pub bootstrap: BootstrapSettings,
     /// At most so many segments a side enter an energy distance (chosen once, the same for all forecasters).
@@ -40,24 +40,24 @@ pub struct Options {
     pub threads: usize,
 }
 
-impl Default for Options {
+impl Default for EvalOptions {
     fn default() -> Self {
         Self { bootstrap: BootstrapSettings::default(), max_segments: 2000, threads: 0 }
     }
 }
 
 /// What all metrics share: the test set, the settings and the resamples.
-pub struct Ground<'a> {
+pub struct EvalContext<'a> {
     pub(crate) test: &'a TestSet,
-    pub(crate) options: Options,
-    pub(crate) units: Units,
-    pub(crate) reference_units: Units,
+    pub(crate) options: EvalOptions,
+    pub(crate) units: ResamplingUnits,
+    pub(crate) reference_units: ResamplingUnits,
     /// `(replicates, episodes)`, the same for every forecaster and metric.
     pub(crate) weights: Vec<Vec<f64>>,
     pub(crate) reference_weights: Vec<Vec<f64>>,
 }
 
-impl Ground<'_> {
+impl EvalContext<'_> {
     pub(crate) fn threads(&self) -> usize {
         if self.options.threads == 0 { parallel::available() } else { self.options.threads }
     }

@@ -1,17 +1,17 @@
 //! Scores forecasters against one test set, by every metric of the table.
 
-use super::bootstrap::Units;
-use super::context::{Ground, Options};
+use super::bootstrap::ResamplingUnits;
+use super::context::{EvalContext, EvalOptions};
 use super::data::{Futures, TestSet};
-use super::metric::{METRICS, MetricSpec, Prepared};
+use super::metric::{METRICS, MetricSpec, PreparedMetric};
 use super::result::{MetricResult, Results};
 use crate::error::{Error, Result};
 use crate::noise::Noise;
 
 /// Scores any number of forecasters against one test set; what depends on the truth alone is computed once.
 pub struct Evaluator<'a> {
-    ground: Ground<'a>,
-    prepared: Vec<(&'static MetricSpec, Box<dyn Prepared>)>,
+    eval: EvalContext<'a>,
+    prepared: Vec<(&'static MetricSpec, Box<dyn PreparedMetric>)>,
 }
 
 impl<'a> Evaluator<'a> {
@@ -19,7 +19,7 @@ impl<'a> Evaluator<'a> {
     ///
     /// # Errors
     /// As [`TestSet::validate`]; [`Error::Config`] for a stride or a number of segments of 0.
-    pub fn new(test: &'a TestSet, options: Options) -> Result<Self> {
+    pub fn new(test: &'a TestSet, options: EvalOptions) -> Result<Self> {
         test.validate()?;
         let settings = &options.bootstrap;
         for (key, value) in [
@@ -31,16 +31,16 @@ impl<'a> Evaluator<'a> {
                 return Err(Error::config(key, value, "at least 1"));
             }
         }
-        let units = Units::new(&test.episode);
-        let reference_units = Units::new(&test.reference.episode);
+        let units = ResamplingUnits::new(&test.episode);
+        let reference_units = ResamplingUnits::new(&test.reference.episode);
         let noise = Noise::new(settings.seed);
         let replicates = settings.replicates.max(settings.window_replicates);
         let weights = units.resample(replicates, &mut noise.fork(0));
         let reference_weights = reference_units.resample(replicates, &mut noise.fork(1));
-        let ground = Ground { test, options, units, reference_units, weights, reference_weights };
+        let eval = EvalContext { test, options, units, reference_units, weights, reference_weights };
         let prepared =
-            METRICS.iter().map(|metric| Ok((metric.spec(), metric.prepare(&ground)?))).collect::<Result<Vec<_>>>()?;
-        Ok(Self { ground, prepared })
+            METRICS.iter().map(|metric| Ok((metric.spec(), metric.prepare(&eval)?))).collect::<Result<Vec<_>>>()?;
+        Ok(Self { eval, prepared })
     }
 
     /// All metrics of one forecaster.
@@ -48,9 +48,9 @@ impl<'a> Evaluator<'a> {
     /// # Errors
     /// [`Error::Shape`] when `futures` does not fit the test set, [`Error::NonFinite`] when it holds NaN or infinity.
     pub fn evaluate(&self, futures: &Futures) -> Result<Results> {
-        self.ground.test.validate_futures(futures)?;
-        let score = |(spec, metric): &(&'static MetricSpec, Box<dyn Prepared>)| {
-            Ok((spec.name.to_string(), checked(spec, metric.score(&self.ground, futures)?)?))
+        self.eval.test.validate_futures(futures)?;
+        let score = |(spec, metric): &(&'static MetricSpec, Box<dyn PreparedMetric>)| {
+            Ok((spec.name.to_string(), checked(spec, metric.score(&self.eval, futures)?)?))
         };
         self.prepared.iter().map(score).collect()
     }
@@ -62,7 +62,7 @@ impl<'a> Evaluator<'a> {
     pub fn floor(&self) -> Result<Results> {
         let mut floors = Results::new();
         for (spec, metric) in &self.prepared {
-            if let Some(floor) = metric.floor(&self.ground)? {
+            if let Some(floor) = metric.floor(&self.eval)? {
                 floors.insert(spec.name.to_string(), checked(spec, floor)?);
             }
         }
@@ -71,7 +71,7 @@ impl<'a> Evaluator<'a> {
 
     /// What the bootstrap resamples, in words for the protocol.
     pub fn resampling_unit(&self) -> &'static str {
-        if self.ground.units.blocks { "blocks of one episode (the only test episode)" } else { "test episodes" }
+        if self.eval.units.blocks { "blocks of one episode (the only test episode)" } else { "test episodes" }
     }
 }
 

@@ -15,7 +15,7 @@ pub mod report;
 mod result;
 
 pub use compare::{CompareOptions, Comparison, ShownWindow, compare};
-pub use context::{BootstrapSettings, Options};
+pub use context::{BootstrapSettings, EvalOptions};
 pub use data::{Futures, Reference, TestSet};
 pub use evaluator::Evaluator;
 pub use paired::{Comparisons, Paired, Verdict, compare_with};

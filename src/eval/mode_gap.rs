@@ -3,8 +3,8 @@
 //! Its windows are not those of the other metrics: each ends one frame before the label of the frames changes (a
 //! branch), so the context does not know what comes.
 
-use super::bootstrap::{Units, quantile};
-use super::context::{BootstrapSettings, Ground};
+use super::bootstrap::{ResamplingUnits, quantile};
+use super::context::{BootstrapSettings, EvalContext};
 use super::metric::{Kind, MetricSpec};
 use super::result::MetricResult;
 use crate::error::{Error, Result};
@@ -70,7 +70,7 @@ pub(crate) struct ModeGap {
     channels: usize,
     last: usize,
     steps: Vec<Step>,
-    units: Units,
+    units: ResamplingUnits,
     weights: Vec<Vec<f64>>,
 }
 
@@ -114,7 +114,7 @@ impl ModeGap {
         real.extend(branches.iter().map(|b| Branch { window: b.window.clone(), ..*b }));
         let steps: Vec<Step> = (first..=last).filter_map(|after| Step::new(&real, after, context, channels)).collect();
         let episodes: Vec<usize> = branches.iter().map(|b| b.episode).collect();
-        let units = Units::new(&episodes);
+        let units = ResamplingUnits::new(&episodes);
         let weights = units.resample(bootstrap.replicates, &mut Noise::new(bootstrap.seed).fork(STREAM));
         let found = Self { branches, context, channels, last, steps, units, weights };
         if found.counted().all(|c| !c) {
@@ -160,7 +160,7 @@ impl ModeGap {
             total(0) / total(1).max(1.0)
         };
         let replicates: Vec<f64> = self.weights.iter().map(|weights| ratio(weights)).collect();
-        Ground::result(ratio(&vec![1.0; self.units.count]), Vec::new(), &replicates)
+        EvalContext::result(ratio(&vec![1.0; self.units.count]), Vec::new(), &replicates)
     }
 
     /// Of each branch, whether it counts at any step.

@@ -10,7 +10,7 @@ use crate::noise::Noise;
 use crate::parallel;
 use crate::sample::attack::{Attack, Norm};
 use crate::train::objective::CrossEntropy;
-use crate::train::{AdamConfig, Archive, Batch, Clip, Decay, Divergence, Source, TrainConfig, train};
+use crate::train::{AdamConfig, Archive, Batch, BatchSource, Clip, Decay, Divergence, TrainConfig, train};
 use candle_core::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -67,7 +67,7 @@ impl Default for TrainingConfig {
 
 /// What was measured.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Figures {
+pub struct ClassifierFigures {
     /// Trainable numbers.
     pub parameters: usize,
     /// Share of test images of which the likeliest class is the right one.
@@ -93,7 +93,7 @@ pub fn run(
     config: &TrainingConfig,
     journal: &Journal,
     sink: &mut dyn Sink,
-) -> Result<(Classifier, Figures)> {
+) -> Result<(Classifier, ClassifierFigures)> {
     config.attack.check()?;
     let labels = images.known_labels()?;
     let [channels, height, width] = images.shape();
@@ -119,7 +119,7 @@ pub fn run(
     Ok((classifier, figures))
 }
 
-fn figures(classifier: &Classifier, test: &Images) -> Result<Figures> {
+fn figures(classifier: &Classifier, test: &Images) -> Result<ClassifierFigures> {
     let classes = classifier.config().classes;
     let (mut right, mut all) = (vec![0usize; classes], vec![0usize; classes]);
     for (label, found) in test.known_labels()?.iter().zip(classifier.classify(test)?) {
@@ -127,7 +127,7 @@ fn figures(classifier: &Classifier, test: &Images) -> Result<Figures> {
         right[*label as usize] += usize::from(*label == found);
     }
     let share = |right: usize, all: usize| (all > 0).then(|| right as f64 / all as f64);
-    Ok(Figures {
+    Ok(ClassifierFigures {
         parameters: classifier.parameters().count(),
         accuracy: right.iter().sum::<usize>() as f64 / test.len() as f64,
         per_class: right.iter().zip(&all).map(|(r, a)| share(*r, *a)).collect(),
@@ -163,7 +163,7 @@ struct Labelled<'a> {
     classes: usize,
 }
 
-impl Source for Labelled<'_> {
+impl BatchSource for Labelled<'_> {
     fn batch(&self, size: usize, noise: &mut Noise) -> Result<Batch> {
         let chosen = noise.indices(size, self.images.len());
         let labels: Vec<u32> = chosen.iter().map(|i| self.labels[*i]).collect();

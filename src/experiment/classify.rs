@@ -12,14 +12,14 @@ const TILE: usize = 250;
 /// Noise levels at which an image's energies are taken. Their sum over the levels is compared; each level takes the same
 /// noise for all classes.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Judge {
+pub struct NoiseProbe {
     /// Angles, at least one. An energy without levels takes no notice of them.
     pub levels: Vec<f64>,
     /// Noises at each level, at least 1.
     pub draws: usize,
 }
 
-impl Default for Judge {
+impl Default for NoiseProbe {
     fn default() -> Self {
         Self { levels: vec![0.4, 0.7, 1.0], draws: 1 }
     }
@@ -29,7 +29,7 @@ impl Default for Judge {
 ///
 /// # Errors
 /// [`Error::Data`] for a model that is not given the class; as [`ImageModel::evaluate_at`].
-pub fn energies(model: &ImageModel, x: &Tensor, judge: &Judge, noise: &mut Noise) -> Result<Tensor> {
+pub fn energies(model: &ImageModel, x: &Tensor, probe: &NoiseProbe, noise: &mut Noise) -> Result<Tensor> {
     if model.classes() == 0 {
         return Err(Error::data("classes of the model", 0, "an energy that is given the class"));
     }
@@ -37,7 +37,7 @@ pub fn energies(model: &ImageModel, x: &Tensor, judge: &Judge, noise: &mut Noise
         Learned::Single(_) => vec![(x.clone(), 1.0)],
         Learned::Levels(_) => {
             let mut points = Vec::new();
-            for &t in judge.levels.iter().flat_map(|t| std::iter::repeat_n(t, judge.draws)) {
+            for &t in probe.levels.iter().flat_map(|t| std::iter::repeat_n(t, probe.draws)) {
                 let eps = noise.normal(x.dims(), DType::F32, &Device::Cpu)?;
                 points.push((((x * t.cos())? + (eps * t.sin())?)?, t));
             }
@@ -65,13 +65,13 @@ pub fn classify(
     model: &ImageModel,
     images: &Images,
     indices: &[usize],
-    judge: &Judge,
+    probe: &NoiseProbe,
     noise: &Noise,
 ) -> Result<Vec<u32>> {
     let mut found = Vec::with_capacity(indices.len());
     for (tile, chunk) in indices.chunks(TILE).enumerate() {
         let x = model.standardised(images, chunk)?;
-        let energies = energies(model, &x, judge, &mut noise.from_chain((tile * TILE) as u64))?;
+        let energies = energies(model, &x, probe, &mut noise.from_chain((tile * TILE) as u64))?;
         let best = energies.argmin(1)?.to_vec1::<u32>()?;
         found.extend(best.iter().map(|k| model.info().classes[*k as usize]));
     }
@@ -82,9 +82,15 @@ pub fn classify(
 ///
 /// # Errors
 /// As [`energies`]; [`Error::Data`] for images without labels.
-pub fn accuracy(model: &ImageModel, images: &Images, indices: &[usize], judge: &Judge, noise: &Noise) -> Result<f64> {
+pub fn accuracy(
+    model: &ImageModel,
+    images: &Images,
+    indices: &[usize],
+    probe: &NoiseProbe,
+    noise: &Noise,
+) -> Result<f64> {
     let labels = images.known_labels()?;
-    let found = classify(model, images, indices, judge, noise)?;
+    let found = classify(model, images, indices, probe, noise)?;
     let right = indices.iter().zip(&found).filter(|(i, class)| labels[**i] == **class).count();
     Ok(right as f64 / indices.len() as f64)
 }

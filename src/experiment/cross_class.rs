@@ -35,7 +35,7 @@ impl Default for CrossClassConfig {
 
 /// What came of the chains.
 #[derive(Debug, Clone)]
-pub struct Crossed {
+pub struct CrossClassFigures {
     /// All ends, image by image and for each image class by class; their labels are the classes that were asked for.
     pub images: Images,
     /// Euclidean distance of each end from its start, pixels in `[0, 1]`; the mean over the ends.
@@ -59,7 +59,7 @@ pub fn run(
     config: &CrossClassConfig,
     journal: &Journal,
     sink: &mut dyn Sink,
-) -> Result<Crossed> {
+) -> Result<CrossClassFigures> {
     if model.classes() == 0 {
         return Err(Error::data("classes of the model", 0, "an energy that is given the class"));
     }
@@ -102,7 +102,7 @@ pub fn run(
         }
     }
     let shape = images.shape();
-    Ok(Crossed {
+    Ok(CrossClassFigures {
         images: Images::from_unit("crossed", shape, &ends)?.labelled(asked)?,
         moved,
         apart,

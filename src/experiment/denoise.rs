@@ -4,7 +4,7 @@
 use super::draw::image_sampler;
 use super::journal::Journal;
 use super::model::ImageModel;
-use super::restore::{Mended, Sample, Task, chains, errors, mean, side_by_side};
+use super::restore::{RestorationError, Sample, Task, chains, errors, mean, side_by_side};
 use crate::error::Result;
 use crate::event::Sink;
 use crate::image::Images;
@@ -52,7 +52,7 @@ pub struct Denoised {
     /// Errors of the mean of all chains on the training images by angle.
     pub by_start: Vec<(f64, f64)>,
     /// Errors of both parts.
-    pub table: Vec<Mended>,
+    pub table: Vec<RestorationError>,
 }
 
 /// Mends images of each part. The picture's columns: damaged, a chain, the mean of all chains, the median filter, the truth.
@@ -96,7 +96,7 @@ pub fn run(
     let mut judge = |sample: &Sample, damaged: Vec<f32>, mut all: Vec<Vec<f32>>| -> Result<[Vec<f32>; 4]> {
         let (mean, median) = (mean(&all), median(&damaged, model.shape()));
         let mut add = |way: &str, found: &[f32]| {
-            table.push(Mended::new(sample.part, way, &errors(found, &sample.truth, &all_pixels)));
+            table.push(RestorationError::new(sample.part, way, &errors(found, &sample.truth, &all_pixels)));
         };
         add("damaged", &damaged);
         add("ebm, one chain", &all[0]);

@@ -8,7 +8,7 @@ use crate::event::{Event, Sink};
 use crate::image::Images;
 use crate::model::Fixed;
 use crate::noise::Noise;
-use crate::sample::diffusion::{Conditions, Eta, Moment, Replaced, Sampler, SamplerConfig, Solver, Watch};
+use crate::sample::diffusion::{Conditions, Eta, Moment, Replaced, Sampler, SamplerConfig, SamplerWatch, Solver};
 use crate::sample::{Place, Transition};
 use crate::train::objective::EnergyMatchingConfig;
 use candle_core::{DType, Device, Tensor};
@@ -30,7 +30,7 @@ pub fn image_sampler() -> SamplerConfig {
 
 /// Where chains begin.
 #[derive(Debug, Clone)]
-pub enum Start<'a> {
+pub enum ChainsFrom<'a> {
     /// At the first level's noise.
     Noise,
     /// At images (standardised, `(B, C, H, W)`) with the noise of a level, given as its angle. An energy without levels
@@ -91,11 +91,11 @@ pub type Ensemble<'a> = &'a [ImageModel];
 pub fn draw(
     members: Ensemble<'_>,
     labels: &[Option<u32>],
-    start: &Start<'_>,
+    start: &ChainsFrom<'_>,
     known: Option<&Replaced<'_>>,
     config: &SamplerConfig,
     noise: &mut Noise,
-    watch: &mut Watch<'_>,
+    watch: &mut SamplerWatch<'_>,
 ) -> Result<Tensor> {
     config.check()?;
     let Some(first) = members.first() else {
@@ -106,10 +106,10 @@ pub fn draw(
     let (context, device) = (first.context(labels)?, first.device());
     let there;
     let start = match start {
-        Start::Noise => &Start::Noise,
-        Start::Images(images, t) => {
+        ChainsFrom::Noise => &ChainsFrom::Noise,
+        ChainsFrom::Images(images, t) => {
             there = images.to_device(&device)?;
-            &Start::Images(&there, *t)
+            &ChainsFrom::Images(&there, *t)
         }
     };
     let held = known.map(|k| -> Result<_> { Ok((k.values.to_device(&device)?, k.mask.to_device(&device)?)) });
@@ -139,17 +139,17 @@ pub fn draw(
 fn single(
     members: Ensemble<'_>,
     context: Option<&Tensor>,
-    start: &Start<'_>,
+    start: &ChainsFrom<'_>,
     known: Option<&Replaced<'_>>,
     steps: usize,
     dims: (usize, usize, usize, usize),
     noise: &mut Noise,
-    watch: &mut Watch<'_>,
+    watch: &mut SamplerWatch<'_>,
 ) -> Result<Tensor> {
     let mut x = match (start, members[0].learning()) {
-        (Start::Images(images, _), _) => (*images).clone(),
-        (Start::Noise, Learning::EnergyMatching(_)) => noise.normal(dims, DType::F32, &members[0].device())?,
-        (Start::Noise, _) => noise.uniform(dims, DType::F32, &members[0].device())?,
+        (ChainsFrom::Images(images, _), _) => (*images).clone(),
+        (ChainsFrom::Noise, Learning::EnergyMatching(_)) => noise.normal(dims, DType::F32, &members[0].device())?,
+        (ChainsFrom::Noise, _) => noise.uniform(dims, DType::F32, &members[0].device())?,
     };
     for k in 0..steps {
         let member = &members[k % members.len()];
@@ -159,8 +159,8 @@ fn single(
             (Learning::EnergyMatching(c), start) => {
                 let c = EnergyMatchingConfig { steps, ..c.clone() };
                 match start {
-                    Start::Images(..) => (c.stay(), [1.0, 0.0]),
-                    Start::Noise => {
+                    ChainsFrom::Images(..) => (c.stay(), [1.0, 0.0]),
+                    ChainsFrom::Noise => {
                         let time = (c.horizon * k as f64 / steps as f64).min(1.0);
                         (c.sampler().at(Place { step: k, of: steps }), [time, 1.0 - time])
                     }
@@ -187,18 +187,18 @@ fn mixed() -> Error {
 fn levels(
     members: Ensemble<'_>,
     labels: &[Option<u32>],
-    start: &Start<'_>,
+    start: &ChainsFrom<'_>,
     known: Option<&Replaced<'_>>,
     config: &SamplerConfig,
     dims: (usize, usize, usize, usize),
     noise: &mut Noise,
-    watch: &mut Watch<'_>,
+    watch: &mut SamplerWatch<'_>,
 ) -> Result<Tensor> {
     let device = members[0].device();
     let normal = |noise: &mut Noise| noise.normal(dims, DType::F32, &device);
     let (x, from) = match start {
-        Start::Noise => (normal(noise)?, config.start),
-        Start::Images(images, t) => (((*images * t.cos())? + (normal(noise)? * t.sin())?)?, *t),
+        ChainsFrom::Noise => (normal(noise)?, config.start),
+        ChainsFrom::Images(images, t) => (((*images * t.cos())? + (normal(noise)? * t.sin())?)?, *t),
     };
     config.check_start(from)?;
     // The class's guidance is the velocity's; away from the standard normal there is none.

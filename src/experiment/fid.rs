@@ -23,7 +23,7 @@ pub struct FidConfig {
 
 /// What was measured.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Figures {
+pub struct FidFigures {
     /// What `distance` is called: `FID` with Inception-v3's weights alone.
     pub name: &'static str,
     /// The network.
@@ -52,7 +52,7 @@ pub fn run(
     config: &FidConfig,
     journal: &Journal,
     sink: &mut dyn Sink,
-) -> Result<Figures> {
+) -> Result<FidFigures> {
     let noise = Noise::new(config.seed);
     let reference = some(reference, config.images, &mut noise.named("reference"))?;
     let samples = some(samples, config.images, &mut noise.named("samples"))?;
@@ -84,7 +84,7 @@ pub fn run(
         Features::Inception(_) => "FID",
         Features::Classifier(_) => "Fréchet distance of classifier features",
     };
-    Ok(Figures { name, network: network.name(), distance, floor, features, images, warnings })
+    Ok(FidFigures { name, network: network.name(), distance, floor, features, images, warnings })
 }
 
 /// At most `most` images in random order; all for 0.

@@ -1,7 +1,7 @@
 //! Drawing images from a learned energy.
 
 use super::advance;
-use super::draw::{Start, WATCHED, draw, image_sampler, tell};
+use super::draw::{ChainsFrom, WATCHED, draw, image_sampler, tell};
 use super::journal::Journal;
 use super::model::ImageModel;
 use crate::error::{Error, Result};
@@ -123,7 +123,7 @@ pub fn run(model: &ImageModel, config: &GenerateConfig, journal: &Journal, sink:
                 if watched { tell(model, tile, at, WATCHED, sink) } else { Ok(()) }
             };
             let mut noise = base.from_chain(first as u64);
-            let x = draw(&members, tile, &Start::Noise, None, &config.sampler, &mut noise, &mut watch)?;
+            let x = draw(&members, tile, &ChainsFrom::Noise, None, &config.sampler, &mut noise, &mut watch)?;
             Ok([vec![x], frames].concat())
         };
         let mut tensors = journal.tensors(&format!("tile {first}"), work)?.into_iter();
@@ -149,7 +149,7 @@ pub fn run(model: &ImageModel, config: &GenerateConfig, journal: &Journal, sink:
 
 /// Images in the class that was asked for, by a classifier that took no part in drawing them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Asked {
+pub struct ClassAccuracy {
     /// Share of all images.
     pub accuracy: f64,
     /// Class, images of which it was asked, and share of them.
@@ -160,7 +160,7 @@ pub struct Asked {
 ///
 /// # Errors
 /// [`Error::Data`] for images without labels, or of a shape that the classifier does not take.
-pub fn asked(images: &Images, classifier: &Classifier) -> Result<Asked> {
+pub fn class_accuracy(images: &Images, classifier: &Classifier) -> Result<ClassAccuracy> {
     let labels = images.known_labels()?;
     let found = classifier.classify(images)?;
     let mut by_class = BTreeMap::<u32, [usize; 2]>::new();
@@ -170,7 +170,7 @@ pub fn asked(images: &Images, classifier: &Classifier) -> Result<Asked> {
     }
     let right: usize = by_class.values().map(|[_, right]| right).sum();
     let by_class = by_class.into_iter().map(|(class, [n, right])| (class, n, right as f64 / n as f64)).collect();
-    Ok(Asked { accuracy: right as f64 / images.len() as f64, by_class })
+    Ok(ClassAccuracy { accuracy: right as f64 / images.len() as f64, by_class })
 }
 
 /// The first `count` images, each followed by its three nearest neighbours, in pixel space, among the training images.

@@ -42,7 +42,7 @@ pub struct Score {
 
 /// What was measured.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Figures {
+pub struct InceptionFigures {
     /// What the score is called: `Inception score` with Inception-v3's weights alone.
     pub name: &'static str,
     /// The network.
@@ -67,7 +67,7 @@ pub fn run(
     config: &InceptionScoreConfig,
     journal: &Journal,
     sink: &mut dyn Sink,
-) -> Result<Figures> {
+) -> Result<InceptionFigures> {
     if config.splits == 0 {
         return Err(Error::config("splits", 0, "at least 1"));
     }
@@ -88,7 +88,7 @@ pub fn run(
         Features::Inception(_) => "Inception score",
         Features::Classifier(_) => "classifier score",
     };
-    Ok(Figures { name, network: network.name(), classes, samples, reference })
+    Ok(InceptionFigures { name, network: network.name(), classes, samples, reference })
 }
 
 /// `exp(mean_x KL(p(y | x), p(y)))` of each of `splits` parts of logits `(N, K)`, `p(y)` the part's own mean.

@@ -4,7 +4,7 @@
 use super::draw::image_sampler;
 use super::journal::Journal;
 use super::model::ImageModel;
-use super::restore::{Mended, Sample, Task, chains, errors, mean, side_by_side};
+use super::restore::{RestorationError, Sample, Task, chains, errors, mean, side_by_side};
 use crate::error::Result;
 use crate::event::Sink;
 use crate::image::Images;
@@ -52,7 +52,7 @@ pub fn run(
     config: &InpaintConfig,
     journal: &Journal,
     sink: &mut dyn Sink,
-) -> Result<(Vec<Mended>, Images)> {
+) -> Result<(Vec<RestorationError>, Images)> {
     let noise = Noise::new(config.seed);
     let hidden = config.hidden.mask(model.shape());
     let known: Vec<bool> = hidden.iter().map(|h| !h).collect();
@@ -68,7 +68,7 @@ pub fn run(
             chains(model, &task, config.samples, &config.sampler, &noise.fork(1), &journal.within(part), sink)?;
         let mean = mean(&all);
         let mut add = |way: &str, found: &[f32]| {
-            table.push(Mended::new(part, way, &errors(found, truth, &hidden)));
+            table.push(RestorationError::new(part, way, &errors(found, truth, &hidden)));
         };
         add("ebm, one chain", &all[0]);
         add(&format!("ebm, mean of {}", config.samples), &mean);

@@ -25,11 +25,11 @@ pub mod robust;
 pub mod show;
 pub mod train;
 
-pub use draw::{Ensemble, Start, draw, image_sampler, tell};
+pub use draw::{ChainsFrom, Ensemble, draw, image_sampler, tell};
 pub use history::History;
 pub use journal::Journal;
 pub use model::{ImageModel, ImageModelInfo};
 pub use record::{DataRecord, Record};
-pub use restore::Mended;
+pub use restore::RestorationError;
 
 use journal::advance;

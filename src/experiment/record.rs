@@ -1,6 +1,7 @@
 //! What an experiment leaves beside its pictures.
 
-use crate::image::{Images, Source};
+use crate::files::FileRecord;
+use crate::image::Images;
 use serde::{Deserialize, Serialize};
 
 /// What an experiment leaves beside its pictures: enough to run it again and to know on what it ran.
@@ -39,7 +40,7 @@ pub struct DataRecord {
     /// SHA-256 over shape, labels and pixels.
     pub fingerprint: String,
     /// The files it was read from; of a set of more than 16 files only the first 16.
-    pub sources: Vec<Source>,
+    pub sources: Vec<FileRecord>,
 }
 
 impl DataRecord {

@@ -1,7 +1,7 @@
 //! What mending images has in common: chains that start at damaged images, several an image, and their errors.
 
 use super::advance;
-use super::draw::{Start, WATCHED, draw, tell};
+use super::draw::{ChainsFrom, WATCHED, draw, tell};
 use super::generate::known_labels;
 use super::journal::Journal;
 use super::model::ImageModel;
@@ -18,7 +18,7 @@ const TILE: usize = 100;
 
 /// Error of a way of mending: the mean over images of the mean squared error over the pixels in question, in `[0, 1]`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Mended {
+pub struct RestorationError {
     /// Part of the set, `train` or `test`.
     pub part: String,
     /// What was done.
@@ -31,7 +31,7 @@ pub struct Mended {
     pub images: usize,
 }
 
-impl Mended {
+impl RestorationError {
     /// Of the errors of single images.
     pub(super) fn new(part: &str, way: &str, errors: &[f64]) -> Self {
         let n = errors.len() as f64;
@@ -87,7 +87,7 @@ pub(super) fn chains(
                 }
             };
             let known = mask.as_ref().map(|mask| Replaced { values: &images, mask });
-            let start = task.from.map_or(Start::Noise, |t| Start::Images(&images, t));
+            let start = task.from.map_or(ChainsFrom::Noise, |t| ChainsFrom::Images(&images, t));
             let members = std::slice::from_ref(model);
             let labels = &task.labels[rows.clone()];
             let work = || {

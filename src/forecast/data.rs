@@ -4,7 +4,7 @@ use super::coordinates::ResidualCoordinates;
 use super::windows::WindowArray;
 use crate::error::{Error, Result};
 use crate::noise::Noise;
-use crate::train::{Batch, Source};
+use crate::train::{Batch, BatchSource};
 use candle_core::{DType, Device, Tensor};
 
 /// Held-out examples on which a run is validated: enough for a stable figure, few enough to be quick.
@@ -53,7 +53,7 @@ impl ChunkSource {
     }
 }
 
-impl Source for ChunkSource {
+impl BatchSource for ChunkSource {
     fn batch(&self, size: usize, noise: &mut Noise) -> Result<Batch> {
         let rows = random_rows(size, &self.x, noise)?;
         let x = self.x.index_select(&rows, 0)?;
@@ -116,7 +116,7 @@ impl FrameSource {
     }
 }
 
-impl Source for FrameSource {
+impl BatchSource for FrameSource {
     fn batch(&self, size: usize, noise: &mut Noise) -> Result<Batch> {
         let rows = random_rows(size, &self.x, noise)?;
         let (context, x) = (self.context.index_select(&rows, 0)?, self.x.index_select(&rows, 0)?);

@@ -10,7 +10,7 @@ use super::coordinates::ResidualCoordinates;
 use super::roll::{check_future, chunk_starts};
 use super::tensors::TensorRollout;
 use super::{Forecast, Forecaster, Request, history_rows};
-use crate::engine::{Linear, Options, Rollout, Stop};
+use crate::engine::{Linear, Rollout, RolloutStop, RunOptions};
 use crate::error::Result;
 use crate::model::{GAIN, LevelEnergy};
 use crate::noise::Noise;
@@ -128,7 +128,7 @@ impl LevelForecaster {
                     true => Vec::new(),
                     false => guides(conditions, units, &self.rollout, horizon)?,
                 };
-                self.rollout.run_guided(&contexts, samples, horizon, &guides, &mut noise, &Options::default())?
+                self.rollout.run_guided(&contexts, samples, horizon, &guides, &mut noise, &RunOptions::default())?
             }
         };
         let named = if conditions.is_empty() { Vec::new() } else { conditions.named(d) };
@@ -152,10 +152,19 @@ impl LevelForecaster {
         let (weight, bias) = energy.context_layer()?;
         let numbers = |t: &Tensor| -> Result<Vec<f32>> { Ok(t.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?) };
         let (to_expected, to_frames) = coordinates.linear()?;
-        let stop = |s: diffusion::Stop| -> Result<Stop> {
+        let stop = |s: diffusion::Stop| -> Result<RolloutStop> {
             let [keep, pull, push, fresh] = [s.keep, s.pull, s.push, s.fresh].map(|v| v as f32);
             let (scale, slope, variance) = (s.scale as f32, s.slope as f32, s.variance);
-            Ok(Stop { shift: numbers(&energy.level_shift(s.at)?)?, keep, pull, push, fresh, scale, slope, variance })
+            Ok(RolloutStop {
+                shift: numbers(&energy.level_shift(s.at)?)?,
+                keep,
+                pull,
+                push,
+                fresh,
+                scale,
+                slope,
+                variance,
+            })
         };
         Ok(Rollout {
             channels: fit.channels(),
@@ -216,7 +225,7 @@ impl Forecaster for LevelForecaster {
 mod tests {
     use super::*;
     use crate::energy::Energy;
-    use crate::energy::constraint::Limits;
+    use crate::energy::constraint::SoftLimits;
     use crate::forecast::Observation;
     use crate::model::{Activation, MlpConfig, Positions};
     use crate::sample::diffusion::Eta;
@@ -333,7 +342,7 @@ mod tests {
                     let guides = guides(&conditions()?, &Units::standard(4), model.rollout(), horizon)?;
                     let contexts = history.narrow(1, 2, 5)?.flatten_all()?.to_vec1::<f32>()?;
                     let mut noise = Noise::new(9).split_off();
-                    let options = Options::with_threads(threads);
+                    let options = RunOptions::with_threads(threads);
                     let again = model.rollout.run_guided(&contexts, samples, horizon, &guides, &mut noise, &options)?;
                     assert_eq!(again, drawn.flatten_all()?.to_vec1::<f32>()?, "{threads} threads");
                 }

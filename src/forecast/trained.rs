@@ -5,11 +5,12 @@ use super::config::{DenoisingConfig, IgebmConfig, ModelConfig, RunConfig};
 use super::coordinates::ResidualCoordinates;
 use super::{ChainForecaster, Forecaster, LevelForecaster, Limits};
 use crate::error::{Error, Result};
+use crate::files::FileRecord;
 use crate::model::{LevelEnergy, Mlp, MlpConfig, MlpEnergy, Network, Parameters};
 use crate::noise::Noise;
 use crate::sample::diffusion::SamplerConfig;
 use crate::train::{Archive, Outcome};
-use crate::trajectory::{Channel, Frames, Normaliser, Source};
+use crate::trajectory::{Channel, Frames, Normaliser};
 use candle_core::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -38,7 +39,7 @@ pub struct ModelInfo {
     /// Means and standard deviations of the training episodes.
     pub normaliser: Normaliser,
     /// Files it was trained on.
-    pub sources: Vec<Source>,
+    pub sources: Vec<FileRecord>,
     /// Fingerprints of the episodes used for training and validation, so that a report can refuse to test on them.
     pub seen: Vec<String>,
     /// How the training ended.

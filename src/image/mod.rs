@@ -15,4 +15,4 @@ pub mod sprites;
 pub use augment::Augment;
 pub use known::{KNOWN, Known, Part};
 pub use nearest::{Neighbour, nearest};
-pub use set::{Images, Source};
+pub use set::Images;

@@ -1,17 +1,7 @@
 //! A set of images.
 
 use crate::error::{Error, Result};
-use crate::files;
-use serde::{Deserialize, Serialize};
-
-/// A file that was read, as results name it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Source {
-    /// Path as given.
-    pub path: String,
-    /// SHA-256 of the file's bytes, hexadecimal.
-    pub sha256: String,
-}
+use crate::files::{self, FileRecord};
 
 /// A set of images of one shape, with a label each or none at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +15,7 @@ pub struct Images {
     /// Names of the labels, where the files have names (class folders); label `i` is called `classes[i]`.
     pub classes: Vec<String>,
     /// The files read; none for images that were made.
-    pub sources: Vec<Source>,
+    pub sources: Vec<FileRecord>,
 }
 
 impl Images {

@@ -19,10 +19,10 @@ pub enum Activation {
 
 impl Activation {
     /// The same for [`crate::engine`].
-    pub(crate) fn plain(self) -> crate::engine::Activation {
+    pub(crate) fn plain(self) -> crate::engine::Nonlinearity {
         match self {
-            Activation::Swish => crate::engine::Activation::Swish,
-            Activation::LeakyRelu => crate::engine::Activation::Leaky(LEAK as f32),
+            Activation::Swish => crate::engine::Nonlinearity::Swish,
+            Activation::LeakyRelu => crate::engine::Nonlinearity::Leaky(LEAK as f32),
         }
     }
 

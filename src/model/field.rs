@@ -20,7 +20,7 @@ use std::f64::consts::FRAC_PI_2;
 /// The way from noise to data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Path {
+pub enum NoisePath {
     /// A quarter of a circle: diffusion.
     Circle,
     /// A straight line: flow matching.
@@ -31,7 +31,7 @@ pub enum Path {
 #[derive(Debug, Clone)]
 pub struct VectorField {
     net: Mlp,
-    path: Path,
+    path: NoisePath,
     sampler: SamplerConfig,
     weights: Option<Tensor>,
 }
@@ -43,7 +43,7 @@ impl VectorField {
     ///
     /// # Errors
     /// As [`Mlp::new`] and [`SamplerConfig::check`].
-    pub fn new(mut config: MlpConfig, path: Path, sampler: SamplerConfig, noise: &mut Noise) -> Result<Self> {
+    pub fn new(mut config: MlpConfig, path: NoisePath, sampler: SamplerConfig, noise: &mut Noise) -> Result<Self> {
         sampler.check()?;
         let level = level_features(&Tensor::full(1.0f32, (1, 1), &Device::Cpu)?)?.dim(1)?;
         config.context += level;
@@ -62,8 +62,8 @@ impl VectorField {
     fn stops(&self) -> Vec<Stop> {
         let steps = self.sampler.levels - 1;
         match self.path {
-            Path::Circle => self.sampler.stops(),
-            Path::Line => {
+            NoisePath::Circle => self.sampler.stops(),
+            NoisePath::Line => {
                 let tan = self.sampler.end().tan();
                 let way = tan / (1.0 + tan) - 1.0;
                 straight(&(0..=steps).map(|i| 1.0 + way * i as f64 / steps.max(1) as f64).collect::<Vec<_>>())
@@ -74,8 +74,8 @@ impl VectorField {
     /// Velocity away from the data `(B, S)` at `x` `(B, S)` and one place of the way a row `(B, 1)`.
     fn against(&self, x: &Tensor, at: &Tensor, context: &Tensor) -> Result<Tensor> {
         match self.path {
-            Path::Circle => self.velocity(x, at, context),
-            Path::Line => Ok(self.velocity(x, &line_angle(&at.affine(-1.0, 1.0)?)?, context)?.neg()?),
+            NoisePath::Circle => self.velocity(x, at, context),
+            NoisePath::Line => Ok(self.velocity(x, &line_angle(&at.affine(-1.0, 1.0)?)?, context)?.neg()?),
         }
     }
 
@@ -83,7 +83,7 @@ impl VectorField {
     /// multiple of `x`. On the circle that is 0, and the stops hold the guidance.
     fn guided(&self, x: &Tensor, velocity: Tensor, at: f64, end: f64) -> Result<Tensor> {
         let guidance = self.sampler.guidance();
-        if matches!(self.path, Path::Circle) || guidance == 1.0 || at <= end {
+        if matches!(self.path, NoisePath::Circle) || guidance == 1.0 || at <= end {
             return Ok(velocity);
         }
         let of_normal = (2.0 * at - 1.0) / (at * at + (1.0 - at) * (1.0 - at));
@@ -99,8 +99,8 @@ impl VectorField {
 impl Generative for VectorField {
     fn name(&self) -> &'static str {
         match self.path {
-            Path::Circle => "diffusion",
-            Path::Line => "flow",
+            NoisePath::Circle => "diffusion",
+            NoisePath::Line => "flow",
         }
     }
 
@@ -115,13 +115,13 @@ impl Generative for VectorField {
         let at = noise.uniform((rows, 1), DType::F32, u.device())?;
         let eps = noise.normal((rows, width), DType::F32, u.device())?;
         let (angle, point, target) = match self.path {
-            Path::Circle => {
+            NoisePath::Circle => {
                 let t = at.affine(ANGLES.1 - ANGLES.0, ANGLES.0)?;
                 let (cos, sin) = (t.cos()?, t.sin()?);
                 let point = (u.broadcast_mul(&cos)? + eps.broadcast_mul(&sin)?)?;
                 (t, point, (eps.broadcast_mul(&cos)? - u.broadcast_mul(&sin)?)?)
             }
-            Path::Line => {
+            NoisePath::Line => {
                 let towards = (&u - &eps)?;
                 let point = (&eps + towards.broadcast_mul(&at)?)?;
                 (line_angle(&at)?, point, towards)
@@ -177,7 +177,7 @@ mod tests {
     /// Hardly guided, a draw is the standard normal's on either path, whatever the network says.
     #[test]
     fn without_guidance_a_draw_stays_with_the_standard_normal() -> Result<()> {
-        for path in [Path::Circle, Path::Line] {
+        for path in [NoisePath::Circle, NoisePath::Line] {
             let mut noise = Noise::new(3);
             let config = MlpConfig {
                 inputs: 4,

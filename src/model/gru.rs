@@ -3,7 +3,7 @@
 //! recurrent neural networks", section 4.1).
 
 use super::density::given;
-use super::{Activation, Generative, Generator, Mixture, MlpConfig, Parameters};
+use super::{Activation, Generative, Generator, MixtureDensity, MlpConfig, Parameters};
 use crate::error::Result;
 use crate::noise::Noise;
 use candle_core::{DType, Device, Tensor, Var};
@@ -19,7 +19,7 @@ pub struct GruMixture {
     from_state: Var,
     /// `(3 W,)`.
     bias: Var,
-    head: Mixture,
+    head: MixtureDensity,
     /// `(1, D)`: standard deviation of the frame-to-frame delta.
     delta_std: Tensor,
     /// Largest noise on training inputs, in standard deviations of the delta.
@@ -35,7 +35,7 @@ impl GruMixture {
     /// units of `delta_std` by a mixture of `components` Gaussians behind one layer of `width`.
     ///
     /// # Errors
-    /// As [`Mixture::new`].
+    /// As [`MixtureDensity::new`].
     pub fn new(
         delta_std: &[f32],
         width: usize,
@@ -62,7 +62,7 @@ impl GruMixture {
             positions: None,
             spectral_norm: false,
         };
-        let head = Mixture::new(config, components, d, noise)?;
+        let head = MixtureDensity::new(config, components, d, noise)?;
         parameters.join("head", head.parameters());
         let delta_std = Tensor::from_slice(delta_std, (1, d), &Device::Cpu)?;
         Ok(Self { parameters, from_input, from_state, bias, head, delta_std, input_noise, width })

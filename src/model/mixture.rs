@@ -13,7 +13,7 @@ const LOG_WIDTH: (f64, f64) = (-5.0, 3.0);
 
 /// A network `context -> (weights, means, widths)`.
 #[derive(Debug, Clone)]
-pub struct Mixture {
+pub struct MixtureDensity {
     net: Mlp,
     components: usize,
     width: usize,
@@ -29,7 +29,7 @@ struct Parts {
     log_width: Tensor,
 }
 
-impl Mixture {
+impl MixtureDensity {
     /// A fresh network from contexts of `config.inputs` numbers to a mixture of `components` Gaussians over `width`
     /// numbers; `config.outputs` is set.
     ///
@@ -65,7 +65,7 @@ fn sigmoid_at_zero() -> f64 {
     (part / (1.0 - part)).ln()
 }
 
-impl Generative for Mixture {
+impl Generative for MixtureDensity {
     fn name(&self) -> &'static str {
         "mixture"
     }
@@ -87,7 +87,7 @@ impl Generative for Mixture {
     }
 }
 
-impl Generator for Mixture {
+impl Generator for MixtureDensity {
     fn evaluations(&self) -> usize {
         1
     }

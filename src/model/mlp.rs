@@ -5,7 +5,7 @@
 use super::positions::{product, pulled};
 use super::{MlpConfig, Parameters, spectral::SpectralNorm};
 use crate::energy::rows::{plain, rows_of};
-use crate::engine::{self, Examples, Layer, Layers, Options, Packed, Rows, WeightGradient};
+use crate::engine::{self, Examples, Layer, Layers, PackedMlp, Rows, RunOptions, WeightGradient};
 use crate::error::{Error, Result};
 use crate::noise::Noise;
 use candle_core::{D, DType, Device, Tensor, Var};
@@ -221,7 +221,7 @@ impl Mlp {
     ///
     /// # Errors
     /// [`Error::Config`] when the network has several outputs; [`Error::Tensor`].
-    pub fn packed(&self) -> Result<Packed> {
+    pub fn packed(&self) -> Result<PackedMlp> {
         if self.config.outputs != 1 {
             return Err(Error::config("outputs", self.config.outputs, "1, for a network that is an energy"));
         }
@@ -237,7 +237,7 @@ impl Mlp {
         let last = view.weights.len() - 1;
         let head_bias = plain(&view.biases[last + 1])?[0];
         let activation = self.config.activation.plain();
-        Packed::new(Layers { hidden, head: plain(&view.weights[last])?, head_bias, activation })
+        PackedMlp::new(Layers { hidden, head: plain(&view.weights[last])?, head_bias, activation })
     }
 
     /// Energies `(B,)` and the gradient of `sum_b coefficient_b E_b` in each parameter, in the order of
@@ -253,7 +253,7 @@ impl Mlp {
         coefficients: &mut dyn FnMut(&[f32]) -> Result<Vec<f32>>,
     ) -> Result<Vec<Tensor>> {
         self.with_examples(x, context, |packed, examples| {
-            Ok(engine::learn(packed, examples, |e| coefficients(e), &Options::default())?.1)
+            Ok(engine::learn(packed, examples, |e| coefficients(e), &RunOptions::default())?.1)
         })
     }
 
@@ -271,7 +271,7 @@ impl Mlp {
         self.with_examples(x, context, |packed, examples| {
             let shape = (examples.x.len() / self.config.inputs, self.config.inputs);
             let ask = |grad| plain(&directions(Tensor::from_vec(grad, shape, &Device::Cpu)?)?);
-            engine::learn_slopes(packed, examples, ask, &Options::default())
+            engine::learn_slopes(packed, examples, ask, &RunOptions::default())
         })
     }
 
@@ -280,7 +280,7 @@ impl Mlp {
         &self,
         x: &Tensor,
         context: Option<&Tensor>,
-        work: impl FnOnce(&Packed, Examples<'_>) -> Result<WeightGradient>,
+        work: impl FnOnce(&PackedMlp, Examples<'_>) -> Result<WeightGradient>,
     ) -> Result<Vec<Tensor>> {
         let (packed, first) = (self.packed()?, self.context_rows(context)?);
         let numbers = plain(&rows_of(x, self.config.inputs, "input")?)?;

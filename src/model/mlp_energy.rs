@@ -3,7 +3,7 @@
 use super::{Mlp, Network, Parameters};
 use crate::energy::rows::{plain, rows_of};
 use crate::energy::{ConditionalEnergy, Evaluated};
-use crate::engine::{self, Options, Program, Term};
+use crate::engine::{self, Program, RunOptions, Term};
 use crate::error::Result;
 use candle_core::{D, DType, Device, Tensor};
 
@@ -28,7 +28,7 @@ impl Network for MlpEnergy {
             && let Some(program) = self.program(x.dims(), context)?
         {
             let (energy, grad) =
-                engine::evaluate(&program, &plain(&rows_of(x, program.width(), "input")?)?, &Options::default())?;
+                engine::evaluate(&program, &plain(&rows_of(x, program.width(), "input")?)?, &RunOptions::default())?;
             let tensor = |numbers: Vec<f32>, shape: &[usize]| Tensor::from_vec(numbers, shape, &Device::Cpu);
             return Ok(Evaluated { energy: tensor(energy, &x.dims()[..1])?, grad: tensor(grad, x.dims())? });
         }

@@ -76,8 +76,8 @@ impl<P: Proposal> Transition for Metropolis<P> {
             let usable = after.is_finite() && slope.is_finite() && !log_probability.is_nan();
             acceptance.push(if usable { log_probability.min(0.0).exp() } else { 0.0 });
         }
-        let lots = plain(&noise.uniform(before.len(), DType::F64, &Device::Cpu)?)?;
-        let accepted: Vec<u8> = acceptance.iter().zip(&lots).map(|(p, u)| u8::from(u < p)).collect();
+        let uniforms = plain(&noise.uniform(before.len(), DType::F64, &Device::Cpu)?)?;
+        let accepted: Vec<u8> = acceptance.iter().zip(&uniforms).map(|(p, u)| u8::from(u < p)).collect();
         let accepted = Tensor::new(accepted, from.x.device())?;
         let choose = |new: &Tensor, old: &Tensor| -> Result<Tensor> {
             Ok(column(&accepted, new)?.broadcast_as(new.shape())?.where_cond(new, old)?)

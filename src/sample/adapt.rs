@@ -5,7 +5,7 @@ use super::hmc::Leapfrog;
 use super::langevin::Langevin;
 use super::{ChainState, Metropolis, Proposal, StepInfo, Transition};
 use crate::energy::Energy;
-use crate::energy::affine::{Affine, Map, Shape};
+use crate::energy::affine::{Affine, AffineMap, MapShape};
 use crate::energy::rows::rows;
 use crate::error::{Error, Result};
 use crate::noise::Noise;
@@ -111,7 +111,7 @@ pub struct Warmup {
     /// Mean acceptance to aim at; `None` for the proposal's own [`Tunable::TARGET`].
     pub target: Option<f64>,
     /// Coordinates to look for; `None` keeps those of the energy.
-    pub map: Option<Shape>,
+    pub map: Option<MapShape>,
 }
 
 /// Chains that are warm: continue them with `transition` on `energy`, and read their places in the coordinates of the
@@ -154,7 +154,7 @@ impl Warmup {
             return Err(Error::config("warmup.map", "other coordinates for a proposal with bounds", "none"));
         }
         let features = rows(x)?.dims()[1];
-        let mut energy = Affine::new(energy, Map::diagonal(&vec![0.0; features], &vec![1.0; features])?);
+        let mut energy = Affine::new(energy, AffineMap::diagonal(&vec![0.0; features], &vec![1.0; features])?);
         let mut state = ChainState::start(&energy, x)?;
         let mut size = reasonable_step_size(&transition.0, &energy, &state, noise)?;
         let mut averaging = DualAveraging::new(size, target);
@@ -169,7 +169,7 @@ impl Warmup {
                 draws.extend(plain(&energy.map().to_x(&state.x)?.flatten_all()?)?);
             }
             if windows.ends(done) {
-                let map = Map::fit(&draws, features, shape)?;
+                let map = AffineMap::fit(&draws, features, shape)?;
                 draws.clear();
                 let z = map.to_z(&energy.map().to_x(&state.x)?)?;
                 energy = energy.with_map(map);

@@ -49,7 +49,7 @@ pub struct LogRatio {
 }
 
 /// A sequence of energies from a base, whose constant is known, to a target, and how chains move in each.
-pub trait Path {
+pub trait AnnealingPath {
     /// Stages after the base; at least 1. The last is the target.
     fn stages(&self) -> usize;
 
@@ -74,7 +74,7 @@ pub trait Path {
 }
 
 /// A listener to a run along a path: stages done, where the chains are.
-pub type WatchPath<'a> = dyn FnMut(usize, &ChainState) -> Result<()> + 'a;
+pub type AnnealingWatch<'a> = dyn FnMut(usize, &ChainState) -> Result<()> + 'a;
 
 /// Chains on their way along a path: all that the rest of the way depends on.
 #[derive(Debug, Clone)]
@@ -98,7 +98,7 @@ impl Annealing {
     ///
     /// # Errors
     /// [`Error::NonFinite`] when an energy there is not finite; what the path returns.
-    pub fn forward(path: &dyn Path, start: &Tensor) -> Result<Self> {
+    pub fn forward(path: &dyn AnnealingPath, start: &Tensor) -> Result<Self> {
         Self::start(path, false, start)
     }
 
@@ -106,11 +106,11 @@ impl Annealing {
     ///
     /// # Errors
     /// As [`Annealing::forward`].
-    pub fn backward(path: &dyn Path, start: &Tensor) -> Result<Self> {
+    pub fn backward(path: &dyn AnnealingPath, start: &Tensor) -> Result<Self> {
         Self::start(path, true, start)
     }
 
-    fn start(path: &dyn Path, back: bool, start: &Tensor) -> Result<Self> {
+    fn start(path: &dyn AnnealingPath, back: bool, start: &Tensor) -> Result<Self> {
         let first = if back { path.stages() } else { 0 };
         let ChainState { x, at } = ChainState::start(&path.energy(first)?, start)?;
         let energies = plain(&at.energy)?;
@@ -122,7 +122,13 @@ impl Annealing {
     /// # Errors
     /// [`Error::NonFinite`] when an energy at a chain's place is not finite, with the stages done as its step; what the path and
     /// `watch` return.
-    pub fn walk(&mut self, path: &dyn Path, until: usize, noise: &Noise, watch: &mut WatchPath<'_>) -> Result<()> {
+    pub fn walk(
+        &mut self,
+        path: &dyn AnnealingPath,
+        until: usize,
+        noise: &Noise,
+        watch: &mut AnnealingWatch<'_>,
+    ) -> Result<()> {
         let last = path.stages();
         for j in self.done + 1..=until.min(last) {
             let stage = if self.back { last - j } else { j };
@@ -163,7 +169,7 @@ struct Geometric<'a, T> {
     target: &'a dyn Energy,
 }
 
-impl<T: Transition> Path for Geometric<'_, T> {
+impl<T: Transition> AnnealingPath for Geometric<'_, T> {
     fn stages(&self) -> usize {
         self.ais.temperatures
     }

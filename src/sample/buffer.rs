@@ -20,7 +20,7 @@ pub struct Replay<T = f32> {
 
 /// Chains to be sampled further. Hand it back to [`Replay::write_back`].
 #[derive(Debug, Clone)]
-pub struct Drawn {
+pub struct ReplayBatch {
     /// Where the chains start, `(B, *S)`.
     pub x: Tensor,
     /// What each was and is sampled for, `(B, *C)`.
@@ -31,7 +31,7 @@ pub struct Drawn {
     pub ages: Vec<u64>,
 }
 
-impl Drawn {
+impl ReplayBatch {
     /// Number of chains that come from the buffer.
     pub fn resumed(&self) -> usize {
         self.slots.iter().flatten().count()
@@ -85,15 +85,15 @@ impl<T: WithDType> Replay<T> {
         context: Option<&Tensor>,
         fresh_probability: f64,
         noise: &mut Noise,
-    ) -> Result<Drawn> {
+    ) -> Result<ReplayBatch> {
         if !(0.0..=1.0).contains(&fresh_probability) {
             return Err(Error::config("fresh probability", fresh_probability, "0 to 1"));
         }
         let batch = fresh.dims().first().copied().unwrap_or(0);
         let mut x = self.x.rows_of(fresh, batch, "fresh chains")?;
         let mut contexts = self.contexts_of(context, batch)?;
-        let lots = noise.uniform(batch, DType::F64, &Device::Cpu)?.to_vec1::<f64>()?;
-        let resumed: Vec<usize> = (0..batch).filter(|b| lots[*b] >= fresh_probability).take(self.len()).collect();
+        let uniforms = noise.uniform(batch, DType::F64, &Device::Cpu)?.to_vec1::<f64>()?;
+        let resumed: Vec<usize> = (0..batch).filter(|b| uniforms[*b] >= fresh_probability).take(self.len()).collect();
         let chosen = distinct(resumed.len(), self.len(), noise);
         let mut drawn_slots = vec![None; batch];
         let mut ages = vec![0; batch];
@@ -109,7 +109,7 @@ impl<T: WithDType> Replay<T> {
             (Some(column), Some(values)) => Some(column.tensor(values, batch, fresh.device())?),
             _ => None,
         };
-        Ok(Drawn { x: self.x.tensor(x, batch, fresh.device())?, context, slots: drawn_slots, ages })
+        Ok(ReplayBatch { x: self.x.tensor(x, batch, fresh.device())?, context, slots: drawn_slots, ages })
     }
 
     /// Stores chains of `drawn` after `steps` more sampling steps have brought them to `x`, `(B, *S)`: a resumed chain in
@@ -118,7 +118,7 @@ impl<T: WithDType> Replay<T> {
     ///
     /// # Errors
     /// [`Error::Shape`] or [`Error::Data`] when `x` is not a batch of the buffer's rows as long as `drawn`.
-    pub fn write_back(&mut self, drawn: &Drawn, x: &Tensor, steps: u64) -> Result<()> {
+    pub fn write_back(&mut self, drawn: &ReplayBatch, x: &Tensor, steps: u64) -> Result<()> {
         let batch = drawn.slots.len();
         let x = self.x.rows_of(x, batch, "sampled chains")?;
         let contexts = self.contexts_of(drawn.context.as_ref(), batch)?;
@@ -255,7 +255,7 @@ mod tests {
     }
 
     /// One round of training: draw, check, pretend to sample (the second number counts rounds), write back.
-    fn round(buffer: &mut Replay<f64>, first: usize, batch: usize, probability: f64, noise: &mut Noise) -> Drawn {
+    fn round(buffer: &mut Replay<f64>, first: usize, batch: usize, probability: f64, noise: &mut Noise) -> ReplayBatch {
         let (x, context) = fresh(first, batch);
         let drawn = buffer.draw(&x, Some(&context), probability, noise).unwrap();
         let mut x = drawn.x.flatten_all().unwrap().to_vec1::<f64>().unwrap();

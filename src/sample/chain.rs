@@ -2,7 +2,7 @@
 
 use crate::energy::rows::row_sum;
 use crate::energy::{Energy, Evaluated};
-use crate::engine::Walk;
+use crate::engine::ChainKind;
 use crate::error::{Error, Result};
 use crate::noise::Noise;
 use candle_core::{DType, Tensor};
@@ -74,7 +74,7 @@ pub trait Proposal {
     ///
     /// # Errors
     /// As [`Proposal::propose`].
-    fn walk(&self, metropolis: bool, steps: usize) -> Result<Option<Walk>> {
+    fn walk(&self, metropolis: bool, steps: usize) -> Result<Option<ChainKind>> {
         let _ = (metropolis, steps);
         Ok(None)
     }
@@ -215,7 +215,7 @@ pub trait Transition {
         from: &ChainState,
         steps: usize,
         noise: &mut Noise,
-        watch: &mut Watch<'_>,
+        watch: &mut ChainWatch<'_>,
     ) -> Result<ChainState> {
         let mut state = from.clone();
         for step in 0..steps {
@@ -230,7 +230,7 @@ pub trait Transition {
 }
 
 /// A listener to a run: step counted from 0, state after it, what it was like.
-pub type Watch<'a> = dyn FnMut(usize, &ChainState, &StepInfo) -> Result<()> + 'a;
+pub type ChainWatch<'a> = dyn FnMut(usize, &ChainState, &StepInfo) -> Result<()> + 'a;
 
 impl<T: Transition + ?Sized> Transition for &T {
     fn step(&self, energy: &dyn Energy, from: &ChainState, noise: &mut Noise) -> Result<(ChainState, StepInfo)> {

@@ -3,7 +3,7 @@
 use super::{ChainState, RunInfo};
 use crate::energy::rows::plain;
 use crate::energy::{Energy, Evaluated};
-use crate::engine::{self, Options, Start, Walk};
+use crate::engine::{self, ChainKind, ChainStart, RunOptions};
 use crate::error::Result;
 use crate::noise::Noise;
 use candle_core::{DType, Device, Tensor};
@@ -11,7 +11,7 @@ use candle_core::{DType, Device, Tensor};
 /// The run of `walk` from `x`, where energy and gradient may be known; `None` where the energy has no program, or the
 /// chains are not f32 on the CPU: there the tensors are the only way.
 pub(super) fn run(
-    walk: &Walk,
+    walk: &ChainKind,
     energy: &dyn Energy,
     x: &Tensor,
     at: Option<&Evaluated>,
@@ -23,8 +23,8 @@ pub(super) fn run(
     let Some(program) = energy.program(x.dims())? else { return Ok(None) };
     let numbers = plain(x)?;
     let known = at.map(|at| -> Result<_> { Ok((plain(&at.energy)?, plain(&at.grad)?)) }).transpose()?;
-    let start = Start { x: &numbers, at: known.as_ref().map(|(value, grad)| (&value[..], &grad[..])) };
-    let finish = engine::run(&program, walk, start, noise, &Options::default())?;
+    let start = ChainStart { x: &numbers, at: known.as_ref().map(|(value, grad)| (&value[..], &grad[..])) };
+    let finish = engine::run(&program, walk, start, noise, &RunOptions::default())?;
     let shape = x.shape();
     let state = ChainState {
         x: Tensor::from_vec(finish.x, shape, &Device::Cpu)?,

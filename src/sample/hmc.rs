@@ -3,7 +3,7 @@
 use super::{ChainState, Metropolis, Proposal, Proposed};
 use crate::energy::Energy;
 use crate::energy::rows::{column, row_sum};
-use crate::engine::Walk;
+use crate::engine::ChainKind;
 use crate::error::{Error, Result};
 use crate::noise::Noise;
 use candle_core::Tensor;
@@ -75,10 +75,10 @@ impl Proposal for Leapfrog {
         Ok(Proposed { to, log_ratio, gradients: self.leapfrogs })
     }
 
-    fn walk(&self, metropolis: bool, steps: usize) -> Result<Option<Walk>> {
+    fn walk(&self, metropolis: bool, steps: usize) -> Result<Option<ChainKind>> {
         self.check()?;
         let Self { step, leapfrogs, jitter } = *self;
-        Ok(metropolis.then_some(Walk::Hmc { step, leapfrogs, jitter, steps }))
+        Ok(metropolis.then_some(ChainKind::Hmc { step, leapfrogs, jitter, steps }))
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{ChainState, Metropolis, Proposal, Proposed, Unadjusted};
 use crate::energy::Energy;
 use crate::energy::rows::{row_sum, rows};
-use crate::engine::{LangevinStep, Walk};
+use crate::engine::{ChainKind, LangevinStep};
 use crate::error::{Error, Result};
 use crate::noise::Noise;
 use candle_core::Tensor;
@@ -115,11 +115,11 @@ impl Proposal for Langevin {
         Ok((ChainState::at(energy, &boxed)?, 1))
     }
 
-    fn walk(&self, metropolis: bool, steps: usize) -> Result<Option<Walk>> {
+    fn walk(&self, metropolis: bool, steps: usize) -> Result<Option<ChainKind>> {
         let step = self.plain()?;
         Ok(match metropolis {
-            false => Some(Walk::Langevin(vec![step; steps])),
-            true if self.noise > 0.0 => Some(Walk::Mala { step, steps }),
+            false => Some(ChainKind::Langevin(vec![step; steps])),
+            true if self.noise > 0.0 => Some(ChainKind::Mala { step, steps }),
             true => None, // the tensors' way says what is wrong
         })
     }

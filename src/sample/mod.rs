@@ -20,4 +20,4 @@ pub mod langevin;
 pub mod schedule;
 
 pub use accept::{Metropolis, Unadjusted};
-pub use chain::{ChainState, Place, Proposal, Proposed, RunInfo, StepInfo, Transition, Watch};
+pub use chain::{ChainState, ChainWatch, Place, Proposal, Proposed, RunInfo, StepInfo, Transition};

@@ -4,7 +4,7 @@ use super::chain::summed;
 use super::langevin::{Langevin, Ula};
 use super::{ChainState, Place, RunInfo, StepInfo, Transition, fast};
 use crate::energy::Energy;
-use crate::engine::Walk;
+use crate::engine::ChainKind;
 use crate::error::Result;
 use crate::noise::Noise;
 use serde::{Deserialize, Serialize};
@@ -131,7 +131,7 @@ impl Transition for Annealed {
         noise: &mut Noise,
     ) -> Result<(ChainState, RunInfo)> {
         let all = (0..steps).map(|step| self.at(Place { step, of: steps }).0.plain()).collect::<Result<Vec<_>>>()?;
-        match fast::run(&Walk::Langevin(all), energy, &from.x, Some(&from.at), noise)? {
+        match fast::run(&ChainKind::Langevin(all), energy, &from.x, Some(&from.at), noise)? {
             Some(done) => Ok(done),
             None => summed(self, energy, from, steps, noise),
         }

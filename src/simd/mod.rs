@@ -1,12 +1,12 @@
 //! Vector units of the processor, chosen when the program runs: AVX-512, AVX2 with FMA, or whatever the compiler takes
 //! for granted.
 //!
-//! A [`Kernel`] is written once over [`Simd`] and compiled for each [`Level`]; [`Level::call`] enters the compiled one.
-//! Kernels are leaves: loops over plain numbers. What calls them knows the level only as a value.
+//! A [`Kernel`] is written once over [`Simd`] and compiled for each [`Isa`]; [`Isa::call`] enters the compiled one.
+//! Kernels are leaves: loops over plain numbers. What calls them knows the ISA only as a value.
 //!
 //! # Safety
-//! Two promises hold everywhere below [`Level::call`], and its caller makes them. The processor has the level's
-//! instructions: every [`Level`] at hand comes from [`Level::best`] or [`Level::available`]. And the kernel's pointers
+//! Two promises hold everywhere below [`Isa::call`], and its caller makes them. The processor has the ISA's
+//! instructions: every [`Isa`] at hand comes from [`Isa::best`] or [`Isa::available`]. And the kernel's pointers
 //! are good for what it does with them. Functions that only compute on vectors rest on the first promise alone.
 
 #![allow(unsafe_code)]
@@ -27,7 +27,7 @@ pub(crate) use vector::{Kernel, Simd};
 
 /// A set of vector instructions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
+pub enum Isa {
     /// Vectors of 4 numbers, no instruction beyond those of every processor of this architecture.
     Portable,
     /// Vectors of 8 numbers: AVX2 and FMA.
@@ -36,72 +36,72 @@ pub enum Level {
     Avx512,
 }
 
-impl Level {
-    /// The best level of this machine.
+impl Isa {
+    /// The best ISA of this machine.
     pub fn best() -> Self {
-        static BEST: OnceLock<Level> = OnceLock::new();
-        *BEST.get_or_init(|| Self::available().into_iter().next_back().unwrap_or(Level::Portable))
+        static BEST: OnceLock<Isa> = OnceLock::new();
+        *BEST.get_or_init(|| Self::available().into_iter().next_back().unwrap_or(Isa::Portable))
     }
 
-    /// All levels of this machine, the best last.
+    /// All ISAs of this machine, the best last.
     pub fn available() -> Vec<Self> {
-        let mut levels = vec![Level::Portable];
+        let mut isas = vec![Isa::Portable];
         #[cfg(target_arch = "x86_64")]
         {
             if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-                levels.push(Level::Avx2);
+                isas.push(Isa::Avx2);
                 let wide = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw");
                 if wide && is_x86_feature_detected!("avx512dq") && is_x86_feature_detected!("avx512vl") {
-                    levels.push(Level::Avx512);
+                    isas.push(Isa::Avx512);
                 }
             }
         }
-        levels
+        isas
     }
 
     /// Short name for reports.
     pub fn name(self) -> &'static str {
         match self {
-            Level::Portable => "portable",
-            Level::Avx2 => "avx2",
-            Level::Avx512 => "avx512",
+            Isa::Portable => "portable",
+            Isa::Avx2 => "avx2",
+            Isa::Avx512 => "avx512",
         }
     }
 
     /// Numbers of one vector.
     pub fn lanes(self) -> usize {
         match self {
-            Level::Portable => 4,
-            Level::Avx2 => 8,
-            Level::Avx512 => 16,
+            Isa::Portable => 4,
+            Isa::Avx2 => 8,
+            Isa::Avx512 => 16,
         }
     }
 
     /// Outputs that a product computes at once: as many as the registers hold for two vectors of chains.
     pub(crate) fn outputs(self) -> usize {
         match self {
-            Level::Portable => 4,
-            Level::Avx2 => 6,
-            Level::Avx512 => 12,
+            Isa::Portable => 4,
+            Isa::Avx2 => 6,
+            Isa::Avx512 => 12,
         }
     }
 
-    /// Runs a kernel compiled for this level.
+    /// Runs a kernel compiled for this ISA.
     ///
     /// # Safety
-    /// The level is one of [`Level::available`], and the kernel's own contract holds ([`Kernel::run`]).
+    /// The ISA is one of [`Isa::available`], and the kernel's own contract holds ([`Kernel::run`]).
     pub(crate) unsafe fn call<K: Kernel>(self, kernel: K) {
         match self {
-            // SAFETY: the kernel's contract is the caller's word; the portable level needs no special instruction.
-            Level::Portable => unsafe { kernel.run::<portable::Portable>() },
+            // SAFETY: the kernel's contract is the caller's word; the portable ISA needs no special instruction.
+            Isa::Portable => unsafe { kernel.run::<portable::Portable>() },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: the caller's word for both: the kernel's contract, and AVX2 with FMA.
-            Level::Avx2 => unsafe { avx2::enter(kernel) },
+            Isa::Avx2 => unsafe { avx2::enter(kernel) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: the caller's word for both: the kernel's contract, and AVX-512.
-            Level::Avx512 => unsafe { avx512::enter(kernel) },
+            Isa::Avx512 => unsafe { avx512::enter(kernel) },
             #[cfg(not(target_arch = "x86_64"))]
-            // SAFETY: as for the portable level, which stands in.
+            // SAFETY: as for the portable ISA, which stands in.
             _ => unsafe { kernel.run::<portable::Portable>() },
         }
     }

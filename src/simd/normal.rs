@@ -1,7 +1,7 @@
 //! Philox4x32-10 and standard normal numbers on vectors; what they are is said in [`crate::noise`].
 
 use super::math::{ln_unit, sin_cos_turn};
-use super::{Kernel, Level, Simd};
+use super::{Isa, Kernel, Simd};
 
 /// Ten rounds (Salmon et al. 2011, section 4.3 and table 2), a counter a lane.
 ///
@@ -85,17 +85,17 @@ pub(crate) struct Row<'a> {
 }
 
 impl Row<'_> {
-    /// Fills the row with the instructions of a level of this machine.
-    pub(crate) fn fill(self, level: Level) {
-        // SAFETY: the level is one that the machine has; the kernel writes through its slice, whose length it knows.
-        unsafe { level.call(self) }
+    /// Fills the row with the instructions of an ISA of this machine.
+    pub(crate) fn fill(self, isa: Isa) {
+        // SAFETY: the ISA is one that the machine has; the kernel writes through its slice, whose length it knows.
+        unsafe { isa.call(self) }
     }
 }
 
 impl Kernel for Row<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        // SAFETY: the caller's word for the instructions. `places` holds 16 integers, as many as any level's lanes.
+        // SAFETY: the caller's word for the instructions. `places` holds 16 integers, as many as any ISA's lanes.
         // Where `4 LANES` numbers are left in `out` they are written there, else into `rest`, which has room for 64.
         unsafe {
             // Interleaving four vectors within groups of 128 bits leaves group L of result j with the numbers of lane
@@ -135,7 +135,7 @@ impl Kernel for Row<'_> {
 /// As for the functions of [`Simd`].
 #[inline(always)]
 pub(crate) unsafe fn of_chains<S: Simd>(key: u64, draw: u32, chain: u64, block: u32) -> [S::F; 4] {
-    // SAFETY: the caller's word for the instructions; both arrays hold 16 integers, as many as any level's lanes.
+    // SAFETY: the caller's word for the instructions; both arrays hold 16 integers, as many as any ISA's lanes.
     unsafe {
         let mut low = [0u32; 16];
         let mut high = [0u32; 16];

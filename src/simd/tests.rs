@@ -1,6 +1,6 @@
-//! Every level against f64.
+//! Every ISA against f64.
 
-use super::{Kernel, Level, Simd, math, normal};
+use super::{Isa, Kernel, Simd, math, normal};
 
 struct Map<'a> {
     function: u8,
@@ -11,7 +11,7 @@ struct Map<'a> {
 impl Kernel for Map<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        // SAFETY: the test's slices are as long, whole vectors of every level.
+        // SAFETY: the test's slices are as long, whole vectors of every ISA.
         unsafe {
             for i in (0..self.x.len()).step_by(S::LANES) {
                 let x = S::load(self.x.as_ptr().add(i));
@@ -31,7 +31,7 @@ struct Sums<'a>(&'a [f32], &'a mut [f32]);
 impl Kernel for Sums<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        // SAFETY: the test gives 16 rows of 16 numbers and room for 16 sums; no level has more lanes.
+        // SAFETY: the test gives 16 rows of 16 numbers and room for 16 sums; no ISA has more lanes.
         unsafe {
             let mut v = [S::splat(0.0); 16];
             for (i, v) in v.iter_mut().enumerate().take(S::LANES) {
@@ -47,38 +47,38 @@ fn functions_agree_with_f64_at_every_level() {
     type Case = (u8, f64, f64, fn(f64) -> f64);
     let cases: [Case; 3] =
         [(0, -87.0, 87.0, f64::exp), (1, -40.0, 40.0, |x| 1.0 / (1.0 + (-x).exp())), (2, 1e-9, 0.999, f64::ln)];
-    for level in Level::available() {
+    for isa in Isa::available() {
         for (function, lo, hi, exact) in cases {
             let n = 64_000;
             let x: Vec<f32> = (0..n).map(|i| (lo + (hi - lo) * f64::from(i) / f64::from(n - 1)) as f32).collect();
             let mut out = vec![0f32; x.len()];
-            // SAFETY: a level of this machine; both slices are as long, whole vectors of every level.
-            unsafe { level.call(Map { function, x: &x, out: &mut out }) };
+            // SAFETY: an ISA of this machine; both slices are as long, whole vectors of every ISA.
+            unsafe { isa.call(Map { function, x: &x, out: &mut out }) };
             for (x, y) in x.iter().zip(&out) {
                 let expected = exact(f64::from(*x));
                 let error = (f64::from(*y) - expected).abs() / expected.abs();
                 // 1 - x is itself rounded in the test of the logarithm: next to 1 it is off by more.
-                assert!(error < 3e-7, "{level:?} {function} at {x}: {y} instead of {expected}");
+                assert!(error < 3e-7, "{isa:?} {function} at {x}: {y} instead of {expected}");
             }
         }
         let x = [f32::NAN; 16];
         let mut out = [0f32; 16];
         // SAFETY: as above.
-        unsafe { level.call(Map { function: 1, x: &x, out: &mut out }) };
-        assert!(out.iter().all(|y| y.is_nan()), "{level:?} hides a NaN");
+        unsafe { isa.call(Map { function: 1, x: &x, out: &mut out }) };
+        assert!(out.iter().all(|y| y.is_nan()), "{isa:?} hides a NaN");
     }
 }
 
 #[test]
 fn sums_of_lanes_are_in_order() {
     let values: Vec<f32> = (0..256).map(|i| (i * i % 97) as f32).collect();
-    for level in Level::available() {
+    for isa in Isa::available() {
         let mut out = [0f32; 16];
-        // SAFETY: a level of this machine; 16 rows of 16 numbers, and room for a vector of any level.
-        unsafe { level.call(Sums(&values, &mut out)) };
-        for i in 0..level.lanes() {
-            let expected: f32 = values[16 * i..16 * i + level.lanes()].iter().sum();
-            assert_eq!(out[i], expected, "{level:?} lane {i}");
+        // SAFETY: an ISA of this machine; 16 rows of 16 numbers, and room for a vector of any ISA.
+        unsafe { isa.call(Sums(&values, &mut out)) };
+        for i in 0..isa.lanes() {
+            let expected: f32 = values[16 * i..16 * i + isa.lanes()].iter().sum();
+            assert_eq!(out[i], expected, "{isa:?} lane {i}");
         }
     }
 }
@@ -88,7 +88,7 @@ struct Chains<'a>(&'a mut [f32]);
 impl Kernel for Chains<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        // SAFETY: a chunk has room for four vectors of 16 numbers, as many as any level's lanes.
+        // SAFETY: a chunk has room for four vectors of 16 numbers, as many as any ISA's lanes.
         unsafe {
             for (block, out) in self.0.chunks_exact_mut(64).enumerate() {
                 for (i, v) in normal::of_chains::<S>(0x1234_5678_9abc_def0, 7, 3, block as u32).into_iter().enumerate()
@@ -102,16 +102,16 @@ impl Kernel for Chains<'_> {
 
 #[test]
 fn a_chain_a_lane_and_a_block_a_lane_are_the_same_numbers() {
-    for level in Level::available() {
+    for isa in Isa::available() {
         let mut lanes = vec![0f32; 64 * 32];
-        // SAFETY: a level of this machine; the kernel writes within chunks of 64 numbers, four vectors of at most 16.
-        unsafe { level.call(Chains(&mut lanes)) };
-        for lane in 0..level.lanes() {
+        // SAFETY: an ISA of this machine; the kernel writes within chunks of 64 numbers, four vectors of at most 16.
+        unsafe { isa.call(Chains(&mut lanes)) };
+        for lane in 0..isa.lanes() {
             let mut row = vec![0f32; 127];
             let (key, chain) = (0x1234_5678_9abc_def0, 3 + lane as u64);
-            normal::Row { key, draw: 7, chain, block: 0, out: &mut row }.fill(level);
+            normal::Row { key, draw: 7, chain, block: 0, out: &mut row }.fill(isa);
             for (i, value) in row.iter().enumerate() {
-                assert_eq!(*value, lanes[i / 4 * 64 + i % 4 * 16 + lane], "{level:?}, lane {lane}, number {i}");
+                assert_eq!(*value, lanes[i / 4 * 64 + i % 4 * 16 + lane], "{isa:?}, lane {lane}, number {i}");
             }
         }
     }

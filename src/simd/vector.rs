@@ -3,7 +3,7 @@
 /// A loop over plain numbers, written for any vector width.
 pub(crate) trait Kernel {
     /// Does the work. Must be `#[inline(always)]`, and so must be all that it calls, so that it is compiled with the
-    /// level's instructions.
+    /// ISA's instructions.
     ///
     /// # Safety
     /// The processor must have the instructions of `S`, and the kernel's pointers must be good for what it does.
@@ -13,10 +13,10 @@ pub(crate) trait Kernel {
 /// Vectors of `LANES` numbers (`F`) or 32-bit integers (`I`).
 ///
 /// # Safety
-/// Who implements it promises that no function uses an instruction beyond those that the level's `enter` is compiled
+/// Who implements it promises that no function uses an instruction beyond those that the ISA's `enter` is compiled
 /// with, and that none touches more memory than its pointers are said to be good for.
 ///
-/// Who calls a function promises that the processor has the level's instructions, which holds within a [`Kernel`]. A
+/// Who calls a function promises that the processor has the ISA's instructions, which holds within a [`Kernel`]. A
 /// pointer to numbers must be good for `LANES` of them; it need not be aligned, but is faster if it is.
 #[allow(clippy::missing_safety_doc, reason = "all functions have one contract, the trait's")]
 pub(crate) unsafe trait Simd: Copy {
@@ -30,7 +30,7 @@ pub(crate) unsafe trait Simd: Copy {
     unsafe fn add(a: Self::F, b: Self::F) -> Self::F;
     unsafe fn sub(a: Self::F, b: Self::F) -> Self::F;
     unsafe fn mul(a: Self::F, b: Self::F) -> Self::F;
-    /// `a * b + c`, rounded once where the level has such an instruction.
+    /// `a * b + c`, rounded once where the ISA has such an instruction.
     unsafe fn mul_add(a: Self::F, b: Self::F, c: Self::F) -> Self::F;
     /// The smaller; `b` where either is NaN.
     unsafe fn min(a: Self::F, b: Self::F) -> Self::F;

@@ -28,7 +28,7 @@ impl Batch {
 }
 
 /// Where batches come from, on whatever device: the trainer brings them to the weights'.
-pub trait Source {
+pub trait BatchSource {
     /// A random training batch; a pure function of the noise.
     ///
     /// # Errors

@@ -1,9 +1,9 @@
 //! Elementwise updates of weights, moments and averages in one pass and in place, where tensor operations would make a new
 //! tensor for each sign in the formula.
 
-#[cfg(feature = "cuda")]
-use crate::card;
 use crate::error::Result;
+#[cfg(feature = "cuda")]
+use crate::gpu;
 #[cfg(feature = "cuda")]
 use candle_core::CudaStorage;
 use candle_core::{CpuStorage, DType, Device, InplaceOp2, InplaceOp3, Layout, Tensor};
@@ -47,7 +47,7 @@ impl InplaceOp2 for Blend {
         let device = x.device.clone();
         let mut x = x.as_cuda_slice_mut::<f32>()?.slice_mut(range(xl));
         let y = y.as_cuda_slice::<f32>()?.slice(range(yl));
-        card::blend(&device, &mut x, &y, self.keep as f32, self.add as f32, self.square)
+        gpu::blend(&device, &mut x, &y, self.keep as f32, self.add as f32, self.square)
             .map_err(candle_core::Error::wrap)
     }
 
@@ -108,7 +108,7 @@ impl InplaceOp3 for Descend {
         let mut w = w.as_cuda_slice_mut::<f32>()?.slice_mut(range(wl));
         let (m, v) = (m.as_cuda_slice::<f32>()?.slice(range(ml)), v.as_cuda_slice::<f32>()?.slice(range(vl)));
         let numbers = [self.keep, self.rate, 1.0 / self.correct, self.epsilon].map(|n| n as f32);
-        card::descend(&device, &mut w, &m, &v, numbers).map_err(candle_core::Error::wrap)
+        gpu::descend(&device, &mut w, &m, &v, numbers).map_err(candle_core::Error::wrap)
     }
 
     fn cpu_fwd(

@@ -16,7 +16,7 @@ mod trainer;
 mod whitening;
 
 pub use archive::Archive;
-pub use batch::{Batch, Source};
+pub use batch::{Batch, BatchSource};
 pub use checkpoint::CheckpointPlan;
 pub use config::TrainConfig;
 pub use divergence::Divergence;

@@ -136,7 +136,7 @@ impl Adam {
             squares.push(g.sqr()?.sum_all()?.to_dtype(DType::F64)?);
             gradients.push(g);
         }
-        // On a card one wait for all of them.
+        // On a GPU one wait for all of them.
         let squares = if squares.is_empty() { Vec::new() } else { Tensor::stack(&squares, 0)?.to_vec1::<f64>()? };
         let norm = squares.iter().sum::<f64>().sqrt();
         if !norm.is_finite() {

@@ -3,7 +3,7 @@
 use super::checkpoint::State;
 use super::divergence::Watch;
 use super::fused::Blend;
-use super::{Adam, Batch, CheckpointPlan, Gradients, Objective, Source, TrainConfig, Whitening};
+use super::{Adam, Batch, BatchSource, CheckpointPlan, Gradients, Objective, TrainConfig, Whitening};
 use crate::error::{Error, Result};
 use crate::event::{Event, Sink};
 use crate::noise::Noise;
@@ -41,7 +41,7 @@ const RESTART_NOISE: u64 = u64::MAX;
 /// ([`Divergence`](super::Divergence)); [`Error::Interrupted`] after saving, when the sink asks to stop; whatever source, objective and sink return.
 pub fn train(
     objective: &mut dyn Objective,
-    source: &dyn Source,
+    source: &dyn BatchSource,
     config: &TrainConfig,
     noise: &Noise,
     plan: Option<&CheckpointPlan>,
@@ -117,7 +117,7 @@ impl Run<'_> {
     fn step(
         &mut self,
         objective: &mut dyn Objective,
-        source: &dyn Source,
+        source: &dyn BatchSource,
         adam: &mut Adam,
         state: &mut State,
         sink: &mut dyn Sink,

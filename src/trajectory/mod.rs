@@ -13,11 +13,13 @@ mod resample;
 mod split;
 mod window;
 
-pub use inspect::{ChannelFaults, ChannelReport, EpisodeReport, GapReport, Hold, Inspection, LogGroup, Stuck, inspect};
+pub use inspect::{
+    ChannelFaults, ChannelReport, ConstantStretch, EpisodeReport, GapReport, Inspection, LogGroup, Stuck, inspect,
+};
 pub use labels::Labels;
 pub use normalise::{Normaliser, Scalar};
 pub use read::{OnGap, ReadOptions};
-pub use recording::{Channel, Episode, Frames, Recording, Source};
+pub use recording::{Channel, Episode, Frames, Recording};
 pub use resample::DEFAULT_TOLERANCE;
 pub use split::Split;
 pub use window::{ShortEpisode, WindowSpec, Windows};

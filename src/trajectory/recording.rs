@@ -1,6 +1,7 @@
 //! Motion as it was recorded, and at one fixed rate.
 
 use super::angle;
+use crate::files::FileRecord;
 use serde::{Deserialize, Serialize};
 
 /// One measured quantity of a log.
@@ -42,16 +43,7 @@ pub struct Recording {
     /// The episodes, in the order in which they were read.
     pub episodes: Vec<Episode>,
     /// Path and SHA-256 of each file read.
-    pub sources: Vec<Source>,
-}
-
-/// A file that was read, as reports name it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Source {
-    /// Path as given.
-    pub path: String,
-    /// SHA-256 of the file's bytes, hexadecimal.
-    pub sha256: String,
+    pub sources: Vec<FileRecord>,
 }
 
 /// A recording at one fixed rate: frame `k` of an episode lies `k / rate_hz` seconds after its first.
@@ -64,5 +56,5 @@ pub struct Frames {
     /// Episodes; `time_secs` is uniform, channels with a period are unwrapped (continuous).
     pub episodes: Vec<Episode>,
     /// As in [`Recording::sources`].
-    pub sources: Vec<Source>,
+    pub sources: Vec<FileRecord>,
 }

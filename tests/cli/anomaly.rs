@@ -69,7 +69,7 @@ fn what_cannot_be_judged_is_refused() {
         refused("earlier.safetensors", &[], &["earlier.safetensors", "of an earlier version", "train again"]);
     }
     archive.tensors = calibration;
-    archive.tensors.remove("anomaly/exchange.mean");
+    archive.tensors.remove("anomaly/channel_swap.mean");
     archive.save(&f.join("damaged.safetensors")).unwrap();
-    refused("damaged.safetensors", &[], &["damaged.safetensors", "anomaly/exchange.mean"]);
+    refused("damaged.safetensors", &[], &["damaged.safetensors", "anomaly/channel_swap.mean"]);
 }

@@ -10,7 +10,7 @@ use ebmotion::train::objective::{
     Contrastive, ContrastiveConfig, Denoising, EnergyMatching, EnergyMatchingConfig, Form, ImprovedConfig,
     ImprovedContrastive, Recovery, RecoveryConfig, Spacing,
 };
-use ebmotion::train::{AdamConfig, Batch, Clip, Decay, Divergence, Objective, Source, TrainConfig, train};
+use ebmotion::train::{AdamConfig, Batch, BatchSource, Clip, Decay, Divergence, Objective, TrainConfig, train};
 
 /// The paper's chains, fewer steps of them.
 fn chains(form: Form) -> ContrastiveConfig {
@@ -115,7 +115,7 @@ fn a_copy_and_a_restored_network_have_the_same_energy() -> Result<()> {
 /// 8 x 8 images, standardised: class 0 has a bright upper half, class 1 a bright left half; a little noise.
 struct Halves;
 
-impl Source for Halves {
+impl BatchSource for Halves {
     fn batch(&self, size: usize, noise: &mut Noise) -> Result<Batch> {
         let classes = noise.indices(size, 2);
         let mut pixels = Vec::with_capacity(size * 64);

@@ -6,12 +6,12 @@ use candle_core::{DType, Device, Tensor};
 use ebmotion::model::{ConvConfig, ConvEnergy, Network};
 use ebmotion::noise::Noise;
 
-#[cfg(feature = "cudnn")]
-mod card;
 mod counts;
 mod denoising;
 mod engine;
 mod golden;
+#[cfg(feature = "cudnn")]
+mod gpu;
 mod learning;
 
 const CPU: Device = Device::Cpu;

@@ -19,7 +19,7 @@ use ebmotion::train::objective::{
     Recovery, RecoveryConfig,
 };
 use ebmotion::train::{
-    AdamConfig, Batch, CheckpointPlan, Clip, Decay, Divergence, Objective, Outcome, Source, TrainConfig, train,
+    AdamConfig, Batch, BatchSource, CheckpointPlan, Clip, Decay, Divergence, Objective, Outcome, TrainConfig, train,
 };
 use known::{CHAINS, Draws, Mixture, rows_of, total_variation};
 use rows::{Learner, Row, chains, network, objectives, over};
@@ -166,7 +166,7 @@ fn a_resumed_run_ends_in_the_same_bits() -> Result<()> {
 #[test]
 fn images_are_learned_as_rows_are() -> Result<()> {
     struct Images(Draws);
-    impl Source for Images {
+    impl BatchSource for Images {
         fn batch(&self, size: usize, noise: &mut Noise) -> Result<Batch> {
             let batch = self.0.batch(size, noise)?;
             let image = |t: &Tensor| t.reshape((size, 1, 2, 1));
@@ -226,7 +226,7 @@ fn settings_that_make_no_sense_are_refused() -> Result<()> {
 #[test]
 fn what_is_not_finite_is_an_error_and_changes_no_weight() -> Result<()> {
     struct Poison;
-    impl Source for Poison {
+    impl BatchSource for Poison {
         fn batch(&self, size: usize, noise: &mut Noise) -> Result<Batch> {
             let batch = Draws { conditional: false, held_out: false }.batch(size, noise)?;
             Ok(Batch { x: (batch.x * f64::NAN)?, ..batch })

@@ -6,7 +6,7 @@ use ebmotion::error::Result;
 use ebmotion::noise::Noise;
 use ebmotion::sample::langevin::Langevin;
 use ebmotion::sample::{Metropolis, Transition};
-use ebmotion::train::{Batch, Source};
+use ebmotion::train::{Batch, BatchSource};
 use std::f64::consts::TAU;
 
 const CPU: Device = Device::Cpu;
@@ -50,8 +50,8 @@ impl Mixture {
     }
 
     /// One draw from a uniform number and two normal ones.
-    fn draw(&self, lot: f64, eps: [f64; 2]) -> [f64; 2] {
-        let mut left = lot;
+    fn draw(&self, uniform: f64, eps: [f64; 2]) -> [f64; 2] {
+        let mut left = uniform;
         let mut chosen = self.parts[0].1;
         for (w, c) in &self.parts {
             chosen = *c;
@@ -70,17 +70,17 @@ pub struct Draws {
     pub held_out: bool,
 }
 
-impl Source for Draws {
+impl BatchSource for Draws {
     fn batch(&self, size: usize, noise: &mut Noise) -> Result<Batch> {
-        let lots = noise.uniform((size, 4), DType::F64, &CPU)?.to_vec2::<f64>()?;
+        let uniforms = noise.uniform((size, 4), DType::F64, &CPU)?.to_vec2::<f64>()?;
         let eps = noise.normal((size, 2), DType::F64, &CPU)?.to_vec2::<f64>()?;
         let (mut x, mut context, mut start) = (Vec::new(), Vec::new(), Vec::new());
-        for (lots, eps) in lots.iter().zip(&eps) {
-            let (y0, x0) = (lots[1] * TAU).sin_cos();
-            let from = if self.conditional { Mixture::pair(lots[1] * TAU) } else { Mixture::square() };
-            x.extend(from.draw(lots[0], [eps[0], eps[1]]).map(|v| v as f32));
+        for (uniforms, eps) in uniforms.iter().zip(&eps) {
+            let (y0, x0) = (uniforms[1] * TAU).sin_cos();
+            let from = if self.conditional { Mixture::pair(uniforms[1] * TAU) } else { Mixture::square() };
+            x.extend(from.draw(uniforms[0], [eps[0], eps[1]]).map(|v| v as f32));
             context.extend([x0 as f32, y0 as f32]);
-            start.extend([lots[2], lots[3]].map(|u| ((2.0 * u - 1.0) * BOX) as f32));
+            start.extend([uniforms[2], uniforms[3]].map(|u| ((2.0 * u - 1.0) * BOX) as f32));
         }
         let rows = |v: Vec<f32>| Tensor::from_vec(v, (size, 2), &CPU);
         let context = if self.conditional { Some(rows(context)?) } else { None };

@@ -10,7 +10,7 @@ struct Two;
 const CENTRE: f64 = 0.8;
 const STD: f64 = 0.6;
 
-impl Source for Two {
+impl BatchSource for Two {
     fn batch(&self, size: usize, noise: &mut Noise) -> Result<Batch> {
         let right = noise.uniform((size, 1), DType::F32, &CPU)?.ge(0.5)?.to_dtype(DType::F32)?;
         let centre = right.affine(2.0 * CENTRE, -CENTRE)?;

@@ -6,7 +6,7 @@ use std::cell::Cell;
 /// Regression data whose targets are a million times too large for a while: batches 150 to 219, counted over restarts.
 struct Storm(Cell<u64>);
 
-impl Source for Storm {
+impl BatchSource for Storm {
     fn batch(&self, size: usize, noise: &mut Noise) -> Result<Batch> {
         let count = self.0.replace(self.0.get() + 1);
         let batch = Blobs.batch(size, noise)?;

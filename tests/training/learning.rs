@@ -7,7 +7,7 @@ use super::*;
 fn whitened_momentum_learns_what_adam_has_hardly_begun() -> Result<()> {
     struct Correlated;
     const INPUTS: usize = 24;
-    impl Source for Correlated {
+    impl BatchSource for Correlated {
         fn batch(&self, size: usize, noise: &mut Noise) -> Result<Batch> {
             let fixed = |seed: u64| Noise::new(seed).normal((INPUTS, INPUTS), DType::F32, &CPU);
             let scale: Vec<f32> = (0..INPUTS).map(|i| 100f32.powf(-(i as f32) / INPUTS as f32)).collect();
@@ -42,7 +42,7 @@ fn whitened_momentum_learns_what_adam_has_hardly_begun() -> Result<()> {
 fn denoising_learns_the_scores_of_a_gaussian() -> Result<()> {
     struct Narrow;
     const STD: f64 = 0.5;
-    impl Source for Narrow {
+    impl BatchSource for Narrow {
         fn batch(&self, size: usize, noise: &mut Noise) -> Result<Batch> {
             Ok(Batch { x: (noise.normal((size, 1), DType::F32, &CPU)? * STD)?, context: None, start: None })
         }

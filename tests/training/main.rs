@@ -9,8 +9,8 @@ use ebmotion::model::{Activation, Fixed, LevelEnergy, Leveled, Mlp, MlpConfig, M
 use ebmotion::noise::Noise;
 use ebmotion::train::objective::{Contrastive, ContrastiveConfig, Denoising, Form, Regression};
 use ebmotion::train::{
-    AdamConfig, Batch, CheckpointPlan, Clip, Decay, Divergence, Objective, Outcome, Source, TrainConfig, Whitening,
-    train,
+    AdamConfig, Batch, BatchSource, CheckpointPlan, Clip, Decay, Divergence, Objective, Outcome, TrainConfig,
+    Whitening, train,
 };
 use std::path::Path;
 
@@ -76,7 +76,7 @@ impl Blobs {
     }
 }
 
-impl Source for Blobs {
+impl BatchSource for Blobs {
     fn batch(&self, size: usize, noise: &mut Noise) -> Result<Batch> {
         let x = Self::draw(size, noise)?;
         let start = noise.uniform((size, 2), DType::F32, &CPU)?.affine(4.0, -2.0)?;
@@ -91,7 +91,7 @@ impl Source for Blobs {
 /// 4x4 images of one channel: a bright row whose number is told by the context, as a class would be.
 struct Rows;
 
-impl Source for Rows {
+impl BatchSource for Rows {
     fn batch(&self, size: usize, noise: &mut Noise) -> Result<Batch> {
         let classes = noise.indices(size, 4);
         let mut x = vec![0f32; size * 16];

@@ -137,7 +137,7 @@ fn a_checkpoint_of_another_run_or_a_damaged_one_is_refused() -> Result<()> {
 #[test]
 fn a_loss_that_is_not_finite_is_an_error_with_its_step() -> Result<()> {
     struct Poison;
-    impl Source for Poison {
+    impl BatchSource for Poison {
         fn batch(&self, size: usize, noise: &mut Noise) -> Result<Batch> {
             let mut batch = Blobs.batch(size, noise)?;
             batch.context = Some((&batch.x * f64::NAN)?);

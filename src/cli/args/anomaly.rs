@@ -12,9 +12,9 @@ Examples:
   ebmotion anomaly arm.safetensors logs/ --json | jq '.windows[] | select(.alarm)'
 
 Windows of 48 frames (or of what the model sees at once, where that is more), one every 4, are
-scored by several judges (the model's energy, time running backwards, residuals, joints in each
+given several scores (the model's energy, time running backwards, residuals, joints in each
 other's place, joints that stand still) and compared with the validation episodes of the training.
-The score is the log likelihood ratio of all judges being higher than usual.")]
+The score is the log likelihood ratio of all of them being higher than usual.")]
 pub(crate) struct AnomalyArgs {
     /// A model that `train` wrote.
     #[arg(value_name = "MODEL")]

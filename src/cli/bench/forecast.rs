@@ -4,7 +4,7 @@ use super::super::args::BenchArgs;
 use super::super::output;
 use super::measure::{median_secs, round};
 use candle_core::{DType, Device};
-use ebmotion::engine::Options;
+use ebmotion::engine::RunOptions;
 use ebmotion::forecast::baseline::VarFit;
 use ebmotion::forecast::{DenoisingConfig, LevelForecaster, ModelConfig, ResidualCoordinates, RunConfig};
 use ebmotion::model::LevelEnergy;
@@ -36,7 +36,7 @@ pub(super) fn run(args: &BenchArgs) -> Result<()> {
     }
     for samples in &args.samples {
         let secs = median_secs(args.repeats, || {
-            let options = Options::with_threads(threads);
+            let options = RunOptions::with_threads(threads);
             // Short forecasts are repeated within one measurement.
             for seed in 0..repeats(*samples) {
                 let drawn = rollout.run(&history, *samples, HORIZON, &mut Noise::new(seed), &options)?;

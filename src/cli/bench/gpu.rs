@@ -14,11 +14,11 @@ pub(super) fn run(args: &BenchArgs, number: usize) -> Result<()> {
     use super::super::output;
     use super::langevin::{STEP, gflops, points, program};
     use super::measure::{median_secs, round};
-    use ebmotion::engine::cuda::{Card, Mode};
-    use ebmotion::engine::{self, Options, Start, Walk, cuda};
+    use ebmotion::engine::cuda::{Gpu, Mode};
+    use ebmotion::engine::{self, ChainKind, ChainStart, RunOptions, cuda};
     use ebmotion::noise::Noise;
 
-    let card = Card::open(number)?;
+    let gpu = Gpu::open(number)?;
     let program = program(&args.dims)?;
     let (mode, tolerance) = match args.precision {
         Precision::F32 => (Mode::F32, 1e-3),
@@ -28,14 +28,19 @@ pub(super) fn run(args: &BenchArgs, number: usize) -> Result<()> {
     let none = || ebmotion::Error::config("--dims", format!("{:?}", args.dims), "a network whose tile fits the GPU");
     for batch in args.batches() {
         let x = points(&program, *batch);
-        let start = Start { x: &x, at: None };
+        let start = ChainStart { x: &x, at: None };
         let walk = |steps: usize, seed: u64| {
-            cuda::run(&card, &program, &vec![STEP; steps], start, &mut Noise::new(seed), mode)?.ok_or_else(none)
+            cuda::run(&gpu, &program, &vec![STEP; steps], start, &mut Noise::new(seed), mode)?.ok_or_else(none)
         };
         // The same noise on both: a whole chain must end at the same places.
         let gpu = walk(10, 5)?;
-        let cpu =
-            engine::run(&program, &Walk::Langevin(vec![STEP; 10]), start, &mut Noise::new(5), &Options::default())?;
+        let cpu = engine::run(
+            &program,
+            &ChainKind::Langevin(vec![STEP; 10]),
+            start,
+            &mut Noise::new(5),
+            &RunOptions::default(),
+        )?;
         let scale = cpu.grad.iter().fold(0f32, |m, v| m.max(v.abs()));
         let away = gpu.grad.iter().zip(&cpu.grad).fold(0f32, |m, (a, b)| m.max((a - b).abs())) / scale;
         if away.is_nan() || away > tolerance {

@@ -4,7 +4,7 @@ use super::super::args::BenchArgs;
 use super::super::output;
 use super::measure::{config, median_secs, round};
 use candle_core::DType;
-use ebmotion::engine::{self, LangevinStep, Level, Options, Program, Start, Term, Walk};
+use ebmotion::engine::{self, ChainKind, ChainStart, Isa, LangevinStep, Program, RunOptions, Term};
 use ebmotion::model::Mlp;
 use ebmotion::noise::Noise;
 use ebmotion::{Result, parallel};
@@ -17,10 +17,10 @@ pub(super) const STEP: LangevinStep = LangevinStep { step: 5e-3, noise: 0.1, cli
 pub(super) fn run(args: &BenchArgs) -> Result<()> {
     let threads = args.threads.unwrap_or_else(parallel::available);
     let program = program(&args.dims)?;
-    let level = Level::best();
+    let isa = Isa::best();
     if args.json {
         for batch in args.batches() {
-            let secs = step_secs(&program, *batch, &Options::with_threads(threads), args.repeats)?;
+            let secs = step_secs(&program, *batch, &RunOptions::with_threads(threads), args.repeats)?;
             let line = serde_json::json!({
                 "peer": "ours", "dims": args.dims, "batch": batch, "threads": threads,
                 "us_per_step": round(secs * 1e6), "gflops": round(gflops(&program, *batch, secs)),
@@ -29,12 +29,12 @@ pub(super) fn run(args: &BenchArgs) -> Result<()> {
         }
         return Ok(());
     }
-    let peak = engine::peak_gflops(level, threads);
+    let peak = engine::peak_gflops(isa, threads);
     let mut text = format!(
         "Langevin steps of a {} swish network, f32, {}, {threads} threads; peak of the arithmetic {peak:.0} GFLOP/s\n\n\
          {:>8} {:>12} {:>10} {:>8} {:>10}\n",
         args.dims.iter().map(usize::to_string).collect::<Vec<_>>().join("-"),
-        level.name(),
+        isa.name(),
         "batch",
         "us a step",
         "GFLOP/s",
@@ -42,9 +42,9 @@ pub(super) fn run(args: &BenchArgs) -> Result<()> {
         "1 thread",
     );
     for batch in args.batches() {
-        let secs = step_secs(&program, *batch, &Options::with_threads(threads), args.repeats)?;
+        let secs = step_secs(&program, *batch, &RunOptions::with_threads(threads), args.repeats)?;
         let alone =
-            if threads == 1 { secs } else { step_secs(&program, *batch, &Options::with_threads(1), args.repeats)? };
+            if threads == 1 { secs } else { step_secs(&program, *batch, &RunOptions::with_threads(1), args.repeats)? };
         let rate = gflops(&program, *batch, secs);
         text.push_str(&format!(
             "{batch:>8} {:>12.1} {rate:>10.1} {:>7.0}% {:>9.2}x\n",
@@ -69,13 +69,13 @@ pub(super) fn gflops(program: &Program, batch: usize, secs: f64) -> f64 {
     4.0 * batch as f64 * program.products() as f64 / secs / 1e9
 }
 
-fn step_secs(program: &Program, batch: usize, options: &Options, repeats: usize) -> Result<f64> {
+fn step_secs(program: &Program, batch: usize, options: &RunOptions, repeats: usize) -> Result<f64> {
     let steps = (WORK / (2 * batch * program.products())).clamp(20, 5_000);
-    let walk = Walk::Langevin(vec![STEP; steps]);
+    let walk = ChainKind::Langevin(vec![STEP; steps]);
     let x = points(program, batch);
     let mut noise = Noise::new(2);
     let secs = median_secs(repeats, || {
-        let finish = engine::run(program, &walk, Start { x: &x, at: None }, &mut noise, options)?;
+        let finish = engine::run(program, &walk, ChainStart { x: &x, at: None }, &mut noise, options)?;
         std::hint::black_box(finish);
         Ok(())
     })?;

@@ -4,7 +4,7 @@ use ebmotion::Result;
 use ebmotion::event::Silent;
 use ebmotion::model::{Activation, MlpConfig};
 use ebmotion::noise::Noise;
-use ebmotion::train::{AdamConfig, Batch, Divergence, Objective, Source, TrainConfig, train};
+use ebmotion::train::{AdamConfig, Batch, BatchSource, Divergence, Objective, TrainConfig, train};
 use std::time::Instant;
 
 /// A perceptron of widths `dims`.
@@ -41,7 +41,7 @@ pub(super) fn median_secs(repeats: usize, mut work: impl FnMut() -> Result<()>) 
 /// The same batch again and again: assembling batches is not what is measured.
 pub(super) struct Same(pub(super) Batch);
 
-impl Source for Same {
+impl BatchSource for Same {
     fn batch(&self, _: usize, _: &mut Noise) -> Result<Batch> {
         Ok(self.0.clone())
     }

@@ -5,7 +5,7 @@ use super::super::console::Console;
 use super::super::output;
 use super::results::{Results, ended, printed};
 use ebmotion::Result;
-use ebmotion::experiment::classifier::{self, Figures, TrainingConfig};
+use ebmotion::experiment::classifier::{self, ClassifierFigures, TrainingConfig};
 use ebmotion::experiment::{DataRecord, Record};
 use ebmotion::image::Part;
 use std::time::Instant;
@@ -37,7 +37,7 @@ pub(super) fn run(args: &ClassifierArgs, console: &mut Console) -> Result<()> {
     output::print(&text)
 }
 
-fn text(figures: &Figures, test: &str) -> String {
+fn text(figures: &ClassifierFigures, test: &str) -> String {
     let mut text = format!("{} trainable numbers\n{:10} {:>8}\n", figures.parameters, "class", "accuracy");
     for (class, accuracy) in figures.per_class.iter().enumerate() {
         let accuracy = accuracy.map_or("-".into(), |a| format!("{:.2}", 100.0 * a));

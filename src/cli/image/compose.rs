@@ -6,7 +6,7 @@ use super::super::output;
 use super::live::Live;
 use super::results::{Results, ended, printed};
 use ebmotion::Result;
-use ebmotion::experiment::compose::{self, ComposeConfig, Figures};
+use ebmotion::experiment::compose::{self, ComposeConfig, ComposeFigures};
 use ebmotion::experiment::{DataRecord, Record};
 use ebmotion::image::grid::Layout;
 use std::time::Instant;
@@ -37,7 +37,7 @@ pub(super) fn run(args: &ComposeArgs, console: &mut Console) -> Result<()> {
     output::print(&text)
 }
 
-fn text(figures: &Figures) -> String {
+fn text(figures: &ComposeFigures) -> String {
     let cross = &figures.cross;
     let [size, position, baseline] = cross.parameters;
     let mut text = format!(

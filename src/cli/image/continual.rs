@@ -5,7 +5,7 @@ use super::super::console::Console;
 use super::super::output;
 use super::results::{Results, config_text, ended, printed};
 use ebmotion::Result;
-use ebmotion::experiment::continual::{self, ContinualConfig, Row, Run, Trial};
+use ebmotion::experiment::continual::{self, ContinualConfig, MethodRow, Run, TuningTrial};
 use ebmotion::experiment::{DataRecord, Record};
 use ebmotion::image::{Images, Part};
 use serde::Serialize;
@@ -13,7 +13,7 @@ use std::time::Instant;
 
 #[derive(Serialize)]
 struct Figures<'a> {
-    table: &'a [Row],
+    table: &'a [MethodRow],
     runs: &'a [Run],
 }
 
@@ -66,7 +66,7 @@ fn tune(
     output::print(&trial_text(&trials))
 }
 
-fn text(table: &[Row]) -> String {
+fn text(table: &[MethodRow]) -> String {
     let mut text = format!("{:12} {:>8} {:>6} {:>5} {:>11}\n", "method", "accuracy", "std", "runs", "parameters");
     for row in table {
         let (mean, std) = (100.0 * row.mean, 100.0 * row.std);
@@ -77,11 +77,11 @@ fn text(table: &[Row]) -> String {
 }
 
 /// The five best of each method.
-fn trial_text(trials: &[Trial]) -> String {
+fn trial_text(trials: &[TuningTrial]) -> String {
     let mut text =
         format!("{:12} {:>13} {:>6} {:>9} {:>8}\n", "method", "learning rate", "batch", "strength", "accuracy");
     for method in continual::Method::ALL {
-        let mut of: Vec<&Trial> = trials.iter().filter(|t| t.method == method).collect();
+        let mut of: Vec<&TuningTrial> = trials.iter().filter(|t| t.method == method).collect();
         of.sort_by(|a, b| b.accuracy.total_cmp(&a.accuracy));
         for trial in of.iter().take(5) {
             let (plan, accuracy) = (&trial.plan, 100.0 * trial.accuracy);

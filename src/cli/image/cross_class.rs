@@ -6,7 +6,7 @@ use super::live::Live;
 use super::results::{Results, ended, fingerprint, printed};
 use ebmotion::Result;
 use ebmotion::experiment::cross_class::{self, CrossClassConfig};
-use ebmotion::experiment::generate::{Asked, asked};
+use ebmotion::experiment::generate::{ClassAccuracy, class_accuracy};
 use ebmotion::experiment::{DataRecord, Record};
 use ebmotion::image::Part;
 use ebmotion::image::grid::Layout;
@@ -20,7 +20,7 @@ struct Figures {
     moved: f64,
     apart: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    asked: Option<Asked>,
+    asked: Option<ClassAccuracy>,
 }
 
 pub(super) fn run(args: &CrossClassArgs, console: &mut Console) -> Result<()> {
@@ -44,7 +44,7 @@ pub(super) fn run(args: &CrossClassArgs, console: &mut Console) -> Result<()> {
     let picture =
         results.grid("cross-class", &crossed.picture, Layout::of(&crossed.picture, crossed.classes.len() + 1))?;
     let asked = match &args.classifier {
-        Some(path) => Some(asked(&crossed.images, &Classifier::load(path)?)?),
+        Some(path) => Some(class_accuracy(&crossed.images, &Classifier::load(path)?)?),
         None => None,
     };
     if let Some(asked) = &asked {

@@ -6,7 +6,7 @@ use super::live::Live;
 use super::results::{Results, ended, fingerprint, printed};
 use ebmotion::Result;
 use ebmotion::experiment::Record;
-use ebmotion::experiment::generate::{self, Asked, GenerateConfig, asked};
+use ebmotion::experiment::generate::{self, ClassAccuracy, GenerateConfig, class_accuracy};
 use ebmotion::image::Part;
 use ebmotion::image::grid::Layout;
 use ebmotion::model::Classifier;
@@ -20,7 +20,7 @@ struct Figures {
     #[serde(skip_serializing_if = "Option::is_none")]
     nearest_distances: Option<Vec<f64>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    asked: Option<Asked>,
+    asked: Option<ClassAccuracy>,
 }
 
 pub(super) fn run(args: &GenerateArgs, console: &mut Console) -> Result<()> {
@@ -56,7 +56,7 @@ pub(super) fn run(args: &GenerateArgs, console: &mut Console) -> Result<()> {
         nearest_distances = Some(distances);
     }
     let asked = match &args.classifier {
-        Some(path) => Some(asked(&drawn.images, &Classifier::load(path)?)?),
+        Some(path) => Some(class_accuracy(&drawn.images, &Classifier::load(path)?)?),
         None => None,
     };
     if let Some(asked) = &asked {

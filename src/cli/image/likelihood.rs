@@ -6,7 +6,7 @@ use super::super::output;
 use super::live::Live;
 use super::results::{Results, ended, fingerprint, printed};
 use ebmotion::Result;
-use ebmotion::experiment::likelihood::{self, Figures, LikelihoodConfig};
+use ebmotion::experiment::likelihood::{self, LikelihoodConfig, LikelihoodFigures};
 use ebmotion::experiment::{DataRecord, Record};
 use ebmotion::image::Part;
 use ebmotion::image::grid::Layout;
@@ -39,7 +39,7 @@ pub(super) fn run(args: &LikelihoodArgs, console: &mut Console) -> Result<()> {
     output::print(&text)
 }
 
-fn text(figures: &Figures) -> String {
+fn text(figures: &LikelihoodFigures) -> String {
     let mut text = format!("ln Z at noise level {}, nats\n", figures.at);
     text += &format!(
         "{:10} {:>10} {:>10} {:>7} {:>10} {:>9} {:>10}\n",

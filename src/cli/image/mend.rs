@@ -9,7 +9,7 @@ use ebmotion::Result;
 use ebmotion::event::Sink;
 use ebmotion::experiment::denoise::{self, DenoiseConfig};
 use ebmotion::experiment::inpaint::{self, InpaintConfig};
-use ebmotion::experiment::{DataRecord, ImageModel, Journal, Mended, Record};
+use ebmotion::experiment::{DataRecord, ImageModel, Journal, Record, RestorationError};
 use ebmotion::image::grid::Layout;
 use ebmotion::image::{Images, Part};
 use serde::Serialize;
@@ -45,7 +45,7 @@ fn mend<C: Serialize + DeserializeOwned, F: Serialize>(
     name: &str,
     defaults: C,
     work: impl FnOnce(Task<'_, C>, &mut dyn Sink) -> Result<(F, Images)>,
-    table: impl FnOnce(&F) -> &[Mended],
+    table: impl FnOnce(&F) -> &[RestorationError],
     columns: usize,
     console: &mut Console,
 ) -> Result<()> {
@@ -77,10 +77,10 @@ fn mend<C: Serialize + DeserializeOwned, F: Serialize>(
     output::print(&text)
 }
 
-fn text(table: &[Mended]) -> String {
+fn text(table: &[RestorationError]) -> String {
     let mut text = format!("{:6} {:20} {:>10} {:>10} {:>7}\n", "part", "way", "error", "std error", "images");
     for row in table {
-        let Mended { part, way, error, standard_error, images } = row;
+        let RestorationError { part, way, error, standard_error, images } = row;
         text += &format!("{part:6} {way:20} {error:>10.5} {standard_error:>10.5} {images:>7}\n");
     }
     text

@@ -5,7 +5,7 @@ use super::super::console::Console;
 use super::super::output;
 use super::results::{Results, ended, fingerprint, printed};
 use ebmotion::Result;
-use ebmotion::experiment::ood::{self, Figures, OodConfig, OodData, Row, Told};
+use ebmotion::experiment::ood::{self, OodConfig, OodData, OodFigures, ScoreRow, SetFigures};
 use ebmotion::experiment::{DataRecord, Record};
 use ebmotion::image::grid::Layout;
 use ebmotion::image::{Images, KNOWN, Part};
@@ -51,7 +51,7 @@ fn others(args: &OodArgs) -> Result<Vec<Images>> {
     Ok(found)
 }
 
-fn text(figures: &Figures) -> String {
+fn text(figures: &OodFigures) -> String {
     let mut text = String::new();
     if !figures.trials.is_empty() {
         text += "noise level by training images against damaged ones, least AUROC\n";
@@ -80,7 +80,12 @@ fn text(figures: &Figures) -> String {
 }
 
 /// A row a set, a column a score.
-fn table(title: &str, figures: &Figures, of: impl Fn(&Told) -> f64, last: impl Fn(&Row) -> Option<f64>) -> String {
+fn table(
+    title: &str,
+    figures: &OodFigures,
+    of: impl Fn(&SetFigures) -> f64,
+    last: impl Fn(&ScoreRow) -> Option<f64>,
+) -> String {
     let heads: Vec<String> = figures
         .rows
         .iter()

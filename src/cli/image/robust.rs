@@ -6,8 +6,8 @@ use super::super::output;
 use super::live::Live;
 use super::results::{Results, ended, fingerprint, printed};
 use ebmotion::Result;
-use ebmotion::eval::report::{Labels, curves};
-use ebmotion::experiment::robust::{self, Curve, Figures, RobustConfig};
+use ebmotion::eval::report::{AxisLabels, curves};
+use ebmotion::experiment::robust::{self, Curve, RobustConfig, RobustFigures};
 use ebmotion::experiment::{DataRecord, Record};
 use ebmotion::image::Part;
 use ebmotion::model::Classifier;
@@ -51,7 +51,7 @@ pub(super) fn run(args: &RobustArgs, console: &mut Console) -> Result<()> {
     let figures = ended(outcome, &journal, console)?;
     for (norm, short, of) in NORMS {
         let drawn: Vec<_> = of_norm(&figures, norm).map(|c| (c.name.clone(), points(c))).collect();
-        let labels = Labels { title: "Accuracy under attack", x: of, y: "share of images classified right" };
+        let labels = AxisLabels { title: "Accuracy under attack", x: of, y: "share of images classified right" };
         results.text(&plot(short), &curves(labels, &drawn)?)?;
     }
     let seconds = begun.elapsed().as_secs_f64();
@@ -63,7 +63,7 @@ pub(super) fn run(args: &RobustArgs, console: &mut Console) -> Result<()> {
     output::print(&text)
 }
 
-fn of_norm(figures: &Figures, norm: Norm) -> impl Iterator<Item = &Curve> {
+fn of_norm(figures: &RobustFigures, norm: Norm) -> impl Iterator<Item = &Curve> {
     figures.curves.iter().filter(move |c| c.norm == norm)
 }
 
@@ -71,7 +71,7 @@ fn points(curve: &Curve) -> Vec<(f64, f64)> {
     curve.radii.iter().copied().zip(curve.accuracy.iter().copied()).collect()
 }
 
-fn text(figures: &Figures) -> String {
+fn text(figures: &RobustFigures) -> String {
     let mut text =
         format!("per cent of {} test images classified right, by the distance of the attack\n", figures.images);
     for (norm, _, of) in NORMS {

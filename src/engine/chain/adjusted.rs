@@ -1,8 +1,8 @@
 //! The walks with an accept rule: MALA and HMC. What makes them sound is said at [`Run`].
 
 use super::{Proposal, Run};
-use crate::engine::crew::Member;
 use crate::engine::moves::{Back, Drift, Kick, LangevinStep};
+use crate::engine::team::Member;
 use crate::noise::Draw;
 
 impl Run<'_> {
@@ -19,19 +19,19 @@ impl Run<'_> {
                     to: p.x,
                     moved: self.moved,
                     slope: self.slope,
-                    lots: Some(p.before),
+                    noise_sq: Some(p.before),
                 };
                 // SAFETY: the unit is this worker's, and the gradient complete since the last barrier.
-                unsafe { self.tile.level.call(drift) };
+                unsafe { self.tile.isa.call(drift) };
             }
-            member.meet();
-            // SAFETY: the fields are this run's own, and all workers of the crew are here.
+            member.barrier();
+            // SAFETY: the fields are this run's own, and all workers of the team are here.
             unsafe { self.ready.evaluate(member, p.x, p.grad) };
             for unit in self.units(member) {
                 let (x, to, grad) = (self.x, p.x, p.grad);
-                let back = Back { unit, step: *step, x, to, grad, lots: p.after, slope: self.slope };
+                let back = Back { unit, step: *step, x, to, grad, noise_sq: p.after, slope: self.slope };
                 // SAFETY: the unit is this worker's, and the evaluation has ended with a barrier.
-                unsafe { self.tile.level.call(back) };
+                unsafe { self.tile.isa.call(back) };
             }
             self.accept(member, p, k, &self.draws[2 * k + 1]);
         }
@@ -50,7 +50,7 @@ impl Run<'_> {
                     unsafe { *p.sizes.at(block, 0).add(lane) = size as f32 };
                 }
             }
-            member.meet();
+            member.barrier();
             for left in (0..=leapfrogs).rev() {
                 let first = left == leapfrogs;
                 for unit in self.units(member) {
@@ -68,11 +68,11 @@ impl Run<'_> {
                         slope: self.slope,
                     };
                     // SAFETY: the unit is this worker's; sizes and gradient are complete since the last barrier.
-                    unsafe { self.tile.level.call(kick) };
+                    unsafe { self.tile.isa.call(kick) };
                 }
                 if left > 0 {
-                    member.meet();
-                    // SAFETY: the fields are this run's own, and all workers of the crew are here.
+                    member.barrier();
+                    // SAFETY: the fields are this run's own, and all workers of the team are here.
                     unsafe { self.ready.evaluate(member, p.x, p.grad) };
                 }
             }
@@ -84,7 +84,7 @@ impl Run<'_> {
     fn accept(&self, member: &Member<'_>, p: &Proposal, k: usize, draw: &Draw) {
         // SAFETY: the last evaluation ended with a barrier; the field is this run's own.
         unsafe { self.ready.settle(member, p.energy) };
-        member.meet();
+        member.barrier();
         let (old, new) = (self.energy[k % 2], self.energy[(k + 1) % 2]);
         for unit in self.units(member) {
             let block = unit.block;
@@ -124,7 +124,7 @@ impl Run<'_> {
                 }
             }
         }
-        member.meet();
+        member.barrier();
         for block in member.share(self.tile.blocks()) {
             for lane in 0..self.tile.live(block) {
                 // SAFETY: all are complete since the barrier; the block's tally is this worker's.
@@ -139,6 +139,6 @@ impl Run<'_> {
                 }
             }
         }
-        member.meet();
+        member.barrier();
     }
 }

@@ -1,6 +1,6 @@
 //! What becomes of a pixel's sums: gain, bias, activation, and where they are kept.
 
-use super::super::layers::Activation;
+use super::super::layers::Nonlinearity;
 use super::super::matrix::activate;
 use super::map::{Map, PerImage};
 use crate::simd::Simd;
@@ -11,7 +11,7 @@ pub(super) enum Then {
     /// 1.
     Keep,
     /// The activation; its derivative goes into the map.
-    Activate(Activation, Map),
+    Activate(Nonlinearity, Map),
     /// A number of a map.
     Times(Map),
 }

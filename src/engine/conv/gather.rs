@@ -36,7 +36,7 @@ pub(super) struct Gather<'a> {
 
 /// Counts and pitches of pixels, for the source and for the gradient: images, rows, columns.
 #[derive(Clone, Copy)]
-struct Walk {
+struct ChainKind {
     count: [usize; 3],
     from: [usize; 3],
     delta: [usize; 3],
@@ -50,7 +50,7 @@ struct Walk {
 /// `(M, N vectors)`.
 #[inline(always)]
 unsafe fn micro<S: Simd, const M: usize, const N: usize>(
-    walk: &Walk,
+    walk: &ChainKind,
     from: *const f32,
     delta: *const f32,
     apart: usize,
@@ -139,7 +139,7 @@ impl Gather<'_> {
         // them.
         unsafe {
             let pass = self.pass;
-            let walk = Walk {
+            let walk = ChainKind {
                 count,
                 from: [self.from.image, pass.step.0 * self.from.row, pass.step.1 * S::LANES],
                 delta: [self.delta.image, self.delta.row, S::LANES],

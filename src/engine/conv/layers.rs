@@ -1,8 +1,8 @@
 //! A convolutional network written out as plain numbers.
 
-use super::super::layers::Activation;
+use super::super::layers::Nonlinearity;
 use crate::error::{Error, Result};
-use crate::simd::Level;
+use crate::simd::Isa;
 
 /// What an output of a [`Filter`] sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,9 +69,9 @@ pub struct ConvLayers {
     /// At least one.
     pub stages: Vec<Stage>,
     /// After every stage and within blocks.
-    pub activation: Activation,
+    pub activation: Nonlinearity,
     /// What the head does before it sums; `None` for nothing.
-    pub rectify: Option<Activation>,
+    pub rectify: Option<Nonlinearity>,
     /// Weight of the head.
     pub head: Vec<f32>,
     /// Bias of the head.
@@ -177,8 +177,8 @@ impl ConvLayers {
     }
 
     /// All that the memory of a tile depends on: two networks of one kind differ in their weights alone.
-    pub(super) fn kind(&self, level: Level) -> Vec<usize> {
-        let mut kind = vec![level.lanes(), self.channels, self.height, self.width, self.head.len()];
+    pub(super) fn kind(&self, isa: Isa) -> Vec<usize> {
+        let mut kind = vec![isa.lanes(), self.channels, self.height, self.width, self.head.len()];
         for stage in &self.stages {
             kind.push(match stage {
                 Stage::Conv { gained, .. } => usize::from(*gained),

@@ -5,11 +5,11 @@
 //! threads nor on the tiles.
 
 use super::super::layers::Rows;
-use super::super::plan::Options;
+use super::super::plan::RunOptions;
 use super::gather::Gather;
 use super::map::Map;
 use super::memory::Memory;
-use super::net::Packed;
+use super::net::PackedConv;
 use super::point::Dot;
 use super::tile::Tile;
 use crate::error::{Error, Result};
@@ -47,31 +47,31 @@ unsafe impl Send for Place {}
 // SAFETY: as above.
 unsafe impl Sync for Place {}
 
-impl Packed {
+impl PackedConv {
     /// Energies of images `(B, channels, height, width)`, and the gradient of `sum_b coefficient_b E_b` in the weights,
-    /// where `coefficients` makes the coefficients of the energies. `rows` as in [`Packed::evaluate`].
+    /// where `coefficients` makes the coefficients of the energies. `rows` as in [`PackedConv::evaluate`].
     ///
     /// # Errors
-    /// As [`Packed::evaluate`]; whatever `coefficients` returns; [`Error::Shape`] where there are not as many as
+    /// As [`PackedConv::evaluate`]; whatever `coefficients` returns; [`Error::Shape`] where there are not as many as
     /// images.
     pub fn learn(
         &self,
         x: &[f32],
         rows: &Rows,
         coefficients: impl FnOnce(&[f32]) -> Result<Vec<f32>>,
-        options: &Options,
+        options: &RunOptions,
     ) -> Result<(Vec<f32>, ConvGradient)> {
         self.learn_in(ROOM, x, rows, coefficients, options)
     }
 
-    /// [`Packed::learn`] with so many numbers in memory at the same time, about.
+    /// [`PackedConv::learn`] with so many numbers in memory at the same time, about.
     pub(super) fn learn_in(
         &self,
         room: usize,
         x: &[f32],
         rows: &Rows,
         coefficients: impl FnOnce(&[f32]) -> Result<Vec<f32>>,
-        options: &Options,
+        options: &RunOptions,
     ) -> Result<(Vec<f32>, ConvGradient)> {
         let count = self.count(x, rows)?;
         let tile = self.tile(count, 1);
@@ -121,7 +121,7 @@ impl Packed {
         rows: &Rows,
         images: std::ops::Range<usize>,
         tile: usize,
-        options: &Options,
+        options: &RunOptions,
     ) -> Vec<(Memory, usize, Vec<f32>)> {
         let width = self.layers().numbers();
         parallel::map(options.threads(), images.len().div_ceil(tile), |i| {
@@ -136,7 +136,7 @@ impl Packed {
     }
 
     /// Adds the gradients of tiles that have gone up.
-    fn gather(&self, tiles: &mut [(Memory, usize, Vec<f32>)], weights: &[f32], sums: &mut Sums, options: &Options) {
+    fn gather(&self, tiles: &mut [(Memory, usize, Vec<f32>)], weights: &[f32], sums: &mut Sums, options: &RunOptions) {
         let most = tiles.first().map_or(1, |(_, count, _)| *count);
         let all = tiles.iter_mut().collect();
         let rows = parallel::each(options.threads(), all, |i, (memory, images, _): &mut (Memory, usize, Vec<f32>)| {
@@ -168,10 +168,10 @@ impl Packed {
                 let (pass, images, to) = (&self.weights().stages()[*stage][*part].0, *images, to.0);
                 // SAFETY: memory and gradient were made for these passes. All tiles have gone back, and nobody writes
                 // their maps now; the part of the gradient is this unit's.
-                unsafe { self.weights().level().call(Gather { pass, images, from, offsets, delta, group, block, to }) };
+                unsafe { self.weights().isa().call(Gather { pass, images, from, offsets, delta, group, block, to }) };
             }
         });
-        let lanes = self.layers().head.len().next_multiple_of(self.weights().level().lanes());
+        let lanes = self.layers().head.len().next_multiple_of(self.weights().isa().lanes());
         let of_images = tiles.iter().flat_map(|(memory, images, _)| (0..*images).map(move |i| (memory, i)));
         for ((memory, image), weight) in of_images.zip(weights) {
             for (c, to) in sums.head.iter_mut().enumerate() {
@@ -187,12 +187,12 @@ impl Packed {
         let mut all = vec![0.0; work.images * width];
         let mut column = 0;
         let mut add = |one: Map, other: Option<Map>| {
-            let padded = one.shape.channels.next_multiple_of(self.weights().level().lanes());
+            let padded = one.shape.channels.next_multiple_of(self.weights().isa().lanes());
             let mut sums = vec![0f32; work.images * padded];
             let to = (sums.as_mut_ptr(), padded);
             // SAFETY: maps of the tile's own memory, of one shape but for margins; `sums` has whole vectors for each
             // image.
-            unsafe { self.weights().level().call(Dot { images: work.images, one, other, sums: to }) };
+            unsafe { self.weights().isa().call(Dot { images: work.images, one, other, sums: to }) };
             for (row, sums) in all.chunks_exact_mut(width).zip(sums.chunks_exact(padded)) {
                 row[column..column + one.shape.channels].copy_from_slice(&sums[..one.shape.channels]);
             }

@@ -17,7 +17,7 @@
 //! Comments elsewhere call this the contract of maps.
 
 use super::super::field::Aligned;
-use crate::simd::Level;
+use crate::simd::Isa;
 
 /// What a map must hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,21 +35,21 @@ impl Shape {
         Self { margin: 0, ..self }
     }
 
-    pub(super) fn blocks(&self, level: Level) -> usize {
-        self.channels.div_ceil(level.lanes())
+    pub(super) fn blocks(&self, isa: Isa) -> usize {
+        self.channels.div_ceil(isa.lanes())
     }
 
     /// Numbers of one image.
-    fn numbers(&self, level: Level) -> usize {
-        self.blocks(level) * self.block(level)
+    fn numbers(&self, isa: Isa) -> usize {
+        self.blocks(isa) * self.block(isa)
     }
 
-    fn row(&self, level: Level) -> usize {
-        (self.width + 2 * self.margin) * level.lanes()
+    fn row(&self, isa: Isa) -> usize {
+        (self.width + 2 * self.margin) * isa.lanes()
     }
 
-    fn block(&self, level: Level) -> usize {
-        let numbers = self.row(level) * (self.height + 2 * self.margin);
+    fn block(&self, isa: Isa) -> usize {
+        let numbers = self.row(isa) * (self.height + 2 * self.margin);
         // Blocks whose addresses differ by a multiple of a page would wait for each other's stores.
         if numbers.is_multiple_of(1024) { numbers + 16 } else { numbers }
     }
@@ -138,20 +138,20 @@ impl PerImage {
 /// The memory of a tile of images.
 #[derive(Debug)]
 pub(super) struct Store {
-    level: Level,
+    isa: Isa,
     images: usize,
     pieces: Vec<Aligned>,
 }
 
 impl Store {
-    pub(super) fn new(level: Level, images: usize) -> Self {
-        Self { level, images, pieces: Vec::new() }
+    pub(super) fn new(isa: Isa, images: usize) -> Self {
+        Self { isa, images, pieces: Vec::new() }
     }
 
     /// A map of zeros.
     pub(super) fn map(&mut self, shape: Shape) -> Map {
-        let (row, block, lanes) = (shape.row(self.level), shape.block(self.level), self.level.lanes());
-        let image = shape.numbers(self.level);
+        let (row, block, lanes) = (shape.row(self.isa), shape.block(self.isa), self.isa.lanes());
+        let image = shape.numbers(self.isa);
         let start = self.numbers(image * self.images).wrapping_add(shape.margin * (row + lanes));
         Map { start, shape, lanes, row, block, image }
     }

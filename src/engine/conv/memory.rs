@@ -86,13 +86,13 @@ impl Memory {
     /// Room for `images` images. `learns`: with what the weights' gradients need.
     pub(super) fn new(net: &Weights, images: usize, learns: bool) -> Self {
         let layers = net.layers();
-        let level = net.level();
+        let isa = net.isa();
         let margin = net.margin();
-        let mut store = Store::new(level, images);
+        let mut store = Store::new(isa, images);
         let mut shape = Shape { channels: layers.channels, height: layers.height, width: layers.width, margin };
         let x = store.map(shape);
         let grad = store.map(shape.bare());
-        let lanes = level.lanes();
+        let lanes = isa.lanes();
         let padded: usize = layers.stages.iter().flat_map(Stage::modulations).map(|w| w.next_multiple_of(lanes)).sum();
         let start = store.numbers(padded * images);
         let mut next = start;
@@ -139,7 +139,7 @@ impl Memory {
             (input, shape) = (out, given);
         }
         let head = store.numbers(layers.head.len().next_multiple_of(lanes) * images);
-        let sums = store.numbers(sweep::scratch(level, widest));
+        let sums = store.numbers(sweep::scratch(isa, widest));
         let kind = net.kind().to_vec();
         Self { kind, images, learns, x, grad, stages, offsets, sums, head, modulations: (start, padded), store }
     }

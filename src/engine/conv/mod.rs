@@ -22,7 +22,7 @@ mod tests;
 mod tile;
 mod weights;
 
-pub use chains::Images;
+pub use chains::ImageTerm;
 pub use layers::{ConvLayers, Filter, Reach, Stage};
 pub use learn::ConvGradient;
-pub use net::{Packed, Room};
+pub use net::{PackedConv, Room};

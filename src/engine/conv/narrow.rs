@@ -14,7 +14,7 @@ use crate::simd::{Kernel, Simd};
 
 /// Pixels at a time.
 const PIXELS: usize = 4;
-/// Vectors of sums at a time: pixels times outputs, and whole vectors of every level.
+/// Vectors of sums at a time: pixels times outputs, and whole vectors of every ISA.
 const MOST: usize = 16;
 
 /// One pass over images `0..images`, for steps of 1 in the source.
@@ -70,7 +70,7 @@ impl Narrow<'_> {
     unsafe fn some<S: Simd, const O: usize>(&self, image: usize, row: usize, first: usize, pixels: usize) {
         // SAFETY: the caller's word. Taps reach into the margin at most; weights are `[output][block][tap]` vectors, so
         // `apart` is from an output to the next; `vectors` and `sums` have room for 4 pixels of 4 outputs, whole
-        // vectors of any level.
+        // vectors of any ISA.
         unsafe {
             let apart = self.pass.blocks() * self.offsets.len() * S::LANES;
             let mut acc = [[S::splat(0.0); O]; PIXELS];

@@ -1,14 +1,14 @@
 //! A packed convolutional network, and its value and gradient for batches of images.
 
 use super::super::layers::Rows;
-use super::super::plan::Options;
+use super::super::plan::RunOptions;
 use super::layers::ConvLayers;
 use super::memory::Memory;
 use super::tile::Tile;
 use super::weights::Weights;
 use crate::error::{Error, Result};
 use crate::parallel;
-use crate::simd::Level;
+use crate::simd::Isa;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Most images of a tile: enough for weights to be worth reading, few enough to be shared among workers.
@@ -24,21 +24,21 @@ pub struct Room(Arc<Mutex<Vec<Memory>>>);
 /// A convolutional network's weights as the engine reads them, with memory for its tiles. Made once per change of the
 /// weights.
 #[derive(Debug)]
-pub struct Packed {
+pub struct PackedConv {
     weights: Weights,
     room: Room,
 }
 
-impl Packed {
+impl PackedConv {
     /// Packs `layers` for this machine.
     ///
     /// # Errors
     /// As [`ConvLayers::check`].
     pub fn new(layers: ConvLayers) -> Result<Self> {
-        Self::at_level(layers, Level::best())
+        Self::at_isa(layers, Isa::best())
     }
 
-    /// As [`Packed::new`], with memory that earlier weights have left.
+    /// As [`PackedConv::new`], with memory that earlier weights have left.
     ///
     /// # Errors
     /// As [`ConvLayers::check`].
@@ -46,8 +46,8 @@ impl Packed {
         Ok(Self { room: room.clone(), ..Self::new(layers)? })
     }
 
-    pub(crate) fn at_level(layers: ConvLayers, level: Level) -> Result<Self> {
-        Ok(Self { weights: Weights::at_level(layers, level)?, room: Room::default() })
+    pub(crate) fn at_isa(layers: ConvLayers, isa: Isa) -> Result<Self> {
+        Ok(Self { weights: Weights::at_isa(layers, isa)?, room: Room::default() })
     }
 
     /// The weights in the open.
@@ -66,7 +66,7 @@ impl Packed {
     ///
     /// # Errors
     /// [`Error::Shape`] when `x` or `rows` do not fit the network.
-    pub fn evaluate(&self, x: &[f32], rows: &Rows, options: &Options) -> Result<(Vec<f32>, Vec<f32>)> {
+    pub fn evaluate(&self, x: &[f32], rows: &Rows, options: &RunOptions) -> Result<(Vec<f32>, Vec<f32>)> {
         let count = self.count(x, rows)?;
         let (mut energy, mut grad) = (vec![0.0; count], vec![0.0; x.len()]);
         self.add(0, x, rows, 1.0, (&mut energy, &mut grad), options);
@@ -82,7 +82,7 @@ impl Packed {
         rows: &Rows,
         factor: f32,
         (energy, grad): (&mut [f32], &mut [f32]),
-        options: &Options,
+        options: &RunOptions,
     ) {
         let width = self.layers().numbers();
         let tile = self.tile(energy.len(), options.threads());
@@ -150,7 +150,7 @@ impl Packed {
             // SAFETY: borrowed mutably, with room for so many images, as was just checked.
             unsafe { memory.x.put(image, numbers) };
         }
-        memory.modulate(self.layers(), self.weights.level().lanes(), count, row);
+        memory.modulate(self.layers(), self.weights.isa().lanes(), count, row);
     }
 
     /// Memory for `images` images.

@@ -7,7 +7,7 @@
 
 use super::super::field::Aligned;
 use super::layers::{Filter, Geometry};
-use crate::simd::Level;
+use crate::simd::Isa;
 
 /// Blocks of outputs that a sweep computes at once.
 pub(super) const GROUP: usize = 2;
@@ -40,12 +40,12 @@ const NARROW: usize = 4;
 
 impl Pass {
     /// The convolution itself.
-    pub(super) fn forward(level: Level, filter: &Filter, geometry: &Geometry) -> Self {
+    pub(super) fn forward(isa: Isa, filter: &Filter, geometry: &Geometry) -> Self {
         let g = geometry;
         let taps: Vec<_> = (0..g.taps()).map(|t| (t / g.kernel.1, t % g.kernel.1)).collect();
         let offset = |(y, x): &(usize, usize)| (*y as isize - g.pad.0 as isize, *x as isize - g.pad.1 as isize);
         let mut pass = Self {
-            lanes: level.lanes(),
+            lanes: isa.lanes(),
             inputs: filter.inputs,
             outputs: filter.outputs,
             taps: taps.iter().map(offset).collect(),
@@ -61,7 +61,7 @@ impl Pass {
     }
 
     /// The gradient in the input given that in the output.
-    pub(super) fn backward(level: Level, filter: &Filter, geometry: &Geometry) -> Vec<Self> {
+    pub(super) fn backward(isa: Isa, filter: &Filter, geometry: &Geometry) -> Vec<Self> {
         let g = geometry;
         let remainders = (0..g.stride.0).flat_map(|y| (0..g.stride.1).map(move |x| (y, x)));
         let within = remainders.filter(|(y, x)| *y < g.from.0 && *x < g.from.1);
@@ -75,7 +75,7 @@ impl Pass {
             let columns = along(first.1, g.pad.1, g.kernel.1, g.stride.1);
             let taps: Vec<_> = rows.iter().flat_map(|y| columns.iter().map(move |x| (*y, *x))).collect();
             let mut pass = Self {
-                lanes: level.lanes(),
+                lanes: isa.lanes(),
                 inputs: filter.outputs,
                 outputs: filter.inputs,
                 taps: taps.iter().map(|(y, x)| (y.1, x.1)).collect(),

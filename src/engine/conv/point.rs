@@ -1,11 +1,11 @@
 //! What is done to each pixel by itself: means of 2 x 2 pixels, their gradient, the head.
 //!
 //! # Safety
-//! Who runs one of these kernels promises that maps, rows and weights were laid out for the level that runs it, that
+//! Who runs one of these kernels promises that maps, rows and weights were laid out for the ISA that runs it, that
 //! they have the images, channels and pixels that the kernel goes through, and that nobody else writes them now: the
 //! contract of maps (`map.rs`).
 
-use super::super::layers::Activation;
+use super::super::layers::Nonlinearity;
 use super::super::matrix::activate;
 use super::finish::Finish;
 use super::map::Map;
@@ -107,7 +107,7 @@ impl Kernel for Unpool<'_> {
 pub(super) struct Sum {
     pub(super) images: usize,
     pub(super) from: Map,
-    pub(super) rectify: Option<Activation>,
+    pub(super) rectify: Option<Nonlinearity>,
     /// `(images, channels)`, channels up to a whole number of vectors.
     pub(super) sums: *mut f32,
 }
@@ -142,7 +142,7 @@ impl Kernel for Sum {
 pub(super) struct Spread<'a> {
     pub(super) images: usize,
     pub(super) from: Map,
-    pub(super) rectify: Option<Activation>,
+    pub(super) rectify: Option<Nonlinearity>,
     /// Weights of the head, up to a whole number of vectors.
     pub(super) head: *const f32,
     pub(super) seeds: &'a [f32],

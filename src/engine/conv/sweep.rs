@@ -10,7 +10,7 @@
 //! additions from the first input to the last, whatever the number of pixels, images or threads.
 //!
 //! # Safety
-//! Who runs a [`Sweep`] promises that the pass was packed for the level that runs it, and that all maps have the
+//! Who runs a [`Sweep`] promises that the pass was packed for the ISA that runs it, and that all maps have the
 //! images. The source has the pass's inputs and a margin of at least [`Pass::margin`], which taps reach into at most;
 //! the offsets are its own. The maps of `finish` have the pass's outputs and all its places, `sums` has [`scratch`]
 //! numbers, and nobody else uses any of them now: the contract of maps (`map.rs`).
@@ -18,7 +18,7 @@
 use super::finish::Finish;
 use super::map::Map;
 use super::pass::{GROUP, Pass};
-use crate::simd::{Kernel, Level, Simd};
+use crate::simd::{Isa, Kernel, Simd};
 use std::ops::Range;
 
 /// Pixels whose sums are kept between two blocks of inputs: with two blocks of outputs they fill an eighth of a core's
@@ -32,8 +32,8 @@ const FEW_PIXELS: usize = 128;
 const STEPS: usize = 192;
 
 /// Numbers of scratch memory that a sweep needs over images of so many columns.
-pub(super) fn scratch(level: Level, widest: usize) -> usize {
-    PIXELS.max(widest) * GROUP * level.lanes()
+pub(super) fn scratch(isa: Isa, widest: usize) -> usize {
+    PIXELS.max(widest) * GROUP * isa.lanes()
 }
 
 /// Numbers from an output's source to where each tap of the pass reads.

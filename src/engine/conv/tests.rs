@@ -1,12 +1,12 @@
-//! The same numbers at every level, and the same bits for every number of threads and every batch.
+//! The same numbers at every ISA, and the same bits for every number of threads and every batch.
 
 #![allow(clippy::unwrap_used)] // a failed unwrap is a failed test
 
-use super::super::layers::{Activation, Rows};
-use super::super::plan::Options;
+use super::super::layers::{Nonlinearity, Rows};
+use super::super::plan::RunOptions;
 use super::*;
 use crate::noise::Noise;
-use crate::simd::Level;
+use crate::simd::Isa;
 
 fn numbers(seed: u64, count: usize, scale: f32) -> Vec<f32> {
     let mut all = vec![0f32; count];
@@ -41,11 +41,18 @@ fn networks() -> Vec<ConvLayers> {
         let head = numbers(99, last, 1.0);
         ConvLayers { channels, height, width, stages, activation, rectify, head, head_bias: 0.25 }
     };
-    let leaky = Activation::Leaky(0.2);
-    let relu = Some(Activation::Leaky(0.0));
+    let leaky = Nonlinearity::Leaky(0.2);
+    let relu = Some(Nonlinearity::Leaky(0.0));
     vec![
         net(3, 11, 21, vec![conv(1, 3, 20, (0, 0), window(3, 1), false), block(2, 20, 37, true)], leaky, relu),
-        net(2, 9, 10, vec![block(3, 2, 18, false), block(6, 18, 18, true)], Activation::Swish, Some(Activation::Swish)),
+        net(
+            2,
+            9,
+            10,
+            vec![block(3, 2, 18, false), block(6, 18, 18, true)],
+            Nonlinearity::Swish,
+            Some(Nonlinearity::Swish),
+        ),
         net(
             1,
             15,
@@ -116,10 +123,10 @@ fn plain(f: &Filter, x: &[f64], (height, width): (usize, usize)) -> (Vec<f64>, (
     (out, to)
 }
 
-fn act(activation: Activation, z: f64) -> f64 {
+fn act(activation: Nonlinearity, z: f64) -> f64 {
     match activation {
-        Activation::Swish => z / (1.0 + (-z).exp()),
-        Activation::Leaky(leak) => {
+        Nonlinearity::Swish => z / (1.0 + (-z).exp()),
+        Nonlinearity::Leaky(leak) => {
             if z > 0.0 {
                 z
             } else {
@@ -196,10 +203,10 @@ fn energies_are_what_they_are_defined_as_at_every_level() {
         let width = layers.numbers();
         let exact: Vec<f32> =
             (0..images).map(|b| energy(&layers, &c.x[b * width..(b + 1) * width], c.rows.row(b)) as f32).collect();
-        for level in Level::available() {
-            let net = Packed::at_level(layers.clone(), level).unwrap();
-            let (found, _) = net.evaluate(&c.x, &c.rows, &Options::default()).unwrap();
-            near(&format!("{i}, {}", level.name()), &found, &exact, 1e-5);
+        for isa in Isa::available() {
+            let net = PackedConv::at_isa(layers.clone(), isa).unwrap();
+            let (found, _) = net.evaluate(&c.x, &c.rows, &RunOptions::default()).unwrap();
+            near(&format!("{i}, {}", isa.name()), &found, &exact, 1e-5);
         }
     }
 }
@@ -208,9 +215,9 @@ fn energies_are_what_they_are_defined_as_at_every_level() {
 fn gradients_are_those_of_finite_differences_of_the_definition() {
     for (i, layers) in networks().into_iter().enumerate().take(3) {
         let c = case(&layers, 1);
-        let net = Packed::new(layers.clone()).unwrap();
-        let (_, grad) = net.evaluate(&c.x, &c.rows, &Options::default()).unwrap();
-        let (_, learned) = net.learn(&c.x, &c.rows, |_| Ok(vec![1.0]), &Options::default()).unwrap();
+        let net = PackedConv::new(layers.clone()).unwrap();
+        let (_, grad) = net.evaluate(&c.x, &c.rows, &RunOptions::default()).unwrap();
+        let (_, learned) = net.learn(&c.x, &c.rows, |_| Ok(vec![1.0]), &RunOptions::default()).unwrap();
         // Along a random direction of everything at once: piecewise linear but for kinks that a small step rarely
         // meets.
         let h = 1e-4;
@@ -249,16 +256,16 @@ fn levels_agree_and_threads_and_batches_change_no_bit() {
     for (i, layers) in networks().into_iter().enumerate() {
         let images = 7;
         let c = case(&layers, images);
-        let portable = Packed::at_level(layers.clone(), Level::Portable).unwrap();
-        let learn = |net: &Packed, threads| {
-            net.learn(&c.x, &c.rows, |_| Ok(c.weights.clone()), &Options::with_threads(threads)).unwrap()
+        let portable = PackedConv::at_isa(layers.clone(), Isa::Portable).unwrap();
+        let learn = |net: &PackedConv, threads| {
+            net.learn(&c.x, &c.rows, |_| Ok(c.weights.clone()), &RunOptions::with_threads(threads)).unwrap()
         };
-        let (exact, exact_grad) = portable.evaluate(&c.x, &c.rows, &Options::default()).unwrap();
+        let (exact, exact_grad) = portable.evaluate(&c.x, &c.rows, &RunOptions::default()).unwrap();
         let (_, exact_learned) = learn(&portable, 1);
-        for level in Level::available() {
-            let what = format!("{i}, {}", level.name());
-            let net = Packed::at_level(layers.clone(), level).unwrap();
-            let (energy, grad) = net.evaluate(&c.x, &c.rows, &Options::with_threads(1)).unwrap();
+        for isa in Isa::available() {
+            let what = format!("{i}, {}", isa.name());
+            let net = PackedConv::at_isa(layers.clone(), isa).unwrap();
+            let (energy, grad) = net.evaluate(&c.x, &c.rows, &RunOptions::with_threads(1)).unwrap();
             near(&what, &energy, &exact, 1e-5);
             near(&format!("{what}, gradient"), &grad, &exact_grad, 2e-5);
             let (values, learned) = learn(&net, 1);
@@ -269,21 +276,21 @@ fn levels_agree_and_threads_and_batches_change_no_bit() {
             near(&format!("{what}, rows"), &learned.rows, &exact_learned.rows, 3e-5);
             near(&format!("{what}, head"), &learned.head, &exact_learned.head, 1e-5);
             for threads in [2, 3] {
-                let again = net.evaluate(&c.x, &c.rows, &Options::with_threads(threads)).unwrap();
+                let again = net.evaluate(&c.x, &c.rows, &RunOptions::with_threads(threads)).unwrap();
                 assert_eq!(again, (energy.clone(), grad.clone()), "{what}, {threads} threads");
                 assert_eq!(learn(&net, threads), (values.clone(), learned.clone()), "{what}, {threads} threads");
             }
-            // With little memory the images go up in several lots, and twice.
+            // With little memory the images go up in several parts, and twice.
             let many = case(&layers, 40);
             let learn_in = |room| {
                 let weights = |_: &[f32]| Ok(many.weights.clone());
-                net.learn_in(room, &many.x, &many.rows, weights, &Options::default()).unwrap()
+                net.learn_in(room, &many.x, &many.rows, weights, &RunOptions::default()).unwrap()
             };
-            assert_eq!(learn_in(1), learn_in(1 << 30), "{what}, in lots");
+            assert_eq!(learn_in(1), learn_in(1 << 30), "{what}, in parts");
             // One image by itself, with its own row.
             let width = layers.numbers();
             let row = Rows::new(layers.modulations(), c.rows.row(5).to_vec()).unwrap();
-            let alone = net.evaluate(&c.x[5 * width..6 * width], &row, &Options::default()).unwrap();
+            let alone = net.evaluate(&c.x[5 * width..6 * width], &row, &RunOptions::default()).unwrap();
             assert_eq!(alone, (vec![energy[5]], grad[5 * width..6 * width].to_vec()), "{what}, alone");
         }
     }
@@ -293,14 +300,14 @@ fn levels_agree_and_threads_and_batches_change_no_bit() {
 fn what_does_not_fit_is_an_error() {
     let layers = networks().remove(0);
     let c = case(&layers, 2);
-    let net = Packed::new(layers.clone()).unwrap();
-    let options = Options::default();
+    let net = PackedConv::new(layers.clone()).unwrap();
+    let options = RunOptions::default();
     assert!(net.evaluate(&c.x[1..], &c.rows, &options).is_err());
     assert!(net.evaluate(&c.x, &Rows::new(3, vec![0.0; 3]).unwrap(), &options).is_err());
     let three = Rows::new(layers.modulations(), vec![0.0; 3 * layers.modulations()]).unwrap();
     assert!(net.evaluate(&c.x, &three, &options).unwrap_err().to_string().contains("1 or 2"));
     assert!(net.learn(&c.x, &c.rows, |_| Ok(vec![1.0]), &options).is_err());
-    assert!(Packed::new(ConvLayers { head: vec![0.0], ..layers.clone() }).is_err());
-    assert!(Packed::new(ConvLayers { channels: 4, ..layers.clone() }).is_err());
-    assert!(Packed::new(ConvLayers { stages: vec![], ..layers }).is_err());
+    assert!(PackedConv::new(ConvLayers { head: vec![0.0], ..layers.clone() }).is_err());
+    assert!(PackedConv::new(ConvLayers { channels: 4, ..layers.clone() }).is_err());
+    assert!(PackedConv::new(ConvLayers { stages: vec![], ..layers }).is_err());
 }

@@ -1,7 +1,7 @@
 //! A tile of images through all stages, up and down.
 //!
 //! # Safety
-//! The memory of a [`Tile`] was made for its network's layers and level, by [`super::memory::Memory::new`], or is that
+//! The memory of a [`Tile`] was made for its network's layers and ISA, by [`super::memory::Memory::new`], or is that
 //! of a network of the same kind; it has room for the tile's images. So every map has the channels and pixels that the
 //! passes of its stage go through, with their margin, and rows and scratch memory are long enough. The tile has its
 //! memory as `&mut`, so that nobody else uses the maps: the contract of maps (`map.rs`).
@@ -41,11 +41,11 @@ impl Tile<'_> {
             }
         }
         let Some(last) = self.memory.stages.last() else { return };
-        let (level, images, sums) = (self.net.level(), self.images, self.memory.head);
+        let (isa, images, sums) = (self.net.isa(), self.images, self.memory.head);
         // SAFETY: see the module; the head's sums are whole vectors for each image.
-        unsafe { level.call(Sum { images, from: last.out, rectify: layers.rectify, sums }) };
+        unsafe { isa.call(Sum { images, from: last.out, rectify: layers.rectify, sums }) };
         for (image, e) in energy.iter_mut().enumerate().take(images) {
-            let width = layers.head.len().next_multiple_of(level.lanes());
+            let width = layers.head.len().next_multiple_of(isa.lanes());
             // SAFETY: the sums of this image, which were just written.
             let sums = unsafe { std::slice::from_raw_parts(sums.add(image * width), layers.head.len()) };
             *e = layers.head.iter().zip(sums).map(|(w, s)| w * s).sum();
@@ -68,7 +68,7 @@ impl Tile<'_> {
             // Nothing before it has added its first bias.
             let finish = Finish { shifted: Some((inner.shifted, kept.rows[0])), ..Finish::NONE };
             // SAFETY: see the module.
-            unsafe { self.net.level().call(Copy { images: self.images, from: kept.input, finish: &finish }) };
+            unsafe { self.net.isa().call(Copy { images: self.images, from: kept.input, finish: &finish }) };
         }
         let then = Then::Activate(self.net.layers().activation, inner.slope);
         let finish = Finish { then, shifted: Some((inner.middle, kept.rows[1])), ..Finish::NONE };
@@ -88,7 +88,7 @@ impl Tile<'_> {
                 self.up(index, 1, &Finish { to: Some(sum), ..both });
                 let finish = self.given(index);
                 // SAFETY: see the module; the maps given to are those of the means.
-                unsafe { self.net.level().call(Pool { images: self.images, from: sum, finish: &finish }) };
+                unsafe { self.net.isa().call(Pool { images: self.images, from: sum, finish: &finish }) };
             }
         }
     }
@@ -97,11 +97,11 @@ impl Tile<'_> {
     /// the images is left out where `x` is false.
     pub(super) fn backward(&mut self, seeds: &[f32], x: bool) {
         let Some(last) = self.memory.stages.last() else { return };
-        let (level, images) = (self.net.level(), self.images);
+        let (isa, images) = (self.net.isa(), self.images);
         let (rectify, head) = (self.net.layers().rectify, self.net.head());
         let finish = self.entry(self.memory.stages.len() - 1);
         // SAFETY: see the module; the packed head is whole vectors of channels.
-        unsafe { level.call(Spread { images, from: last.out, rectify, head, seeds, finish: &finish }) };
+        unsafe { isa.call(Spread { images, from: last.out, rectify, head, seeds, finish: &finish }) };
         for (index, kept) in self.memory.stages.iter().enumerate().rev() {
             match &kept.block {
                 None if index > 0 || x => self.down(index, 0, &self.below(index)),
@@ -133,12 +133,12 @@ impl Tile<'_> {
 
     fn block_down(&self, index: usize, kept: &Kept, x: bool) {
         let Some(inner) = &kept.block else { return };
-        let (level, images) = (self.net.level(), self.images);
+        let (isa, images) = (self.net.isa(), self.images);
         if inner.sum.is_some() {
             let finish = Finish { to: Some(inner.whole), scaled: Some((kept.delta, kept.rows[2])), ..Finish::NONE };
             let size = (inner.middle.shape.height, inner.middle.shape.width);
             // SAFETY: see the module; the maps given to have the sides of `size`.
-            unsafe { level.call(Unpool { images, from: kept.end, size, finish: &finish }) };
+            unsafe { isa.call(Unpool { images, from: kept.end, size, finish: &finish }) };
         }
         let (first, second) = (inner.read.map(|r| r.0), inner.read.map(|r| r.1));
         let finish = Finish { raw: second, then: Then::Times(inner.slope), to: Some(inner.delta), ..Finish::NONE };
@@ -161,7 +161,7 @@ impl Tile<'_> {
         let offsets = &self.memory.offsets[index][part].forward;
         let (images, sums) = (self.images, self.memory.sums);
         // SAFETY: see the module; pass, map and offsets are those of this filter.
-        unsafe { self.net.level().call(Sweep { pass, images, from, offsets, finish, sums }) };
+        unsafe { self.net.isa().call(Sweep { pass, images, from, offsets, finish, sums }) };
     }
 
     /// The gradient in what filter `part` of a stage reads.
@@ -172,11 +172,11 @@ impl Tile<'_> {
         for (pass, offsets) in passes.iter().zip(&self.memory.offsets[index][part].backward) {
             if let (Some(weights), Some(to)) = (pass.narrow(), finish.only()) {
                 // SAFETY: as below; such a pass has at most four outputs, and a step of 1.
-                unsafe { self.net.level().call(Narrow { pass, weights, images, from, offsets, to }) };
+                unsafe { self.net.isa().call(Narrow { pass, weights, images, from, offsets, to }) };
                 continue;
             }
             // SAFETY: see the module; pass, map and offsets are those of this filter's way back.
-            unsafe { self.net.level().call(Sweep { pass, images, from, offsets, finish, sums }) };
+            unsafe { self.net.isa().call(Sweep { pass, images, from, offsets, finish, sums }) };
         }
     }
 }

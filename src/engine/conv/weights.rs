@@ -5,7 +5,7 @@ use super::layers::{ConvLayers, Geometry};
 use super::pass::Pass;
 use crate::error::Result;
 use crate::parallel;
-use crate::simd::Level;
+use crate::simd::Isa;
 
 /// A filter's forward pass and its backward passes.
 pub(super) type Filters = Vec<(Pass, Vec<Pass>)>;
@@ -13,7 +13,7 @@ pub(super) type Filters = Vec<(Pass, Vec<Pass>)>;
 /// Packed weights. Made once per change of the weights.
 #[derive(Debug)]
 pub(super) struct Weights {
-    level: Level,
+    isa: Isa,
     layers: ConvLayers,
     stages: Vec<Filters>,
     head: Aligned,
@@ -23,11 +23,11 @@ pub(super) struct Weights {
 }
 
 impl Weights {
-    /// Packs `layers` for a level.
+    /// Packs `layers` for an ISA.
     ///
     /// # Errors
     /// As [`ConvLayers::check`].
-    pub(super) fn at_level(layers: ConvLayers, level: Level) -> Result<Self> {
+    pub(super) fn at_isa(layers: ConvLayers, isa: Isa) -> Result<Self> {
         layers.check()?;
         let mut from = (layers.height, layers.width);
         let mut work = Vec::new();
@@ -39,7 +39,7 @@ impl Weights {
         let flat: Vec<_> = work.iter().flatten().collect();
         let packed = parallel::map(parallel::available(), flat.len(), |i| {
             let (filter, geometry) = flat[i];
-            (Pass::forward(level, filter, geometry), Pass::backward(level, filter, geometry))
+            (Pass::forward(isa, filter, geometry), Pass::backward(isa, filter, geometry))
         });
         let margins = packed.iter().zip(&flat).map(|((forward, backward), (_, g))| {
             let down = backward.iter().map(|pass| pass.margin(g.to)).max().unwrap_or(0);
@@ -48,10 +48,10 @@ impl Weights {
         let margin = margins.max().unwrap_or(0);
         let mut packed = packed.into_iter();
         let stages = work.iter().map(|stage| packed.by_ref().take(stage.len()).collect()).collect();
-        let mut head = Aligned::new(layers.head.len().next_multiple_of(level.lanes()));
+        let mut head = Aligned::new(layers.head.len().next_multiple_of(isa.lanes()));
         head.as_mut_slice()[..layers.head.len()].copy_from_slice(&layers.head);
-        let kind = layers.kind(level);
-        Ok(Self { level, layers, stages, head, margin, kind })
+        let kind = layers.kind(isa);
+        Ok(Self { isa, layers, stages, head, margin, kind })
     }
 
     /// The weights in the open.
@@ -59,8 +59,8 @@ impl Weights {
         &self.layers
     }
 
-    pub(super) fn level(&self) -> Level {
-        self.level
+    pub(super) fn isa(&self) -> Isa {
+        self.isa
     }
 
     pub(super) fn stages(&self) -> &[Filters] {

@@ -1,9 +1,9 @@
-//! Compiling, loading and launching on the card.
+//! Compiling, loading and launching on the GPU.
 
 use super::{Device, Job, Mode};
-use crate::card::{arch, kernel};
-use crate::engine::{Finish, LangevinStep, Program, Start};
+use crate::engine::{ChainStart, Finish, LangevinStep, Program};
 use crate::error::{Error, Result};
+use crate::gpu::{arch, kernel};
 use crate::noise::Noise;
 use candle_core::cuda_backend::cudarc::driver::sys as driver;
 use candle_core::cuda_backend::cudarc::driver::sys::CUdevice_attribute_enum as Attribute;
@@ -20,12 +20,12 @@ const FOLDERS: [&str; 2] = ["/usr/local/cuda/lib64", "/usr/local/nvidia/lib64"];
 
 /// A GPU, opened.
 #[derive(Debug, Clone)]
-pub struct Card {
+pub struct Gpu {
     device: CudaDevice,
     limits: Device,
 }
 
-impl Card {
+impl Gpu {
     /// The GPU number `ordinal`.
     ///
     /// # Errors
@@ -47,7 +47,7 @@ impl Card {
             shared_bytes: read(Attribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN)?,
             multiprocessors: read(Attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)?,
         };
-        arch(&device)?; // refuses a card that is too old
+        arch(&device)?; // refuses a GPU that is too old
         keep_memory(&device)?;
         Ok(Self { device, limits })
     }
@@ -58,34 +58,34 @@ impl Card {
     }
 }
 
-/// Memory that was freed stays with the process: by default every wait for the card gives it back, and the next step
+/// Memory that was freed stays with the process: by default every wait for the GPU gives it back, and the next step
 /// asks anew.
 fn keep_memory(device: &CudaDevice) -> Result<()> {
     let mut pool = std::ptr::null_mut();
     let mut all = u64::MAX;
-    let card = device.cuda_stream().context().cu_device();
+    let gpu = device.cuda_stream().context().cu_device();
     // SAFETY: the device is open, and both pointers are to variables that live as long as the calls; the attribute is a
     // number of 64 bits.
     unsafe {
-        driver::cuDeviceGetDefaultMemPool(&mut pool, card).result().w()?;
+        driver::cuDeviceGetDefaultMemPool(&mut pool, gpu).result().w()?;
         let threshold = driver::CUmemPool_attribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD;
         driver::cuMemPoolSetAttribute(pool, threshold, (&raw mut all).cast()).result().w()?;
     }
     Ok(())
 }
 
-/// Unadjusted Langevin chains on the card, as [`crate::engine::run`] runs them on the CPU; clip and bounds are those of
+/// Unadjusted Langevin chains on the GPU, as [`crate::engine::run`] runs them on the CPU; clip and bounds are those of
 /// the first step. `None` where the program is not one that the kernel takes.
 ///
 /// # Errors
 /// [`Error::Shape`] when the start does not fit; [`Error::NonFinite`] naming the step at which a chain diverges;
-/// [`Error::Tensor`] when the card or its compiler fails.
+/// [`Error::Tensor`] when the GPU or its compiler fails.
 // Long: one launch, with its arrays and arguments in the order of the kernel.
 pub fn run(
-    card: &Card,
+    gpu: &Gpu,
     program: &Program,
     steps: &[LangevinStep],
-    start: Start<'_>,
+    start: ChainStart<'_>,
     noise: &mut Noise,
     mode: Mode,
 ) -> Result<Option<Finish>> {
@@ -95,7 +95,7 @@ pub fn run(
         let expected = format!("whole rows of {width} numbers");
         return Err(Error::Shape { what: "start of chains", found: vec![start.x.len()], expected });
     }
-    let Some(job) = Job::new(program, chains, mode, THREADS, card.limits)? else { return Ok(None) };
+    let Some(job) = Job::new(program, chains, mode, THREADS, gpu.limits)? else { return Ok(None) };
     let first = noise.clone().next_draw().place(0);
     for _ in steps {
         noise.next_draw();
@@ -104,7 +104,7 @@ pub fn run(
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);
     let name = format!("langevin-{:016x}", hasher.finish());
-    let device = &card.device;
+    let device = &gpu.device;
     let function = kernel(device, &name, &[&text], "langevin")?;
     function
         .set_attribute(FunctionAttribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, job.shared_bytes as i32)
@@ -154,7 +154,7 @@ pub fn run(
         x: device.clone_dtoh(&x)?,
         energy: device.clone_dtoh(&energy)?,
         grad: device.clone_dtoh(&grad)?,
-        // Not measured on the card.
+        // Not measured on the GPU.
         moved: f64::NAN,
         gradient_norm: f64::NAN,
         acceptance: None,

@@ -1,6 +1,6 @@
 //! The text of a kernel and the arrays that it takes, from a program.
 
-use crate::engine::{Activation, Layers, Program, Rows, Term};
+use crate::engine::{Layers, Nonlinearity, Program, Rows, Term};
 use crate::error::{Error, Result};
 use std::fmt::Write;
 
@@ -110,7 +110,7 @@ impl Job {
             rows: Vec::new(),
         };
         let mut widths = Vec::new();
-        let mut activation = Activation::Swish;
+        let mut activation = Nonlinearity::Swish;
         for term in program.terms() {
             if let Term::Network { network, first, factor } = term {
                 activation = network.layers().activation;
@@ -159,11 +159,11 @@ impl Job {
     /// The whole text, for NVRTC or nvcc. `device` is what stands for the device's own instructions:
     /// [`Job::DEVICE`], or a test's.
     pub fn text(&self, device: &str) -> String {
-        [&self.defines, device, include_str!("../../card/philox.cuh"), &self.terms, include_str!("chain.cu")].join("\n")
+        [&self.defines, device, include_str!("../../gpu/philox.cuh"), &self.terms, include_str!("chain.cu")].join("\n")
     }
 
     /// The device's own instructions.
-    pub const DEVICE: &'static str = include_str!("../../card/device.cuh");
+    pub const DEVICE: &'static str = include_str!("../../gpu/device.cuh");
 
     /// Tile, blocks and shared memory; false where nothing fits.
     fn lay_out(&mut self, widths: &[usize], device: Device) -> bool {
@@ -280,7 +280,7 @@ fn float(value: f32) -> String {
     format!("{value:.9e}f")
 }
 
-fn defines(job: &Job, widths: &[usize], activation: Activation, weights_shared: bool) -> String {
+fn defines(job: &Job, widths: &[usize], activation: Nonlinearity, weights_shared: bool) -> String {
     let mode = match job.mode {
         Mode::F32 => 0,
         Mode::Tf32 => 1,
@@ -296,8 +296,8 @@ fn defines(job: &Job, widths: &[usize], activation: Activation, weights_shared: 
         job.inputs,
     );
     match activation {
-        Activation::Swish => text.push_str("#define SWISH\n"),
-        Activation::Leaky(leak) => text.push_str(&format!("#define LEAK {}\n", float(leak))),
+        Nonlinearity::Swish => text.push_str("#define SWISH\n"),
+        Nonlinearity::Leaky(leak) => text.push_str(&format!("#define LEAK {}\n", float(leak))),
     }
     if weights_shared {
         text.push_str("#define WEIGHTS_SHARED\n");

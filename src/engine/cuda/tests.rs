@@ -3,7 +3,7 @@
 
 use super::{Device, Job, Mode};
 use crate::engine::tests::programs;
-use crate::engine::{self, LangevinStep, Level, Options, Program, Start, Walk};
+use crate::engine::{self, ChainKind, ChainStart, Isa, LangevinStep, Program, RunOptions};
 use crate::noise::Noise;
 use std::path::Path;
 use std::process::Command;
@@ -78,7 +78,7 @@ fn away(a: &[f32], b: &[f32], share: f64) -> f32 {
 }
 
 fn jobs(chains: usize) -> Vec<(&'static str, Program)> {
-    let mut all = programs(Level::best(), chains);
+    let mut all = programs(Isa::best(), chains);
     // One network each: the sum of all terms without its second network and its term of the user's own.
     for (_, program) in &mut all {
         let mut seen = false;
@@ -124,9 +124,9 @@ fn the_kernel_on_the_cpu_walks_as_the_engine_does() {
             x.iter_mut().for_each(|v| *v = (0.8 * *v).clamp(-0.9, 0.9));
             let noise = Noise::new(3);
             let gpu = emulate(&job, &steps, &x, &mut noise.clone(), folder.path());
-            let walk = Walk::Langevin(steps.clone());
-            let start = Start { x: &x, at: None };
-            let cpu = engine::run(&program, &walk, start, &mut noise.clone(), &Options::default()).unwrap();
+            let walk = ChainKind::Langevin(steps.clone());
+            let start = ChainStart { x: &x, at: None };
+            let cpu = engine::run(&program, &walk, start, &mut noise.clone(), &RunOptions::default()).unwrap();
             // A leaky unit whose sum is rounded across 0 changes a chain's gradient at once: most must agree, not all.
             let share = if name.starts_with("leaky") && mode != Mode::F32 { 0.9 } else { 1.0 };
             let off =

@@ -1,9 +1,9 @@
 //! Average pairwise distance: how different the samples of a window are.
 
 use super::score::{average, distance, mean};
-use super::{Kind, Metric, MetricSpec, Prepared};
+use super::{Kind, Metric, MetricSpec, PreparedMetric};
 use crate::error::Result;
-use crate::eval::context::Ground;
+use crate::eval::context::EvalContext;
 use crate::eval::data::Futures;
 use crate::eval::result::MetricResult;
 
@@ -26,13 +26,13 @@ impl Metric for Apd {
         &SPEC
     }
 
-    fn prepare(&self, _: &Ground) -> Result<Box<dyn Prepared>> {
+    fn prepare(&self, _: &EvalContext) -> Result<Box<dyn PreparedMetric>> {
         Ok(Box::new(Apd))
     }
 }
 
-impl Prepared for Apd {
-    fn score(&self, ground: &Ground, futures: &Futures) -> Result<MetricResult> {
+impl PreparedMetric for Apd {
+    fn score(&self, eval: &EvalContext, futures: &Futures) -> Result<MetricResult> {
         let &Futures { samples, s, h, d, .. } = futures;
         let window = |i: usize, values: &mut [f64]| {
             for (t, value) in values.iter_mut().enumerate() {
@@ -41,6 +41,6 @@ impl Prepared for Apd {
                 *value = sum / (s * s.saturating_sub(1) / 2).max(1) as f64;
             }
         };
-        Ok(average(ground, window, |steps| mean(steps)))
+        Ok(average(eval, window, |steps| mean(steps)))
     }
 }

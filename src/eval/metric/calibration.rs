@@ -1,9 +1,9 @@
 //! Calibration: how often the truth lies inside the intervals of the samples.
 
 use super::score::{average_of, mean};
-use super::{Kind, Metric, MetricSpec, Prepared};
+use super::{Kind, Metric, MetricSpec, PreparedMetric};
 use crate::error::Result;
-use crate::eval::context::Ground;
+use crate::eval::context::EvalContext;
 use crate::eval::data::Futures;
 use crate::eval::result::MetricResult;
 
@@ -36,14 +36,14 @@ impl Metric for CalibrationError {
         &ERROR
     }
 
-    fn prepare(&self, _: &Ground) -> Result<Box<dyn Prepared>> {
+    fn prepare(&self, _: &EvalContext) -> Result<Box<dyn PreparedMetric>> {
         Ok(Box::new(CalibrationError))
     }
 }
 
-impl Prepared for CalibrationError {
-    fn score(&self, ground: &Ground, futures: &Futures) -> Result<MetricResult> {
-        Ok(coverage(ground, futures, &LEVELS, |covered| {
+impl PreparedMetric for CalibrationError {
+    fn score(&self, eval: &EvalContext, futures: &Futures) -> Result<MetricResult> {
+        Ok(coverage(eval, futures, &LEVELS, |covered| {
             let gaps = covered.iter().zip(&LEVELS).map(|(covered, level)| (covered - level).abs());
             gaps.sum::<f64>() / LEVELS.len() as f64
         }))
@@ -69,19 +69,19 @@ impl Metric for Coverage90 {
         &COVERAGE
     }
 
-    fn prepare(&self, _: &Ground) -> Result<Box<dyn Prepared>> {
+    fn prepare(&self, _: &EvalContext) -> Result<Box<dyn PreparedMetric>> {
         Ok(Box::new(Coverage90))
     }
 }
 
-impl Prepared for Coverage90 {
-    fn score(&self, ground: &Ground, futures: &Futures) -> Result<MetricResult> {
-        Ok(coverage(ground, futures, &[0.9], |covered| covered[0]))
+impl PreparedMetric for Coverage90 {
+    fn score(&self, eval: &EvalContext, futures: &Futures) -> Result<MetricResult> {
+        Ok(coverage(eval, futures, &[0.9], |covered| covered[0]))
     }
 }
 
 /// `step` makes a step's value of its coverage at each level, `(levels,)`; the figure is the mean of the steps.
-fn coverage(ground: &Ground, futures: &Futures, levels: &[f64], step: impl Fn(&[f64]) -> f64) -> MetricResult {
+fn coverage(eval: &EvalContext, futures: &Futures, levels: &[f64], step: impl Fn(&[f64]) -> f64) -> MetricResult {
     let &Futures { samples, s, h, d, .. } = futures;
     let window = |i: usize, values: &mut [f64]| {
         if s < 2 {
@@ -89,7 +89,7 @@ fn coverage(ground: &Ground, futures: &Futures, levels: &[f64], step: impl Fn(&[
         }
         let (mut below, mut tied) = (vec![0_u32; d], vec![0_u32; d]);
         for (t, values) in values.chunks_exact_mut(levels.len()).enumerate() {
-            let real = &ground.test.truth[(i * h + t) * d..][..d];
+            let real = &eval.test.truth[(i * h + t) * d..][..d];
             below.fill(0);
             tied.fill(0);
             for j in 0..s {
@@ -106,7 +106,7 @@ fn coverage(ground: &Ground, futures: &Futures, levels: &[f64], step: impl Fn(&[
             }
         }
     };
-    average_of(ground, h * levels.len(), window, |means| {
+    average_of(eval, h * levels.len(), window, |means| {
         let steps: Vec<f64> = means.chunks_exact(levels.len()).map(&step).collect();
         (mean(&steps), steps)
     })

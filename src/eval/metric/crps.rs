@@ -1,9 +1,9 @@
 //! Continuous ranked probability score: a proper score of each channel by itself.
 
 use super::score::{average, mean, sorted_column};
-use super::{Kind, Metric, MetricSpec, Prepared};
+use super::{Kind, Metric, MetricSpec, PreparedMetric};
 use crate::error::Result;
-use crate::eval::context::Ground;
+use crate::eval::context::EvalContext;
 use crate::eval::data::Futures;
 use crate::eval::result::MetricResult;
 
@@ -28,25 +28,25 @@ impl Metric for Crps {
         &SPEC
     }
 
-    fn prepare(&self, _: &Ground) -> Result<Box<dyn Prepared>> {
+    fn prepare(&self, _: &EvalContext) -> Result<Box<dyn PreparedMetric>> {
         Ok(Box::new(Crps))
     }
 }
 
-impl Prepared for Crps {
-    fn score(&self, ground: &Ground, futures: &Futures) -> Result<MetricResult> {
+impl PreparedMetric for Crps {
+    fn score(&self, eval: &EvalContext, futures: &Futures) -> Result<MetricResult> {
         let &Futures { s, h, d, .. } = futures;
         let window = |i: usize, values: &mut [f64]| {
             let mut column = Vec::with_capacity(s);
             for (t, value) in values.iter_mut().enumerate() {
-                let real = &ground.test.truth[(i * h + t) * d..][..d];
+                let real = &eval.test.truth[(i * h + t) * d..][..d];
                 for (c, real) in real.iter().enumerate() {
                     sorted_column(futures, i, t, c, &mut column);
                     *value += crps(&column, *real) / d as f64;
                 }
             }
         };
-        Ok(average(ground, window, |steps| mean(steps)))
+        Ok(average(eval, window, |steps| mean(steps)))
     }
 }
 

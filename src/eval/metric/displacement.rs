@@ -1,9 +1,9 @@
 //! Displacement errors of the best of several samples.
 
 use super::score::{average, distance, mean};
-use super::{Kind, Metric, MetricSpec, Prepared};
+use super::{Kind, Metric, MetricSpec, PreparedMetric};
 use crate::error::Result;
-use crate::eval::context::Ground;
+use crate::eval::context::EvalContext;
 use crate::eval::data::Futures;
 use crate::eval::result::MetricResult;
 
@@ -75,16 +75,16 @@ impl Metric for Displacement {
         self.spec
     }
 
-    fn prepare(&self, _: &Ground) -> Result<Box<dyn Prepared>> {
+    fn prepare(&self, _: &EvalContext) -> Result<Box<dyn PreparedMetric>> {
         Ok(Box::new(*self))
     }
 }
 
-impl Prepared for Displacement {
-    fn score(&self, ground: &Ground, futures: &Futures) -> Result<MetricResult> {
+impl PreparedMetric for Displacement {
+    fn score(&self, eval: &EvalContext, futures: &Futures) -> Result<MetricResult> {
         let &Futures { samples, s, h, d, .. } = futures;
         let window = |i: usize, best: &mut [f64]| {
-            let real = &ground.test.truth[i * h * d..][..h * d];
+            let real = &eval.test.truth[i * h * d..][..h * d];
             for j in 0..s.min(self.best_of) {
                 let sample = &samples[(i * s + j) * h * d..][..h * d];
                 let errors = sample.chunks_exact(d).zip(real.chunks_exact(d)).map(|(a, b)| distance(a, b));
@@ -99,6 +99,6 @@ impl Prepared for Displacement {
             }
         };
         let finish = |steps: &mut [f64]| if self.final_only { steps[steps.len() - 1] } else { mean(steps) };
-        Ok(average(ground, window, finish))
+        Ok(average(eval, window, finish))
     }
 }

@@ -1,10 +1,10 @@
 //! Energy distance between samples, and between real and predicted segments of velocity.
 
 use super::moments::velocity;
-use super::{Kind, Metric, MetricSpec, Prepared, SEGMENT_FRAMES};
+use super::{Kind, Metric, MetricSpec, PreparedMetric, SEGMENT_FRAMES};
 use crate::error::{Error, Result};
-use crate::eval::bootstrap::Units;
-use crate::eval::context::Ground;
+use crate::eval::bootstrap::ResamplingUnits;
+use crate::eval::context::EvalContext;
 use crate::eval::data::{Futures, Motion};
 use crate::eval::result::MetricResult;
 use crate::noise::Noise;
@@ -141,13 +141,13 @@ impl Metric for SegmentEnergyDistance {
         &SPEC
     }
 
-    fn prepare(&self, ground: &Ground) -> Result<Box<dyn Prepared>> {
-        let choices = choices(ground, ground.test.episode.len());
+    fn prepare(&self, eval: &EvalContext) -> Result<Box<dyn PreparedMetric>> {
+        let choices = choices(eval, eval.test.episode.len());
         let truth = choices
             .iter()
             .map(|choice| {
-                let sample = segments(ground, &ground.test.true_motion(), &ground.units, choice);
-                let within = sample.within(ground.threads());
+                let sample = segments(eval, &eval.test.true_motion(), &eval.units, choice);
+                let within = sample.within(eval.threads());
                 (sample, within)
             })
             .collect();
@@ -159,11 +159,11 @@ impl Metric for SegmentEnergyDistance {
 type Place = (usize, usize);
 
 /// Which segments are compared: one choice from all of them (the figure), then one choice per position (the steps).
-fn choices(ground: &Ground, windows: usize) -> Vec<Vec<Place>> {
-    let positions = ground.test.horizon / SEGMENT_FRAMES;
+fn choices(eval: &EvalContext, windows: usize) -> Vec<Vec<Place>> {
+    let positions = eval.test.horizon / SEGMENT_FRAMES;
     let choose = |places: Vec<Place>, draw: u64| {
         let mut chosen = Noise::new(CHOICE).fork(draw).permutation(places.len());
-        chosen.truncate(ground.options.max_segments);
+        chosen.truncate(eval.options.max_segments);
         chosen.sort_unstable();
         chosen.into_iter().map(|i| places[i]).collect()
     };
@@ -173,8 +173,8 @@ fn choices(ground: &Ground, windows: usize) -> Vec<Vec<Place>> {
     all
 }
 
-fn segments(ground: &Ground, motion: &Motion, units: &Units, choice: &[Place]) -> Sample {
-    let (d, std) = (ground.test.channels, &ground.test.velocity_std);
+fn segments(eval: &EvalContext, motion: &Motion, units: &ResamplingUnits, choice: &[Place]) -> Sample {
+    let (d, std) = (eval.test.channels, &eval.test.velocity_std);
     let mut points = DMatrix::zeros(SEGMENT_FRAMES * d, choice.len());
     for ((i, position), mut point) in choice.iter().zip(points.column_iter_mut()) {
         for (t, out) in point.as_mut_slice().chunks_exact_mut(d).enumerate() {
@@ -192,38 +192,38 @@ struct PreparedSegments {
 impl PreparedSegments {
     fn compare(
         &self,
-        ground: &Ground,
+        eval: &EvalContext,
         motion: &Motion,
         choices: &[Vec<Place>],
-        units: &Units,
+        units: &ResamplingUnits,
         weights: &[Vec<f64>],
     ) -> MetricResult {
         let sums = |index: usize| {
             let (truth, within) = &self.truth[index];
-            Sums::new(truth, &segments(ground, motion, units, &choices[index]), within, ground.threads())
+            Sums::new(truth, &segments(eval, motion, units, &choices[index]), within, eval.threads())
         };
         let pooled = sums(0);
-        let replicates: Vec<f64> = (0..ground.options.bootstrap.replicates)
+        let replicates: Vec<f64> = (0..eval.options.bootstrap.replicates)
             .map(|r| {
                 let of = |all: &[Vec<f64>]| DVector::from_column_slice(&all[r]);
-                pooled.weighted(&of(&ground.weights), &of(weights))
+                pooled.weighted(&of(&eval.weights), &of(weights))
             })
             .collect();
         let positions: Vec<f64> = (1..choices.len()).map(|index| sums(index).total()).collect();
         let at = |t: usize| positions[(t / SEGMENT_FRAMES).min(positions.len() - 1)];
-        Ground::result(pooled.total(), (0..ground.test.horizon).map(at).collect(), &replicates)
+        EvalContext::result(pooled.total(), (0..eval.test.horizon).map(at).collect(), &replicates)
     }
 }
 
-impl Prepared for PreparedSegments {
-    fn score(&self, ground: &Ground, futures: &Futures) -> Result<MetricResult> {
-        let motion = ground.test.first_samples(futures);
-        Ok(self.compare(ground, &motion, &self.choices, &ground.units, &ground.weights))
+impl PreparedMetric for PreparedSegments {
+    fn score(&self, eval: &EvalContext, futures: &Futures) -> Result<MetricResult> {
+        let motion = eval.test.first_samples(futures);
+        Ok(self.compare(eval, &motion, &self.choices, &eval.units, &eval.weights))
     }
 
-    fn floor(&self, ground: &Ground) -> Result<Option<MetricResult>> {
-        let motion = ground.test.reference_motion();
-        let choices = choices(ground, motion.windows());
-        Ok(Some(self.compare(ground, &motion, &choices, &ground.reference_units, &ground.reference_weights)))
+    fn floor(&self, eval: &EvalContext) -> Result<Option<MetricResult>> {
+        let motion = eval.test.reference_motion();
+        let choices = choices(eval, motion.windows());
+        Ok(Some(self.compare(eval, &motion, &choices, &eval.reference_units, &eval.reference_weights)))
     }
 }

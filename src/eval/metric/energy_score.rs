@@ -1,9 +1,9 @@
 //! Energy score: a proper score of sampled forecasts.
 
 use super::score::{average, distance, mean};
-use super::{Kind, Metric, MetricSpec, Prepared};
+use super::{Kind, Metric, MetricSpec, PreparedMetric};
 use crate::error::Result;
-use crate::eval::context::Ground;
+use crate::eval::context::EvalContext;
 use crate::eval::data::Futures;
 use crate::eval::result::MetricResult;
 
@@ -27,15 +27,15 @@ impl Metric for EnergyScore {
         &SPEC
     }
 
-    fn prepare(&self, _: &Ground) -> Result<Box<dyn Prepared>> {
+    fn prepare(&self, _: &EvalContext) -> Result<Box<dyn PreparedMetric>> {
         Ok(Box::new(EnergyScore))
     }
 }
 
-impl Prepared for EnergyScore {
-    fn score(&self, ground: &Ground, futures: &Futures) -> Result<MetricResult> {
+impl PreparedMetric for EnergyScore {
+    fn score(&self, eval: &EvalContext, futures: &Futures) -> Result<MetricResult> {
         let &Futures { samples, s, h, d, .. } = futures;
-        let truth = &ground.test.truth;
+        let truth = &eval.test.truth;
         let window = |i: usize, values: &mut [f64]| {
             for (t, value) in values.iter_mut().enumerate() {
                 let sample = |j: usize| &samples[((i * s + j) * h + t) * d..][..d];
@@ -47,6 +47,6 @@ impl Prepared for EnergyScore {
                 *value = misses / s as f64 - spreads / pairs;
             }
         };
-        Ok(average(ground, window, |steps| mean(steps)))
+        Ok(average(eval, window, |steps| mean(steps)))
     }
 }

@@ -1,10 +1,10 @@
 //! Fréchet distance between Gaussians, per step.
 
 use super::moments::{Feature, Gaussian, Moments};
-use super::{Kind, Metric, MetricSpec, Prepared, WINDOW_FRAMES};
+use super::{Kind, Metric, MetricSpec, PreparedMetric, WINDOW_FRAMES};
 use crate::error::{Error, Result};
-use crate::eval::bootstrap::Units;
-use crate::eval::context::Ground;
+use crate::eval::bootstrap::ResamplingUnits;
+use crate::eval::context::EvalContext;
 use crate::eval::data::{Futures, Motion};
 use crate::eval::result::MetricResult;
 use crate::parallel;
@@ -133,17 +133,17 @@ impl Metric for Frechet {
         self.spec
     }
 
-    fn prepare(&self, ground: &Ground) -> Result<Box<dyn Prepared>> {
-        let (test, settings) = (ground.test, &ground.options.bootstrap);
+    fn prepare(&self, eval: &EvalContext) -> Result<Box<dyn PreparedMetric>> {
+        let (test, settings) = (eval.test, &eval.options.bootstrap);
         let (replicates, stride) = match self.feature {
             Feature::Window(_) => (settings.window_replicates, settings.window_stride),
             _ => (settings.replicates, settings.frame_stride),
         };
         let motion = test.true_motion();
         let zero = vec![0.0; self.feature.width(test.channels)];
-        let truth = parallel::map(ground.threads(), test.horizon, |t| {
+        let truth = parallel::map(eval.threads(), test.horizon, |t| {
             let moments =
-                |shift: &[f64]| Moments::new(&self.feature, &motion, t, &test.velocity_std, &ground.units, shift);
+                |shift: &[f64]| Moments::new(&self.feature, &motion, t, &test.velocity_std, &eval.units, shift);
             let shift = moments(&zero).gaussian().mean;
             let gaussian = moments(shift.as_slice()).gaussian();
             let root = eigen_root(&gaussian.covariance);
@@ -168,13 +168,19 @@ struct PreparedFrechet {
 }
 
 impl PreparedFrechet {
-    fn compare(&self, ground: &Ground, other: &Motion, units: &Units, weights: &[Vec<f64>]) -> MetricResult {
-        let (test, horizon) = (ground.test, self.truth.len());
+    fn compare(
+        &self,
+        eval: &EvalContext,
+        other: &Motion,
+        units: &ResamplingUnits,
+        weights: &[Vec<f64>],
+    ) -> MetricResult {
+        let (test, horizon) = (eval.test, self.truth.len());
         let real = test.true_motion();
         let resampled = |t: usize| (t + 1).is_multiple_of(self.stride) || (horizon < self.stride && t + 1 == horizon);
-        let steps = parallel::map(ground.threads(), horizon, |t| {
+        let steps = parallel::map(eval.threads(), horizon, |t| {
             let truth = &self.truth[t];
-            let moments = |motion: &Motion, units: &Units| {
+            let moments = |motion: &Motion, units: &ResamplingUnits| {
                 Moments::new(&self.feature, motion, t, &test.velocity_std, units, truth.shift.as_slice())
             };
             let others = moments(other, units);
@@ -182,9 +188,9 @@ impl PreparedFrechet {
             if !resampled(t) {
                 return (point, None);
             }
-            let real = moments(&real, &ground.units);
+            let real = moments(&real, &eval.units);
             let pairs =
-                real.resampled(&ground.weights[..self.replicates]).zip(others.resampled(&weights[..self.replicates]));
+                real.resampled(&eval.weights[..self.replicates]).zip(others.resampled(&weights[..self.replicates]));
             let replicates: Vec<f64> = pairs
                 .map(|(real, other)| squared_distance(&real, &quick_root(real.covariance.clone()), &other))
                 .collect();
@@ -196,17 +202,17 @@ impl PreparedFrechet {
             .map(|r| chosen.iter().map(|step| step[r]).sum::<f64>() / chosen.len() as f64)
             .collect();
         let mean = per_step.iter().sum::<f64>() / horizon as f64;
-        Ground::result(mean, per_step, &replicates)
+        EvalContext::result(mean, per_step, &replicates)
     }
 }
 
-impl Prepared for PreparedFrechet {
-    fn score(&self, ground: &Ground, futures: &Futures) -> Result<MetricResult> {
-        Ok(self.compare(ground, &ground.test.first_samples(futures), &ground.units, &ground.weights))
+impl PreparedMetric for PreparedFrechet {
+    fn score(&self, eval: &EvalContext, futures: &Futures) -> Result<MetricResult> {
+        Ok(self.compare(eval, &eval.test.first_samples(futures), &eval.units, &eval.weights))
     }
 
-    fn floor(&self, ground: &Ground) -> Result<Option<MetricResult>> {
-        let motion = ground.test.reference_motion();
-        Ok(Some(self.compare(ground, &motion, &ground.reference_units, &ground.reference_weights)))
+    fn floor(&self, eval: &EvalContext) -> Result<Option<MetricResult>> {
+        let motion = eval.test.reference_motion();
+        Ok(Some(self.compare(eval, &motion, &eval.reference_units, &eval.reference_weights)))
     }
 }

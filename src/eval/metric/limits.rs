@@ -1,9 +1,9 @@
 //! Share of predicted values beyond the range of real motion.
 
 use super::score::{average, mean};
-use super::{Kind, Metric, MetricSpec, Prepared};
+use super::{Kind, Metric, MetricSpec, PreparedMetric};
 use crate::error::Result;
-use crate::eval::context::Ground;
+use crate::eval::context::EvalContext;
 use crate::eval::data::Futures;
 use crate::eval::result::MetricResult;
 use crate::forecast::Limits;
@@ -28,8 +28,8 @@ impl Metric for LimitViolations {
         &SPEC
     }
 
-    fn prepare(&self, ground: &Ground) -> Result<Box<dyn Prepared>> {
-        let (test, d) = (ground.test, ground.test.channels);
+    fn prepare(&self, eval: &EvalContext) -> Result<Box<dyn PreparedMetric>> {
+        let (test, d) = (eval.test, eval.test.channels);
         let frames = [&test.context, &test.reference.context, &test.reference.future];
         Ok(Box::new(PreparedLimits(Limits::around(frames.into_iter().flat_map(|m| m.chunks(d)), d))))
     }
@@ -39,8 +39,8 @@ struct PreparedLimits(Limits);
 
 impl PreparedLimits {
     /// `samples` futures of each test window.
-    fn share(&self, ground: &Ground, futures: &[f32], samples: usize) -> MetricResult {
-        let (h, d) = (ground.test.horizon, ground.test.channels);
+    fn share(&self, eval: &EvalContext, futures: &[f32], samples: usize) -> MetricResult {
+        let (h, d) = (eval.test.horizon, eval.test.channels);
         let window = |i: usize, values: &mut [f64]| {
             for sample in futures[i * samples * h * d..][..samples * h * d].chunks_exact(h * d) {
                 for (value, frame) in values.iter_mut().zip(sample.chunks_exact(d)) {
@@ -50,16 +50,16 @@ impl PreparedLimits {
                 }
             }
         };
-        average(ground, window, |steps| mean(steps))
+        average(eval, window, |steps| mean(steps))
     }
 }
 
-impl Prepared for PreparedLimits {
-    fn score(&self, ground: &Ground, futures: &Futures) -> Result<MetricResult> {
-        Ok(self.share(ground, futures.samples, futures.s))
+impl PreparedMetric for PreparedLimits {
+    fn score(&self, eval: &EvalContext, futures: &Futures) -> Result<MetricResult> {
+        Ok(self.share(eval, futures.samples, futures.s))
     }
 
-    fn floor(&self, ground: &Ground) -> Result<Option<MetricResult>> {
-        Ok(Some(self.share(ground, &ground.test.truth, 1)))
+    fn floor(&self, eval: &EvalContext) -> Result<Option<MetricResult>> {
+        Ok(Some(self.share(eval, &eval.test.truth, 1)))
     }
 }

@@ -23,7 +23,7 @@ pub use super::data::{SEGMENT_FRAMES, WINDOW_FRAMES};
 pub use auroc::{auroc, average_precision, fpr_at_95_tpr};
 pub use energy_distance::energy_distance;
 pub use frechet::frechet_distance;
-pub use spec::{Kind, Metric, MetricSpec, Prepared};
+pub use spec::{Kind, Metric, MetricSpec, PreparedMetric};
 pub use statistics::REST_SPEED;
 
 use super::mode_gap;

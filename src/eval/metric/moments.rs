@@ -1,6 +1,6 @@
 //! Mean and covariance of features over windows, episode by episode, so that a bootstrap replicate is one weighted sum.
 
-use crate::eval::bootstrap::Units;
+use crate::eval::bootstrap::ResamplingUnits;
 use crate::eval::data::Motion;
 use nalgebra::{DMatrix, DVector};
 
@@ -77,7 +77,7 @@ impl Moments {
         motion: &Motion,
         t: usize,
         velocity_std: &[f64],
-        units: &Units,
+        units: &ResamplingUnits,
         shift: &[f64],
     ) -> Self {
         let w = feature.width(velocity_std.len());

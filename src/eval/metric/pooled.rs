@@ -1,7 +1,7 @@
 //! Values of windows summed by episode, so that their mean over any resample of episodes is one weighted sum.
 
-use crate::eval::bootstrap::Units;
-use crate::eval::context::Ground;
+use crate::eval::bootstrap::ResamplingUnits;
+use crate::eval::context::EvalContext;
 use crate::eval::result::MetricResult;
 use crate::parallel;
 
@@ -13,8 +13,13 @@ pub(super) struct Pooled {
 
 impl Pooled {
     /// Sums `window(i, values)`, which writes `width` values, over the windows of each unit.
-    pub(super) fn new(ground: &Ground, units: &Units, width: usize, window: impl Fn(usize, &mut [f64]) + Sync) -> Self {
-        let windows = parallel::map(ground.threads(), units.of_window.len(), |i| {
+    pub(super) fn new(
+        eval: &EvalContext,
+        units: &ResamplingUnits,
+        width: usize,
+        window: impl Fn(usize, &mut [f64]) + Sync,
+    ) -> Self {
+        let windows = parallel::map(eval.threads(), units.of_window.len(), |i| {
             let mut values = vec![0.0; width];
             window(i, &mut values);
             values
@@ -51,14 +56,14 @@ impl Pooled {
 /// `finish(real, other)` turns the means of both sides into the figure and its values per step; the same for each
 /// resample of the episodes, `weights` being those of `other`.
 pub(super) fn compare(
-    ground: &Ground,
+    eval: &EvalContext,
     real: &Pooled,
     (other, weights): (&Pooled, &[Vec<f64>]),
     finish: impl Fn(&[f64], &[f64]) -> (f64, Vec<f64>),
 ) -> MetricResult {
-    let replicates: Vec<f64> = (0..ground.options.bootstrap.replicates)
-        .map(|r| finish(&real.weighted(&ground.weights[r]), &other.weighted(&weights[r])).0)
+    let replicates: Vec<f64> = (0..eval.options.bootstrap.replicates)
+        .map(|r| finish(&real.weighted(&eval.weights[r]), &other.weighted(&weights[r])).0)
         .collect();
     let (figure, per_step) = finish(&real.mean(), &other.mean());
-    Ground::result(figure, per_step, &replicates)
+    EvalContext::result(figure, per_step, &replicates)
 }

@@ -1,9 +1,9 @@
 //! Root mean square error of the samples' mean.
 
 use super::score::{average, mean};
-use super::{Kind, Metric, MetricSpec, Prepared};
+use super::{Kind, Metric, MetricSpec, PreparedMetric};
 use crate::error::Result;
-use crate::eval::context::Ground;
+use crate::eval::context::EvalContext;
 use crate::eval::data::Futures;
 use crate::eval::result::MetricResult;
 
@@ -26,13 +26,13 @@ impl Metric for Rmse {
         &SPEC
     }
 
-    fn prepare(&self, _: &Ground) -> Result<Box<dyn Prepared>> {
+    fn prepare(&self, _: &EvalContext) -> Result<Box<dyn PreparedMetric>> {
         Ok(Box::new(Rmse))
     }
 }
 
-impl Prepared for Rmse {
-    fn score(&self, ground: &Ground, futures: &Futures) -> Result<MetricResult> {
+impl PreparedMetric for Rmse {
+    fn score(&self, eval: &EvalContext, futures: &Futures) -> Result<MetricResult> {
         let &Futures { samples, s, h, d, .. } = futures;
         let window = |i: usize, values: &mut [f64]| {
             let mut centre = vec![0.0; h * d];
@@ -41,7 +41,7 @@ impl Prepared for Rmse {
                     *centre += f64::from(*v) / s as f64;
                 }
             }
-            let real = &ground.test.truth[i * h * d..][..h * d];
+            let real = &eval.test.truth[i * h * d..][..h * d];
             for ((value, centre), real) in values.iter_mut().zip(centre.chunks_exact(d)).zip(real.chunks_exact(d)) {
                 let squares = centre.iter().zip(real).map(|(c, r)| (c - f64::from(*r)).powi(2));
                 *value = squares.sum::<f64>() / d as f64;
@@ -52,6 +52,6 @@ impl Prepared for Rmse {
             steps.iter_mut().for_each(|v| *v = v.sqrt());
             all
         };
-        Ok(average(ground, window, finish))
+        Ok(average(eval, window, finish))
     }
 }

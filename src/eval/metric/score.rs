@@ -1,7 +1,7 @@
 //! What all scores share: values per window and step, averaged over windows, resampled by episodes.
 
 use super::pooled::Pooled;
-use crate::eval::context::Ground;
+use crate::eval::context::EvalContext;
 use crate::eval::data::Futures;
 use crate::eval::result::MetricResult;
 
@@ -23,11 +23,11 @@ pub(super) fn distance(a: &[f32], b: &[f32]) -> f64 {
 /// Averages `window(i, values)`, which writes one value per step, over the windows, then `finish` turns the averages
 /// into per-step values and the figure; the same for each resample of the episodes.
 pub(super) fn average(
-    ground: &Ground,
+    eval: &EvalContext,
     window: impl Fn(usize, &mut [f64]) + Sync,
     finish: impl Fn(&mut [f64]) -> f64,
 ) -> MetricResult {
-    average_of(ground, ground.test.horizon, window, |means| {
+    average_of(eval, eval.test.horizon, window, |means| {
         let mut steps = means.to_vec();
         (finish(&mut steps), steps)
     })
@@ -35,16 +35,16 @@ pub(super) fn average(
 
 /// As [`average`], of `width` values a window, from whose averages `finish` makes the figure and its values per step.
 pub(super) fn average_of(
-    ground: &Ground,
+    eval: &EvalContext,
     width: usize,
     window: impl Fn(usize, &mut [f64]) + Sync,
     finish: impl Fn(&[f64]) -> (f64, Vec<f64>),
 ) -> MetricResult {
-    let pooled = Pooled::new(ground, &ground.units, width, window);
-    let replicates = &ground.weights[..ground.options.bootstrap.replicates];
+    let pooled = Pooled::new(eval, &eval.units, width, window);
+    let replicates = &eval.weights[..eval.options.bootstrap.replicates];
     let replicates: Vec<f64> = replicates.iter().map(|weights| finish(&pooled.weighted(weights)).0).collect();
     let (figure, per_step) = finish(&pooled.mean());
-    Ground::result(figure, per_step, &replicates)
+    EvalContext::result(figure, per_step, &replicates)
 }
 
 /// Channel `c` at step `t` of all samples of window `i`, in ascending order.

@@ -1,9 +1,9 @@
 //! Sharpness: how wide the samples' intervals are.
 
 use super::score::{average, mean, sorted_column};
-use super::{Kind, Metric, MetricSpec, Prepared};
+use super::{Kind, Metric, MetricSpec, PreparedMetric};
 use crate::error::Result;
-use crate::eval::context::Ground;
+use crate::eval::context::EvalContext;
 use crate::eval::data::Futures;
 use crate::eval::result::MetricResult;
 
@@ -28,13 +28,13 @@ impl Metric for Sharpness90 {
         &SPEC
     }
 
-    fn prepare(&self, _: &Ground) -> Result<Box<dyn Prepared>> {
+    fn prepare(&self, _: &EvalContext) -> Result<Box<dyn PreparedMetric>> {
         Ok(Box::new(Sharpness90))
     }
 }
 
-impl Prepared for Sharpness90 {
-    fn score(&self, ground: &Ground, futures: &Futures) -> Result<MetricResult> {
+impl PreparedMetric for Sharpness90 {
+    fn score(&self, eval: &EvalContext, futures: &Futures) -> Result<MetricResult> {
         let &Futures { s, d, .. } = futures;
         let window = |i: usize, values: &mut [f64]| {
             let mut column = Vec::with_capacity(s);
@@ -45,7 +45,7 @@ impl Prepared for Sharpness90 {
                 }
             }
         };
-        Ok(average(ground, window, |steps| mean(steps)))
+        Ok(average(eval, window, |steps| mean(steps)))
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a metric is.
 
 use crate::error::Result;
-use crate::eval::context::Ground;
+use crate::eval::context::EvalContext;
 use crate::eval::data::Futures;
 use crate::eval::result::MetricResult;
 use serde::{Deserialize, Serialize};
@@ -55,22 +55,22 @@ pub trait Metric: Sync {
     ///
     /// # Errors
     /// [`crate::Error`] when the metric cannot be computed from this test set.
-    fn prepare(&self, ground: &Ground) -> Result<Box<dyn Prepared>>;
+    fn prepare(&self, eval: &EvalContext) -> Result<Box<dyn PreparedMetric>>;
 }
 
 /// A [`Metric`] that knows the truth.
-pub trait Prepared {
+pub trait PreparedMetric {
     /// Judges one forecaster; `futures` fits the test set.
     ///
     /// # Errors
     /// [`crate::Error`] when the metric cannot be computed from these futures.
-    fn score(&self, ground: &Ground, futures: &Futures) -> Result<MetricResult>;
+    fn score(&self, eval: &EvalContext, futures: &Futures) -> Result<MetricResult>;
 
     /// What real motion scores against real motion, `None` for a metric without a floor.
     ///
     /// # Errors
-    /// As [`Prepared::score`].
-    fn floor(&self, _: &Ground) -> Result<Option<MetricResult>> {
+    /// As [`PreparedMetric::score`].
+    fn floor(&self, _: &EvalContext) -> Result<Option<MetricResult>> {
         Ok(None)
     }
 }

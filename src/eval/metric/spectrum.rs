@@ -1,10 +1,10 @@
 //! Distance between the power spectra of real and predicted motion.
 
 use super::pooled::{Pooled, compare};
-use super::{Kind, Metric, MetricSpec, Prepared};
+use super::{Kind, Metric, MetricSpec, PreparedMetric};
 use crate::error::Result;
-use crate::eval::bootstrap::Units;
-use crate::eval::context::Ground;
+use crate::eval::bootstrap::ResamplingUnits;
+use crate::eval::context::EvalContext;
 use crate::eval::data::{Futures, Motion};
 use crate::eval::result::MetricResult;
 use std::f64::consts::TAU;
@@ -35,9 +35,9 @@ impl Metric for SpectralDistance {
         &SPEC
     }
 
-    fn prepare(&self, ground: &Ground) -> Result<Box<dyn Prepared>> {
-        let transform = Transform::new(ground.test.horizon);
-        let real = transform.powers(ground, &ground.units, &ground.test.true_motion());
+    fn prepare(&self, eval: &EvalContext) -> Result<Box<dyn PreparedMetric>> {
+        let transform = Transform::new(eval.test.horizon);
+        let real = transform.powers(eval, &eval.units, &eval.test.true_motion());
         Ok(Box::new(PreparedSpectrum { transform, real }))
     }
 }
@@ -48,9 +48,15 @@ struct PreparedSpectrum {
 }
 
 impl PreparedSpectrum {
-    fn compare(&self, ground: &Ground, motion: &Motion, units: &Units, weights: &[Vec<f64>]) -> MetricResult {
-        let other = self.transform.powers(ground, units, motion);
-        compare(ground, &self.real, (&other, weights), |real, other| {
+    fn compare(
+        &self,
+        eval: &EvalContext,
+        motion: &Motion,
+        units: &ResamplingUnits,
+        weights: &[Vec<f64>],
+    ) -> MetricResult {
+        let other = self.transform.powers(eval, units, motion);
+        compare(eval, &self.real, (&other, weights), |real, other| {
             let gap = |(real, other): (&f64, &f64)| {
                 let least = 0.01 * real + SILENCE;
                 ((other + least) / (real + least)).ln().abs()
@@ -60,14 +66,14 @@ impl PreparedSpectrum {
     }
 }
 
-impl Prepared for PreparedSpectrum {
-    fn score(&self, ground: &Ground, futures: &Futures) -> Result<MetricResult> {
-        Ok(self.compare(ground, &ground.test.first_samples(futures), &ground.units, &ground.weights))
+impl PreparedMetric for PreparedSpectrum {
+    fn score(&self, eval: &EvalContext, futures: &Futures) -> Result<MetricResult> {
+        Ok(self.compare(eval, &eval.test.first_samples(futures), &eval.units, &eval.weights))
     }
 
-    fn floor(&self, ground: &Ground) -> Result<Option<MetricResult>> {
-        let motion = ground.test.reference_motion();
-        Ok(Some(self.compare(ground, &motion, &ground.reference_units, &ground.reference_weights)))
+    fn floor(&self, eval: &EvalContext) -> Result<Option<MetricResult>> {
+        let motion = eval.test.reference_motion();
+        Ok(Some(self.compare(eval, &motion, &eval.reference_units, &eval.reference_weights)))
     }
 }
 
@@ -96,9 +102,9 @@ impl Transform {
     }
 
     /// `(frequencies, D)`: mean powers.
-    fn powers(&self, ground: &Ground, units: &Units, motion: &Motion) -> Pooled {
-        let (h, d) = (self.horizon, ground.test.channels);
-        Pooled::new(ground, units, self.factors.len() * d, |i, values| {
+    fn powers(&self, eval: &EvalContext, units: &ResamplingUnits, motion: &Motion) -> Pooled {
+        let (h, d) = (self.horizon, eval.test.channels);
+        Pooled::new(eval, units, self.factors.len() * d, |i, values| {
             let mut mean = vec![0.0_f32; d];
             let frames = || (0..h).map(|t| motion.frame(i, t as isize));
             for frame in frames() {

@@ -2,10 +2,10 @@
 
 use super::pooled::{Pooled, compare};
 use super::score::mean;
-use super::{Kind, Metric, MetricSpec, Prepared};
+use super::{Kind, Metric, MetricSpec, PreparedMetric};
 use crate::error::Result;
-use crate::eval::bootstrap::Units;
-use crate::eval::context::Ground;
+use crate::eval::bootstrap::ResamplingUnits;
+use crate::eval::context::EvalContext;
 use crate::eval::data::{Futures, Motion};
 use crate::eval::result::MetricResult;
 
@@ -76,11 +76,11 @@ fn speed(motion: &Motion, i: usize, t: isize, std: &[f64]) -> f64 {
 
 impl Statistic {
     /// Means of the statistic over `motions` of the same windows.
-    fn pooled(&self, ground: &Ground, units: &Units, motions: &[Motion]) -> Pooled {
-        Pooled::new(ground, units, ground.test.horizon, |i, values| {
+    fn pooled(&self, eval: &EvalContext, units: &ResamplingUnits, motions: &[Motion]) -> Pooled {
+        Pooled::new(eval, units, eval.test.horizon, |i, values| {
             for motion in motions {
                 for (t, value) in (0..).zip(values.iter_mut()) {
-                    *value += (self.of)(motion, i, t, &ground.test.velocity_std) / motions.len() as f64;
+                    *value += (self.of)(motion, i, t, &eval.test.velocity_std) / motions.len() as f64;
                 }
             }
         })
@@ -92,8 +92,8 @@ impl Metric for Statistic {
         self.spec
     }
 
-    fn prepare(&self, ground: &Ground) -> Result<Box<dyn Prepared>> {
-        let real = self.pooled(ground, &ground.units, &[ground.test.true_motion()]);
+    fn prepare(&self, eval: &EvalContext) -> Result<Box<dyn PreparedMetric>> {
+        let real = self.pooled(eval, &eval.units, &[eval.test.true_motion()]);
         Ok(Box::new(PreparedStatistic { statistic: *self, real }))
     }
 }
@@ -104,8 +104,8 @@ struct PreparedStatistic {
 }
 
 impl PreparedStatistic {
-    fn compare(&self, ground: &Ground, other: &Pooled, weights: &[Vec<f64>]) -> MetricResult {
-        compare(ground, &self.real, (other, weights), |real, other| {
+    fn compare(&self, eval: &EvalContext, other: &Pooled, weights: &[Vec<f64>]) -> MetricResult {
+        compare(eval, &self.real, (other, weights), |real, other| {
             let pooled = mean(real);
             let gap = |real, other| (self.statistic.gap)(real, other, pooled);
             (gap(pooled, mean(other)), real.iter().zip(other).map(|(real, other)| gap(*real, *other)).collect())
@@ -113,15 +113,15 @@ impl PreparedStatistic {
     }
 }
 
-impl Prepared for PreparedStatistic {
-    fn score(&self, ground: &Ground, futures: &Futures) -> Result<MetricResult> {
-        let motions: Vec<Motion> = (0..futures.s).map(|j| ground.test.samples(futures, j)).collect();
-        let other = self.statistic.pooled(ground, &ground.units, &motions);
-        Ok(self.compare(ground, &other, &ground.weights))
+impl PreparedMetric for PreparedStatistic {
+    fn score(&self, eval: &EvalContext, futures: &Futures) -> Result<MetricResult> {
+        let motions: Vec<Motion> = (0..futures.s).map(|j| eval.test.samples(futures, j)).collect();
+        let other = self.statistic.pooled(eval, &eval.units, &motions);
+        Ok(self.compare(eval, &other, &eval.weights))
     }
 
-    fn floor(&self, ground: &Ground) -> Result<Option<MetricResult>> {
-        let other = self.statistic.pooled(ground, &ground.reference_units, &[ground.test.reference_motion()]);
-        Ok(Some(self.compare(ground, &other, &ground.reference_weights)))
+    fn floor(&self, eval: &EvalContext) -> Result<Option<MetricResult>> {
+        let other = self.statistic.pooled(eval, &eval.reference_units, &[eval.test.reference_motion()]);
+        Ok(Some(self.compare(eval, &other, &eval.reference_weights)))
     }
 }

@@ -1,9 +1,9 @@
 //! Variogram score: a proper score of how channels go together.
 
 use super::score::{average, mean};
-use super::{Kind, Metric, MetricSpec, Prepared};
+use super::{Kind, Metric, MetricSpec, PreparedMetric};
 use crate::error::Result;
-use crate::eval::context::Ground;
+use crate::eval::context::EvalContext;
 use crate::eval::data::Futures;
 use crate::eval::result::MetricResult;
 
@@ -27,13 +27,13 @@ impl Metric for VariogramScore {
         &SPEC
     }
 
-    fn prepare(&self, _: &Ground) -> Result<Box<dyn Prepared>> {
+    fn prepare(&self, _: &EvalContext) -> Result<Box<dyn PreparedMetric>> {
         Ok(Box::new(VariogramScore))
     }
 }
 
-impl Prepared for VariogramScore {
-    fn score(&self, ground: &Ground, futures: &Futures) -> Result<MetricResult> {
+impl PreparedMetric for VariogramScore {
+    fn score(&self, eval: &EvalContext, futures: &Futures) -> Result<MetricResult> {
         let &Futures { samples, s, h, d, .. } = futures;
         let pairs = d * (d - 1) / 2;
         let window = |i: usize, values: &mut [f64]| {
@@ -44,12 +44,12 @@ impl Prepared for VariogramScore {
                 for j in 0..s {
                     add_roots(&samples[((i * s + j) * h + t) * d..][..d], &mut expected);
                 }
-                add_roots(&ground.test.truth[(i * h + t) * d..][..d], &mut seen);
+                add_roots(&eval.test.truth[(i * h + t) * d..][..d], &mut seen);
                 let gap = |(seen, expected): (&f32, &f32)| f64::from(seen - expected / s as f32).powi(2);
                 *value = seen.iter().zip(&expected).map(gap).sum::<f64>() / pairs.max(1) as f64;
             }
         };
-        Ok(average(ground, window, |steps| mean(steps)))
+        Ok(average(eval, window, |steps| mean(steps)))
     }
 }
 

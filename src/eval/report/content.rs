@@ -1,12 +1,12 @@
 //! The content of a report.
 
 use crate::error::{Error, Result};
-use crate::eval::context::{BootstrapSettings, Options};
+use crate::eval::context::{BootstrapSettings, EvalOptions};
 use crate::eval::evaluator::Evaluator;
 use crate::eval::metric;
 use crate::eval::paired::Comparisons;
 use crate::eval::result::Results;
-use crate::trajectory::Source;
+use crate::files::FileRecord;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -48,7 +48,7 @@ pub struct Protocol {
     /// Program and version, see [`Protocol::program`].
     pub program: String,
     /// The files, each with its SHA-256.
-    pub data: Vec<Source>,
+    pub data: Vec<FileRecord>,
     /// Episodes per split ("train", "validation", "test").
     pub episodes: BTreeMap<String, usize>,
     /// Windows per split, and "reference" for the floor.
@@ -131,7 +131,7 @@ impl Protocol {
 
 impl BootstrapProtocol {
     /// Of the evaluation that gave the figures.
-    pub fn new(evaluator: &Evaluator, options: &Options) -> Self {
+    pub fn new(evaluator: &Evaluator, options: &EvalOptions) -> Self {
         Self {
             unit: evaluator.resampling_unit().into(),
             level: 0.95,

@@ -5,7 +5,7 @@ use crate::error::Result;
 
 /// What a plot says of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Labels<'a> {
+pub struct AxisLabels<'a> {
     /// Above it.
     pub title: &'a str,
     /// Below the horizontal axis.
@@ -18,7 +18,7 @@ pub struct Labels<'a> {
 ///
 /// # Errors
 /// [`crate::Error::Other`] when the picture cannot be drawn.
-pub fn curves(labels: Labels<'_>, lines: &[(String, Vec<(f64, f64)>)]) -> Result<String> {
+pub fn curves(labels: AxisLabels<'_>, lines: &[(String, Vec<(f64, f64)>)]) -> Result<String> {
     let points = || lines.iter().flat_map(|(_, points)| points.iter());
     let x = Axis::linear(points().map(|p| p.0), true);
     let y = Axis::linear(points().map(|p| p.1), true);

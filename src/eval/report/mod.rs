@@ -19,7 +19,7 @@ mod write;
 
 pub use content::{BootstrapProtocol, Cost, Figure, MetricProtocol, Protocol, Report, SUBJECT};
 #[cfg(feature = "plot")]
-pub use curves::{Labels, curves};
+pub use curves::{AxisLabels, curves};
 pub use html::html;
 pub use markdown::markdown;
 #[cfg(feature = "plot")]

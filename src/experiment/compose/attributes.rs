@@ -3,8 +3,8 @@
 use super::config::ComposeConfig;
 use super::draw::{self, Drawer, by_energy};
 use super::expert::{Expert, Kind, Shelf, shape};
-use super::scene::{Attribute, Drawn, Scale, Scene};
-use crate::energy::compose::Mixture;
+use super::scene::{Attribute, Scale, Scene, SceneBatches};
+use crate::energy::compose::MixtureEnergy;
 use crate::energy::{Energy, Evaluated};
 use crate::error::Result;
 use crate::image::sprites::{COUNTS, Sprite};
@@ -49,8 +49,14 @@ impl Experts {
         let choose = |count: usize, noise: &mut Noise| scene.any(count, noise);
         let mut all = Vec::new();
         for (i, attribute) in Attribute::ALL.into_iter().enumerate() {
-            let source =
-                Drawn { scene, scale, attributes: &[attribute], choose: &choose, untold: Some(&choose), astray: None };
+            let source = SceneBatches {
+                scene,
+                scale,
+                attributes: &[attribute],
+                choose: &choose,
+                untold: Some(&choose),
+                astray: None,
+            };
             let kind = if attribute == Attribute::Position { Kind::Placed } else { Kind::Local };
             let noise = noise.fork(1 + i as u64);
             let mut expert = Expert::new(kind, scene, attribute, config.attributes.width, &noise)?;
@@ -232,7 +238,7 @@ pub(super) fn run(config: &ComposeConfig, noise: &Noise, shelf: &mut Shelf<'_>) 
         // The same sprites and the same noise at both places, so that what they differ by is the places alone.
         let own = || noise.fork(300);
         let places = [experts.levelled(t, &first, &mut own())?, experts.levelled(t, &second, &mut own())?];
-        let or = Mixture::new(places.map(|place| (0.5, place)))?;
+        let or = MixtureEnergy::new(places.map(|place| (0.5, place)))?;
         Ok(draw::all([
             (1.0, Box::new(or) as Box<dyn Energy>),
             experts.any(Attribute::Position, t, -0.5)?,

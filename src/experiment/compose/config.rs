@@ -10,7 +10,7 @@ use std::f64::consts::FRAC_PI_2;
 /// How one network learns.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Learning {
+pub struct NetworkLearning {
     /// Steps of Adam; at least 1.
     pub steps: u64,
     /// Images a step; at least 1.
@@ -57,7 +57,7 @@ impl Handover {
 /// What an energy is shown of chains that went astray.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Recovery {
+pub struct AstrayConfig {
     /// Share of each batch's told images that is noise around another image, whose way leads to its own all the same; in `[0, 1]`.
     pub share: f64,
     /// Noise angle from which on that is so, in `(0, pi / 2)`.
@@ -100,15 +100,15 @@ pub struct CrossConfig {
     /// So many of them, of the lowest energy, whose mean is compared; at least 1.
     pub kept: usize,
     /// Of the energies given the size.
-    pub size_energy: Learning,
+    pub size_energy: NetworkLearning,
     /// Of the energies given the position.
-    pub position_energy: Learning,
+    pub position_energy: NetworkLearning,
     /// Of the size's, around seen images of any size at the same place.
-    pub size_recovery: Recovery,
+    pub size_recovery: AstrayConfig,
     /// Of the position's, around images without a sprite.
-    pub position_recovery: Recovery,
+    pub position_recovery: AstrayConfig,
     /// Of the baseline.
-    pub baseline: Learning,
+    pub baseline: NetworkLearning,
     /// How images are drawn.
     pub sampler: SamplerConfig,
     /// Which energy speaks where.
@@ -128,7 +128,7 @@ pub struct ComposeConfig {
     /// Size x position on pairs that were never seen.
     pub cross: CrossConfig,
     /// Of the energies of all four attributes.
-    pub attributes: Learning,
+    pub attributes: NetworkLearning,
     /// Images of each composition; at least 1.
     pub samples: usize,
     /// Images drawn for each of the conjunction's, which is the one with the lowest energy; at least 1. Of the others one each: what
@@ -144,7 +144,7 @@ pub struct ComposeConfig {
     pub choice: Choice,
 }
 
-impl Learning {
+impl NetworkLearning {
     /// The same for a part of the steps, rounded up.
     pub(super) fn part(&self, share: f64) -> Self {
         Self { steps: (self.steps as f64 * share).ceil() as u64, ..self.clone() }
@@ -167,15 +167,15 @@ impl Default for ComposeConfig {
                 size: 2,
                 chains: 16,
                 kept: 4,
-                size_energy: Learning { steps: 3000, batch: 32, learning_rate: 3e-3, width: 20 },
-                position_energy: Learning { steps: 6000, batch: 64, learning_rate: 3e-3, width: 24 },
-                size_recovery: Recovery { share: 0.3, lowest: 0.2 },
-                position_recovery: Recovery { share: 0.2, lowest: 0.5 },
-                baseline: Learning { steps: 7500, batch: 64, learning_rate: 1e-3, width: 16 },
+                size_energy: NetworkLearning { steps: 3000, batch: 32, learning_rate: 3e-3, width: 20 },
+                position_energy: NetworkLearning { steps: 6000, batch: 64, learning_rate: 3e-3, width: 24 },
+                size_recovery: AstrayConfig { share: 0.3, lowest: 0.2 },
+                position_recovery: AstrayConfig { share: 0.2, lowest: 0.5 },
+                baseline: NetworkLearning { steps: 7500, batch: 64, learning_rate: 1e-3, width: 16 },
                 sampler: sampler(50, 0.7, 0.5),
                 handover: Handover { angle: 0.6, width: 0.1, size: 0.2 },
             },
-            attributes: Learning { steps: 3000, batch: 64, learning_rate: 3e-3, width: 24 },
+            attributes: NetworkLearning { steps: 3000, batch: 64, learning_rate: 3e-3, width: 24 },
             samples: 64,
             chains: 8,
             guidance: 3.0,

@@ -4,18 +4,18 @@
 //! Seen are all sizes at one place, all places at one size, and a share of the other pairs. The energies and the baseline
 //! learn from the same images, drawn with the same frequencies.
 
-use super::config::{ComposeConfig, CrossConfig, Learning};
+use super::config::{ComposeConfig, CrossConfig, NetworkLearning};
 use super::deconvolution::Deconvolution;
 use super::draw::{self, Drawer, by_energy};
 use super::expert::{Expert, Kind, Shelf};
-use super::scene::{Astray, Attribute, Drawn, Scale, Scene, context};
+use super::scene::{Astray, Attribute, Scale, Scene, SceneBatches, context};
 use crate::energy::Energy;
 use crate::error::{Error, Result};
 use crate::event::Sink;
 use crate::image::Images;
 use crate::image::sprites::Sprite;
 use crate::noise::Noise;
-use crate::train::objective::Fit;
+use crate::train::objective::GenerativeLoss;
 use serde::Serialize;
 
 /// A mean and its standard error.
@@ -160,13 +160,13 @@ pub(super) const SHOWN: usize = 12;
 struct Networks {
     size: Expert,
     place: Expert,
-    baseline: Fit<Deconvolution>,
+    baseline: GenerativeLoss<Deconvolution>,
 }
 
 impl Networks {
     fn new(config: &ComposeConfig, noise: &Noise) -> Result<Self> {
         let (scene, cross) = (config.scene(), &config.cross);
-        let width = |learning: &Learning| learning.width;
+        let width = |learning: &NetworkLearning| learning.width;
         let baseline = Deconvolution::new(scene.side, width(&cross.baseline), &mut noise.fork(2))?;
         Ok(Self {
             size: Expert::new(Kind::Local, scene, Attribute::Size, width(&cross.size_energy), &noise.fork(0))?
@@ -179,7 +179,7 @@ impl Networks {
                 &noise.fork(1),
             )?
             .recovering(cross.position_recovery.lowest)?,
-            baseline: Fit { model: baseline },
+            baseline: GenerativeLoss { model: baseline },
         })
     }
 
@@ -197,20 +197,20 @@ impl Networks {
         let by_size = |count: usize, noise: &mut Noise| by[0].draw(count, noise);
         let by_place = |count: usize, noise: &mut Noise| by[1].draw(count, noise);
         // The size's energy is shown other sizes at the same place, the position's images without a sprite.
-        let beside = |sprite: &Sprite, lot: f64| {
+        let beside = |sprite: &Sprite, uniform: f64| {
             let same = |s: &&Sprite| (s.column, s.row) == (sprite.column, sprite.row);
             let there: Vec<&Sprite> = seen.iter().filter(same).collect();
-            there.get((lot * there.len() as f64) as usize).map(|s| **s)
+            there.get((uniform * there.len() as f64) as usize).map(|s| **s)
         };
         let without = |_: &Sprite, _: f64| None;
         // Of any image, the energy must know what that given the position takes for granted.
         let astray = Some(Astray { share: cross.size_recovery.share, shown: &beside });
         let attributes = &[Attribute::Size];
-        let source = Drawn { scene, scale, attributes, choose: &by_size, untold: Some(&by_place), astray };
+        let source = SceneBatches { scene, scale, attributes, choose: &by_size, untold: Some(&by_place), astray };
         self.size.learn(&format!("size {at}"), &source, &cross.size_energy.part(part), &noise.fork(0), shelf)?;
         let astray = Some(Astray { share: cross.position_recovery.share, shown: &without });
         let attributes = &[Attribute::Position];
-        let source = Drawn { scene, scale, attributes, choose: &by_place, untold: None, astray };
+        let source = SceneBatches { scene, scale, attributes, choose: &by_place, untold: None, astray };
         let learning = cross.position_energy.part(part);
         self.place.learn(&format!("position {at}"), &source, &learning, &noise.fork(1), shelf)?;
         // The images of both energies.
@@ -219,8 +219,14 @@ impl Networks {
             both.extend(by_place(count - count / 2, noise));
             both
         };
-        let source =
-            Drawn { scene, scale, attributes: &Deconvolution::ATTRIBUTES, choose: &both, untold: None, astray: None };
+        let source = SceneBatches {
+            scene,
+            scale,
+            attributes: &Deconvolution::ATTRIBUTES,
+            choose: &both,
+            untold: None,
+            astray: None,
+        };
         let name = format!("deconvolution {at}");
         shelf.learn(&name, &mut self.baseline, &source, &cross.baseline.part(part), &noise.fork(3))
     }

@@ -1,7 +1,7 @@
 //! One energy for each attribute, and how it learns.
 
-use super::config::Learning;
-use super::scene::{Attribute, Drawn, Scene, context, nothing};
+use super::config::NetworkLearning;
+use super::scene::{Attribute, Scene, SceneBatches, context, nothing};
 use crate::error::Result;
 use crate::event::{Event, Sink};
 use crate::experiment::Journal;
@@ -24,8 +24,8 @@ impl Shelf<'_> {
         &mut self,
         name: &str,
         objective: &mut dyn Objective,
-        source: &Drawn<'_>,
-        learning: &Learning,
+        source: &SceneBatches<'_>,
+        learning: &NetworkLearning,
         noise: &Noise,
     ) -> Result<()> {
         let plan = self.journal.plan(name)?;
@@ -136,8 +136,8 @@ impl Expert {
     pub(super) fn learn(
         &mut self,
         name: &str,
-        source: &Drawn<'_>,
-        learning: &Learning,
+        source: &SceneBatches<'_>,
+        learning: &NetworkLearning,
         noise: &Noise,
         shelf: &mut Shelf<'_>,
     ) -> Result<()> {

@@ -18,7 +18,7 @@ mod scene;
 mod tests;
 
 pub use attributes::Composition;
-pub use config::{Choice, ComposeConfig, CrossConfig, Handover, Learning, Recovery};
+pub use config::{AstrayConfig, Choice, ComposeConfig, CrossConfig, Handover, NetworkLearning};
 pub use cross::{Cross, CrossRow, Estimate};
 pub use scene::Attribute;
 
@@ -32,7 +32,7 @@ use serde::Serialize;
 
 /// What was measured.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Figures {
+pub struct ComposeFigures {
     /// Size x position on pairs that were never seen.
     pub cross: Cross,
     /// Four energies together.
@@ -43,9 +43,9 @@ pub struct Figures {
 
 /// Figures and pictures.
 #[derive(Debug)]
-pub struct Outcome {
+pub struct ComposeResult {
     /// What was measured.
-    pub figures: Figures,
+    pub figures: ComposeFigures,
     /// Name, images and images side by side of each picture.
     pub pictures: Vec<(&'static str, Images, usize)>,
 }
@@ -65,7 +65,7 @@ pub fn data(config: &ComposeConfig) -> Result<Images> {
 /// # Errors
 /// [`crate::Error::Config`] for settings out of range; [`crate::Error::Interrupted`] when the sink asks to stop; as
 /// [`Journal::begin`] for what was kept.
-pub fn run(config: &ComposeConfig, journal: &Journal, sink: &mut dyn Sink) -> Result<Outcome> {
+pub fn run(config: &ComposeConfig, journal: &Journal, sink: &mut dyn Sink) -> Result<ComposeResult> {
     config.validate()?;
     let noise = Noise::new(config.seed);
     let mut shelf = Shelf { journal, sink };
@@ -74,6 +74,6 @@ pub fn run(config: &ComposeConfig, journal: &Journal, sink: &mut dyn Sink) -> Re
     let mut pictures = vec![("cross", picture, columns)];
     let compositions = attributes::run(config, &noise.fork(1), &mut shelf)?;
     pictures.extend(compositions.pictures.into_iter().map(|(name, images)| (name, images, 16)));
-    let figures = Figures { cross, compositions: compositions.figures, parameters: compositions.parameters };
-    Ok(Outcome { figures, pictures })
+    let figures = ComposeFigures { cross, compositions: compositions.figures, parameters: compositions.parameters };
+    Ok(ComposeResult { figures, pictures })
 }

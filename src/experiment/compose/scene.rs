@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::image::Images;
 use crate::image::sprites::{COUNTS, SIDE, Sprite};
 use crate::noise::Noise;
-use crate::train::{Batch, Source};
+use crate::train::{Batch, BatchSource};
 use candle_core::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 use std::f64::consts::{PI, TAU};
@@ -190,7 +190,7 @@ impl Scale {
 }
 
 /// Batches of sprites, drawn as they are needed.
-pub(super) struct Drawn<'a> {
+pub(super) struct SceneBatches<'a> {
     pub(super) scene: Scene,
     pub(super) scale: Scale,
     /// What the network is given.
@@ -214,7 +214,7 @@ pub(super) struct Astray<'a> {
 /// Chooses so many sprites.
 pub(super) type Choose<'a> = &'a dyn Fn(usize, &mut Noise) -> Vec<Sprite>;
 
-impl Source for Drawn<'_> {
+impl BatchSource for SceneBatches<'_> {
     fn batch(&self, size: usize, noise: &mut Noise) -> Result<Batch> {
         let untold = self.untold.map_or(Vec::new(), |choose| choose(size / 4, noise));
         let mut sprites = (self.choose)(size - untold.len(), noise);
@@ -230,10 +230,10 @@ impl Source for Drawn<'_> {
             None => None,
             Some(Astray { share, shown }) => {
                 let rows = (share * told as f64).round() as usize;
-                let lots = noise.uniform(sprites.len(), DType::F64, &Device::Cpu)?.to_vec1::<f64>()?;
+                let uniforms = noise.uniform(sprites.len(), DType::F64, &Device::Cpu)?.to_vec1::<f64>()?;
                 let mut images = Vec::with_capacity(sprites.len() * self.scene.size());
-                for (row, (sprite, lot)) in sprites.iter().zip(lots).enumerate() {
-                    match if row < rows { shown(sprite, lot) } else { Some(*sprite) } {
+                for (row, (sprite, uniform)) in sprites.iter().zip(uniforms).enumerate() {
+                    match if row < rows { shown(sprite, uniform) } else { Some(*sprite) } {
                         Some(sprite) => self.scene.draw(&sprite, &mut images),
                         None => images.resize(images.len() + self.scene.size(), 0.0),
                     }

@@ -2,13 +2,13 @@ use super::config::{Choice, ComposeConfig, sampler};
 use super::cross;
 use super::deconvolution::Deconvolution;
 use super::draw::{self, Drawer};
-use super::scene::{Astray, Attribute, Drawn, Scale, Scene, context};
+use super::scene::{Astray, Attribute, Scale, Scene, SceneBatches, context};
 use crate::energy::{Energy, Evaluated};
 use crate::error::Result;
 use crate::event::Silent;
 use crate::image::sprites::Sprite;
 use crate::noise::Noise;
-use crate::train::Source;
+use crate::train::BatchSource;
 use candle_core::{DType, Device, Tensor};
 
 const SCENE: Scene = Scene { side: 16, positions: 8 };
@@ -133,8 +133,8 @@ fn a_deconvolution_makes_images_and_every_weight_matters() -> Result<()> {
 fn a_share_of_a_batch_begins_astray() -> Result<()> {
     let scale = Scale { mean: 0.25, std: 0.5 };
     let choose = |count: usize, noise: &mut Noise| SCENE.any(count, noise);
-    let other = |sprite: &Sprite, lot: f64| (lot < 0.5).then_some(Sprite { size: 5 - sprite.size, ..*sprite });
-    let source = Drawn {
+    let other = |sprite: &Sprite, uniform: f64| (uniform < 0.5).then_some(Sprite { size: 5 - sprite.size, ..*sprite });
+    let source = SceneBatches {
         scene: SCENE,
         scale,
         attributes: &[Attribute::Size],

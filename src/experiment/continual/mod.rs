@@ -43,7 +43,7 @@ pub struct Run {
 
 /// A method's runs together.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Row {
+pub struct MethodRow {
     /// The method.
     pub method: Method,
     /// Number of runs.
@@ -58,7 +58,7 @@ pub struct Row {
 
 /// A setting that tuning has tried.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Trial {
+pub struct TuningTrial {
     /// The method.
     pub method: Method,
     /// The setting.
@@ -179,7 +179,7 @@ pub fn tune(
     config: &ContinualConfig,
     journal: &Journal,
     sink: &mut dyn Sink,
-) -> Result<(ContinualConfig, Vec<Trial>)> {
+) -> Result<(ContinualConfig, Vec<TuningTrial>)> {
     config.validate(train.class_count())?;
     // Far from the labels of the final runs: their order of images is not the one that was tuned on.
     let noise = Noise::new(config.seed).fork(u64::MAX);
@@ -206,9 +206,9 @@ pub fn tune(
         *config.plan_mut(method) = plan.clone();
         let protocol = if method == Method::Joint { &joined } else { &tasks };
         let accuracy = protocol.run(method, 0, &config, &noise.fork(1))?.accuracy;
-        Ok(Trial { method, plan, accuracy })
+        Ok(TuningTrial { method, plan, accuracy })
     };
-    let trials: Vec<Trial> = waves("tune", jobs, journal, sink, one)?;
+    let trials: Vec<TuningTrial> = waves("tune", jobs, journal, sink, one)?;
     let mut best = config.clone();
     for method in &config.methods {
         let of = trials.iter().filter(|t| t.method == *method);
@@ -245,14 +245,14 @@ fn waves<J: Clone + Sync, T: Send + Serialize + DeserializeOwned>(
 }
 
 /// The table: a row a method, in the order of [`Method::ALL`].
-pub fn table(runs: &[Run]) -> Vec<Row> {
+pub fn table(runs: &[Run]) -> Vec<MethodRow> {
     let row = |method: &Method| {
         let of: Vec<&Run> = runs.iter().filter(|r| r.method == *method).collect();
         let n = of.len() as f64;
         let mean = of.iter().map(|r| r.accuracy).sum::<f64>() / n;
         let square = of.iter().map(|r| (r.accuracy - mean).powi(2)).sum::<f64>();
         let std = if of.len() > 1 { (square / (n - 1.0)).sqrt() } else { 0.0 };
-        of.first().map(|first| Row { method: *method, runs: of.len(), mean, std, parameters: first.parameters })
+        of.first().map(|first| MethodRow { method: *method, runs: of.len(), mean, std, parameters: first.parameters })
     };
     Method::ALL.iter().filter_map(row).collect()
 }

@@ -41,7 +41,7 @@ impl Sink for Stopping {
     }
 }
 
-fn accuracies(config: &ContinualConfig) -> Result<Vec<Row>> {
+fn accuracies(config: &ContinualConfig) -> Result<Vec<MethodRow>> {
     let (train, test) = (quarters(800, 1), quarters(200, 2));
     Ok(table(&run(&train, &test, config, &Journal::none(), &mut Silent)?))
 }

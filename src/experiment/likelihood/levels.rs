@@ -8,7 +8,7 @@ use crate::event::{Event, Sink};
 use crate::experiment::draw::{WATCHED, denoised, show};
 use crate::experiment::{ImageModel, Journal, advance};
 use crate::noise::Noise;
-use crate::sample::ais::{Annealing, LogRatio, Path};
+use crate::sample::ais::{Annealing, AnnealingPath, LogRatio};
 use crate::sample::hmc::{Hmc, Leapfrog};
 use crate::sample::{ChainState, Metropolis, Transition};
 use candle_core::{DType, Device, Tensor};
@@ -68,20 +68,20 @@ impl Ends {
         Self { x, logs }
     }
 
-    /// Chains drawn by their weights, one for each of `lots` in (0, 1).
-    pub(super) fn drawn(&self, lots: &[f64]) -> Result<Tensor> {
+    /// Chains drawn by their weights, one for each of `uniforms` in (0, 1).
+    pub(super) fn drawn(&self, uniforms: &[f64]) -> Result<Tensor> {
         let top = self.logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let weights: Vec<f64> = self.logs.iter().map(|l| (l - top).exp()).collect();
         let sum: f64 = weights.iter().sum();
-        let draw = |lot: &f64| {
-            let mut left = lot * sum;
+        let draw = |uniform: &f64| {
+            let mut left = uniform * sum;
             let found = weights.iter().position(|w| {
                 left -= w;
                 left <= 0.0
             });
             found.unwrap_or(weights.len() - 1) as u32
         };
-        let chosen: Vec<u32> = lots.iter().map(draw).collect();
+        let chosen: Vec<u32> = uniforms.iter().map(draw).collect();
         Ok(self.x.index_select(&Tensor::new(chosen, self.x.device())?, 0)?)
     }
 }
@@ -235,7 +235,7 @@ impl<'a> Levels<'a> {
     }
 }
 
-impl Path for Levels<'_> {
+impl AnnealingPath for Levels<'_> {
     fn stages(&self) -> usize {
         self.angles.len()
     }

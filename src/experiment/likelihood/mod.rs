@@ -72,7 +72,7 @@ pub struct Likelihood {
 
 /// What was measured.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Figures {
+pub struct LikelihoodFigures {
     /// Noise level.
     pub at: f64,
     /// The Gaussian's, then the model's.
@@ -93,7 +93,7 @@ pub fn run(
     config: &LikelihoodConfig,
     journal: &Journal,
     sink: &mut dyn Sink,
-) -> Result<(Figures, Images)> {
+) -> Result<(LikelihoodFigures, Images)> {
     config.validate()?;
     model.check_fits(test)?;
     let Learned::Levels(energy) = model.learned() else {
@@ -109,14 +109,14 @@ pub fn run(
     let path = Levels::adapted(&at, shape, config, &noise_of_model.fork(0), journal, sink)?.shown(model);
     let (lower, ends) =
         path.forward("model, from the normal", config.chains, &noise_of_model.fork(1), journal, sink)?;
-    let lots = noise_of_model.fork(2).uniform(config.chains, DType::F64, &Device::Cpu)?.to_vec1::<f64>()?;
-    let mixed = || Ok([path.mixed(&ends.drawn(&lots)?, config.mixing, &mut noise_of_model.fork(4))?]);
+    let uniforms = noise_of_model.fork(2).uniform(config.chains, DType::F64, &Device::Cpu)?.to_vec1::<f64>()?;
+    let mixed = || Ok([path.mixed(&ends.drawn(&uniforms)?, config.mixing, &mut noise_of_model.fork(4))?]);
     let [drawn] = journal.array("mixed", mixed)?;
     let upper = path.backward("model, to the normal", &drawn, &noise_of_model.fork(3), journal, sink)?;
     let likelihood = likelihood(model, test, config, [lower.estimate, upper.estimate], &noise.fork(IMAGES))?;
     let of_model = Constant { of: "model".into(), truth: None, lower, upper };
     let shown = model.images("chains", &(ends.x / config.at.cos())?)?;
-    Ok((Figures { at: config.at, constants: vec![check, of_model], likelihood }, shown))
+    Ok((LikelihoodFigures { at: config.at, constants: vec![check, of_model], likelihood }, shown))
 }
 
 /// The same way for a Gaussian of independent numbers, whose levels are Gaussians too.

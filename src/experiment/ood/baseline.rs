@@ -1,14 +1,14 @@
 //! The likelihoods that an energy is compared with: trained here, on the model's training images, and kept.
 
 use super::super::{DataRecord, Journal};
-use super::{Baseline, BaselineConfig, OodConfig};
+use super::{Baseline, OodBaselineConfig, OodConfig};
 use crate::error::{Error, Result};
 use crate::event::Sink;
 use crate::image::Images;
 use crate::model::{Generative, PixelCnn, RealNvp};
 use crate::noise::Noise;
-use crate::train::objective::Fit;
-use crate::train::{AdamConfig, Archive, Batch, Clip, Decay, Divergence, Source, TrainConfig, train};
+use crate::train::objective::GenerativeLoss;
+use crate::train::{AdamConfig, Archive, Batch, BatchSource, Clip, Decay, Divergence, TrainConfig, train};
 use candle_core::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -56,7 +56,7 @@ impl Pictures<'_> {
     }
 }
 
-impl Source for Pictures<'_> {
+impl BatchSource for Pictures<'_> {
     fn batch(&self, size: usize, noise: &mut Noise) -> Result<Batch> {
         let chosen: Vec<usize> = noise.indices(size, self.train.len()).into_iter().map(|i| self.train[i]).collect();
         self.batch_of(&chosen)
@@ -103,7 +103,7 @@ pub(super) fn trained(
 
 fn fit<M: Generative + 'static, N: Serialize>(
     network: M,
-    of: &BaselineConfig<N>,
+    of: &OodBaselineConfig<N>,
     source: &Pictures<'_>,
     config: &OodConfig,
     noise: &Noise,
@@ -148,7 +148,7 @@ fn fit<M: Generative + 'static, N: Serialize>(
     };
     let plan = journal.plan(name)?;
     let begun = Instant::now();
-    let mut objective = Fit { model: network };
+    let mut objective = GenerativeLoss { model: network };
     let outcome = train(&mut objective, source, &train_config, noise, plan.as_ref(), sink)?;
     sink.emit(&crate::event::Event::Figures {
         phase: name,

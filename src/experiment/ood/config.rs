@@ -28,7 +28,7 @@ impl Baseline {
 /// How a baseline is trained.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct BaselineConfig<N> {
+pub struct OodBaselineConfig<N> {
     /// Its size.
     pub network: N,
     /// Steps of Adam. At least 1.
@@ -64,9 +64,9 @@ pub struct OodConfig {
     /// Training images that judge a baseline's weights while it learns, of those that it would else learn from. At least 1.
     pub validation: usize,
     /// The autoregressive network.
-    pub pixel_cnn: BaselineConfig<PixelCnnConfig>,
+    pub pixel_cnn: OodBaselineConfig<PixelCnnConfig>,
     /// The flow.
-    pub real_nvp: BaselineConfig<RealNvpConfig>,
+    pub real_nvp: OodBaselineConfig<RealNvpConfig>,
     /// Images of each set in the picture. At least 1.
     pub shown: usize,
 }
@@ -74,9 +74,9 @@ pub struct OodConfig {
 impl Default for OodConfig {
     fn default() -> Self {
         let network = PixelCnnConfig { width: 24, layers: 3, mixture: 5, levels: 256 };
-        let pixel_cnn = BaselineConfig { network, steps: 800, batch: 16, learning_rate: 3e-3 };
+        let pixel_cnn = OodBaselineConfig { network, steps: 800, batch: 16, learning_rate: 3e-3 };
         let network = RealNvpConfig { couplings: 6, hidden: vec![256, 256] };
-        let real_nvp = BaselineConfig { network, steps: 4000, batch: 64, learning_rate: 1e-3 };
+        let real_nvp = OodBaselineConfig { network, steps: 4000, batch: 64, learning_rate: 1e-3 };
         Self {
             seed: 0,
             images: 2000,

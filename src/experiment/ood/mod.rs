@@ -10,7 +10,7 @@ mod sets;
 mod tests;
 
 pub use baseline::BaselineRecord;
-pub use config::{Baseline, BaselineConfig, OodConfig};
+pub use config::{Baseline, OodBaselineConfig, OodConfig};
 pub use sets::{OodData, SetRecord};
 
 use super::{ImageModel, Journal};
@@ -31,7 +31,7 @@ const BASELINES: u64 = 5;
 
 /// How well one score tells the model's images from one set.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Told {
+pub struct SetFigures {
     /// The set.
     pub set: String,
     /// Probability that an image of the model's own set has the lower energy; .5 is chance.
@@ -46,13 +46,13 @@ pub struct Told {
 
 /// A score, against every set.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Row {
+pub struct ScoreRow {
     /// The score.
     pub score: String,
     /// Noise level of the energy, where it has one.
     pub at: Option<f64>,
     /// Each set.
-    pub told: Vec<Told>,
+    pub told: Vec<SetFigures>,
     /// Mean AUROC over the sets.
     pub mean_auroc: f64,
     /// Mean bits per dimension of the model's own test images and of each set, for likelihoods.
@@ -61,7 +61,7 @@ pub struct Row {
 
 /// How well a noise level tells training images from damaged ones.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Trial {
+pub struct LevelTrial {
     /// The noise level.
     pub at: f64,
     /// AUROC against each kind of damage.
@@ -73,23 +73,23 @@ pub struct Trial {
 
 /// What was measured.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Figures {
+pub struct OodFigures {
     /// Noise level at which the energy judges.
     pub at: f64,
     /// Kinds of damage, and how each level told them; empty where the level was given.
     pub damages: Vec<String>,
     /// One a level.
-    pub trials: Vec<Trial>,
+    pub trials: Vec<LevelTrial>,
     /// The model's own test images, then the sets that they are told from.
     pub sets: Vec<SetRecord>,
     /// All scores: the energy at the chosen level first, then by its energies at all levels, where there are several.
-    pub rows: Vec<Row>,
+    pub rows: Vec<ScoreRow>,
     /// The likelihood baselines.
     pub baselines: Vec<BaselineRecord>,
 }
 
 /// Runs the experiment; trained baselines stay in `folder`. Returns the figures and some images of every set, `config.shown` a set in
-/// the order of [`Figures::sets`].
+/// the order of [`OodFigures::sets`].
 ///
 /// # Errors
 /// [`Error::Config`] for settings out of range; [`Error::Data`] when images do not fit the model or there are too few;
@@ -100,7 +100,7 @@ pub fn run(
     config: &OodConfig,
     (folder, journal): (&Path, &Journal),
     sink: &mut dyn Sink,
-) -> Result<(Figures, Images)> {
+) -> Result<(OodFigures, Images)> {
     config.validate()?;
     let noise = Noise::new(config.seed);
     let trained = sets::of_classes(data.train, &model.info().classes)?;
@@ -140,7 +140,7 @@ pub fn run(
         rows.insert(1, row(of, &records, &together, config, &noise.fork(RESAMPLES))?);
     }
     let shown = sets::shown(&sets, config.shown)?;
-    Ok((Figures { at, damages, trials, sets: records, rows, baselines }, shown))
+    Ok((OodFigures { at, damages, trials, sets: records, rows, baselines }, shown))
 }
 
 /// How each set's images are judged by their energies at all levels, beside those of training images.
@@ -161,17 +161,17 @@ struct Named {
     likelihood: bool,
 }
 
-fn row(of: Named, sets: &[SetRecord], scores: &[Vec<f64>], config: &OodConfig, noise: &Noise) -> Result<Row> {
+fn row(of: Named, sets: &[SetRecord], scores: &[Vec<f64>], config: &OodConfig, noise: &Noise) -> Result<ScoreRow> {
     let Some((own, others)) = scores.split_first() else { return Err(Error::Other("no set of images".into())) };
     let told = others.iter().zip(&sets[1..]).map(|(other, set)| {
         let (auroc, average_precision, fpr_at_95_tpr) = against(own, other)?;
         let interval = score::interval(own, other, config.replicates, &mut noise.named(&set.name))?;
-        Ok(Told { set: set.name.clone(), auroc, interval, average_precision, fpr_at_95_tpr })
+        Ok(SetFigures { set: set.name.clone(), auroc, interval, average_precision, fpr_at_95_tpr })
     });
     let told = told.collect::<Result<Vec<_>>>()?;
     let mean_auroc = told.iter().map(|t| t.auroc).sum::<f64>() / told.len() as f64;
     let bits = of.likelihood.then(|| scores.iter().map(|s| mean(s)).collect());
-    Ok(Row { score: of.score, at: of.at, told, mean_auroc, bits_per_dimension: bits })
+    Ok(ScoreRow { score: of.score, at: of.at, told, mean_auroc, bits_per_dimension: bits })
 }
 
 /// What training images alone say.
@@ -179,7 +179,7 @@ struct Choice {
     /// The noise level at which the energy judges.
     at: f64,
     damages: Vec<String>,
-    trials: Vec<Trial>,
+    trials: Vec<LevelTrial>,
     /// Levels, and the energies of the same training images at each; none where the level was given.
     own: Vec<(f64, Vec<f64>)>,
 }
@@ -208,7 +208,7 @@ fn choose(
         let mut scores = scorer.scores(&judged, config.batch, &noise.fork(SCORES), journal, sink)?;
         let auroc = scores[1..].iter().map(|d| Ok(against(&scores[0], d)?.0)).collect::<Result<Vec<_>>>()?;
         let worst = auroc.iter().copied().fold(f64::INFINITY, f64::min);
-        trials.push(Trial { at, auroc, worst });
+        trials.push(LevelTrial { at, auroc, worst });
         own.push((at, scores.swap_remove(0)));
     }
     let best = trials.iter().max_by(|a, b| a.worst.total_cmp(&b.worst));

@@ -250,13 +250,13 @@ mod tests {
         let noise = Noise::new(1).normal((4000, 1), DType::F64, &Device::Cpu);
         let noise: Vec<f64> = noise.and_then(|n| Ok(n.flatten_all()?.to_vec1()?)).unwrap_or_default();
         // Labels drawn from softmax(c - E) with c = (1.5, -1.5): the second class's odds are exp(-3 - (E_2 - E_1)).
-        let lots = Noise::new(2).uniform((4000, 1), DType::F64, &Device::Cpu);
-        let lots: Vec<f64> = lots.and_then(|n| Ok(n.flatten_all()?.to_vec1()?)).unwrap_or_default();
+        let uniforms = Noise::new(2).uniform((4000, 1), DType::F64, &Device::Cpu);
+        let uniforms: Vec<f64> = uniforms.and_then(|n| Ok(n.flatten_all()?.to_vec1()?)).unwrap_or_default();
         let energies: Vec<Vec<f64>> = noise.iter().map(|n| vec![0.0, -3.0 * n]).collect();
         let classes: Vec<usize> = energies
             .iter()
-            .zip(&lots)
-            .map(|(e, lot)| usize::from(*lot < 1.0 / (1.0 + (3.0 + e[1] - e[0]).exp())))
+            .zip(&uniforms)
+            .map(|(e, uniform)| usize::from(*uniform < 1.0 / (1.0 + (3.0 + e[1] - e[0]).exp())))
             .collect();
         let found = fitted(&energies, &classes, 2);
         // Standard error of a logistic intercept at this spread: some 0.06 for the difference.

@@ -41,7 +41,7 @@ pub struct Curve {
 
 /// What was measured.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Figures {
+pub struct RobustFigures {
     /// Test images.
     pub images: usize,
     /// A curve for each that judges and each norm.
@@ -66,7 +66,7 @@ pub fn run(
     config: &RobustConfig,
     journal: &Journal,
     sink: &mut dyn Sink,
-) -> Result<Figures> {
+) -> Result<RobustFigures> {
     config.check()?;
     let noise = Noise::new(config.seed);
     let test = some(test, config.images, &mut noise.named("test images"))?;
@@ -89,7 +89,7 @@ pub fn run(
             curves.extend(attacked((name, victim), purify, &test, (norm, radii), config, &noise, journal, sink)?);
         }
     }
-    Ok(Figures { images: test.len(), curves, constants: energy.constants().to_vec() })
+    Ok(RobustFigures { images: test.len(), curves, constants: energy.constants().to_vec() })
 }
 
 #[allow(clippy::too_many_arguments)]

@@ -7,7 +7,7 @@ pub use super::learning::Learning;
 pub use config::{Architecture, IMAGE_PRESETS, ImageTrainConfig};
 
 use super::DataRecord;
-use super::classify::{Judge, accuracy};
+use super::classify::{NoiseProbe, accuracy};
 use super::history::Remembering;
 use super::model::{ImageModel, ImageModelInfo, Learned};
 use crate::error::{Error, Result};
@@ -136,7 +136,7 @@ pub fn run(
     let mut model = ImageModel::new(info, config.learning.clone(), energy, kept);
     if model.classes() > 0 {
         let noise = noise.fork(JUDGED);
-        let accuracy = accuracy(&model, &chosen, &validation, &Judge::default(), &noise)?;
+        let accuracy = accuracy(&model, &chosen, &validation, &NoiseProbe::default(), &noise)?;
         model.info_mut().validation_accuracy = Some(accuracy);
     }
     model.info_mut().train_seconds = outcome.earlier_seconds + begun.elapsed().as_secs_f64();

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::image::{Augment, Images};
 use crate::noise::Noise;
 use crate::train::objective::Augmentation;
-use crate::train::{Batch, Source};
+use crate::train::{Batch, BatchSource};
 use candle_core::{DType, Device, Tensor};
 
 /// Images as batches.
@@ -40,11 +40,11 @@ impl Pictures<'_> {
     }
 }
 
-impl Source for Pictures<'_> {
+impl BatchSource for Pictures<'_> {
     fn batch(&self, size: usize, noise: &mut Noise) -> Result<Batch> {
         let chosen: Vec<usize> = noise.indices(size, self.train.len()).into_iter().map(|i| self.train[i]).collect();
-        let lots = noise.uniform(size, DType::F64, &Device::Cpu)?.to_vec1::<f64>()?;
-        let shown: Vec<bool> = lots.iter().map(|lot| *lot >= self.dropout).collect();
+        let uniforms = noise.uniform(size, DType::F64, &Device::Cpu)?.to_vec1::<f64>()?;
+        let shown: Vec<bool> = uniforms.iter().map(|uniform| *uniform >= self.dropout).collect();
         let batch = self.of(&chosen, &shown, noise)?;
         match self.augment.is_none() {
             true => Ok(batch),

@@ -10,11 +10,13 @@ use crate::forecast::for_data;
 use crate::forecast::{
     ChunkSource, DenoisingConfig, Forecaster, FrameSource, Limits, Prepared, ResidualCoordinates, network,
 };
-use crate::model::{Activation, Cvae, Generative, Generator, GruMixture, Mixture, Mlp, MlpConfig, Path, VectorField};
+use crate::model::{
+    Activation, Cvae, Generative, Generator, GruMixture, MixtureDensity, Mlp, MlpConfig, NoisePath, VectorField,
+};
 use crate::noise::Noise;
 use crate::settings::{Auto, as_json};
-use crate::train::objective::{Fit, Regression};
-use crate::train::{AdamConfig, Clip, Decay, Divergence, Objective, Source, TrainConfig, Whitening, train};
+use crate::train::objective::{GenerativeLoss, Regression};
+use crate::train::{AdamConfig, BatchSource, Clip, Decay, Divergence, Objective, TrainConfig, Whitening, train};
 use candle_core::{DType, Device};
 use std::time::Instant;
 
@@ -128,7 +130,7 @@ impl Training<'_> {
         name: &str,
         settings: serde_json::Value,
         objective: &mut dyn Objective,
-        source: &dyn Source,
+        source: &dyn BatchSource,
         config: &TrainConfig,
     ) -> Result<()> {
         let plan = self.kept.map(|folder| {
@@ -158,7 +160,7 @@ fn latent(run: &mut Training<'_>, config: &LatentConfig) -> Result<Box<dyn Forec
     let mut fit = Fitting { run, source: &source, config, steps };
     match config.head {
         Head::Diffusion(ref head) | Head::Flow(ref head) => {
-            let path = if matches!(config.head, Head::Flow(_)) { Path::Line } else { Path::Circle };
+            let path = if matches!(config.head, Head::Flow(_)) { NoisePath::Line } else { NoisePath::Circle };
             let sampler = auto::sampler(config.sampler.unwrap_or_default(), chunk);
             let net = field(&coordinates, &config.hidden);
             let field = VectorField::new(net, path, sampler, &mut noise)?;
@@ -168,7 +170,7 @@ fn latent(run: &mut Training<'_>, config: &LatentConfig) -> Result<Box<dyn Forec
         Head::Mixture { components } => {
             let over = network::over(&coordinates, None, &config.hidden.clone().or(DenoisingConfig::default().hidden));
             let net = MlpConfig { inputs: context, context: 0, ..over };
-            let mixture = Mixture::new(net, components, width, &mut noise)?;
+            let mixture = MixtureDensity::new(net, components, width, &mut noise)?;
             fit.finish("mdn", coordinates, mixture)
         }
         Head::Cvae { code, kl_weight, free_nats } => {
@@ -199,7 +201,7 @@ fn field(coordinates: &ResidualCoordinates, hidden: &Auto<Vec<usize>>) -> MlpCon
 /// What the training of every generative network shares.
 struct Fitting<'a, 'b> {
     run: &'a mut Training<'b>,
-    source: &'a dyn Source,
+    source: &'a dyn BatchSource,
     config: &'a LatentConfig,
     steps: u64,
 }
@@ -211,7 +213,7 @@ impl Fitting<'_, '_> {
         coordinates: ResidualCoordinates,
         model: G,
     ) -> Result<Box<dyn Forecaster + Sync>> {
-        let mut objective = Fit { model };
+        let mut objective = GenerativeLoss { model };
         let config =
             training(self.steps, self.config.learning_rate, (self.config.weight_decay, self.config.whitening.clone()));
         self.run.run(name, self.config.learned()?, &mut objective, self.source, &config)?;
@@ -227,7 +229,7 @@ fn recurrent(run: &mut Training<'_>, config: &RecurrentConfig) -> Result<Recurre
     let mut noise = Noise::new(run.seed).fork(WEIGHTS);
     let scale = delta_std(prepared);
     let net = GruMixture::new(&scale, config.width, config.components, config.input_noise, &mut noise)?;
-    let mut objective = Fit { model: net };
+    let mut objective = GenerativeLoss { model: net };
     let steps = training(config.steps as u64, config.learning_rate, (0.01, None));
     run.run("gru_mdn", as_json(config)?, &mut objective, &source, &steps)?;
     Recurrent::new(objective.model, config.context, scale.len())

@@ -3,7 +3,8 @@
 use super::input::{Input, lower_name};
 use super::picture::{self, Picture};
 use crate::error::{Error, Result};
-use crate::image::{Images, Source};
+use crate::files::FileRecord;
+use crate::image::Images;
 use std::path::{Path, PathBuf};
 
 /// The pictures of a folder; its subfolders, where it has any with pictures in them, are the classes.
@@ -75,7 +76,7 @@ struct Assembly {
     pixels: Vec<u8>,
     labels: Vec<u32>,
     classes: Vec<String>,
-    sources: Vec<Source>,
+    sources: Vec<FileRecord>,
 }
 
 impl Assembly {

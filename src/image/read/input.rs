@@ -1,15 +1,15 @@
 //! A file of images before it is parsed.
 
 use crate::error::{Error, Result};
-use crate::files;
-use crate::image::{Images, Source};
+use crate::files::FileRecord;
+use crate::image::Images;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// A file's contents, unpacked.
 pub(super) struct Input {
     pub(super) path: PathBuf,
-    pub(super) source: Source,
+    pub(super) source: FileRecord,
     pub(super) bytes: Vec<u8>,
 }
 
@@ -17,7 +17,7 @@ impl Input {
     /// Reads a file; gzip is unpacked.
     pub(super) fn read(path: &Path) -> Result<Self> {
         let bytes = std::fs::read(path).map_err(Error::io(path, "read"))?;
-        let source = Source { path: path.display().to_string(), sha256: files::sha256_hex(&bytes) };
+        let source = FileRecord::of(path, &bytes);
         let bytes = if bytes.starts_with(b"\x1f\x8b") {
             let mut unpacked = Vec::new();
             flate2::read::MultiGzDecoder::new(&bytes[..])

@@ -2,7 +2,7 @@
 
 use super::config::{ConvConfig, FilterShape, StageShape};
 use crate::energy::{ConditionalEnergy, Evaluated};
-use crate::engine::conv::{Images, Room};
+use crate::engine::conv::{ImageTerm, Room};
 use crate::engine::{Program, Term};
 use crate::error::{Error, Result};
 use crate::model::spectral::SpectralNorm;
@@ -50,7 +50,7 @@ pub struct ConvEnergy {
     pub(super) head_bias: Var,
     /// Memory of the engine, which outlives the weights of one step; clones share it.
     pub(super) room: Room,
-    /// The same on a card.
+    /// The same on a GPU.
     #[cfg(feature = "cudnn")]
     pub(super) pool: crate::engine::cuda::conv::Pool,
 }
@@ -214,7 +214,7 @@ impl Network for ConvEnergy {
             let found = vec![rows.count()];
             return Err(Error::Shape { what: "context", found, expected: format!("{chains} rows, one a chain") });
         }
-        let energy = std::sync::Arc::new(Images::new(packed.into(), rows)?);
+        let energy = std::sync::Arc::new(ImageTerm::new(packed.into(), rows)?);
         Ok(Some(Program::new(width, vec![Term::Custom { energy, factor: 1.0 }])?))
     }
 

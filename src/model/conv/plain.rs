@@ -4,8 +4,8 @@ use super::energy::{ConvEnergy, Filter};
 use super::graph::pick;
 use crate::energy::Evaluated;
 use crate::energy::rows::plain;
-use crate::engine::conv::{ConvLayers, Packed};
-use crate::engine::{self, Options, Rows};
+use crate::engine::conv::{ConvLayers, PackedConv};
+use crate::engine::{self, Rows, RunOptions};
 use crate::error::{Error, Result};
 use crate::model::Activation;
 use candle_core::{Device, Tensor};
@@ -31,22 +31,22 @@ impl ConvEnergy {
     ///
     /// # Errors
     /// [`Error::Tensor`].
-    pub fn packed(&self) -> Result<Packed> {
+    pub fn packed(&self) -> Result<PackedConv> {
         let mut stages = Vec::new();
         for stage in &self.stages {
             let weights = stage.filters.iter().map(|f| plain(&f.effective(false)?)).collect::<Result<Vec<_>>>()?;
             stages.extend(stage.shape.plain(weights));
         }
         let layers = self.layers(stages, plain(&pick(&self.head, false))?, plain(&pick(&self.head_bias, false))?[0]);
-        Packed::within(&self.room, layers)
+        PackedConv::within(&self.room, layers)
     }
 
     /// The network of these stages and this head for the engines.
     pub(super) fn layers(&self, stages: Vec<engine::conv::Stage>, head: Vec<f32>, head_bias: f32) -> ConvLayers {
         let rectify = match (self.config.dense, self.config.activation) {
             (Some(_), _) => None,
-            (None, Activation::Swish) => Some(engine::Activation::Swish),
-            (None, Activation::LeakyRelu) => Some(engine::Activation::Leaky(0.0)),
+            (None, Activation::Swish) => Some(engine::Nonlinearity::Swish),
+            (None, Activation::LeakyRelu) => Some(engine::Nonlinearity::Leaky(0.0)),
         };
         ConvLayers {
             channels: self.config.channels,
@@ -78,7 +78,7 @@ impl ConvEnergy {
     }
 
     pub(super) fn evaluate_plain(&self, x: &Tensor, context: Option<&Tensor>) -> Result<Evaluated> {
-        let (energy, grad) = self.packed()?.evaluate(&plain(x)?, &self.rows(context)?, &Options::default())?;
+        let (energy, grad) = self.packed()?.evaluate(&plain(x)?, &self.rows(context)?, &RunOptions::default())?;
         let energy = Tensor::from_vec(energy, x.dim(0)?, &Device::Cpu)?;
         Ok(Evaluated { energy, grad: Tensor::from_vec(grad, x.shape(), &Device::Cpu)? })
     }
@@ -93,7 +93,7 @@ impl ConvEnergy {
             return Err(Error::Other("weight gradients of images by the engine need f32 on the CPU".into()));
         }
         let (packed, rows) = (self.packed()?, self.rows(context)?);
-        let (_, gradient) = packed.learn(&plain(x)?, &rows, |e| coefficients(e), &Options::default())?;
+        let (_, gradient) = packed.learn(&plain(x)?, &rows, |e| coefficients(e), &RunOptions::default())?;
         let images = Tensor::from_vec(gradient.rows, (x.dim(0)?, rows.width), &Device::Cpu)?;
         let mut filters = gradient.filters.into_iter();
         let head = Tensor::from_vec(gradient.head, self.head.shape(), &Device::Cpu)?;

@@ -32,6 +32,6 @@ mod schedule;
 
 pub use conditions::{Conditions, ExtraEnergy, Observations, Replaced, STEPS};
 pub use particles::Particles;
-pub use sampler::{Denoiser, Moment, Sampler, Watch};
+pub use sampler::{Denoiser, Moment, Sampler, SamplerWatch};
 pub(crate) use schedule::straight;
 pub use schedule::{Eta, SamplerConfig, Solver, Stop};

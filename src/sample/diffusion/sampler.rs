@@ -39,7 +39,7 @@ pub struct Moment<'a> {
 }
 
 /// A listener to a sampler; its error ends the run.
-pub type Watch<'a> = dyn FnMut(&Moment<'_>) -> Result<()> + 'a;
+pub type SamplerWatch<'a> = dyn FnMut(&Moment<'_>) -> Result<()> + 'a;
 
 /// A way from noise to data.
 pub struct Sampler<'a> {
@@ -85,7 +85,7 @@ impl<'a> Sampler<'a> {
         model: &dyn Denoiser,
         start: Tensor,
         noise: &mut Noise,
-        mut watch: Option<&mut Watch<'_>>,
+        mut watch: Option<&mut SamplerWatch<'_>>,
     ) -> Result<Tensor> {
         let batch = start.dims().first().copied().unwrap_or(0).max(1);
         self.conditions.check(start.elem_count() / batch)?;

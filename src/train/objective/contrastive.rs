@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::model::{Fixed, Network, Parameters};
 use crate::noise::Noise;
 use crate::sample::Transition;
-use crate::sample::buffer::{Drawn, Replay};
+use crate::sample::buffer::{Replay, ReplayBatch};
 use crate::train::{Batch, Gradients, Loss, Objective};
 use candle_core::{D, DType, Tensor};
 use std::sync::Arc;
@@ -183,7 +183,7 @@ impl<N: Network> Contrastive<N> {
 pub(super) struct Begun {
     pub(super) x: Tensor,
     pub(super) context: Option<Tensor>,
-    drawn: Option<Drawn>,
+    drawn: Option<ReplayBatch>,
 }
 
 /// Samples of one step.

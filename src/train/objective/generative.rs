@@ -8,18 +8,18 @@ use candle_core::{DType, Tensor};
 
 /// Minimises a [`Generative`] network's mean loss.
 #[derive(Debug, Clone)]
-pub struct Fit<M> {
+pub struct GenerativeLoss<M> {
     /// The network.
     pub model: M,
 }
 
-impl<M: Generative> Fit<M> {
+impl<M: Generative> GenerativeLoss<M> {
     fn mean(&self, batch: &Batch, noise: &mut Noise) -> Result<Tensor> {
         Ok(self.model.loss(&batch.x, batch.context.as_ref(), noise)?.mean_all()?)
     }
 }
 
-impl<M: Generative> Objective for Fit<M> {
+impl<M: Generative> Objective for GenerativeLoss<M> {
     fn name(&self) -> &'static str {
         self.model.name()
     }

@@ -17,7 +17,7 @@ pub use contrastive::Contrastive;
 pub use cross_entropy::CrossEntropy;
 pub use denoising::Denoising;
 pub use energy_matching::{Coupling, EnergyMatching, EnergyMatchingConfig};
-pub use generative::Fit;
+pub use generative::GenerativeLoss;
 pub use improved_contrastive::{ImprovedConfig, ImprovedContrastive};
 pub use info_nce::{Around, InfoNce, InfoNceConfig};
 pub use recovery::{Recovery, RecoveryConfig, Spacing};

@@ -147,14 +147,14 @@ impl<N: Network> Recovery<N> {
         let width = u.elem_count() / rows.max(1);
         let (dtype, device) = (u.dtype(), u.device().clone());
         let parts = c.levels.min(rows);
-        let lots = noise.uniform(parts, DType::F64, &Device::Cpu)?.to_vec1::<f64>()?;
+        let uniforms = noise.uniform(parts, DType::F64, &Device::Cpu)?.to_vec1::<f64>()?;
         let eps = [noise.normal(u.shape(), dtype, &device)?, noise.normal(u.shape(), dtype, &device)?];
         let all = Coordinates::new(&(0..width).collect::<Vec<_>>())?;
         let (mut xs, mut angles, mut samples) = (Vec::new(), Vec::new(), vec![Vec::new(); draws]);
-        for (part, lot) in lots.into_iter().enumerate() {
+        for (part, uniform) in uniforms.into_iter().enumerate() {
             let (from, to) = (part * rows / parts, (part + 1) * rows / parts);
             let cut = |t: &Tensor| t.narrow(0, from, to - from);
-            let (t, noisier) = c.angles((part as f64 + lot) / parts as f64);
+            let (t, noisier) = c.angles((part as f64 + uniform) / parts as f64);
             let a = noisier.cos() / t.cos();
             let variance = 1.0 - a * a;
             let x = ((cut(u)? * t.cos())? + (cut(&eps[0])? * t.sin())?)?;

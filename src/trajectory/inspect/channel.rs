@@ -1,7 +1,7 @@
 //! The values of one channel over all episodes.
 
 use super::episode::Stretch;
-use super::{ChannelFaults, ChannelReport, Hold, Stuck};
+use super::{ChannelFaults, ChannelReport, ConstantStretch, Stuck};
 use crate::trajectory::normalise::moments;
 use crate::trajectory::read::header::period;
 use crate::trajectory::read::table::{FaultKind, Table};
@@ -85,7 +85,7 @@ fn faults(group: &[(String, Table)], c: usize) -> ChannelFaults {
 /// Stretches with the same value, and steps between values, in file order.
 #[derive(Default)]
 struct Runs {
-    longest: Option<Hold>,
+    longest: Option<ConstantStretch>,
     stuck: usize,
     steps: usize,
     changes: usize,
@@ -134,7 +134,8 @@ impl Runs {
         }
         if self.longest.as_ref().is_none_or(|longest| secs > longest.secs) {
             let line = stretch.table.lines[first];
-            self.longest = Some(Hold { episode: stretch.id.clone(), line, frames, secs, value: value(first) });
+            self.longest =
+                Some(ConstantStretch { episode: stretch.id.clone(), line, frames, secs, value: value(first) });
         }
     }
 }

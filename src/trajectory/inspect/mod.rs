@@ -5,7 +5,9 @@ mod episode;
 mod report;
 mod show;
 
-pub use report::{ChannelFaults, ChannelReport, EpisodeReport, GapReport, Hold, Inspection, LogGroup, Stuck};
+pub use report::{
+    ChannelFaults, ChannelReport, ConstantStretch, EpisodeReport, GapReport, Inspection, LogGroup, Stuck,
+};
 
 use super::read::table::Table;
 use super::read::{ReadOptions, tables};

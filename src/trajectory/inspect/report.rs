@@ -1,6 +1,7 @@
 //! What can be found in a log.
 
-use crate::trajectory::{Channel, Source};
+use crate::files::FileRecord;
+use crate::trajectory::Channel;
 use serde::Serialize;
 
 /// What [`inspect`](super::inspect) found in some logs.
@@ -14,7 +15,7 @@ pub struct Inspection {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LogGroup {
     /// The files.
-    pub sources: Vec<Source>,
+    pub sources: Vec<FileRecord>,
     /// Rows in all files.
     pub rows: usize,
     /// Each recorded episode, in file order.
@@ -88,7 +89,7 @@ pub struct ChannelReport {
     /// Cells without a finite number.
     pub faults: ChannelFaults,
     /// The longest stretch with exactly the same value.
-    pub longest_hold: Option<Hold>,
+    pub longest_hold: Option<ConstantStretch>,
     /// Whether the channel stands still when it should not.
     pub stuck: Option<Stuck>,
     /// Stretches of more than one second with exactly the same value while other channels move.
@@ -125,7 +126,7 @@ impl ChannelFaults {
 
 /// A stretch of one episode with exactly the same value.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Hold {
+pub struct ConstantStretch {
     /// The episode.
     pub episode: String,
     /// Line of its first row.

@@ -8,9 +8,9 @@ mod options;
 mod paths;
 pub(crate) mod table;
 
-use super::{Recording, Source};
+use super::Recording;
 use crate::error::{Error, Result};
-use crate::files;
+use crate::files::FileRecord;
 use episodes::Reference;
 pub(crate) use episodes::id as episode_id;
 use input::Input;
@@ -111,7 +111,7 @@ fn table(path: &Path, bytes: &[u8], options: &ReadOptions) -> Result<Table> {
         found,
         expected: expected.into(),
     };
-    let source = Source { path: path.display().to_string(), sha256: files::sha256_hex(bytes) };
+    let source = FileRecord::of(path, bytes);
     let name = source.path.to_lowercase();
     let inner = name.strip_suffix(".gz").unwrap_or(&name);
     let format = FORMATS.iter().find(|f| inner.ends_with(f.extension)).ok_or_else(|| {

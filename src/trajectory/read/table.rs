@@ -1,7 +1,8 @@
 //! What every format reads a file into: all its rows, with the faults noted and nothing judged.
 
 use crate::error::Error;
-use crate::trajectory::{Channel, Source};
+use crate::files::FileRecord;
+use crate::trajectory::Channel;
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -9,7 +10,7 @@ use std::path::PathBuf;
 #[derive(Debug)]
 pub(crate) struct Table {
     pub path: PathBuf,
-    pub source: Source,
+    pub source: FileRecord,
     /// Name of the time column, without its unit.
     pub time_column: String,
     /// The selected channels.

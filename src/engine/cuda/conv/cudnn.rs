@@ -60,7 +60,7 @@ pub(super) struct Convolution {
     weight: Way<sys::cudnnConvolutionBwdFilterAlgo_t>,
 }
 
-/// The first deterministic way that cuDNN expects to be fast. Which it is depends on sizes, card and version, not on a
+/// The first deterministic way that cuDNN expects to be fast. Which it is depends on sizes, GPU and version, not on a
 /// measurement: a run that goes on computes as it began.
 macro_rules! choose {
     ($what:literal, $ask:path, $size:path, $handle:expr, $a:expr, $b:expr, $conv:expr, $c:expr) => {{
@@ -162,7 +162,7 @@ impl Convolution {
     /// `y = w * x`.
     ///
     /// # Safety
-    /// Addresses on the card of arrays of the sizes given; scratch memory as [`Convolution::scratch`] says.
+    /// Addresses on the GPU of arrays of the sizes given; scratch memory as [`Convolution::scratch`] says.
     pub(super) unsafe fn forward(&self, handle: &Handle, x: u64, w: u64, y: u64, scratch: u64) -> Result<()> {
         let Way { algorithm, bytes } = self.forward;
         // SAFETY: the caller's word for the arrays; descriptors and handle are open until they are dropped.

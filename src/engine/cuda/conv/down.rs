@@ -1,8 +1,8 @@
 //! Down again: gradients in images and weights.
 
 use super::kernels::Map;
-use super::net::{Gradients, Net, Numbers, Up, act};
-use super::plan::Card;
+use super::net::{ConvGradients, Net, Numbers, Up, act};
+use super::plan::GpuState;
 use super::pool::{Array, address};
 use crate::engine::conv::Stage;
 use crate::error::{Error, Result};
@@ -23,21 +23,21 @@ impl Net {
         numbers: &Numbers<'_>,
         coefficients: &CudaView<'_, f32>,
         inputs: bool,
-    ) -> Result<Gradients> {
+    ) -> Result<ConvGradients> {
         if coefficients.len() != up.images {
             let (found, expected) = (vec![coefficients.len()], format!("{}", up.images));
             return Err(Error::Shape { what: "coefficients of energies", found, expected });
         }
         self.fits(up.images, numbers)?;
-        let card = Card::of(device)?;
-        let (k, rows) = (&card.kernels, self.rows(&card, numbers));
+        let gpu = GpuState::of(device)?;
+        let (k, rows) = (&gpu.kernels, self.rows(&gpu, numbers));
         let activation = act(self.layers.activation);
         let weights: Vec<u64> = numbers.filters.iter().map(|w| address(device, w)).collect();
         let width = self.layers.modulations();
         let of_rows = if up.learns { Some(self.pool.take(device, up.images * width)?) } else { None };
         let mut of_filters: Vec<Option<CudaSlice<f32>>> = weights.iter().map(|_| None).collect();
         let Some(last) = up.stages.last() else { return Err(Error::Other("a network without stages".into())) };
-        let mut delta = self.take(&card, last.to)?;
+        let mut delta = self.take(&gpu, last.to)?;
         let (head, factors) = (address(device, &numbers.head), address(device, coefficients));
         // SAFETY: maps of these sizes; one coefficient an image and one weight a channel, as was just checked.
         unsafe { k.seed(last.to, [delta.at(), up.last.at(), head, factors], self.rectify()) }?;
@@ -55,18 +55,18 @@ impl Net {
             let at = kept.before.as_ref().map_or(up.x, |h| h.at());
             let wants = inputs || i > 0;
             let pull = |part: usize, delta: u64, to: u64, add: bool| -> Result<()> {
-                let (plan, scratch) = card.plan(up.images, kept.filters[part].geometry, self.mode)?;
+                let (plan, scratch) = gpu.plan(up.images, kept.filters[part].geometry, self.mode)?;
                 // SAFETY: the weights were checked; maps of the filter's sizes, and scratch memory as planned.
-                unsafe { plan.input(&card.handle, weights[begin + part], delta, to, add, scratch) }
+                unsafe { plan.input(&gpu.handle, weights[begin + part], delta, to, add, scratch) }
             };
             let mut gather = |part: usize, read: u64, delta: u64| -> Result<()> {
                 if !up.learns {
                     return Ok(());
                 }
-                let (plan, scratch) = card.plan(up.images, kept.filters[part].geometry, self.mode)?;
+                let (plan, scratch) = gpu.plan(up.images, kept.filters[part].geometry, self.mode)?;
                 let to = self.pool.take(device, numbers.filters[begin + part].len())?;
                 // SAFETY: maps of the filter's sizes, a gradient as long as its weight, scratch memory as planned.
-                unsafe { plan.weight(&card.handle, read, delta, to.at(), scratch) }?;
+                unsafe { plan.weight(&gpu.handle, read, delta, to.at(), scratch) }?;
                 of_filters[begin + part] = to.keep();
                 Ok(())
             };
@@ -77,13 +77,13 @@ impl Net {
                     let within = Map { channels: widths[1], ..whole };
                     let gain = kept.first + widths[0] + widths[1];
                     let source = delta.at();
-                    let plain = if *down { self.take(&card, whole)? } else { delta };
-                    let gained = self.take(&card, whole)?;
+                    let plain = if *down { self.take(&gpu, whole)? } else { delta };
+                    let gained = self.take(&gpu, whole)?;
                     let maps = [plain.at(), gained.at(), source, kept.z.at()];
                     // SAFETY: maps of these sizes; the row holds the gain. `plain` may be `source`: a thread reads its
                     // numbers before it writes them.
                     unsafe { k.unfinish(whole, to.size, maps, rows, Some(gain), (activation, *down)) }?;
-                    let middle = self.take(&card, within)?;
+                    let middle = self.take(&gpu, within)?;
                     pull(1, gained.at(), middle.at(), false)?;
                     if let (Some(second), Some(sums)) = (second, &kept.sums) {
                         total(whole, plain.at(), sums.at(), gain)?;
@@ -99,7 +99,7 @@ impl Net {
                     match skip {
                         Some(_) => {
                             gather(2, at, plain.at())?;
-                            let below = self.take(&card, from)?;
+                            let below = self.take(&gpu, from)?;
                             pull(0, middle.at(), below.at(), false)?;
                             total(from, below.at(), 0, kept.first)?;
                             if wants {
@@ -108,7 +108,7 @@ impl Net {
                             below
                         }
                         None if up.learns => {
-                            let below = self.take(&card, from)?;
+                            let below = self.take(&gpu, from)?;
                             pull(0, middle.at(), below.at(), false)?;
                             total(from, below.at(), 0, kept.first)?;
                             // SAFETY: maps of this size.
@@ -125,7 +125,7 @@ impl Net {
                     let gain = gained.then_some(kept.first + to.channels);
                     // With a gain, learning needs the gradient before it and behind it.
                     let apart = match up.learns && *gained {
-                        true => Some(self.take(&card, to)?),
+                        true => Some(self.take(&gpu, to)?),
                         false => None,
                     };
                     let maps = match &apart {
@@ -145,13 +145,13 @@ impl Net {
                     match (wants, kept.filters[0].framed) {
                         (false, _) => delta,
                         (true, None) => {
-                            let below = self.take(&card, from)?;
+                            let below = self.take(&gpu, from)?;
                             pull(0, sums.at(), below.at(), false)?;
                             below
                         }
                         (true, Some(begin)) => {
                             let wide = Map { size: kept.filters[0].geometry.from, ..from };
-                            let (framed, below) = (self.take(&card, wide)?, self.take(&card, from)?);
+                            let (framed, below) = (self.take(&gpu, wide)?, self.take(&gpu, from)?);
                             pull(0, sums.at(), framed.at(), false)?;
                             // SAFETY: maps of these sizes.
                             unsafe { k.frame(from, wide.size, begin, [below.at(), framed.at()], true) }?;
@@ -164,6 +164,6 @@ impl Net {
             end = begin;
         }
         let filters = if up.learns { of_filters.into_iter().flatten().collect() } else { Vec::new() };
-        Ok(Gradients { x: if inputs { delta.keep() } else { None }, filters, rows: of_rows.and_then(Array::keep) })
+        Ok(ConvGradients { x: if inputs { delta.keep() } else { None }, filters, rows: of_rows.and_then(Array::keep) })
     }
 }

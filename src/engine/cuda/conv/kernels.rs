@@ -1,7 +1,7 @@
 //! The kernels between convolutions, compiled once a thread.
 
-use crate::card;
 use crate::error::Result;
+use crate::gpu;
 use candle_core::cuda_backend::cudarc::driver::{CudaFunction, CudaStream, LaunchConfig, PushKernelArg};
 use candle_core::cuda_backend::{CudaDevice, WrapErr};
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 const THREADS: usize = 256;
 const TEXT: &str = include_str!("kernels.cu");
 
-/// Sizes of a map on the card.
+/// Sizes of a map on the GPU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Map {
     pub(super) images: usize,
@@ -146,7 +146,7 @@ impl Both {
 
 impl Kernels {
     pub(super) fn new(device: &CudaDevice) -> Result<Self> {
-        let load = |name: &str| card::kernel(device, "conv", &[TEXT], name);
+        let load = |name: &str| gpu::kernel(device, "conv", &[TEXT], name);
         let both =
             |name: &str| -> Result<Both> { Ok(Both([load(&format!("{name}_1"))?, load(&format!("{name}_4"))?])) };
         Ok(Self {

@@ -1,9 +1,9 @@
-//! A network on a card, and what a batch leaves there.
+//! A network on a GPU, and what a batch leaves there.
 
 use super::kernels::{Act, Map, Rows};
-use super::plan::{Between, Card};
+use super::plan::{Between, GpuState};
 use super::pool::{Array, Pool, address};
-use crate::engine::Activation;
+use crate::engine::Nonlinearity;
 use crate::engine::conv::{ConvLayers, Reach, Stage};
 use crate::engine::cuda::Mode;
 use crate::error::{Error, Result};
@@ -11,7 +11,7 @@ use candle_core::cuda_backend::CudaDevice;
 use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaView};
 use std::rc::Rc;
 
-/// A network's numbers on the card, all in f32.
+/// A network's numbers on the GPU, all in f32.
 #[derive(Debug)]
 pub struct Numbers<'a> {
     /// Weights of each filter of each stage, `(outputs, rows, columns, inputs)`: channels innermost.
@@ -58,7 +58,7 @@ pub struct Up {
 
 /// Gradients of a weighted sum of energies.
 #[derive(Debug)]
-pub struct Gradients {
+pub struct ConvGradients {
     /// In the images, channels innermost, where they were asked for.
     pub x: Option<CudaSlice<f32>>,
     /// In each filter, laid as [`Numbers::filters`]; none unless the way up was for learning.
@@ -67,7 +67,7 @@ pub struct Gradients {
     pub rows: Option<CudaSlice<f32>>,
 }
 
-/// A network on a card: its shape, and memory. What it computes is a function of the weights that each call brings.
+/// A network on a GPU: its shape, and memory. What it computes is a function of the weights that each call brings.
 #[derive(Debug, Clone)]
 pub struct Net {
     pub(super) layers: ConvLayers,
@@ -75,10 +75,10 @@ pub struct Net {
     pub(super) pool: Pool,
 }
 
-pub(super) fn act(of: Activation) -> Act {
+pub(super) fn act(of: Nonlinearity) -> Act {
     match of {
-        Activation::Swish => Act(2, 0.0),
-        Activation::Leaky(leak) => Act(1, leak),
+        Nonlinearity::Swish => Act(2, 0.0),
+        Nonlinearity::Leaky(leak) => Act(1, leak),
     }
 }
 
@@ -88,16 +88,16 @@ impl Net {
         Self { layers, mode, pool }
     }
 
-    pub(super) fn take(&self, card: &Card, map: Map) -> Result<Array> {
-        self.pool.take(&card.device, map.numbers())
+    pub(super) fn take(&self, gpu: &GpuState, map: Map) -> Result<Array> {
+        self.pool.take(&gpu.device, map.numbers())
     }
 
     pub(super) fn rectify(&self) -> i32 {
         self.layers.rectify.map_or(0, |of| act(of).0)
     }
 
-    pub(super) fn rows(&self, card: &Card, numbers: &Numbers<'_>) -> Rows {
-        Rows(address(&card.device, &numbers.rows), self.layers.modulations() as i32, numbers.each.into())
+    pub(super) fn rows(&self, gpu: &GpuState, numbers: &Numbers<'_>) -> Rows {
+        Rows(address(&gpu.device, &numbers.rows), self.layers.modulations() as i32, numbers.each.into())
     }
 
     pub(super) fn check(&self, x: &CudaView<'_, f32>, numbers: &Numbers<'_>) -> Result<usize> {

@@ -1,4 +1,4 @@
-//! What one thread keeps of a card, and where convolutions read and write.
+//! What one thread keeps of a GPU, and where convolutions read and write.
 
 use super::cudnn::{Convolution, Handle};
 use super::geometry::Geometry;
@@ -13,8 +13,8 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// What one thread keeps of a card: cuDNN, the kernels, the convolutions that were planned, scratch memory.
-pub(super) struct Card {
+/// What one thread keeps of a GPU: cuDNN, the kernels, the convolutions that were planned, scratch memory.
+pub(super) struct GpuState {
     pub(super) device: CudaDevice,
     pub(super) handle: Handle,
     pub(super) kernels: Kernels,
@@ -23,26 +23,26 @@ pub(super) struct Card {
 }
 
 thread_local! {
-    static CARDS: RefCell<HashMap<usize, Rc<Card>>> = RefCell::default();
+    static STATES: RefCell<HashMap<usize, Rc<GpuState>>> = RefCell::default();
 }
 
-impl Card {
-    /// The card of a device, opened by this thread's first work on it.
+impl GpuState {
+    /// The GPU of a device, opened by this thread's first work on it.
     pub(super) fn of(device: &CudaDevice) -> Result<Rc<Self>> {
         let ordinal = device.cuda_stream().context().ordinal();
-        let known = CARDS.with(|cards| cards.borrow().get(&ordinal).cloned());
-        if let Some(card) = known.filter(|card| card.device.id() == device.id()) {
-            return Ok(card);
+        let known = STATES.with(|states| states.borrow().get(&ordinal).cloned());
+        if let Some(gpu) = known.filter(|gpu| gpu.device.id() == device.id()) {
+            return Ok(gpu);
         }
-        let card = Rc::new(Self {
+        let gpu = Rc::new(Self {
             device: device.clone(),
             handle: Handle::new(device.cuda_stream())?,
             kernels: Kernels::new(device)?,
             plans: RefCell::default(),
             scratch: RefCell::default(),
         });
-        CARDS.with(|cards| cards.borrow_mut().insert(ordinal, card.clone()));
-        Ok(card)
+        STATES.with(|states| states.borrow_mut().insert(ordinal, gpu.clone()));
+        Ok(gpu)
     }
 
     /// The convolution of so many images, and the address of the scratch memory that it needs.

@@ -1,4 +1,4 @@
-//! Memory on the card that is used again and again.
+//! Memory on the GPU that is used again and again.
 
 use crate::error::{Error, Result};
 use candle_core::cuda_backend::CudaDevice;
@@ -6,12 +6,12 @@ use candle_core::cuda_backend::cudarc::driver::{CudaSlice, DevicePtr};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Arrays that nobody uses at the moment, by their length. Work on one card is in order, so an array may be given back
+/// Arrays that nobody uses at the moment, by their length. Work on one GPU is in order, so an array may be given back
 /// before the work that reads it is done. Clones share it; it keeps what the largest batches so far have needed.
 #[derive(Debug, Clone, Default)]
 pub struct Pool(Arc<Mutex<HashMap<usize, Vec<CudaSlice<f32>>>>>);
 
-/// An array on the card, which goes back when it is dropped.
+/// An array on the GPU, which goes back when it is dropped.
 #[derive(Debug)]
 pub(super) struct Array {
     numbers: Option<CudaSlice<f32>>,
@@ -25,7 +25,7 @@ impl Pool {
         let found = self.0.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&length).and_then(Vec::pop);
         let numbers = match found {
             Some(numbers) => numbers,
-            // SAFETY: memory of the card that nobody here reads: the first work that gets its address writes it.
+            // SAFETY: memory of the GPU that nobody here reads: the first work that gets its address writes it.
             None => unsafe { device.alloc::<f32>(length.max(1)) }?,
         };
         let address = address(device, &numbers);
@@ -34,7 +34,7 @@ impl Pool {
 }
 
 impl Array {
-    /// Its place on the card.
+    /// Its place on the GPU.
     pub(super) fn at(&self) -> u64 {
         self.address
     }
@@ -63,7 +63,7 @@ impl Drop for Array {
     }
 }
 
-/// Where an array of the card lies. Events are off: one stream orders all work.
+/// Where an array of the GPU lies. Events are off: one stream orders all work.
 pub(super) fn address<T>(device: &CudaDevice, of: &impl DevicePtr<T>) -> u64 {
     of.device_ptr(&device.cuda_stream()).0
 }

@@ -2,7 +2,7 @@
 
 use super::kernels::{Map, NONE, Places};
 use super::net::{Kept, Net, Numbers, Up, act};
-use super::plan::{Between, Card};
+use super::plan::{Between, GpuState};
 use super::pool::{Array, address};
 use crate::engine::conv::Stage;
 use crate::error::{Error, Result};
@@ -15,12 +15,12 @@ impl Net {
     /// the weights. `x` and the weights must stay until then.
     ///
     /// # Errors
-    /// [`Error::Shape`] when numbers do not fit the network; [`Error::Tensor`] when the card or cuDNN fails.
+    /// [`Error::Shape`] when numbers do not fit the network; [`Error::Tensor`] when the GPU or cuDNN fails.
     // Long: one step of a stage after the other, each reading what the one before has left.
     pub fn up(&self, device: &CudaDevice, x: &CudaView<'_, f32>, numbers: &Numbers<'_>, learns: bool) -> Result<Up> {
         let images = self.check(x, numbers)?;
-        let card = Card::of(device)?;
-        let rows = self.rows(&card, numbers);
+        let gpu = GpuState::of(device)?;
+        let rows = self.rows(&gpu, numbers);
         let activation = act(self.layers.activation);
         let x = address(device, x);
         let mut weights = numbers.filters.iter().map(|w| address(device, w));
@@ -39,9 +39,9 @@ impl Net {
             let next_first = first + widths.iter().sum::<usize>();
             let next = matches!(self.layers.stages.get(i + 1), Some(Stage::Block { .. })).then_some(next_first);
             let run = |between: &Between, from: u64, weight: Option<u64>, to: u64| -> Result<()> {
-                let (plan, scratch) = card.plan(images, between.geometry, self.mode)?;
+                let (plan, scratch) = gpu.plan(images, between.geometry, self.mode)?;
                 // SAFETY: `check` has compared the weights, `take` made the maps; scratch memory as planned.
-                unsafe { plan.forward(&card.handle, from, weight.unwrap_or_default(), to, scratch) }
+                unsafe { plan.forward(&gpu.handle, from, weight.unwrap_or_default(), to, scratch) }
             };
             let (mut read, mut inner, mut round, mut places, mut pool) = (None, None, None, Places::default(), false);
             let whole; // the map of the last sums
@@ -51,12 +51,12 @@ impl Net {
                     let between = &filters[0];
                     if let Some(begin) = between.framed {
                         let wide = Map { size: between.geometry.from, ..from };
-                        let framed = self.take(&card, wide)?;
+                        let framed = self.take(&gpu, wide)?;
                         // SAFETY: maps of these sizes.
-                        unsafe { card.kernels.frame(from, wide.size, begin, [framed.at(), at], false) }?;
+                        unsafe { gpu.kernels.frame(from, wide.size, begin, [framed.at(), at], false) }?;
                         read = Some(framed);
                     }
-                    let sums = self.take(&card, whole)?;
+                    let sums = self.take(&gpu, whole)?;
                     run(between, read.as_ref().map_or(at, Array::at), weights.next(), sums.at())?;
                     places.bias = Some(first);
                     places.gain = gained.then_some(first + channels);
@@ -68,21 +68,21 @@ impl Net {
                     let shifted = match shifted.take() {
                         Some(shifted) => shifted,
                         None => {
-                            let shifted = self.take(&card, from)?;
+                            let shifted = self.take(&gpu, from)?;
                             // SAFETY: maps of this size; the row begins with this bias.
-                            unsafe { card.kernels.shift(from, shifted.at(), at, rows, first, NONE) }?;
+                            unsafe { gpu.kernels.shift(from, shifted.at(), at, rows, first, NONE) }?;
                             shifted
                         }
                     };
                     let within = Map { channels: one.outputs, ..whole };
-                    let (u, second) = (self.take(&card, within)?, self.take(&card, within)?);
+                    let (u, second) = (self.take(&gpu, within)?, self.take(&gpu, within)?);
                     run(&filters[0], shifted.at(), weights.next(), u.at())?;
                     // SAFETY: as above.
-                    unsafe { card.kernels.shift(within, second.at(), u.at(), rows, first + widths[0], activation) }?;
-                    let sums = self.take(&card, whole)?;
+                    unsafe { gpu.kernels.shift(within, second.at(), u.at(), rows, first + widths[0], activation) }?;
+                    let sums = self.take(&gpu, whole)?;
                     run(&filters[1], second.at(), weights.next(), sums.at())?;
                     if skip.is_some() {
-                        let way = self.take(&card, whole)?;
+                        let way = self.take(&gpu, whole)?;
                         run(&filters[2], at, weights.next(), way.at())?;
                         round = Some(way);
                     }
@@ -94,18 +94,18 @@ impl Net {
             };
             let block = inner.is_some();
             places.next = next;
-            let h = Rc::new(self.take(&card, to)?);
-            shifted = next.map(|_| self.take(&card, to)).transpose()?;
+            let h = Rc::new(self.take(&gpu, to)?);
+            shifted = next.map(|_| self.take(&gpu, to)).transpose()?;
             let apart = pool || (learns && places.gain.is_some());
             let (z, sums) = match apart {
-                true => (self.take(&card, to)?, Some(sums)),
+                true => (self.take(&gpu, to)?, Some(sums)),
                 false => (sums, None),
             };
             let (from_sums, way) = (sums.as_ref().map_or(z.at(), Array::at), round.as_ref().map(Array::at));
             let way = if block { way.unwrap_or(at) } else { 0 };
             let maps = [z.at(), h.at(), shifted.as_ref().map_or(0, Array::at), from_sums, way];
             // SAFETY: maps of these sizes; the row holds the places.
-            unsafe { card.kernels.finish(to, whole.size, maps, rows, places, (activation, pool)) }?;
+            unsafe { gpu.kernels.finish(to, whole.size, maps, rows, places, (activation, pool)) }?;
             let sums = sums.filter(|_| learns);
             stages.push(Kept { from, to, filters, first, before, read, inner, sums, z });
             if !learns && !matches!(stage, Stage::Conv { .. }) {
@@ -116,7 +116,7 @@ impl Net {
         let Some(last) = before else { return Err(Error::Other("a network without stages".into())) };
         let sums = self.pool.take(device, images * from.channels)?;
         // SAFETY: maps of these sizes.
-        unsafe { card.kernels.total(from, [sums.at(), last.at(), 0], self.rectify(), from.channels, 0) }?;
+        unsafe { gpu.kernels.total(from, [sums.at(), last.at(), 0], self.rectify(), from.channels, 0) }?;
         Ok(Up { x, images, learns, stages, last, sums })
     }
 }

@@ -1,23 +1,23 @@
 //! Whether a window is likelier backwards.
 
-use super::Judge;
+use super::AnomalyScore;
 use crate::error::Result;
 use crate::forecast::WindowArray;
 
 /// Another score of a window less that of the window run backwards. For an energy this is the log likelihood ratio of
 /// "recorded backwards" to "recorded forwards", the most powerful test between the two (Neyman and Pearson 1933).
-pub struct Arrow<J> {
+pub struct TimeReversal<J> {
     /// The other score.
-    pub judge: J,
-    /// Frames at the start of a window that it sees but does not judge, and those that it judges at once: where the window is long
-    /// enough, only frames are counted that are judged in both directions, so that what happens at the ends does not count as
-    /// direction.
+    pub score: J,
+    /// Frames at the start of a window that it sees but does not score, and those that it scores at once: where the
+    /// window is long enough, only frames are counted that are scored in both directions, so that what happens at the
+    /// ends does not count as direction.
     pub frames: (usize, usize),
 }
 
-impl<J: Judge> Judge for Arrow<J> {
+impl<J: AnomalyScore> AnomalyScore for TimeReversal<J> {
     fn name(&self) -> &'static str {
-        "arrow"
+        "time_reversal"
     }
 
     fn score(&self, windows: &WindowArray) -> Result<Vec<f64>> {
@@ -27,8 +27,8 @@ impl<J: Judge> Judge for Arrow<J> {
             all => all,
         };
         let first = |w: &WindowArray| WindowArray { values: w.cut(0, seen), future: seen - w.context, ..*w };
-        let forwards = self.judge.score(&first(windows))?;
-        let backwards = self.judge.score(&first(&backwards(windows)))?;
+        let forwards = self.score.score(&first(windows))?;
+        let backwards = self.score.score(&first(&backwards(windows)))?;
         Ok(forwards.iter().zip(backwards).map(|(f, b)| f - b).collect())
     }
 }

@@ -15,20 +15,21 @@
 //! `e_l h_{l-1}^T + d_l h'_{l-1}^T`, without a second derivative of more than the activation.
 //!
 //! # Safety
-//! The fields of a [`Passes`] lie in its own arena, which it keeps, and nobody else knows them. What writes them takes
-//! `&mut self`, so there is one worker at a time. Memory that is not set yet is written before it is read: rows are put
-//! into `x`, `first` and `direction`, products store every other field, and the last layer's delta is stored by hand.
+//! The fields of a [`BackpropTile`] lie in its own arena, which it keeps, and nobody else knows them. What writes them
+//! takes `&mut self`, so there is one worker at a time. Memory that is not set yet is written before it is read: rows
+//! are put into `x`, `first` and `direction`, products store every other field, and the last layer's delta is stored by
+//! hand.
 
 use super::examples::Examples;
 use super::field::{Arena, Field, Tile};
+use super::gradient_factors::GradientFactors;
 use super::matrix::{Init, Then};
-use super::mlp::{Packed, wide_init};
-use super::sides::Sides;
+use super::mlp::{PackedMlp, wide_init};
 use super::spread::Spread;
 
 /// A tile on its way.
-pub(super) struct Passes<'a> {
-    network: &'a Packed,
+pub(super) struct BackpropTile<'a> {
+    network: &'a PackedMlp,
     tile: Tile,
     x: Field,
     init: Init,
@@ -58,11 +59,11 @@ struct Second {
 }
 
 // SAFETY: the fields' memory comes along, and what else it refers to may be shared.
-unsafe impl Send for Passes<'_> {}
+unsafe impl Send for BackpropTile<'_> {}
 
-impl<'a> Passes<'a> {
+impl<'a> BackpropTile<'a> {
     /// Takes memory for a tile of the examples; `directions`: for all four passes.
-    pub(super) fn new(network: &'a Packed, examples: &Examples<'_>, directions: bool, tile: Tile) -> Self {
+    pub(super) fn new(network: &'a PackedMlp, examples: &Examples<'_>, directions: bool, tile: Tile) -> Self {
         let width = network.layers().inputs();
         // SAFETY: see the module: all is written before it is read.
         let mut arena = unsafe { Arena::unset(tile) };
@@ -81,7 +82,7 @@ impl<'a> Passes<'a> {
     }
 
     /// Values, energies into `energies`, and back to the first layer's sums.
-    pub(super) fn there_and_back(&mut self, energies: &mut [f32]) {
+    pub(super) fn forward_backward(&mut self, energies: &mut [f32]) {
         let layers = self.network.layers();
         let (wide, mut from) = (self.network.wide(), self.x);
         for (l, kept) in self.layers.iter().enumerate() {
@@ -121,7 +122,7 @@ impl<'a> Passes<'a> {
         }
     }
 
-    /// Energies' gradients in the input, `(chains, F)`. After [`Passes::there_and_back`].
+    /// Energies' gradients in the input, `(chains, F)`. After [`BackpropTile::forward_backward`].
     pub(super) fn gradient(&self, rows: &mut [f32]) {
         let mut arena = Arena::new(self.tile);
         let grad = arena.field(self.x.features);
@@ -148,7 +149,7 @@ impl<'a> Passes<'a> {
     }
 
     /// The tangent and its adjoint along directions `(B, F)`, a row an example of all. After
-    /// [`Passes::there_and_back`].
+    /// [`BackpropTile::forward_backward`].
     pub(super) fn along(&mut self, directions: &[f32]) {
         let (Some(direction), wide) = (self.direction, self.network.wide()) else { return };
         put(&self.tile, direction, directions);
@@ -169,8 +170,8 @@ impl<'a> Passes<'a> {
     /// Lays out what weight gradients are made of, in the rows of this tile's examples.
     ///
     /// # Safety
-    /// The sides are those of these examples and directions; nobody else uses the rows of this tile's examples now.
-    pub(super) unsafe fn turn(&self, examples: &Examples<'_>, sides: &Sides) {
+    /// The factors are those of these examples and directions; nobody else uses the rows of this tile's examples now.
+    pub(super) unsafe fn turn(&self, examples: &Examples<'_>, factors: &GradientFactors) {
         let (hidden, first) = (&self.network.layers().hidden, self.tile.first);
         let sums = |kept: &Kept| kept.second.as_ref().map_or(kept.delta, |s| s.curve);
         for (l, (kept, layer)) in self.layers.iter().zip(hidden).enumerate() {
@@ -184,29 +185,29 @@ impl<'a> Passes<'a> {
                 for at in 0..t {
                     let seen = layer.shared.seen(at);
                     let missing = (seen.start + layer.shared.reach - at) * each;
-                    let (row, count) = ((half * t + at) * sides.batch + first, seen.len() * each);
+                    let (row, count) = ((half * t + at) * factors.batch + first, seen.len() * each);
                     // SAFETY: the caller's word: these rows are this tile's. The fields' features are the layer's
                     // numbers.
                     unsafe {
-                        sides.inputs[l].turn(&self.tile, input.from(seen.start * each), count, (row, missing));
-                        sides.deltas[l].turn(&self.tile, delta.from(at * outputs), outputs, (row, 0));
+                        factors.inputs[l].turn(&self.tile, input.from(seen.start * each), count, (row, missing));
+                        factors.deltas[l].turn(&self.tile, delta.from(at * outputs), outputs, (row, 0));
                     }
                 }
             }
         }
-        if let Some(context) = &sides.context {
-            let (width, rows) = (examples.context.len() / sides.batch, first..first + self.tile.chains);
+        if let Some(context) = &factors.context {
+            let (width, rows) = (examples.context.len() / factors.batch, first..first + self.tile.chains);
             // SAFETY: the caller's word: these rows are this tile's.
             unsafe { context.put(rows.clone(), &examples.context[rows.start * width..rows.end * width]) };
         }
-        if let Some(whole) = &sides.whole {
+        if let Some(whole) = &factors.whole {
             // SAFETY: the caller's word: these rows are this tile's.
             unsafe { whole.turn(&self.tile, sums(&self.layers[0]), hidden[0].outputs, (first, 0)) };
         }
     }
 
     /// Adds this tile's part of the head's gradient to `to`, `(width of the last layer,)`; `weights` as in
-    /// [`Passes::weigh`].
+    /// [`BackpropTile::weigh`].
     pub(super) fn head(&mut self, weights: Option<&[f32]>, to: &mut [f32]) {
         let last = &self.layers[self.layers.len() - 1];
         for block in 0..self.tile.blocks() {
@@ -225,9 +226,9 @@ impl<'a> Passes<'a> {
 
     /// A layer's product, forward or backward, with fields and biases of this network's layers.
     fn product(&self, spread: &Spread, x: Field, init: Init, then: Then) {
-        // SAFETY: the tile is of the network's level. Fields were made for the layers, biases have a number an output,
+        // SAFETY: the tile is of the network's ISA. Fields were made for the layers, biases have a number an output,
         // and this worker is alone with them.
-        unsafe { spread.products(0..spread.groups(), self.tile, x, init, then, self.network.level()) };
+        unsafe { spread.products(0..spread.groups(), self.tile, x, init, then, self.network.isa()) };
     }
 }
 

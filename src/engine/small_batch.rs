@@ -1,21 +1,21 @@
 //! Products with one to a few chains, where every weight is used once and the time goes into reading it.
 //!
-//! One copy of the weights serves both directions, so that a crew's parts stay in its cores' caches: panels of outputs,
+//! One copy of the weights serves both directions, so that a team's parts stay in its cores' caches: panels of outputs,
 //! all inputs of a panel together. Forwards a panel's outputs are sums over its rows; backwards each row meets the
 //! panel's gradients. Backward sums are kept apart for a fixed number of stripes of panels and added in order, so the
 //! result does not depend on how many workers share them.
 //!
 //! # Safety
-//! Who runs one of these kernels promises that the matrix was packed for the level that runs it, and that each
+//! Who runs one of these kernels promises that the matrix was packed for the ISA that runs it, and that each
 //! [`Strip`] has as many rows as there are chains, and whole vectors of all that is read or written in one: the
 //! matrix's padded inputs or outputs, or (`partial`) padded inputs for each stripe. Biases and heads are as long as the
 //! padded outputs. Nobody else uses these stripes' outputs now, nor writes what is read: the contract of fields
 //! (`field.rs`).
 
 use super::field::Aligned;
-use super::layers::Activation;
+use super::layers::Nonlinearity;
 use super::matrix::activate;
-use crate::simd::{Kernel, Level, Simd};
+use crate::simd::{Isa, Kernel, Simd};
 use std::ops::Range;
 
 /// Chains up to which this way is taken.
@@ -27,31 +27,31 @@ const VECTORS: usize = 4;
 
 /// A matrix `(outputs, inputs)` in panels.
 #[derive(Debug)]
-pub(crate) struct Thin {
+pub(crate) struct SmallBatch {
     inputs: usize,
     outputs: usize,
     lanes: usize,
     numbers: Aligned,
 }
 
-impl Thin {
+impl SmallBatch {
     /// Packs `weight(output, input)`.
-    pub(crate) fn pack(level: Level, outputs: usize, inputs: usize, weight: impl Fn(usize, usize) -> f32) -> Self {
-        let lanes = level.lanes();
-        let mut thin = Self { inputs, outputs, lanes, numbers: Aligned::new(0) };
-        let mut numbers = Aligned::new(thin.padded_outputs() * thin.padded_inputs());
+    pub(crate) fn pack(isa: Isa, outputs: usize, inputs: usize, weight: impl Fn(usize, usize) -> f32) -> Self {
+        let lanes = isa.lanes();
+        let mut packed = Self { inputs, outputs, lanes, numbers: Aligned::new(0) };
+        let mut numbers = Aligned::new(packed.padded_outputs() * packed.padded_inputs());
         let all = numbers.as_mut_slice();
-        for panel in 0..thin.panels() {
-            let (first, width) = (panel * VECTORS * lanes, thin.width(panel));
-            let base = first * thin.padded_inputs();
+        for panel in 0..packed.panels() {
+            let (first, width) = (panel * VECTORS * lanes, packed.width(panel));
+            let base = first * packed.padded_inputs();
             for input in 0..inputs {
                 for o in 0..width.min(outputs - first) {
                     all[base + input * width + o] = weight(first + o, input);
                 }
             }
         }
-        thin.numbers = numbers;
-        thin
+        packed.numbers = numbers;
+        packed
     }
 
     pub(crate) fn padded_inputs(&self) -> usize {
@@ -120,14 +120,14 @@ pub(crate) enum Next {
     /// `to = sum`.
     Store(Strip),
     /// `to = activation(sum)`, `slope` its derivative.
-    Activate { to: Strip, slope: Strip, activation: Activation },
+    Activate { to: Strip, slope: Strip, activation: Nonlinearity },
     /// `delta = head * activation'(sum)`; `part` of each panel is the sum of `head * activation(sum)`.
-    Head { head: *const f32, part: Strip, delta: Strip, activation: Activation },
+    Head { head: *const f32, part: Strip, delta: Strip, activation: Nonlinearity },
 }
 
 /// Some panels' outputs for all chains: `init + W x`.
 pub(crate) struct Forward<'a> {
-    pub(crate) matrix: &'a Thin,
+    pub(crate) matrix: &'a SmallBatch,
     pub(crate) stripes: Range<usize>,
     pub(crate) chains: usize,
     pub(crate) x: Strip,
@@ -193,7 +193,7 @@ impl Forward<'_> {
     /// The module's promises; the panel is `N` vectors wide.
     #[inline(always)]
     unsafe fn panel<S: Simd, const N: usize>(&self, panel: usize, chain: usize) {
-        // SAFETY: the caller's word; `all` has room for a vector of any level.
+        // SAFETY: the caller's word; `all` has room for a vector of any ISA.
         unsafe {
             let first = panel * VECTORS * S::LANES;
             let m = self.matrix;
@@ -247,7 +247,7 @@ impl Kernel for Forward<'_> {
 
 /// Some stripes' part of `W^T delta` for all chains, into `partial[chain][stripe]`.
 pub(crate) struct Backward<'a> {
-    pub(crate) matrix: &'a Thin,
+    pub(crate) matrix: &'a SmallBatch,
     pub(crate) stripes: Range<usize>,
     pub(crate) chains: usize,
     pub(crate) delta: Strip,

@@ -3,10 +3,10 @@
 use crate::error::Result;
 use crate::forecast::WindowArray;
 
-/// Frames of a judged window (chosen with the frames of standing still among 32, 40, 48 and 64); those that the model
+/// Frames of a scored window (chosen with the frames of standing still among 32, 40, 48 and 64); those that the model
 /// sees at once where that is more ([`Detector::frames`](super::Detector::frames)).
 pub const FRAMES: usize = 48;
-/// Frames between the starts of two judged windows.
+/// Frames between the starts of two scored windows.
 pub const STRIDE: usize = 4;
 /// Frames that the Gaussians look at together.
 pub(super) const CHUNK: usize = 8;
@@ -14,7 +14,7 @@ pub(super) const CHUNK: usize = 8;
 pub(super) const STILL: usize = 23;
 
 /// A score of windows of z-scored frames.
-pub trait Judge {
+pub trait AnomalyScore {
     /// Name in tables.
     fn name(&self) -> &'static str;
 
@@ -23,15 +23,15 @@ pub trait Judge {
         false
     }
 
-    /// Scores `(N,)`, or `(N, D)` row-major where they are [by channel](Judge::by_channel); higher is stranger. Windows
-    /// are [`Detector::frames`](super::Detector::frames) long.
+    /// Scores `(N,)`, or `(N, D)` row-major where they are [by channel](AnomalyScore::by_channel); higher is stranger.
+    /// Windows are [`Detector::frames`](super::Detector::frames) long.
     ///
     /// # Errors
     /// [`crate::Error::Shape`] or [`crate::Error::Tensor`] when the windows do not fit.
     fn score(&self, windows: &WindowArray) -> Result<Vec<f64>>;
 }
 
-impl<J: Judge> Judge for &J {
+impl<J: AnomalyScore> AnomalyScore for &J {
     fn name(&self) -> &'static str {
         (**self).name()
     }

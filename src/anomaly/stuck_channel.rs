@@ -1,8 +1,8 @@
 //! A joint that stands still although the others say that it should move.
 
 use super::gaussian::{Gaussian, Moments};
-use super::judge::{Judge, STILL, pieces};
-use super::tail::Tail;
+use super::score::{AnomalyScore, STILL, pieces};
+use super::score_distribution::ScoreDistribution;
 use crate::error::Result;
 use crate::forecast::WindowArray;
 
@@ -17,15 +17,15 @@ pub(super) const QUANTILES: usize = 512;
 /// stretches of [`STILL`] frames. Speeds become normal deviates by the channel's own distribution and those have a Gaussian (a Gaussian
 /// copula; Nelsen, "An Introduction to Copulas", 2006, section 2.9), so a channel that often rests is not strange when it does.
 #[derive(Debug, Clone)]
-pub(super) struct Stillness {
+pub(super) struct StuckChannel {
     /// Of each channel, quantiles of how slow it is.
-    tails: Vec<Tail>,
+    distributions: Vec<ScoreDistribution>,
     /// Of their normal deviates.
     pub(super) moments: Moments,
     gaussian: Gaussian,
 }
 
-impl Stillness {
+impl StuckChannel {
     /// Of training windows.
     pub(super) fn fit(windows: &WindowArray) -> Result<Self> {
         let d = windows.channels;
@@ -37,24 +37,24 @@ impl Stillness {
                 (0..QUANTILES).map(move |q| own[q * (own.len() - 1) / (QUANTILES - 1)])
             })
             .collect();
-        let deviates = deviates(&tails(&quantiles), &slowness);
+        let deviates = deviates(&distributions(&quantiles), &slowness);
         Self::new(d, &quantiles, Gaussian::moments(&deviates, d))
     }
 
     /// From quantiles `(D, QUANTILES)` and the moments of normal deviates.
     pub(super) fn new(channels: usize, quantiles: &[f64], moments: Moments) -> Result<Self> {
         let gaussian = Gaussian::new(channels, &moments.0, &moments.1, RIDGE)?;
-        Ok(Self { tails: tails(quantiles), moments, gaussian })
+        Ok(Self { distributions: distributions(quantiles), moments, gaussian })
     }
 
     /// Those quantiles.
     pub(super) fn quantiles(&self) -> Vec<f64> {
-        self.tails.iter().flat_map(Tail::scores).copied().collect()
+        self.distributions.iter().flat_map(ScoreDistribution::scores).copied().collect()
     }
 }
 
-fn tails(quantiles: &[f64]) -> Vec<Tail> {
-    quantiles.chunks_exact(QUANTILES).map(|q| Tail::new(q.to_vec())).collect()
+fn distributions(quantiles: &[f64]) -> Vec<ScoreDistribution> {
+    quantiles.chunks_exact(QUANTILES).map(|q| ScoreDistribution::new(q.to_vec())).collect()
 }
 
 /// `(N, stretches, D)`: minus the log of the mean step of every stretch.
@@ -70,13 +70,13 @@ fn slowness(windows: &WindowArray) -> Vec<f64> {
     slowness
 }
 
-fn deviates(tails: &[Tail], slowness: &[f64]) -> Vec<f64> {
-    slowness.iter().zip(tails.iter().cycle()).map(|(v, tail)| tail.deviate(*v)).collect()
+fn deviates(distributions: &[ScoreDistribution], slowness: &[f64]) -> Vec<f64> {
+    slowness.iter().zip(distributions.iter().cycle()).map(|(v, own)| own.deviate(*v)).collect()
 }
 
-impl Judge for Stillness {
+impl AnomalyScore for StuckChannel {
     fn name(&self) -> &'static str {
-        "stillness"
+        "stuck_channel"
     }
 
     fn by_channel(&self) -> bool {
@@ -85,7 +85,7 @@ impl Judge for Stillness {
 
     fn score(&self, windows: &WindowArray) -> Result<Vec<f64>> {
         let (n, d) = (windows.len(), windows.channels);
-        let surprise = self.gaussian.surprise(&deviates(&self.tails, &slowness(windows)));
+        let surprise = self.gaussian.surprise(&deviates(&self.distributions, &slowness(windows)));
         let mut scores = vec![f64::NEG_INFINITY; n * d];
         for (out, window) in scores.chunks_exact_mut(d).zip(surprise.chunks_exact(surprise.len() / n)) {
             window.chunks_exact(d).for_each(|row| out.iter_mut().zip(row).for_each(|(s, v)| *s = s.max(*v)));

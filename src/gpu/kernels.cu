@@ -1,4 +1,4 @@
-// Kernels of src/card/mod.rs.
+// Kernels of src/gpu/mod.rs.
 
 // Four numbers a thread: position `block` of chain `first + row`.
 extern "C" __global__ void normal(float* to, unsigned long long key, unsigned draw, unsigned long long first,

@@ -1,7 +1,7 @@
 //! Joints in each other's place.
 
 use super::gaussian::{Gaussian, Moments, pairs};
-use super::judge::{CHUNK, Judge, mean_over_pieces, pieces};
+use super::score::{AnomalyScore, CHUNK, mean_over_pieces, pieces};
 use crate::error::Result;
 use crate::forecast::WindowArray;
 
@@ -14,13 +14,13 @@ const RIDGE: f64 = 1e-4;
 /// likelihood ratio of "recorded in exchange" to "recorded as they are", up to a constant: the likeliest factor is the mean squared
 /// distance. So motion far from that of training is not taken for an exchange because it is far.
 #[derive(Debug, Clone)]
-pub(super) struct Exchange {
+pub(super) struct ChannelSwap {
     /// Of the pieces of training windows.
     pub(super) moments: Moments,
     gaussian: Gaussian,
 }
 
-impl Exchange {
+impl ChannelSwap {
     /// Of training windows.
     pub(super) fn fit(windows: &WindowArray) -> Result<Self> {
         Self::new(windows.channels, Gaussian::moments(&rows(windows), CHUNK * windows.channels))
@@ -35,9 +35,9 @@ fn rows(windows: &WindowArray) -> Vec<f64> {
     pieces(windows, CHUNK, CHUNK / 2).into_iter().map(f64::from).collect()
 }
 
-impl Judge for Exchange {
+impl AnomalyScore for ChannelSwap {
     fn name(&self) -> &'static str {
-        "exchange"
+        "channel_swap"
     }
 
     fn by_channel(&self) -> bool {

@@ -1,20 +1,20 @@
-//! The energy on an NVIDIA card, by [`crate::engine::cuda::conv`].
+//! The energy on an NVIDIA GPU, by [`crate::engine::cuda::conv`].
 
 use super::energy::ConvEnergy;
 use super::graph::pick;
 use crate::energy::{Energy, Evaluated};
 use crate::engine::cuda::Mode;
-use crate::engine::cuda::conv::{Gradients, Net, Numbers, Up};
+use crate::engine::cuda::conv::{ConvGradients, Net, Numbers, Up};
 use crate::error::{Error, Result};
 use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaView};
 use candle_core::cuda_backend::{CudaDevice, CudaStorage};
 use candle_core::op::BackpropOp;
 use candle_core::{DType, Device, Shape, Storage, Tensor};
 
-/// An energy with its weights laid as the card reads them and a context for each image, ready for many evaluations. It does not follow
-/// the network when that learns.
+/// An energy with its weights laid as the GPU reads them and a context for each image, ready for many evaluations. It
+/// does not follow the network when that learns.
 #[derive(Debug)]
-pub struct OnCard {
+pub struct OnGpu {
     network: Net,
     device: CudaDevice,
     /// `(O, rows, columns, I)` each, contiguous.
@@ -27,13 +27,13 @@ pub struct OnCard {
     channels: usize,
 }
 
-/// Calls `work` with the numbers of contiguous f32 tensors on the card.
+/// Calls `work` with the numbers of contiguous f32 tensors on the GPU.
 fn with<T>(tensors: &[&Tensor], work: impl FnOnce(Vec<CudaView<'_, f32>>) -> Result<T>) -> Result<T> {
     let held: Vec<_> = tensors.iter().map(|t| t.storage_and_layout()).collect();
     let mut views = Vec::with_capacity(held.len());
     for (storage, layout) in &held {
         let (Storage::Cuda(storage), Some((first, last))) = (&**storage, layout.contiguous_offsets()) else {
-            return Err(Error::Other("an array for the card that lies elsewhere, or in pieces".into()));
+            return Err(Error::Other("an array for the GPU that lies elsewhere, or in pieces".into()));
         };
         views.push(storage.as_cuda_slice::<f32>()?.slice(first..last));
     }
@@ -54,7 +54,7 @@ fn outwards(x: &Tensor) -> Result<Tensor> {
     Ok(x.permute((0, 3, 1, 2))?.contiguous()?)
 }
 
-impl OnCard {
+impl OnGpu {
     fn numbers<T>(
         &self,
         more: &[&Tensor],
@@ -95,7 +95,7 @@ impl OnCard {
         &self,
         x: &Tensor,
         coefficients: &mut dyn FnMut(&[f32]) -> Result<Vec<f32>>,
-    ) -> Result<(Tensor, Gradients)> {
+    ) -> Result<(Tensor, ConvGradients)> {
         let (count, images) = (x.dim(0)?, inwards(&x.detach())?);
         let up = self.numbers(&[&images], |numbers, more| self.network.up(&self.device, &more[0], &numbers, true))?;
         let factors = coefficients(&self.energies(&up, count)?.to_vec1::<f32>()?)?;
@@ -113,7 +113,7 @@ impl OnCard {
     }
 }
 
-impl Energy for OnCard {
+impl Energy for OnGpu {
     fn energy(&self, x: &Tensor) -> Result<Tensor> {
         let images = inwards(&x.detach())?;
         let up = self.numbers(&[&images], |numbers, more| self.network.up(&self.device, &more[0], &numbers, false))?;
@@ -126,14 +126,14 @@ impl Energy for OnCard {
 }
 
 impl ConvEnergy {
-    /// The energy as it is now, given a context, on the card that the weights lie on. Convolutions know f32 and tf32: [`Mode::Bf16`]
-    /// computes as [`Mode::Tf32`] here.
+    /// The energy as it is now, given a context, on the GPU that the weights lie on. Convolutions know f32 and tf32:
+    /// [`Mode::Bf16`] computes as [`Mode::Tf32`] here.
     ///
     /// # Errors
     /// [`Error::Other`] where they lie elsewhere or are not f32; [`Error::Tensor`].
-    pub fn on_card(&self, context: Option<&Tensor>, mode: Mode) -> Result<OnCard> {
+    pub fn on_gpu(&self, context: Option<&Tensor>, mode: Mode) -> Result<OnGpu> {
         let (Device::Cuda(device), DType::F32) = (self.head.device(), self.head.dtype()) else {
-            return Err(Error::Other("images on a card need a network there, in f32".into()));
+            return Err(Error::Other("images on a GPU need a network there, in f32".into()));
         };
         let (mut filters, mut stages) = (Vec::new(), Vec::new());
         for stage in &self.stages {
@@ -146,23 +146,23 @@ impl ConvEnergy {
         let rows = self.row_tensor(context)?.contiguous()?;
         let (head, head_bias) = (pick(&self.head, false).contiguous()?, pick(&self.head_bias, false));
         let channels = head.dim(1)?;
-        Ok(OnCard { network, device: device.clone(), filters, head, head_bias, rows, channels })
+        Ok(OnGpu { network, device: device.clone(), filters, head, head_bias, rows, channels })
     }
 
-    /// True where the card computes: f32 there.
+    /// True where the GPU computes: f32 there.
     pub(super) fn carded(&self, x: &Tensor) -> bool {
         let there = |t: &Tensor| t.dtype() == DType::F32 && t.device().is_cuda();
         there(x) && there(self.head.as_tensor())
     }
 
     pub(super) fn evaluate_card(&self, x: &Tensor, context: Option<&Tensor>) -> Result<Evaluated> {
-        self.on_card(context, Mode::Tf32)?.value_and_gradient(x)
+        self.on_gpu(context, Mode::Tf32)?.value_and_gradient(x)
     }
 
-    /// As [`crate::model::Network::learn`], on the card that the weights lie on, in a precision to be chosen.
+    /// As [`crate::model::Network::learn`], on the GPU that the weights lie on, in a precision to be chosen.
     ///
     /// # Errors
-    /// As there, and as [`ConvEnergy::on_card`].
+    /// As there, and as [`ConvEnergy::on_gpu`].
     pub fn learn_at(
         &self,
         x: &Tensor,
@@ -170,7 +170,7 @@ impl ConvEnergy {
         mode: Mode,
         coefficients: &mut dyn FnMut(&[f32]) -> Result<Vec<f32>>,
     ) -> Result<Vec<Tensor>> {
-        let network = self.on_card(context, mode)?;
+        let network = self.on_gpu(context, mode)?;
         let (mut sum, count) = (0.0, x.dim(0)?);
         let (head, gradients) = network.weight_gradients(x, &mut |energies| {
             let factors = coefficients(energies)?;

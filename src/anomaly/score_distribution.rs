@@ -11,13 +11,13 @@ const FAR: f64 = 600.0;
 
 /// How unusual a score is among those of normal windows.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Tail {
+pub(super) struct ScoreDistribution {
     /// Ascending.
     scores: Vec<f64>,
     far: Option<Far>,
 }
 
-/// The exponential tail.
+/// The exponential normal.
 #[derive(Debug, Clone, PartialEq)]
 struct Far {
     from: f64,
@@ -27,7 +27,7 @@ struct Far {
     excess: f64,
 }
 
-impl Tail {
+impl ScoreDistribution {
     pub(super) fn new(mut scores: Vec<f64>) -> Self {
         scores.sort_by(f64::total_cmp);
         let (n, k) = (scores.len(), (scores.len() / TAIL.0).max(TAIL.1));
@@ -49,7 +49,7 @@ impl Tail {
         &self.scores
     }
 
-    /// Share of normal windows at or above `score`, the judged window counted among them: a valid p-value when windows
+    /// Share of normal windows at or above `score`, the scored window counted among them: a valid p-value when windows
     /// are exchangeable (Vovk, Gammerman and Shafer, "Algorithmic Learning in a Random World", 2005, section 2.2).
     pub(super) fn conformal(&self, score: f64) -> f64 {
         let (n, below) = (self.scores.len(), self.scores.partition_point(|v| *v < score));
@@ -83,23 +83,23 @@ mod tests {
 
     #[test]
     fn p_values_count_the_scores_at_or_above() {
-        let tail = Tail::new((0..99).rev().map(f64::from).collect());
-        assert_eq!(tail.conformal(1000.0), 0.01);
-        assert_eq!(tail.conformal(98.0), 0.02);
-        assert_eq!(tail.conformal(-1.0), 1.0);
-        assert!((tail.surprise(49.0) - 0.51_f64.recip().ln()).abs() < 1e-12);
+        let normal = ScoreDistribution::new((0..99).rev().map(f64::from).collect());
+        assert_eq!(normal.conformal(1000.0), 0.01);
+        assert_eq!(normal.conformal(98.0), 0.02);
+        assert_eq!(normal.conformal(-1.0), 1.0);
+        assert!((normal.surprise(49.0) - 0.51_f64.recip().ln()).abs() < 1e-12);
     }
 
     #[test]
     fn deviates_are_those_of_the_normal_distribution() {
-        let tail = Tail::new((0..9999).map(f64::from).collect());
-        assert!((tail.deviate(5000.0) - 0.0).abs() < 1e-3);
+        let normal = ScoreDistribution::new((0..9999).map(f64::from).collect());
+        assert!((normal.deviate(5000.0) - 0.0).abs() < 1e-3);
         // P(X > 1.2816) = 0.1, P(X > -1.2816) = 0.9.
-        assert!((tail.deviate(9000.0) - 1.2816).abs() < 1e-3, "{}", tail.deviate(9000.0));
-        assert!((tail.deviate(1000.0) + 1.2816).abs() < 1e-3, "{}", tail.deviate(1000.0));
+        assert!((normal.deviate(9000.0) - 1.2816).abs() < 1e-3, "{}", normal.deviate(9000.0));
+        assert!((normal.deviate(1000.0) + 1.2816).abs() < 1e-3, "{}", normal.deviate(1000.0));
         let mut last = f64::NEG_INFINITY;
         for score in [-5.0, 1.0, 9000.0, 9990.0, 2e4, 1e5, 3e5, 1e6] {
-            let z = tail.deviate(score);
+            let z = normal.deviate(score);
             assert!(z.is_finite() && z > last, "{score}: {z}");
             last = z;
         }
@@ -108,24 +108,24 @@ mod tests {
     #[test]
     fn scores_that_are_alike_count_once_in_the_tail() {
         let once: Vec<f64> = (0..100).map(f64::from).collect();
-        let tail = Tail::new(once.clone());
+        let normal = ScoreDistribution::new(once.clone());
         // The highest moment in ten overlapping windows: five different scores, from 95 on, 2 apart in the mean.
-        let often = Tail::new([once, vec![99.0; 9]].concat());
+        let often = ScoreDistribution::new([once, vec![99.0; 9]].concat());
         let beyond = often.surprise(109.0) - often.surprise(99.0);
-        assert!((beyond - 5.0).abs() < 1e-9 && (tail.surprise(109.0) - tail.surprise(99.0) - beyond).abs() < 1e-9);
+        assert!((beyond - 5.0).abs() < 1e-9 && (normal.surprise(109.0) - normal.surprise(99.0) - beyond).abs() < 1e-9);
         // Fourteen of 109 are at or above 95.
         assert!((often.surprise(95.0 + 1e-9) - (109.0_f64 / 14.0).ln()).abs() < 1e-8);
         // Nothing to go on by.
-        assert_eq!(Tail::new(vec![1.0; 50]).surprise(2.0), 51.0_f64.ln());
+        assert_eq!(ScoreDistribution::new(vec![1.0; 50]).surprise(2.0), 51.0_f64.ln());
     }
 
     #[test]
     fn an_exponential_tail_goes_on() {
         // Quantiles of the exponential distribution: -ln p is the score itself.
         let n = 20_000;
-        let tail = Tail::new((0..n).map(|i| -(1.0 - (i as f64 + 0.5) / n as f64).ln()).collect());
+        let normal = ScoreDistribution::new((0..n).map(|i| -(1.0 - (i as f64 + 0.5) / n as f64).ln()).collect());
         for score in [1.0, 4.0, 20.0] {
-            assert!((tail.surprise(score) - score).abs() < 0.02 * score, "{score}: {}", tail.surprise(score));
+            assert!((normal.surprise(score) - score).abs() < 0.02 * score, "{score}: {}", normal.surprise(score));
         }
     }
 }

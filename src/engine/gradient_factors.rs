@@ -5,28 +5,28 @@ use super::examples::Examples;
 use super::field::{Aligned, Field, Tile};
 use super::layers::{Layer, Layers, Shared};
 use super::matrix::{Sums, accumulate};
-use crate::simd::{Kernel, Level, Simd};
+use crate::simd::{Isa, Kernel, Simd};
 use std::ops::Range;
 
-/// Both sides of all products of one batch. A row is an example, or an example at a position, position by position. The
-/// rows of examples' derivatives along their directions follow.
-pub(super) struct Sides {
+/// Both factors of all products of one batch. A row is an example, or an example at a position, position by position.
+/// The rows of examples' derivatives along their directions follow.
+pub(super) struct GradientFactors {
     /// Examples.
     pub(super) batch: usize,
     /// For each layer what its weights multiply.
-    pub(super) inputs: Vec<Side>,
+    pub(super) inputs: Vec<GradientFactor>,
     /// For each layer the gradients in its sums.
-    pub(super) deltas: Vec<Side>,
+    pub(super) deltas: Vec<GradientFactor>,
     /// What the first layer's weights of the context multiply, where there is one.
-    pub(super) context: Option<Side>,
+    pub(super) context: Option<GradientFactor>,
     /// The gradients in the first layer's sums, example by example, where it shares weights and there is a context.
-    pub(super) whole: Option<Side>,
+    pub(super) whole: Option<GradientFactor>,
 }
 
 /// Rows of numbers, `[group of numbers][row][number of the group]`.
 ///
 /// Tiles write rows of their own at the same time; who reads does so when all are done.
-pub(super) struct Side {
+pub(super) struct GradientFactor {
     rows: usize,
     group: usize,
     start: *mut f32,
@@ -35,39 +35,40 @@ pub(super) struct Side {
 
 // SAFETY: the numbers stay where they are on the heap. Writing through `&self` is unsafe, and who does it promises that
 // the rows are its own.
-unsafe impl Send for Side {}
+unsafe impl Send for GradientFactor {}
 // SAFETY: as above.
-unsafe impl Sync for Side {}
+unsafe impl Sync for GradientFactor {}
 
-impl Sides {
+impl GradientFactors {
     /// Room for a batch of examples, not written yet; `directions`: with rows of derivatives.
     ///
     /// # Safety
-    /// [`super::passes::Passes::turn`] writes the rows of all examples before anybody reads one.
-    pub(super) unsafe fn new(layers: &Layers, level: Level, examples: &Examples<'_>, directions: bool) -> Self {
-        let (group, width) = (level.outputs(), 2 * level.lanes());
+    /// [`super::backprop::BackpropTile::turn`] writes the rows of all examples before anybody reads one.
+    pub(super) unsafe fn new(layers: &Layers, isa: Isa, examples: &Examples<'_>, directions: bool) -> Self {
+        let (group, width) = (isa.outputs(), 2 * isa.lanes());
         let batch = examples.batch(layers);
         let context = examples.context.len() / batch;
         let rows = |shared: Shared| if directions { 2 } else { 1 } * shared.positions * batch;
-        let side = |of: fn((usize, usize)) -> usize, group| {
+        let factor = |of: fn((usize, usize)) -> usize, group| {
             // SAFETY: `turn` writes the numbers of all rows, but for those of neighbours that do not exist.
-            let side = |l: &Layer| unsafe { Side::new(rows(l.shared), of(l.shape()), group, l.shared.reach > 0) };
-            layers.hidden.iter().map(side).collect()
+            let factor =
+                |l: &Layer| unsafe { GradientFactor::new(rows(l.shared), of(l.shape()), group, l.shared.reach > 0) };
+            layers.hidden.iter().map(factor).collect()
         };
         // SAFETY: `turn` writes all numbers of all rows.
-        let plain = |numbers, group| unsafe { Side::new(batch, numbers, group, false) };
+        let plain = |numbers, group| unsafe { GradientFactor::new(batch, numbers, group, false) };
         let first = &layers.hidden[0];
         Self {
             batch,
-            inputs: side(|(_, columns)| columns, width),
-            deltas: side(|(outputs, _)| outputs, group),
+            inputs: factor(|(_, columns)| columns, width),
+            deltas: factor(|(outputs, _)| outputs, group),
             context: (context > 0).then(|| plain(context, width)),
             whole: (context > 0 && first.shared != Shared::NONE).then(|| plain(first.outputs, group)),
         }
     }
 }
 
-impl Side {
+impl GradientFactor {
     /// `gaps`: tiles do not write all numbers, and those that they do not are 0.
     ///
     /// # Safety
@@ -121,7 +122,7 @@ impl Side {
     /// Puts whole rows, side by side, into the rows `of`.
     ///
     /// # Safety
-    /// As [`Side::turn`].
+    /// As [`GradientFactor::turn`].
     pub(super) unsafe fn put(&self, of: Range<usize>, rows: &[f32]) {
         let width = rows.len() / of.len();
         for (row, numbers) in of.zip(rows.chunks_exact(width)) {
@@ -142,8 +143,8 @@ impl Side {
 
 /// Some rows of a weight's gradient: `out[o][i] = sum_row delta[row][o] * input[row][i]` over the first rows of both.
 pub(super) struct Products<'a> {
-    pub(super) deltas: &'a Side,
-    pub(super) inputs: &'a Side,
+    pub(super) deltas: &'a GradientFactor,
+    pub(super) inputs: &'a GradientFactor,
     /// Rows to sum over.
     pub(super) rows: usize,
     /// Groups of outputs.
@@ -159,15 +160,15 @@ impl Kernel for Products<'_> {
     unsafe fn run<S: Simd>(self) {
         let Self { deltas, inputs, rows, groups, columns, out } = self;
         let (group, width) = (deltas.group, 2 * S::LANES);
-        assert!(inputs.group == width && rows <= deltas.rows.min(inputs.rows), "both sides are of this level");
+        assert!(inputs.group == width && rows <= deltas.rows.min(inputs.rows), "both factors are of this ISA");
         // A block of the inputs stays in the nearest cache while all outputs meet it.
         for block in 0..columns.div_ceil(width) {
             let at = block * width..columns.min((block + 1) * width);
             let input = inputs.rows_of(block);
             for (g, out) in groups.clone().zip(out.chunks_mut(group * columns)) {
                 let mut sums = Sums::zero();
-                // SAFETY: a group of either side holds all rows, of `group` and `width` numbers; `Sums` has room for a
-                // group of any level.
+                // SAFETY: a group of either factor holds all rows, of `group` and `width` numbers; `Sums` has room for
+                // a group of any ISA.
                 unsafe {
                     let (w, x) = (deltas.rows_of(g).as_ptr(), input.as_ptr());
                     accumulate::<S>(group, rows, w, x, sums.0.as_mut_ptr());

@@ -1,4 +1,4 @@
-//! Kernels on an NVIDIA card that more than one layer needs: normal numbers from counters, updates in place.
+//! Kernels on an NVIDIA GPU that more than one layer needs: normal numbers from counters, updates in place.
 //!
 //! Texts are compiled by NVRTC when a kernel is first asked for.
 
@@ -23,7 +23,7 @@ const KERNELS: &str = include_str!("kernels.cu");
 /// What NVRTC compiles for.
 ///
 /// # Errors
-/// [`Error::Config`] for a card that is too old.
+/// [`Error::Config`] for a GPU that is too old.
 pub(crate) fn arch(device: &CudaDevice) -> Result<&'static str> {
     let context = device.cuda_stream().context().clone();
     match context.attribute(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR).w()? {
@@ -53,7 +53,7 @@ pub(crate) fn kernel(device: &CudaDevice, module: &str, text: &[&str], name: &st
 
 fn own(device: &CudaDevice, name: &str) -> Result<CudaFunction> {
     // device.cuh asks for the macro, these kernels do not.
-    kernel(device, "card", &["#define THREADS 256", DEVICE, PHILOX, KERNELS], name)
+    kernel(device, "gpu", &["#define THREADS 256", DEVICE, PHILOX, KERNELS], name)
 }
 
 fn over(count: usize) -> LaunchConfig {
