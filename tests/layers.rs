@@ -53,7 +53,7 @@ const LAYERS: &[(&str, &[&str], &[&str])] = &[
         &["csv", "plotters", "clap"],
     ),
     ("eval", &["error", "files", "noise", "parallel", "event", "forecast", "trajectory"], &["csv", "clap"]),
-    ("anomaly", &["error", "noise", "train", "forecast", "eval"], &["csv", "plotters", "clap"]),
+    ("anomaly", &["error", "files", "noise", "train", "trajectory", "forecast", "eval"], &["csv", "plotters", "clap"]),
 ];
 
 /// Crates that only one place may name.

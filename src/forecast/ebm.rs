@@ -8,7 +8,7 @@ use super::baseline::DELTA_LIMIT;
 use super::coordinates::ResidualCoordinates;
 use super::roll::{check_future, chunk_starts};
 use super::tensors::TensorRollout;
-use super::{Forecast, Forecaster, Request, history_rows};
+use super::{Forecaster, Request, history_rows};
 use crate::engine::{Linear, Options, Rollout, Stop};
 use crate::error::Result;
 use crate::model::{GAIN, LevelEnergy};
@@ -159,7 +159,7 @@ impl Forecaster for LevelForecaster {
         self.rollout.stops.len()
     }
 
-    fn forecast(&self, history: &Tensor, request: &Request, noise: &mut Noise) -> Result<Forecast> {
+    fn forecast(&self, history: &Tensor, request: &Request, noise: &mut Noise) -> Result<Tensor> {
         request.check()?;
         let fit = self.coordinates.fit();
         let (batch, contexts) = history_rows(history, fit.context(), fit.channels())?;
@@ -171,7 +171,7 @@ impl Forecaster for LevelForecaster {
         };
         self.coordinates.limits().apply(&mut drawn, &contexts, samples * horizon);
         let shape = (batch, samples, horizon, fit.channels());
-        Ok(Forecast { samples: Tensor::from_vec(drawn, shape, &Device::Cpu)? })
+        Ok(Tensor::from_vec(drawn, shape, &Device::Cpu)?)
     }
 
     /// Per frame, the energy of the chunk it lies in, at noise level tan t = 0.5 and measured from the energy of the
@@ -227,8 +227,8 @@ mod tests {
                 let request = Request { horizon, samples };
                 let drawn = model.forecast(&history, &request, &mut Noise::new(9)).unwrap();
                 let expected = tensors.forecast(&history, &request, &mut Noise::new(9)).unwrap();
-                let scale = expected.samples.abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
-                let away = (drawn.samples - expected.samples).unwrap().abs().unwrap();
+                let scale = expected.abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
+                let away = (drawn - expected).unwrap().abs().unwrap();
                 let away = away.max_all().unwrap().to_scalar::<f32>().unwrap();
                 assert!(away < 1e-4 * scale.max(1.0), "{batch} x {samples} x {horizon}: off by {away} of {scale}");
             }
