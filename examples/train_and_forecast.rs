@@ -1,4 +1,4 @@
-//! From a log to possible futures in ten lines (of `main`).
+//! From a log to possible futures and their median in ten lines (of `main`).
 //!
 //!     cargo run --release --example train_and_forecast
 

@@ -199,6 +199,25 @@ fn random_numbers_and_weight_gradients_come_from_one_place() {
     }
 }
 
+/// A program that uses the library has no options: what it can change are settings. The binary tells them by their
+/// options (`src/cli/options.rs`).
+#[test]
+fn the_library_names_no_option_of_the_command_line() {
+    let mut files = Vec::new();
+    sources(&root().join("src"), &mut files);
+    for path in files.iter().filter(|path| !path.starts_with(root().join("src/cli"))) {
+        let text = code(path);
+        let option = |at: usize| text[at + 2..].starts_with(|c: char| c.is_ascii_lowercase());
+        let found = text.match_indices("--").find(|(at, _)| option(*at));
+        assert!(
+            found.is_none(),
+            "{}: {}",
+            path.display(),
+            &text[found.map_or(0, |f| f.0)..].lines().next().unwrap_or("")
+        );
+    }
+}
+
 /// The checks above can fail: they see what they look for.
 #[test]
 fn the_reader_of_use_lines_sees_all_forms() {

@@ -48,7 +48,7 @@ pub(super) fn run(args: &ReportArgs, console: &mut Console) -> Result<()> {
         let name = output::name(path);
         // Two of one name would be taken for two training runs of one forecaster.
         if beside.iter().any(|b| b.forecaster.name() == name) {
-            return Err(Error::config("--beside", format!("two files named `{name}`"), "a name for each"));
+            return Err(Error::config("beside", format!("two files named `{name}`"), "a name for each"));
         }
         beside.push(eval::beside(&name, other, &dataset)?);
     }
