@@ -1,7 +1,8 @@
 //! What the library calls a setting, the command line calls an option.
 
 /// Settings that messages of the library name, and the options that set them.
-const OPTIONS: [(&str, &str); 9] = [
+const OPTIONS: [(&str, &str); 10] = [
+    ("beside", "--beside"),
     ("delimiter", "--delimiter"),
     ("device", "--device"),
     ("false_alarms", "--false-alarms"),
