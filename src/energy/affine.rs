@@ -4,9 +4,9 @@
 //! `x` with mass matrix `(L L^T)^-1`, and Langevin on `z` is Langevin on `x` preconditioned by `L L^T` (Neal, "MCMC using
 //! Hamiltonian dynamics", 2011, section 4.1), so no sampler needs a mass or a preconditioner of its own.
 
-use super::cholesky::{cholesky, invert_lower, log_diagonal, transpose};
 use super::rows::{like, rows_of};
 use super::{Energy, Evaluated};
+use crate::engine::cholesky::{cholesky, invert_lower, log_diagonal, transpose};
 use crate::error::{Error, Result};
 use candle_core::{Device, Tensor};
 

@@ -1,9 +1,9 @@
 //! Densities whose moments are known: oracles for the samplers, priors and goals for users. All are normalised, so the
 //! integral of `exp(-E)` is 1.
 
-use super::cholesky::{cholesky, gram, invert_lower, log_diagonal};
 use super::rows::{like, plain, row_sum, rows_of};
 use super::{Energy, Evaluated};
+use crate::engine::cholesky::{cholesky, gram, invert_lower, log_diagonal};
 use crate::engine::{Program, Rows, Term};
 use crate::error::{Error, Result};
 use candle_core::{Device, Tensor};

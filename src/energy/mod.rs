@@ -9,7 +9,6 @@ use candle_core::{Tensor, Var};
 
 pub mod affine;
 pub mod analytic;
-pub(crate) mod cholesky;
 pub mod clamp;
 pub mod compose;
 pub mod constraint;

@@ -49,6 +49,11 @@ impl Linear {
         self.inputs
     }
 
+    /// The weight, `(outputs, inputs)` row-major.
+    pub fn weight(&self) -> &[f32] {
+        &self.weight
+    }
+
     /// The bias.
     pub fn bias(&self) -> &[f32] {
         self.bias.as_slice()

@@ -8,12 +8,14 @@
 #![allow(unsafe_code)]
 
 mod chain;
+pub(crate) mod cholesky;
 pub mod conv;
 mod crew;
 pub mod cuda;
 mod evaluate;
 mod examples;
 mod field;
+pub(crate) mod guide;
 mod layers;
 mod learn;
 mod linear;
@@ -37,6 +39,7 @@ pub use crate::simd::Level;
 pub use chain::{Finish, Start, Walk, run};
 pub use evaluate::evaluate;
 pub use examples::Examples;
+pub use guide::{FrameTerm, Guide, Observed};
 pub use layers::{Activation, Layer, Layers, Rows, Shared};
 pub use learn::{WeightGradient, learn, learn_slopes};
 pub use linear::Linear;

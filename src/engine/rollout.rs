@@ -4,6 +4,7 @@
 
 use super::crew::{Crew, Member};
 use super::field::{Arena, Field, Tile};
+use super::guide::{Guide, Leader, Led};
 use super::linear::{Linear, Map};
 use super::mlp::{Net, Packed};
 use super::moves::{Deal, Unit};
@@ -28,6 +29,12 @@ pub struct Stop {
     pub push: f32,
     /// Standard deviation of the noise drawn anew, in units of [`Rollout::temperature`].
     pub fresh: f32,
+    /// Multiplies the coordinates in the denoised estimate, `scale * x - slope * velocity`.
+    pub scale: f32,
+    /// Multiplies the velocity there.
+    pub slope: f32,
+    /// Variance of the data about the estimate, were they standard normal.
+    pub variance: f64,
 }
 
 /// A model that continues motion of `channels` channels chunk by chunk.
@@ -75,12 +82,29 @@ impl Rollout {
         noise: &mut Noise,
         options: &Options,
     ) -> Result<Vec<f32>> {
+        self.run_guided(histories, samples, horizon, &[], noise, options)
+    }
+
+    /// As [`Rollout::run`], chunk `c` under the conditions `guides[c]` where there are some.
+    ///
+    /// # Errors
+    /// As [`Rollout::run`]; [`Error::Shape`] for a guide of another rollout's shape.
+    pub fn run_guided(
+        &self,
+        histories: &[f32],
+        samples: usize,
+        horizon: usize,
+        guides: &[Option<Guide>],
+        noise: &mut Noise,
+        options: &Options,
+    ) -> Result<Vec<f32>> {
         self.check()?;
         let row = self.context * self.channels;
         if samples == 0 || histories.is_empty() || !histories.len().is_multiple_of(row) {
             let expected = format!("whole contexts of {row} numbers");
             return Err(Error::Shape { what: "histories to continue", found: vec![histories.len()], expected });
         }
+        guides.iter().flatten().try_for_each(|guide| guide.check(self, histories.len() / row))?;
         let chains = histories.len() / row * samples;
         let chunks = horizon.div_ceil(self.chunk);
         let draws: Vec<Draw> = (0..chunks * self.draws()).map(|_| noise.next_draw()).collect();
@@ -88,7 +112,7 @@ impl Rollout {
         let tiles = parallel::map(plan.tiles_at_once, chains.div_ceil(plan.tile), |i| {
             let first = i * plan.tile;
             let tile = Tile { level: options.level(), first, chains: plan.tile.min(chains - first) };
-            self.tile(tile, histories, samples, horizon, &draws, plan.crew)
+            self.tile(tile, histories, samples, horizon, (&draws, guides), plan.crew)
         });
         let mut all = Vec::with_capacity(chains * horizon * self.channels);
         for tile in tiles {
@@ -139,12 +163,14 @@ impl Rollout {
         histories: &[f32],
         samples: usize,
         horizon: usize,
-        draws: &[Draw],
+        (draws, guides): (&[Draw], &[Option<Guide>]),
         crew: usize,
     ) -> Result<Vec<f32>> {
         let (d, width) = (self.channels, self.chunk * self.channels);
         let latent = self.network.layers().inputs();
         let mut arena = Arena::new(tile);
+        // Conditions move all coordinates, the network only the leading ones.
+        let moving = if guides.iter().any(Option::is_some) { width } else { latent };
         let roll = Roll {
             model: self,
             tile,
@@ -153,13 +179,17 @@ impl Rollout {
             base: arena.field(self.to_first.outputs()),
             expected: arena.field(width),
             u: arena.field(width),
-            velocities: [arena.field(latent), arena.field(latent)],
+            velocities: [arena.field(moving), arena.field(moving)],
             parts: arena.field(self.network.parts()),
             frames: arena.field(width),
             to_first: Map::new(&self.to_first, tile, &mut arena),
             to_expected: Map::new(&self.to_expected, tile, &mut arena),
             to_frames: Map::new(&self.to_frames, tile, &mut arena),
             net: Net::over(&self.network, self.gain, tile, &mut arena),
+            leaders: guides
+                .iter()
+                .map(|guide| guide.as_ref().map(|guide| Leader::new(guide, self, samples, tile, &mut arena)))
+                .collect(),
             bad: AtomicUsize::new(usize::MAX),
         };
         for block in 0..tile.blocks() {
@@ -220,6 +250,8 @@ struct Roll<'a> {
     to_expected: Map<'a>,
     to_frames: Map<'a>,
     net: Net<'a>,
+    /// Of each chunk, as far as chunks have conditions.
+    leaders: Vec<Option<Leader<'a>>>,
     bad: AtomicUsize,
 }
 
@@ -253,6 +285,14 @@ impl Roll<'_> {
             self.to_expected.apply(member, self.features, self.expected);
         }
         member.meet();
+        let sizes = (m.channels, m.context);
+        let led = |velocity| Led { u: self.u, velocity, expected: self.expected, history: self.history };
+        let leader = self.leaders.get(at / m.chunk).and_then(Option::as_ref);
+        if let Some(leader) = leader {
+            // SAFETY: the expectation is complete since the barrier; the fields are of this tile.
+            unsafe { leader.aim(member, led(self.velocities[0]), sizes) };
+        }
+        let moving = if leader.is_some() { width } else { latent };
         let mut anew = draws[1..].iter();
         for (i, stop) in m.stops.iter().enumerate() {
             let first = (self.base, stop.shift.as_ptr());
@@ -261,8 +301,16 @@ impl Roll<'_> {
             // checked.
             unsafe { self.net.evaluate_at(member, first, self.u, self.parts, velocity) };
             member.meet();
-            for index in member.share(tile.blocks() * latent) {
-                let (block, f) = (index / latent, index % latent);
+            if let Some(leader) = leader {
+                let last = i + 1 == m.stops.len();
+                // SAFETY: `aim` was called in this chunk; the velocity is complete since the barrier.
+                unsafe { leader.lead(member, led(velocity), (i, stop), (latent, last), sizes) };
+                if last {
+                    break;
+                }
+            }
+            for index in member.share(tile.blocks() * moving) {
+                let (block, f) = (index / moving, index % moving);
                 // SAFETY: this feature of the block is this worker's; the velocities are complete since the last
                 // barrier, or (before the first stop) zeros.
                 unsafe {
@@ -277,11 +325,11 @@ impl Roll<'_> {
             }
             member.meet();
             if let Some(draw) = (stop.fresh > 0.0).then(|| anew.next()).flatten() {
-                for index in member.share(Unit::count(&tile, latent)) {
-                    let unit = Unit::of(tile, latent, index);
+                for index in member.share(Unit::count(&tile, moving)) {
+                    let unit = Unit::of(tile, moving, index);
                     let (draw, scale) = (*draw, m.temperature * stop.fresh);
                     // SAFETY: the unit is this worker's.
-                    unsafe { tile.level.call(Deal { unit, draw, leading: latent, scale, onto: true, to: self.u }) };
+                    unsafe { tile.level.call(Deal { unit, draw, leading: moving, scale, onto: true, to: self.u }) };
                 }
                 member.meet();
             }
@@ -376,7 +424,9 @@ mod tests {
         let linear = |outputs: usize, inputs: usize| {
             Arc::new(Linear::new(numbers(70, outputs * inputs, 0.2), &numbers(71, outputs, 0.2)).unwrap())
         };
-        let stop = Stop { shift: numbers(72, 9, 0.2), keep: 0.9, pull: 0.1, push: 0.0, fresh: 0.0 };
+        let shift = numbers(72, 9, 0.2);
+        let (scale, slope, variance) = (0.9, 0.1, 0.01);
+        let stop = Stop { shift, keep: 0.9, pull: 0.1, push: 0.0, fresh: 0.0, scale, slope, variance };
         Rollout {
             channels: 2,
             context: 3,

@@ -5,6 +5,7 @@
 //! residuals, narrower by the cosine of the angle at which the sampler ends.
 
 use super::baseline::DELTA_LIMIT;
+use super::conditions::{ForecastConditions, Units, guides};
 use super::coordinates::ResidualCoordinates;
 use super::roll::{check_future, chunk_starts};
 use super::tensors::TensorRollout;
@@ -105,6 +106,36 @@ impl LevelForecaster {
         self.sampler
     }
 
+    /// As [`Forecaster::forecast_given`], with conditions in units of their own.
+    pub(super) fn forecast_in(
+        &self,
+        history: &Tensor,
+        request: &Request,
+        (conditions, units): (&ForecastConditions, &Units),
+        noise: &mut Noise,
+    ) -> Result<Tensor> {
+        request.check()?;
+        let fit = self.coordinates.fit();
+        let (k, d) = (fit.context(), fit.channels());
+        let (batch, contexts) = history_rows(history, k, d)?;
+        let (samples, horizon) = (request.samples, request.horizon);
+        conditions.check(horizon, d, fit.chunk())?;
+        let mut noise = noise.split_off();
+        let mut drawn = match &self.elsewhere {
+            Some(there) => there.run(&contexts, request, (conditions, units), &noise)?,
+            None => {
+                let guides = match conditions.is_empty() {
+                    true => Vec::new(),
+                    false => guides(conditions, units, &self.rollout, horizon)?,
+                };
+                self.rollout.run_guided(&contexts, samples, horizon, &guides, &mut noise, &Options::default())?
+            }
+        };
+        let named = if conditions.is_empty() { Vec::new() } else { conditions.named(d) };
+        self.coordinates.limits().apply_but(&mut drawn, &contexts, samples * horizon, &named);
+        Ok(Tensor::from_vec(drawn, (batch, samples, horizon, d), &Device::Cpu)?)
+    }
+
     /// What the engine runs for a forecast.
     pub fn rollout(&self) -> &Rollout {
         &self.rollout
@@ -123,7 +154,8 @@ impl LevelForecaster {
         let (to_expected, to_frames) = coordinates.linear()?;
         let stop = |s: diffusion::Stop| -> Result<Stop> {
             let [keep, pull, push, fresh] = [s.keep, s.pull, s.push, s.fresh].map(|v| v as f32);
-            Ok(Stop { shift: numbers(&energy.level_shift(s.at)?)?, keep, pull, push, fresh })
+            let (scale, slope, variance) = (s.scale as f32, s.slope as f32, s.variance);
+            Ok(Stop { shift: numbers(&energy.level_shift(s.at)?)?, keep, pull, push, fresh, scale, slope, variance })
         };
         Ok(Rollout {
             channels: fit.channels(),
@@ -160,18 +192,17 @@ impl Forecaster for LevelForecaster {
     }
 
     fn forecast(&self, history: &Tensor, request: &Request, noise: &mut Noise) -> Result<Tensor> {
-        request.check()?;
-        let fit = self.coordinates.fit();
-        let (batch, contexts) = history_rows(history, fit.context(), fit.channels())?;
-        let (samples, horizon) = (request.samples, request.horizon);
-        let mut noise = noise.split_off();
-        let mut drawn = match &self.elsewhere {
-            Some(there) => there.run(&contexts, request, &noise)?,
-            None => self.rollout.run(&contexts, samples, horizon, &mut noise, &Options::default())?,
-        };
-        self.coordinates.limits().apply(&mut drawn, &contexts, samples * horizon);
-        let shape = (batch, samples, horizon, fit.channels());
-        Ok(Tensor::from_vec(drawn, shape, &Device::Cpu)?)
+        self.forecast_given(history, request, &ForecastConditions::default(), noise)
+    }
+
+    fn forecast_given(
+        &self,
+        history: &Tensor,
+        request: &Request,
+        conditions: &ForecastConditions,
+        noise: &mut Noise,
+    ) -> Result<Tensor> {
+        self.forecast_in(history, request, (conditions, &Units::standard(self.coordinates.fit().channels())), noise)
     }
 
     /// Per frame, the energy of the chunk it lies in, at noise level tan t = 0.5 and measured from the energy of the
@@ -184,9 +215,13 @@ impl Forecaster for LevelForecaster {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::energy::Energy;
+    use crate::energy::constraint::Limits;
+    use crate::forecast::Observation;
     use crate::model::{Activation, MlpConfig, Positions};
     use crate::sample::diffusion::Eta;
     use candle_core::D;
+    use nalgebra::{DMatrix, DVector};
 
     #[test]
     fn the_engine_rolls_out_what_the_tensors_say() {
@@ -233,5 +268,178 @@ mod tests {
                 assert!(away < 1e-4 * scale.max(1.0), "{batch} x {samples} x {horizon}: off by {away} of {scale}");
             }
         }
+    }
+
+    fn model(latent: usize, by_frames: bool, sampler: SamplerConfig, quiet: bool) -> Result<LevelForecaster> {
+        let (k, c, d) = (5, 3, 4);
+        let mut noise = Noise::new(4);
+        let windows = noise.normal((60, (k + c) * d), DType::F32, &Device::Cpu)?.cumsum(D::Minus1)?;
+        let windows = windows.flatten_all()?.to_vec1::<f32>()?;
+        let fit = super::super::baseline::VarFit::fit(&windows, d, k, c, 1.0)?;
+        let mut coordinates = ResidualCoordinates::new(fit, latent)?;
+        if by_frames {
+            coordinates = coordinates.by_frames()?;
+        }
+        let config = MlpConfig {
+            inputs: coordinates.latent(),
+            context: coordinates.context_width(),
+            hidden: vec![if by_frames { 42 } else { 40 }, 30],
+            outputs: 1,
+            activation: Activation::Swish,
+            positions: by_frames.then(|| Positions { count: c, reach: vec![1] }),
+            spectral_norm: false,
+        };
+        let energy = LevelEnergy::new(config, &mut noise, DType::F32, &Device::Cpu)?;
+        if quiet {
+            let zeros: Vec<Tensor> =
+                energy.parameters().values()?.iter().map(Tensor::zeros_like).collect::<std::result::Result<_, _>>()?;
+            energy.parameters().set_values(&zeros)?;
+        }
+        LevelForecaster::new(coordinates, energy, sampler)
+    }
+
+    /// Everything that a condition may be, in several chunks.
+    fn conditions() -> Result<ForecastConditions> {
+        let (lo, hi) = (Tensor::new(&[-1.0f32; 4], &Device::Cpu)?, Tensor::new(&[0.5f32; 4], &Device::Cpu)?);
+        let sum = Observation { summands: vec![(3, 0, 1.0), (4, 0, -1.0), (5, 3, 0.5)], value: 0.2, std: 0.3 };
+        Ok(ForecastConditions::new().hold(1, 0..2, 0.4).near(2, 2, -0.3, 0.2).observe(sum).energy(
+            4..8,
+            Limits::new(&lo, &hi, 2.0)?,
+            4.0,
+        ))
+    }
+
+    #[test]
+    fn the_engine_meets_conditions_as_the_tensors_do() -> Result<()> {
+        let plain = SamplerConfig::default();
+        let noisy = SamplerConfig { eta: Eta::OfPosterior(0.4), corrector_steps: 1, guidance: 1.3.into(), ..plain };
+        for (latent, by_frames, sampler) in [(7, false, plain), (12, false, noisy), (9, true, plain), (7, false, noisy)]
+        {
+            let model = model(latent, by_frames, sampler, false)?;
+            let tensors = model.clone().on(&Device::Cpu)?;
+            for (batch, samples, horizon) in [(1, 1, 10), (2, 3, 8), (2, 40, 9)] {
+                let history = Noise::new(5).normal((batch, 7, 4), DType::F32, &Device::Cpu)?;
+                let request = Request { horizon, samples };
+                let given =
+                    |of: &LevelForecaster| of.forecast_given(&history, &request, &conditions()?, &mut Noise::new(9));
+                let (drawn, expected) = (given(&model)?, given(&tensors)?);
+                let scale = expected.abs()?.max_all()?.to_scalar::<f32>()?;
+                let away = (&drawn - expected)?.abs()?.max_all()?.to_scalar::<f32>()?;
+                assert!(away < 3e-4 * scale.max(1.0), "{batch} x {samples} x {horizon}: off by {away} of {scale}");
+                let held = drawn.narrow(2, 0, 2)?.narrow(3, 1, 1)?.flatten_all()?.to_vec1::<f32>()?;
+                assert!(held.iter().all(|v| (v - 0.4).abs() < 1e-4 * scale.max(1.0)), "{held:?}");
+                for threads in [1, 3] {
+                    let guides = guides(&conditions()?, &Units::standard(4), model.rollout(), horizon)?;
+                    let contexts = history.narrow(1, 2, 5)?.flatten_all()?.to_vec1::<f32>()?;
+                    let mut noise = Noise::new(9).split_off();
+                    let options = Options::with_threads(threads);
+                    let again = model.rollout.run_guided(&contexts, samples, horizon, &guides, &mut noise, &options)?;
+                    assert_eq!(again, drawn.flatten_all()?.to_vec1::<f32>()?, "{threads} threads");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Without a network a chunk is Gaussian, and what conditions make of it is known.
+    #[test]
+    fn the_engine_draws_a_gaussian_chunk_given_what_is_seen_of_it() -> Result<()> {
+        let sampler =
+            SamplerConfig { levels: 60, start: 1.5705, end: 0.005.into(), spacing: 1.0, ..SamplerConfig::default() };
+        let draws = 20_000;
+        let history = Noise::new(5).normal((1, 7, 4), DType::F32, &Device::Cpu)?;
+        let contexts = history.narrow(1, 2, 5)?.flatten_all()?.to_vec1::<f32>()?;
+        for latent in [7, 12] {
+            let model = model(latent, false, sampler, true)?;
+            let (mean, colour) = model.coordinates.colouring();
+            let (_, expected) = model.coordinates.expect(&contexts)?;
+            let mean = (expected + mean)?.flatten_all()?.to_vec1::<f32>()?;
+            let mean = DVector::from_iterator(12, mean.iter().map(|v| f64::from(*v)));
+            let colour: Vec<f64> = colour.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?;
+            let colour = DMatrix::from_row_slice(12, 12, &colour);
+            let covariance = colour.transpose() * &colour;
+            // A joint held at the first and last frame, another near a goal, a difference of two frames.
+            let difference = Observation { summands: vec![(0, 2, -1.0), (2, 2, 1.0)], value: 0.5, std: 0.0 };
+            let asked = ForecastConditions::new().hold(0, 0..1, 0.3).hold(0, 2..3, -0.2).near(3, 1, 1.0, 0.4);
+            let asked = asked.observe(difference);
+            let mut a = DMatrix::zeros(4, 12);
+            (a[(0, 0)], a[(1, 8)], a[(2, 7)], a[(3, 2)], a[(3, 10)]) = (1.0, 1.0, 1.0, -1.0, 1.0);
+            let b = DVector::from_row_slice(&[0.3, -0.2, 1.0, 0.5]);
+            let noise = DMatrix::from_diagonal(&DVector::from_row_slice(&[0.0, 0.0, 0.16, 0.0]));
+            // An energy of the middle frame: 0.7 (x_1 - 1)^2 and so on, added to what is seen.
+            let weights = [0.0f64, 0.7, 0.2, 0.0];
+            let energy = Quadratic { weights, centre: 1.0 };
+            let asked = asked.energy(1..2, energy, 1.4);
+            let mut precision = DMatrix::zeros(12, 12);
+            (0..4).for_each(|c| precision[(4 + c, 4 + c)] = 2.0 * weights[c]);
+            let wide = (DMatrix::identity(12, 12) + &covariance * &precision).try_inverse().expect("positive");
+            let (tilted, centre) =
+                (&wide * &covariance, &mean + &wide * &covariance * &precision * (DVector::repeat(12, 1.0) - &mean));
+            let gain =
+                &tilted * a.transpose() * (&a * &tilted * a.transpose() + noise).try_inverse().expect("independent");
+            let (exact, spread) = (&centre + &gain * (b - &a * &centre), &tilted - &gain * &a * &tilted);
+            let asked = ForecastConditions { steps: Some(30), ..asked };
+            let request = Request { horizon: 3, samples: draws };
+            let drawn = model.forecast_given(&history, &request, &asked, &mut Noise::new(3))?;
+            let drawn = drawn.reshape((draws, 12))?.to_dtype(DType::F64)?;
+            let found = drawn.mean(0)?.to_vec1::<f64>()?;
+            let centred = drawn.broadcast_sub(&drawn.mean_keepdim(0)?)?;
+            let products = (centred.t()?.matmul(&centred)? / (draws - 1) as f64)?.to_vec2::<f64>()?;
+            for i in 0..12 {
+                let error = (spread[(i, i)].max(0.0) / draws as f64).sqrt();
+                assert!(
+                    (found[i] - exact[i]).abs() < 4.0 * error + 1e-4,
+                    "{latent}: mean {i} {} {}",
+                    found[i],
+                    exact[i]
+                );
+                for j in 0..=i {
+                    let own = spread[(i, i)] * spread[(j, j)] + spread[(i, j)].powi(2);
+                    let error = (own.max(0.0) / draws as f64).sqrt();
+                    let off = (products[i][j] - spread[(i, j)]).abs();
+                    assert!(off < 4.0 * error + 1e-4, "{latent}: {i} {j} {} {}", products[i][j], spread[(i, j)]);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// `sum_c weight_c (x_c - centre)^2`, by tensors.
+    #[derive(Debug)]
+    struct Quadratic {
+        weights: [f64; 4],
+        centre: f64,
+    }
+
+    impl Energy for Quadratic {
+        fn energy(&self, x: &Tensor) -> Result<Tensor> {
+            let weights = Tensor::new(&self.weights, x.device())?.to_dtype(x.dtype())?;
+            Ok((x - self.centre)?.sqr()?.broadcast_mul(&weights)?.sum(1)?)
+        }
+    }
+
+    #[test]
+    fn conditions_that_do_not_fit_are_refused() -> Result<()> {
+        let model = model(7, false, SamplerConfig::default(), false)?;
+        let history = Noise::new(5).normal((1, 7, 4), DType::F32, &Device::Cpu)?;
+        let refused = |conditions: ForecastConditions, parts: &[&str]| {
+            let request = Request { horizon: 8, samples: 2 };
+            let error =
+                model.forecast_given(&history, &request, &conditions, &mut Noise::new(1)).unwrap_err().to_string();
+            assert!(parts.iter().all(|part| error.contains(part)), "{error}");
+        };
+        let new = ForecastConditions::new;
+        refused(new().hold(0, 7..9, 0.0), &["observation 1", "frame 8", "8 frames of 4 channels"]);
+        refused(new().hold(4, 0..1, 0.0), &["channel 4"]);
+        refused(new().near(0, 0, f64::NAN, 0.1), &["value NaN"]);
+        refused(new().near(0, 0, 0.0, -1.0), &["standard deviation -1"]);
+        refused(new().observe(Observation { summands: Vec::new(), value: 0.0, std: 0.0 }), &["no summand"]);
+        let apart = Observation { summands: vec![(0, 0, 1.0), (3, 0, 1.0)], value: 0.0, std: 0.0 };
+        refused(new().observe(apart), &["frames 0 and 3", "one chunk, which has 3"]);
+        refused(new().hold(0, 0..1, 0.0).hold(0, 0..1, 1.0), &["follow from others"]);
+        let goal = || Quadratic { weights: [1.0; 4], centre: 0.0 };
+        refused(new().energy(0..9, goal(), 2.0), &["energy 0", "frame 8"]);
+        refused(new().energy(0..1, goal(), 0.0), &["curvature"]);
+        Ok(())
     }
 }

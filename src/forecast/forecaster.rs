@@ -1,5 +1,6 @@
 //! What a forecaster is, what it is asked and what it answers.
 
+use super::conditions::ForecastConditions;
 use crate::error::{Error, Result};
 use crate::noise::Noise;
 use candle_core::{DType, Tensor};
@@ -51,6 +52,26 @@ pub trait Forecaster {
     /// [`crate::Error::Shape`] when the history is too short or has other channels; [`crate::Error::NonFinite`] when a
     /// chain diverges.
     fn forecast(&self, history: &Tensor, request: &Request, noise: &mut Noise) -> Result<Tensor>;
+
+    /// As [`Forecaster::forecast`], under conditions on the z-scored frames.
+    ///
+    /// # Errors
+    /// As [`Forecaster::forecast`]; [`Error::Config`] from a forecaster that takes no conditions; [`Error::Data`] for
+    /// conditions that do not fit.
+    fn forecast_given(
+        &self,
+        history: &Tensor,
+        request: &Request,
+        conditions: &ForecastConditions,
+        noise: &mut Noise,
+    ) -> Result<Tensor> {
+        match conditions.is_empty() {
+            true => self.forecast(history, request, noise),
+            false => {
+                Err(Error::config("conditions", format!("the forecaster `{}`", self.name()), "one that takes them"))
+            }
+        }
+    }
 
     /// Energy of given futures `(B, H, D)` after `history`, `(B, H)`, nats: at each frame, that of the chunk it lies
     /// in. `None` from a forecaster that has no energy.

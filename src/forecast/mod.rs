@@ -2,6 +2,7 @@
 
 pub(crate) mod auto;
 pub mod baseline;
+mod conditions;
 mod config;
 mod coordinates;
 mod data;
@@ -20,6 +21,7 @@ mod trained;
 mod windows;
 
 pub use baseline::{BASELINES, CLASSIC, Contender, fit_baseline, is_trained};
+pub use conditions::{ForecastConditions, FrameEnergy, Observation, SharedEnergy};
 pub use config::{DataConfig, DenoisingConfig, IgebmConfig, LevelObjective, ModelConfig, PRESETS, RunConfig};
 pub use coordinates::ResidualCoordinates;
 pub use data::{ChunkSource, FrameSource, chain_start};

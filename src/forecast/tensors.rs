@@ -2,6 +2,7 @@
 //! other than the CPU.
 
 use super::baseline::DELTA_LIMIT;
+use super::conditions::{ForecastConditions, Here, Units};
 use super::{Request, ResidualCoordinates};
 use crate::error::{Error, Result};
 use crate::model::{LevelEnergy, Parameters};
@@ -67,7 +68,14 @@ impl TensorRollout {
     ///
     /// # Errors
     /// [`Error::NonFinite`] when a chain diverges.
-    pub(super) fn run(&self, contexts: &[f32], request: &Request, noise: &Noise) -> Result<Vec<f32>> {
+    pub(super) fn run(
+        &self,
+        contexts: &[f32],
+        request: &Request,
+        (conditions, units): (&ForecastConditions, &Units),
+        noise: &Noise,
+    ) -> Result<Vec<f32>> {
+        let observations = conditions.standardised(&units.offset, &units.scale);
         let [k, _, d, _] = self.sizes;
         let width = k * d;
         let chains = contexts.len() / width * request.samples;
@@ -79,8 +87,15 @@ impl TensorRollout {
             let mut history = Tensor::from_vec(tile, (rows, k, d), &self.parameters().device())?;
             let mut noise = noise.from_chain(first as u64);
             let mut drawn = Vec::new();
-            for _ in 0..request.horizon.div_ceil(self.sizes[1]) {
-                let chunk = self.chunk(&history, &mut noise)?;
+            for c in 0..request.horizon.div_ceil(self.sizes[1]) {
+                let here = Here {
+                    first: c * self.sizes[1],
+                    chunk: self.sizes[1],
+                    observations: &observations,
+                    conditions,
+                    units,
+                };
+                let chunk = self.chunk(&history, &here, &mut noise)?;
                 let frames = Tensor::cat(&[&history, &chunk], 1)?;
                 history = frames.narrow(1, frames.dim(1)? - k, k)?.contiguous()?;
                 drawn.push(chunk);
@@ -98,7 +113,7 @@ impl TensorRollout {
     }
 
     /// One chunk `(R, C, D)` after histories `(R, K, D)`.
-    fn chunk(&self, history: &Tensor, noise: &mut Noise) -> Result<Tensor> {
+    fn chunk(&self, history: &Tensor, here: &Here<'_>, noise: &mut Noise) -> Result<Tensor> {
         let [k, chunk, d, latent] = self.sizes;
         let rows = history.dim(0)?;
         let last = history.narrow(1, k - 1, 1)?;
@@ -107,13 +122,32 @@ impl TensorRollout {
         let context = Tensor::cat(&[&last, &deltas.clamp(-limit, limit)?], 1)?.reshape((rows, k * d))?;
         let expected = context.matmul(&self.coefficients)?.broadcast_add(&self.constant)?;
         let start = noise.normal((rows, chunk * d), DType::F32, history.device())?;
-        let start_of_leading = (start.narrow(1, 0, latent)?.contiguous()? * self.sampler.temperature)?;
+        let leading = (start.narrow(1, 0, latent)?.contiguous()? * self.sampler.temperature)?;
         let conditioned = self.energy.conditioned(Some(&context), rows)?;
         let model = |x: &Tensor, t: f64| conditioned.at(t)?.velocity(x);
-        let x = Sampler::new(&self.sampler)?.run(&model, start_of_leading, noise)?;
-        let coordinates = match chunk * d - latent {
-            0 => x,
-            rest => Tensor::cat(&[&x, &start.narrow(1, latent, rest)?.contiguous()?], 1)?,
+        let sampler = Sampler::new(&self.sampler)?;
+        let base =
+            (expected.broadcast_add(&self.mean)? + last.broadcast_as((rows, chunk, d))?.reshape((rows, chunk * d))?)?;
+        let rest = chunk * d - latent;
+        let coordinates = match here.conditions(chunk * d, &self.colour, &base)? {
+            None => {
+                let x = sampler.run(&model, leading, noise)?;
+                if rest == 0 { x } else { Tensor::cat(&[&x, &start.narrow(1, latent, rest)?.contiguous()?], 1)? }
+            }
+            // Conditions move all coordinates. Those beyond the leading ones are standard normal; the last level leaves
+            // them as they are, as it does without conditions.
+            Some(found) => {
+                let start = Tensor::cat(&[&leading, &start.narrow(1, latent, rest)?], 1)?;
+                let end = self.sampler.end();
+                let all = |x: &Tensor, t: f64| -> Result<Tensor> {
+                    let velocity = model(&x.narrow(1, 0, latent)?.contiguous()?, t)?;
+                    let beyond = x.narrow(1, latent, rest)?;
+                    let factor = if t <= end { (t.cos() - 1.0) / t.sin() } else { 0.0 };
+                    Ok(Tensor::cat(&[&velocity, &(beyond * factor)?], 1)?)
+                };
+                let conditions = found.for_sampler();
+                Sampler { conditions, ..sampler }.run(&all, start, noise)?
+            }
         };
         let residual = (coordinates.matmul(&self.colour)?.broadcast_add(&self.mean)? + expected)?;
         Ok(residual.reshape((rows, chunk, d))?.broadcast_add(&last)?)

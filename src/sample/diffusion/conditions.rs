@@ -17,8 +17,8 @@
 
 use super::Stop;
 use crate::energy::Energy;
-use crate::energy::cholesky::{cholesky, gram, invert_lower};
 use crate::energy::rows::{row_sum, rows};
+use crate::engine::guide::gain;
 use crate::error::{Error, Result};
 use candle_core::{DType, Device, Tensor};
 
@@ -87,43 +87,6 @@ impl Observations {
     fn gain(&self, variance: f64) -> Result<Vec<f64>> {
         gain(&self.matrix, &self.std, variance)
     }
-}
-
-/// Less than this share of its own: an observation that follows from others but for rounding.
-const DEPENDENT: f64 = 1e-12;
-
-/// The gain `(F, M)` of observations with rows `matrix` `(M, F)` and standard deviations `std` `(M,)`.
-///
-/// # Errors
-/// [`Error::Data`] when exact observations are not independent.
-pub(crate) fn gain(matrix: &[f64], std: &[f64], variance: f64) -> Result<Vec<f64>> {
-    let count = std.len();
-    let width = matrix.len() / count;
-    let row = |i: usize| &matrix[i * width..(i + 1) * width];
-    let mut spread = vec![0.0; count * count];
-    for i in 0..count {
-        for j in 0..=i {
-            let both = variance * row(i).iter().zip(row(j)).map(|(a, b)| a * b).sum::<f64>();
-            let own = if i == j { std[i] * std[i] } else { 0.0 };
-            (spread[i * count + j], spread[j * count + i]) = (both + own, both + own);
-        }
-    }
-    let dependent = || Error::data("observations", "some that follow from others", "independent ones, or with noise");
-    let factor = cholesky(&spread, count, "observations").map_err(|_| dependent())?;
-    // What is left of a row's own spread when the others are known.
-    let left = |i: usize| factor[i * count + i].powi(2) / spread[i * count + i];
-    if (0..count).any(|i| left(i) < DEPENDENT) {
-        return Err(dependent());
-    }
-    let inverse = gram(&invert_lower(&factor, count), count);
-    let mut gain = vec![0.0; width * count];
-    for f in 0..width {
-        for j in 0..count {
-            let sum: f64 = (0..count).map(|i| matrix[i * width + f] * inverse[i * count + j]).sum();
-            gain[f * count + j] = variance * sum;
-        }
-    }
-    Ok(gain)
 }
 
 /// An energy added to the model's.
