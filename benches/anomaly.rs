@@ -11,7 +11,7 @@ use ebmotion::anomaly::{
 };
 use ebmotion::embedded;
 use ebmotion::event::Silent;
-use ebmotion::forecast::{Model, Prepared, RunConfig, WindowArray};
+use ebmotion::forecast::{Dataset, Model, RunConfig, WindowArray};
 use ebmotion::noise::Noise;
 use ebmotion::trajectory::{Frames, Recording};
 use std::path::PathBuf;
@@ -35,20 +35,20 @@ fn main() -> Result<()> {
         None => Recording::from_bytes(embedded::HAND_GESTURES_NAME, embedded::HAND_GESTURES, &config.data.read)?,
     };
     let frames = Frames::resample(&recording, config.data.rate_hz, config.data.rate_tolerance)?;
-    let prepared = Prepared::new(frames, &config)?;
+    let dataset = Dataset::new(frames, &config)?;
     let model = match trained {
         Some(model) => model,
-        None => Model::train(&prepared, &config, None, false, &mut Silent)?,
+        None => Model::train(&dataset, &config, None, false, &mut Silent)?,
     };
     let config = &model.info().config;
-    let detector = Detector::fit(&model, &prepared)?;
+    let detector = Detector::fit(&model, &dataset)?;
     let (k, judged) = (config.model.frames().0, detector.frames());
-    let listed = prepared.listed(&prepared.split.test, k, judged - k, judged / 2)?;
-    let windows = prepared.filled(&listed)?;
+    let listed = dataset.listed(&dataset.split.test, k, judged - k, judged / 2)?;
+    let windows = dataset.filled(&listed)?;
     let episodes: Vec<usize> = (0..listed.len()).map(|i| listed.episode_of(i)).collect();
     let zero: Vec<f32> =
-        prepared.normaliser.mean.iter().zip(&prepared.normaliser.std).map(|(m, s)| (-m / s) as f32).collect();
-    let training = prepared.windows(&prepared.split.train, k, judged - k, judged / 2)?;
+        dataset.normaliser.mean.iter().zip(&dataset.normaliser.std).map(|(m, s)| (-m / s) as f32).collect();
+    let training = dataset.windows(&dataset.split.train, k, judged - k, judged / 2)?;
     let mut beside: Vec<Box<dyn AnomalyScore + '_>> =
         vec![Box::new(Mahalanobis(detector.residuals())), Box::new(Reconstruction::fit(&training))];
     if let Some(level) = model.level() {
@@ -67,10 +67,10 @@ fn main() -> Result<()> {
     println!(
         "{} windows of {judged} frames of {} test episodes at {} Hz; calibrated on {} windows of {} episodes\n",
         windows.len(),
-        prepared.split.test.len(),
-        prepared.frames.rate_hz,
+        dataset.split.test.len(),
+        dataset.frames.rate_hz,
         detector.calibrated_on(),
-        prepared.split.validation.len()
+        dataset.split.validation.len()
     );
     let scores = outcomes.len() / Corruption::ALL.len();
     let names: Vec<&str> = outcomes[..scores].iter().map(|o| o.score).collect();

@@ -7,9 +7,8 @@ use ebmotion::Result;
 use ebmotion::eval::report::summary_table;
 use ebmotion::eval::{CompareOptions, compare};
 use ebmotion::event::Silent;
-use ebmotion::forecast::{Forecast, Forecaster, Prepared, Request, RunConfig, fit_baseline};
+use ebmotion::forecast::{Dataset, Forecaster, Request, RunConfig, fit_baseline};
 use ebmotion::noise::Noise;
-use ebmotion::trajectory::{Frames, Recording};
 
 /// Plays the last `frames` frames again and again.
 struct Repeat {
@@ -33,23 +32,22 @@ impl Forecaster for Repeat {
         0
     }
 
-    fn forecast(&self, history: &Tensor, request: &Request, _: &mut Noise) -> Result<Forecast> {
+    fn forecast(&self, history: &Tensor, request: &Request, _: &mut Noise) -> Result<Tensor> {
         let last = history.narrow(1, history.dims()[1] - self.frames, self.frames)?;
         let again = last.repeat((1, request.horizon.div_ceil(self.frames), 1))?.narrow(1, 0, request.horizon)?;
-        Ok(Forecast { samples: again.unsqueeze(1)? }) // one future: (B, 1, H, D)
+        Ok(again.unsqueeze(1)?) // one future: (B, 1, H, D)
     }
 }
 
 fn main() -> Result<()> {
     let log = concat!(env!("CARGO_MANIFEST_DIR"), "/data/hand_gestures/hand_gestures.csv.gz");
     let config = RunConfig::default();
-    let recording = Recording::read(&[log], &config.data.read)?;
-    let prepared = Prepared::new(Frames::resample(&recording, None, 0.02)?, &config)?;
-    let baseline = |name| fit_baseline(name, &prepared, &[], 0, None, &mut Silent);
+    let dataset = Dataset::read(&[log], &config)?;
+    let baseline = |name| fit_baseline(name, &dataset, &[], 0, None, &mut Silent);
     let others = [baseline("hold")?, baseline("var")?];
     let mut options = CompareOptions::new(50, 0);
     options.stride = 25;
-    let comparison = compare(&prepared, &[(&Repeat { frames: 25 }, 0.0)], &others, &options, &mut Silent)?;
+    let comparison = compare(&dataset, &[(&Repeat { frames: 25 }, 0.0)], &others, &options, &mut Silent)?;
     print!("{}", summary_table(&comparison.report));
     assert!(comparison.report.forecasters["repeat"]["frechet_velocity"].mean > 0.0);
     Ok(())

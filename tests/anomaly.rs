@@ -5,7 +5,7 @@
 use ebmotion::anomaly::{AnomalyScore, Corruption, Detector, WindowEnergy, trial};
 use ebmotion::embedded;
 use ebmotion::event::Silent;
-use ebmotion::forecast::{Model, Prepared, RunConfig};
+use ebmotion::forecast::{Dataset, Model, RunConfig};
 use ebmotion::trajectory::{Frames, Recording};
 
 #[test]
@@ -15,12 +15,12 @@ fn corruptions_of_hand_motion_are_found_at_the_false_alarm_rate_asked_for() {
     let recording =
         Recording::from_bytes(embedded::HAND_GESTURES_NAME, embedded::HAND_GESTURES, &config.data.read).unwrap();
     let frames = Frames::resample(&recording, None, config.data.rate_tolerance).unwrap();
-    let prepared = Prepared::new(frames, &config).unwrap();
-    let model = Model::train(&prepared, &config, None, false, &mut Silent).unwrap();
-    let detector = Detector::fit(&model, &prepared).unwrap();
+    let dataset = Dataset::new(frames, &config).unwrap();
+    let model = Model::train(&dataset, &config, None, false, &mut Silent).unwrap();
+    let detector = Detector::fit(&model, &dataset).unwrap();
     let judged = detector.frames();
-    let listed = prepared.listed(&prepared.split.test, 8, judged - 8, judged / 2).unwrap();
-    let windows = prepared.filled(&listed).unwrap();
+    let listed = dataset.listed(&dataset.split.test, 8, judged - 8, judged / 2).unwrap();
+    let windows = dataset.filled(&listed).unwrap();
     let episodes: Vec<usize> = (0..listed.len()).map(|i| listed.episode_of(i)).collect();
 
     // What is written beside the model judges the same.
@@ -34,18 +34,18 @@ fn corruptions_of_hand_motion_are_found_at_the_false_alarm_rate_asked_for() {
 
     // Alarms on normal episodes that nothing was fitted or calibrated on. Windows of an episode go together, so the
     // standard error is that of the episodes' rates.
-    let count = prepared.split.test.len() as f64;
+    let count = dataset.split.test.len() as f64;
     for rate in [0.01, 0.05, 0.2] {
         let of = |e: &usize| {
             let own: Vec<bool> =
                 verdicts.iter().zip(&episodes).filter(|(_, x)| *x == e).map(|(v, _)| v.p_value <= rate).collect();
             own.iter().filter(|a| **a).count() as f64 / own.len() as f64
         };
-        let rates: Vec<f64> = prepared.split.test.iter().map(of).collect();
+        let rates: Vec<f64> = dataset.split.test.iter().map(of).collect();
         let mean = rates.iter().sum::<f64>() / count;
         let error = (rates.iter().map(|r| (r - mean).powi(2)).sum::<f64>() / (count - 1.0) / count).sqrt();
         // The calibration's episodes are a sample as the test's are; never less than the binomial's error.
-        let both = (1.0 + count / prepared.split.validation.len() as f64).sqrt();
+        let both = (1.0 + count / dataset.split.validation.len() as f64).sqrt();
         let tolerance = 3.0 * both * error.max((rate * (1.0 - rate) / windows.len() as f64).sqrt());
         assert!((mean - rate).abs() < tolerance, "{rate}: {mean} +- {error}");
     }

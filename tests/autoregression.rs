@@ -21,7 +21,7 @@ fn var_continues_an_oscillation() -> Result<()> {
     let history: Vec<f32> = (0..context).map(|t| wave(0.1234, t)).collect();
     let history = Tensor::from_vec(history, (1, context, 1), &Device::Cpu)?;
     let request = Request { horizon: 20, samples: 1 };
-    let future = values(&Autoregression::mean(fit).forecast(&history, &request, &mut Noise::new(1))?.samples)?;
+    let future = values(&Autoregression::mean(fit).forecast(&history, &request, &mut Noise::new(1))?)?;
     for (t, value) in future.iter().enumerate() {
         assert!((value - wave(0.1234, context + t)).abs() < 2e-3, "frame {t}: {value}");
     }
@@ -56,7 +56,7 @@ fn var_recovers_a_known_autoregression() -> Result<()> {
     // The draws of `var_sampled` have that covariance: same tolerance, as many samples.
     let zero = Tensor::zeros((1, 1, 1), DType::F32, &Device::Cpu)?;
     let request = Request { horizon: 2, samples: n };
-    let drawn = values(&Autoregression::sampled(fit.clone()).forecast(&zero, &request, &mut Noise::new(9))?.samples)?;
+    let drawn = values(&Autoregression::sampled(fit.clone()).forecast(&zero, &request, &mut Noise::new(9))?)?;
     let moment = |i: usize, j: usize| drawn.chunks_exact(2).map(|p| f64::from(p[i] * p[j])).sum::<f64>() / n as f64;
     for (i, j) in [(0, 0), (0, 1), (1, 1)] {
         assert!((moment(i, j) - covariance[2 * i + j]).abs() < error, "moment {i}{j} is {}", moment(i, j));

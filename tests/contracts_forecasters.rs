@@ -140,7 +140,7 @@ fn a_silent_network_leaves_the_autoregression() -> Result<()> {
     let n = 40_000;
     let request = Request { horizon: CHUNK, samples: n };
     let moments = |f: &dyn Forecaster| -> Result<(Vec<f64>, Vec<f64>)> {
-        let samples = values(&f.forecast(&history, &request, &mut Noise::new(5))?.samples)?;
+        let samples = values(&f.forecast(&history, &request, &mut Noise::new(5))?)?;
         let width = CHUNK * CHANNELS;
         let mut mean = vec![0.0; width];
         samples.chunks_exact(width).for_each(|row| row.iter().zip(&mut mean).for_each(|(v, m)| *m += f64::from(*v)));
@@ -218,9 +218,9 @@ fn samples_have_the_promised_shape_and_are_finite() -> Result<()> {
             let forecast =
                 forecaster.forecast(&histories(batch)?, &Request { horizon, samples }, &mut Noise::new(1))?;
             let expected = [batch, if draws { samples } else { 1 }, horizon, CHANNELS];
-            assert_eq!(forecast.samples.dims(), expected, "{}", forecaster.name());
-            assert_eq!(forecast.samples.dtype(), DType::F32, "{}", forecaster.name());
-            assert!(values(&forecast.samples)?.iter().all(|v| v.is_finite()), "{}", forecaster.name());
+            assert_eq!(forecast.dims(), expected, "{}", forecaster.name());
+            assert_eq!(forecast.dtype(), DType::F32, "{}", forecaster.name());
+            assert!(values(&forecast)?.iter().all(|v| v.is_finite()), "{}", forecaster.name());
         }
     }
     Ok(())
@@ -230,14 +230,14 @@ fn samples_have_the_promised_shape_and_are_finite() -> Result<()> {
 fn the_seed_alone_decides() -> Result<()> {
     let request = Request { horizon: 12, samples: 3 };
     for Row { forecaster, draws } in table()? {
-        let run = |seed| values(&forecaster.forecast(&histories(4)?, &request, &mut Noise::new(seed))?.samples);
+        let run = |seed| values(&forecaster.forecast(&histories(4)?, &request, &mut Noise::new(seed))?);
         assert_eq!(run(5)?, run(5)?, "{}", forecaster.name());
         assert_eq!(run(5)? != run(6)?, draws, "{}", forecaster.name());
         if draws {
             let noise = &mut Noise::new(5);
             let first = forecaster.forecast(&histories(4)?, &request, noise)?;
             let second = forecaster.forecast(&histories(4)?, &request, noise)?;
-            assert_ne!(values(&first.samples)?, values(&second.samples)?, "{}: noise must move on", forecaster.name());
+            assert_ne!(values(&first)?, values(&second)?, "{}: noise must move on", forecaster.name());
         }
     }
     Ok(())
@@ -248,9 +248,9 @@ fn a_window_does_not_see_the_rest_of_its_batch() -> Result<()> {
     let request = Request { horizon: 12, samples: 3 };
     for Row { forecaster, .. } in table()? {
         let history = histories(11)?;
-        let whole = forecaster.forecast(&history, &request, &mut Noise::new(5))?.samples;
+        let whole = forecaster.forecast(&history, &request, &mut Noise::new(5))?;
         for rows in [1, 4, 9] {
-            let part = forecaster.forecast(&history.narrow(0, 0, rows)?, &request, &mut Noise::new(5))?.samples;
+            let part = forecaster.forecast(&history.narrow(0, 0, rows)?, &request, &mut Noise::new(5))?;
             for (a, b) in values(&whole.narrow(0, 0, rows)?)?.iter().zip(values(&part)?) {
                 // The matrix product rounds by its number of rows: f32, over 12 frames that feed themselves.
                 assert!((a - b).abs() <= 1e-5 * (1.0 + a.abs()), "{}, {rows} rows: {a} {b}", forecaster.name());
@@ -267,7 +267,7 @@ fn only_the_last_frames_count() -> Result<()> {
         let history = histories(3)?;
         let frames = forecaster.context_frames();
         let short = history.narrow(1, CONTEXT + 1 - frames, frames)?;
-        let run = |h: &Tensor| values(&forecaster.forecast(h, &request, &mut Noise::new(5))?.samples);
+        let run = |h: &Tensor| values(&forecaster.forecast(h, &request, &mut Noise::new(5))?);
         assert_eq!(run(&history)?, run(&short)?, "{}", forecaster.name());
     }
     Ok(())
@@ -310,9 +310,9 @@ fn hold_and_velocity_do_what_they_say() -> Result<()> {
     let history = Tensor::new(&[[[0.0_f32, 5.0, 1.0], [1.0, 3.0, 1.0]]], &Device::Cpu)?;
     let request = Request { horizon: 2, samples: 1 };
     let held = Hold::new(CHANNELS).forecast(&history, &request, &mut Noise::new(1))?;
-    assert_eq!(values(&held.samples)?, [1.0, 3.0, 1.0, 1.0, 3.0, 1.0]);
+    assert_eq!(values(&held)?, [1.0, 3.0, 1.0, 1.0, 3.0, 1.0]);
     let moved = Velocity::new(CHANNELS).forecast(&history, &request, &mut Noise::new(1))?;
-    assert_eq!(values(&moved.samples)?, [2.0, 1.0, 1.0, 3.0, -1.0, 1.0]);
+    assert_eq!(values(&moved)?, [2.0, 1.0, 1.0, 3.0, -1.0, 1.0]);
     Ok(())
 }
 
@@ -326,13 +326,13 @@ fn an_analogue_repeats_the_past() -> Result<()> {
     let window = &values[17 * width..18 * width];
     let history = Tensor::from_slice(&window[..CONTEXT * CHANNELS], (1, CONTEXT, CHANNELS), &Device::Cpu)?;
     let request = Request { horizon: CHUNK, samples: 2 };
-    let future = analogue.forecast(&history, &request, &mut Noise::new(1))?.samples.flatten_all()?.to_vec1::<f32>()?;
+    let future = analogue.forecast(&history, &request, &mut Noise::new(1))?.flatten_all()?.to_vec1::<f32>()?;
     for (a, b) in future.iter().zip(window[CONTEXT * CHANNELS..].iter().cycle()) {
         assert!((a - b).abs() < 1e-5, "{a} {b}");
     }
     // Another start keeps its difference to the neighbour at first and has lost it after the fade of 3 frames.
     let moved = (history + 0.001)?;
-    let future = analogue.forecast(&moved, &request, &mut Noise::new(1))?.samples.flatten_all()?.to_vec1::<f32>()?;
+    let future = analogue.forecast(&moved, &request, &mut Noise::new(1))?.flatten_all()?.to_vec1::<f32>()?;
     for t in 0..CHUNK {
         let away = f64::from(future[t * CHANNELS] - window[(CONTEXT + t) * CHANNELS]);
         let expected = 0.001 * (1.0 - (t + 1) as f64 / 4.0).max(0.0);
@@ -359,7 +359,7 @@ fn forecasts_stay_within_what_was_seen() -> Result<()> {
     let sampler = SamplerConfig::default();
     let model = LevelForecaster::new(coordinates, energy, sampler)?;
     let history = histories(7)?;
-    let samples = model.forecast(&history, &Request { horizon: 9, samples: 5 }, &mut Noise::new(1))?.samples;
+    let samples = model.forecast(&history, &Request { horizon: 9, samples: 5 }, &mut Noise::new(1))?;
     let last = history.narrow(1, CONTEXT, 1)?.squeeze(1)?.to_vec2::<f32>()?;
     let mut at_the_end = 0;
     for (b, window) in samples.reshape((7, 45, CHANNELS))?.to_vec3::<f32>()?.iter().enumerate() {

@@ -53,7 +53,7 @@ const LAYERS: &[(&str, &[&str], &[&str])] = &[
         &["csv", "plotters", "clap"],
     ),
     ("eval", &["error", "files", "noise", "parallel", "event", "forecast", "trajectory"], &["csv", "clap"]),
-    ("anomaly", &["error", "noise", "train", "forecast", "eval"], &["csv", "plotters", "clap"]),
+    ("anomaly", &["error", "files", "noise", "train", "trajectory", "forecast", "eval"], &["csv", "plotters", "clap"]),
 ];
 
 /// Crates that only one place may name.
@@ -196,6 +196,25 @@ fn random_numbers_and_weight_gradients_come_from_one_place() {
             let allowed = ["src/energy/mod.rs", "src/train/trainer.rs"];
             assert!(allowed.contains(&relative.as_str()), "{relative} calls backward");
         }
+    }
+}
+
+/// A program that uses the library has no options: what it can change are settings. The binary tells them by their
+/// options (`src/cli/options.rs`).
+#[test]
+fn the_library_names_no_option_of_the_command_line() {
+    let mut files = Vec::new();
+    sources(&root().join("src"), &mut files);
+    for path in files.iter().filter(|path| !path.starts_with(root().join("src/cli"))) {
+        let text = code(path);
+        let option = |at: usize| text[at + 2..].starts_with(|c: char| c.is_ascii_lowercase());
+        let found = text.match_indices("--").find(|(at, _)| option(*at));
+        assert!(
+            found.is_none(),
+            "{}: {}",
+            path.display(),
+            &text[found.map_or(0, |f| f.0)..].lines().next().unwrap_or("")
+        );
     }
 }
 

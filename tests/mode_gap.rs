@@ -3,7 +3,7 @@
 use candle_core::{DType, Device, Tensor};
 use ebmotion::eval::{CompareOptions, Comparison, compare};
 use ebmotion::event::Silent;
-use ebmotion::forecast::{Contender, Forecast, Forecaster, Prepared, Request, RunConfig};
+use ebmotion::forecast::{Contender, Dataset, Forecaster, Request, RunConfig};
 use ebmotion::noise::Noise;
 use ebmotion::trajectory::{Channel, Episode, Frames, Labels};
 use ebmotion::{Error, Result};
@@ -15,7 +15,7 @@ const SPREAD: f64 = 0.1;
 
 /// Two channels, 20 frames of rest about 0 and then 40 about (1, 0) or (-1, 0), every frame off by noise of its own. In
 /// four episodes the label lasts for 10 frames only and the motion goes far away.
-fn motion() -> Result<(Prepared, Labels)> {
+fn motion() -> Result<(Dataset, Labels)> {
     let noise = Noise::new(5).normal((EPISODES, (REST + MOVED) * 2), DType::F64, &Device::Cpu)?.to_vec2::<f64>()?;
     let (mut episodes, mut of_frame) = (Vec::new(), Vec::new());
     for (e, noise) in noise.iter().enumerate() {
@@ -35,7 +35,7 @@ fn motion() -> Result<(Prepared, Labels)> {
     let channels = vec![channel("x"), channel("y")];
     let frames = Frames { channels, rate_hz: 25.0, episodes, sources: Vec::new() };
     let names = ["rest", "left", "right", "away"].map(String::from).to_vec();
-    Ok((Prepared::new(frames, &RunConfig::default())?, Labels { names, of_frame }))
+    Ok((Dataset::new(frames, &RunConfig::default())?, Labels { names, of_frame }))
 }
 
 /// Forecasts places on the x axis, drawn in turn, with the spread of real motion.
@@ -63,7 +63,7 @@ impl Forecaster for Places {
         0
     }
 
-    fn forecast(&self, history: &Tensor, request: &Request, noise: &mut Noise) -> Result<Forecast> {
+    fn forecast(&self, history: &Tensor, request: &Request, noise: &mut Noise) -> Result<Tensor> {
         let shape = (history.dims()[0], request.samples, request.horizon, 2);
         let drawn = noise.normal(shape, DType::F32, &Device::Cpu)?.flatten_all()?.to_vec1::<f32>()?;
         let frames = drawn.chunks(2).enumerate().flat_map(|(i, off)| {
@@ -71,13 +71,13 @@ impl Forecaster for Places {
             let units = [place + SPREAD * f64::from(off[0]), SPREAD * f64::from(off[1])];
             [0, 1].map(|c| ((units[c] - self.mean[c]) / self.std[c]) as f32)
         });
-        Ok(Forecast { samples: Tensor::from_vec(frames.collect::<Vec<f32>>(), shape, &Device::Cpu)? })
+        Ok(Tensor::from_vec(frames.collect::<Vec<f32>>(), shape, &Device::Cpu)?)
     }
 }
 
-fn compared(prepared: &Prepared, labels: Option<Labels>, horizon: usize) -> Result<Comparison> {
+fn compared(dataset: &Dataset, labels: Option<Labels>, horizon: usize) -> Result<Comparison> {
     let places = |name, places| {
-        let (mean, std) = (prepared.normaliser.mean.clone(), prepared.normaliser.std.clone());
+        let (mean, std) = (dataset.normaliser.mean.clone(), dataset.normaliser.std.clone());
         Places { name, places, mean, std }
     };
     let contender = |name, at| Contender { forecaster: Box::new(places(name, at)), train_seconds: 0.0 };
@@ -86,13 +86,13 @@ fn compared(prepared: &Prepared, labels: Option<Labels>, horizon: usize) -> Resu
     options.labels = labels;
     options.evaluation.bootstrap.replicates = 50;
     options.evaluation.bootstrap.window_replicates = 2;
-    compare(prepared, &[(&places("both_modes", &[1.0, -1.0]), 0.0)], &others, &options, &mut Silent)
+    compare(dataset, &[(&places("both_modes", &[1.0, -1.0]), 0.0)], &others, &options, &mut Silent)
 }
 
 #[test]
 fn forecasts_between_the_modes_are_counted() -> Result<()> {
-    let (prepared, labels) = motion()?;
-    let report = compared(&prepared, Some(labels), 30)?.report;
+    let (dataset, labels) = motion()?;
+    let report = compared(&dataset, Some(labels), 30)?.report;
     let share = |name: &str| report.forecasters[name]["mode_gap"].mean;
     // 95 % of real futures are near; of others a little less, because centres and quantile are fitted to about 360 real
     // frames (the quantile stands for 342.05 / 361, either centre is off by 1/180 of the variance): 5.4 %. A step's
@@ -118,9 +118,9 @@ fn forecasts_between_the_modes_are_counted() -> Result<()> {
 
 #[test]
 fn labels_change_no_other_figure() -> Result<()> {
-    let (prepared, labels) = motion()?;
-    let mut with = compared(&prepared, Some(labels), 30)?.report;
-    let without = compared(&prepared, None, 30)?.report;
+    let (dataset, labels) = motion()?;
+    let mut with = compared(&dataset, Some(labels), 30)?.report;
+    let without = compared(&dataset, None, 30)?.report;
     assert!(with.floor.remove("mode_gap").is_some());
     assert!(with.forecasters.values_mut().all(|results| results.remove("mode_gap").is_some()));
     assert!(with.protocol.metrics.remove("mode_gap").is_some());
@@ -132,8 +132,8 @@ fn labels_change_no_other_figure() -> Result<()> {
 
 #[test]
 fn branches_that_tell_nothing_are_an_error() -> Result<()> {
-    let (prepared, labels) = motion()?;
-    let error = |labels: Labels, horizon: usize| compared(&prepared, Some(labels), horizon).err();
+    let (dataset, labels) = motion()?;
+    let error = |labels: Labels, horizon: usize| compared(&dataset, Some(labels), horizon).err();
     let data = |error: Option<Error>, part: &str| match error {
         Some(error @ Error::Data { .. }) => assert!(error.to_string().contains(part), "{error}"),
         other => panic!("{other:?}"),

@@ -1,7 +1,7 @@
 //! Trained models: what is saved is what was trained, and angles that wrap.
 
 use ebmotion::event::Silent;
-use ebmotion::forecast::{Model, Prepared, Request, RunConfig};
+use ebmotion::forecast::{Dataset, Model, Request, RunConfig};
 use ebmotion::trajectory::{Frames, Recording};
 use ebmotion::{Error, Result};
 
@@ -28,38 +28,42 @@ fn config() -> Result<RunConfig> {
     RunConfig::default().with(&small)
 }
 
-fn prepared(config: &RunConfig) -> Result<Prepared> {
+fn dataset(config: &RunConfig) -> Result<Dataset> {
     let recording = Recording::from_bytes("log.csv", log().as_bytes(), &config.data.read)?;
-    Prepared::new(Frames::resample(&recording, None, 0.02)?, config)
+    Dataset::new(Frames::resample(&recording, None, 0.02)?, config)
 }
 
 #[test]
 fn a_model_survives_its_file() -> Result<()> {
     let config = config()?;
-    let prepared = prepared(&config)?;
-    let model = Model::train(&prepared, &config, None, false, &mut Silent)?;
+    let dataset = dataset(&config)?;
+    let model = Model::train(&dataset, &config, None, false, &mut Silent)?;
     let folder = tempfile::tempdir().map_err(Error::io("a temporary folder", "create"))?;
     let path = folder.path().join("m.safetensors");
     model.save(&path)?;
     let loaded = Model::load(&path)?;
     assert_eq!(loaded.info(), model.info());
-    let history = &prepared.frames.episodes[0].values;
+    let history = &dataset.frames.episodes[0].values;
     let request = Request { horizon: 10, samples: 3 };
-    let futures = model.predict(history, &request, 5)?;
-    assert_eq!(loaded.predict(history, &request, 5)?, futures);
-    assert_eq!(loaded.energies(history, &futures, 10)?, model.energies(history, &futures, 10)?);
-    loaded.check_fits(&prepared.frames)?;
+    let forecast = model.forecast(history, &request, 5)?;
+    assert_eq!(forecast.futures.shape(), [1, 3, 10, 2]);
+    assert_eq!(loaded.forecast(history, &request, 5)?, forecast);
+    let rated = model.with_energies(forecast.clone())?;
+    assert_eq!(rated.energies.as_ref().map(Vec::len), Some(3 * 10));
+    assert_eq!(loaded.with_energies(forecast)?, rated);
+    loaded.check_fits(&dataset.frames)?;
     Ok(())
 }
 
 #[test]
 fn a_forecast_of_an_angle_goes_on_from_where_it_is() -> Result<()> {
     let config = config()?;
-    let prepared = prepared(&config)?;
-    let model = Model::train(&prepared, &config, None, false, &mut Silent)?;
+    let dataset = dataset(&config)?;
+    let model = Model::train(&dataset, &config, None, false, &mut Silent)?;
     let request = Request { horizon: 8, samples: 4 };
-    let history: Vec<f64> = prepared.frames.episodes[0].values[..2 * 40].to_vec();
-    let futures = model.predict(&history, &request, 3)?;
+    let history: Vec<f64> = dataset.frames.episodes[0].values[..2 * 40].to_vec();
+    let values = |history: &[f64]| Ok::<_, Error>(model.forecast(history, &request, 3)?.futures.values().to_vec());
+    let futures = values(&history)?;
     let last = history[2 * 39];
     for sample in futures.chunks_exact(2 * 8) {
         // 2 rad/s at 20 Hz are 0.1 rad a frame: no sample jumps by a turn.
@@ -68,7 +72,7 @@ fn a_forecast_of_an_angle_goes_on_from_where_it_is() -> Result<()> {
     // The same history some turns away gives the same futures the same turns away.
     let turns = 3.0 * std::f64::consts::TAU;
     let away: Vec<f64> = history.iter().enumerate().map(|(i, v)| if i % 2 == 0 { v + turns } else { *v }).collect();
-    for (i, (near, far)) in futures.iter().zip(model.predict(&away, &request, 3)?).enumerate() {
+    for (i, (near, far)) in futures.iter().zip(values(&away)?).enumerate() {
         let expected = if i % 2 == 0 { near + turns } else { *near };
         assert!((far - expected).abs() < 1e-4, "{i}: {far} and {expected}"); // f32 inside
     }
@@ -79,7 +83,7 @@ fn a_forecast_of_an_angle_goes_on_from_where_it_is() -> Result<()> {
         .map(|(i, v)| if i % 2 == 0 { v - std::f64::consts::TAU * (v / std::f64::consts::TAU).round() } else { *v })
         .collect();
     let shift = history[2 * 39] - raw[2 * 39];
-    for (i, (near, far)) in futures.iter().zip(model.predict(&raw, &request, 3)?).enumerate() {
+    for (i, (near, far)) in futures.iter().zip(values(&raw)?).enumerate() {
         let expected = if i % 2 == 0 { near - shift } else { *near };
         assert!((far - expected).abs() < 1e-4, "{i}: {far} and {expected}");
     }
@@ -87,19 +91,47 @@ fn a_forecast_of_an_angle_goes_on_from_where_it_is() -> Result<()> {
 }
 
 #[test]
+fn an_episode_is_forecast_beside_what_followed() -> Result<()> {
+    let config = config()?;
+    let dataset = dataset(&config)?;
+    let model = Model::train(&dataset, &config, None, false, &mut Silent)?;
+    let (frames, request) = (&dataset.frames, Request { horizon: 8, samples: 3 });
+    let values = &frames.episodes[1].values;
+    let (length, context) = (frames.episodes[1].time_secs.len(), model.forecaster().context_frames());
+    let forecast = model.forecast_episode(frames, 1, 20, &request, 3)?;
+    let origin = &forecast.origins[0];
+    assert_eq!((origin.episode.as_deref(), origin.start_secs), (Some(frames.episodes[1].id.as_str()), 1.0));
+    assert_eq!(origin.history, values[(20 - context) * 2..20 * 2]);
+    assert_eq!(origin.truth, values[20 * 2..28 * 2]);
+    assert_eq!(forecast.futures, model.forecast(&values[..20 * 2], &request, 3)?.futures);
+    assert_eq!(origin.truth_energy.as_ref().map(Vec::len), Some(8));
+    let at_the_end = model.forecast_episode(frames, 1, length, &request, 3)?;
+    assert!(at_the_end.origins[0].truth.is_empty() && at_the_end.origins[0].truth_energy.is_none());
+    for (episode, at) in [(1, context - 1), (1, length + 1), (frames.episodes.len(), 20)] {
+        let error = model.forecast_episode(frames, episode, at, &request, 3);
+        assert!(matches!(error, Err(Error::Data { .. })), "{episode} {at}");
+    }
+    assert!(model.check_unseen(&dataset).is_ok());
+    let mut seen = dataset.clone();
+    seen.split.test.push(seen.split.train[0]);
+    assert!(matches!(model.check_unseen(&seen), Err(Error::Data { .. })));
+    Ok(())
+}
+
+#[test]
 fn histories_that_cannot_be_continued_are_refused() -> Result<()> {
     let config = config()?;
-    let prepared = prepared(&config)?;
-    let model = Model::train(&prepared, &config, None, false, &mut Silent)?;
+    let dataset = dataset(&config)?;
+    let model = Model::train(&dataset, &config, None, false, &mut Silent)?;
     let request = Request { horizon: 8, samples: 1 };
     let bad = |history: &[f64], part: &str| {
-        let error = model.predict(history, &request, 0).expect_err("must be refused").to_string();
+        let error = model.forecast(history, &request, 0).expect_err("must be refused").to_string();
         assert!(error.contains(part), "{error}");
     };
     bad(&[0.0; 6], "4 frames");
     bad(&[0.0; 9], "2 channels");
     bad(&[0.0, 0.0, 0.0, f64::NAN, 0.0, 0.0, 0.0, 0.0], "swing");
-    let nothing = model.predict(&[0.0; 8], &Request { horizon: 0, samples: 1 }, 0);
+    let nothing = model.forecast(&[0.0; 8], &Request { horizon: 0, samples: 1 }, 0);
     assert!(matches!(nothing, Err(Error::Config { .. })));
     Ok(())
 }

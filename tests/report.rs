@@ -85,8 +85,8 @@ fn report() -> Result<Report> {
     for (name, forecaster) in table {
         let request = Request { horizon: H, samples: SAMPLES };
         let forecast = forecaster.forecast(&history, &request, &mut Noise::new(7))?;
-        let (_, s, _, _) = forecast.samples.dims4()?;
-        let samples = forecast.samples.flatten_all()?.to_vec1::<f32>()?;
+        let (_, s, _, _) = forecast.dims4()?;
+        let samples = forecast.flatten_all()?.to_vec1::<f32>()?;
         forecasters.insert(name.to_string(), evaluator.evaluate(&Futures { samples: &samples, n, s, h: H, d: D })?);
         let (parameters, evaluations_per_chunk) = (forecaster.parameters(), forecaster.evaluations_per_chunk());
         cost.insert(

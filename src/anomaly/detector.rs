@@ -9,7 +9,7 @@ use super::stuck_channel::{QUANTILES, StuckChannel};
 use super::{Innovation, Residuals, ShapeEnergy, TimeReversal, WindowEnergy};
 use crate::error::{Error, Result};
 use crate::forecast::baseline::VarFit;
-use crate::forecast::{Model, Prepared, WindowArray};
+use crate::forecast::{Dataset, Model, WindowArray};
 use crate::train::Archive;
 use candle_core::{Device, Tensor};
 use std::path::Path;
@@ -91,14 +91,14 @@ impl<'a> Detector<'a> {
     ///
     /// # Errors
     /// [`Error::Data`] when episodes are shorter than a scored window.
-    pub fn fit(model: &'a Model, prepared: &Prepared) -> Result<Self> {
+    pub fn fit(model: &'a Model, dataset: &Dataset) -> Result<Self> {
         let context = model.info().config.model.frames().0;
         let future = frames(model) - context;
         let cut = |episodes: &[usize]| -> Result<(WindowArray, Vec<usize>)> {
-            let listed = prepared.listed(episodes, context, future, STRIDE)?;
-            Ok(evenly(prepared.filled(&listed)?, |i| listed.episode_of(i)))
+            let listed = dataset.listed(episodes, context, future, STRIDE)?;
+            Ok(evenly(dataset.filled(&listed)?, |i| listed.episode_of(i)))
         };
-        let ((training, _), (validation, episodes)) = (cut(&prepared.split.train)?, cut(&prepared.split.validation)?);
+        let ((training, _), (validation, episodes)) = (cut(&dataset.split.train)?, cut(&dataset.split.validation)?);
         let pairs = pieces(&training, 2 * CHUNK, CHUNK);
         let var = VarFit::fit(&pairs, training.channels, CHUNK, CHUNK, VAR_RIDGE)?;
         let parts = Parts {
@@ -140,6 +140,11 @@ impl<'a> Detector<'a> {
             }
         };
         which.iter().map(|i| window_score(*i)).collect()
+    }
+
+    /// The model whose motion this scores.
+    pub fn model(&self) -> &'a Model {
+        self.model
     }
 
     /// Frames of a window that this scores: [`FRAMES`], or those that the model sees at once where that is more.

@@ -2,13 +2,12 @@
 
 use super::args::DemoArgs;
 use super::console::Console;
-use super::predict::{FORMAT, ForecastFile, write_csv, write_json};
 use super::telemetry::Telemetry;
-use super::{output, report, train, view};
+use super::{output, train, view};
 use ebmotion::embedded;
-use ebmotion::eval::CompareOptions;
 use ebmotion::eval::report::summary_table;
-use ebmotion::forecast::{CLASSIC, Model, Prepared, RunConfig};
+use ebmotion::eval::{Baselines, CompareOptions, compare_with_baselines};
+use ebmotion::forecast::{CLASSIC, Dataset, Forecast, Model, RunConfig};
 use ebmotion::trajectory::{Frames, Recording};
 use ebmotion::{Error, Result};
 use std::time::Instant;
@@ -31,20 +30,20 @@ pub(super) fn run(args: &DemoArgs, console: &mut Console) -> Result<()> {
     }
     let recording = Recording::from_bytes(embedded::HAND_GESTURES_NAME, embedded::HAND_GESTURES, &config.data.read)?;
     let frames = Frames::resample(&recording, config.data.rate_hz, config.data.rate_tolerance)?;
-    let prepared = Prepared::new(frames, &config)?.on(device);
+    let dataset = Dataset::new(frames, &config)?.on(device);
     console.say(&format!(
         "simulated robot hand: {} episodes of 8 s, {} joint angles at {} Hz; {} episodes are kept for the test",
-        prepared.frames.episodes.len(),
-        prepared.frames.channels.len(),
-        prepared.frames.rate_hz,
-        prepared.split.test.len()
+        dataset.frames.episodes.len(),
+        dataset.frames.channels.len(),
+        dataset.frames.rate_hz,
+        dataset.split.test.len()
     ));
     console.stop_on_interrupt()?;
     let telemetry = folder.join("model.telemetry.jsonl");
     let checkpoint = folder.join("model.checkpoint");
     let learn = |resume: bool, console: &mut Console| {
         let sink = &mut Telemetry::new(&telemetry, resume, console);
-        Model::train(&prepared, &config, Some(&checkpoint), resume, sink)
+        Model::train(&dataset, &config, Some(&checkpoint), resume, sink)
     };
     let model = match learn(checkpoint.exists(), console) {
         // The checkpoint of a demo with other settings: this one begins anew.
@@ -56,43 +55,34 @@ pub(super) fn run(args: &DemoArgs, console: &mut Console) -> Result<()> {
     }
     let model = model?;
     let path = folder.join("model.safetensors");
-    train::save(&model, &prepared, &path, console)?;
+    train::save(&model, &dataset, &path, console)?;
     std::fs::remove_file(&checkpoint).map_err(Error::io(&checkpoint, "remove"))?;
 
     let mut options = CompareOptions::new(HORIZON, args.seed);
     options.shown = SHOWN;
     let names: Vec<String> = CLASSIC.iter().map(|n| (*n).to_string()).collect();
-    let comparison = report::compare_with_baselines(
+    let comparison = compare_with_baselines(
         std::slice::from_ref(&model),
         Vec::new(),
-        &prepared,
-        report::Baselines { names: &names, changes: &[], kept: None },
+        &dataset,
+        &Baselines { names: &names, ..Baselines::default() },
         &options,
         console,
     )?;
-    report::write(folder, &comparison)?;
+    comparison.write(folder)?;
 
-    let forecasts: Vec<ForecastFile> = comparison
-        .shown
-        .iter()
-        .map(|window| ForecastFile {
-            format: FORMAT.into(),
-            model: path.display().to_string(),
-            seed: args.seed,
-            episode: window.name.clone(),
-            start_secs: window.start_secs,
-            channels: prepared.frames.channels.clone(),
-            rate_hz: prepared.frames.rate_hz,
-            history: window.history.clone(),
-            truth: window.truth.clone(),
-            samples: window.samples.clone(),
-            energies: window.energies.clone(),
-            truth_energy: window.truth_energy.clone(),
+    let windows = (0..comparison.shown.origins.len()).filter_map(|window| comparison.shown.window(window));
+    let forecasts: Vec<Forecast> = windows
+        .map(|mut window| {
+            window.model = path.display().to_string();
+            // Several windows may be of one episode: each is shown under a name of its own.
+            window.origins.iter_mut().for_each(|origin| origin.episode = Some(origin.name()));
+            window
         })
         .collect();
     if let Some(first) = forecasts.first() {
-        write_csv(&folder.join("forecast.csv"), first)?;
-        write_json(&folder.join("forecast.json"), first)?;
+        first.write_csv(&folder.join("forecast.csv"))?;
+        first.write_json(&folder.join("forecast.json"))?;
     }
     let recorded = view::write(&forecasts, &folder.join("demo.rrd"));
     output::print(&summary_table(&comparison.report))?;

@@ -1,7 +1,7 @@
 //! `ebmotion inspect`.
 
 use super::args::InspectArgs;
-use super::output;
+use super::{options, output};
 use ebmotion::forecast::RunConfig;
 use ebmotion::trajectory::inspect;
 use ebmotion::{Error, Result};
@@ -14,6 +14,6 @@ pub(super) fn run(args: &InspectArgs) -> Result<()> {
         let json = serde_json::to_string_pretty(&inspection).map_err(|e| Error::Other(format!("inspection: {e}")))?;
         output::print(&(json + "\n"))
     } else {
-        output::print(&inspection.to_string())
+        output::print(&options::named(&inspection.to_string()))
     }
 }

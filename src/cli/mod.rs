@@ -7,6 +7,7 @@ mod console;
 mod demo;
 mod image;
 mod inspect;
+mod options;
 mod output;
 mod predict;
 mod report;
@@ -37,7 +38,7 @@ pub(crate) fn run() -> ExitCode {
                 }
                 source = cause.source();
             }
-            let _ = writeln!(std::io::stderr(), "{message}");
+            let _ = writeln!(std::io::stderr(), "{}", options::named(&message));
             ExitCode::from(error.exit_code())
         }
     }

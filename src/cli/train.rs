@@ -5,7 +5,7 @@ use super::console::Console;
 use super::output::{self, Inputs};
 use super::telemetry::Telemetry;
 use ebmotion::anomaly::Detector;
-use ebmotion::forecast::{Model, Prepared, RunConfig};
+use ebmotion::forecast::{Dataset, Model, RunConfig};
 use ebmotion::trajectory::{Frames, Recording};
 use ebmotion::{Error, Result, files};
 use std::path::Path;
@@ -27,13 +27,13 @@ pub(super) fn run(args: &TrainArgs, console: &mut Console) -> Result<()> {
     let outputs = [path, &checkpoint, &settings, &telemetry];
     Inputs::new(Recording::files(&args.logs)?.iter().chain(&args.config)).spared_by(outputs)?;
     output::check_model(path, &checkpoint, args.resume, args.overwrite)?;
-    let prepared = Prepared::new(read_frames(&args.logs, &config)?, &config)?.on(device);
-    let config = config.for_data(&prepared)?;
-    let split = &prepared.split;
+    let dataset = Dataset::read(&args.logs, &config)?.on(device);
+    let config = config.for_data(&dataset)?;
+    let split = &dataset.split;
     console.say(&format!(
         "{} channels at {} Hz; episodes: {} training, {} validation, {} kept for the report",
-        prepared.frames.channels.len(),
-        prepared.frames.rate_hz,
+        dataset.frames.channels.len(),
+        dataset.frames.rate_hz,
         split.train.len(),
         split.validation.len(),
         split.test.len()
@@ -42,14 +42,14 @@ pub(super) fn run(args: &TrainArgs, console: &mut Console) -> Result<()> {
     files::write_bytes(&settings, config_text(&config)?.as_bytes())?;
     console.stop_on_interrupt()?;
     let mut sink = Telemetry::new(&telemetry, args.resume, console);
-    let model = match Model::train(&prepared, &config, Some(&checkpoint), args.resume, &mut sink) {
+    let model = match Model::train(&dataset, &config, Some(&checkpoint), args.resume, &mut sink) {
         Err(Error::Interrupted { step, saved }) => {
             console.say("to go on: the same command with --resume");
             return Err(Error::Interrupted { step, saved });
         }
         other => other?,
     };
-    save(&model, &prepared, path, console)?;
+    save(&model, &dataset, path, console)?;
     std::fs::remove_file(&checkpoint).map_err(Error::io(&checkpoint, "remove"))?;
     let outcome = &model.info().outcome;
     let best = outcome.best_validation.map_or(String::new(), |b| format!(", best validation {b:.4}"));
@@ -65,12 +65,12 @@ pub(super) fn run(args: &TrainArgs, console: &mut Console) -> Result<()> {
 }
 
 /// Writes the model, with a calibration for anomalies where its episodes are long enough.
-pub(super) fn save(model: &Model, prepared: &Prepared, path: &Path, console: &mut Console) -> Result<()> {
+pub(super) fn save(model: &Model, dataset: &Dataset, path: &Path, console: &mut Console) -> Result<()> {
     model.save(path)?;
-    match Detector::fit(model, prepared) {
+    match Detector::fit(model, dataset) {
         Ok(detector) => {
             detector.attach(path)?;
-            let episodes = prepared.split.validation.len();
+            let episodes = dataset.split.validation.len();
             if episodes < FEW_EPISODES {
                 let rough = "false-alarm rates of `ebmotion anomaly` will be rough: calibrated on";
                 console.say(&format!("{rough} {episodes} episodes"));
@@ -113,12 +113,6 @@ fn config_text(config: &RunConfig) -> Result<String> {
     Ok(format!("# Settings of `ebmotion train`, as resolved. Use with --config.\n\n{body}"))
 }
 
-/// Logs to frames, as the settings say.
-fn read_frames(logs: &[std::path::PathBuf], config: &RunConfig) -> Result<Frames> {
-    let recording = Recording::read(logs, &config.data.read)?;
-    Frames::resample(&recording, config.data.rate_hz, config.data.rate_tolerance)
-}
-
 /// Logs as a model needs them: read with its settings (but for those given now), at its rate, with its channels.
 pub(super) fn read_frames_for(
     model: &Model,
@@ -128,7 +122,7 @@ pub(super) fn read_frames_for(
     let mut config = model.info().config.clone();
     config.data.rate_hz = Some(model.info().rate_hz);
     read.apply(&mut config);
-    let frames = read_frames(logs, &config)?;
+    let frames = config.data.frames(logs)?;
     model.check_fits(&frames)?;
     Ok((config, frames))
 }

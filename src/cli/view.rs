@@ -3,13 +3,13 @@
 use super::args::ViewArgs;
 use super::console::Console;
 use super::output::Inputs;
-use super::predict::{self, ForecastFile};
 use ebmotion::Result;
+use ebmotion::forecast::Forecast;
 use std::path::Path;
 
 pub(super) fn run(args: &ViewArgs, console: &mut Console) -> Result<()> {
     Inputs::new([&args.forecast]).spared_by(&args.output)?;
-    let forecast = predict::read_json(&args.forecast)?;
+    let forecast = Forecast::read_json(&args.forecast)?;
     let forecasts = std::slice::from_ref(&forecast);
     if let Some(path) = &args.output {
         write(forecasts, path)?;
@@ -27,12 +27,12 @@ fn left_out() -> ebmotion::Error {
 }
 
 #[cfg(not(feature = "rerun"))]
-pub(super) fn write(_: &[ForecastFile], _: &Path) -> Result<()> {
+pub(super) fn write(_: &[Forecast], _: &Path) -> Result<()> {
     Err(left_out())
 }
 
 #[cfg(not(feature = "rerun"))]
-fn spawn(_: &[ForecastFile]) -> Result<()> {
+fn spawn(_: &[Forecast]) -> Result<()> {
     Err(left_out())
 }
 
@@ -41,7 +41,7 @@ pub(super) use with_rerun::{spawn, write};
 
 #[cfg(feature = "rerun")]
 mod with_rerun {
-    use super::{ForecastFile, Path, Result};
+    use super::{Forecast, Path, Result};
     use ebmotion::Error;
     use ebmotion::embedded;
     use ebmotion::kinematics::Skeleton;
@@ -50,21 +50,27 @@ mod with_rerun {
     /// Samples drawn as hands: more would hide each other.
     const HANDS: usize = 6;
 
-    pub(crate) fn write(forecasts: &[ForecastFile], path: &Path) -> Result<()> {
+    pub(crate) fn write(forecasts: &[Forecast], path: &Path) -> Result<()> {
         ebmotion_viz::write(&scenes(forecasts)?, path).map_err(|e| Error::model(path, e, "a file that can be written"))
     }
 
-    pub(crate) fn spawn(forecasts: &[ForecastFile]) -> Result<()> {
+    pub(crate) fn spawn(forecasts: &[Forecast]) -> Result<()> {
         ebmotion_viz::spawn(&scenes(forecasts)?).map_err(|e| Error::Other(e.to_string()))
     }
 
-    fn scenes(forecasts: &[ForecastFile]) -> Result<Vec<Scene>> {
+    fn scenes(forecasts: &[Forecast]) -> Result<Vec<Scene>> {
         let hand = embedded::hand_skeleton()?;
         forecasts.iter().map(|f| scene(f, &hand)).collect()
     }
 
-    fn scene(f: &ForecastFile, hand: &Skeleton) -> Result<Scene> {
+    /// The first window of a forecast.
+    fn scene(f: &Forecast, hand: &Skeleton) -> Result<Scene> {
         let names: Vec<&str> = f.channels.iter().map(|c| c.name.as_str()).collect();
+        let [_, samples, horizon, d] = f.futures.shape();
+        let rows = |values: &[f64]| -> Vec<Vec<f64>> { values.chunks_exact(d).map(<[f64]>::to_vec).collect() };
+        let origin = &f.origins[0];
+        let (history, truth) = (rows(&origin.history), rows(&origin.truth));
+        let futures: Vec<Vec<Vec<f64>>> = (0..samples).map(|s| rows(f.futures.future(0, s))).collect();
         let skeleton = if hand.matches(&names) {
             let point = |p: [f64; 3]| p.map(|v| v as f32);
             let draw = |frames: &[Vec<f64>]| -> Result<Vec<Vec<[f32; 3]>>> {
@@ -73,25 +79,26 @@ mod with_rerun {
             };
             Some(Skeleton3d {
                 links: hand.links(),
-                history: draw(&f.history)?,
-                truth: if f.truth.is_empty() { None } else { Some(draw(&f.truth)?) },
-                samples: f.samples.iter().take(HANDS).map(|s| draw(s)).collect::<Result<_>>()?,
+                history: draw(&history)?,
+                truth: if truth.is_empty() { None } else { Some(draw(&truth)?) },
+                samples: futures.iter().take(HANDS).map(|s| draw(s)).collect::<Result<_>>()?,
             })
         } else {
             None
         };
+        let energies = f.energies.as_ref();
         Ok(Scene {
-            name: f.episode.clone(),
+            name: origin.episode.clone().unwrap_or_default(),
             rate_hz: f.rate_hz,
             channels: f
                 .channels
                 .iter()
                 .map(|c| ChannelLabel { name: c.name.clone(), unit: c.unit.clone().unwrap_or_default() })
                 .collect(),
-            history: f.history.clone(),
-            truth: if f.truth.is_empty() { None } else { Some(f.truth.clone()) },
-            samples: f.samples.clone(),
-            energies: f.energies.clone(),
+            history,
+            truth: if truth.is_empty() { None } else { Some(truth) },
+            samples: futures,
+            energies: energies.map(|e| e.chunks_exact(horizon).take(samples).map(<[f64]>::to_vec).collect()),
             skeleton,
         })
     }

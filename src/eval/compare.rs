@@ -2,17 +2,18 @@
 
 use super::mode_gap::{self, ModeGap};
 use super::paired::{compare_with, over_seeds};
+use super::report::{BootstrapProtocol, Cost, Figure, Protocol, Report, SUBJECT};
 #[cfg(feature = "plot")]
-use super::report::ForecastPanel;
-use super::report::{BootstrapProtocol, Cost, Protocol, Report, SUBJECT};
+use super::report::{ForecastPanel, forecast_figure, metric_figures};
 use super::{EvalOptions, Evaluator, Futures, Reference, Results, TestSet};
 use crate::error::{Error, Result};
 use crate::event::{Event, Sink};
-use crate::forecast::{Contender, Forecaster, Prepared, Request};
+use crate::forecast::{Contender, Dataset, Forecast, Forecaster, FutureArray, Origin, Request};
 use crate::noise::Noise;
 use crate::trajectory::{Labels, WindowSpec, Windows};
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// What a comparison asks.
@@ -51,43 +52,63 @@ const SEEDS: u64 = 1 << 32;
 pub struct Comparison {
     /// The figures.
     pub report: Report,
-    /// Some windows, in the channels' units, for pictures.
-    pub shown: Vec<ShownWindow>,
-    /// `(D,)`: the channels' units, empty where there is none.
-    pub units: Vec<String>,
+    /// Some windows as the first forecaster continues them, beside what really followed, for pictures.
+    pub shown: Forecast,
 }
 
-/// One test window with the first forecaster's samples, in the channels' units.
-#[derive(Debug, Clone)]
-pub struct ShownWindow {
-    /// Episode's name and the second at which the forecast begins.
-    pub name: String,
-    /// That second.
-    pub start_secs: f64,
-    /// `(K)(D,)`.
-    pub history: Vec<Vec<f64>>,
-    /// `(H)(D,)`.
-    pub truth: Vec<Vec<f64>>,
-    /// `(S)(H)(D,)`.
-    pub samples: Vec<Vec<Vec<f64>>>,
-    /// `(S)(H,)`, nats; none where the forecaster has no energy.
-    pub energies: Option<Vec<Vec<f64>>>,
-    /// `(H,)`: the energy of what really followed.
-    pub truth_energy: Option<Vec<f64>>,
-}
-
+/// Panels of a picture, and how many of them stand side by side.
 #[cfg(feature = "plot")]
-impl ShownWindow {
-    /// One channel as a panel of a picture.
-    pub fn panel(&self, channel: usize, name: &str, unit: &str) -> ForecastPanel {
-        let column = |frames: &[Vec<f64>]| frames.iter().map(|f| f[channel]).collect();
-        ForecastPanel {
-            title: name.to_string(),
-            unit: unit.to_string(),
-            context: column(&self.history),
-            truth: column(&self.truth),
-            samples: self.samples.iter().map(|s| column(s)).collect(),
+const PANELS: (usize, usize) = (6, 3);
+
+impl Comparison {
+    /// Writes the report and its pictures to a folder; returns the files.
+    ///
+    /// # Errors
+    /// As [`Report::write`]; [`Error::Other`] when a picture cannot be drawn.
+    pub fn write(&self, folder: &Path) -> Result<Vec<PathBuf>> {
+        self.report.write(folder, &self.figures()?)
+    }
+
+    #[cfg(not(feature = "plot"))]
+    fn figures(&self) -> Result<Vec<Figure>> {
+        Ok(Vec::new())
+    }
+
+    /// The shown windows, then the metrics.
+    #[cfg(feature = "plot")]
+    fn figures(&self) -> Result<Vec<Figure>> {
+        let mut figures = Vec::new();
+        for (i, origin) in self.shown.origins.iter().enumerate() {
+            // The channels that move most in this window say most.
+            let d = self.shown.channels.len();
+            let range = |c: usize| {
+                let ends = |(low, high): (f64, f64), v: &f64| (low.min(*v), high.max(*v));
+                let column = origin.truth.iter().skip(c).step_by(d);
+                let (low, high) = column.fold((f64::INFINITY, f64::NEG_INFINITY), ends);
+                high - low
+            };
+            let mut order: Vec<(usize, f64)> = (0..d).map(|c| (c, range(c))).collect();
+            order.sort_by(|a, b| b.1.total_cmp(&a.1));
+            let panels: Vec<_> = order.iter().take(PANELS.0).map(|(c, _)| panel(&self.shown, i, *c)).collect();
+            let title = format!("Forecasts of {}", origin.name());
+            figures.push(forecast_figure(&format!("forecast_{i}"), &title, self.shown.rate_hz, PANELS.1, &panels)?);
         }
+        figures.extend(metric_figures(&self.report)?);
+        Ok(figures)
+    }
+}
+
+/// One channel of a window as a panel of a picture.
+#[cfg(feature = "plot")]
+fn panel(shown: &Forecast, window: usize, channel: usize) -> ForecastPanel {
+    let [_, samples, _, d] = shown.futures.shape();
+    let column = |frames: &[f64]| frames.iter().skip(channel).step_by(d).copied().collect();
+    ForecastPanel {
+        title: shown.channels[channel].name.clone(),
+        unit: shown.channels[channel].unit.clone().unwrap_or_default(),
+        context: column(&shown.origins[window].history),
+        truth: column(&shown.origins[window].truth),
+        samples: (0..samples).map(|s| column(shown.futures.future(window, s))).collect(),
     }
 }
 
@@ -97,7 +118,7 @@ impl ShownWindow {
 /// # Errors
 /// When there is no test window of the asked length, or a forecaster or metric fails.
 pub fn compare(
-    prepared: &Prepared,
+    dataset: &Dataset,
     subjects: &[(&(dyn Forecaster + Sync), f64)],
     others: &[Contender],
     options: &CompareOptions,
@@ -110,8 +131,8 @@ pub fn compare(
     // Windows of five frames reach four frames into the context.
     let context = contenders.iter().map(|(f, _)| f.context_frames()).max().unwrap_or(0).max(4);
     let horizon = options.horizon;
-    let listed = prepared.listed(&prepared.split.test, context, horizon, options.stride)?;
-    let (test, reference) = test_set(prepared, &listed, options)?;
+    let listed = dataset.listed(&dataset.split.test, context, horizon, options.stride)?;
+    let (test, reference) = test_set(dataset, &listed, options)?;
     let d = test.channels;
     let n = test.episode.len();
     let total = contenders.len() as u64 + 1;
@@ -120,14 +141,14 @@ pub fn compare(
     let evaluator = Evaluator::new(&test, options.evaluation.clone())?;
     let mut floor = evaluator.floor()?;
     let bootstrap = &options.evaluation.bootstrap;
-    let modes = options.labels.as_ref().map(|labels| ModeGap::new(prepared, labels, (context, horizon), bootstrap));
+    let modes = options.labels.as_ref().map(|labels| ModeGap::new(dataset, labels, (context, horizon), bootstrap));
     let modes = modes.transpose()?;
     floor.extend(modes.as_ref().map(|modes| (mode_gap::SPEC.name.to_string(), modes.floor())));
     let history = Tensor::from_slice(&test.context, (n, context, d), &Device::Cpu)?;
     let request = Request { horizon, samples: options.samples };
     let noise = Noise::new(options.seed);
     let mut runs: BTreeMap<String, Vec<(Results, Cost)>> = BTreeMap::new();
-    let mut shown = Vec::new();
+    let mut shown = None;
     for (i, (forecaster, train_seconds)) in contenders.iter().enumerate() {
         if sink.stop_requested() {
             return Err(Error::Interrupted { step: i as u64, saved: None });
@@ -137,7 +158,7 @@ pub fn compare(
         // By name and run, so that a forecaster's figures do not depend on who else is in the report.
         let noise = noise.named(&name).fork(runs.get(&name).map_or(0, Vec::len) as u64);
         let begun = Instant::now();
-        let samples = forecaster.forecast(&history, &request, &mut noise.clone())?.samples;
+        let samples = forecaster.forecast(&history, &request, &mut noise.clone())?;
         let seconds = begun.elapsed().as_secs_f64();
         let s = samples.dims()[1];
         let flat = samples.flatten_all()?.to_vec1::<f32>()?;
@@ -155,7 +176,7 @@ pub fn compare(
         }
         runs.entry(name).or_default().push((results, cost));
         if i == 0 {
-            shown = show(prepared, *forecaster, &listed, &test, &flat, s, options.shown)?;
+            shown = Some(show(dataset, *forecaster, &listed, &test, &flat, s, options)?);
         }
     }
     sink.emit(&Event::Step { step: total, note: "done" })?;
@@ -171,19 +192,19 @@ pub fn compare(
         forecasters.insert(name, over_seeds(&results, &mut seeds));
     }
     let comparisons = compare_with(SUBJECT, &forecasters);
-    let split = &prepared.split;
+    let split = &dataset.split;
     let counts = |sets: [(&str, usize); 3]| sets.into_iter().map(|(k, v)| (k.to_string(), v)).collect();
     let protocol = Protocol {
         program: Protocol::program(),
-        data: prepared.frames.sources.clone(),
+        data: dataset.frames.sources.clone(),
         episodes: counts([
             ("train", split.train.len()),
             ("validation", split.validation.len()),
             ("test", split.test.len()),
         ]),
         windows: [("test".to_string(), n), ("reference".to_string(), reference)].into(),
-        channels: prepared.frames.channels.iter().map(|c| c.name.clone()).collect(),
-        rate_hz: prepared.frames.rate_hz,
+        channels: dataset.frames.channels.iter().map(|c| c.name.clone()).collect(),
+        rate_hz: dataset.frames.rate_hz,
         context,
         horizon,
         samples: options.samples,
@@ -198,16 +219,16 @@ pub fn compare(
             "The floor compares the test windows with windows of as many training episodes.".into(),
         ],
     };
-    let units = prepared.frames.channels.iter().map(|c| c.unit.clone().unwrap_or_default()).collect();
-    Ok(Comparison { report: Report { forecasters, floor, comparisons, protocol, cost }, shown, units })
+    let shown = shown.ok_or_else(|| Error::data("forecasters to compare", 0, "at least 1"))?;
+    Ok(Comparison { report: Report { forecasters, floor, comparisons, protocol, cost }, shown })
 }
 
 /// The test windows and, for the floor, windows of as many training episodes; and how many of the latter.
-fn test_set(prepared: &Prepared, listed: &Windows<'_>, options: &CompareOptions) -> Result<(TestSet, usize)> {
+fn test_set(dataset: &Dataset, listed: &Windows<'_>, options: &CompareOptions) -> Result<(TestSet, usize)> {
     let WindowSpec { context, future: horizon, stride, .. } = listed.spec();
-    let split = &prepared.split;
+    let split = &dataset.split;
     let cut = |listed: &Windows<'_>| -> Result<(Vec<f32>, Vec<f32>, Vec<usize>)> {
-        let windows = prepared.filled(listed)?;
+        let windows = dataset.filled(listed)?;
         let episode = (0..listed.len()).map(|i| listed.episode_of(i)).collect();
         Ok((windows.cut(0, context), windows.cut(context, horizon), episode))
     };
@@ -215,7 +236,7 @@ fn test_set(prepared: &Prepared, listed: &Windows<'_>, options: &CompareOptions)
     let mut order = Noise::new(options.seed).fork(u64::MAX).permutation(split.train.len());
     order.truncate(split.test.len());
     let chosen: Vec<usize> = order.into_iter().map(|i| split.train[i]).collect();
-    let (reference_context, future, reference_episode) = cut(&prepared.listed(&chosen, context, horizon, stride)?)?;
+    let (reference_context, future, reference_episode) = cut(&dataset.listed(&chosen, context, horizon, stride)?)?;
     let reference_windows = reference_episode.len();
     let test = TestSet {
         context: test_context,
@@ -223,8 +244,8 @@ fn test_set(prepared: &Prepared, listed: &Windows<'_>, options: &CompareOptions)
         episode,
         context_frames: context,
         horizon,
-        channels: prepared.frames.channels.len(),
-        velocity_std: prepared.normaliser.velocity_std.iter().map(|v| if *v > 0.0 { *v } else { 1.0 }).collect(),
+        channels: dataset.frames.channels.len(),
+        velocity_std: dataset.normaliser.velocity_std.iter().map(|v| if *v > 0.0 { *v } else { 1.0 }).collect(),
         reference: Reference { context: reference_context, future, episode: reference_episode },
     };
     Ok((test, reference_windows))
@@ -232,22 +253,22 @@ fn test_set(prepared: &Prepared, listed: &Windows<'_>, options: &CompareOptions)
 
 /// Windows evenly spread over the test set, in units, with the energies of samples and truth.
 fn show(
-    prepared: &Prepared,
+    dataset: &Dataset,
     forecaster: &dyn Forecaster,
     listed: &Windows<'_>,
     test: &TestSet,
     samples: &[f32],
     s: usize,
-    count: usize,
-) -> Result<Vec<ShownWindow>> {
+    options: &CompareOptions,
+) -> Result<Forecast> {
     let (n, h, d, context) = (test.episode.len(), test.horizon, test.channels, test.context_frames);
-    let units = |z: &[f32]| -> Result<Vec<Vec<f64>>> {
+    let units = |z: &[f32]| -> Result<Vec<f64>> {
         let mut values = vec![0f64; z.len()];
-        prepared.normaliser.to_units(z, &mut values)?;
-        Ok(values.chunks_exact(d).map(<[f64]>::to_vec).collect())
+        dataset.normaliser.to_units(z, &mut values)?;
+        Ok(values)
     };
-    let count = count.min(n);
-    let mut shown = Vec::with_capacity(count);
+    let count = options.shown.min(n);
+    let (mut origins, mut futures, mut energies) = (Vec::new(), Vec::new(), Some(Vec::new()));
     for k in 0..count {
         // Spread over the episodes, and over the time within them.
         let i = ((2 * k + 1) * n / (2 * count) + 5 * k).min(n - 1);
@@ -256,28 +277,37 @@ fn show(
         let drawn = &samples[i * s * h * d..(i + 1) * s * h * d];
         let all: Vec<f32> = drawn.iter().chain(truth).copied().collect();
         let history = Tensor::from_slice(past, (1, context, d), &Device::Cpu)?.broadcast_as((s + 1, context, d))?;
-        let futures = Tensor::from_vec(all, (s + 1, h, d), &Device::Cpu)?;
-        let mut energies = match forecaster.energy(&history.contiguous()?, &futures) {
-            Ok(Some(e)) => {
-                let rows = e.to_dtype(candle_core::DType::F64)?.to_vec2::<f64>()?;
-                Some(rows)
+        let of_all =
+            match forecaster.energy(&history.contiguous()?, &Tensor::from_vec(all, (s + 1, h, d), &Device::Cpu)?) {
+                Ok(Some(e)) => Some(e.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>()?),
+                Ok(None) => None,
+                Err(Error::Shape { .. }) => None, // a horizon shorter than the forecaster's chunk has no energy
+                Err(other) => return Err(other),
+            };
+        let mut truth_energy = None;
+        match (of_all, &mut energies) {
+            (Some(mut of_all), Some(energies)) => {
+                truth_energy = Some(of_all.split_off(s * h));
+                energies.extend(of_all);
             }
-            Ok(None) => None,
-            Err(Error::Shape { .. }) => None, // a horizon shorter than the forecaster's chunk has no energy
-            Err(other) => return Err(other),
-        };
-        let truth_energy = energies.as_mut().and_then(Vec::pop);
-        let episode = &prepared.frames.episodes[listed.episode_of(i)];
-        let second = (listed.start_of(i) + context) as f64 / prepared.frames.rate_hz;
-        shown.push(ShownWindow {
-            name: format!("{} at {second:.2} s", episode.id),
-            start_secs: second,
+            _ => energies = None,
+        }
+        futures.extend(units(drawn)?);
+        origins.push(Origin {
+            episode: Some(dataset.frames.episodes[listed.episode_of(i)].id.clone()),
+            start_secs: (listed.start_of(i) + context) as f64 / dataset.frames.rate_hz,
             history: units(past)?,
             truth: units(truth)?,
-            samples: drawn.chunks_exact(h * d).map(&units).collect::<Result<_>>()?,
-            energies,
             truth_energy,
         });
     }
-    Ok(shown)
+    Ok(Forecast {
+        model: forecaster.name().into(),
+        seed: options.seed,
+        channels: dataset.frames.channels.clone(),
+        rate_hz: dataset.frames.rate_hz,
+        futures: FutureArray::new(futures, [origins.len(), s, h, d])?,
+        origins,
+        energies,
+    })
 }

@@ -3,6 +3,7 @@
 //! [`Evaluator`] holds the true motion and scores one forecaster's [`Futures`] at a time by every row of
 //! [`metric::METRICS`]; [`report`] turns the results into files. Nothing here knows how a forecast was made.
 
+mod baselines;
 mod bootstrap;
 mod compare;
 mod context;
@@ -14,7 +15,8 @@ mod paired;
 pub mod report;
 mod result;
 
-pub use compare::{CompareOptions, Comparison, ShownWindow, compare};
+pub use baselines::{Baselines, beside, compare_with_baselines, train_seeds};
+pub use compare::{CompareOptions, Comparison, compare};
 pub use context::{BootstrapSettings, EvalOptions};
 pub use data::{Futures, Reference, TestSet};
 pub use evaluator::Evaluator;

@@ -8,7 +8,7 @@ use super::context::{BootstrapSettings, EvalContext};
 use super::metric::{Kind, MetricSpec};
 use super::result::MetricResult;
 use crate::error::{Error, Result};
-use crate::forecast::{Forecaster, Prepared, Request};
+use crate::forecast::{Dataset, Forecaster, Request};
 use crate::noise::Noise;
 use crate::trajectory::{Labels, WindowSpec, Windows};
 use candle_core::{Device, Tensor};
@@ -92,7 +92,7 @@ impl ModeGap {
     /// # Errors
     /// [`Error::Data`] when the horizon is below 12 frames, or there are too few branches to tell modes.
     pub(crate) fn new(
-        prepared: &Prepared,
+        dataset: &Dataset,
         labels: &Labels,
         (context, horizon): (usize, usize),
         bootstrap: &BootstrapSettings,
@@ -101,9 +101,9 @@ impl ModeGap {
         if last < first {
             return Err(Error::data("horizon of a report with labels", horizon, format!("at least {first} frames")));
         }
-        let (split, channels) = (&prepared.split, prepared.frames.channels.len());
-        let branches = branches(prepared, labels, &split.test, context, last)?;
-        let mut real = self::branches(prepared, labels, &split.train, context, last)?;
+        let (split, channels) = (&dataset.split, dataset.frames.channels.len());
+        let branches = branches(dataset, labels, &split.test, context, last)?;
+        let mut real = self::branches(dataset, labels, &split.train, context, last)?;
         let missing = |found: usize| {
             let expected = "some whose labels last, each way taken at least 5 times in training and test episodes";
             Error::data("branches (frames at which the label changes) of the test episodes", found, expected)
@@ -129,7 +129,7 @@ impl ModeGap {
         let history: Vec<f32> = self.branches.iter().flat_map(|b| &b.window[..k * d]).copied().collect();
         let history = Tensor::from_vec(history, (n, k, d), &Device::Cpu)?;
         let request = Request { horizon: self.last, samples };
-        let futures = forecaster.forecast(&history, &request, &mut noise.fork(STREAM))?.samples;
+        let futures = forecaster.forecast(&history, &request, &mut noise.fork(STREAM))?;
         let s = futures.dims4()?.1;
         let futures = futures.flatten_all()?.to_vec1::<f32>()?;
         if let Some(value) = futures.iter().find(|v| !v.is_finite()) {
@@ -223,14 +223,14 @@ fn vector(frame: &[f32]) -> DVector<f64> {
 
 /// Every branch of `episodes` with `context` frames before it and `future` frames from it on.
 fn branches(
-    prepared: &Prepared,
+    dataset: &Dataset,
     labels: &Labels,
     episodes: &[usize],
     context: usize,
     future: usize,
 ) -> Result<Vec<Branch>> {
     let spec = WindowSpec { context, future, stride: 1, skip_short: true };
-    let windows = Windows::new(&prepared.frames, episodes, spec)?;
+    let windows = Windows::new(&dataset.frames, episodes, spec)?;
     let mut found = Vec::new();
     for i in 0..windows.len() {
         let (episode, frame) = (windows.episode_of(i), windows.start_of(i) + context);
@@ -239,7 +239,7 @@ fn branches(
         if mode.0 != mode.1 {
             let lasts = labels[frame..].iter().take_while(|label| **label == mode.1).count();
             let mut window = vec![0.0; spec.frames() * windows.channels()];
-            windows.fill(i, &prepared.normaliser, &mut window)?;
+            windows.fill(i, &dataset.normaliser, &mut window)?;
             found.push(Branch { episode, mode, lasts, window });
         }
     }

@@ -30,7 +30,7 @@ impl Features {
     /// [`Error::Io`] when it cannot be read; [`Error::Model`] when it is damaged or of another network.
     pub fn inception(path: &Path) -> Result<Self> {
         let bytes = std::fs::read(path).map_err(Error::io(path, "read"))?;
-        let expected = "Inception-v3's weights by torchvision's names, as safetensors (`ebmotion image fid --help`)";
+        let expected = "Inception-v3's weights by torchvision's names, as safetensors";
         let tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu)
             .map_err(|e| Error::model(path, format!("no safetensors file ({e})"), expected))?;
         let missing = |name: &str| Error::model(path, format!("no tensor `{name}`"), expected);

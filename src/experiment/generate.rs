@@ -97,7 +97,7 @@ pub fn run(model: &ImageModel, config: &GenerateConfig, journal: &Journal, sink:
         false => vec![model.clone()],
     };
     if config.ensemble && members.len() == 1 {
-        let expected = "a model that kept some: `image train --set history.count=10`";
+        let expected = "a model that kept some, trained with `history.count = 10`";
         return Err(Error::config("ensemble", "a model without weights of before", expected));
     }
     if config.count == 0 || config.frames < 2 {

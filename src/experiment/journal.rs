@@ -44,10 +44,10 @@ impl Journal {
         let run = folder.join(RUN);
         match (has_pieces(folder)?, resume) {
             (false, true) => {
-                return Err(Error::model(folder, "nothing", "what an interrupted run has kept, for --resume"));
+                return Err(Error::model(folder, "nothing", "what an interrupted run has kept, for `resume = true`"));
             }
             (true, false) if !overwrite => {
-                let expected = "--resume to go on with it, or --overwrite to start anew";
+                let expected = "`resume = true` to go on with it, or `overwrite = true` to start anew";
                 return Err(Error::model(folder, "an interrupted run", expected));
             }
             (true, true) if read::<serde_json::Value>(&run)? != of => {

@@ -9,7 +9,7 @@ use super::conditions::{ForecastConditions, Units, guides};
 use super::coordinates::ResidualCoordinates;
 use super::roll::{check_future, chunk_starts};
 use super::tensors::TensorRollout;
-use super::{Forecast, Forecaster, Request, history_rows};
+use super::{Forecaster, Request, history_rows};
 use crate::engine::{Linear, Rollout, RolloutStop, RunOptions};
 use crate::error::Result;
 use crate::model::{GAIN, LevelEnergy};
@@ -113,7 +113,7 @@ impl LevelForecaster {
         request: &Request,
         (conditions, units): (&ForecastConditions, &Units),
         noise: &mut Noise,
-    ) -> Result<Forecast> {
+    ) -> Result<Tensor> {
         request.check()?;
         let fit = self.coordinates.fit();
         let (k, d) = (fit.context(), fit.channels());
@@ -133,7 +133,7 @@ impl LevelForecaster {
         };
         let named = if conditions.is_empty() { Vec::new() } else { conditions.named(d) };
         self.coordinates.limits().apply_but(&mut drawn, &contexts, samples * horizon, &named);
-        Ok(Forecast { samples: Tensor::from_vec(drawn, (batch, samples, horizon, d), &Device::Cpu)? })
+        Ok(Tensor::from_vec(drawn, (batch, samples, horizon, d), &Device::Cpu)?)
     }
 
     /// What the engine runs for a forecast.
@@ -200,7 +200,7 @@ impl Forecaster for LevelForecaster {
         self.rollout.stops.len()
     }
 
-    fn forecast(&self, history: &Tensor, request: &Request, noise: &mut Noise) -> Result<Forecast> {
+    fn forecast(&self, history: &Tensor, request: &Request, noise: &mut Noise) -> Result<Tensor> {
         self.forecast_given(history, request, &ForecastConditions::default(), noise)
     }
 
@@ -210,7 +210,7 @@ impl Forecaster for LevelForecaster {
         request: &Request,
         conditions: &ForecastConditions,
         noise: &mut Noise,
-    ) -> Result<Forecast> {
+    ) -> Result<Tensor> {
         self.forecast_in(history, request, (conditions, &Units::standard(self.coordinates.fit().channels())), noise)
     }
 
@@ -271,8 +271,8 @@ mod tests {
                 let request = Request { horizon, samples };
                 let drawn = model.forecast(&history, &request, &mut Noise::new(9)).unwrap();
                 let expected = tensors.forecast(&history, &request, &mut Noise::new(9)).unwrap();
-                let scale = expected.samples.abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
-                let away = (drawn.samples - expected.samples).unwrap().abs().unwrap();
+                let scale = expected.abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
+                let away = (drawn - expected).unwrap().abs().unwrap();
                 let away = away.max_all().unwrap().to_scalar::<f32>().unwrap();
                 assert!(away < 1e-4 * scale.max(1.0), "{batch} x {samples} x {horizon}: off by {away} of {scale}");
             }
@@ -313,7 +313,7 @@ mod tests {
         let sum = Observation { summands: vec![(3, 0, 1.0), (4, 0, -1.0), (5, 3, 0.5)], value: 0.2, std: 0.3 };
         Ok(ForecastConditions::new().hold(1, 0..2, 0.4).near(2, 2, -0.3, 0.2).observe(sum).energy(
             4..8,
-            Limits::new(&lo, &hi, 2.0)?,
+            SoftLimits::new(&lo, &hi, 2.0)?,
             4.0,
         ))
     }
@@ -329,9 +329,8 @@ mod tests {
             for (batch, samples, horizon) in [(1, 1, 10), (2, 3, 8), (2, 40, 9)] {
                 let history = Noise::new(5).normal((batch, 7, 4), DType::F32, &Device::Cpu)?;
                 let request = Request { horizon, samples };
-                let given = |of: &LevelForecaster| {
-                    of.forecast_given(&history, &request, &conditions()?, &mut Noise::new(9)).map(|f| f.samples)
-                };
+                let given =
+                    |of: &LevelForecaster| of.forecast_given(&history, &request, &conditions()?, &mut Noise::new(9));
                 let (drawn, expected) = (given(&model)?, given(&tensors)?);
                 let scale = expected.abs()?.max_all()?.to_scalar::<f32>()?;
                 let away = (&drawn - expected)?.abs()?.max_all()?.to_scalar::<f32>()?;
@@ -390,7 +389,7 @@ mod tests {
             let (exact, spread) = (&centre + &gain * (b - &a * &centre), &tilted - &gain * &a * &tilted);
             let asked = ForecastConditions { steps: Some(12), ..asked };
             let request = Request { horizon: 3, samples: draws };
-            let drawn = model.forecast_given(&history, &request, &asked, &mut Noise::new(3))?.samples;
+            let drawn = model.forecast_given(&history, &request, &asked, &mut Noise::new(3))?;
             let drawn = drawn.reshape((draws, 12))?.to_dtype(DType::F64)?;
             let found = drawn.mean(0)?.to_vec1::<f64>()?;
             let centred = drawn.broadcast_sub(&drawn.mean_keepdim(0)?)?;

@@ -4,7 +4,7 @@ use super::auto;
 use super::baseline::VarFit;
 use super::config::{LevelObjective, ModelConfig, RunConfig};
 use super::data::{ChunkSource, FrameSource};
-use super::prepared::Prepared;
+use super::dataset::Dataset;
 use super::trained::{Kind, Model, chain_energy, chain_forecaster, level_energy};
 use super::{LevelForecaster, Limits};
 use crate::error::{Error, Result};
@@ -31,14 +31,14 @@ impl Model {
     /// # Errors
     /// As [`train()`]; [`crate::Error::Config`] or [`crate::Error::Data`] when settings and episodes do not fit.
     pub fn train(
-        prepared: &Prepared,
+        dataset: &Dataset,
         config: &RunConfig,
         checkpoint: Option<&Path>,
         resume: bool,
         sink: &mut dyn Sink,
     ) -> Result<Self> {
         let begun = Instant::now();
-        let config = &config.for_data(prepared)?;
+        let config = &config.for_data(dataset)?;
         if matches!(config.model, ModelConfig::Igebm(_)) && config.sampler != SamplerConfig::default() {
             let expected = "none: this model is drawn by the chains of `model.contrastive`";
             return Err(Error::config("sampler", "settings of a sampler down noise levels", expected));
@@ -47,16 +47,16 @@ impl Model {
         let mut weights = noise.fork(WEIGHTS);
         let steps = noise.fork(STEPS);
         let (context, chunk) = config.model.frames();
-        let training = prepared.windows(&prepared.split.train, context, chunk, 1)?;
-        let validation = prepared.windows(&prepared.split.validation, context, chunk, 1)?;
+        let training = dataset.windows(&dataset.split.train, context, chunk, 1)?;
+        let validation = dataset.windows(&dataset.split.validation, context, chunk, 1)?;
         let of = serde_json::json!({ "seed": config.seed, "data": config.data, "model": config.model });
-        let plan = checkpoint.map(|path| prepared.plan(path, resume, of));
-        let d = prepared.frames.channels.len();
+        let plan = checkpoint.map(|path| dataset.plan(path, resume, of));
+        let d = dataset.frames.channels.len();
         let (kind, outcome) = match &config.model {
             ModelConfig::Denoising(c) => {
                 let fit = VarFit::fit(&training.values, d, context, chunk, c.ridge)?;
                 let limits = match c.limits {
-                    true => Limits::seen(&training, &prepared.frames.channels),
+                    true => Limits::seen(&training, &dataset.frames.channels),
                     false => Limits::none(d),
                 };
                 let coordinates = c.coordinates(fit)?.within(limits);
@@ -66,7 +66,7 @@ impl Model {
                     &validation,
                     auto::context_noise(c.context_noise, chunk),
                 )?;
-                let energy = level_energy(&coordinates, c, &mut weights, &prepared.device)?;
+                let energy = level_energy(&coordinates, c, &mut weights, &dataset.device)?;
                 let mut run = |objective: &mut dyn Objective| {
                     train(objective, &source, &config.train, &steps, plan.as_ref(), sink)
                 };
@@ -88,7 +88,7 @@ impl Model {
             }
             ModelConfig::Igebm(c) => {
                 let source = FrameSource::new(&training, &validation, c.start_noise)?;
-                let energy = chain_energy(c, d, &mut weights, &prepared.device)?;
+                let energy = chain_energy(c, d, &mut weights, &dataset.device)?;
                 let shapes = ([chunk, d], [context, d]);
                 let mut objective = Contrastive::new(energy, c.contrastive.clone(), &shapes.0, Some(&shapes.1))?;
                 let outcome = train(&mut objective, &source, &config.train, &steps, plan.as_ref(), sink)?;
@@ -97,8 +97,8 @@ impl Model {
             }
         };
         let seconds = outcome.earlier_seconds + begun.elapsed().as_secs_f64();
-        let normaliser = prepared.normaliser.clone();
-        let info = Model::header(config, &prepared.frames, normaliser, prepared.seen(), outcome, seconds);
+        let normaliser = dataset.normaliser.clone();
+        let info = Model::header(config, &dataset.frames, normaliser, dataset.seen(), outcome, seconds);
         Ok(Model { info, kind })
     }
 }

@@ -2,7 +2,7 @@
 
 use super::auto::{self, CHUNK};
 use super::config::{ModelConfig, RunConfig};
-use super::prepared::Prepared;
+use super::dataset::Dataset;
 use crate::error::Result;
 use crate::settings::Auto;
 
@@ -18,17 +18,17 @@ impl RunConfig {
     ///   to 20,000.
     ///
     /// # Errors
-    /// As [`Prepared::listed`].
-    pub fn for_data(&self, prepared: &Prepared) -> Result<Self> {
+    /// As [`Dataset::listed`].
+    pub fn for_data(&self, dataset: &Dataset) -> Result<Self> {
         let mut config = self.clone();
         if let ModelConfig::Denoising(model) = &mut config.model {
-            let chunk = chunk(model.chunk, model.context, prepared);
+            let chunk = chunk(model.chunk, model.context, dataset);
             model.chunk = Auto::Set(chunk);
             config.sampler = auto::sampler(config.sampler, chunk);
         }
         if config.train.steps == Auto::Auto {
             let (context, chunk) = config.model.frames();
-            let windows = prepared.listed(&prepared.split.train, context, chunk, 1)?.len();
+            let windows = dataset.listed(&dataset.split.train, context, chunk, 1)?.len();
             let whitened = config.train.optimizer.whitening.is_some();
             config.train.steps = Auto::Set(auto::steps(windows, config.train.batch, whitened));
         }
@@ -37,16 +37,16 @@ impl RunConfig {
 }
 
 /// `asked`, or where that is left to the data what the training episodes bear.
-pub(crate) fn chunk(asked: Auto<usize>, context: usize, prepared: &Prepared) -> usize {
+pub(crate) fn chunk(asked: Auto<usize>, context: usize, dataset: &Dataset) -> usize {
     if let Auto::Set(chunk) = asked {
         return chunk;
     }
-    let frames = |e: &usize| prepared.frames.episodes[*e].values.len() / prepared.frames.channels.len();
-    let split = &prepared.split;
+    let frames = |e: &usize| dataset.frames.episodes[*e].values.len() / dataset.frames.channels.len();
+    let split = &dataset.split;
     let all: usize = split.train.iter().map(frames).sum();
-    let bears = (all as f64 / prepared.frames.channels.len() as f64).sqrt() as usize;
+    let bears = (all as f64 / dataset.frames.channels.len() as f64).sqrt() as usize;
     let shortest = split.train.iter().chain(&split.validation).map(frames).min().unwrap_or(0);
-    let fits = if prepared.skip_short { usize::MAX } else { shortest.saturating_sub(context).max(1) };
+    let fits = if dataset.skip_short { usize::MAX } else { shortest.saturating_sub(context).max(1) };
     (bears / CHUNK[0] * CHUNK[0]).clamp(CHUNK[0], CHUNK[1]).min(fits)
 }
 
@@ -57,7 +57,7 @@ mod tests {
     use crate::trajectory::{Channel, Episode, Frames};
     use candle_core::{DType, Device};
 
-    fn motion(lengths: &[usize], channels: usize) -> Result<Prepared> {
+    fn motion(lengths: &[usize], channels: usize) -> Result<Dataset> {
         let channel = |c| Channel { name: format!("q{c}"), unit: None, period: None };
         let episode = |(e, frames): (usize, &usize)| -> Result<Episode> {
             let values = Noise::new(e as u64).normal(frames * channels, DType::F64, &Device::Cpu)?.to_vec1()?;
@@ -65,7 +65,7 @@ mod tests {
         };
         let episodes = lengths.iter().enumerate().map(episode).collect::<Result<_>>()?;
         let channels = (0..channels).map(channel).collect();
-        Prepared::new(Frames { channels, rate_hz: 25.0, episodes, sources: Vec::new() }, &RunConfig::default())
+        Dataset::new(Frames { channels, rate_hz: 25.0, episodes, sources: Vec::new() }, &RunConfig::default())
     }
 
     #[test]

@@ -27,13 +27,6 @@ impl Request {
     }
 }
 
-/// Predicted futures of a batch of windows, z-scored.
-#[derive(Debug, Clone)]
-pub struct Forecast {
-    /// `(B, S, H, D)`, f32; `S` is the requested number of samples, or 1 where the forecaster knows only one future.
-    pub samples: Tensor,
-}
-
 /// Predicts the future of z-scored motion.
 ///
 /// The report, the command line and the viewer know only this trait; the model and the baselines are told apart by
@@ -51,13 +44,14 @@ pub trait Forecaster {
     /// Network evaluations (forward, or forward with input gradient) per predicted chunk; 0 where there is no network.
     fn evaluations_per_chunk(&self) -> usize;
 
-    /// Forecasts from `history`, `(B, K, D)`, f32, z-scored, `K` at least [`Forecaster::context_frames`] (the last
-    /// frames count).
+    /// Futures `(B, S, H, D)`, f32, z-scored, after `history`, `(B, K, D)`, f32, z-scored, `K` at least
+    /// [`Forecaster::context_frames`] (the last frames count). `S` is the requested number of samples, or 1 where the
+    /// forecaster knows only one future.
     ///
     /// # Errors
     /// [`crate::Error::Shape`] when the history is too short or has other channels; [`crate::Error::NonFinite`] when a
     /// chain diverges.
-    fn forecast(&self, history: &Tensor, request: &Request, noise: &mut Noise) -> Result<Forecast>;
+    fn forecast(&self, history: &Tensor, request: &Request, noise: &mut Noise) -> Result<Tensor>;
 
     /// As [`Forecaster::forecast`], under conditions on the z-scored frames.
     ///
@@ -70,7 +64,7 @@ pub trait Forecaster {
         request: &Request,
         conditions: &ForecastConditions,
         noise: &mut Noise,
-    ) -> Result<Forecast> {
+    ) -> Result<Tensor> {
         match conditions.is_empty() {
             true => self.forecast(history, request, noise),
             false => {

@@ -2,7 +2,7 @@
 
 use super::data::chain_start;
 use super::roll::{check_future, chunk_starts, in_tiles};
-use super::{Forecast, Forecaster, Request, history_rows};
+use super::{Forecaster, Request, history_rows};
 use crate::error::{Error, Result};
 use crate::model::{Fixed, MlpEnergy, Network};
 use crate::noise::Noise;
@@ -79,7 +79,7 @@ impl Forecaster for ChainForecaster {
         self.steps + 1 // the start is evaluated too
     }
 
-    fn forecast(&self, history: &Tensor, request: &Request, noise: &mut Noise) -> Result<Forecast> {
+    fn forecast(&self, history: &Tensor, request: &Request, noise: &mut Noise) -> Result<Tensor> {
         in_tiles(history, request, noise, [self.context, self.channels], |contexts, noise| {
             self.roll_out(contexts, request.horizon, noise)
         })

@@ -1,6 +1,6 @@
 //! What forecasters that draw samples share: the batch cut into tiles of chains, one worker a tile.
 
-use super::{Forecast, Request, history_rows};
+use super::{Request, history_rows};
 use crate::error::{Error, Result};
 use crate::noise::Noise;
 use crate::parallel;
@@ -22,7 +22,7 @@ pub(super) fn in_tiles(
     noise: &mut Noise,
     [frames, channels]: [usize; 2],
     roll_out: impl Fn(&[f32], &mut Noise) -> Result<Vec<f32>> + Sync,
-) -> Result<Forecast> {
+) -> Result<Tensor> {
     request.check()?;
     let (batch, contexts) = history_rows(history, frames, channels)?;
     let width = frames * channels;
@@ -34,7 +34,7 @@ pub(super) fn in_tiles(
         roll_out(&tile, &mut base.from_chain(first))
     })?;
     let shape = (batch, request.samples, request.horizon, channels);
-    Ok(Forecast { samples: Tensor::from_vec(tiles.concat(), shape, &Device::Cpu)? })
+    Ok(Tensor::from_vec(tiles.concat(), shape, &Device::Cpu)?)
 }
 
 /// Where the chunks of a future of `horizon` frames begin; the last one ends with the future and may overlap the one

@@ -3,7 +3,9 @@
 use super::baseline::VarFit;
 use super::config::{DenoisingConfig, IgebmConfig, ModelConfig, RunConfig};
 use super::coordinates::ResidualCoordinates;
-use super::{ChainForecaster, Forecaster, LevelForecaster, Limits};
+use super::dataset::Dataset;
+use super::result::{Forecast, FutureArray, Origin};
+use super::{ChainForecaster, Forecaster, LevelForecaster, Limits, Request};
 use crate::error::{Error, Result};
 use crate::files::FileRecord;
 use crate::model::{LevelEnergy, Mlp, MlpConfig, MlpEnergy, Network, Parameters};
@@ -149,11 +151,7 @@ impl Model {
     pub fn load(path: &Path) -> Result<Self> {
         let archive = Archive::load(path)?;
         if let Some(kind) = archive.meta.get("kind").and_then(|k| k.as_str()).filter(|k| *k != KIND) {
-            return Err(Error::model(
-                path,
-                format!("a {kind} file"),
-                "a model (the .safetensors that `train -o` wrote)",
-            ));
+            return Err(Error::model(path, format!("a {kind} file"), "a model, as training leaves it"));
         }
         let info: ModelInfo = serde_json::from_value(archive.meta.clone())
             .map_err(|e| Error::model(path, format!("a description that says {e}"), "a model of this version"))?;
@@ -216,6 +214,15 @@ impl Model {
     /// # Errors
     /// [`Error::Data`] naming the channels that are missing, additional, in another order or unit, or the rate.
     pub fn check_fits(&self, frames: &Frames) -> Result<()> {
+        self.check_channels(&frames.channels)?;
+        if (frames.rate_hz / self.info.rate_hz - 1.0).abs() > SAME_RATE {
+            let expected = format!("{} Hz, the model's rate", self.info.rate_hz);
+            return Err(Error::data("rate of the log", format!("{} Hz", frames.rate_hz), expected));
+        }
+        Ok(())
+    }
+
+    fn check_channels(&self, given: &[Channel]) -> Result<()> {
         let describe = |c: &Channel| match &c.unit {
             Some(unit) => format!("{} [{unit}]", c.name),
             None => c.name.clone(),
@@ -224,7 +231,7 @@ impl Model {
             let names: Vec<String> = of.iter().filter(|c| !without.contains(c)).map(describe).collect();
             if names.is_empty() { "none".to_string() } else { names.join(", ") }
         };
-        let (own, given) = (&self.info.channels, &frames.channels);
+        let own = &self.info.channels[..];
         if own != given {
             let (missing, extra) = (list(own, given), list(given, own));
             let found = match missing == "none" && extra == "none" {
@@ -233,40 +240,120 @@ impl Model {
             };
             return Err(Error::data("channels of the log", found, format!("the model's {} channels", own.len())));
         }
-        if (frames.rate_hz / self.info.rate_hz - 1.0).abs() > SAME_RATE {
-            let expected = format!("{} Hz, the model's rate", self.info.rate_hz);
-            return Err(Error::data("rate of the log", format!("{} Hz", frames.rate_hz), expected));
-        }
         Ok(())
     }
 
-    /// Possible continuations of `history`, in the channels' units.
-    ///
-    /// `history` holds at least [`Forecaster::context_frames`] frames, `(K, D)` row-major, at the model's rate; the last
-    /// ones count. The answer is `(samples, horizon, D)` row-major, channels that wrap continuing without a jump.
+    /// Checks that the test episodes of `dataset` are new to this model, which was neither trained on them nor chosen by
+    /// them.
     ///
     /// # Errors
-    /// [`Error::Data`] when the history is too short or not a whole number of frames; [`Error::NonFinite`] when it or
-    /// the forecast holds a number that is not finite.
-    pub fn predict(&self, history: &[f64], request: &super::Request, seed: u64) -> Result<Vec<f64>> {
+    /// [`Error::Data`] naming one that it has seen.
+    pub fn check_unseen(&self, dataset: &Dataset) -> Result<()> {
+        let seen = |e: &usize| self.info.seen.contains(&dataset.fingerprint(*e));
+        let known: Vec<usize> = dataset.split.test.iter().copied().filter(seen).collect();
+        let Some(first) = known.first() else { return Ok(()) };
+        let name = &dataset.frames.episodes[*first].id;
+        let found = format!("{} that the model was trained on, such as `{name}`", known.len());
+        Err(Error::data("test episodes", found, "the logs of the training, all of them, or only others"))
+    }
+
+    /// Possible continuations of `history`, without their energies, which [`Model::with_energies`] adds.
+    ///
+    /// `history` holds at least [`Forecaster::context_frames`] frames, `(K, D)` row-major, in the channels' units and at the
+    /// model's rate; the last ones count. One seed gives the same futures each time.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when no frame or no sample is asked for; [`Error::Data`] when the history is too short or not a
+    /// whole number of frames; [`Error::NonFinite`] when it or the forecast holds a number that is not finite.
+    pub fn forecast(&self, history: &[f64], request: &Request, seed: u64) -> Result<Forecast> {
         request.check()?;
-        let (history, turns) = self.z_history(history)?;
-        let samples = self.forecaster().forecast(&history, request, &mut Noise::new(seed))?.samples;
-        let z: Vec<f32> = samples.flatten_all()?.to_vec1()?;
+        let (past, turns) = self.z_history(history)?;
+        let d = turns.len();
+        let drawn = self.forecaster().forecast(&past, request, &mut Noise::new(seed))?;
+        let (_, samples, horizon, _) = drawn.dims4()?;
+        let z: Vec<f32> = drawn.flatten_all()?.to_vec1()?;
         let mut values = vec![0f64; z.len()];
         self.info.normaliser.to_units(&z, &mut values)?;
-        for frame in values.chunks_exact_mut(turns.len()) {
+        for frame in values.chunks_exact_mut(d) {
             frame.iter_mut().zip(&turns).for_each(|(v, turn)| *v += turn);
         }
-        Ok(values)
+        let origin = Origin {
+            episode: None,
+            start_secs: (history.len() / d) as f64 / self.info.rate_hz,
+            history: history[history.len() - self.forecaster().context_frames() * d..].to_vec(),
+            truth: Vec::new(),
+            truth_energy: None,
+        };
+        Ok(Forecast {
+            model: self.forecaster().name().into(),
+            seed,
+            channels: self.info.channels.clone(),
+            rate_hz: self.info.rate_hz,
+            origins: vec![origin],
+            futures: FutureArray::new(values, [1, samples, horizon, d])?,
+            energies: None,
+        })
+    }
+
+    /// Possible continuations of an episode of a log from frame `at` on (from its end at its length), beside what
+    /// followed there, and the energies of both.
+    ///
+    /// # Errors
+    /// As [`Model::check_fits`] and [`Model::forecast`]; [`Error::Data`] where there is no such episode, or too few of its
+    /// frames lie before `at`.
+    pub fn forecast_episode(
+        &self,
+        frames: &Frames,
+        episode: usize,
+        at: usize,
+        request: &Request,
+        seed: u64,
+    ) -> Result<Forecast> {
+        self.check_fits(frames)?;
+        let Some(episode) = frames.episodes.get(episode) else {
+            return Err(Error::data("episode", episode, format!("one of {}", frames.episodes.len())));
+        };
+        let (d, length) = (frames.channels.len(), episode.time_secs.len());
+        let context = self.forecaster().context_frames();
+        if at < context || at > length {
+            let found = format!("frame {at} of {length}");
+            let expected = format!("{context} to {length}: the model reads {context} frames before it");
+            return Err(Error::data(format!("start of the forecast in `{}`", episode.id), found, expected));
+        }
+        let mut forecast = self.forecast(&episode.values[(at - context) * d..at * d], request, seed)?;
+        forecast.rate_hz = frames.rate_hz;
+        let end = at.saturating_add(request.horizon).min(length);
+        for origin in &mut forecast.origins {
+            origin.episode = Some(episode.id.clone());
+            origin.start_secs = at as f64 / frames.rate_hz;
+            origin.truth = episode.values[at * d..end * d].to_vec();
+        }
+        self.with_energies(forecast)
+    }
+
+    /// The same forecast with the energies of its futures and of its truth, as far as they reach over a chunk.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for a forecast of other channels; as [`Model::forecast`] for its history.
+    pub fn with_energies(&self, mut forecast: Forecast) -> Result<Forecast> {
+        self.check_channels(&forecast.channels)?;
+        let [_, samples, horizon, d] = forecast.futures.shape();
+        let width = samples * horizon * d;
+        let mut energies = Some(Vec::new());
+        for (origin, futures) in forecast.origins.iter_mut().zip(forecast.futures.values().chunks_exact(width)) {
+            match (self.energies(&origin.history, futures, horizon)?, &mut energies) {
+                (Some(these), Some(all)) => all.extend(these),
+                _ => energies = None,
+            }
+            origin.truth_energy = self.energies(&origin.history, &origin.truth, origin.truth.len() / d)?;
+        }
+        forecast.energies = energies;
+        Ok(forecast)
     }
 
     /// Energy of given futures `(S, H, D)` after one history `(K, D)`, both in the channels' units: `(S, H)`, nats.
     /// `None` where the horizon is shorter than the model's chunk.
-    ///
-    /// # Errors
-    /// As [`Model::predict`].
-    pub fn energies(&self, history: &[f64], futures: &[f64], horizon: usize) -> Result<Option<Vec<f64>>> {
+    fn energies(&self, history: &[f64], futures: &[f64], horizon: usize) -> Result<Option<Vec<f64>>> {
         let d = self.info.channels.len();
         if horizon < self.info.config.model.frames().1 || futures.is_empty() {
             return Ok(None);

@@ -27,7 +27,7 @@ const KERNELS: &str = include_str!("kernels.cu");
 pub(crate) fn arch(device: &CudaDevice) -> Result<&'static str> {
     let context = device.cuda_stream().context().clone();
     match context.attribute(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR).w()? {
-        ..8 => Err(Error::config("--device", "a GPU of an older kind", "compute capability 8.0 or newer")),
+        ..8 => Err(Error::config("device", "a GPU of an older kind", "compute capability 8.0 or newer")),
         8 => Ok("compute_80"),
         _ => Ok("compute_90"),
     }

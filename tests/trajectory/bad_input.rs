@@ -14,7 +14,7 @@ type Case = (&'static str, &'static str, Option<u64>, Option<&'static str>, &'st
 
 #[rustfmt::skip]
 const CASES: &[Case] = &[
-    ("no time column", "t,x\n0,1\n", Some(1), Some("time"), "only `t`, `x`", "--time-column"),
+    ("no time column", "t,x\n0,1\n", Some(1), Some("time"), "only `t`, `x`", "time_column = NAME"),
     ("no channel", "time\n0\n", Some(1), None, "no channel", "at least one"),
     ("only time and episode", "time,episode\n0,1\n", Some(1), None, "no channel", "at least one"),
     ("duplicate column", "time,x,y,x\n0,1,2,3\n", Some(1), Some("x"), "columns 2 and 4", "once"),
@@ -28,20 +28,20 @@ const CASES: &[Case] = &[
     ("ragged, long", "time,x\n0,1\n0.1,1\n0.2,1,2\n", Some(4), None, "3 fields", "2 fields"),
     ("ragged after blank lines", "time,x\n0,1\n\n\n0.1\n", Some(5), None, "1 fields", "2 fields"),
     ("ragged with CRLF", "time,x\r\n0,1\r\n0.1,1\r\n0.2\r\n", Some(4), None, "1 fields", "2 fields"),
-    ("text", "time,x,on\n0,1,True\n", Some(2), Some("on"), "`True`", "--ignore on"),
+    ("text", "time,x,on\n0,1,True\n", Some(2), Some("on"), "`True`", "ignore = on"),
     ("text in time", "time,x\n0,1\nsoon,2\n", Some(3), Some("time"), "`soon`", "a time"),
-    ("empty cell", "time,x,y\n0,1,2\n0.1,,2\n", Some(3), Some("x"), "empty cell", "--on-gap split"),
-    ("NaN", "time,x,y\n0,1,2\n0.1,3,nan\n", Some(3), Some("y"), "`nan`", "--on-gap split"),
-    ("infinite", "time,x\n0,1\n0.1,-inf\n", Some(3), Some("x"), "`-inf`", "--on-gap split"),
-    ("overflow", "time,x\n0,1e999\n", Some(2), Some("x"), "`1e999`", "--on-gap split"),
-    ("NaN time", "time,x\n0,1\nnan,2\n", Some(3), Some("time"), "`nan`", "--on-gap split"),
+    ("empty cell", "time,x,y\n0,1,2\n0.1,,2\n", Some(3), Some("x"), "empty cell", "on_gap = split"),
+    ("NaN", "time,x,y\n0,1,2\n0.1,3,nan\n", Some(3), Some("y"), "`nan`", "on_gap = split"),
+    ("infinite", "time,x\n0,1\n0.1,-inf\n", Some(3), Some("x"), "`-inf`", "on_gap = split"),
+    ("overflow", "time,x\n0,1e999\n", Some(2), Some("x"), "`1e999`", "on_gap = split"),
+    ("NaN time", "time,x\n0,1\nnan,2\n", Some(3), Some("time"), "`nan`", "on_gap = split"),
     ("backwards", "time,x\n0,1\n0.2,1\n0.1,1\n", Some(4), Some("time"), "backwards", "later"),
     ("repeated", "time,x\n0,1\n0.1,1\n0.1,2\n", Some(4), Some("time"), "repeated", "later"),
-    ("gap", "time,x\n0,1\n0.1,1\n0.2,1\n0.5,1\n0.6,1\n", Some(5), Some("time"), "3.0 median steps", "--on-gap split"),
+    ("gap", "time,x\n0,1\n0.1,1\n0.2,1\n0.5,1\n0.6,1\n", Some(5), Some("time"), "3.0 median steps", "on_gap = split"),
     ("time unit", "time [min],x\n0,1\n", Some(1), Some("time"), "`min`", "s, ms, us, ns"),
     ("again", "time,episode,x\n0,a,1\n0,b,1\n1,a,1\n", Some(4), Some("episode"), "began at line 2", "one after"),
     ("episode empty", "time,episode,x\n0,a,1\n1,,1\n", Some(3), Some("episode"), "empty cell", "episode"),
-    ("semicolons", "time;x;y\n0;1;2\n", Some(1), None, "2 times", "--delimiter ';'"),
+    ("semicolons", "time;x;y\n0;1;2\n", Some(1), None, "2 times", "delimiter = ';'"),
 ];
 
 #[test]
@@ -56,7 +56,7 @@ fn every_fault_is_refused_with_its_place() {
 #[test]
 fn a_message_names_everything() {
     let message = read("time,x\n0,1\n0.1,oops\n", &ReadOptions::default()).unwrap_err().to_string();
-    let expected = "log.csv, line 3, column `x`: found `oops`, expected a number (`--ignore x` leaves the column out)";
+    let expected = "log.csv, line 3, column `x`: found `oops`, expected a number (`ignore = x` leaves the column out)";
     assert_eq!(message, expected);
 }
 

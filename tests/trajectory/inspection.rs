@@ -146,7 +146,7 @@ fn a_log_without_times_beside_the_project_is_refused() {
 fn a_log_with_decimal_commas_is_read_as_soon_as_that_is_said() {
     let cobot = kept("ur3_cobotops/dataset_02052023.csv.gz");
     let error = inspect(&[&cobot], &ReadOptions::default()).unwrap_err().to_string();
-    assert!(error.contains("--delimiter ';'"), "{error}");
+    assert!(error.contains("delimiter = ';'"), "{error}");
     let options = ReadOptions {
         delimiter: ';',
         decimal_comma: true,

@@ -36,8 +36,8 @@ impl Gpu {
         let opened = std::panic::catch_unwind(|| candle_core::Device::new_cuda(ordinal));
         let device = match opened {
             Ok(Ok(candle_core::Device::Cuda(device))) => device,
-            Ok(Err(e)) => return Err(Error::config("--device", format!("cuda:{ordinal}: {e}"), "a GPU that opens")),
-            Ok(Ok(_)) | Err(_) => return Err(Error::config("--device", format!("cuda:{ordinal}"), "a GPU that opens")),
+            Ok(Err(e)) => return Err(Error::config("device", format!("cuda:{ordinal}: {e}"), "a GPU that opens")),
+            Ok(Ok(_)) | Err(_) => return Err(Error::config("device", format!("cuda:{ordinal}"), "a GPU that opens")),
         };
         // SAFETY: candle and this crate put all work on this device into its one stream, so no event needs to order it.
         unsafe { device.disable_event_tracking() };
@@ -177,7 +177,7 @@ pub(super) fn need(libraries: &[&str]) -> Result<()> {
         Some(library) => {
             let expected = "a machine with NVIDIA's driver, CUDA 13 and, for images, cuDNN 9 \
                             (CUDA_LIBS names folders of libraries)";
-            Err(Error::config("--device", format!("a GPU, but no {library}"), expected))
+            Err(Error::config("device", format!("a GPU, but no {library}"), expected))
         }
     }
 }

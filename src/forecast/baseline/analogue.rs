@@ -6,7 +6,7 @@
 
 use crate::error::{Error, Result};
 use crate::forecast::roll::in_tiles;
-use crate::forecast::{Forecast, Forecaster, Request, WindowArray};
+use crate::forecast::{Forecaster, Request, WindowArray};
 use crate::noise::Noise;
 use candle_core::{D, Device, Tensor};
 
@@ -89,7 +89,7 @@ impl Forecaster for Analogue {
         0
     }
 
-    fn forecast(&self, history: &Tensor, request: &Request, noise: &mut Noise) -> Result<Forecast> {
+    fn forecast(&self, history: &Tensor, request: &Request, noise: &mut Noise) -> Result<Tensor> {
         let (d, horizon) = (self.channels, request.horizon);
         in_tiles(history, request, noise, [CONTEXT, d], |tile, noise| {
             let rows = tile.len() / (CONTEXT * d);

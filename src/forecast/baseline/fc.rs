@@ -1,7 +1,7 @@
 //! The paper's baseline: a fully connected network from a few frames to the next.
 
 use crate::error::{Error, Result};
-use crate::forecast::{Forecast, Forecaster, Request, history_rows};
+use crate::forecast::{Forecaster, Request, history_rows};
 use crate::model::Mlp;
 use crate::noise::Noise;
 use candle_core::{Device, Tensor};
@@ -47,7 +47,7 @@ impl Forecaster for FullyConnected {
         1
     }
 
-    fn forecast(&self, history: &Tensor, request: &Request, _: &mut Noise) -> Result<Forecast> {
+    fn forecast(&self, history: &Tensor, request: &Request, _: &mut Noise) -> Result<Tensor> {
         request.check()?;
         let (batch, frames) = history_rows(history, self.context, self.channels)?;
         let mut frames = Tensor::from_vec(frames, (batch, self.context, self.channels), &Device::Cpu)?;
@@ -63,6 +63,6 @@ impl Forecaster for FullyConnected {
             }
             drawn.push(next);
         }
-        Ok(Forecast { samples: Tensor::cat(&drawn, 1)?.unsqueeze(1)? })
+        Ok(Tensor::cat(&drawn, 1)?.unsqueeze(1)?)
     }
 }

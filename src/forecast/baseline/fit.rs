@@ -8,7 +8,7 @@ use crate::forecast::auto;
 use crate::forecast::fit::{STEPS, WEIGHTS};
 use crate::forecast::for_data;
 use crate::forecast::{
-    ChunkSource, DenoisingConfig, Forecaster, FrameSource, Limits, Prepared, ResidualCoordinates, network,
+    ChunkSource, Dataset, DenoisingConfig, Forecaster, FrameSource, Limits, ResidualCoordinates, network,
 };
 use crate::model::{
     Activation, Cvae, Generative, Generator, GruMixture, MixtureDensity, Mlp, MlpConfig, NoisePath, VectorField,
@@ -49,24 +49,24 @@ pub struct Contender {
 /// [`Error::Config`] for an unknown name or setting; [`Error::Model`] for a kept training of other settings or episodes; as the fits.
 pub fn fit_baseline(
     name: &str,
-    prepared: &Prepared,
+    dataset: &Dataset,
     changes: &[(String, String)],
     seed: u64,
     kept: Option<&std::path::Path>,
     sink: &mut dyn Sink,
 ) -> Result<Contender> {
     let begun = Instant::now();
-    let mut training = Training { prepared, seed, kept, sink, earlier_seconds: 0.0 };
-    let d = prepared.frames.channels.len();
+    let mut training = Training { dataset, seed, kept, sink, earlier_seconds: 0.0 };
+    let d = dataset.frames.channels.len();
     let forecaster: Box<dyn Forecaster + Sync> = match (name, BaselineConfig::with(name, changes)?) {
         ("hold", _) => Box::new(Hold::new(d)),
         ("velocity", _) => Box::new(Velocity::new(d)),
-        ("var", _) => Box::new(Autoregression::mean(autoregression(prepared)?)),
-        ("var_sampled", _) => Box::new(Autoregression::sampled(autoregression(prepared)?)),
+        ("var", _) => Box::new(Autoregression::mean(autoregression(dataset)?)),
+        ("var_sampled", _) => Box::new(Autoregression::sampled(autoregression(dataset)?)),
         ("fc", _) => Box::new(fully_connected(&mut training)?),
         (_, Some(BaselineConfig::Latent(config))) => latent(&mut training, &config)?,
         (_, Some(BaselineConfig::Recurrent(config))) => Box::new(recurrent(&mut training, &config)?),
-        (_, Some(BaselineConfig::Analogue(config))) => Box::new(analogue(prepared, &config)?),
+        (_, Some(BaselineConfig::Analogue(config))) => Box::new(analogue(dataset, &config)?),
         (other, None) => {
             let expected = format!("classic, all, none, or some of {}", BASELINES.join(","));
             return Err(Error::config("baselines", format!("`{other}`"), expected));
@@ -84,8 +84,8 @@ const BATCH: usize = 128;
 /// Context of the paper's fully connected baseline.
 const FC_CONTEXT: usize = 4;
 
-fn autoregression(prepared: &Prepared) -> Result<VarFit> {
-    let training = prepared.windows(&prepared.split.train, CONTEXT, VAR_CHUNK, 1)?;
+fn autoregression(dataset: &Dataset) -> Result<VarFit> {
+    let training = dataset.windows(&dataset.split.train, CONTEXT, VAR_CHUNK, 1)?;
     VarFit::fit(&training.values, training.channels, CONTEXT, VAR_CHUNK, VAR_RIDGE)
 }
 
@@ -115,7 +115,7 @@ fn training(steps: u64, learning_rate: f64, (weight_decay, whitening): (f64, Opt
 
 /// What the trainings of all baselines share.
 struct Training<'a> {
-    prepared: &'a Prepared,
+    dataset: &'a Dataset,
     seed: u64,
     kept: Option<&'a std::path::Path>,
     sink: &'a mut dyn Sink,
@@ -135,7 +135,7 @@ impl Training<'_> {
     ) -> Result<()> {
         let plan = self.kept.map(|folder| {
             let path = folder.join(format!("{name}.{}.checkpoint", self.seed));
-            self.prepared.plan(&path, true, serde_json::json!({ "seed": self.seed, "settings": settings }))
+            self.dataset.plan(&path, true, serde_json::json!({ "seed": self.seed, "settings": settings }))
         });
         let noise = Noise::new(self.seed).fork(STEPS);
         let outcome = train(objective, source, config, &noise, plan.as_ref(), self.sink)?;
@@ -145,13 +145,13 @@ impl Training<'_> {
 }
 
 fn latent(run: &mut Training<'_>, config: &LatentConfig) -> Result<Box<dyn Forecaster + Sync>> {
-    let prepared = run.prepared;
-    let chunk = for_data::chunk(config.chunk, CONTEXT, prepared);
-    let training = prepared.windows(&prepared.split.train, CONTEXT, chunk, 1)?;
-    let validation = prepared.windows(&prepared.split.validation, CONTEXT, chunk, 1)?;
+    let dataset = run.dataset;
+    let chunk = for_data::chunk(config.chunk, CONTEXT, dataset);
+    let training = dataset.windows(&dataset.split.train, CONTEXT, chunk, 1)?;
+    let validation = dataset.windows(&dataset.split.validation, CONTEXT, chunk, 1)?;
     let steps = config.steps.or(auto::steps(training.len(), BATCH, config.whitening.is_some()));
     let fit = VarFit::fit(&training.values, training.channels, CONTEXT, chunk, VAR_RIDGE)?;
-    let limits = Limits::seen(&training, &prepared.frames.channels);
+    let limits = Limits::seen(&training, &dataset.frames.channels);
     let coordinates = ResidualCoordinates::new(fit, config.latent)?.within(limits);
     let noise = auto::context_noise(config.context_noise, chunk);
     let source = ChunkSource::new(&coordinates, &training, &validation, noise)?;
@@ -222,12 +222,12 @@ impl Fitting<'_, '_> {
 }
 
 fn recurrent(run: &mut Training<'_>, config: &RecurrentConfig) -> Result<Recurrent> {
-    let prepared = run.prepared;
-    let training_windows = prepared.windows(&prepared.split.train, config.context, config.future, 1)?;
-    let validation = prepared.windows(&prepared.split.validation, config.context, config.future, 4)?;
+    let dataset = run.dataset;
+    let training_windows = dataset.windows(&dataset.split.train, config.context, config.future, 1)?;
+    let validation = dataset.windows(&dataset.split.validation, config.context, config.future, 4)?;
     let source = FrameSource::new(&training_windows, &validation, 0.0)?;
     let mut noise = Noise::new(run.seed).fork(WEIGHTS);
-    let scale = delta_std(prepared);
+    let scale = delta_std(dataset);
     let net = GruMixture::new(&scale, config.width, config.components, config.input_noise, &mut noise)?;
     let mut objective = GenerativeLoss { model: net };
     let steps = training(config.steps as u64, config.learning_rate, (0.01, None));
@@ -235,22 +235,22 @@ fn recurrent(run: &mut Training<'_>, config: &RecurrentConfig) -> Result<Recurre
     Recurrent::new(objective.model, config.context, scale.len())
 }
 
-fn analogue(prepared: &Prepared, config: &AnalogueConfig) -> Result<Analogue> {
-    let windows = prepared.windows(&prepared.split.train, 2, config.segment, 1)?;
-    Analogue::new(&windows, &delta_std(prepared), config.velocity_weight, config.neighbours, config.fade)
+fn analogue(dataset: &Dataset, config: &AnalogueConfig) -> Result<Analogue> {
+    let windows = dataset.windows(&dataset.split.train, 2, config.segment, 1)?;
+    Analogue::new(&windows, &delta_std(dataset), config.velocity_weight, config.neighbours, config.fade)
 }
 
 /// Standard deviation of the frame-to-frame delta of z-scored motion; 1 for a channel that never moves.
-fn delta_std(prepared: &Prepared) -> Vec<f32> {
-    prepared.normaliser.velocity_std.iter().map(|v| if *v > 0.0 { *v as f32 } else { 1.0 }).collect()
+fn delta_std(dataset: &Dataset) -> Vec<f32> {
+    dataset.normaliser.velocity_std.iter().map(|v| if *v > 0.0 { *v as f32 } else { 1.0 }).collect()
 }
 
 /// The paper's baseline: 4 frames to the next, three layers of 128, least squares, spectral norm against explosion.
 fn fully_connected(run: &mut Training<'_>) -> Result<FullyConnected> {
-    let prepared = run.prepared;
-    let d = prepared.frames.channels.len();
-    let training_windows = prepared.windows(&prepared.split.train, FC_CONTEXT, 1, 1)?;
-    let validation = prepared.windows(&prepared.split.validation, FC_CONTEXT, 1, 1)?;
+    let dataset = run.dataset;
+    let d = dataset.frames.channels.len();
+    let training_windows = dataset.windows(&dataset.split.train, FC_CONTEXT, 1, 1)?;
+    let validation = dataset.windows(&dataset.split.validation, FC_CONTEXT, 1, 1)?;
     let source = FrameSource::new(&training_windows, &validation, 0.0)?;
     let mut noise = Noise::new(run.seed).fork(WEIGHTS);
     let config = MlpConfig {

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::forecast::roll::in_tiles;
-use crate::forecast::{Forecast, Forecaster, Request};
+use crate::forecast::{Forecaster, Request};
 use crate::model::{Generative, GruMixture};
 use crate::noise::Noise;
 use candle_core::{Device, Tensor};
@@ -45,7 +45,7 @@ impl Forecaster for Recurrent {
         1
     }
 
-    fn forecast(&self, history: &Tensor, request: &Request, noise: &mut Noise) -> Result<Forecast> {
+    fn forecast(&self, history: &Tensor, request: &Request, noise: &mut Noise) -> Result<Tensor> {
         let (k, d, horizon) = (self.context, self.channels, request.horizon);
         in_tiles(history, request, noise, [k, d], |tile, noise| {
             let rows = tile.len() / (k * d);

@@ -1,7 +1,7 @@
 //! Hold the last frame.
 
 use crate::error::Result;
-use crate::forecast::{Forecast, Forecaster, Request, history_rows};
+use crate::forecast::{Forecaster, Request, history_rows};
 use crate::noise::Noise;
 use candle_core::Tensor;
 
@@ -35,11 +35,11 @@ impl Forecaster for Hold {
         0
     }
 
-    fn forecast(&self, history: &Tensor, request: &Request, _: &mut Noise) -> Result<Forecast> {
+    fn forecast(&self, history: &Tensor, request: &Request, _: &mut Noise) -> Result<Tensor> {
         request.check()?;
         let (batch, last) = history_rows(history, 1, self.channels)?;
         let samples = Tensor::from_vec(last, (batch, 1, 1, self.channels), history.device())?;
         let samples = samples.repeat((1, 1, request.horizon, 1))?;
-        Ok(Forecast { samples })
+        Ok(samples)
     }
 }

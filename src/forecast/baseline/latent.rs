@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::forecast::roll::in_tiles;
-use crate::forecast::{Forecast, Forecaster, Request, ResidualCoordinates};
+use crate::forecast::{Forecaster, Request, ResidualCoordinates};
 use crate::model::Generator;
 use crate::noise::Noise;
 use candle_core::{DType, Device, Tensor};
@@ -39,7 +39,7 @@ impl<G: Generator> Forecaster for LatentForecaster<G> {
         self.generator.evaluations()
     }
 
-    fn forecast(&self, history: &Tensor, request: &Request, noise: &mut Noise) -> Result<Forecast> {
+    fn forecast(&self, history: &Tensor, request: &Request, noise: &mut Noise) -> Result<Tensor> {
         let fit = self.coordinates.fit();
         let (k, d, chunk) = (fit.context(), fit.channels(), fit.chunk());
         let (width, latent, horizon) = (self.coordinates.width(), self.coordinates.latent(), request.horizon);

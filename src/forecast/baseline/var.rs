@@ -2,7 +2,7 @@
 
 use super::var_fit::{VarFit, rows_times};
 use crate::error::{Error, Result};
-use crate::forecast::{Forecast, Forecaster, Request, history_rows};
+use crate::forecast::{Forecaster, Request, history_rows};
 use crate::noise::{Draw, Noise};
 use candle_core::Tensor;
 use nalgebra::DMatrix;
@@ -100,7 +100,7 @@ impl Forecaster for Autoregression {
         0
     }
 
-    fn forecast(&self, history: &Tensor, request: &Request, noise: &mut Noise) -> Result<Forecast> {
+    fn forecast(&self, history: &Tensor, request: &Request, noise: &mut Noise) -> Result<Tensor> {
         let (k, d, horizon) = (self.fit.context(), self.fit.channels(), request.horizon);
         let samples = if self.spread.is_some() { request.samples } else { 1 };
         request.check()?;
@@ -126,6 +126,6 @@ impl Forecaster for Autoregression {
             return Err(Error::NonFinite { what, value: f64::from(values[at]), step: t as u64 });
         }
         let samples = Tensor::from_vec(values, (batch, samples, horizon, d), history.device())?;
-        Ok(Forecast { samples })
+        Ok(samples)
     }
 }

@@ -1,7 +1,7 @@
 //! Constant velocity.
 
 use crate::error::Result;
-use crate::forecast::{Forecast, Forecaster, Request, history_rows};
+use crate::forecast::{Forecaster, Request, history_rows};
 use crate::noise::Noise;
 use candle_core::Tensor;
 
@@ -35,7 +35,7 @@ impl Forecaster for Velocity {
         0
     }
 
-    fn forecast(&self, history: &Tensor, request: &Request, _: &mut Noise) -> Result<Forecast> {
+    fn forecast(&self, history: &Tensor, request: &Request, _: &mut Noise) -> Result<Tensor> {
         request.check()?;
         let (batch, two) = history_rows(history, 2, self.channels)?;
         let d = self.channels;
@@ -47,6 +47,6 @@ impl Forecaster for Velocity {
             }
         }
         let samples = Tensor::from_vec(values, (batch, 1, request.horizon, d), history.device())?;
-        Ok(Forecast { samples })
+        Ok(samples)
     }
 }

@@ -110,7 +110,7 @@ impl EpisodeReport {
         let id = &self.id;
         if let Some(g) = &self.gaps {
             found.push(format!(
-                "{id}: {} with {} missing; the longest is {} s at {} s (line {}); `--on-gap split` splits there",
+                "{id}: {} with {} missing; the longest is {} s at {} s (line {}); `on_gap = split` splits there",
                 count(g.count, "gap"),
                 count(g.missing_frames, "frame"),
                 short(Some(g.longest_secs)),
@@ -177,7 +177,7 @@ impl ChannelReport {
         }
         if let Some(period) = self.suspected_period {
             found.push(format!(
-                "{name}: jumps by nearly {} ({}): an angle that wraps? `--wrap {name}` declares it",
+                "{name}: jumps by nearly {} ({}): an angle that wraps? `wrap = {name}` declares it",
                 short(Some(period)),
                 count(self.wrap_jumps, "time")
             ));

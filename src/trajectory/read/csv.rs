@@ -174,6 +174,6 @@ fn check_delimiter(path: &Path, cells: &[&str], options: &ReadOptions) -> Result
             options.delimiter,
             header.matches(mark).count()
         ),
-        expected: format!("columns separated by `{}` (`--delimiter {shown}` for this file)", options.delimiter),
+        expected: format!("columns separated by `{}` (`delimiter = {shown}` for this file)", options.delimiter),
     })
 }

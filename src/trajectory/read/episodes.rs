@@ -44,7 +44,7 @@ pub(crate) fn episodes(
             if let (Some(step), OnGap::Error) = (gap, options.on_gap) {
                 let found = format!("a gap of {step:.6} s ({:.1} median steps)", step / median_step);
                 let expected = format!(
-                    "steps of at most {} median steps of {median_step:.6} s (`--on-gap split` begins a new episode \
+                    "steps of at most {} median steps of {median_step:.6} s (`on_gap = split` begins a new episode \
                      here)",
                     options.max_gap
                 );
@@ -73,7 +73,7 @@ pub(crate) fn episodes(
             line: None,
             column: None,
             found: "no row in which every cell is a finite number".into(),
-            expected: "at least one (a channel without values can be left out by `--ignore NAME`)".into(),
+            expected: "at least one (a channel without values can be left out by `ignore = NAME`)".into(),
         });
     }
     Ok(episodes)
@@ -85,10 +85,10 @@ fn usable_rows(table: &Table, options: &ReadOptions) -> Result<Vec<bool>> {
     for fault in &table.faults {
         let name = table.column(fault.channel);
         let expected = match (fault.kind, fault.channel) {
-            (FaultKind::Text, Some(_)) => format!("a number (`--ignore {name}` leaves the column out)"),
+            (FaultKind::Text, Some(_)) => format!("a number (`ignore = {name}` leaves the column out)"),
             (FaultKind::Text, None) => "a time as a number".into(),
             _ if options.on_gap == OnGap::Error => {
-                "a finite number (`--on-gap split` leaves the row out and begins a new episode after it)".into()
+                "a finite number (`on_gap = split` leaves the row out and begins a new episode after it)".into()
             }
             _ => {
                 usable[fault.row] = false;

@@ -57,7 +57,7 @@ impl Header {
             error(
                 Some(time_column.into()),
                 format!("no such column, only {}", list(named.iter().map(|n| n.0))),
-                "a time column: `time`, `time [s]`, `time [ms]`, `time [us]` or `time [ns]` (`--time-column NAME` for \
+                "a time column: `time`, `time [s]`, `time [ms]`, `time [us]` or `time [ns]` (`time_column = NAME` for \
                  another name)"
                     .into(),
             )

@@ -1,29 +1,47 @@
 //! Frames cut into episodes for training, validation and test.
 
-use super::config::RunConfig;
+use super::config::{DataConfig, RunConfig};
 use super::windows::WindowArray;
 use crate::error::Result;
 use crate::files::sha256_hex;
 use crate::train::CheckpointPlan;
-use crate::trajectory::{Frames, Normaliser, Split, WindowSpec, Windows};
+use crate::trajectory::{Frames, Normaliser, Recording, Split, WindowSpec, Windows};
 use candle_core::Device;
 use std::path::Path;
 
 /// Frames cut into episodes for training, validation and test, with what was fitted on the training episodes alone.
 #[derive(Debug, Clone)]
-pub struct Prepared {
+pub struct Dataset {
     /// The motion.
     pub frames: Frames,
     /// Which episode serves what.
     pub split: Split,
     /// Means and standard deviations of the training episodes.
     pub normaliser: Normaliser,
-    /// Where [`Model::train`](super::Model::train) trains: the CPU unless [`Prepared::on`] says otherwise.
+    /// Where [`Model::train`](super::Model::train) trains: the CPU unless [`Dataset::on`] says otherwise.
     pub device: Device,
     pub(super) skip_short: bool,
 }
 
-impl Prepared {
+impl DataConfig {
+    /// Logs, or folders of them, as frames: read and brought to one rate as these settings say.
+    ///
+    /// # Errors
+    /// As [`Recording::read`] and [`Frames::resample`].
+    pub fn frames(&self, paths: &[impl AsRef<Path>]) -> Result<Frames> {
+        Frames::resample(&Recording::read(paths, &self.read)?, self.rate_hz, self.rate_tolerance)
+    }
+}
+
+impl Dataset {
+    /// Logs, or folders of them, as `config` has them read, brought to one rate and split.
+    ///
+    /// # Errors
+    /// As [`DataConfig::frames`] and [`Dataset::new`].
+    pub fn read(paths: &[impl AsRef<Path>], config: &RunConfig) -> Result<Self> {
+        Self::new(config.data.frames(paths)?, config)
+    }
+
     /// Splits by episode and fits the normaliser.
     ///
     /// # Errors

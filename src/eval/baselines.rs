@@ -1,0 +1,141 @@
+//! A model in the report: beside baselines that are fitted on the same episodes, beside other models, and trained anew
+//! with further seeds.
+
+use super::compare::{CompareOptions, Comparison, compare};
+use super::report::SUBJECT;
+use crate::error::{Error, Result};
+use crate::event::Sink;
+use crate::forecast::{BASELINES, Contender, Dataset, Forecaster, Model, Request, RunConfig, fit_baseline, is_trained};
+use crate::noise::Noise;
+use candle_core::Tensor;
+use std::path::Path;
+
+/// Baselines of a report.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Baselines<'a> {
+    /// Names from [`BASELINES`].
+    pub names: &'a [String],
+    /// Settings that are changed, by `name.key`, and their values.
+    pub changes: &'a [(String, String)],
+    /// Folder in which trainings are kept: one that is there is taken, one that was interrupted goes on.
+    pub kept: Option<&'a Path>,
+}
+
+/// Fits the baselines, those that are trained once for each of `models`, and compares the models with them and with
+/// `others`, on the test episodes.
+///
+/// # Errors
+/// As [`fit_baseline`] and [`compare()`].
+pub fn compare_with_baselines(
+    models: &[Model],
+    mut others: Vec<Contender>,
+    dataset: &Dataset,
+    baselines: &Baselines<'_>,
+    options: &CompareOptions,
+    sink: &mut dyn Sink,
+) -> Result<Comparison> {
+    let &Baselines { names, changes, kept } = baselines;
+    for name in names {
+        let runs = if is_trained(name) { models.len() as u64 } else { 1 };
+        for seed in 0..runs {
+            others.push(fit_baseline(name, dataset, changes, options.seed + seed, kept, sink)?);
+        }
+    }
+    let subjects: Vec<_> = models.iter().map(|m| (m.forecaster(), m.info().train_seconds)).collect();
+    let mut comparison = compare(dataset, &subjects, &others, options, sink)?;
+    let notes = &mut comparison.report.protocol.notes;
+    if models.len() > 1 {
+        notes.push(format!(
+            "Trained forecasters: {} runs each, of successive seeds on the same training episodes; figures are means over \
+             the runs.",
+            models.len()
+        ));
+    }
+    if names.iter().any(|n| n == "fc") {
+        notes.push(
+            "fc is the paper's baseline: 4 frames to the next, 3 layers of 128, spectral norm (without it its rollouts \
+             grow without bound), 10,000 steps, weights of the best validation loss."
+                .into(),
+        );
+    }
+    if names.iter().any(|n| n.starts_with("var")) {
+        notes.push("var and var_sampled: 8 frames to 8, ridge 10 on the sum of squares.".into());
+    }
+    let seeds = &mut comparison.report.protocol.seeds;
+    if let Some(model) = models.first() {
+        seeds.insert("model".into(), model.info().config.seed);
+    }
+    seeds.insert("baselines".into(), options.seed);
+    Ok(comparison)
+}
+
+/// The model and `count - 1` more of the same settings, trained with the seeds after its own on the same episodes, on the
+/// dataset's device. Where there is a folder in which trainings are `kept`, one that is there is taken, and one that was
+/// interrupted goes on.
+///
+/// # Errors
+/// [`Error::Config`] for a count of 0; as [`Model::train`].
+pub fn train_seeds(
+    model: Model,
+    count: u64,
+    dataset: &Dataset,
+    config: &RunConfig,
+    kept: Option<&Path>,
+    sink: &mut dyn Sink,
+) -> Result<Vec<Model>> {
+    if count == 0 {
+        return Err(Error::config("seeds", count, "at least 1"));
+    }
+    let mut models = vec![model];
+    for seed in 1..count {
+        let config = RunConfig { seed: config.seed + seed, ..config.clone() };
+        let checkpoint = kept.map(|folder| folder.join(format!("{SUBJECT}.{}.checkpoint", config.seed)));
+        let trained = Model::train(dataset, &config, checkpoint.as_deref(), true, sink)?;
+        models.push(trained.on(&dataset.device)?);
+    }
+    Ok(models)
+}
+
+/// Another model of the same logs, to stand in the report under a name of its own.
+///
+/// # Errors
+/// [`Error::Config`] for a name that the report has already; [`Error::Data`] for a model of other logs.
+pub fn beside(name: &str, model: Model, dataset: &Dataset) -> Result<Contender> {
+    if model.info().normaliser != dataset.normaliser {
+        let found = format!("`{name}`, with other logs behind it");
+        return Err(Error::data("model beside", found, "a model trained on the same episodes"));
+    }
+    if name == SUBJECT || BASELINES.contains(&name) {
+        return Err(Error::config("beside", format!("a model named `{name}`"), "a name that is not in the report yet"));
+    }
+    let train_seconds = model.info().train_seconds;
+    Ok(Contender { forecaster: Box::new(Named { name: name.to_string(), model }), train_seconds })
+}
+
+/// A model under a name of its own.
+struct Named {
+    name: String,
+    model: Model,
+}
+
+impl Forecaster for Named {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn context_frames(&self) -> usize {
+        self.model.forecaster().context_frames()
+    }
+
+    fn parameters(&self) -> usize {
+        self.model.forecaster().parameters()
+    }
+
+    fn evaluations_per_chunk(&self) -> usize {
+        self.model.forecaster().evaluations_per_chunk()
+    }
+
+    fn forecast(&self, history: &Tensor, request: &Request, noise: &mut Noise) -> Result<Tensor> {
+        self.model.forecaster().forecast(history, request, noise)
+    }
+}

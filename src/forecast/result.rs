@@ -1,0 +1,411 @@
+//! A forecast in the log's own units: what was drawn, what it continues, and the files that keep it.
+
+use crate::error::{Error, Result};
+use crate::files;
+use crate::trajectory::Channel;
+use serde::{Deserialize, Serialize};
+use std::ops::Index;
+use std::path::Path;
+
+/// The first word of a forecast's file.
+const FORMAT: &str = "ebmotion forecast 1";
+
+/// Numbers `(B, S, H, D)`, row-major: windows, futures of each, frames, channels. `array[[b, s, t, c]]` is one of them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FutureArray {
+    values: Vec<f64>,
+    shape: [usize; 4],
+}
+
+impl FutureArray {
+    /// `values` in the order of `shape`, the last index fastest.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] unless there are as many values as the shape says, and at least one in a window.
+    pub fn new(values: Vec<f64>, shape: [usize; 4]) -> Result<Self> {
+        if shape[1..].contains(&0) || shape.iter().product::<usize>() != values.len() {
+            let expected = format!("(B, S, H, D) of {} numbers, S, H and D at least 1", values.len());
+            return Err(Error::Shape { what: "futures", found: shape.to_vec(), expected });
+        }
+        Ok(Self { values, shape })
+    }
+
+    /// `[B, S, H, D]`, all but `B` at least 1.
+    pub fn shape(&self) -> [usize; 4] {
+        self.shape
+    }
+
+    /// All numbers, row-major.
+    pub fn values(&self) -> &[f64] {
+        &self.values
+    }
+
+    /// One future, `(H, D)` row-major.
+    ///
+    /// # Panics
+    /// Where there is no such window or future, as a slice does.
+    pub fn future(&self, window: usize, sample: usize) -> &[f64] {
+        let [_, samples, horizon, channels] = self.shape;
+        assert!(sample < samples, "future {sample} of {samples}");
+        &self.values[(window * samples + sample) * horizon * channels..][..horizon * channels]
+    }
+
+    /// For each window, frame and channel, what `of` makes of its values over the futures in rising order, `count`
+    /// numbers: `(B, count, H, D)`.
+    fn over_futures(&self, count: usize, of: impl Fn(&[f64], &mut dyn FnMut(f64))) -> Self {
+        let [windows, samples, horizon, channels] = self.shape;
+        let width = horizon * channels;
+        let mut values = vec![0.0; windows * count * width];
+        let mut sorted = vec![0.0; samples];
+        for window in 0..windows {
+            for place in 0..width {
+                for (sample, value) in sorted.iter_mut().enumerate() {
+                    *value = self.values[(window * samples + sample) * width + place];
+                }
+                sorted.sort_by(f64::total_cmp);
+                let mut at = window * count * width + place;
+                of(&sorted, &mut |value| {
+                    values[at] = value;
+                    at += width;
+                });
+            }
+        }
+        Self { values, shape: [windows, count, horizon, channels] }
+    }
+}
+
+impl Index<[usize; 4]> for FutureArray {
+    type Output = f64;
+
+    /// # Panics
+    /// Where an index is out of its range, as a slice does.
+    fn index(&self, at: [usize; 4]) -> &f64 {
+        assert!(at.iter().zip(&self.shape).all(|(i, n)| i < n), "{at:?} in futures of shape {:?}", self.shape);
+        let [window, sample, frame, channel] = at;
+        let [_, samples, horizon, channels] = self.shape;
+        &self.values[((window * samples + sample) * horizon + frame) * channels + channel]
+    }
+}
+
+/// Where a forecast begins and what it continues, in the channels' units.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Origin {
+    /// Name of the episode, where it is of one.
+    pub episode: Option<String>,
+    /// Seconds from the start of the episode (or of the history that was given) to the forecast's start.
+    pub start_secs: f64,
+    /// `(K, D)`: the frames that the forecaster saw.
+    pub history: Vec<f64>,
+    /// `(H', D)`: the frames that followed, as far as they are known.
+    pub truth: Vec<f64>,
+    /// `(H',)`: energy of the chunk in which each frame of the truth lies, nats; none for a truth shorter than a chunk.
+    pub truth_energy: Option<Vec<f64>>,
+}
+
+impl Origin {
+    /// A name for people, such as `log.csv/3 at 2.50 s`.
+    pub fn name(&self) -> String {
+        format!("{} at {:.2} s", self.episode.as_deref().unwrap_or("history"), self.start_secs)
+    }
+}
+
+/// Possible futures of one or more windows, in the log's own units.
+///
+/// A robot's program draws one of them again and again:
+///
+/// ```no_run
+/// # fn main() -> ebmotion::Result<()> {
+/// use ebmotion::forecast::{Model, Request};
+/// let model = Model::load("arm.safetensors".as_ref())?;
+/// # let past = vec![0.0; 8 * model.info().channels.len()];
+/// let forecast = model.forecast(&past, &Request { horizon: 25, samples: 64 }, 7)?;
+/// let elbow = forecast.channel("elbow")?;
+/// let quantiles = forecast.quantiles(&[0.05, 0.5, 0.95])?;
+/// println!("the elbow in 25 frames: {:.2} to {:.2}", quantiles[[0, 0, 24, elbow]], quantiles[[0, 2, 24, elbow]]);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Forecast {
+    /// What drew it: the forecaster's name, or a name that the caller puts in its place, such as the model's file.
+    pub model: String,
+    /// Seed of the draws.
+    pub seed: u64,
+    /// `(D,)`: the channels, with their units.
+    pub channels: Vec<Channel>,
+    /// Frames per second.
+    pub rate_hz: f64,
+    /// `(B,)`: where each window's forecast begins.
+    pub origins: Vec<Origin>,
+    /// `(B, S, H, D)`: the futures. Channels that wrap go on from the history without a jump.
+    pub futures: FutureArray,
+    /// `(B, S, H)` row-major: energy of the chunk in which each frame lies, nats. None before [`Model::with_energies`],
+    /// from a forecaster without an energy, and for a horizon shorter than a chunk.
+    ///
+    /// [`Model::with_energies`]: super::Model::with_energies
+    pub energies: Option<Vec<f64>>,
+}
+
+impl Forecast {
+    /// The place of a channel, `0..D`.
+    ///
+    /// # Errors
+    /// [`Error::Data`] with the channels' names where none has this one.
+    pub fn channel(&self, name: &str) -> Result<usize> {
+        self.channels.iter().position(|c| c.name == name).ok_or_else(|| {
+            let names: Vec<&str> = self.channels.iter().map(|c| c.name.as_str()).collect();
+            Error::data("channel", format!("`{name}`"), format!("one of {}", names.join(", ")))
+        })
+    }
+
+    /// Quantiles over the futures, each frame and channel for itself: `(B, Q, H, D)`. Between two futures they are
+    /// interpolated linearly (definition 7 of Hyndman and Fan 1996, "Sample quantiles in statistical packages").
+    ///
+    /// # Errors
+    /// [`Error::Config`] where there are no shares or one is not from 0 to 1.
+    pub fn quantiles(&self, shares: &[f64]) -> Result<FutureArray> {
+        if shares.is_empty() || !shares.iter().all(|q| (0.0..=1.0).contains(q)) {
+            return Err(Error::config("quantiles", format!("{shares:?}"), "shares from 0 to 1, at least one"));
+        }
+        Ok(self.futures.over_futures(shares.len(), |sorted, put| {
+            for share in shares {
+                let place = share * (sorted.len() - 1) as f64;
+                let (low, high) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
+                put(low + (high - low) * place.fract());
+            }
+        }))
+    }
+
+    /// Mean over the futures: `(B, 1, H, D)`.
+    pub fn mean(&self) -> FutureArray {
+        self.futures.over_futures(1, |values, put| put(values.iter().sum::<f64>() / values.len() as f64))
+    }
+
+    /// The forecast of one window, `None` where there are fewer.
+    pub fn window(&self, window: usize) -> Option<Self> {
+        let [_, samples, horizon, channels] = self.futures.shape;
+        let part = |all: &[f64], width: usize| all[window * width..(window + 1) * width].to_vec();
+        let origins = vec![self.origins.get(window)?.clone()];
+        let values = part(&self.futures.values, samples * horizon * channels);
+        let energies = self.energies.as_ref().map(|e| part(e, samples * horizon));
+        let futures = FutureArray { values, shape: [1, samples, horizon, channels] };
+        Some(Self { model: self.model.clone(), channels: self.channels.clone(), origins, futures, energies, ..*self })
+    }
+
+    /// Writes a table: a row for each future and frame with `sample, step, time [s], energy [nats]` (the energy where
+    /// there is one), then the channels.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for more windows than one; [`Error::Io`] when the file cannot be written.
+    pub fn write_csv(&self, path: &Path) -> Result<()> {
+        self.only()?;
+        let [_, samples, horizon, _] = self.futures.shape;
+        let mut header = vec!["sample".to_string(), "step".into(), "time [s]".into()];
+        if self.energies.is_some() {
+            header.push("energy [nats]".into());
+        }
+        header.extend(self.channels.iter().map(|c| match &c.unit {
+            Some(unit) => format!("{} [{unit}]", c.name),
+            None => c.name.clone(),
+        }));
+        let row = |i: usize| {
+            let (sample, frame) = (i / horizon, i % horizon);
+            let time = (frame + 1) as f64 / self.rate_hz;
+            let mut row = vec![sample.to_string(), (frame + 1).to_string(), format!("{time:.6}")];
+            row.extend(self.energies.iter().map(|energies| format!("{:.6}", energies[i])));
+            let d = self.channels.len();
+            row.extend(self.futures.values[i * d..(i + 1) * d].iter().map(|v| format!("{v:.6}")));
+            row
+        };
+        files::write_csv(path, std::iter::once(header).chain((0..samples * horizon).map(row)))
+    }
+
+    /// Writes all that is known of the forecast, for [`Forecast::read_json`] and for other programs.
+    ///
+    /// # Errors
+    /// As [`Forecast::write_csv`].
+    pub fn write_json(&self, path: &Path) -> Result<()> {
+        let origin = self.only()?;
+        let [_, _, horizon, d] = self.futures.shape;
+        let file = ForecastFile::<&[f64]> {
+            format: FORMAT.into(),
+            model: self.model.clone(),
+            seed: self.seed,
+            episode: origin.episode.clone().unwrap_or_default(),
+            start_secs: origin.start_secs,
+            channels: self.channels.clone(),
+            rate_hz: self.rate_hz,
+            history: origin.history.chunks_exact(d).collect(),
+            truth: origin.truth.chunks_exact(d).collect(),
+            samples: self.futures.values.chunks_exact(horizon * d).map(|s| s.chunks_exact(d).collect()).collect(),
+            energies: self.energies.as_ref().map(|e| e.chunks_exact(horizon).collect()),
+            truth_energy: origin.truth_energy.as_deref(),
+        };
+        let text = serde_json::to_string(&file).map_err(|e| Error::Other(format!("forecast as JSON: {e}")))?;
+        files::write_bytes(path, (text + "\n").as_bytes())
+    }
+
+    /// Reads what [`Forecast::write_json`] wrote.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the file cannot be read; [`Error::Model`] when it is no forecast, or one whose arrays do not fit.
+    pub fn read_json(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(Error::io(path, "read"))?;
+        let file: ForecastFile<Vec<f64>> = serde_json::from_str(&text)
+            .map_err(|e| Error::model(path, e, "a forecast in JSON, as ebmotion writes it"))?;
+        if file.format != FORMAT {
+            return Err(Error::model(path, format!("format `{}`", file.format), format!("`{FORMAT}`")));
+        }
+        let d = file.channels.len();
+        let (samples, horizon) = (file.samples.len(), file.samples.first().map_or(0, Vec::len));
+        let frames = file.history.iter().chain(&file.truth).chain(file.samples.iter().flatten());
+        if let Some(bad) = frames.into_iter().find(|f| f.len() != d) {
+            return Err(Error::model(path, format!("a frame of {} numbers", bad.len()), format!("{d}, one a channel")));
+        }
+        let energies = file.energies.iter().flatten().map(Vec::len);
+        let known = file.energies.as_ref().map_or(samples, Vec::len);
+        if samples * horizon * d == 0
+            || known != samples
+            || file.samples.iter().map(Vec::len).chain(energies).any(|frames| frames != horizon)
+        {
+            let expected = format!("{samples} futures of {horizon} frames, at least 1 of 1, and energies of as many");
+            return Err(Error::model(path, "futures of several lengths, or none", expected));
+        }
+        let origin = Origin {
+            episode: Some(file.episode).filter(|name| !name.is_empty()),
+            start_secs: file.start_secs,
+            history: file.history.concat(),
+            truth: file.truth.concat(),
+            truth_energy: file.truth_energy,
+        };
+        Ok(Self {
+            model: file.model,
+            seed: file.seed,
+            channels: file.channels,
+            rate_hz: file.rate_hz,
+            origins: vec![origin],
+            futures: FutureArray::new(
+                file.samples.into_iter().flatten().flatten().collect(),
+                [1, samples, horizon, d],
+            )?,
+            energies: file.energies.map(|e| e.concat()),
+        })
+    }
+
+    /// Where the one window begins.
+    fn only(&self) -> Result<&Origin> {
+        match &self.origins[..] {
+            [origin] => Ok(origin),
+            several => {
+                Err(Error::data("windows of a forecast that is written", several.len(), "1: `Forecast::window`"))
+            }
+        }
+    }
+}
+
+/// A forecast of one window as a file; a `Row` holds numbers.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ForecastFile<Row> {
+    /// Always [`FORMAT`].
+    format: String,
+    model: String,
+    seed: u64,
+    /// Empty where the forecast is of no episode.
+    episode: String,
+    start_secs: f64,
+    channels: Vec<Channel>,
+    rate_hz: f64,
+    /// `(K)(D)`
+    history: Vec<Row>,
+    /// `(H')(D)`
+    truth: Vec<Row>,
+    /// `(S)(H)(D)`
+    samples: Vec<Vec<Row>>,
+    /// `(S)(H)`
+    energies: Option<Vec<Row>>,
+    /// `(H')`
+    truth_energy: Option<Row>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two windows, five futures, two frames, two channels: the number's place, backwards along the futures.
+    fn forecast() -> Forecast {
+        let value = |i: usize| ((i / 20) * 100 + (4 - i / 4 % 5) * 10 + i % 4) as f64;
+        let channel = |name: &str| Channel { name: name.into(), unit: Some("rad".into()), period: None };
+        let origin = |episode: Option<&str>| Origin {
+            episode: episode.map(str::to_string),
+            start_secs: 0.5,
+            history: vec![1.0, 2.0, 3.0, 4.0],
+            truth: vec![5.0, 0.1 + 0.2],
+            truth_energy: None,
+        };
+        Forecast {
+            model: "ebm".into(),
+            seed: 7,
+            channels: vec![channel("a"), channel("b")],
+            rate_hz: 10.0,
+            origins: vec![origin(Some("log.csv/0")), origin(None)],
+            futures: FutureArray::new((0..40).map(value).collect(), [2, 5, 2, 2]).unwrap(),
+            energies: Some((0..20).map(f64::from).collect()),
+        }
+    }
+
+    #[test]
+    fn quantiles_and_means_go_over_the_futures() {
+        let forecast = forecast();
+        assert_eq!(forecast.futures[[1, 0, 1, 0]], 142.0);
+        assert_eq!(forecast.futures.future(1, 4), [100.0, 101.0, 102.0, 103.0]);
+        let quantiles = forecast.quantiles(&[0.0, 0.125, 0.5, 1.0]).unwrap();
+        assert_eq!(quantiles.shape(), [2, 4, 2, 2]);
+        let of = |q: usize| quantiles[[1, q, 1, 1]];
+        assert_eq!([of(0), of(1), of(2), of(3)], [103.0, 108.0, 123.0, 143.0]); // 0.125 lies half way to the second
+        assert_eq!(forecast.mean().values(), [20.0, 21.0, 22.0, 23.0, 120.0, 121.0, 122.0, 123.0]);
+        for bad in [&[][..], &[-0.1], &[1.1], &[f64::NAN]] {
+            assert!(matches!(forecast.quantiles(bad), Err(Error::Config { .. })), "{bad:?}");
+        }
+        assert_eq!(forecast.channel("b").unwrap(), 1);
+        assert!(forecast.channel("c").unwrap_err().to_string().contains("one of a, b"));
+        assert!(matches!(FutureArray::new(vec![0.0; 5], [1, 1, 2, 2]), Err(Error::Shape { .. })));
+        assert!(matches!(FutureArray::new(Vec::new(), [1, 0, 2, 2]), Err(Error::Shape { .. })));
+        assert!(FutureArray::new(Vec::new(), [0, 1, 2, 2]).unwrap().values().is_empty());
+    }
+
+    #[test]
+    fn a_window_survives_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("forecast.json");
+        let all = forecast();
+        for window in 0..2 {
+            let one = all.window(window).unwrap();
+            assert_eq!(one.futures.future(0, 2), all.futures.future(window, 2));
+            one.write_json(&path).unwrap();
+            assert_eq!(Forecast::read_json(&path).unwrap(), one);
+        }
+        assert!(all.window(2).is_none());
+        assert!(matches!(all.write_json(&path), Err(Error::Data { .. })), "two windows are two files");
+        let text = std::fs::read_to_string(&path).unwrap();
+        for (from, to) in
+            [("forecast 1", "forecast 2"), ("[5.0,", "[5.0,1.0,"), ("[10.0,11.0]", "[10.0]"), ("\"seed\":7,", "")]
+        {
+            assert!(text.contains(from), "{from}");
+            std::fs::write(&path, text.replacen(from, to, 1)).unwrap();
+            assert!(matches!(Forecast::read_json(&path), Err(Error::Model { .. })), "{from}");
+        }
+    }
+
+    #[test]
+    fn the_table_has_a_row_for_each_frame() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("forecast.csv");
+        forecast().window(0).unwrap().write_csv(&path).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[0], "sample,step,time [s],energy [nats],a [rad],b [rad]");
+        assert_eq!(lines[4], "1,2,0.200000,3.000000,32.000000,33.000000");
+        assert_eq!(lines.len(), 11);
+    }
+}
