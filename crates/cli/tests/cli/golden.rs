@@ -1,8 +1,9 @@
 //! Short runs whose figures are on record: a change of structure must not change a number.
 //!
-//! `tests/data/golden/*.json` were written by `EBMOTION_GOLDEN=record cargo test --release --test cli golden`, before the
-//! restructuring that they guard. On the processor that wrote them every figure is compared to the bit; elsewhere, where
-//! vector units and matrix products round otherwise, to [`ROUNDING`] of the largest figure beside it.
+//! `tests/data/golden/*.json` of the repository were written, before the restructuring that they guard, by
+//! `EBMOTION_GOLDEN=record cargo test --release --test cli golden`. On the processor that wrote them every figure is
+//! compared to the bit; elsewhere, where vector units and matrix products round otherwise, to [`ROUNDING`] of the
+//! largest figure beside it.
 
 use super::image::{COMPOSE, halves};
 use super::*;
@@ -26,7 +27,7 @@ fn processor() -> String {
 }
 
 fn recorded(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/golden/{name}.json"))
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../tests/data/golden/{name}.json"))
 }
 
 /// Holds a run's figures against the record, or records them.
