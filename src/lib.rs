@@ -1,8 +1,6 @@
 #![doc = include_str!("../README.md")]
 
 pub mod anomaly;
-#[cfg(feature = "cli")]
-pub mod embedded;
 pub mod energy;
 pub mod eval;
 pub mod event;

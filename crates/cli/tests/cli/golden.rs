@@ -1,6 +1,6 @@
 //! Short runs whose figures are on record: a change of structure must not change a number.
 //!
-//! `tests/data/golden/*.json` were written by `EBMOTION_GOLDEN=record cargo test --release --test cli golden`, before the
+//! `tests/data/golden/*.json` were written by `EBMOTION_GOLDEN=record cargo test --release -p ebmotion-cli --test cli golden`, before the
 //! restructuring that they guard. On the processor that wrote them every figure is compared to the bit, or where a formula
 //! is written otherwise now to [`REWRITTEN`] of the largest figure beside it. Elsewhere, where vector units and matrix
 //! products round otherwise, to [`ROUNDING`] of it.
@@ -30,7 +30,7 @@ fn processor() -> String {
 }
 
 fn recorded(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/golden/{name}.json"))
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../tests/data/golden/{name}.json"))
 }
 
 /// Holds a run's figures against the record, or records them.

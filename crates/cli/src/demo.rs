@@ -4,7 +4,7 @@ use super::args::DemoArgs;
 use super::console::Console;
 use super::telemetry::Telemetry;
 use super::{output, train, view};
-use ebmotion::embedded;
+use crate::embedded;
 use ebmotion::eval::report::summary_table;
 use ebmotion::eval::{Baselines, CompareOptions, compare_with_baselines};
 use ebmotion::forecast::{CLASSIC, Dataset, Forecast, Model, RunConfig};

@@ -1,8 +1,8 @@
 //! What an experiment leaves, and how it ends.
 
-use crate::cli::args::{Again, Common};
-use crate::cli::console::Console;
-use crate::cli::output::{self, Inputs};
+use crate::args::{Again, Common};
+use crate::console::Console;
+use crate::output::{self, Inputs};
 use ebmotion::experiment::Journal;
 use ebmotion::image::Images;
 use ebmotion::image::grid::{self, Layout};

@@ -42,8 +42,8 @@ pub(super) use with_rerun::{spawn, write};
 #[cfg(feature = "rerun")]
 mod with_rerun {
     use super::{Forecast, Path, Result};
+    use crate::embedded;
     use ebmotion::Error;
-    use ebmotion::embedded;
     use ebmotion::kinematics::Skeleton;
     use ebmotion_viz::{ChannelLabel, Scene, Skeleton3d};
 

@@ -1,5 +1,4 @@
 //! The program as a user runs it: the whole way on small logs, bad input, interruption, full disks.
-#![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used)]
 
 mod anomaly;

@@ -1,7 +1,7 @@
 //! What several experiments take.
 
-use crate::cli::args::bench::{Device, device};
-use crate::cli::args::text::key_value;
+use crate::args::bench::{Device, device};
+use crate::args::text::key_value;
 use clap::Args;
 use ebmotion::experiment::ImageModel;
 use ebmotion::image::{Images, Known, Part};
