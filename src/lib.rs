@@ -6,14 +6,10 @@ pub mod engine;
 pub mod error;
 pub mod eval;
 pub mod event;
-#[cfg(feature = "image")]
-pub mod experiment;
 pub mod files;
 pub mod forecast;
 #[cfg(feature = "cuda")]
 pub(crate) mod gpu;
-#[cfg(feature = "image")]
-pub mod image;
 pub mod kinematics;
 pub mod model;
 pub mod noise;
