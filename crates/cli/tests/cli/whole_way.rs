@@ -177,9 +177,9 @@ fn chunks_are_drawn_as_the_command_line_says() {
         std::fs::read_to_string(f.join("a.csv")).unwrap()
     };
     let plain = drawn(&[]);
-    assert_eq!(drawn(&["levels=4", "temperature=1"]), plain, "the model's own settings");
+    assert_eq!(drawn(&["levels=5", "temperature=1"]), plain, "the model's own settings");
     for other in [
-        &["levels=5"][..],
+        &["levels=6"][..],
         &["temperature=1.2"],
         &["end=0.5"],
         &["guidance=1.3"],
@@ -196,7 +196,8 @@ fn chunks_are_drawn_as_the_command_line_says() {
         (&["end=0"], &["end", "above 0"]),
         (&["end=1.55"], &["start", "above the end"]),
         (&["guidance=0"], &["guidance", "a positive number"]),
-        (&["correction_step=0"], &["correction_step", "above 0"]),
+        (&["corrector_size=0"], &["sampler.corrector_size", "above 0"]),
+        (&["churn=0.5"], &["churn", "an earlier version", "`eta`"]),
         (&["temperature=warm"], &["temperature", "warm"]),
     ] {
         refuses(f, &predict(walk).iter().map(String::as_str).collect::<Vec<_>>(), parts);

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 ///
 /// # Errors
 /// [`Error::Data`] when the matrix is not square, not symmetric or not positive definite, naming the entry.
-pub(crate) fn cholesky(matrix: &[f64], n: usize, what: &str) -> Result<Vec<f64>> {
+pub fn cholesky(matrix: &[f64], n: usize, what: &str) -> Result<Vec<f64>> {
     if matrix.len() != n * n {
         return Err(Error::data(what, format!("{} numbers", matrix.len()), format!("{n} x {n}")));
     }
@@ -35,7 +35,7 @@ pub(crate) fn cholesky(matrix: &[f64], n: usize, what: &str) -> Result<Vec<f64>>
 }
 
 /// Inverse of a lower triangular matrix with a non-zero diagonal; lower triangular itself.
-pub(crate) fn invert_lower(l: &[f64], n: usize) -> Vec<f64> {
+pub fn invert_lower(l: &[f64], n: usize) -> Vec<f64> {
     let mut inverse = vec![0.0; n * n];
     for column in 0..n {
         inverse[column * n + column] = 1.0 / l[column * n + column];
@@ -48,7 +48,7 @@ pub(crate) fn invert_lower(l: &[f64], n: usize) -> Vec<f64> {
 }
 
 /// `A^T A` of a square matrix.
-pub(crate) fn gram(a: &[f64], n: usize) -> Vec<f64> {
+pub fn gram(a: &[f64], n: usize) -> Vec<f64> {
     let mut product = vec![0.0; n * n];
     for i in 0..n {
         for j in 0..n {
@@ -59,12 +59,12 @@ pub(crate) fn gram(a: &[f64], n: usize) -> Vec<f64> {
 }
 
 /// Transpose of a square matrix.
-pub(crate) fn transpose(a: &[f64], n: usize) -> Vec<f64> {
+pub fn transpose(a: &[f64], n: usize) -> Vec<f64> {
     (0..n * n).map(|at| a[at % n * n + at / n]).collect()
 }
 
 /// Sum of the logarithms of the diagonal.
-pub(crate) fn log_diagonal(l: &[f64], n: usize) -> f64 {
+pub fn log_diagonal(l: &[f64], n: usize) -> f64 {
     (0..n).map(|i| l[i * n + i].ln()).sum()
 }
 

@@ -4,13 +4,15 @@
 //! "Parallel random numbers: as easy as 1, 2, 3", SC 2011), so row `b` of a batch gets the same numbers whatever the
 //! batch is split into, on any number of threads and on any device.
 
+#[cfg(feature = "learning")]
 use crate::error::Result;
 use crate::simd::{Isa, normal};
+#[cfg(feature = "learning")]
 use candle_core::{DType, Device, Shape, Tensor};
-use serde::{Deserialize, Serialize};
 
 /// A stream of random numbers. Its whole state is two integers, so a checkpoint can hold it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "learning", derive(serde::Serialize, serde::Deserialize))]
 pub struct Noise {
     key: u64,
     draw: u32,
@@ -63,6 +65,7 @@ impl Noise {
     ///
     /// # Errors
     /// [`crate::Error::Tensor`] when the tensor cannot be made (unsupported `dtype`).
+    #[cfg(feature = "learning")]
     pub fn normal(&mut self, shape: impl Into<Shape>, dtype: DType, device: &Device) -> Result<Tensor> {
         let (draw, shape) = (self.next_draw(), shape.into());
         if dtype != DType::F32 {
@@ -89,6 +92,7 @@ impl Noise {
     ///
     /// # Errors
     /// [`crate::Error::Tensor`] when the tensor cannot be made (unsupported `dtype`).
+    #[cfg(feature = "learning")]
     pub fn uniform(&mut self, shape: impl Into<Shape>, dtype: DType, device: &Device) -> Result<Tensor> {
         let draw = self.next_draw();
         tensor(shape.into(), dtype, device, |row, out| draw.uniform(row, out))
@@ -180,6 +184,7 @@ pub(crate) struct Place {
     pub(crate) chain: u64,
 }
 
+#[cfg(feature = "learning")]
 fn tensor(shape: Shape, dtype: DType, device: &Device, fill: impl Fn(u64, &mut [f64])) -> Result<Tensor> {
     let rows = shape.dims().first().copied().unwrap_or(1);
     let width = shape.elem_count().checked_div(rows).unwrap_or(0);
@@ -241,6 +246,7 @@ mod tests {
         );
     }
 
+    #[cfg(feature = "learning")]
     #[test]
     fn a_row_does_not_depend_on_the_batch() -> Result<()> {
         let device = Device::Cpu;
@@ -273,6 +279,7 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "learning")]
     #[test]
     fn normals_have_the_moments_of_a_normal() -> Result<()> {
         let n = 400_000;

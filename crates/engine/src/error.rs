@@ -1,4 +1,4 @@
-//! The one error type of the crate: every variant says where, what was found and what was expected.
+//! The one error type of the workspace: every variant says where, what was found and what was expected.
 
 use std::path::{Path, PathBuf};
 
@@ -119,6 +119,7 @@ pub enum Error {
         saved: Option<PathBuf>,
     },
     /// The tensor library refused an operation.
+    #[cfg(feature = "learning")]
     #[error("tensor operation failed: {0}")]
     Tensor(#[from] candle_core::Error),
     /// A part of the crate that this build leaves out, or an output that could not be drawn.

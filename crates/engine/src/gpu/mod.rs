@@ -24,7 +24,7 @@ const KERNELS: &str = include_str!("kernels.cu");
 ///
 /// # Errors
 /// [`Error::Config`] for a GPU that is too old.
-pub(crate) fn arch(device: &CudaDevice) -> Result<&'static str> {
+pub fn arch(device: &CudaDevice) -> Result<&'static str> {
     let context = device.cuda_stream().context().clone();
     match context.attribute(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR).w()? {
         ..8 => Err(Error::config("device", "a GPU of an older kind", "compute capability 8.0 or newer")),
@@ -37,7 +37,7 @@ pub(crate) fn arch(device: &CudaDevice) -> Result<&'static str> {
 ///
 /// # Errors
 /// [`Error::Tensor`] when it does not compile or load.
-pub(crate) fn kernel(device: &CudaDevice, module: &str, text: &[&str], name: &str) -> Result<CudaFunction> {
+pub fn kernel(device: &CudaDevice, module: &str, text: &[&str], name: &str) -> Result<CudaFunction> {
     static COMPILED: Mutex<Option<HashMap<(String, &'static str), String>>> = Mutex::new(None);
     let arch = arch(device)?;
     let mut compiled = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -65,7 +65,7 @@ fn over(count: usize) -> LaunchConfig {
 ///
 /// # Errors
 /// [`Error::Tensor`].
-pub(crate) fn normals(
+pub fn normals(
     device: &CudaDevice,
     (key, draw, first): (u64, u32, u64),
     rows: usize,
@@ -90,7 +90,7 @@ pub(crate) fn normals(
 ///
 /// # Errors
 /// [`Error::Tensor`].
-pub(crate) fn blend(
+pub fn blend(
     device: &CudaDevice,
     x: &mut CudaViewMut<'_, f32>,
     y: &CudaView<'_, f32>,
@@ -113,7 +113,7 @@ pub(crate) fn blend(
 ///
 /// # Errors
 /// [`Error::Tensor`].
-pub(crate) fn descend(
+pub fn descend(
     device: &CudaDevice,
     w: &mut CudaViewMut<'_, f32>,
     m: &CudaView<'_, f32>,

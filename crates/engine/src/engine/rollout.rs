@@ -1,6 +1,6 @@
 //! Long forecasts: chunk after chunk, each drawn by walking a network's noise levels down, all inside the engine.
 //!
-//! The steps are those of [`crate::forecast`]'s default model, which is where they are explained.
+//! The steps are those of `ebmotion::forecast`'s default model, which is where they are explained.
 
 use super::field::{Arena, Field, Tile};
 use super::guide::{Guide, Leader, Led};

@@ -55,7 +55,7 @@ impl ChainKind {
         }
     }
 
-    /// Draws of one step, in the order in which [`crate::sample`] makes them.
+    /// Draws of one step, in the order in which `ebmotion::sample` makes them.
     fn draws(&self) -> usize {
         match self {
             ChainKind::Langevin(_) => 1,
@@ -93,7 +93,7 @@ pub struct Finish {
 
 /// Runs chains on the energy that `program` describes.
 ///
-/// The numbers drawn are those that [`crate::sample`] draws from the same noise, which it advances as far. The answer
+/// The numbers drawn are those that `ebmotion::sample` draws from the same noise, which it advances as far. The answer
 /// does not depend on the number of threads.
 ///
 /// # Errors

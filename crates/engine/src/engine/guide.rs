@@ -1,6 +1,6 @@
 //! What a rollout's chunk has to be besides likely: observations of its frames, and energies added to the model's.
 //!
-//! Both move the denoised estimate at every stop, as [`crate::sample::diffusion`] explains. Here the estimate is one of a
+//! Both move the denoised estimate at every stop, as `ebmotion::sample::diffusion` explains. Here the estimate is one of a
 //! chunk's coordinates, what is observed are its frames, and everything that does not change from step to step is computed
 //! once.
 
@@ -152,13 +152,13 @@ impl Seen {
 
 /// Momentum of steps towards a mode where the energies have this share of the curvature: that of Nesterov's method for
 /// strongly convex functions (Nesterov 2004, "Introductory lectures on convex optimization", section 2.2.1).
-pub(crate) fn momentum(share: f64) -> f64 {
+pub fn momentum(share: f64) -> f64 {
     let root = (1.0 - share).max(0.0).sqrt();
     (1.0 - root) / (1.0 + root)
 }
 
 /// The largest eigenvalue of `L^T L` for `rows` of a matrix of `width` columns, by power iteration, rounded up.
-pub(crate) fn largest(rows: Range<usize>, width: usize, at: impl Fn(usize, usize) -> f64) -> f64 {
+pub fn largest(rows: Range<usize>, width: usize, at: impl Fn(usize, usize) -> f64) -> f64 {
     let mut direction: Vec<f64> = (0..width).map(|c| 1.0 + 0.1 * (c as f64).sin()).collect();
     let mut size = 0.0;
     for _ in 0..60 {
@@ -185,7 +185,7 @@ const DEPENDENT: f64 = 1e-12;
 ///
 /// # Errors
 /// [`Error::Data`] when exact observations are not independent.
-pub(crate) fn gain(matrix: &[f64], std: &[f64], variance: f64) -> Result<Vec<f64>> {
+pub fn gain(matrix: &[f64], std: &[f64], variance: f64) -> Result<Vec<f64>> {
     let count = std.len();
     let width = matrix.len() / count;
     let row = |i: usize| &matrix[i * width..(i + 1) * width];

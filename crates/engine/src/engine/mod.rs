@@ -3,20 +3,22 @@
 //! An energy that can say itself as a [`Program`] (a sum of networks and analytic terms) is run here by [`run`]: the
 //! batch is cut into tiles of chains, each worker runs all steps of its tile, without a barrier or an allocation
 //! between steps. Where there are fewer tiles than cores, the cores share a tile layer by layer. The engine knows no
-//! tensors; what it computes is what [`crate::sample`] computes on the same energy with the same noise, to rounding.
+//! tensors; what it computes is what the samplers of `ebmotion` compute on the same energy with the same noise, to rounding.
 
 #![allow(unsafe_code)]
 
 mod backprop;
 mod chain;
-pub(crate) mod cholesky;
+#[doc(hidden)]
+pub mod cholesky;
 pub mod conv;
 pub mod cuda;
 mod evaluate;
 mod examples;
 mod field;
 mod gradient_factors;
-pub(crate) mod guide;
+#[doc(hidden)]
+pub mod guide;
 mod layers;
 mod learn;
 mod linear;
@@ -33,6 +35,7 @@ mod team;
 #[cfg(test)]
 mod tests;
 mod tile;
+#[cfg(feature = "learning")]
 mod whiten;
 
 pub use crate::simd::Isa;
@@ -50,5 +53,8 @@ pub use plan::RunOptions;
 pub use program::{Program, Term};
 pub use rollout::{Rollout, RolloutStop};
 pub use tile::TileEnergy;
+#[cfg(feature = "learning")]
 pub use whiten::Whitener;
-pub(crate) use whiten::{ITERATIONS, QUINTIC, RIDGE};
+#[cfg(feature = "learning")]
+#[doc(hidden)]
+pub use whiten::{ITERATIONS, QUINTIC, RIDGE};

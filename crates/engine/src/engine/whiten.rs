@@ -3,11 +3,11 @@
 use gemm::Parallelism;
 
 /// Added to the covariance's diagonal, as a share of its Frobenius norm.
-pub(crate) const RIDGE: f64 = 1e-4;
+pub const RIDGE: f64 = 1e-4;
 /// Iterations of the inverse root: they raise small eigenvalues quickly, and none has to be exact.
-pub(crate) const ITERATIONS: usize = 7;
+pub const ITERATIONS: usize = 7;
 /// Coefficients of the iteration's polynomial, which takes roots in `(0, 1]` to about 1 (Jordan et al. 2024).
-pub(crate) const QUINTIC: [f64; 3] = [3.4445, -4.775, 2.0315];
+pub const QUINTIC: [f64; 3] = [3.4445, -4.775, 2.0315];
 
 /// What one matrix has seen of its gradients; one thread does all of its work.
 #[derive(Debug, Clone)]
