@@ -64,12 +64,8 @@ pub mod anomaly;
 pub mod energy;
 pub mod eval;
 pub mod event;
-#[cfg(feature = "image")]
-pub mod experiment;
 pub mod files;
 pub mod forecast;
-#[cfg(feature = "image")]
-pub mod image;
 pub mod kinematics;
 pub mod model;
 pub mod sample;
