@@ -20,7 +20,7 @@ mod tensors;
 mod trained;
 mod windows;
 
-pub use baseline::{BASELINES, CLASSIC, Contender, fit_baseline, is_trained};
+pub use baseline::{BASELINES, Baseline, BaselineRun, Contender, baseline_named, fit_baseline};
 pub use conditions::{ForecastConditions, FrameEnergy, Observation, SharedEnergy};
 pub use config::{DataConfig, DenoisingConfig, IgebmConfig, LevelObjective, ModelConfig, PRESETS, RunConfig};
 pub use coordinates::ResidualCoordinates;
