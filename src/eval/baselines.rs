@@ -85,7 +85,8 @@ pub fn train_seeds(
     for seed in 1..count {
         let config = RunConfig { seed: config.seed + seed, ..config.clone() };
         let checkpoint = kept.map(|folder| folder.join(format!("{SUBJECT}.{}.checkpoint", config.seed)));
-        let trained = Model::train(dataset, &config, checkpoint.as_deref(), true, sink)?;
+        let checkpoint = checkpoint.as_deref().map(|path| (path, true));
+        let trained = Model::train_with(dataset, &config, &[models[0].kind()], checkpoint, sink)?;
         models.push(trained.on(&dataset.device)?);
     }
     Ok(models)

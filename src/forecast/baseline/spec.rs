@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::event::Sink;
-use crate::forecast::fit::{STEPS, WEIGHTS};
+use crate::forecast::motion::{STEPS, WEIGHTS};
 use crate::forecast::{Dataset, Forecaster};
 use crate::noise::Noise;
 use crate::settings;
