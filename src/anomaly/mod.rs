@@ -36,5 +36,5 @@ pub use trial::{TrialResult, trial};
 #[cfg(test)]
 mod tests;
 
-pub use score::{AnomalyScore, FRAMES, STRIDE, Saved, ScoreSpec};
+pub use score::{AnomalyScore, FRAMES, STRIDE, ScoreSpec};
 pub use table::SCORES;

@@ -2,9 +2,9 @@
 
 use super::config::RunConfig;
 use super::dataset::Dataset;
-use super::motion::{MotionModel, MotionRun, of_kind};
+use super::motion::{MotionModel, MotionRun, NAME, of_kind};
 use super::trained::Model;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::Sink;
 use std::path::Path;
 use std::time::Instant;
@@ -16,8 +16,8 @@ impl Model {
     /// on from there, to the same weights, to the last bit, as if it had never stopped.
     ///
     /// # Errors
-    /// As [`train()`](crate::train::train); [`crate::Error::Config`] or [`crate::Error::Data`] when settings and episodes do
-    /// not fit.
+    /// As [`train()`](crate::train::train); [`Error::Config`] or [`Error::Data`] when settings and episodes do not
+    /// fit.
     pub fn train(
         dataset: &Dataset,
         config: &RunConfig,
@@ -31,7 +31,7 @@ impl Model {
     /// As [`Model::train`], of a kind among those of the library and `kinds`; with a checkpoint goes whether to resume.
     ///
     /// # Errors
-    /// As [`Model::train`]; [`crate::Error::Config`] for another kind.
+    /// As [`Model::train`]; [`Error::Config`] for another kind, and for one whose forecaster is not named `ebm`.
     pub fn train_with(
         dataset: &Dataset,
         config: &RunConfig,
@@ -46,6 +46,9 @@ impl Model {
         let plan = checkpoint.map(|(path, resume)| dataset.plan(path, resume, of));
         let mut run = MotionRun::new(dataset, config, plan, sink)?;
         let motion = row.train(&mut run)?;
+        if motion.name() != NAME {
+            return Err(Error::config("model.kind", format!("a forecaster `{}`", motion.name()), "one named `ebm`"));
+        }
         let outcome = run.ended();
         let seconds = outcome.earlier_seconds + begun.elapsed().as_secs_f64();
         let normaliser = dataset.normaliser.clone();

@@ -33,7 +33,7 @@ pub use ebm::LevelForecaster;
 pub use forecaster::{Forecaster, Request, history_rows};
 pub use igebm::ChainForecaster;
 pub use limits::Limits;
-pub use motion::{MOTION_MODELS, MotionModel, MotionRun, TrainedMotion};
+pub use motion::{MotionModel, MotionRun, TrainedMotion};
 pub use network::Convolution;
 pub use result::{Forecast, FutureArray, Origin};
 pub use trained::{Model, ModelInfo};

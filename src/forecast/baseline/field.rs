@@ -87,8 +87,8 @@ impl Baseline for FieldBaseline {
     }
 }
 
-/// The network of a vector field, whose output is as wide as its input. Where no widths are given it has as many layers as the
-/// default energy's and, as far as whole numbers go, as many weights.
+/// The network of a vector field, whose output is as wide as its input. Where no widths are given it has as many layers
+/// as the default energy's and, as far as whole numbers go, as many weights.
 fn field(coordinates: &ResidualCoordinates, hidden: &Auto<Vec<usize>>) -> MlpConfig {
     let of = |hidden: &[usize]| {
         let net = network::over(coordinates, None, hidden);

@@ -14,8 +14,8 @@ use crate::train::objective::GenerativeLoss;
 use candle_core::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-/// Settings of a generative network over whitened residuals, `H` being those of what it gives. The defaults were chosen on
-/// validation episodes: `benches/quality/forecast.md`, Tuning.
+/// Settings of a generative network over whitened residuals, `H` being those of what it gives. The defaults were chosen
+/// on validation episodes: `benches/quality/forecast.md`, Tuning.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LatentConfig<H> {

@@ -85,9 +85,9 @@ impl BaselineRun<'_> {
         Noise::new(self.seed).fork(WEIGHTS)
     }
 
-    /// Trains `objective`. Where trainings are kept in a folder, one that is there is taken, one that was interrupted goes on,
-    /// and this one is left there. `identity` is all that the weights depend on besides the episodes, the seed and `config`:
-    /// a kept training of another identity is refused.
+    /// Trains `objective`. Where trainings are kept in a folder, one that is there is taken, one that was interrupted goes
+    /// on, and this one is left there. `identity` is all that the weights depend on besides the episodes, the seed and
+    /// `config`: a kept training of another identity is refused.
     ///
     /// # Errors
     /// As [`train()`].
@@ -112,12 +112,12 @@ impl BaselineRun<'_> {
 /// Fits a baseline on the training episodes. `changes` are settings `(dotted name, value)` such as
 /// `("flow.sampler.levels", "10")`; those of other baselines are passed over.
 ///
-/// Where there is a folder in which trainings are `kept`, one that is there is taken, one that was interrupted goes on, and
-/// this one is left there.
+/// Where there is a folder in which trainings are `kept`, one that is there is taken, one that was interrupted goes on,
+/// and this one is left there.
 ///
 /// # Errors
-/// [`Error::Config`] for an unknown setting or one of the wrong type; [`Error::Model`] for a kept training of other settings
-/// or episodes; as [`Baseline::fit`].
+/// [`Error::Config`] for an unknown setting or one of the wrong type; [`Error::Model`] for a kept training of other
+/// settings or episodes; as [`Baseline::fit`].
 pub fn fit_baseline(
     baseline: &dyn Baseline,
     dataset: &Dataset,

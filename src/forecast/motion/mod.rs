@@ -1,17 +1,17 @@
-//! Kinds of trainable motion models. A new one is one file with a [`MotionModel`], one row of [`MOTION_MODELS`], and its
-//! settings in [`ModelConfig`](super::ModelConfig).
+//! Kinds of trainable motion models. A new one is one file with a [`MotionModel`], one row of [`MOTION_MODELS`], and
+//! its settings in [`ModelConfig`](super::ModelConfig).
 
 mod denoising;
 mod igebm;
 mod spec;
 
 pub use spec::{MotionModel, MotionRun, TrainedMotion};
-pub(super) use spec::{STEPS, WEIGHTS};
+pub(super) use spec::{NAME, STEPS, WEIGHTS};
 
 use crate::error::{Error, Result};
 
-/// Every kind.
-pub static MOTION_MODELS: [&dyn MotionModel; 2] = [&denoising::DenoisingModel, &igebm::IgebmModel];
+/// Every kind that the library knows.
+static MOTION_MODELS: [&dyn MotionModel; 2] = [&denoising::DenoisingModel, &igebm::IgebmModel];
 
 /// The row of a kind, among [`MOTION_MODELS`] and `more`.
 ///

@@ -16,6 +16,8 @@ use std::fmt::Debug;
 /// Streams of a run's noise.
 pub(in crate::forecast) const WEIGHTS: u64 = 1;
 pub(in crate::forecast) const STEPS: u64 = 2;
+/// Name of every model's forecaster.
+pub(in crate::forecast) const NAME: &str = "ebm";
 
 /// A kind of motion model that learns from a dataset and is kept in a file.
 ///
@@ -44,7 +46,8 @@ pub trait MotionModel: Debug + Send + Sync {
     ) -> Result<Box<dyn TrainedMotion>>;
 }
 
-/// A model that has learned: a forecaster that can be kept in a file.
+/// A model that has learned: a forecaster that can be kept in a file. Its name is `ebm` whatever its kind: a report is
+/// about the forecaster of that name.
 pub trait TrainedMotion: Forecaster + Debug + Send + Sync {
     /// What [`MotionModel::load`] makes it from again, besides its settings: tensors by name.
     ///
@@ -110,8 +113,8 @@ impl<'a> MotionRun<'a> {
         Noise::new(self.config.seed).fork(WEIGHTS)
     }
 
-    /// Trains `objective` by the run's settings, with its checkpoints and telemetry; for a model without random batches there is
-    /// nothing to call.
+    /// Trains `objective` by the run's settings, with its checkpoints and telemetry; for a model without random batches
+    /// there is nothing to call.
     ///
     /// # Errors
     /// As [`train()`].
