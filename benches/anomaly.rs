@@ -7,7 +7,8 @@
 
 use ebmotion::Result;
 use ebmotion::anomaly::{
-    AnomalyScore, Corruption, DenoisingError, Detector, Mahalanobis, Reconstruction, WindowEnergy, changed, trial,
+    AnomalyScore, Corruption, DenoisingError, Detector, Mahalanobis, Reconstruction, Residuals, STRIDE, WindowEnergy,
+    changed, trial,
 };
 use ebmotion::event::Silent;
 use ebmotion::forecast::{Dataset, Model, RunConfig, WindowArray};
@@ -45,8 +46,10 @@ fn main() -> Result<()> {
     let zero: Vec<f32> =
         dataset.normaliser.mean.iter().zip(&dataset.normaliser.std).map(|(m, s)| (-m / s) as f32).collect();
     let training = dataset.windows(&dataset.split.train, k, judged - k, judged / 2)?;
+    // The windows that the detector is fitted on.
+    let all = dataset.windows(&dataset.split.train, k, judged - k, STRIDE)?.thinned(8192);
     let mut beside: Vec<Box<dyn AnomalyScore + '_>> =
-        vec![Box::new(Mahalanobis(detector.residuals())), Box::new(Reconstruction::fit(&training))];
+        vec![Box::new(Mahalanobis(Residuals::fit(&all)?)), Box::new(Reconstruction::fit(&training))];
     if let Some(level) = model.level() {
         beside.push(Box::new(WindowEnergy(model.forecaster())));
         beside.push(Box::new(DenoisingError(level)));

@@ -7,7 +7,7 @@ use ebmotion::Result;
 use ebmotion::eval::report::summary_table;
 use ebmotion::eval::{CompareOptions, compare};
 use ebmotion::event::Silent;
-use ebmotion::forecast::{Dataset, Forecaster, Request, RunConfig, fit_baseline};
+use ebmotion::forecast::{Dataset, Forecaster, Request, RunConfig, baseline_named, fit_baseline};
 use ebmotion::noise::Noise;
 
 /// Plays the last `frames` frames again and again.
@@ -43,7 +43,7 @@ fn main() -> Result<()> {
     let log = concat!(env!("CARGO_MANIFEST_DIR"), "/data/hand_gestures/hand_gestures.csv.gz");
     let config = RunConfig::default();
     let dataset = Dataset::read(&[log], &config)?;
-    let baseline = |name| fit_baseline(name, &dataset, &[], 0, None, &mut Silent);
+    let baseline = |name| fit_baseline(baseline_named(name)?, &dataset, &[], 0, None, &mut Silent);
     let others = [baseline("hold")?, baseline("var")?];
     let mut options = CompareOptions::new(50, 0);
     options.stride = 25;

@@ -80,8 +80,19 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Auto<T> {
 }
 
 /// Settings as they are written beside what was made with them.
-pub(crate) fn as_json(settings: &impl Serialize) -> Result<Value> {
+///
+/// # Errors
+/// [`Error::Other`] for settings that have no such form.
+pub fn as_json(settings: &impl Serialize) -> Result<Value> {
     serde_json::to_value(settings).map_err(|e| Error::Other(format!("settings as JSON: {e}")))
+}
+
+/// Settings from what [`as_json`] wrote, or a user in its place.
+///
+/// # Errors
+/// [`Error::Config`] for a value of the wrong type.
+pub fn from_json<T: DeserializeOwned>(settings: &Value) -> Result<T> {
+    T::deserialize(settings).map_err(|e| Error::config(WHOLE, e, "values of the settings' types"))
 }
 
 /// `base` with the settings of `changes` (an object of the same structure, of any depth) in their place. An object of
@@ -92,7 +103,7 @@ pub(crate) fn as_json(settings: &impl Serialize) -> Result<Value> {
 pub fn with<T: Serialize + DeserializeOwned>(base: &T, changes: &Value) -> Result<T> {
     let mut all = as_json(base)?;
     merge(&mut all, changes, "")?;
-    serde_json::from_value(all).map_err(|e| Error::config(WHOLE, e, "values of the settings' types"))
+    from_json(&all)
 }
 
 /// `base` with one setting changed by its dotted name, its value written as JSON or, failing that, as plain text.

@@ -1,10 +1,13 @@
 //! Joints in each other's place.
 
 use super::gaussian::{Gaussian, Moments, pairs};
-use super::score::{AnomalyScore, CHUNK, mean_over_pieces, pieces};
+use super::saved::{moments, saved_moments};
+use super::score::{AnomalyScore, CHUNK, ScoreSpec, mean_over_pieces, pieces};
 use crate::error::Result;
 use crate::forecast::WindowArray;
+use candle_core::Tensor;
 
+const NAME: &str = "channel_swap";
 /// Added to the covariance of the frames, as a share of its mean variance.
 const RIDGE: f64 = 1e-4;
 
@@ -16,9 +19,17 @@ const RIDGE: f64 = 1e-4;
 #[derive(Debug, Clone)]
 pub(super) struct ChannelSwap {
     /// Of the pieces of training windows.
-    pub(super) moments: Moments,
+    moments: Moments,
     gaussian: Gaussian,
 }
+
+pub(super) static SPEC: ScoreSpec = ScoreSpec {
+    fit: |_, windows| Ok(Some(Box::new(ChannelSwap::fit(windows)?))),
+    restore: |model, get| {
+        let d = model.info().channels.len();
+        Ok(Some(Box::new(ChannelSwap::new(d, saved_moments(get, NAME, CHUNK * d)?)?)))
+    },
+};
 
 impl ChannelSwap {
     /// Of training windows.
@@ -26,7 +37,7 @@ impl ChannelSwap {
         Self::new(windows.channels, Gaussian::moments(&rows(windows), CHUNK * windows.channels))
     }
 
-    pub(super) fn new(channels: usize, moments: Moments) -> Result<Self> {
+    fn new(channels: usize, moments: Moments) -> Result<Self> {
         Ok(Self { gaussian: Gaussian::new(channels, &moments.0, &moments.1, RIDGE)?, moments })
     }
 }
@@ -37,7 +48,7 @@ fn rows(windows: &WindowArray) -> Vec<f64> {
 
 impl AnomalyScore for ChannelSwap {
     fn name(&self) -> &'static str {
-        "channel_swap"
+        NAME
     }
 
     fn by_channel(&self) -> bool {
@@ -62,5 +73,9 @@ impl AnomalyScore for ChannelSwap {
             }
         }
         Ok(best)
+    }
+
+    fn state(&self) -> Result<Vec<(String, Tensor)>> {
+        moments(NAME, &self.moments)
     }
 }

@@ -1,14 +1,11 @@
 //! All anomaly scores together, calibrated, beside the model in its file.
 
-use super::channel_swap::ChannelSwap;
-use super::gaussian::Moments;
 use super::one_sided::OneSided;
-use super::score::{AnomalyScore, CHUNK, FRAMES, STRIDE, pieces};
+use super::saved::{numbers, vector};
+use super::score::{AnomalyScore, FRAMES, STRIDE, ScoreSpec};
 use super::score_distribution::ScoreDistribution;
-use super::stuck_channel::{QUANTILES, StuckChannel};
-use super::{Innovation, Residuals, ShapeEnergy, TimeReversal, WindowEnergy};
+use super::table::SCORES;
 use crate::error::{Error, Result};
-use crate::forecast::baseline::VarFit;
 use crate::forecast::{Dataset, Model, WindowArray};
 use crate::train::Archive;
 use candle_core::{Device, Tensor};
@@ -24,16 +21,11 @@ const MOST: usize = 8192;
 const BLOCK: usize = 512;
 /// Parts of the validation episodes, each scored by the distributions of the others (cross-conformal, Vovk 2015).
 const FOLDS: usize = 10;
-const VAR_RIDGE: f64 = 10.0;
+/// Name of all scores together.
+const COMBINED: &str = "combined";
 
-/// What is known of normal motion beside the model.
-#[derive(Debug, Clone)]
-struct Parts {
-    residuals: Residuals,
-    var: VarFit,
-    channel_swap: ChannelSwap,
-    stuck_channel: StuckChannel,
-}
+/// The scores that a detector joins.
+type Scores<'a> = Vec<Box<dyn AnomalyScore + 'a>>;
 
 /// Of one score and every window, the channel that stands out most and its value.
 type Highest = Vec<(usize, f64)>;
@@ -80,37 +72,38 @@ pub struct WindowScore {
 /// Anomaly scores of a model's motion, calibrated on its validation episodes.
 pub struct Detector<'a> {
     model: &'a Model,
-    parts: Parts,
+    own: Scores<'a>,
     normal: Normal,
     /// Scores of the validation windows.
     combined: ScoreDistribution,
 }
 
 impl<'a> Detector<'a> {
-    /// Fits on windows of the training episodes and calibrates on those of the validation episodes.
+    /// Fits [`SCORES`] on windows of the training episodes and calibrates them on those of the validation episodes.
     ///
     /// # Errors
     /// [`Error::Data`] when episodes are shorter than a scored window.
     pub fn fit(model: &'a Model, dataset: &Dataset) -> Result<Self> {
+        Self::fit_with(model, dataset, &SCORES)
+    }
+
+    /// As [`Detector::fit`], with other scores.
+    ///
+    /// # Errors
+    /// As [`Detector::fit`]; [`Error::Config`] for no score and for two of one name.
+    pub fn fit_with(model: &'a Model, dataset: &Dataset, scores: &[&ScoreSpec]) -> Result<Self> {
         let context = model.info().config.model.frames().0;
         let future = frames(model) - context;
         let cut = |episodes: &[usize]| -> Result<(WindowArray, Vec<usize>)> {
             let listed = dataset.listed(episodes, context, future, STRIDE)?;
-            Ok(evenly(dataset.filled(&listed)?, |i| listed.episode_of(i)))
+            Ok(evenly(&dataset.filled(&listed)?, |i| listed.episode_of(i)))
         };
         let ((training, _), (validation, episodes)) = (cut(&dataset.split.train)?, cut(&dataset.split.validation)?);
-        let pairs = pieces(&training, 2 * CHUNK, CHUNK);
-        let var = VarFit::fit(&pairs, training.channels, CHUNK, CHUNK, VAR_RIDGE)?;
-        let parts = Parts {
-            residuals: Residuals::new(var.clone())?,
-            var,
-            channel_swap: ChannelSwap::fit(&training)?,
-            stuck_channel: StuckChannel::fit(&training)?,
-        };
-        let scores = highest(model, &parts, &validation)?;
+        let own = each(scores, |spec| (spec.fit)(model, &training))?;
+        let scores = highest(&own, &validation)?;
         let all: Vec<usize> = (0..episodes.len()).collect();
         let mut detector =
-            Self { model, normal: Normal::new(&scores, &all)?, parts, combined: ScoreDistribution::new(Vec::new()) };
+            Self { model, normal: Normal::new(&scores, &all)?, own, combined: ScoreDistribution::new(Vec::new()) };
         // Scored by the distributions of the other episodes, as windows will be that they have never seen.
         let mut combined = Vec::with_capacity(episodes.len());
         let normal = detector.normal.clone();
@@ -124,7 +117,6 @@ impl<'a> Detector<'a> {
 
     /// Of the windows `which` of those scored.
     fn window_scores(&self, scores: &[Highest], which: &[usize]) -> Vec<WindowScore> {
-        let anomaly_scores = anomaly_scores(self.model, &self.parts);
         let window_score = |i: usize| {
             let deviates = deviates(&self.normal.distributions, scores, i);
             let parts = self.normal.one_sided.parts(&deviates);
@@ -135,8 +127,8 @@ impl<'a> Detector<'a> {
             WindowScore {
                 score,
                 p_value: self.combined.conformal(score),
-                leading: anomaly_scores[first(&parts, &|_| true)].name(),
-                channel: scores[first(&deviates, &|j| anomaly_scores[j].by_channel())][i].0,
+                leading: self.own[first(&parts, &|_| true)].name(),
+                channel: scores[first(&deviates, &|j| self.own[j].by_channel())][i].0,
             }
         };
         which.iter().map(|i| window_score(*i)).collect()
@@ -163,7 +155,7 @@ impl<'a> Detector<'a> {
             let expected = format!("(N, {}, {d})", self.frames());
             return Err(Error::Shape { what: "windows to score", found, expected });
         }
-        let scores = highest(self.model, &self.parts, windows)?;
+        let scores = highest(&self.own, windows)?;
         Ok(self.window_scores(&scores, &(0..windows.len()).collect::<Vec<_>>()))
     }
 
@@ -172,18 +164,12 @@ impl<'a> Detector<'a> {
     /// # Errors
     /// As [`Detector::judge`].
     pub fn scores(&self, windows: &WindowArray) -> Result<Vec<(&'static str, Vec<f64>)>> {
-        let highest = highest(self.model, &self.parts, windows)?;
+        let highest = highest(&self.own, windows)?;
         let combined =
             self.window_scores(&highest, &(0..windows.len()).collect::<Vec<_>>()).iter().map(|v| v.score).collect();
-        let anomaly_scores = anomaly_scores(self.model, &self.parts);
         let of = |highest: Highest| highest.into_iter().map(|(_, score)| score).collect();
-        let own = anomaly_scores.iter().zip(highest).map(|(score, highest)| (score.name(), of(highest)));
-        Ok(own.chain([("combined", combined)]).collect())
-    }
-
-    /// Residuals of the autoregression of training windows, for [`super::Mahalanobis`].
-    pub fn residuals(&self) -> &Residuals {
-        &self.parts.residuals
+        let own = self.own.iter().zip(highest).map(|(score, highest)| (score.name(), of(highest)));
+        Ok(own.chain([(COMBINED, combined)]).collect())
     }
 
     /// Validation windows that this was calibrated on; the smallest p-value is 1 / (this + 1).
@@ -197,24 +183,15 @@ impl<'a> Detector<'a> {
     /// As [`Archive::load`] and [`Archive::save`].
     pub fn attach(&self, path: &Path) -> Result<()> {
         let mut archive = Archive::load(path)?;
-        let mut put = |name: &str, tensor: Tensor| archive.tensors.insert(format!("{PREFIX}{name}"), tensor);
-        for (name, tensor) in self.parts.var.to_tensors()? {
-            put(&name, tensor);
+        archive.tensors.retain(|name, _| !name.starts_with(PREFIX));
+        let mut put = |(name, tensor): (String, Tensor)| archive.tensors.insert(format!("{PREFIX}{name}"), tensor);
+        for (score, distribution) in self.own.iter().zip(&self.normal.distributions) {
+            score.state()?.into_iter().for_each(|tensor| _ = put(tensor));
+            put(vector(&format!("{}.distribution", score.name()), distribution.scores())?);
         }
-        let vector = |values: &[f64]| Tensor::from_slice(values, values.len(), &Device::Cpu);
-        put("stuck_channel.quantiles", vector(&self.parts.stuck_channel.quantiles())?);
-        let parts = &self.parts;
-        let moments = [("channel_swap", &parts.channel_swap.moments), ("stuck_channel", &parts.stuck_channel.moments)];
-        for (name, (mean, covariance)) in moments {
-            put(&format!("{name}.mean"), vector(mean)?);
-            put(&format!("{name}.covariance"), vector(covariance)?);
-        }
-        for (score, own) in anomaly_scores(self.model, parts).iter().zip(&self.normal.distributions) {
-            put(&format!("{}.distribution", score.name()), vector(own.scores())?);
-        }
-        put("combined.correlations", vector(&self.normal.correlations)?);
-        put("combined.distribution", vector(self.combined.scores())?);
-        put(WINDOW, Tensor::new(&[self.frames() as u32], &Device::Cpu)?);
+        put(vector("combined.correlations", &self.normal.correlations)?);
+        put(vector("combined.distribution", self.combined.scores())?);
+        put((WINDOW.into(), Tensor::new(&[self.frames() as u32], &Device::Cpu)?));
         archive.save(path)
     }
 
@@ -223,6 +200,14 @@ impl<'a> Detector<'a> {
     /// # Errors
     /// [`Error::Model`] when the file holds none, or a damaged one.
     pub fn load(model: &'a Model, path: &Path) -> Result<Self> {
+        Self::load_with(model, path, &SCORES)
+    }
+
+    /// As [`Detector::load`], with other scores: those that it was fitted with.
+    ///
+    /// # Errors
+    /// As [`Detector::load`]; [`Error::Model`] naming a score of the file that is not among `scores`.
+    pub fn load_with(model: &'a Model, path: &Path, scores: &[&ScoreSpec]) -> Result<Self> {
         let archive = Archive::load(path)?;
         let get = |name: &str| archive.tensor(path, &format!("{PREFIX}{name}"));
         if !archive.tensors.keys().any(|name| name.starts_with(PREFIX)) {
@@ -234,70 +219,58 @@ impl<'a> Detector<'a> {
             let found = "a calibration for anomalies of an earlier version";
             return Err(Error::model(path, found, "one that this version made: train again"));
         }
-        let d = model.info().channels.len();
-        let damaged = |found: String| Error::model(path, found, "a calibration that fits the model");
-        let vector = |name: &str, length: Option<usize>| -> Result<Vec<f64>> {
-            let values = get(name)?.to_vec1::<f64>().map_err(|e| damaged(format!("`{name}`: {e}")))?;
-            match length.is_none_or(|l| l == values.len()) && !values.is_empty() && values.iter().all(|v| v.is_finite())
-            {
-                true => Ok(values),
-                false => Err(damaged(format!("{} numbers of `{name}`", values.len()))),
-            }
+        let damaged = |e: Error| match e {
+            e @ (Error::Io { .. } | Error::Model { .. }) => e,
+            other => Error::model(path, other, "a calibration that fits the model"),
         };
-        let moments = |name: &str, width: usize| -> Result<Moments> {
-            let covariance = vector(&format!("{name}.covariance"), Some(width * width))?;
-            Ok((vector(&format!("{name}.mean"), Some(width))?, covariance))
-        };
-        let var = VarFit::from_tensors(&get).map_err(|e| damaged(e.to_string()))?;
-        if (var.context(), var.chunk(), var.channels()) != (CHUNK, CHUNK, d) {
-            return Err(damaged("a regression of other sizes".into()));
+        let own = each(scores, |spec| (spec.restore)(model, &get)).map_err(damaged)?;
+        let names: Vec<&str> = own.iter().map(|score| score.name()).collect();
+        let kept = archive.tensors.keys().filter_map(|n| n.strip_prefix(PREFIX)?.strip_suffix(".distribution"));
+        if let Some(other) = kept.into_iter().find(|name| *name != COMBINED && !names.contains(name)) {
+            let found = format!("a calibration with the score `{other}`");
+            return Err(Error::model(path, found, format!("one with only {}", names.join(", "))));
         }
-        let parts = Parts {
-            residuals: Residuals::new(var.clone())?,
-            var,
-            channel_swap: ChannelSwap::new(d, moments("channel_swap", CHUNK * d)?)?,
-            stuck_channel: StuckChannel::new(
-                d,
-                &vector("stuck_channel.quantiles", Some(QUANTILES * d))?,
-                moments("stuck_channel", d)?,
-            )?,
+        let read = || -> Result<(Normal, ScoreDistribution)> {
+            let of = |name: &str| {
+                Ok::<_, Error>(ScoreDistribution::new(numbers(&get, &format!("{name}.distribution"), None)?))
+            };
+            let distributions = names.iter().map(|name| of(name)).collect::<Result<Vec<_>>>()?;
+            let correlations = numbers(&get, "combined.correlations", Some(names.len().pow(2)))?;
+            let one_sided = OneSided::new(&correlations, names.len())?;
+            Ok((Normal { distributions, correlations, one_sided }, of(COMBINED)?))
         };
-        let distribution = |name: &str| Ok(ScoreDistribution::new(vector(&format!("{name}.distribution"), None)?));
-        let names: Vec<&str> = anomaly_scores(model, &parts).iter().map(|score| score.name()).collect();
-        let distributions = names.into_iter().map(distribution).collect::<Result<Vec<_>>>()?;
-        let correlations = vector("combined.correlations", Some(distributions.len().pow(2)))?;
-        let one_sided = OneSided::new(&correlations, distributions.len()).map_err(|e| damaged(e.to_string()))?;
-        let normal = Normal { distributions, correlations, one_sided };
-        Ok(Self { model, parts, normal, combined: distribution("combined")? })
+        let (normal, combined) = read().map_err(damaged)?;
+        Ok(Self { model, own, normal, combined })
     }
 }
 
-/// The scores, in the order of the calibration.
-fn anomaly_scores<'a>(model: &'a Model, parts: &'a Parts) -> Vec<Box<dyn AnomalyScore + 'a>> {
-    let (forecaster, frames) = (model.forecaster(), model.info().config.model.frames());
-    let (energy, reversal): (Box<dyn AnomalyScore + 'a>, Box<dyn AnomalyScore + 'a>) = match model.level() {
-        Some(level) => (Box::new(ShapeEnergy(level)), Box::new(TimeReversal { score: ShapeEnergy(level), frames })),
-        None => {
-            (Box::new(WindowEnergy(forecaster)), Box::new(TimeReversal { score: WindowEnergy(forecaster), frames }))
+/// The scores of some rows, those left out that are not for the model.
+fn each<'a>(
+    rows: &[&ScoreSpec],
+    make: impl Fn(&ScoreSpec) -> Result<Option<Box<dyn AnomalyScore + 'a>>>,
+) -> Result<Scores<'a>> {
+    let mut scores = Scores::new();
+    for row in rows {
+        let Some(score) = make(row)? else { continue };
+        let name = score.name();
+        if name == COMBINED || scores.iter().any(|other| other.name() == name) {
+            return Err(Error::config("anomaly scores", format!("`{name}` twice"), "a name for each"));
         }
-    };
-    vec![
-        energy,
-        reversal,
-        Box::new(Innovation(&parts.residuals)),
-        Box::new(&parts.channel_swap),
-        Box::new(&parts.stuck_channel),
-    ]
+        scores.push(score);
+    }
+    if scores.is_empty() {
+        return Err(Error::config("anomaly scores", "none for this model", "at least one"));
+    }
+    Ok(scores)
 }
 
 /// Every score of the windows.
-fn highest(model: &Model, parts: &Parts, windows: &WindowArray) -> Result<Vec<Highest>> {
-    let anomaly_scores = anomaly_scores(model, parts);
-    let mut highest = vec![Highest::new(); anomaly_scores.len()];
+fn highest(own: &Scores<'_>, windows: &WindowArray) -> Result<Vec<Highest>> {
+    let mut highest = vec![Highest::new(); own.len()];
     let width = (windows.context + windows.future) * windows.channels;
     for values in windows.values.chunks(BLOCK * width) {
         let block = WindowArray { values: values.to_vec(), ..*windows };
-        for (all, score) in highest.iter_mut().zip(&anomaly_scores) {
+        for (all, score) in highest.iter_mut().zip(own) {
             let scores = score.score(&block)?;
             if let Some(value) = scores.iter().find(|v| !v.is_finite()) {
                 return Err(Error::NonFinite { what: "anomaly score".into(), value: *value, step: 0 });
@@ -317,12 +290,9 @@ fn frames(model: &Model) -> usize {
 }
 
 /// At most [`MOST`] of the windows, and the episodes that they are of.
-fn evenly(windows: WindowArray, episode_of: impl Fn(usize) -> usize) -> (WindowArray, Vec<usize>) {
-    let (n, width) = (windows.len(), (windows.context + windows.future) * windows.channels);
-    let kept = n.min(MOST);
-    let chosen = (0..kept).map(|i| i * n / kept);
-    let values = chosen.clone().flat_map(|i| &windows.values[i * width..][..width]).copied().collect();
-    (WindowArray { values, ..windows }, chosen.map(episode_of).collect())
+fn evenly(windows: &WindowArray, episode_of: impl Fn(usize) -> usize) -> (WindowArray, Vec<usize>) {
+    let (n, kept) = (windows.len(), windows.len().min(MOST));
+    (windows.thinned(MOST), (0..kept).map(|i| episode_of(i * n / kept)).collect())
 }
 
 /// The episodes in [`FOLDS`] parts, or as many as there are episodes.

@@ -1,8 +1,8 @@
 //! The model's own energy of a window, whole and of its large movements.
 
-use super::AnomalyScore;
+use super::score::{AnomalyScore, ScoreSpec};
 use crate::error::Result;
-use crate::forecast::{Forecaster, LevelForecaster, WindowArray};
+use crate::forecast::{Forecaster, LevelForecaster, Model, WindowArray};
 use candle_core::{DType, Device, Tensor};
 
 /// Mean energy of a window's chunks, each measured from the energy of its expectation (see [`Forecaster::energy`]).
@@ -23,8 +23,15 @@ impl AnomalyScore for WindowEnergy<'_> {
     }
 }
 
+/// Of models whose energy knows no noise level.
+pub(super) static WINDOW: ScoreSpec = ScoreSpec { fit: |model, _| window(model), restore: |model, _| window(model) };
+
+fn window(model: &Model) -> Result<Option<Box<dyn AnomalyScore + '_>>> {
+    Ok(model.level().is_none().then(|| Box::new(WindowEnergy(model.forecaster())) as Box<dyn AnomalyScore + '_>))
+}
+
 /// Share of a chunk's variance that is its shape: what [`ShapeEnergy`] looks at.
-const SHAPE: f64 = 0.999;
+const SHAPE_SHARE: f64 = 0.999;
 
 /// As [`WindowEnergy`], of the principal coordinates that hold 99.9 % of a chunk's variance (chosen among 0.9, 0.95,
 /// 0.98, 0.99, 0.995 and
@@ -38,9 +45,16 @@ impl AnomalyScore for ShapeEnergy<'_> {
 
     fn score(&self, windows: &WindowArray) -> Result<Vec<f64>> {
         let (past, rest) = cut(windows, self.0.context_frames())?;
-        let leading = self.0.coordinates().holding(SHAPE);
+        let leading = self.0.coordinates().holding(SHAPE_SHARE);
         mean(&self.0.energy_of_leading(&past, &rest, leading)?)
     }
+}
+
+/// Of models whose energy knows its noise level.
+pub(super) static SHAPE: ScoreSpec = ScoreSpec { fit: |model, _| shape(model), restore: |model, _| shape(model) };
+
+fn shape(model: &Model) -> Result<Option<Box<dyn AnomalyScore + '_>>> {
+    Ok(model.level().map(|level| Box::new(ShapeEnergy(level)) as Box<dyn AnomalyScore + '_>))
 }
 
 /// The first `k` frames `(N, k, D)` and those after them.

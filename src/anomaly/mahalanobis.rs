@@ -1,13 +1,16 @@
 //! Residuals of a vector autoregression: what the frames before do not explain.
 
 use super::gaussian::Gaussian;
-use super::score::{AnomalyScore, CHUNK, mean_over_pieces, pieces};
-use crate::error::Result;
+use super::score::{AnomalyScore, CHUNK, Saved, ScoreSpec, mean_over_pieces, pieces};
+use crate::error::{Error, Result};
 use crate::forecast::WindowArray;
 use crate::forecast::baseline::VarFit;
+use candle_core::Tensor;
 
 /// Added to the residual's covariance, as a share of its mean variance.
 const RIDGE: f64 = 1e-5;
+/// Ridge penalty of the regression.
+const VAR_RIDGE: f64 = 10.0;
 
 /// Residuals of consecutive chunks, `CHUNK` frames from as many before them, and their Gaussian.
 #[derive(Debug, Clone)]
@@ -17,10 +20,30 @@ pub struct Residuals {
 }
 
 impl Residuals {
+    /// Of training windows.
+    ///
+    /// # Errors
+    /// As [`VarFit::fit`]; [`Error::Data`] when no channel moves.
+    pub fn fit(windows: &WindowArray) -> Result<Self> {
+        let pairs = pieces(windows, 2 * CHUNK, CHUNK);
+        Self::new(VarFit::fit(&pairs, windows.channels, CHUNK, CHUNK, VAR_RIDGE)?)
+    }
+
+    /// Of `channels` channels, from what a regression kept.
+    fn restore(channels: usize, get: &Saved<'_>) -> Result<Self> {
+        let fit = VarFit::from_tensors(&get)?;
+        let found = (fit.context(), fit.chunk(), fit.channels());
+        if found != (CHUNK, CHUNK, channels) {
+            let expected = format!("{CHUNK} frames from {CHUNK}, {channels} channels");
+            return Err(Error::data("regression of the anomaly scores", format!("{found:?}"), expected));
+        }
+        Self::new(fit)
+    }
+
     /// From a regression of `CHUNK` frames on `CHUNK` frames.
     ///
     /// # Errors
-    /// [`crate::Error::Data`] when no channel moves.
+    /// [`Error::Data`] when no channel moves.
     pub fn new(fit: VarFit) -> Result<Self> {
         let gaussian = Gaussian::new(fit.channels(), fit.residual_mean(), fit.residual_covariance(), RIDGE)?;
         Ok(Self { fit, gaussian })
@@ -43,9 +66,9 @@ impl Residuals {
 }
 
 /// Squared Mahalanobis distance of all residuals, mean over the chunks.
-pub struct Mahalanobis<'a>(pub &'a Residuals);
+pub struct Mahalanobis(pub Residuals);
 
-impl AnomalyScore for Mahalanobis<'_> {
+impl AnomalyScore for Mahalanobis {
     fn name(&self) -> &'static str {
         "mahalanobis"
     }
@@ -56,9 +79,14 @@ impl AnomalyScore for Mahalanobis<'_> {
 }
 
 /// Of each channel, the squared distance of its residuals from what the other channels' residuals make of them.
-pub struct Innovation<'a>(pub &'a Residuals);
+pub struct Innovation(pub Residuals);
 
-impl AnomalyScore for Innovation<'_> {
+pub(super) static INNOVATION: ScoreSpec = ScoreSpec {
+    fit: |_, windows| Ok(Some(Box::new(Innovation(Residuals::fit(windows)?)))),
+    restore: |model, get| Ok(Some(Box::new(Innovation(Residuals::restore(model.info().channels.len(), get)?)))),
+};
+
+impl AnomalyScore for Innovation {
     fn name(&self) -> &'static str {
         "innovation"
     }
@@ -70,5 +98,9 @@ impl AnomalyScore for Innovation<'_> {
     fn score(&self, windows: &WindowArray) -> Result<Vec<f64>> {
         let channels = self.0.gaussian.given_others(&self.0.rows(windows)?);
         Ok(mean_over_pieces(&channels, windows.len(), windows.channels))
+    }
+
+    fn state(&self) -> Result<Vec<(String, Tensor)>> {
+        self.0.fit.to_tensors()
     }
 }

@@ -3,7 +3,7 @@
 //! An [`AnomalyScore`] scores windows, higher being stranger, some of them channel by channel. A [`Detector`] joins the
 //! scores: each becomes a normal deviate by its distribution over validation windows, all of them one likelihood ratio
 //! of "higher than normal" (Kudo 1963). That again is compared with the validation windows, so a false-alarm rate can
-//! be asked for.
+//! be asked for. A new score is one file with a [`ScoreSpec`] and one row of [`SCORES`].
 
 mod channel_swap;
 mod corrupt;
@@ -15,9 +15,11 @@ mod gaussian;
 mod mahalanobis;
 mod one_sided;
 mod reconstruction;
+mod saved;
 mod score;
 mod score_distribution;
 mod stuck_channel;
+mod table;
 mod time_reversal;
 mod trial;
 
@@ -34,4 +36,5 @@ pub use trial::{TrialResult, trial};
 #[cfg(test)]
 mod tests;
 
-pub use score::{AnomalyScore, FRAMES, STRIDE};
+pub use score::{AnomalyScore, FRAMES, STRIDE, ScoreSpec};
+pub use table::SCORES;

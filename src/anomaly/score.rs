@@ -1,7 +1,8 @@
 //! What scores windows, and how windows are cut for it.
 
 use crate::error::Result;
-use crate::forecast::WindowArray;
+use crate::forecast::{Model, WindowArray};
+use candle_core::Tensor;
 
 /// Frames of a scored window (chosen with the frames of standing still among 32, 40, 48 and 64); those that the model
 /// sees at once where that is more ([`Detector::frames`](super::Detector::frames)).
@@ -14,8 +15,8 @@ pub(super) const CHUNK: usize = 8;
 pub(super) const STILL: usize = 23;
 
 /// A score of windows of z-scored frames.
-pub trait AnomalyScore {
-    /// Name in tables.
+pub trait AnomalyScore: Send + Sync {
+    /// Name in tables and of its tensors in a model file, `snake_case`.
     fn name(&self) -> &'static str;
 
     /// Whether there is a score for every channel.
@@ -29,20 +30,29 @@ pub trait AnomalyScore {
     /// # Errors
     /// [`crate::Error::Shape`] or [`crate::Error::Tensor`] when the windows do not fit.
     fn score(&self, windows: &WindowArray) -> Result<Vec<f64>>;
+
+    /// What [`ScoreSpec::restore`] makes it from again besides the model: tensors, each named `name.` and something.
+    ///
+    /// # Errors
+    /// [`crate::Error::Tensor`].
+    fn state(&self) -> Result<Vec<(String, Tensor)>> {
+        Ok(Vec::new())
+    }
 }
 
-impl<J: AnomalyScore> AnomalyScore for &J {
-    fn name(&self) -> &'static str {
-        (**self).name()
-    }
+/// The tensors of a file by the names that [`AnomalyScore::state`] gave them.
+pub(super) type Saved<'a> = dyn Fn(&str) -> Result<Tensor> + 'a;
 
-    fn by_channel(&self) -> bool {
-        (**self).by_channel()
-    }
-
-    fn score(&self, windows: &WindowArray) -> Result<Vec<f64>> {
-        (**self).score(windows)
-    }
+/// A row of the table of scores: how one comes to be. Either way there is `None` for a model that it is not made for.
+///
+/// One of your own goes into [`Detector::fit_with`](super::Detector::fit_with) and
+/// [`Detector::load_with`](super::Detector::load_with), beside [`SCORES`](super::SCORES) or without them.
+/// `tests/from_outside.rs` has one.
+pub struct ScoreSpec {
+    /// From windows of the training episodes, z-scored, each [`Detector::frames`](super::Detector::frames) long.
+    pub fit: for<'a> fn(&'a Model, &WindowArray) -> Result<Option<Box<dyn AnomalyScore + 'a>>>,
+    /// From what [`AnomalyScore::state`] gave: a tensor by its name.
+    pub restore: for<'a> fn(&'a Model, &dyn Fn(&str) -> Result<Tensor>) -> Result<Option<Box<dyn AnomalyScore + 'a>>>,
 }
 
 /// Pieces of `frames` frames of every window, one every `stride`: `(N, pieces, frames, D)`.

@@ -1,17 +1,23 @@
 //! A joint that stands still although the others say that it should move.
 
 use super::gaussian::{Gaussian, Moments};
-use super::score::{AnomalyScore, STILL, pieces};
+use super::saved::{moments, numbers, saved_moments, vector};
+use super::score::{AnomalyScore, STILL, ScoreSpec, pieces};
 use super::score_distribution::ScoreDistribution;
 use crate::error::Result;
 use crate::forecast::WindowArray;
+use candle_core::Tensor;
+
+const NAME: &str = "stuck_channel";
+/// The name of its quantiles.
+const KEPT: &str = "stuck_channel.quantiles";
 
 /// Added to a speed before its logarithm, z units a frame: far below what any sensor resolves.
 const FLOOR: f64 = 1e-5;
 /// Added to the covariance of deviates, as a share of its mean variance.
 const RIDGE: f64 = 1e-2;
 /// Quantiles that are kept of a channel's speeds.
-pub(super) const QUANTILES: usize = 512;
+const QUANTILES: usize = 512;
 
 /// Of each channel, how many standard deviations stiller it stands than all other channels make of it; the largest over
 /// stretches of [`STILL`] frames. Speeds become normal deviates by the channel's own distribution and those have a Gaussian (a Gaussian
@@ -21,9 +27,18 @@ pub(super) struct StuckChannel {
     /// Of each channel, quantiles of how slow it is.
     distributions: Vec<ScoreDistribution>,
     /// Of their normal deviates.
-    pub(super) moments: Moments,
+    moments: Moments,
     gaussian: Gaussian,
 }
+
+pub(super) static SPEC: ScoreSpec = ScoreSpec {
+    fit: |_, windows| Ok(Some(Box::new(StuckChannel::fit(windows)?))),
+    restore: |model, get| {
+        let d = model.info().channels.len();
+        let quantiles = numbers(get, KEPT, Some(QUANTILES * d))?;
+        Ok(Some(Box::new(StuckChannel::new(d, &quantiles, saved_moments(get, NAME, d)?)?)))
+    },
+};
 
 impl StuckChannel {
     /// Of training windows.
@@ -42,14 +57,9 @@ impl StuckChannel {
     }
 
     /// From quantiles `(D, QUANTILES)` and the moments of normal deviates.
-    pub(super) fn new(channels: usize, quantiles: &[f64], moments: Moments) -> Result<Self> {
+    fn new(channels: usize, quantiles: &[f64], moments: Moments) -> Result<Self> {
         let gaussian = Gaussian::new(channels, &moments.0, &moments.1, RIDGE)?;
         Ok(Self { distributions: distributions(quantiles), moments, gaussian })
-    }
-
-    /// Those quantiles.
-    pub(super) fn quantiles(&self) -> Vec<f64> {
-        self.distributions.iter().flat_map(ScoreDistribution::scores).copied().collect()
     }
 }
 
@@ -76,7 +86,7 @@ fn deviates(distributions: &[ScoreDistribution], slowness: &[f64]) -> Vec<f64> {
 
 impl AnomalyScore for StuckChannel {
     fn name(&self) -> &'static str {
-        "stuck_channel"
+        NAME
     }
 
     fn by_channel(&self) -> bool {
@@ -91,5 +101,12 @@ impl AnomalyScore for StuckChannel {
             window.chunks_exact(d).for_each(|row| out.iter_mut().zip(row).for_each(|(s, v)| *s = s.max(*v)));
         }
         Ok(scores)
+    }
+
+    fn state(&self) -> Result<Vec<(String, Tensor)>> {
+        let quantiles: Vec<f64> = self.distributions.iter().flat_map(ScoreDistribution::scores).copied().collect();
+        let mut all = moments(NAME, &self.moments)?;
+        all.push(vector(KEPT, &quantiles)?);
+        Ok(all)
     }
 }

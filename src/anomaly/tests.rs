@@ -43,8 +43,8 @@ fn each_score_sees_what_it_is_for() {
     let channel_swap = ChannelSwap::fit(&training).unwrap();
     let stuck_channel = StuckChannel::fit(&training).unwrap();
     let cases: [(&dyn AnomalyScore, Corruption); 5] = [
-        (&Mahalanobis(&residuals), Corruption::Jump),
-        (&Innovation(&residuals), Corruption::Jump),
+        (&Mahalanobis(residuals.clone()), Corruption::Jump),
+        (&Innovation(residuals.clone()), Corruption::Jump),
         (&channel_swap, Corruption::Swapped),
         (&stuck_channel, Corruption::Stuck),
         (&Reconstruction::fit(&training), Corruption::Swapped),
@@ -54,7 +54,7 @@ fn each_score_sees_what_it_is_for() {
         assert!(area > 0.95, "{} on {}: {area}", score.name(), corruption.name());
     }
     // Waves have no direction in time and a still joint is nothing to a score of jumps.
-    let blind = separated(&TimeReversal { score: Mahalanobis(&residuals), frames: (8, 8) }, Corruption::Noisy);
+    let blind = separated(&TimeReversal { score: Mahalanobis(residuals), frames: (8, 8) }, Corruption::Noisy);
     assert!((blind - 0.5).abs() < 0.15, "{blind}");
 }
 
@@ -63,7 +63,7 @@ fn time_reversal_changes_its_sign_backwards() {
     let training = waves(300, 1);
     let var = VarFit::fit(&pieces(&training, 16, 8), 2, 8, 8, 1.0).unwrap();
     let residuals = Residuals::new(var).unwrap();
-    let reversal = TimeReversal { score: Mahalanobis(&residuals), frames: (8, 8) };
+    let reversal = TimeReversal { score: Mahalanobis(residuals), frames: (8, 8) };
     let backwards = Corruption::Reversed.apply(&training, &[0.0; 2], &mut Noise::new(0)).unwrap();
     let (a, b) = (reversal.score(&training).unwrap(), reversal.score(&backwards).unwrap());
     assert!(a.iter().zip(&b).all(|(a, b)| (a + b).abs() < 1e-9 * a.abs().max(1.0)));

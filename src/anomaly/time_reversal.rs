@@ -1,8 +1,9 @@
 //! Whether a window is likelier backwards.
 
-use super::AnomalyScore;
+use super::energy::{ShapeEnergy, WindowEnergy};
+use super::score::{AnomalyScore, ScoreSpec};
 use crate::error::Result;
-use crate::forecast::WindowArray;
+use crate::forecast::{Model, WindowArray};
 
 /// Another score of a window less that of the window run backwards. For an energy this is the log likelihood ratio of
 /// "recorded backwards" to "recorded forwards", the most powerful test between the two (Neyman and Pearson 1933).
@@ -13,6 +14,17 @@ pub struct TimeReversal<J> {
     /// window is long enough, only frames are counted that are scored in both directions, so that what happens at the
     /// ends does not count as direction.
     pub frames: (usize, usize),
+}
+
+/// Of the model's energy.
+pub(super) static SPEC: ScoreSpec = ScoreSpec { fit: |model, _| reversal(model), restore: |model, _| reversal(model) };
+
+fn reversal(model: &Model) -> Result<Option<Box<dyn AnomalyScore + '_>>> {
+    let frames = model.info().config.model.frames();
+    Ok(Some(match model.level() {
+        Some(level) => Box::new(TimeReversal { score: ShapeEnergy(level), frames }),
+        None => Box::new(TimeReversal { score: WindowEnergy(model.forecaster()), frames }),
+    }))
 }
 
 impl<J: AnomalyScore> AnomalyScore for TimeReversal<J> {

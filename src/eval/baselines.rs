@@ -5,16 +5,16 @@ use super::compare::{CompareOptions, Comparison, compare};
 use super::report::SUBJECT;
 use crate::error::{Error, Result};
 use crate::event::Sink;
-use crate::forecast::{BASELINES, Contender, Dataset, Forecaster, Model, Request, RunConfig, fit_baseline, is_trained};
+use crate::forecast::{BASELINES, Baseline, Contender, Dataset, Forecaster, Model, Request, RunConfig, fit_baseline};
 use crate::noise::Noise;
 use candle_core::Tensor;
 use std::path::Path;
 
 /// Baselines of a report.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Clone, Copy, Default)]
 pub struct Baselines<'a> {
-    /// Names from [`BASELINES`].
-    pub names: &'a [String],
+    /// Rows of [`BASELINES`], or others.
+    pub rows: &'a [&'a dyn Baseline],
     /// Settings that are changed, by `name.key`, and their values.
     pub changes: &'a [(String, String)],
     /// Folder in which trainings are kept: one that is there is taken, one that was interrupted goes on.
@@ -34,11 +34,11 @@ pub fn compare_with_baselines(
     options: &CompareOptions,
     sink: &mut dyn Sink,
 ) -> Result<Comparison> {
-    let &Baselines { names, changes, kept } = baselines;
-    for name in names {
-        let runs = if is_trained(name) { models.len() as u64 } else { 1 };
+    let &Baselines { rows, changes, kept } = baselines;
+    for baseline in rows {
+        let runs = if baseline.is_trained() { models.len() as u64 } else { 1 };
         for seed in 0..runs {
-            others.push(fit_baseline(name, dataset, changes, options.seed + seed, kept, sink)?);
+            others.push(fit_baseline(*baseline, dataset, changes, options.seed + seed, kept, sink)?);
         }
     }
     let subjects: Vec<_> = models.iter().map(|m| (m.forecaster(), m.info().train_seconds)).collect();
@@ -51,15 +51,10 @@ pub fn compare_with_baselines(
             models.len()
         ));
     }
-    if names.iter().any(|n| n == "fc") {
-        notes.push(
-            "fc is the paper's baseline: 4 frames to the next, 3 layers of 128, spectral norm (without it its rollouts \
-             grow without bound), 10,000 steps, weights of the best validation loss."
-                .into(),
-        );
-    }
-    if names.iter().any(|n| n.starts_with("var")) {
-        notes.push("var and var_sampled: 8 frames to 8, ridge 10 on the sum of squares.".into());
+    for note in rows.iter().filter_map(|baseline| baseline.note()) {
+        if !notes.iter().any(|told| told == note) {
+            notes.push(note.into());
+        }
     }
     let seeds = &mut comparison.report.protocol.seeds;
     if let Some(model) = models.first() {
@@ -90,7 +85,8 @@ pub fn train_seeds(
     for seed in 1..count {
         let config = RunConfig { seed: config.seed + seed, ..config.clone() };
         let checkpoint = kept.map(|folder| folder.join(format!("{SUBJECT}.{}.checkpoint", config.seed)));
-        let trained = Model::train(dataset, &config, checkpoint.as_deref(), true, sink)?;
+        let checkpoint = checkpoint.as_deref().map(|path| (path, true));
+        let trained = Model::train_with(dataset, &config, &[models[0].kind()], checkpoint, sink)?;
         models.push(trained.on(&dataset.device)?);
     }
     Ok(models)
@@ -105,7 +101,7 @@ pub fn beside(name: &str, model: Model, dataset: &Dataset) -> Result<Contender> 
         let found = format!("`{name}`, with other logs behind it");
         return Err(Error::data("model beside", found, "a model trained on the same episodes"));
     }
-    if name == SUBJECT || BASELINES.contains(&name) {
+    if name == SUBJECT || BASELINES.iter().any(|b| b.name() == name) {
         return Err(Error::config("beside", format!("a model named `{name}`"), "a name that is not in the report yet"));
     }
     let train_seconds = model.info().train_seconds;

@@ -11,7 +11,8 @@ use crate::settings::Auto;
 use crate::train::objective::{ContrastiveConfig, Form, RecoveryConfig};
 use crate::train::{AdamConfig, Clip, Decay, Divergence, TrainConfig, Whitening};
 use crate::trajectory::ReadOptions;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 /// Everything that determines a trained model besides the logs.
@@ -48,14 +49,51 @@ pub struct DataConfig {
     pub read: ReadOptions,
 }
 
-/// The kinds of energy.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// The kinds of energy, and others.
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum ModelConfig {
     /// Noise-level-conditional energy over whitened residuals, learned by denoising score matching.
     Denoising(DenoisingConfig),
     /// The paper's energy over frames, learned by contrastive divergence.
     Igebm(IgebmConfig),
+    /// A kind that the library does not know: [`Model::train_with`](super::Model::train_with) is given it.
+    #[serde(untagged)]
+    Other(OtherConfig),
+}
+
+/// Settings of a model of a kind of its own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OtherConfig {
+    /// The name of the kind.
+    pub kind: String,
+    /// Frames of context.
+    pub context: usize,
+    /// Frames drawn at once.
+    pub chunk: usize,
+    /// All others.
+    #[serde(flatten)]
+    pub settings: serde_json::Map<String, Value>,
+}
+
+impl<'de> Deserialize<'de> for ModelConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        let mut all = serde_json::Map::deserialize(deserializer)?;
+        let Some(Value::String(kind)) = all.get("kind").cloned() else {
+            return Err(D::Error::missing_field("kind"));
+        };
+        let read = match kind.as_str() {
+            "denoising" | "igebm" => {
+                all.remove("kind");
+                match kind.as_str() {
+                    "denoising" => serde_json::from_value(all.into()).map(ModelConfig::Denoising),
+                    _ => serde_json::from_value(all.into()).map(ModelConfig::Igebm),
+                }
+            }
+            _ => serde_json::from_value(all.into()).map(ModelConfig::Other),
+        };
+        read.map_err(|e| D::Error::custom(format!("{e}, in the settings of a model of the kind `{kind}`")))
+    }
 }
 
 /// Settings of the default model.
@@ -166,6 +204,16 @@ impl ModelConfig {
         match self {
             ModelConfig::Denoising(c) => (c.context, c.chunk.or(0)),
             ModelConfig::Igebm(c) => (c.context, c.chunk),
+            ModelConfig::Other(c) => (c.context, c.chunk),
+        }
+    }
+
+    /// The name of the kind.
+    pub fn kind(&self) -> &str {
+        match self {
+            ModelConfig::Denoising(_) => "denoising",
+            ModelConfig::Igebm(_) => "igebm",
+            ModelConfig::Other(c) => &c.kind,
         }
     }
 }

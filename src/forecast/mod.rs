@@ -14,6 +14,7 @@ mod for_data;
 mod forecaster;
 mod igebm;
 mod limits;
+mod motion;
 mod network;
 mod result;
 mod roll;
@@ -21,9 +22,11 @@ mod tensors;
 mod trained;
 mod windows;
 
-pub use baseline::{BASELINES, CLASSIC, Contender, fit_baseline, is_trained};
+pub use baseline::{BASELINES, Baseline, BaselineRun, Contender, baseline_named, fit_baseline};
 pub use conditions::{ForecastConditions, FrameEnergy, Observation, SharedEnergy};
-pub use config::{DataConfig, DenoisingConfig, IgebmConfig, LevelObjective, ModelConfig, PRESETS, RunConfig};
+pub use config::{
+    DataConfig, DenoisingConfig, IgebmConfig, LevelObjective, ModelConfig, OtherConfig, PRESETS, RunConfig,
+};
 pub use coordinates::ResidualCoordinates;
 pub use data::{ChunkSource, FrameSource, chain_start};
 pub use dataset::Dataset;
@@ -31,6 +34,7 @@ pub use ebm::LevelForecaster;
 pub use forecaster::{Forecaster, Request, history_rows};
 pub use igebm::ChainForecaster;
 pub use limits::Limits;
+pub use motion::{MotionModel, MotionRun, TrainedMotion};
 pub use network::Convolution;
 pub use result::{Forecast, FutureArray, Origin};
 pub use trained::{Model, ModelInfo};

@@ -1,16 +1,14 @@
 //! A trained model: everything that a forecast in the log's own units needs, in one file.
 
-use super::baseline::VarFit;
 use super::conditions::{ForecastConditions, Units as ChannelUnits};
-use super::config::{DenoisingConfig, IgebmConfig, ModelConfig, RunConfig};
-use super::coordinates::{Eigen, ResidualCoordinates};
+use super::config::RunConfig;
 use super::dataset::Dataset;
 use super::file::{self, VERSION};
+use super::motion::{MotionModel, TrainedMotion, of_kind};
 use super::result::{Forecast, FutureArray, Origin};
-use super::{ChainForecaster, Forecaster, LevelForecaster, Limits, Request};
+use super::{Forecaster, LevelForecaster, Request};
 use crate::error::{Error, Result};
 use crate::files::FileRecord;
-use crate::model::{LevelEnergy, Mlp, MlpConfig, MlpEnergy, Network, Parameters};
 use crate::noise::Noise;
 use crate::sample::diffusion::SamplerConfig;
 use crate::train::{Archive, Outcome};
@@ -19,10 +17,9 @@ use candle_core::{DType, Device, Tensor};
 use ebmotion_runtime::Units;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
+use std::sync::Arc;
 
 const KIND: &str = "model";
-/// Tensor of the ranges in which motion was seen.
-const LIMITS: &str = "limits";
 /// Two rates are one if they differ by less than this share.
 const SAME_RATE: f64 = 1e-3;
 
@@ -55,18 +52,13 @@ pub struct ModelInfo {
     pub rollout: Option<serde_json::Value>,
 }
 
-/// The forecaster of either kind.
-#[derive(Debug, Clone)]
-pub(super) enum Kind {
-    Level(Box<LevelForecaster>),
-    Chain(Box<ChainForecaster>),
-}
-
 /// A trained model.
 #[derive(Debug, Clone)]
 pub struct Model {
     pub(super) info: ModelInfo,
-    pub(super) kind: Kind,
+    /// Of its kind.
+    pub(super) row: &'static dyn MotionModel,
+    pub(super) motion: Arc<dyn TrainedMotion>,
 }
 
 impl Model {
@@ -77,10 +69,12 @@ impl Model {
 
     /// The forecaster over z-scored frames.
     pub fn forecaster(&self) -> &(dyn Forecaster + Sync) {
-        match &self.kind {
-            Kind::Level(f) => f.as_ref(),
-            Kind::Chain(f) => f.as_ref(),
-        }
+        self.motion.as_ref()
+    }
+
+    /// How models of its kind learn and are read.
+    pub fn kind(&self) -> &'static dyn MotionModel {
+        self.row
     }
 
     /// The same model with its forecasts as tensor operations on `device`; on the CPU it stays in the engine.
@@ -88,13 +82,10 @@ impl Model {
     /// # Errors
     /// [`Error::Tensor`] when the device has no room.
     pub fn on(self, device: &Device) -> Result<Self> {
-        let Model { info, kind } = self;
-        let kind = match (device.is_cpu(), kind) {
-            (true, kind) => kind,
-            (false, Kind::Level(f)) => Kind::Level(Box::new(f.on(device)?)),
-            (false, Kind::Chain(f)) => Kind::Chain(Box::new(f.on(device)?)),
-        };
-        Ok(Self { info, kind })
+        match device.is_cpu() {
+            true => Ok(self),
+            false => Ok(Self { motion: self.motion.on(device)?.into(), ..self }),
+        }
     }
 
     /// The same model with its chunks drawn another way, which needs no other training; on the CPU.
@@ -102,28 +93,14 @@ impl Model {
     /// # Errors
     /// [`Error::Config`] for a sampler that is none and for a model without noise levels.
     pub fn with_sampler(self, sampler: SamplerConfig) -> Result<Self> {
-        let Model { mut info, kind } = self;
-        let Kind::Level(level) = kind else {
-            return Err(Error::config("sampler", "a model without noise levels", "a model that has them"));
-        };
-        info.config.sampler = sampler;
-        let level = LevelForecaster::new(level.coordinates().clone(), level.energy_model().clone(), sampler)?;
-        Ok(Self { info, kind: Kind::Level(Box::new(level)) })
+        let motion = self.motion.with_sampler(sampler)?.into();
+        let info = ModelInfo { config: RunConfig { sampler, ..self.info.config }, ..self.info };
+        Ok(Self { info, motion, row: self.row })
     }
 
     /// The forecaster whose energy knows its noise level, where the model is one.
     pub fn level(&self) -> Option<&LevelForecaster> {
-        match &self.kind {
-            Kind::Level(f) => Some(f),
-            Kind::Chain(_) => None,
-        }
-    }
-
-    fn parameters(&self) -> &Parameters {
-        match &self.kind {
-            Kind::Level(f) => f.energy_model().parameters(),
-            Kind::Chain(f) => f.energy.parameters(),
-        }
+        self.motion.level()
     }
 
     /// Writes the model whole or not at all.
@@ -133,26 +110,16 @@ impl Model {
     pub fn save(&self, path: &Path) -> Result<()> {
         let mut info = self.info.clone();
         let mut tensors = Vec::new();
-        if let Kind::Level(f) = &self.kind {
-            let (rollout, found) = file::rollout(f)?;
+        if let Some(level) = self.level() {
+            let (rollout, found) = file::rollout(level)?;
             (info.rollout, tensors) = (Some(rollout), found);
         }
         let mut archive = Archive {
             meta: serde_json::to_value(&info).map_err(|e| Error::Other(format!("model header: {e}")))?,
             ..Archive::default()
         };
-        for (name, var) in self.parameters().iter() {
-            archive.tensors.insert(format!("weight/{name}"), var.as_detached_tensor());
-        }
-        match &self.kind {
-            Kind::Level(f) => {
-                archive.tensors.extend(tensors);
-                archive.tensors.extend(f.coordinates().fit().to_tensors()?);
-                archive.tensors.extend(f.coordinates().eigen().to_tensors()?);
-                archive.tensors.insert(LIMITS.into(), f.coordinates().limits().to_tensor()?);
-            }
-            Kind::Chain(f) => archive.tensors.extend(f.energy.state()),
-        }
+        archive.tensors.extend(self.motion.tensors()?);
+        archive.tensors.extend(tensors);
         archive.save(path)
     }
 
@@ -162,6 +129,14 @@ impl Model {
     /// [`Error::Io`] when the file cannot be read; [`Error::Model`] when it is truncated, damaged, of another version or
     /// not a model.
     pub fn load(path: &Path) -> Result<Self> {
+        Self::load_with(path, &[])
+    }
+
+    /// As [`Model::load`], of a kind among those of the library and `kinds`.
+    ///
+    /// # Errors
+    /// As [`Model::load`]; [`Error::Model`] for another kind.
+    pub fn load_with(path: &Path, kinds: &[&'static dyn MotionModel]) -> Result<Self> {
         let archive = Archive::load(path)?;
         if let Some(kind) = archive.meta.get("kind").and_then(|k| k.as_str()).filter(|k| *k != KIND) {
             return Err(Error::model(path, format!("a {kind} file"), "a model, as training leaves it"));
@@ -177,36 +152,18 @@ impl Model {
             return Err(Error::model(path, format!("version {}", info.version), expected));
         }
         let get = |name: &str| archive.tensor(path, name);
-        let weights = |name: &str| get(&format!("weight/{name}"));
-        let d = info.channels.len();
         let damaged = |e: Error| match e {
             e @ (Error::Io { .. } | Error::Model { .. }) => e,
             other => Error::model(path, other, "tensors that fit the model's description"),
         };
-        let build = || -> Result<Kind> {
-            Ok(match &info.config.model {
-                ModelConfig::Denoising(c) => {
-                    let limits = if c.limits { Limits::from_tensor(&get(LIMITS)?, d)? } else { Limits::none(d) };
-                    let fit = VarFit::from_tensors(&get)?;
-                    let coordinates = match archive.tensors.contains_key(Eigen::VALUES) {
-                        true => c.coordinates_along(fit, Eigen::from_tensors(&get)?)?,
-                        false => c.coordinates(fit)?,
-                    };
-                    let coordinates = coordinates.within(limits);
-                    let energy = level_energy(&coordinates, c, &mut Noise::new(0), &Device::Cpu)?;
-                    energy.parameters().assign(weights)?;
-                    Kind::Level(Box::new(LevelForecaster::new(coordinates, energy, info.config.sampler)?))
-                }
-                ModelConfig::Igebm(c) => {
-                    let mut energy = chain_energy(c, d, &mut Noise::new(0), &Device::Cpu)?;
-                    energy.parameters().assign(weights)?;
-                    energy.restore(&get)?;
-                    Kind::Chain(Box::new(chain_forecaster(c, energy, d)))
-                }
-            })
-        };
-        let kind = build().map_err(damaged)?;
-        Ok(Self { info, kind })
+        let row = of_kind(info.config.model.kind(), kinds).map_err(|e| match e {
+            Error::Config { found, expected, .. } => {
+                Error::model(path, format!("a model of the kind {found}"), expected)
+            }
+            other => other,
+        })?;
+        let motion = row.load(&info.config, info.channels.len(), &get).map_err(damaged)?.into();
+        Ok(Self { info, row, motion })
     }
 
     pub(super) fn header(
@@ -308,8 +265,8 @@ impl Model {
         let (past, turns) = self.z_history(history)?;
         let d = turns.len();
         let noise = &mut Noise::new(seed);
-        let drawn = match &self.kind {
-            Kind::Level(level) if !conditions.is_empty() => {
+        let drawn = match self.level() {
+            Some(level) if !conditions.is_empty() => {
                 let of_channel = |(mean, turn): (&f64, &f64)| mean + turn;
                 let offset = self.info.normaliser.mean.iter().zip(&turns).map(of_channel).collect();
                 let scale = self.info.normaliser.std.clone();
@@ -431,39 +388,5 @@ impl Model {
 
     fn units<'a>(&'a self, periods: &'a [Option<f64>]) -> Units<'a> {
         Units { mean: &self.info.normaliser.mean, std: &self.info.normaliser.std, periods }
-    }
-}
-
-pub(super) fn level_energy(
-    coordinates: &ResidualCoordinates,
-    c: &DenoisingConfig,
-    noise: &mut Noise,
-    device: &Device,
-) -> Result<LevelEnergy> {
-    LevelEnergy::new(c.network(coordinates), noise, DType::F32, device)
-}
-
-pub(super) fn chain_energy(c: &IgebmConfig, channels: usize, noise: &mut Noise, device: &Device) -> Result<MlpEnergy> {
-    let config = MlpConfig {
-        inputs: c.chunk * channels,
-        context: c.context * channels,
-        hidden: c.hidden.clone(),
-        outputs: 1,
-        activation: c.activation,
-        positions: None,
-        spectral_norm: c.spectral_norm,
-    };
-    Ok(MlpEnergy { net: Mlp::new(config, noise, DType::F32, device)? })
-}
-
-pub(super) fn chain_forecaster(c: &IgebmConfig, energy: MlpEnergy, channels: usize) -> ChainForecaster {
-    ChainForecaster {
-        energy,
-        sampler: c.contrastive.sampler(),
-        steps: c.contrastive.steps,
-        start_noise: c.start_noise,
-        context: c.context,
-        chunk: c.chunk,
-        channels,
     }
 }

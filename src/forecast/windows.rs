@@ -49,7 +49,7 @@ impl WindowArray {
     }
 
     /// The `count` windows that lie evenly over all, so that every episode keeps its share.
-    pub(super) fn thinned(&self, count: usize) -> WindowArray {
+    pub fn thinned(&self, count: usize) -> WindowArray {
         let width = (self.context + self.future) * self.channels;
         let n = self.len();
         let kept = count.min(n);

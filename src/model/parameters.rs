@@ -50,6 +50,11 @@ impl Parameters {
         self.items.iter().map(|(_, var)| var.elem_count()).sum()
     }
 
+    /// Every parameter's value by its name with `prefix` before it, as a file keeps them.
+    pub fn named(&self, prefix: &str) -> Vec<(String, Tensor)> {
+        self.iter().map(|(name, var)| (format!("{prefix}{name}"), var.as_detached_tensor())).collect()
+    }
+
     /// Sets every parameter to the tensor that `get` gives for its name.
     ///
     /// # Errors

@@ -87,3 +87,9 @@ pub trait Objective {
         Ok(())
     }
 }
+
+/// An objective that is given an energy `E` and gives it back once it has learned.
+pub trait EnergyObjective<E>: Objective {
+    /// The energy, for good.
+    fn into_learned(self: Box<Self>) -> E;
+}

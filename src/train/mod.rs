@@ -20,7 +20,7 @@ pub use batch::{Batch, BatchSource};
 pub use checkpoint::CheckpointPlan;
 pub use config::TrainConfig;
 pub use divergence::Divergence;
-pub use loss::{Gradients, Loss, Objective};
+pub use loss::{EnergyObjective, Gradients, Loss, Objective};
 pub use optimizer::{Adam, AdamConfig, Clip, Decay};
 pub use trainer::{Outcome, train};
 pub use whitening::Whitening;

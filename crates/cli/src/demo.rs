@@ -7,7 +7,7 @@ use super::{output, train, view};
 use crate::embedded;
 use ebmotion::eval::report::summary_table;
 use ebmotion::eval::{Baselines, CompareOptions, compare_with_baselines};
-use ebmotion::forecast::{CLASSIC, Dataset, Forecast, Model, RunConfig};
+use ebmotion::forecast::{BASELINES, Baseline, Dataset, Forecast, Model, RunConfig};
 use ebmotion::trajectory::{Frames, Recording};
 use ebmotion::{Error, Result};
 use std::time::Instant;
@@ -60,12 +60,12 @@ pub(super) fn run(args: &DemoArgs, console: &mut Console) -> Result<()> {
 
     let mut options = CompareOptions::new(HORIZON, args.seed);
     options.shown = SHOWN;
-    let names: Vec<String> = CLASSIC.iter().map(|n| (*n).to_string()).collect();
+    let classic: Vec<&dyn Baseline> = BASELINES.into_iter().filter(|b| b.classic()).collect();
     let comparison = compare_with_baselines(
         std::slice::from_ref(&model),
         Vec::new(),
         &dataset,
-        &Baselines { names: &names, ..Baselines::default() },
+        &Baselines { rows: &classic, ..Baselines::default() },
         &options,
         console,
     )?;

@@ -6,7 +6,7 @@ use super::output::{self, Inputs};
 use super::train;
 use ebmotion::eval::report::{FILES, summary_table};
 use ebmotion::eval::{self, Baselines, CompareOptions, compare_with_baselines, train_seeds};
-use ebmotion::forecast::{BASELINES, CLASSIC, Contender, Dataset, Model};
+use ebmotion::forecast::{BASELINES, Baseline, Contender, Dataset, Model, baseline_named};
 use ebmotion::trajectory::{Labels, Recording};
 use ebmotion::{Error, Result};
 
@@ -17,8 +17,8 @@ pub(super) fn run(args: &ReportArgs, console: &mut Console) -> Result<()> {
     output::check_folder(&args.output)?;
     let device = args.device.open()?;
     let model = args.sampler.apply(Model::load(&args.model)?)?.on(&device)?;
-    let names = baseline_names(&args.baselines)?;
-    let changes = baseline_changes(&args.baseline_set, &names)?;
+    let rows = baselines(&args.baselines)?;
+    let changes = baseline_changes(&args.baseline_set, &rows)?;
     let (config, frames) = train::read_frames_for(&model, &args.logs, &args.read)?;
     let mut dataset =
         Dataset::new(frames, &config)?.with_normaliser(model.info().normaliser.clone()).on(device.clone());
@@ -52,7 +52,7 @@ pub(super) fn run(args: &ReportArgs, console: &mut Console) -> Result<()> {
         }
         beside.push(eval::beside(&name, other, &dataset)?);
     }
-    let baselines = Baselines { names: &names, changes: &changes, kept };
+    let baselines = Baselines { rows: &rows, changes: &changes, kept };
     let mut comparison = compare_with_baselines(&models, beside, &dataset, &baselines, &options, console)?;
     let notes = &mut comparison.report.protocol.notes;
     if args.on == Subset::Validation {
@@ -67,7 +67,8 @@ pub(super) fn run(args: &ReportArgs, console: &mut Console) -> Result<()> {
 }
 
 /// `NAME.KEY=VALUE` pairs of baselines that take part.
-fn baseline_changes(given: &[String], names: &[String]) -> Result<Vec<(String, String)>> {
+fn baseline_changes(given: &[String], rows: &[&dyn Baseline]) -> Result<Vec<(String, String)>> {
+    let names: Vec<&str> = rows.iter().map(|b| b.name()).collect();
     let pair = |text: &String| {
         let parts = text.split_once('=').map(|(key, value)| (key.trim().to_string(), value.trim().to_string()));
         match parts {
@@ -82,17 +83,11 @@ fn baseline_changes(given: &[String], names: &[String]) -> Result<Vec<(String, S
 }
 
 /// `classic`, `all`, `none`, or names of baselines.
-fn baseline_names(given: &[String]) -> Result<Vec<String>> {
+fn baselines(given: &[String]) -> Result<Vec<&'static dyn Baseline>> {
     match given {
-        [one] if one == "all" => Ok(BASELINES.iter().map(|n| (*n).to_string()).collect()),
-        [one] if one == "classic" => Ok(CLASSIC.iter().map(|n| (*n).to_string()).collect()),
+        [one] if one == "all" => Ok(BASELINES.to_vec()),
+        [one] if one == "classic" => Ok(BASELINES.into_iter().filter(|b| b.classic()).collect()),
         [one] if one == "none" => Ok(Vec::new()),
-        names => {
-            if let Some(wrong) = names.iter().find(|n| !BASELINES.contains(&n.as_str())) {
-                let expected = format!("classic, all, none, or some of {}", BASELINES.join(","));
-                return Err(Error::config("baselines", format!("`{wrong}`"), expected));
-            }
-            Ok(names.to_vec())
-        }
+        names => names.iter().map(|name| baseline_named(name)).collect(),
     }
 }

@@ -4,11 +4,15 @@
 //! difference between now and then carried over at first (the constant-difference operator of Lguensat et al., "The analog
 //! data assimilation", Mon. Weather Rev. 145, 2017, section 2, here faded out).
 
+use super::spec::{Baseline, BaselineRun, delta_std};
 use crate::error::{Error, Result};
 use crate::forecast::roll::in_tiles;
 use crate::forecast::{Forecaster, Request, WindowArray};
 use crate::noise::Noise;
+use crate::settings::{as_json, from_json};
 use candle_core::{D, Device, Tensor};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// Frames of which the query is made: the last one and how it came from the one before.
 const CONTEXT: usize = 2;
@@ -59,6 +63,44 @@ impl Analogue {
         let lengths = (keys.sqr()?.sum(D::Minus1)? * 0.5)?;
         let futures = windows.cut(windows.context - 1, windows.future + 1);
         Ok(Self { keys, lengths, futures, scale, neighbours, segment: windows.future, fade, channels: d })
+    }
+}
+
+/// Settings. The defaults were chosen on validation episodes: `benches/quality/forecast.md`, Tuning.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AnalogueConfig {
+    /// Nearest moments of which one is taken.
+    neighbours: usize,
+    /// Frames copied before the next search.
+    segment: usize,
+    /// Frames over which the difference to the neighbour is faded out.
+    fade: usize,
+    /// Weight of a velocity's deviation against a position's.
+    velocity_weight: f64,
+}
+
+/// The row of `analogue`.
+pub(super) struct AnalogueBaseline;
+
+impl Baseline for AnalogueBaseline {
+    fn name(&self) -> &str {
+        "analogue"
+    }
+
+    fn settings(&self) -> Result<Value> {
+        as_json(&AnalogueConfig { neighbours: 20, segment: 50, fade: 8, velocity_weight: 0.1 })
+    }
+
+    fn check(&self, settings: &Value) -> Result<()> {
+        from_json::<AnalogueConfig>(settings).map(|_| ())
+    }
+
+    fn fit(&self, settings: &Value, run: &mut BaselineRun<'_>) -> Result<Box<dyn Forecaster + Sync>> {
+        let config: AnalogueConfig = from_json(settings)?;
+        let windows = run.dataset.windows(&run.dataset.split.train, CONTEXT, config.segment, 1)?;
+        let scale = delta_std(run.dataset);
+        Ok(Box::new(Analogue::new(&windows, &scale, config.velocity_weight, config.neighbours, config.fade)?))
     }
 }
 

@@ -1,10 +1,18 @@
 //! The paper's baseline: a fully connected network from a few frames to the next.
 
+use super::spec::{Baseline, BaselineRun, training};
 use crate::error::{Error, Result};
-use crate::forecast::{Forecaster, Request, history_rows};
-use crate::model::Mlp;
+use crate::forecast::{Forecaster, FrameSource, Request, history_rows};
+use crate::model::{Activation, Mlp, MlpConfig};
 use crate::noise::Noise;
-use candle_core::{Device, Tensor};
+use crate::settings::as_json;
+use crate::train::TrainConfig;
+use crate::train::objective::Regression;
+use candle_core::{DType, Device, Tensor};
+use serde_json::Value;
+
+/// Frames of context.
+const CONTEXT: usize = 4;
 
 /// Predicts the next frame by least squares and feeds it back (Du & Mordatch 2019, section 4.5): one future, and no
 /// notion that there could be others.
@@ -27,6 +35,53 @@ impl FullyConnected {
             return Err(Error::config("fc", found, format!("{} to {channels} numbers", context * channels)));
         }
         Ok(Self { net, context, channels })
+    }
+}
+
+/// The row of `fc`: three layers of 128, least squares, spectral norm against explosion.
+pub(super) struct FullyConnectedBaseline;
+
+impl Baseline for FullyConnectedBaseline {
+    fn name(&self) -> &str {
+        "fc"
+    }
+
+    fn classic(&self) -> bool {
+        true
+    }
+
+    fn is_trained(&self) -> bool {
+        true
+    }
+
+    fn note(&self) -> Option<&str> {
+        Some(
+            "fc is the paper's baseline: 4 frames to the next, 3 layers of 128, spectral norm (without it its rollouts \
+             grow without bound), 10,000 steps, weights of the best validation loss.",
+        )
+    }
+
+    fn fit(&self, _: &Value, run: &mut BaselineRun<'_>) -> Result<Box<dyn Forecaster + Sync>> {
+        let dataset = run.dataset;
+        let d = dataset.frames.channels.len();
+        let windows = dataset.windows(&dataset.split.train, CONTEXT, 1, 1)?;
+        let validation = dataset.windows(&dataset.split.validation, CONTEXT, 1, 1)?;
+        let source = FrameSource::new(&windows, &validation, 0.0)?;
+        let config = MlpConfig {
+            inputs: CONTEXT * d,
+            context: 0,
+            hidden: vec![128; 3],
+            positions: None,
+            outputs: d,
+            activation: Activation::LeakyRelu,
+            spectral_norm: true,
+        };
+        let identity = as_json(&config)?;
+        let net = Mlp::new(config, &mut run.weights(), DType::F32, &Device::Cpu)?;
+        let mut objective = Regression { net };
+        let config = TrainConfig { validate_every: 500, ..training(10_000, 1e-3, (0.0, None)) };
+        run.train(&identity, &mut objective, &source, &config)?;
+        Ok(Box::new(FullyConnected::new(objective.net, CONTEXT, d)?))
     }
 }
 

@@ -1,9 +1,11 @@
 //! Hold the last frame.
 
+use super::spec::{Baseline, BaselineRun};
 use crate::error::Result;
 use crate::forecast::{Forecaster, Request, history_rows};
 use crate::noise::Noise;
 use candle_core::Tensor;
+use serde_json::Value;
 
 /// Repeats the last frame: nearly unbeatable by position alone on stationary motion, and never moving.
 #[derive(Debug, Clone)]
@@ -15,6 +17,23 @@ impl Hold {
     /// For motion of `channels` channels.
     pub fn new(channels: usize) -> Self {
         Self { channels }
+    }
+}
+
+/// The row of `hold`.
+pub(super) struct HoldBaseline;
+
+impl Baseline for HoldBaseline {
+    fn name(&self) -> &str {
+        "hold"
+    }
+
+    fn classic(&self) -> bool {
+        true
+    }
+
+    fn fit(&self, _: &Value, run: &mut BaselineRun<'_>) -> Result<Box<dyn Forecaster + Sync>> {
+        Ok(Box::new(Hold::new(run.dataset.frames.channels.len())))
     }
 }
 

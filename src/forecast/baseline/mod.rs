@@ -1,24 +1,55 @@
-//! Baselines: what an honest report compares with. Each is a [`Forecaster`](crate::forecast::Forecaster).
+//! Baselines: what an honest report compares with. A new one is one file with a [`Baseline`] and one row of
+//! [`BASELINES`].
 
 mod analogue;
+mod cvae;
 mod fc;
-mod fit;
+mod field;
 mod gru;
 mod hold;
 mod latent;
-mod settings;
+mod mdn;
+mod spec;
 mod var;
 mod var_fit;
 mod velocity;
 
 pub use analogue::Analogue;
 pub use fc::FullyConnected;
-pub use fit::{BASELINES, CLASSIC, Contender, fit_baseline, is_trained};
 pub use gru::Recurrent;
 pub use hold::Hold;
 pub use latent::LatentForecaster;
-pub use settings::{AnalogueConfig, BaselineConfig, FieldConfig, Head, LatentConfig, RecurrentConfig};
+pub use spec::{Baseline, BaselineRun, Contender, fit_baseline};
 pub use var::Autoregression;
 pub(super) use var_fit::DELTA_LIMIT;
 pub use var_fit::VarFit;
 pub use velocity::Velocity;
+
+use crate::error::{Error, Result};
+
+/// Every baseline, in the order of a report.
+pub static BASELINES: [&dyn Baseline; 11] = [
+    &hold::HoldBaseline,
+    &velocity::VelocityBaseline,
+    &var::MEAN,
+    &var::SAMPLED,
+    &fc::FullyConnectedBaseline,
+    &analogue::AnalogueBaseline,
+    &mdn::MixtureBaseline,
+    &gru::RecurrentBaseline,
+    &cvae::CvaeBaseline,
+    &field::FLOW,
+    &field::DIFFUSION,
+];
+
+/// The row of [`BASELINES`] of a name.
+///
+/// # Errors
+/// [`Error::Config`] naming all for another name.
+pub fn baseline_named(name: &str) -> Result<&'static dyn Baseline> {
+    BASELINES.iter().copied().find(|b| b.name() == name).ok_or_else(|| {
+        let names: Vec<&str> = BASELINES.iter().map(|b| b.name()).collect();
+        let expected = format!("classic, all, none, or some of {}", names.join(","));
+        Error::config("baselines", format!("`{name}`"), expected)
+    })
+}

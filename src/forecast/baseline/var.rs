@@ -1,12 +1,16 @@
 //! Forecasts of a vector autoregression: its mean, or draws from it.
 
+use super::spec::{Baseline, BaselineRun, CONTEXT, VAR_RIDGE};
 use super::var_fit::{VarFit, rows_times};
 use crate::error::{Error, Result};
 use crate::forecast::{Forecaster, Request, history_rows};
 use crate::noise::{Draw, Noise};
 use candle_core::Tensor;
 use nalgebra::DMatrix;
+use serde_json::Value;
 
+/// Frames drawn at once.
+const CHUNK: usize = 8;
 /// Rows rolled out together: their trajectories stay in the cache.
 const TILE: usize = 256;
 
@@ -79,6 +83,34 @@ impl Autoregression {
             }
         }
         Ok(())
+    }
+}
+
+/// The rows of `var` and `var_sampled`.
+pub(super) struct VarBaseline {
+    sampled: bool,
+}
+
+pub(super) static MEAN: VarBaseline = VarBaseline { sampled: false };
+pub(super) static SAMPLED: VarBaseline = VarBaseline { sampled: true };
+
+impl Baseline for VarBaseline {
+    fn name(&self) -> &str {
+        if self.sampled { "var_sampled" } else { "var" }
+    }
+
+    fn classic(&self) -> bool {
+        true
+    }
+
+    fn note(&self) -> Option<&str> {
+        Some("var and var_sampled: 8 frames to 8, ridge 10 on the sum of squares.")
+    }
+
+    fn fit(&self, _: &Value, run: &mut BaselineRun<'_>) -> Result<Box<dyn Forecaster + Sync>> {
+        let training = run.dataset.windows(&run.dataset.split.train, CONTEXT, CHUNK, 1)?;
+        let fit = VarFit::fit(&training.values, training.channels, CONTEXT, CHUNK, VAR_RIDGE)?;
+        Ok(Box::new(if self.sampled { Autoregression::sampled(fit) } else { Autoregression::mean(fit) }))
     }
 }
 

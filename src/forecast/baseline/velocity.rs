@@ -1,9 +1,11 @@
 //! Constant velocity.
 
+use super::spec::{Baseline, BaselineRun};
 use crate::error::Result;
 use crate::forecast::{Forecaster, Request, history_rows};
 use crate::noise::Noise;
 use candle_core::Tensor;
+use serde_json::Value;
 
 /// Goes on as between the last two frames: frame `t` is `last + t (last - before)`.
 #[derive(Debug, Clone)]
@@ -15,6 +17,23 @@ impl Velocity {
     /// For motion of `channels` channels.
     pub fn new(channels: usize) -> Self {
         Self { channels }
+    }
+}
+
+/// The row of `velocity`.
+pub(super) struct VelocityBaseline;
+
+impl Baseline for VelocityBaseline {
+    fn name(&self) -> &str {
+        "velocity"
+    }
+
+    fn classic(&self) -> bool {
+        true
+    }
+
+    fn fit(&self, _: &Value, run: &mut BaselineRun<'_>) -> Result<Box<dyn Forecaster + Sync>> {
+        Ok(Box::new(Velocity::new(run.dataset.frames.channels.len())))
     }
 }
 

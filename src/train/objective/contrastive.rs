@@ -7,7 +7,7 @@ use crate::model::{Fixed, Network, Parameters};
 use crate::noise::Noise;
 use crate::sample::Transition;
 use crate::sample::buffer::{Replay, ReplayBatch};
-use crate::train::{Batch, Gradients, Loss, Objective};
+use crate::train::{Batch, EnergyObjective, Gradients, Loss, Objective};
 use candle_core::{D, DType, Tensor};
 use std::sync::Arc;
 
@@ -198,6 +198,12 @@ impl Walked {
         self.figures.push(("energy_data", data));
         self.figures.push(("energy_samples", samples));
         self.figures.push(("energy_gap", samples - data));
+    }
+}
+
+impl<N: Network> EnergyObjective<N> for Contrastive<N> {
+    fn into_learned(self: Box<Self>) -> N {
+        self.into_network()
     }
 }
 

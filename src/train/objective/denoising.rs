@@ -17,7 +17,7 @@ use super::difference::{Around, DISTANCE};
 use crate::error::{Error, Result};
 use crate::model::{ANGLES, Leveled, Network, Parameters, weigh};
 use crate::noise::Noise;
-use crate::train::{Batch, Gradients, Loss, Objective};
+use crate::train::{Batch, EnergyObjective, Gradients, Loss, Objective};
 use candle_core::{DType, Tensor};
 
 /// Fits a [`Leveled`] energy to the data's scores at all noise levels. Contexts are those of the batch.
@@ -221,6 +221,12 @@ fn noised(batch: &Batch, noise: &mut Noise) -> Result<(Tensor, Tensor, Tensor)> 
     let x = (u.broadcast_mul(&cos)? + eps.broadcast_mul(&sin)?)?;
     let target = (eps.broadcast_mul(&cos)? - u.broadcast_mul(&sin)?)?;
     Ok((x, t, target))
+}
+
+impl<N: Network> EnergyObjective<Leveled<N>> for Denoising<N> {
+    fn into_learned(self: Box<Self>) -> Leveled<N> {
+        self.energy
+    }
 }
 
 impl<N: Network> Objective for Denoising<N> {

@@ -19,7 +19,7 @@ use crate::sample::langevin::{Langevin, Ula};
 use crate::sample::schedule::{Annealed, NoiseScale, Schedule};
 use crate::sample::{Transition, Unadjusted};
 use crate::train::assignment::cheapest;
-use crate::train::{Batch, Gradients, Loss, Objective};
+use crate::train::{Batch, EnergyObjective, Gradients, Loss, Objective};
 use candle_core::{D, DType, Tensor};
 use serde::{Deserialize, Serialize};
 
@@ -215,6 +215,12 @@ fn paired(origin: &Tensor, x: &Tensor) -> Result<Tensor> {
     let order: Vec<u32> = cheapest(&costs, x.dim(0)?).into_iter().map(|i| i as u32).collect();
     let order = Tensor::from_vec(order, x.dim(0)?, x.device())?;
     Ok(origin.index_select(&order, 0)?)
+}
+
+impl<N: Network> EnergyObjective<N> for EnergyMatching<N> {
+    fn into_learned(self: Box<Self>) -> N {
+        self.into_network()
+    }
 }
 
 impl<N: Network> Objective for EnergyMatching<N> {

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::model::{Fixed, Network, Parameters};
 use crate::noise::Noise;
 use crate::sample::Transition;
-use crate::train::{Batch, Gradients, Loss, Objective};
+use crate::train::{Batch, EnergyObjective, Gradients, Loss, Objective};
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -142,6 +142,12 @@ impl<N: Network> ImprovedContrastive<N> {
         let width = x.elem_count() / rows;
         let grad = away.narrow(1, 0, width)?.broadcast_div(&square)?;
         Ok((0.5 * mean(&square.log()?)?, grad.reshape(x.dims())?))
+    }
+}
+
+impl<N: Network> EnergyObjective<N> for ImprovedContrastive<N> {
+    fn into_learned(self: Box<Self>) -> N {
+        self.into_network()
     }
 }
 

@@ -15,7 +15,7 @@ use crate::model::{Leveled, Network, Parameters};
 use crate::noise::Noise;
 use crate::sample::langevin::Langevin;
 use crate::sample::{Transition, Unadjusted};
-use crate::train::{Batch, Gradients, Loss, Objective};
+use crate::train::{Batch, EnergyObjective, Gradients, Loss, Objective};
 use candle_core::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 
@@ -173,6 +173,12 @@ impl<N: Network> Recovery<N> {
         }
         let samples = samples.iter().map(|parts| Ok(Tensor::cat(parts, 0)?)).collect::<Result<_>>()?;
         Ok(Recovered { x: Tensor::cat(&xs, 0)?, angles: Tensor::cat(&angles, 0)?, samples })
+    }
+}
+
+impl<N: Network> EnergyObjective<Leveled<N>> for Recovery<N> {
+    fn into_learned(self: Box<Self>) -> Leveled<N> {
+        self.into_energy()
     }
 }
 

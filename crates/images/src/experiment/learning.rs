@@ -1,7 +1,14 @@
 //! How an energy of images is learned.
 
-use ebmotion::train::objective::{ContrastiveConfig, EnergyMatchingConfig, ImprovedConfig, RecoveryConfig};
+use ebmotion::model::{ConvEnergy, Leveled};
+use ebmotion::train::EnergyObjective;
+use ebmotion::train::objective::{
+    Augmentation, Contrastive, ContrastiveConfig, Denoising, EnergyMatching, EnergyMatchingConfig, ImprovedConfig,
+    ImprovedContrastive, Recovery, RecoveryConfig,
+};
+use ebmotion::{Error, Result};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// How the energy is learned, which decides what it is an energy of.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,6 +31,47 @@ pub enum Learning {
 }
 
 impl Learning {
+    /// The objective over an energy for every noise level.
+    pub(super) fn over_levels(
+        &self,
+        energy: Leveled<ConvEnergy>,
+    ) -> Result<Box<dyn EnergyObjective<Leveled<ConvEnergy>>>> {
+        Ok(match self {
+            Learning::Denoising { contrast } => Box::new(Denoising::new(energy).contrasted(*contrast)?),
+            Learning::Recovery(chains) => Box::new(Recovery::new(energy, chains.clone())?),
+            _ => return Err(mixed()),
+        })
+    }
+
+    /// The objective over one energy of arrays of `shape` given one of the shape `context`; chains of those that have
+    /// any are `moved` when they are resumed.
+    pub(super) fn over(
+        &self,
+        energy: ConvEnergy,
+        shape: &[usize],
+        context: Option<&[usize]>,
+        moved: Option<Arc<dyn Augmentation>>,
+    ) -> Result<Box<dyn EnergyObjective<ConvEnergy>>> {
+        Ok(match self {
+            Learning::Contrastive(chains) => {
+                let objective = Contrastive::new(energy, chains.clone(), shape, context)?;
+                Box::new(match moved {
+                    Some(moved) => objective.augmented(moved),
+                    None => objective,
+                })
+            }
+            Learning::Improved(chains) => {
+                let objective = ImprovedContrastive::new(energy, chains.clone(), shape, context)?;
+                Box::new(match moved {
+                    Some(moved) => objective.augmented(moved),
+                    None => objective,
+                })
+            }
+            Learning::EnergyMatching(settings) => Box::new(EnergyMatching::new(energy, settings.clone())?),
+            _ => return Err(mixed()),
+        })
+    }
+
     /// One energy for every noise level.
     pub(super) fn leveled(&self) -> bool {
         matches!(self, Learning::Denoising { .. } | Learning::Recovery(_))
@@ -33,4 +81,8 @@ impl Learning {
     pub(super) fn in_pixels(&self) -> bool {
         matches!(self, Learning::Contrastive(_) | Learning::Improved(_))
     }
+}
+
+fn mixed() -> Error {
+    Error::Other("an energy of another kind than its objective".into())
 }

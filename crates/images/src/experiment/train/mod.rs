@@ -14,7 +14,6 @@ use crate::image::Images;
 use candle_core::{Device, Tensor};
 use ebmotion::event::Sink;
 use ebmotion::noise::Noise;
-use ebmotion::train::objective::{Contrastive, Denoising, EnergyMatching, ImprovedContrastive, Recovery};
 use ebmotion::train::{CheckpointPlan, Objective, Outcome, train};
 use ebmotion::{Error, Result};
 use pictures::{Moved, Pictures};
@@ -89,46 +88,23 @@ pub fn run(
     let shape = chosen.shape();
     let context = [info.classes.len()];
     let context = info.conditional.then_some(&context[..]);
-    let moved = (!config.augment.is_none()).then(|| Arc::new(Moved { augment: config.augment, shape }));
-    let learning = (&config.learning, energy);
+    let moved = (!config.augment.is_none()).then(|| Arc::new(Moved { augment: config.augment, shape }) as Arc<_>);
     let mut taught = |objective: &mut dyn Objective| -> Result<(Outcome, Vec<Vec<Tensor>>)> {
         let mut run = Remembering::new(objective, config.history.clone(), config.train.total()?);
         let outcome = train(&mut run, &source, &config.train, &steps, plan.as_ref(), sink)?;
         Ok((outcome, run.kept))
     };
-    let (energy, (outcome, kept)) = match learning {
-        (Learning::Denoising { contrast }, Learned::Levels(energy)) => {
-            let mut objective = Denoising::new(energy).contrasted(*contrast)?;
-            let ended = taught(&mut objective)?;
-            (Learned::Levels(objective.energy), ended)
+    let (energy, (outcome, kept)) = match energy {
+        Learned::Levels(energy) => {
+            let mut objective = config.learning.over_levels(energy)?;
+            let ended = taught(objective.as_mut())?;
+            (Learned::Levels(objective.into_learned()), ended)
         }
-        (Learning::Recovery(chains), Learned::Levels(energy)) => {
-            let mut objective = Recovery::new(energy, chains.clone())?;
-            let ended = taught(&mut objective)?;
-            (Learned::Levels(objective.into_energy()), ended)
+        Learned::Single(energy) => {
+            let mut objective = config.learning.over(energy, &shape, context, moved)?;
+            let ended = taught(objective.as_mut())?;
+            (Learned::Single(objective.into_learned()), ended)
         }
-        (Learning::Contrastive(chains), Learned::Single(energy)) => {
-            let mut objective = Contrastive::new(energy, chains.clone(), &shape, context)?;
-            if let Some(moved) = moved {
-                objective = objective.augmented(moved);
-            }
-            let ended = taught(&mut objective)?;
-            (Learned::Single(objective.into_network()), ended)
-        }
-        (Learning::Improved(chains), Learned::Single(energy)) => {
-            let mut objective = ImprovedContrastive::new(energy, chains.clone(), &shape, context)?;
-            if let Some(moved) = moved {
-                objective = objective.augmented(moved);
-            }
-            let ended = taught(&mut objective)?;
-            (Learned::Single(objective.into_network()), ended)
-        }
-        (Learning::EnergyMatching(settings), Learned::Single(energy)) => {
-            let mut objective = EnergyMatching::new(energy, settings.clone())?;
-            let ended = taught(&mut objective)?;
-            (Learned::Single(objective.into_network()), ended)
-        }
-        _ => return Err(Error::Other("an energy of another kind than its objective".into())),
     };
     let validation = validation.to_vec();
     let home = |weights: Vec<Tensor>| weights.into_iter().map(|t| Ok(t.to_device(&Device::Cpu)?)).collect();
@@ -232,6 +208,7 @@ mod tests {
     #[test]
     fn resumed_chains_are_moved() {
         use ebmotion::model::{ConvConfig, ConvEnergy};
+        use ebmotion::train::objective::Contrastive;
         let settings = match ImageTrainConfig::preset("paper").unwrap().learning {
             Learning::Contrastive(c) => {
                 ebmotion::train::objective::ContrastiveConfig { steps: 1, step_size: 0.0, noise: 0.0, fresh: 0.0, ..c }
