@@ -1,7 +1,7 @@
 //! Learns how a robot moves from its logs and draws what may come next.
 //!
-//! A model is an *energy*: a number that a network gives to a stretch of motion, low where the motion is like that in the
-//! logs. Forecasts are drawn from it, anomalies stand out by it, and a goal or a limit is one more energy added.
+//! A model is an *energy*: a number that a network gives to a stretch of motion, low where the motion is like that in
+//! the logs. Forecasts are drawn from it, anomalies stand out by it, and a goal or a limit is one more energy added.
 //!
 //! Five types carry most programs:
 //!
@@ -53,9 +53,9 @@
 //! | [`anomaly`] | which stretches are unlike the training motion |
 //! | [`engine`] | the fast path: whole chains and forecasts on plain numbers |
 //!
-//! A program that embeds this crate should set `RAYON_NUM_THREADS=1`: batches are cut over the cores here, and one thread
-//! for each tensor operation is faster. A robot that only forecasts needs none of this: `ebmotion-runtime` reads a model file
-//! and gives the same numbers without a tensor library.
+//! A program that embeds this crate should set `RAYON_NUM_THREADS=1`: batches are cut over the cores here, and one
+//! thread for each tensor operation is faster. A robot that only forecasts needs none of this: `ebmotion-runtime` reads
+//! a model file and gives the same numbers without a tensor library.
 //!
 //! Features: `plot` draws the report's figures, `cuda` and `cudnn` use an NVIDIA GPU. By default there are none.
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -1,8 +1,8 @@
 //! No circles of imports: a file may not import, over however many steps, a file that imports it back.
 //!
-//! An import counts for the file that *defines* the name, whatever module it was taken through: `use super::Energy`
-//! is an import of `energy/mod.rs` where the trait stands there, and of `energy/affine.rs` where `mod.rs` only hands it on.
-//! So a `mod.rs` may gather its children's names, or define what they share, but not both.
+//! An import counts for the file that *defines* the name, whatever module it was taken through: `use super::Energy` is
+//! an import of `energy/mod.rs` where the trait stands there, and of `energy/affine.rs` where `mod.rs` only hands it
+//! on. So a `mod.rs` may gather its children's names, or define what they share, but not both.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

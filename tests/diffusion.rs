@@ -1,5 +1,5 @@
-//! The sampler down the noise levels against theory: Gaussians with observations and with energies added, a mixture whose
-//! posterior is known, orders of convergence.
+//! The sampler down the noise levels against theory: Gaussians with observations and with energies added, a mixture
+//! whose posterior is known, orders of convergence.
 #![allow(clippy::unwrap_used)]
 
 use candle_core::{D, DType, Device, Tensor};
@@ -200,8 +200,8 @@ impl Mixture {
     }
 }
 
-/// With particles the weights of the modes are the posterior's. A resampled batch tells less than as many independent draws:
-/// 4 standard errors of a quarter of them.
+/// With particles the weights of the modes are the posterior's. A resampled batch tells less than as many independent
+/// draws: 4 standard errors of a quarter of them.
 #[test]
 fn particles_give_modes_their_posterior_weights() {
     let mixture = Mixture::new();
@@ -227,8 +227,8 @@ fn without_particles_the_error_of_the_weights_falls_with_what_is_seen() {
     assert!((10.0..26.0).contains(&ratio), "{errors:?}: 16 times less where 16 times less is said");
 }
 
-/// Of data that are not standard normal, and not told so, the mean is off by an amount of first order in what their standard
-/// deviation differs from 1.
+/// Of data that are not standard normal, and not told so, the mean is off by an amount of first order in what their
+/// standard deviation differs from 1.
 #[test]
 fn the_error_of_the_mean_is_of_first_order_in_what_the_variance_differs() {
     let error = |data: f64| {

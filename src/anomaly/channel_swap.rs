@@ -11,11 +11,12 @@ const NAME: &str = "channel_swap";
 /// Added to the covariance of the frames, as a share of its mean variance.
 const RIDGE: f64 = 1e-4;
 
-/// Of each channel, how much likelier the window is with this channel and the best partner exchanged: the log of the ratio of
-/// squared Mahalanobis distances of [`CHUNK`] frames, means over overlapping pieces of the window, as recorded and in
-/// exchange. Under a Gaussian whose covariance is known but for a factor, each window's own, this is the generalised
-/// likelihood ratio of "recorded in exchange" to "recorded as they are", up to a constant: the likeliest factor is the mean squared
-/// distance. So motion far from that of training is not taken for an exchange because it is far.
+/// Of each channel, how much likelier the window is with this channel and the best partner exchanged: the log of the
+/// ratio of squared Mahalanobis distances of [`CHUNK`] frames, means over overlapping pieces of the window, as recorded
+/// and in exchange. Under a Gaussian whose covariance is known but for a factor, each window's own, this is the
+/// generalised likelihood ratio of "recorded in exchange" to "recorded as they are", up to a constant: the likeliest
+/// factor is the mean squared distance. So motion far from that of training is not taken for an exchange because it is
+/// far.
 #[derive(Debug, Clone)]
 pub(super) struct ChannelSwap {
     /// Of the pieces of training windows.

@@ -75,8 +75,8 @@ impl Gaussian {
         distances
     }
 
-    /// `(N, 1 + D (D - 1) / 2)`: squared distance of each row, and what it is when two channels are exchanged, the others being as
-    /// they are, in the order of [`pairs`].
+    /// `(N, 1 + D (D - 1) / 2)`: squared distance of each row, and what it is when two channels are exchanged, the
+    /// others being as they are, in the order of [`pairs`].
     pub(super) fn exchanged(&self, rows: &[f64]) -> Vec<f64> {
         let (centred, weighted) = self.weighted(rows);
         let (d, frames) = (self.channels, self.mean.len() / self.channels);

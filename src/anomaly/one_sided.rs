@@ -37,8 +37,9 @@ impl OneSided {
     }
 
     /// Each score's part of the log likelihood ratio, nats, of "all shifted up by what suits them best, none down" to
-    /// "none shifted": a normal mean that is 0 against one that is nowhere negative (Kudo, "A multivariate analogue of the one-sided
-    /// test", Biometrika 50, 1963). A score counts by what it says beyond the others with which it is correlated.
+    /// "none shifted": a normal mean that is 0 against one that is nowhere negative (Kudo, "A multivariate analogue of
+    /// the one-sided test", Biometrika 50, 1963). A score counts by what it says beyond the others with which it is
+    /// correlated.
     pub(super) fn parts(&self, deviates: &[f64]) -> Vec<f64> {
         let z = DVector::from_column_slice(deviates);
         let p = &self.precision;
@@ -72,7 +73,8 @@ mod tests {
         // z' S^-1 z / 2 = (4 + 4 - 4) / .75 / 2, and with the other at 0 where it should be at 1: 4 / .75 / 2.
         assert!((ratio(0.5, &[2.0, 2.0]) - 8.0 / 3.0).abs() < 1e-9);
         assert!((ratio(0.5, &[2.0, 0.0]) - 8.0 / 3.0).abs() < 1e-9);
-        // Where the second is lower than it may be, the first counts beyond what that makes of it: (2 - 1.5)^2 / .75 / 2.
+        // Where the second is lower than it may be, the first counts beyond what that makes of it: (2 - 1.5)^2 / .75 /
+        // 2.
         assert!((ratio(-0.5, &[2.0, -3.0]) - 1.0 / 6.0).abs() < 1e-9);
         let parts = OneSided::new(&[1.0, 0.5, 0.5, 1.0], 2).unwrap().parts(&[3.0, 0.0]);
         assert!(parts[0] > 0.0 && parts[1] == 0.0, "{parts:?}");
@@ -80,7 +82,8 @@ mod tests {
 
     #[test]
     fn its_distribution_is_a_mixture_of_chi_squares() {
-        // Uncorrelated, Kudo's weights are 1/4, 1/2, 1/4: P(T > t) = P(chi_1 > t) / 2 + exp(-t / 2) / 4, T twice the ratio.
+        // Uncorrelated, Kudo's weights are 1/4, 1/2, 1/4: P(T > t) = P(chi_1 > t) / 2 + exp(-t / 2) / 4, T twice the
+        // ratio.
         let n = 40_000;
         let normal = Noise::new(3).normal(2 * n, DType::F64, &Device::Cpu).unwrap().to_vec1::<f64>().unwrap();
         let one_sided = OneSided::new(&[1.0, 0.0, 0.0, 1.0], 2).unwrap();

@@ -6,7 +6,8 @@ use std::f64::consts::SQRT_2;
 /// Share of the scores beyond which the tail is taken to be exponential, and the fewest different ones it may rest on.
 const TAIL: (usize, usize) = (20, 5);
 
-/// Surprise beyond which a normal deviate goes on as its square root: what `f64` holds of the probability ends soon after.
+/// Surprise beyond which a normal deviate goes on as its square root: what `f64` holds of the probability ends soon
+/// after.
 const FAR: f64 = 600.0;
 
 /// How unusual a score is among those of normal windows.

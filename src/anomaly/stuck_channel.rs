@@ -20,8 +20,9 @@ const RIDGE: f64 = 1e-2;
 const QUANTILES: usize = 512;
 
 /// Of each channel, how many standard deviations stiller it stands than all other channels make of it; the largest over
-/// stretches of [`STILL`] frames. Speeds become normal deviates by the channel's own distribution and those have a Gaussian (a Gaussian
-/// copula; Nelsen, "An Introduction to Copulas", 2006, section 2.9), so a channel that often rests is not strange when it does.
+/// stretches of [`STILL`] frames. Speeds become normal deviates by the channel's own distribution and those have a
+/// Gaussian (a Gaussian copula; Nelsen, "An Introduction to Copulas", 2006, section 2.9), so a channel that often rests
+/// is not strange when it does.
 #[derive(Debug, Clone)]
 pub(super) struct StuckChannel {
     /// Of each channel, quantiles of how slow it is.

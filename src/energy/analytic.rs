@@ -131,8 +131,8 @@ impl Energy for Diagonal {
 /// Independent Gumbel coordinates, an asymmetric density: with `z = (x - location) / scale` each adds
 /// `z + exp(-z) + ln scale`.
 ///
-/// Mean `location + 0.5772.. scale`, variance `(pi scale)^2 / 6`, skewness 1.1395.., `p`-quantile
-/// `location - scale ln(-ln p)` (Johnson, Kotz and Balakrishnan, "Continuous univariate distributions", vol. 2, ch. 22).
+/// Mean `location + 0.5772.. scale`, variance `(pi scale)^2 / 6`, skewness 1.1395.., `p`-quantile `location - scale
+/// ln(-ln p)` (Johnson, Kotz and Balakrishnan, "Continuous univariate distributions", vol. 2, ch. 22).
 #[derive(Debug, Clone)]
 pub struct Gumbel {
     location: Tensor,

@@ -46,7 +46,8 @@ pub fn compare_with_baselines(
     let notes = &mut comparison.report.protocol.notes;
     if models.len() > 1 {
         notes.push(format!(
-            "Trained forecasters: {} runs each, of successive seeds on the same training episodes; figures are means over \
+            "Trained forecasters: {} runs each, of successive seeds on the same training episodes; figures are means \
+                over \
              the runs.",
             models.len()
         ));
@@ -64,9 +65,9 @@ pub fn compare_with_baselines(
     Ok(comparison)
 }
 
-/// The model and `count - 1` more of the same settings, trained with the seeds after its own on the same episodes, on the
-/// dataset's device. Where there is a folder in which trainings are `kept`, one that is there is taken, and one that was
-/// interrupted goes on.
+/// The model and `count - 1` more of the same settings, trained with the seeds after its own on the same episodes, on
+/// the dataset's device. Where there is a folder in which trainings are `kept`, one that is there is taken, and one
+/// that was interrupted goes on.
 ///
 /// # Errors
 /// [`Error::Config`] for a count of 0; as [`Model::train`].

@@ -112,8 +112,8 @@ fn panel(shown: &Forecast, window: usize, channel: usize) -> ForecastPanel {
     }
 }
 
-/// Compares `subjects` (the samples of the first are shown) and `others`, each with its seconds of training, on the test
-/// episodes. Forecasters of one name count as one that was trained with several seeds.
+/// Compares `subjects` (the samples of the first are shown) and `others`, each with its seconds of training, on the
+/// test episodes. Forecasters of one name count as one that was trained with several seeds.
 ///
 /// # Errors
 /// When there is no test window of the asked length, or a forecaster or metric fails.

@@ -16,9 +16,9 @@ use nalgebra::{Cholesky, DMatrix, DVector};
 use std::collections::BTreeMap;
 
 /// First and last step after the end of the context that is looked at. Sooner even a frame that stays where it was is
-/// near some mode, later the next branch is near. Chosen on the log hand_gestures at 25 Hz, where a label lasts 17 frames
-/// and more, in the median 30: 0.48 to 1.12 s. There, unlike at earlier steps, a frame that stays where it was, which is no
-/// forecast, lies in no mode (share .89), as do means and Gaussians (FC .68, sampled autoregression .82).
+/// near some mode, later the next branch is near. Chosen on the log hand_gestures at 25 Hz, where a label lasts 17
+/// frames and more, in the median 30: 0.48 to 1.12 s. There, unlike at earlier steps, a frame that stays where it was,
+/// which is no forecast, lies in no mode (share .89), as do means and Gaussians (FC .68, sampled autoregression .82).
 const STEPS: [usize; 2] = [12, 28];
 /// A way that real motion took less often has no centre.
 const LEAST_OF_A_MODE: usize = 5;
@@ -37,13 +37,18 @@ pub(crate) static SPEC: MetricSpec = MetricSpec {
     lower_is_better: true,
     kind: Kind::Distance,
     source: "Mahalanobis distances to the real modes, standard",
-    definition: "at each branch (a frame whose label is not that of the frame before) forecasts from the frames before it; \
-        share of them that are farther from every mode's centre than 95 % of real futures from their own. A mode is a pair \
+    definition: "at each branch (a frame whose label is not that of the frame before) forecasts from the frames \
+    before it; \
+        share of them that are farther from every mode's centre than 95 % of real futures from their own. A mode is a \
+        pair \
         of the labels before and after a branch; the modes of a branch are those that begin with its label before; a \
         centre is the mean of the real frames of a mode, training and test episodes, at the same step, at least 5; \
-        distances are whitened by the covariance of those frames within the modes, pooled, with a thousandth of its mean \
-        variance added. Mean over samples, branches of the test episodes and the steps 12 to 28 after the context, as far \
-        as the real label lasts. The floor is the share of the real test futures; less than it is nearer to the centres \
+        distances are whitened by the covariance of those frames within the modes, pooled, with a thousandth of its \
+        mean \
+        variance added. Mean over samples, branches of the test episodes and the steps 12 to 28 after the context, as \
+        far \
+        as the real label lasts. The floor is the share of the real test futures; less than it is nearer to the \
+        centres \
         than real motion is. It has no values per step",
 };
 

@@ -1,8 +1,8 @@
 //! Settings that depend on how much motion there is: the length of a chunk and of a training, and how chunks are drawn.
 //!
-//! A long chunk is one draw from start to end of a movement, where short ones each add their own error; but the covariance
-//! of its numbers has to be known, and many passes over few windows learn them by heart. Chosen on validation episodes
-//! (`benches/quality/forecast.md`, Tuning).
+//! A long chunk is one draw from start to end of a movement, where short ones each add their own error; but the
+//! covariance of its numbers has to be known, and many passes over few windows learn them by heart. Chosen on
+//! validation episodes (`benches/quality/forecast.md`, Tuning).
 
 use crate::sample::diffusion::SamplerConfig;
 
@@ -10,8 +10,8 @@ use crate::sample::diffusion::SamplerConfig;
 pub(super) const CHUNK: [usize; 2] = [8, 32];
 /// Noise angle at which the longest chunks' samplers end; shorter ones' by the square root of their length.
 const END: f64 = 0.67;
-/// Guidance without any motion to learn from, as it were, and of the longest chunks; linear in the frames a channel between,
-/// which is in the square of a chunk's length.
+/// Guidance without any motion to learn from, as it were, and of the longest chunks; linear in the frames a channel
+/// between, which is in the square of a chunk's length.
 const GUIDANCE: [f64; 2] = [0.65, 1.5];
 /// Passes over the training windows, where the steps are not given, and steps at least and at most.
 const WHITENED: (u64, [u64; 2]) = (30, [1000, 12_000]);
@@ -32,8 +32,8 @@ fn longest(chunk: usize) -> f64 {
     (chunk as f64 / CHUNK[1] as f64).min(1.0)
 }
 
-/// `asked` for chunks of 8 frames, less by the square of the length for longer ones: they are fed what was predicted less
-/// often, and hold more of a movement in themselves.
+/// `asked` for chunks of 8 frames, less by the square of the length for longer ones: they are fed what was predicted
+/// less often, and hold more of a movement in themselves.
 pub(crate) fn context_noise(asked: f64, chunk: usize) -> f64 {
     asked * (8.0 / chunk as f64).powi(2).min(1.0)
 }

@@ -9,7 +9,8 @@ use candle_core::{DType, Device, Tensor};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// A linear observation of a forecast: `sum_i weight_i * value(frame_i, channel_i) = value`, exact or with normal noise.
+/// A linear observation of a forecast: `sum_i weight_i * value(frame_i, channel_i) = value`, exact or with normal
+/// noise.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Observation {
     /// Frame (counted from 0 at the forecast's first), channel and weight of each summand. All frames lie in one chunk.
@@ -39,9 +40,9 @@ impl<E: Energy + std::fmt::Debug + Send + Sync> SharedEnergy for E {}
 
 /// What a forecast has to be besides likely.
 ///
-/// A condition acts on the chunk of frames in which it lies: chunks before it were drawn without knowing of it, chunks after
-/// it go on from where it led. Channels that a condition names are not put back within the range of the training motion.
-/// How conditions act, and what is approximate about it, [`crate::sample::diffusion`] says.
+/// A condition acts on the chunk of frames in which it lies: chunks before it were drawn without knowing of it, chunks
+/// after it go on from where it led. Channels that a condition names are not put back within the range of the training
+/// motion. How conditions act, and what is approximate about it, [`crate::sample::diffusion`] says.
 #[derive(Debug, Clone, Default)]
 pub struct ForecastConditions {
     /// Linear observations.
@@ -122,7 +123,8 @@ impl ForecastConditions {
         Ok(())
     }
 
-    /// The same conditions of z-scored frames, `value = offset + scale * z` for each channel; energies stay in their units.
+    /// The same conditions of z-scored frames, `value = offset + scale * z` for each channel; energies stay in their
+    /// units.
     pub(super) fn standardised(&self, offset: &[f64], scale: &[f64]) -> Vec<Observation> {
         let standardise = |o: &Observation| Observation {
             value: o.value - o.summands.iter().map(|(_, c, w)| w * offset[*c]).sum::<f64>(),
@@ -220,7 +222,8 @@ fn program(energy: &Arc<dyn SharedEnergy>, channels: usize) -> Result<Program> {
     Program::new(channels, vec![Term::Custom { energy: Arc::new(ByTensors(energy.clone())), factor: 1.0 }])
 }
 
-/// An energy of tensors inside the engine: it allocates at every call, and a failure shows as a number that is not finite.
+/// An energy of tensors inside the engine: it allocates at every call, and a failure shows as a number that is not
+/// finite.
 #[derive(Debug)]
 struct ByTensors(Arc<dyn SharedEnergy>);
 

@@ -106,8 +106,8 @@ pub struct DenoisingConfig {
     pub chunk: Auto<usize>,
     /// Whitened coordinates that the energy is learned over, at most; the rest stays Gaussian.
     pub latent: usize,
-    /// Exponent of each coordinate's variance by which denoising score matching weights its error: 0 for all alike, 1 for
-    /// errors in the motion's own units.
+    /// Exponent of each coordinate's variance by which denoising score matching weights its error: 0 for all alike, 1
+    /// for errors in the motion's own units.
     #[serde(default)]
     pub weighting: f64,
     /// First layers that are convolutions over the chunk's time; none where all are fully connected.
@@ -117,9 +117,9 @@ pub struct DenoisingConfig {
     pub hidden: Vec<usize>,
     /// Ridge penalty of the vector autoregression behind the coordinates.
     pub ridge: f64,
-    /// Largest noise on a training batch's context, in standard deviations of the frame-to-frame delta, where a chunk has 8
-    /// frames (for longer ones it is less, by the square of the length): it teaches the energy to answer contexts that it
-    /// predicted itself.
+    /// Largest noise on a training batch's context, in standard deviations of the frame-to-frame delta, where a chunk
+    /// has 8 frames (for longer ones it is less, by the square of the length): it teaches the energy to answer contexts
+    /// that it predicted itself.
     pub context_noise: f64,
     /// Puts predicted values beyond the range of the training motion back to its end.
     #[serde(default)]

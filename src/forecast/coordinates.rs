@@ -1,8 +1,8 @@
 //! Coordinates in which motion is nearly Gaussian: the whitened residual of a vector autoregression.
 //!
-//! A chunk of future frames is `last frame + prediction(history) + mean + V diag(sqrt l) u`, with `V`, `l` the eigenvectors
-//! and eigenvalues of the residual's covariance. The leading numbers of `u` are what an energy is learned over; the rest
-//! carries little variance and is standard normal.
+//! A chunk of future frames is `last frame + prediction(history) + mean + V diag(sqrt l) u`, with `V`, `l` the
+//! eigenvectors and eigenvalues of the residual's covariance. The leading numbers of `u` are what an energy is learned
+//! over; the rest carries little variance and is standard normal.
 
 use super::Limits;
 use super::baseline::VarFit;
@@ -13,7 +13,8 @@ use candle_core::{DType, Device, Tensor};
 use nalgebra::{DMatrix, DVectorView};
 use std::sync::Arc;
 
-/// Eigenvalues below this share of the largest are directions that never move (coupled joints): not whitened, not drawn.
+/// Eigenvalues below this share of the largest are directions that never move (coupled joints): not whitened, not
+/// drawn.
 const RANK: f64 = 1e-10;
 
 /// Eigenvalues and eigenvectors of a regression's residual covariance, the largest first.
@@ -148,10 +149,10 @@ impl ResidualCoordinates {
         })
     }
 
-    /// The same turned so that each coordinate belongs to a frame and a channel, in the order of a chunk's numbers, and all
-    /// of them lead. They are whitened still, and of all whitened coordinates nearest to the residual itself (zero-phase
-    /// whitening: Bell & Sejnowski 1997, "The 'independent components' of natural scenes are edge filters", section 3). What did
-    /// not lead, which is standard normal, is mixed into them ([`ResidualCoordinates::complete`]).
+    /// The same turned so that each coordinate belongs to a frame and a channel, in the order of a chunk's numbers, and
+    /// all of them lead. They are whitened still, and of all whitened coordinates nearest to the residual itself
+    /// (zero-phase whitening: Bell & Sejnowski 1997, "The 'independent components' of natural scenes are edge filters",
+    /// section 3). What did not lead, which is standard normal, is mixed into them ([`ResidualCoordinates::complete`]).
     ///
     /// # Errors
     /// [`Error::Tensor`].
@@ -164,7 +165,8 @@ impl ResidualCoordinates {
         Ok(self)
     }
 
-    /// Encoded chunks `(B, latent)` with noise in the place of the coordinates that do not lead, where those are mixed in.
+    /// Encoded chunks `(B, latent)` with noise in the place of the coordinates that do not lead, where those are mixed
+    /// in.
     ///
     /// # Errors
     /// [`Error::Tensor`].
@@ -217,8 +219,8 @@ impl ResidualCoordinates {
         &self.limits
     }
 
-    /// Features without their constant to the expected chunk less the last frame, and coordinates to a chunk's deviation
-    /// from its expectation, for [`crate::engine`].
+    /// Features without their constant to the expected chunk less the last frame, and coordinates to a chunk's
+    /// deviation from its expectation, for [`crate::engine`].
     pub(super) fn linear(&self) -> Result<(Linear, Linear)> {
         let (width, features) = (self.width(), self.context_width());
         let coefficient = |f: usize, o: usize| self.fit.coefficients()[f * width + o] as f32;
@@ -249,9 +251,10 @@ impl ResidualCoordinates {
         if self.by_frames { self.width() } else { self.leading }
     }
 
-    /// Weights of the leading coordinates' errors, `(1, latent)`, in the mean 1: their variances to the power `exponent`.
-    /// 0 weights whitened coordinates alike, 1 the motion itself. By frames they are a matrix, `(latent, latent)`, of the
-    /// quadratic form that gives each principal coordinate its weight, those that do not lead the least of the others.
+    /// Weights of the leading coordinates' errors, `(1, latent)`, in the mean 1: their variances to the power
+    /// `exponent`. 0 weights whitened coordinates alike, 1 the motion itself. By frames they are a matrix, `(latent,
+    /// latent)`, of the quadratic form that gives each principal coordinate its weight, those that do not lead the
+    /// least of the others.
     ///
     /// # Errors
     /// [`Error::Config`] when the exponent is negative or not finite.

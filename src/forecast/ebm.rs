@@ -1,8 +1,8 @@
 //! The default forecaster: a noise-level-conditional energy over the residual of a vector autoregression.
 //!
 //! A chunk is drawn by [`crate::sample::diffusion`]: along the path `x_t = cos(t) u + sin(t) eps` the gradient of the
-//! network's scalar is the path's velocity. Where the network is 0 this draws from the vector autoregression with Gaussian
-//! residuals, narrower by the cosine of the angle at which the sampler ends.
+//! network's scalar is the path's velocity. Where the network is 0 this draws from the vector autoregression with
+//! Gaussian residuals, narrower by the cosine of the angle at which the sampler ends.
 
 use super::baseline::DELTA_LIMIT;
 use super::conditions::{ForecastConditions, Units, guides};
@@ -43,8 +43,8 @@ impl LevelForecaster {
         Ok(Self { coordinates, energy, sampler, rollout, elsewhere: None })
     }
 
-    /// The same forecaster with its rollouts as tensor operations on `device`; on the CPU they are slower than the engine's
-    /// and the same to rounding. Energies of given futures stay on the CPU.
+    /// The same forecaster with its rollouts as tensor operations on `device`; on the CPU they are slower than the
+    /// engine's and the same to rounding. Energies of given futures stay on the CPU.
     ///
     /// # Errors
     /// [`crate::Error::Tensor`] when the device has no room.
@@ -54,9 +54,9 @@ impl LevelForecaster {
         Ok(self)
     }
 
-    /// As [`Forecaster::energy`], of the chunks' large movements alone: of each only the `leading` principal coordinates count,
-    /// the others are taken as expected. Many small coordinates, each a little unusual, drown few large ones in the energy of
-    /// all.
+    /// As [`Forecaster::energy`], of the chunks' large movements alone: of each only the `leading` principal
+    /// coordinates count, the others are taken as expected. Many small coordinates, each a little unusual, drown few
+    /// large ones in the energy of all.
     ///
     /// # Errors
     /// As [`Forecaster::energy`].

@@ -67,8 +67,8 @@ pub(super) fn rollout(model: &LevelForecaster) -> Result<(Value, Vec<(String, Te
     Ok((numbers, tensors))
 }
 
-/// The description of a file of version 1 as version 2 has it. Nothing is lost or guessed: the sampler's settings have moved,
-/// and what was written as 0 where the data decided had been decided when the file was written.
+/// The description of a file of version 1 as version 2 has it. Nothing is lost or guessed: the sampler's settings have
+/// moved, and what was written as 0 where the data decided had been decided when the file was written.
 ///
 /// # Errors
 /// [`Error::Model`] for a description that is none.

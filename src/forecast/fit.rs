@@ -10,10 +10,11 @@ use std::path::Path;
 use std::time::Instant;
 
 impl Model {
-    /// Trains the energy that `config` describes, what it leaves to the data being chosen first ([`RunConfig::for_data`]).
+    /// Trains the energy that `config` describes, what it leaves to the data being chosen first
+    /// ([`RunConfig::for_data`]).
     ///
-    /// With a `checkpoint` the run is saved there from time to time and when the sink asks to stop; with `resume` it goes
-    /// on from there, to the same weights, to the last bit, as if it had never stopped.
+    /// With a `checkpoint` the run is saved there from time to time and when the sink asks to stop; with `resume` it
+    /// goes on from there, to the same weights, to the last bit, as if it had never stopped.
     ///
     /// # Errors
     /// As [`train()`](crate::train::train); [`Error::Config`] or [`Error::Data`] when settings and episodes do not

@@ -10,12 +10,12 @@ impl RunConfig {
     /// These settings with those in place that are left to the data, each written as `"auto"`:
     ///
     /// - `model.chunk`: so long that the training episodes hold as many chunks, one after the other, as a chunk holds
-    ///   numbers, `sqrt(frames / channels)`: 8, 16, 24 or 32 frames, and at most what the shortest episode holds (unless
-    ///   short ones are left out);
-    /// - `sampler.end` and `sampler.guidance`: by the length of the chunk, with its square root from 0.335 (8 frames) to 0.67
-    ///   (32 frames) and with its square from 0.70 to 1.5;
-    /// - `train.steps`: 30 passes over the training windows, from 1,000 to 12,000 steps; without whitening 50, from 4,500
-    ///   to 20,000.
+    ///   numbers, `sqrt(frames / channels)`: 8, 16, 24 or 32 frames, and at most what the shortest episode holds
+    ///   (unless short ones are left out);
+    /// - `sampler.end` and `sampler.guidance`: by the length of the chunk, with its square root from 0.335 (8 frames)
+    ///   to 0.67 (32 frames) and with its square from 0.70 to 1.5;
+    /// - `train.steps`: 30 passes over the training windows, from 1,000 to 12,000 steps; without whitening 50, from
+    ///   4,500 to 20,000.
     ///
     /// # Errors
     /// As [`Dataset::listed`].

@@ -13,8 +13,8 @@ const REACH: usize = 1;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Convolution {
-    /// Frames of a position, at least 1: as many, or less where that does not divide the chunk. A position sees its neighbours
-    /// on either side.
+    /// Frames of a position, at least 1: as many, or less where that does not divide the chunk. A position sees its
+    /// neighbours on either side.
     pub patch: usize,
     /// For each of these layers, numbers that a position gives.
     pub filters: Vec<usize>,
@@ -52,8 +52,8 @@ pub(crate) fn coordinates(
     }
 }
 
-/// A network of the leading coordinates and the context, with one output: `convolution`'s layers, then fully connected ones of
-/// the widths `hidden`.
+/// A network of the leading coordinates and the context, with one output: `convolution`'s layers, then fully connected
+/// ones of the widths `hidden`.
 pub(crate) fn over(
     coordinates: &ResidualCoordinates,
     convolution: Option<&Convolution>,

@@ -11,8 +11,8 @@ const TILE: usize = 256;
 
 /// Draws every sample of every window as a chain of its own, numbered `window * samples + sample`.
 ///
-/// `roll_out` gets the contexts of some chains, `(R, frames, channels)`, and their noise, and answers with their futures,
-/// `(R, horizon, channels)`. The answer does not depend on the number of workers.
+/// `roll_out` gets the contexts of some chains, `(R, frames, channels)`, and their noise, and answers with their
+/// futures, `(R, horizon, channels)`. The answer does not depend on the number of workers.
 ///
 /// # Errors
 /// As [`history_rows`] and [`Request::check`]; whatever `roll_out` returns.

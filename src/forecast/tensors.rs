@@ -1,5 +1,5 @@
-//! The default model's rollouts as tensor operations: the specification of what the engine does, and the way on a device
-//! other than the CPU.
+//! The default model's rollouts as tensor operations: the specification of what the engine does, and the way on a
+//! device other than the CPU.
 
 use super::baseline::DELTA_LIMIT;
 use super::conditions::{ForecastConditions, Here, Units};

@@ -47,7 +47,8 @@ pub struct ModelInfo {
     pub outcome: Outcome,
     /// Seconds of training, earlier parts of a resumed run left out.
     pub train_seconds: f64,
-    /// The forecasts as the engine runs them, for `ebmotion-runtime`; none where a model is not drawn down noise levels.
+    /// The forecasts as the engine runs them, for `ebmotion-runtime`; none where a model is not drawn down noise
+    /// levels.
     #[serde(default)]
     pub rollout: Option<serde_json::Value>,
 }
@@ -126,8 +127,8 @@ impl Model {
     /// Reads a model.
     ///
     /// # Errors
-    /// [`Error::Io`] when the file cannot be read; [`Error::Model`] when it is truncated, damaged, of another version or
-    /// not a model.
+    /// [`Error::Io`] when the file cannot be read; [`Error::Model`] when it is truncated, damaged, of another version
+    /// or not a model.
     pub fn load(path: &Path) -> Result<Self> {
         Self::load_with(path, &[])
     }
@@ -223,8 +224,8 @@ impl Model {
         Ok(())
     }
 
-    /// Checks that the test episodes of `dataset` are new to this model, which was neither trained on them nor chosen by
-    /// them.
+    /// Checks that the test episodes of `dataset` are new to this model, which was neither trained on them nor chosen
+    /// by them.
     ///
     /// # Errors
     /// [`Error::Data`] naming one that it has seen.
@@ -239,12 +240,12 @@ impl Model {
 
     /// Possible continuations of `history`, without their energies, which [`Model::with_energies`] adds.
     ///
-    /// `history` holds at least [`Forecaster::context_frames`] frames, `(K, D)` row-major, in the channels' units and at the
-    /// model's rate; the last ones count. One seed gives the same futures each time.
+    /// `history` holds at least [`Forecaster::context_frames`] frames, `(K, D)` row-major, in the channels' units and
+    /// at the model's rate; the last ones count. One seed gives the same futures each time.
     ///
     /// # Errors
-    /// [`Error::Config`] when no frame or no sample is asked for; [`Error::Data`] when the history is too short or not a
-    /// whole number of frames; [`Error::NonFinite`] when it or the forecast holds a number that is not finite.
+    /// [`Error::Config`] when no frame or no sample is asked for; [`Error::Data`] when the history is too short or not
+    /// a whole number of frames; [`Error::NonFinite`] when it or the forecast holds a number that is not finite.
     pub fn forecast(&self, history: &[f64], request: &Request, seed: u64) -> Result<Forecast> {
         self.forecast_given(history, request, &ForecastConditions::default(), seed)
     }
@@ -252,8 +253,8 @@ impl Model {
     /// As [`Model::forecast`], under conditions in the channels' units: a joint held, a goal, an energy of frames.
     ///
     /// # Errors
-    /// As [`Model::forecast`]; [`Error::Data`] for conditions that do not fit; [`Error::Config`] from a model that takes none
-    /// (preset `igebm`).
+    /// As [`Model::forecast`]; [`Error::Data`] for conditions that do not fit; [`Error::Config`] from a model that
+    /// takes none (preset `igebm`).
     pub fn forecast_given(
         &self,
         history: &[f64],
@@ -299,8 +300,8 @@ impl Model {
     /// followed there, and the energies of both.
     ///
     /// # Errors
-    /// As [`Model::check_fits`] and [`Model::forecast`]; [`Error::Data`] where there is no such episode, or too few of its
-    /// frames lie before `at`.
+    /// As [`Model::check_fits`] and [`Model::forecast`]; [`Error::Data`] where there is no such episode, or too few of
+    /// its frames lie before `at`.
     pub fn forecast_episode(
         &self,
         frames: &Frames,
@@ -372,8 +373,8 @@ impl Model {
         }
     }
 
-    /// The last frames of a history, z-scored, `(1, K, D)`; and the whole periods, `(D,)`, that were taken from channels
-    /// that wrap, as training windows have it.
+    /// The last frames of a history, z-scored, `(1, K, D)`; and the whole periods, `(D,)`, that were taken from
+    /// channels that wrap, as training windows have it.
     fn z_history(&self, history: &[f64]) -> Result<(Tensor, Vec<f64>)> {
         let (d, k) = (self.info.channels.len(), self.forecaster().context_frames());
         let periods: Vec<Option<f64>> = self.info.channels.iter().map(|c| c.period).collect();

@@ -1,5 +1,5 @@
-//! A convolutional classifier of images: the conventional network that energies are compared with, and the features in which
-//! sets of images are.
+//! A convolutional classifier of images: the conventional network that energies are compared with, and the features in
+//! which sets of images are.
 
 use super::Parameters;
 use crate::energy::{Evaluated, by_autograd};
@@ -49,10 +49,11 @@ impl ClassifierConfig {
     }
 }
 
-/// Convolutions of stride 2, a fully connected layer, a rectifier behind each of them, and a linear map to one logit a class.
+/// Convolutions of stride 2, a fully connected layer, a rectifier behind each of them, and a linear map to one logit a
+/// class.
 ///
-/// A convolution is a choice of pixels and a matrix product: images lie pixel by pixel, so a choice copies whole rows, and its
-/// gradient is a sum of rows.
+/// A convolution is a choice of pixels and a matrix product: images lie pixel by pixel, so a choice copies whole rows,
+/// and its gradient is a sum of rows.
 #[derive(Debug, Clone)]
 pub struct Classifier {
     config: ClassifierConfig,
@@ -66,8 +67,8 @@ pub struct Classifier {
 struct Convolution {
     /// `(K C, O)`, and `(O,)`.
     weight: (Var, Var),
-    /// `(P K,)`: for each pixel that goes out and each place of its window the pixel that comes in, or the one behind the
-    /// last, which is 0.
+    /// `(P K,)`: for each pixel that goes out and each place of its window the pixel that comes in, or the one behind
+    /// the last, which is 0.
     pixels: Tensor,
     /// Pixels that go out, and places of a window.
     out: usize,
@@ -111,8 +112,8 @@ impl Classifier {
         &self.parameters
     }
 
-    /// Features `(B, F)` and logits `(B, classes)` of images `(B, C, H, W)` in `[0, 1]`; as a graph in the weights or not, in
-    /// the images either way.
+    /// Features `(B, F)` and logits `(B, classes)` of images `(B, C, H, W)` in `[0, 1]`; as a graph in the weights or
+    /// not, in the images either way.
     fn forward(&self, x: &Tensor, graph: bool) -> Result<(Tensor, Tensor)> {
         let c = &self.config;
         let shape = [c.channels, c.height, c.width];
@@ -141,8 +142,8 @@ impl Classifier {
         Ok((features, logits))
     }
 
-    /// Unnormalised log-probabilities of the classes, `(B, classes)`, of images `(B, C, H, W)` in `[0, 1]`; a graph in the
-    /// images.
+    /// Unnormalised log-probabilities of the classes, `(B, classes)`, of images `(B, C, H, W)` in `[0, 1]`; a graph in
+    /// the images.
     ///
     /// # Errors
     /// [`Error::Shape`] when the images do not fit; [`Error::Tensor`].
@@ -158,8 +159,8 @@ impl Classifier {
         Ok(self.forward(x, false)?.0)
     }
 
-    /// Cross entropy in nats `(B,)` between `targets` `(B, classes)`, rows of probabilities, and what the network says; a
-    /// graph in the weights.
+    /// Cross entropy in nats `(B,)` between `targets` `(B, classes)`, rows of probabilities, and what the network says;
+    /// a graph in the weights.
     ///
     /// # Errors
     /// As [`Classifier::logits`].
@@ -179,8 +180,8 @@ impl Classifier {
 
 impl Classifier {
     /// `ln ((1 - p) / p)` of the labels' probabilities `p`, and its gradient in the images: what an attack climbs. It
-    /// grows with the cross entropy and its gradient points the same way, but does not vanish where `1 - p` rounds to 0.
-    /// `targets` are rows of zeros and a one.
+    /// grows with the cross entropy and its gradient points the same way, but does not vanish where `1 - p` rounds to
+    /// 0. `targets` are rows of zeros and a one.
     ///
     /// # Errors
     /// As [`Classifier::logits`].
@@ -259,7 +260,8 @@ mod tests {
                 .permute((0, 3, 1, 2))?
                 .contiguous()?)
         };
-        // 7 -> 4 and 6 -> 3 with a side of 5 need 4 and 3 rows and columns of zeros, then 4 -> 2 and 3 -> 2 one and two.
+        // 7 -> 4 and 6 -> 3 with a side of 5 need 4 and 3 rows and columns of zeros, then 4 -> 2 and 3 -> 2 one and
+        // two.
         let h = x.affine(2.0, -1.0)?.pad_with_zeros(2, 2, 2)?.pad_with_zeros(3, 1, 2)?;
         let h = h.conv2d(&kernel(0, 2, 5)?, 0, 2, 1, 1)?.relu()?;
         let h = h.pad_with_zeros(2, 0, 1)?.pad_with_zeros(3, 1, 1)?;
@@ -294,8 +296,8 @@ mod tests {
         Ok(())
     }
 
-    /// Three logits far apart, where `1 - p` rounds to 0 in single precision; and the same gradient's direction as the cross
-    /// entropy's where it does not.
+    /// Three logits far apart, where `1 - p` rounds to 0 in single precision; and the same gradient's direction as the
+    /// cross entropy's where it does not.
     #[test]
     fn odds_have_a_gradient_where_the_network_is_sure() -> Result<()> {
         let net = small(DType::F32)?;

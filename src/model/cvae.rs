@@ -1,5 +1,5 @@
-//! Conditional variational autoencoder (Kingma & Welling 2014, "Auto-encoding variational Bayes", eq. 10; conditional: Sohn
-//! et al. 2015, "Learning structured output representation using deep conditional generative models", eq. 3).
+//! Conditional variational autoencoder (Kingma & Welling 2014, "Auto-encoding variational Bayes", eq. 10; conditional:
+//! Sohn et al. 2015, "Learning structured output representation using deep conditional generative models", eq. 3).
 
 use super::density::{given, rows_of};
 use super::{Activation, Generative, Generator, Mlp, MlpConfig, Parameters};
@@ -10,8 +10,8 @@ use candle_core::{D, DType, Device, Tensor};
 /// Bound of the log variances, either way.
 const LOG_VARIANCE: f64 = 8.0;
 
-/// Encoder `(x, context) -> code` and decoder `(code, context) -> x`, both diagonal Gaussians; codes are standard normal
-/// a priori.
+/// Encoder `(x, context) -> code` and decoder `(code, context) -> x`, both diagonal Gaussians; codes are standard
+/// normal a priori.
 #[derive(Debug, Clone)]
 pub struct Cvae {
     encoder: Mlp,
@@ -24,10 +24,11 @@ pub struct Cvae {
 }
 
 impl Cvae {
-    /// Fresh networks with `hidden` layers for `x` of `width` numbers, contexts of `context` and codes of `code` numbers;
-    /// `kl_weight` multiplies the divergence from the prior (1 is the evidence bound; Higgins et al. 2017, "beta-VAE", eq. 4),
-    /// of which the first `free_nats` of each number of the code cost nothing (Kingma et al. 2016, "Improving variational
-    /// inference with inverse autoregressive flow", eq. 15): without them codes were seen to collapse onto the prior.
+    /// Fresh networks with `hidden` layers for `x` of `width` numbers, contexts of `context` and codes of `code`
+    /// numbers; `kl_weight` multiplies the divergence from the prior (1 is the evidence bound; Higgins et al. 2017,
+    /// "beta-VAE", eq. 4), of which the first `free_nats` of each number of the code cost nothing (Kingma et al. 2016,
+    /// "Improving variational inference with inverse autoregressive flow", eq. 15): without them codes were seen to
+    /// collapse onto the prior.
     ///
     /// # Errors
     /// As [`Mlp::new`]; [`Error::Config`] when `code` is 0 or a weight negative.

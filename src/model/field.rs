@@ -1,11 +1,12 @@
 //! A vector field on the way from noise to data: conditional diffusion and flow matching.
 //!
-//! Both regress the velocity of a path from noise `eps` to data `u`; they differ in the path. On the circle
-//! `x = cos(t) u + sin(t) eps` this is a diffusion model with the velocity parameterisation (Salimans & Ho 2022, "Progressive
-//! distillation", section 4), sampled by the deterministic rule of Song et al. 2021 ("Denoising diffusion implicit models",
-//! eq. 12) in the angle itself, whose straight steps unlike the rule's own rotations keep a Gaussian's width at any number of
-//! them. On the straight line `x = (1 - s) eps + s u` it is flow matching (Lipman et al. 2023, "Flow
-//! matching for generative modeling", eq. 23 with a minimal variance of 0). Both are drawn by [`crate::sample::diffusion`].
+//! Both regress the velocity of a path from noise `eps` to data `u`; they differ in the path. On the circle `x = cos(t)
+//! u + sin(t) eps` this is a diffusion model with the velocity parameterisation (Salimans & Ho 2022, "Progressive
+//! distillation", section 4), sampled by the deterministic rule of Song et al. 2021 ("Denoising diffusion implicit
+//! models", eq. 12) in the angle itself, whose straight steps unlike the rule's own rotations keep a Gaussian's width
+//! at any number of them. On the straight line `x = (1 - s) eps + s u` it is flow matching (Lipman et al. 2023, "Flow
+//! matching for generative modeling", eq. 23 with a minimal variance of 0). Both are drawn by
+//! [`crate::sample::diffusion`].
 
 use super::density::{given, rows_of};
 use super::level_features::{ANGLES, level_features, with_level};
@@ -38,8 +39,8 @@ pub struct VectorField {
 
 impl VectorField {
     /// A fresh network. `config.context` counts the numbers of the context alone, `config.outputs` is set to
-    /// `config.inputs`. Of `sampler` a straight line heeds levels, end, guidance and temperature; its end is the place whose
-    /// shares of noise and data have the angle's tangent.
+    /// `config.inputs`. Of `sampler` a straight line heeds levels, end, guidance and temperature; its end is the place
+    /// whose shares of noise and data have the angle's tangent.
     ///
     /// # Errors
     /// As [`Mlp::new`] and [`SamplerConfig::check`].
@@ -51,8 +52,8 @@ impl VectorField {
         Ok(Self { net: Mlp::new(config, noise, DType::F32, &Device::Cpu)?, path, sampler, weights: None })
     }
 
-    /// The same with weights of the coordinates' errors, one each, `(1, S)`, in the mean 1, or a matrix `(S, S)` of their
-    /// products; without, all are alike.
+    /// The same with weights of the coordinates' errors, one each, `(1, S)`, in the mean 1, or a matrix `(S, S)` of
+    /// their products; without, all are alike.
     pub fn weighted(mut self, weights: Tensor) -> Self {
         self.weights = Some(weights);
         self
@@ -79,8 +80,8 @@ impl VectorField {
         }
     }
 
-    /// What guidance makes of a velocity on the line before its `end`: away from that of standard normal data, which is a
-    /// multiple of `x`. On the circle that is 0, and the stops hold the guidance.
+    /// What guidance makes of a velocity on the line before its `end`: away from that of standard normal data, which is
+    /// a multiple of `x`. On the circle that is 0, and the stops hold the guidance.
     fn guided(&self, x: &Tensor, velocity: Tensor, at: f64, end: f64) -> Result<Tensor> {
         let guidance = self.sampler.guidance();
         if matches!(self.path, NoisePath::Circle) || guidance == 1.0 || at <= end {

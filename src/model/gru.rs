@@ -31,8 +31,8 @@ pub struct GruMixture {
 const LIMIT: f64 = 8.0;
 
 impl GruMixture {
-    /// A fresh network with a state of `width` numbers over frames of `delta_std.len()` channels, predicting the next delta in
-    /// units of `delta_std` by a mixture of `components` Gaussians behind one layer of `width`.
+    /// A fresh network with a state of `width` numbers over frames of `delta_std.len()` channels, predicting the next
+    /// delta in units of `delta_std` by a mixture of `components` Gaussians behind one layer of `width`.
     ///
     /// # Errors
     /// As [`MixtureDensity::new`].

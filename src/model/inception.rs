@@ -1,10 +1,10 @@
-//! Inception-v3 (Szegedy et al. 2016, "Rethinking the Inception architecture for computer vision"), evaluated: its last hidden
-//! layer is where Fréchet inception distances are measured, its classes what inception scores are made of.
+//! Inception-v3 (Szegedy et al. 2016, "Rethinking the Inception architecture for computer vision"), evaluated: its last
+//! hidden layer is where Fréchet inception distances are measured, its classes what inception scores are made of.
 //!
 //! Weights are the caller's, by the names of torchvision's state dictionary. Two networks go by these names:
-//! torchvision's own with 1000 classes, and the one with 1008 classes that published distances are measured with (ported from
-//! TensorFlow by the project pytorch-fid). The latter's mean pools leave out the zeros at the border, and its last block
-//! has a maximum in place of a mean.
+//! torchvision's own with 1000 classes, and the one with 1008 classes that published distances are measured with
+//! (ported from TensorFlow by the project pytorch-fid). The latter's mean pools leave out the zeros at the border, and
+//! its last block has a maximum in place of a mean.
 
 use crate::error::{Error, Result};
 use candle_core::{D, DType, Device, Tensor};
@@ -262,8 +262,8 @@ impl Inception {
     /// Numbers of an image's features.
     pub const FEATURES: usize = 2048;
 
-    /// The network of the tensors that `get` gives by torchvision's names. Which of the two it is is told by its number of
-    /// classes.
+    /// The network of the tensors that `get` gives by torchvision's names. Which of the two it is is told by its number
+    /// of classes.
     ///
     /// # Errors
     /// What `get` returns for a name it does not know; [`Error::Shape`] for a tensor of another shape.
@@ -321,9 +321,9 @@ impl Inception {
         self.classes() == FID_CLASSES
     }
 
-    /// Images `(B, 1 or 3, H, W)` as the network takes them, `(B, 3, 299, 299)`: grey ones with three equal channels, and
-    /// bilinear interpolation between pixel centres without smoothing (`align_corners=False`, `antialias=False` in PyTorch), as
-    /// pytorch-fid does it.
+    /// Images `(B, 1 or 3, H, W)` as the network takes them, `(B, 3, 299, 299)`: grey ones with three equal channels,
+    /// and bilinear interpolation between pixel centres without smoothing (`align_corners=False`, `antialias=False` in
+    /// PyTorch), as pytorch-fid does it.
     ///
     /// # Errors
     /// [`Error::Shape`] for images of another number of channels; [`Error::Tensor`].
@@ -339,9 +339,9 @@ impl Inception {
         Ok(x.upsample_bilinear2d(SIDE, SIDE, false)?)
     }
 
-    /// Features `(B, 2048)` and logits `(B, classes)` of images `(B, 3, H, W)` in `[0, 1]`, of whatever size from 75 x 75:
-    /// for figures that are to be compared, [`Inception::resized`] first. Both networks take `2 x - 1`, which is also what
-    /// torchvision's normalisation and its `transform_input` come to together.
+    /// Features `(B, 2048)` and logits `(B, classes)` of images `(B, 3, H, W)` in `[0, 1]`, of whatever size from 75 x
+    /// 75: for figures that are to be compared, [`Inception::resized`] first. Both networks take `2 x - 1`, which is
+    /// also what torchvision's normalisation and its `transform_input` come to together.
     ///
     /// # Errors
     /// [`Error::Shape`] when the images do not fit; [`Error::Tensor`].

@@ -7,9 +7,9 @@
 //! ```
 //!
 //! Where `g = 0` every `E_t` is the standard normal's, so in whitened coordinates the network learns only how the data
-//! differ from a Gaussian. For the optimal `g`, `grad_x g(x, t, c) = E[cos(t) eps - sin(t) u | x_t = x, c]`, the velocity
-//! of the path (Salimans & Ho 2022, appendix D, for this angular parameterisation; the gradient of a scalar in its
-//! place), and `-grad E_t` is the score of `x_t` (Vincent 2011).
+//! differ from a Gaussian. For the optimal `g`, `grad_x g(x, t, c) = E[cos(t) eps - sin(t) u | x_t = x, c]`, the
+//! velocity of the path (Salimans & Ho 2022, appendix D, for this angular parameterisation; the gradient of a scalar in
+//! its place), and `-grad E_t` is the score of `x_t` (Vincent 2011).
 
 use super::level_features::{GAIN, LEVEL_FEATURES, level_features};
 use super::{Mlp, MlpConfig, Parameters};

@@ -12,8 +12,8 @@ use candle_core::{DType, Device, Tensor};
 /// `E_t(x | c) = |x|^2 / 2 + cot(t) g(x, t, c)` with `g = gain * N(x | level(t), c)`, along the path
 /// `x_t = cos(t) u + sin(t) eps` from data to noise; see [`super::LevelEnergy`] for what that means.
 ///
-/// The network's context is the level's features, then the context itself. Arrays should be such that a standard normal is a
-/// fair first guess: images in `[0, 1]` as `2 x - 1` or whitened.
+/// The network's context is the level's features, then the context itself. Arrays should be such that a standard normal
+/// is a fair first guess: images in `[0, 1]` as `2 x - 1` or whitened.
 #[derive(Debug, Clone)]
 pub struct Leveled<N> {
     network: N,

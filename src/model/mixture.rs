@@ -1,5 +1,5 @@
-//! Mixture density network: a mixture of diagonal Gaussians whose parameters a network gives (Bishop 1994, "Mixture density
-//! networks", eqs. 22 to 29, with a width per dimension).
+//! Mixture density network: a mixture of diagonal Gaussians whose parameters a network gives (Bishop 1994, "Mixture
+//! density networks", eqs. 22 to 29, with a width per dimension).
 
 use super::density::{given, rows_of};
 use super::{Generative, Generator, Mlp, MlpConfig, Parameters};

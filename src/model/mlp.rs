@@ -18,7 +18,8 @@ use candle_core::{D, DType, Device, Tensor, Var};
 pub struct Mlp {
     config: MlpConfig,
     parameters: Parameters,
-    /// `(H, inputs)`; of a layer that shares weights over `T` positions `(H / T, window * inputs / T)`, as all weights are.
+    /// `(H, inputs)`; of a layer that shares weights over `T` positions `(H / T, window * inputs / T)`, as all weights
+    /// are.
     from_input: Var,
     /// `(H, context)`.
     from_context: Option<Var>,
@@ -241,8 +242,8 @@ impl Mlp {
     }
 
     /// Energies `(B,)` and the gradient of `sum_b coefficient_b E_b` in each parameter, in the order of
-    /// [`Mlp::parameters`]; `coefficients` makes the coefficients of the energies. Computed by [`crate::engine`], for f32
-    /// on the CPU.
+    /// [`Mlp::parameters`]; `coefficients` makes the coefficients of the energies. Computed by [`crate::engine`], for
+    /// f32 on the CPU.
     ///
     /// # Errors
     /// As [`Mlp::packed`] and [`crate::engine::learn`].
@@ -257,8 +258,9 @@ impl Mlp {
         })
     }
 
-    /// The gradient of `sum_b v_b . grad_x E(x_b)` in each parameter, in the order of [`Mlp::parameters`], with the `v`, `(B, inputs)`,
-    /// held fixed; `directions` makes them of the energies' gradients, `(B, inputs)`. Computed by [`crate::engine`], for f32 on the CPU.
+    /// The gradient of `sum_b v_b . grad_x E(x_b)` in each parameter, in the order of [`Mlp::parameters`], with the
+    /// `v`, `(B, inputs)`, held fixed; `directions` makes them of the energies' gradients, `(B, inputs)`. Computed by
+    /// [`crate::engine`], for f32 on the CPU.
     ///
     /// # Errors
     /// As [`Mlp::packed`] and [`crate::engine::learn_slopes`].

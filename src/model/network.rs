@@ -25,8 +25,8 @@ pub trait Network {
         by_autograd(|x| self.energy(x, context), x)
     }
 
-    /// Energy `(B,)` and input gradient `(B, *S)`, both as graphs in the weights, for losses of the gradient: the network
-    /// has to write its gradient as tensor operations, since candle differentiates only once.
+    /// Energy `(B,)` and input gradient `(B, *S)`, both as graphs in the weights, for losses of the gradient: the
+    /// network has to write its gradient as tensor operations, since candle differentiates only once.
     ///
     /// # Errors
     /// As [`Network::energy`]; [`Error::Other`] by default.
@@ -59,9 +59,9 @@ pub trait Network {
         Err(Error::Other("this network has no way of its own to the gradient in its weights".into()))
     }
 
-    /// The gradient of `sum_b v_b . grad_x E(x_b | context_b)` in each parameter, in their order, with the `v`, `(B, *S)`, held fixed,
-    /// where `directions` makes them of the input gradients `(B, *S)`. `None`, the default, where the network has no way of its own
-    /// to this mixed second derivative; `directions` was not called then.
+    /// The gradient of `sum_b v_b . grad_x E(x_b | context_b)` in each parameter, in their order, with the `v`, `(B,
+    /// *S)`, held fixed, where `directions` makes them of the input gradients `(B, *S)`. `None`, the default, where the
+    /// network has no way of its own to this mixed second derivative; `directions` was not called then.
     ///
     /// # Errors
     /// As [`Network::energy`]; whatever `directions` returns.

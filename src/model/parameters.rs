@@ -20,7 +20,8 @@ impl Parameters {
         Ok(var)
     }
 
-    /// Adds the variables of another list, their names behind `part` and a dot; both lists then hold the same variables.
+    /// Adds the variables of another list, their names behind `part` and a dot; both lists then hold the same
+    /// variables.
     pub fn join(&mut self, part: &str, other: &Parameters) {
         self.items.extend(other.iter().map(|(name, var)| (format!("{part}.{name}"), var.clone())));
     }

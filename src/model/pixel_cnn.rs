@@ -1,9 +1,11 @@
-//! An autoregressive network of images (van den Oord et al. 2016, "Conditional image generation with PixelCNN decoders"), with
-//! the output of Salimans et al. 2017 ("PixelCNN++", section 2): mixtures of discretised logistic densities.
+//! An autoregressive network of images (van den Oord et al. 2016, "Conditional image generation with PixelCNN
+//! decoders"), with the output of Salimans et al. 2017 ("PixelCNN++", section 2): mixtures of discretised logistic
+//! densities.
 //!
-//! Pixels follow each other row by row, `P(x) = prod_i P(x_i | x_1 .. x_(i-1))`, so the probability of an image is exact and
-//! costs one evaluation. Two streams of features keep the order: one sees the rows above a pixel, the other what stands left
-//! of it and the first stream. A masked convolution is a matrix product over shifted copies, which only look up and left.
+//! Pixels follow each other row by row, `P(x) = prod_i P(x_i | x_1 .. x_(i-1))`, so the probability of an image is
+//! exact and costs one evaluation. Two streams of features keep the order: one sees the rows above a pixel, the other
+//! what stands left of it and the first stream. A masked convolution is a matrix product over shifted copies, which
+//! only look up and left.
 
 use super::density::{fits, none_given};
 use super::{Generative, Parameters};
@@ -14,7 +16,8 @@ use serde::{Deserialize, Serialize};
 
 /// Bounds of a density's log width, in units of half the range of a pixel.
 const LOG_WIDTH: (f64, f64) = (-7.0, 2.0);
-/// Rows or columns by which a copy is shifted: down by `.0` (so it looks up), right by `.1` (left, where negative: it looks right).
+/// Rows or columns by which a copy is shifted: down by `.0` (so it looks up), right by `.1` (left, where negative: it
+/// looks right).
 type Shift = (usize, isize);
 /// What the first layers see: two rows above; two pixels to the left.
 const ABOVE: &[Shift] = &[(2, 1), (2, 0), (2, -1), (1, 1), (1, 0), (1, -1)];
@@ -160,8 +163,8 @@ impl PixelCnn {
         &self.config
     }
 
-    /// What the densities of each pixel are made of, `(B, H, W, K (1 + 2 C + C (C - 1) / 2))`: a function of earlier pixels alone.
-    /// `x` is `(B, C, H, W)` in `[-1, 1]`.
+    /// What the densities of each pixel are made of, `(B, H, W, K (1 + 2 C + C (C - 1) / 2))`: a function of earlier
+    /// pixels alone. `x` is `(B, C, H, W)` in `[-1, 1]`.
     fn features(&self, x: &Tensor) -> Result<Tensor> {
         let ones = x.narrow(1, 0, 1)?.ones_like()?;
         let x = Tensor::cat(&[x, &ones], 1)?.permute((0, 2, 3, 1))?.contiguous()?;
@@ -176,8 +179,8 @@ impl PixelCnn {
         self.out.apply(&horizontal.relu()?)
     }
 
-    /// `ln P` of each pixel given those before it, `(B, H, W)`, nats; `x` is `(B, C, H, W)` in `[0, 1]` and is rounded to the
-    /// nearest level.
+    /// `ln P` of each pixel given those before it, `(B, H, W)`, nats; `x` is `(B, C, H, W)` in `[0, 1]` and is rounded
+    /// to the nearest level.
     ///
     /// # Errors
     /// [`Error::Shape`] when the images do not fit.
@@ -205,9 +208,9 @@ impl PixelCnn {
         Ok(log.log_sum_exp(3)?)
     }
 
-    /// `ln P` of the level at `value` `(B, H, W, 1)` by logistic densities of `mean` and log width `raw` `(B, H, W, K)`. What lies
-    /// beyond the ends belongs to the ends. With `a` and `b` the standardised upper and lower edge of the level,
-    /// `sigmoid(a) - sigmoid(b) = sigmoid(a) sigmoid(-b) (1 - exp(b - a))`, which has no cancellation.
+    /// `ln P` of the level at `value` `(B, H, W, 1)` by logistic densities of `mean` and log width `raw` `(B, H, W,
+    /// K)`. What lies beyond the ends belongs to the ends. With `a` and `b` the standardised upper and lower edge of
+    /// the level, `sigmoid(a) - sigmoid(b) = sigmoid(a) sigmoid(-b) (1 - exp(b - a))`, which has no cancellation.
     fn log_level(&self, value: &Tensor, mean: &Tensor, raw: &Tensor) -> Result<Tensor> {
         let half = 1.0 / (self.config.levels - 1) as f64;
         let (low, high) = LOG_WIDTH;

@@ -1,9 +1,9 @@
-//! A normalizing flow of images by affine couplings (Dinh et al. 2017, "Density estimation using Real NVP", eq. 7 to 9), whose
-//! scales and translations are perceptrons.
+//! A normalizing flow of images by affine couplings (Dinh et al. 2017, "Density estimation using Real NVP", eq. 7 to
+//! 9), whose scales and translations are perceptrons.
 //!
-//! Pixels are filled up with uniform noise to continuous numbers and taken through a logit (section 4.1), standardised, and
-//! then half of the numbers scales and moves the other half, in turns, until all are standard normal. The density is exact: the
-//! normal one of the result times the determinant of the way there.
+//! Pixels are filled up with uniform noise to continuous numbers and taken through a logit (section 4.1), standardised,
+//! and then half of the numbers scales and moves the other half, in turns, until all are standard normal. The density
+//! is exact: the normal one of the result times the determinant of the way there.
 
 use super::density::{fits, none_given};
 use super::{Activation, Generative, Mlp, MlpConfig, Parameters};
@@ -19,8 +19,8 @@ const LEVELS: f64 = 256.0;
 const EDGE: f64 = 0.05;
 /// Bound of a coupling's log scale, either way.
 const LOG_SCALE: f64 = 2.0;
-/// Least standard deviation by which a pixel is divided at the start. That of the noise within one level is about 0.02, but divided by
-/// as little, the first bright pixel where all examples are dark would be a number of some hundreds.
+/// Least standard deviation by which a pixel is divided at the start. That of the noise within one level is about 0.02,
+/// but divided by as little, the first bright pixel where all examples are dark would be a number of some hundreds.
 const LEAST_STD: f64 = 0.2;
 
 /// Size of a [`RealNvp`].
@@ -131,9 +131,9 @@ fn logit(x: &Tensor) -> Result<(Tensor, Tensor)> {
 }
 
 impl RealNvp {
-    /// A fresh flow of images of `shape` `[C, H, W]`, at least 2 numbers in all; weights are drawn from `noise`, and the first
-    /// step standardises the pixels of `examples` `(N, C, H, W)` in `[0, 1]` (as the layers of Kingma & Dhariwal 2018, "Glow",
-    /// section 3.1, on their first batch).
+    /// A fresh flow of images of `shape` `[C, H, W]`, at least 2 numbers in all; weights are drawn from `noise`, and
+    /// the first step standardises the pixels of `examples` `(N, C, H, W)` in `[0, 1]` (as the layers of Kingma &
+    /// Dhariwal 2018, "Glow", section 3.1, on their first batch).
     ///
     /// # Errors
     /// [`Error::Config`] for a size out of range; [`Error::Shape`] when the examples do not fit.
@@ -167,8 +167,8 @@ impl RealNvp {
         Ok(Self { shape, parameters, mean, log_std, couplings })
     }
 
-    /// The normal numbers `(B, D)` of continuous pixels `x` `(B, C, H, W)` in `(0, 1)`, and the log determinant of the way
-    /// there, `(B,)`.
+    /// The normal numbers `(B, D)` of continuous pixels `x` `(B, C, H, W)` in `(0, 1)`, and the log determinant of the
+    /// way there, `(B,)`.
     ///
     /// # Errors
     /// [`Error::Shape`] when the images do not fit.
@@ -185,8 +185,8 @@ impl RealNvp {
         Ok((z, log_determinant))
     }
 
-    /// The pixels `(B, C, H, W)` of normal numbers `z` `(B, D)`: undoes [`RealNvp::forward`], and draws images from normal
-    /// draws. Detached. Beyond `[0, 1]` by at most a ninth of the range, as the logit's edge lets them.
+    /// The pixels `(B, C, H, W)` of normal numbers `z` `(B, D)`: undoes [`RealNvp::forward`], and draws images from
+    /// normal draws. Detached. Beyond `[0, 1]` by at most a ninth of the range, as the logit's edge lets them.
     ///
     /// # Errors
     /// [`Error::Tensor`] for another number of columns.
@@ -229,8 +229,8 @@ impl Generative for RealNvp {
         &self.parameters
     }
 
-    /// Bits per dimension of images of 256 levels: an upper bound of `-log2 P(x) / (C H W)`, since the noise that fills the
-    /// levels is drawn once (Theis et al. 2016, "A note on the evaluation of generative models", section 3.1).
+    /// Bits per dimension of images of 256 levels: an upper bound of `-log2 P(x) / (C H W)`, since the noise that fills
+    /// the levels is drawn once (Theis et al. 2016, "A note on the evaluation of generative models", section 3.1).
     fn loss(&self, x: &Tensor, context: Option<&Tensor>, noise: &mut Noise) -> Result<Tensor> {
         none_given(context)?;
         fits(x, self.shape)?;

@@ -27,7 +27,8 @@ impl SpectralNorm {
         Ok(())
     }
 
-    /// Gradient in the weight of a gradient in the weight divided by its norm: `(G - <G, W / s> u v^T) / s`, `s` the norm.
+    /// Gradient in the weight of a gradient in the weight divided by its norm: `(G - <G, W / s> u v^T) / s`, `s` the
+    /// norm.
     pub(crate) fn pull_back(&self, weight: &Tensor, gradient: &Tensor) -> Result<Tensor> {
         let sigma = self.sigma(weight)?;
         let along = (gradient * weight.broadcast_div(&sigma)?)?.sum_all()?.reshape((1, 1))?;

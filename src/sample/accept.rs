@@ -57,7 +57,8 @@ impl<P: Proposal> Transition for Unadjusted<P> {
 }
 
 /// Accepts a proposal with probability `min(1, exp(E(from) - E(to)) q(from | to) / q(to | from))`, chain by chain, and
-/// stays otherwise: exact for any step size (Metropolis et al., J. Chem. Phys. 21, 1953; Hastings, Biometrika 57, 1970).
+/// stays otherwise: exact for any step size (Metropolis et al., J. Chem. Phys. 21, 1953; Hastings, Biometrika 57,
+/// 1970).
 ///
 /// A proposal whose energy or gradient is not finite is rejected: its density counts as 0.
 #[derive(Debug, Clone, Copy)]

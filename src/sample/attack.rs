@@ -18,8 +18,8 @@ pub enum Norm {
 }
 
 impl Norm {
-    /// The point nearest to `x` `(B, *S)` within the ball of `radius` around `origin`, and then within `[0, 1]`. The origin
-    /// lies in there itself, so that the second step does not leave the ball.
+    /// The point nearest to `x` `(B, *S)` within the ball of `radius` around `origin`, and then within `[0, 1]`. The
+    /// origin lies in there itself, so that the second step does not leave the ball.
     ///
     /// # Errors
     /// [`Error::Tensor`] when shapes differ.
@@ -62,8 +62,8 @@ impl Norm {
     }
 }
 
-/// Projected gradient ascent (Madry et al. 2018, "Towards deep learning models resistant to adversarial attacks", section 2.1)
-/// from a random start.
+/// Projected gradient ascent (Madry et al. 2018, "Towards deep learning models resistant to adversarial attacks",
+/// section 2.1) from a random start.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Attack {
@@ -76,7 +76,8 @@ pub struct Attack {
 }
 
 impl Attack {
-    /// What the steps together are longer than the radius, so that every point of the ball can be reached from any start.
+    /// What the steps together are longer than the radius, so that every point of the ball can be reached from any
+    /// start.
     pub const STRIDE: f64 = 2.5;
 
     /// # Errors
@@ -91,8 +92,9 @@ impl Attack {
         }
     }
 
-    /// Images `(B, *S)` around `x`, in `[0, 1]` like those, of a large loss: of all points on the way that of the largest.
-    /// `loss` gives the loss of each image as its energy, and its gradient; row `b` takes the noise of chain `b`.
+    /// Images `(B, *S)` around `x`, in `[0, 1]` like those, of a large loss: of all points on the way that of the
+    /// largest. `loss` gives the loss of each image as its energy, and its gradient; row `b` takes the noise of chain
+    /// `b`.
     ///
     /// # Errors
     /// As [`Attack::check`]; [`Error::NonFinite`] when a loss is not finite; whatever `loss` returns.
@@ -139,8 +141,8 @@ mod tests {
     use super::*;
     use candle_core::Device;
 
-    /// The largest value of a linear loss within a ball is known, and reached when the walls of `[0, 1]` are far: `radius`
-    /// times the gradient's dual norm.
+    /// The largest value of a linear loss within a ball is known, and reached when the walls of `[0, 1]` are far:
+    /// `radius` times the gradient's dual norm.
     #[test]
     fn a_linear_loss_is_raised_as_far_as_the_ball_allows() -> Result<()> {
         let x = Tensor::full(0.5f32, (3, 1, 4, 5), &Device::Cpu)?;
@@ -155,8 +157,8 @@ mod tests {
                 Norm::L2 => row_sum(&slope.sqr()?)?.sqrt()?,
             };
             for (gained, dual) in gained.iter().zip(dual.to_vec1::<f32>()?) {
-                // Steps of signs end in the corner. Along a sphere the angle to the pole falls by tan(a / 2) -> tan(a / 2) / e a
-                // radius of way: from a right angle and with 2 of the 2.5 radii left a cosine of 0.96.
+                // Steps of signs end in the corner. Along a sphere the angle to the pole falls by tan(a / 2) -> tan(a /
+                // 2) / e a radius of way: from a right angle and with 2 of the 2.5 radii left a cosine of 0.96.
                 let least = if norm == Norm::Linf { 0.999 } else { 0.96 };
                 let share = gained / (0.1 * dual);
                 assert!(share > least && share < 1.0 + 1e-5, "{norm:?}: {gained} of {}", 0.1 * dual);

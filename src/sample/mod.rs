@@ -1,9 +1,9 @@
 //! Chains: ways of drawing from an energy.
 //!
-//! An algorithm is an assembly: a [`Proposal`] says where a chain may go, [`Unadjusted`] or [`Metropolis`] say whether it
-//! goes there. [`langevin::Ula`], [`langevin::Mala`] and [`hmc::Hmc`] are type aliases. All chains of a batch move at
-//! once and never talk to each other; with [`Noise`](crate::noise::Noise) counted by chain, row `b` does not depend on
-//! the other rows.
+//! An algorithm is an assembly: a [`Proposal`] says where a chain may go, [`Unadjusted`] or [`Metropolis`] say whether
+//! it goes there. [`langevin::Ula`], [`langevin::Mala`] and [`hmc::Hmc`] are type aliases. All chains of a batch move
+//! at once and never talk to each other; with [`Noise`](crate::noise::Noise) counted by chain, row `b` does not depend
+//! on the other rows.
 
 pub mod accept;
 pub mod adapt;

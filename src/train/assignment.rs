@@ -1,7 +1,7 @@
 //! The cheapest pairing of two sets of equal size.
 
-/// For each row of a square cost matrix (row-major, finite) its column, such that the sum of the chosen costs is least: the
-/// Hungarian method by shortest augmenting paths, cubic in the size (Jonker & Volgenant 1987, Computing 38).
+/// For each row of a square cost matrix (row-major, finite) its column, such that the sum of the chosen costs is least:
+/// the Hungarian method by shortest augmenting paths, cubic in the size (Jonker & Volgenant 1987, Computing 38).
 pub(super) fn cheapest(costs: &[f64], n: usize) -> Vec<usize> {
     // Columns are counted from 1; column 0 stands for the row that is being placed.
     let (mut row_price, mut column_price) = (vec![0.0; n], vec![0.0; n + 1]);

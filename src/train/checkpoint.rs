@@ -14,7 +14,8 @@ pub struct CheckpointPlan {
     pub path: PathBuf,
     /// Continue from the file if it is there.
     pub resume: bool,
-    /// What identifies the run besides the trainer's own settings (data, model): a checkpoint of another run is refused.
+    /// What identifies the run besides the trainer's own settings (data, model): a checkpoint of another run is
+    /// refused.
     pub identity: serde_json::Value,
 }
 

@@ -7,12 +7,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Divergence {
-    /// A step is bad when its loss or gradient norm is this many times what it usually is (the geometric mean of the recent good
-    /// steps' sizes), above 1.
+    /// A step is bad when its loss or gradient norm is this many times what it usually is (the geometric mean of the
+    /// recent good steps' sizes), above 1.
     pub factor: f64,
     /// So many bad steps in a row are a divergence, at least 1; a number that is not finite is one at once.
     pub patience: u64,
-    /// How often a run may go back to its last good checkpoint, with other noise and half the learning rate, before it stops.
+    /// How often a run may go back to its last good checkpoint, with other noise and half the learning rate, before it
+    /// stops.
     pub restarts: u64,
 }
 

@@ -1,5 +1,5 @@
-//! Elementwise updates of weights, moments and averages in one pass and in place, where tensor operations would make a new
-//! tensor for each sign in the formula.
+//! Elementwise updates of weights, moments and averages in one pass and in place, where tensor operations would make a
+//! new tensor for each sign in the formula.
 
 use crate::error::Result;
 #[cfg(feature = "cuda")]

@@ -1,6 +1,7 @@
 //! Learning a network from data: one trainer for every objective, every network and every shape of array.
 //!
-//! All randomness of step `k` comes from the run's noise forked by `k`, so a run's state is its tensors and its step count.
+//! All randomness of step `k` comes from the run's noise forked by `k`, so a run's state is its tensors and its step
+//! count.
 
 mod archive;
 mod assignment;

@@ -17,8 +17,8 @@ pub enum Clip {
     /// The whole gradient is scaled down to this Euclidean norm (Pascanu et al. 2013).
     Norm(f64),
     /// Each element is held within `+-(multiple * sqrt(v) + floor)`, `v` Adam's bias-corrected second moment before
-    /// this step, as in the released code of Du & Mordatch 2019 (3 and 0.1 there). The first step is not clipped, nor are
-    /// matrices that are whitened.
+    /// this step, as in the released code of Du & Mordatch 2019 (3 and 0.1 there). The first step is not clipped, nor
+    /// are matrices that are whitened.
     Running {
         /// Multiple of the running root mean square.
         multiple: f64,
@@ -75,7 +75,8 @@ enum Memory {
     Whitened(Whitened),
 }
 
-/// Adam (Kingma & Ba 2015, algorithm 1) with decoupled weight decay; matrices by [`Whitening`] where the settings say so.
+/// Adam (Kingma & Ba 2015, algorithm 1) with decoupled weight decay; matrices by [`Whitening`] where the settings say
+/// so.
 #[derive(Debug)]
 pub struct Adam {
     config: AdamConfig,
@@ -121,7 +122,8 @@ impl Adam {
         self.pace = factor;
     }
 
-    /// Moves the weights against the gradient (one a parameter, in their order; `None` is 0) and returns the gradient's norm before clipping.
+    /// Moves the weights against the gradient (one a parameter, in their order; `None` is 0) and returns the gradient's
+    /// norm before clipping.
     ///
     /// # Errors
     /// [`Error::NonFinite`] when the gradient is not finite (the weights stay as they were); [`Error::Tensor`].

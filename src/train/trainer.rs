@@ -38,7 +38,8 @@ const RESTART_NOISE: u64 = u64::MAX;
 /// # Errors
 /// [`Error::Config`] for settings out of range; [`Error::NonFinite`] naming the step when loss or gradient is not
 /// finite and [`Error::Diverged`] when they stay far above what they were, both only when there is no restart left
-/// ([`Divergence`](super::Divergence)); [`Error::Interrupted`] after saving, when the sink asks to stop; whatever source, objective and sink return.
+/// ([`Divergence`](super::Divergence)); [`Error::Interrupted`] after saving, when the sink asks to stop; whatever
+/// source, objective and sink return.
 pub fn train(
     objective: &mut dyn Objective,
     source: &dyn BatchSource,

@@ -1,9 +1,10 @@
-//! Updates of weight matrices whose directions are all alike: momentum times the inverse root of the gradient's covariance.
+//! Updates of weight matrices whose directions are all alike: momentum times the inverse root of the gradient's
+//! covariance.
 //!
-//! Adam scales each weight by itself; where a layer's inputs or outputs go together, some directions of its matrix then learn
-//! many times more slowly than others. Whitening along one side of the matrix (Shampoo, Gupta et al. 2018; one side alone: ASGO, An
-//! et al. 2025, here the smaller) mends that at the price of a product and a quarter a step. Each update is then scaled to the size of one
-//! whose singular values are all 1, as Muon's are (Jordan et al. 2024).
+//! Adam scales each weight by itself; where a layer's inputs or outputs go together, some directions of its matrix then
+//! learn many times more slowly than others. Whitening along one side of the matrix (Shampoo, Gupta et al. 2018; one
+//! side alone: ASGO, An et al. 2025, here the smaller) mends that at the price of a product and a quarter a step. Each
+//! update is then scaled to the size of one whose singular values are all 1, as Muon's are (Jordan et al. 2024).
 
 use super::fused::Blend;
 use crate::engine::{ITERATIONS, QUINTIC, RIDGE, Whitener};
@@ -58,8 +59,9 @@ pub(super) struct Whitened {
     seen: Seen,
 }
 
-/// Momentum `(rows, columns)`: gradients, each step `decay` times as much as the last. Covariance `(s, s)`, `s` the smaller
-/// side: moving average of every fourth gradient's products along it. Its inverse root when it was last taken, up to a factor.
+/// Momentum `(rows, columns)`: gradients, each step `decay` times as much as the last. Covariance `(s, s)`, `s` the
+/// smaller side: moving average of every fourth gradient's products along it. Its inverse root when it was last taken,
+/// up to a factor.
 #[derive(Debug)]
 enum Seen {
     /// On the CPU in f32.
@@ -131,7 +133,8 @@ impl Whitened {
         Ok(())
     }
 
-    /// Moves the matrix against its gradient of step `step` (from 0); `pace` is the learning rate relative to its largest.
+    /// Moves the matrix against its gradient of step `step` (from 0); `pace` is the learning rate relative to its
+    /// largest.
     pub(super) fn descend(
         &mut self,
         weight: &Var,

@@ -18,12 +18,12 @@ pub struct Labels {
 }
 
 impl Labels {
-    /// Reads the column `column` of the logs from which `frames` were made, numbers or text; a frame has the label of the
-    /// row nearest to it in time (of two as near, the earlier).
+    /// Reads the column `column` of the logs from which `frames` were made, numbers or text; a frame has the label of
+    /// the row nearest to it in time (of two as near, the earlier).
     ///
     /// # Errors
-    /// As [`super::Recording::read`] for files that cannot be read as tables or have no such column; [`Error::Log`] for an
-    /// empty cell of it; [`Error::Data`] when `frames` has an episode that these logs do not have.
+    /// As [`super::Recording::read`] for files that cannot be read as tables or have no such column; [`Error::Log`] for
+    /// an empty cell of it; [`Error::Data`] when `frames` has an episode that these logs do not have.
     pub fn read(paths: &[impl AsRef<Path>], options: &ReadOptions, column: &str, frames: &Frames) -> Result<Self> {
         let only = Some(vec![column.to_string()]);
         let options = ReadOptions { channels: only, ignore: Vec::new(), wrap: Vec::new(), ..options.clone() };

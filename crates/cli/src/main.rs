@@ -1,5 +1,5 @@
-//! The command-line tool: clap -> one function per verb -> exit code. Everything it does is in the library; this is only
-//! its front door.
+//! The command-line tool: clap -> one function per verb -> exit code. Everything it does is in the library; this is
+//! only its front door.
 
 mod anomaly;
 mod args;
@@ -25,8 +25,8 @@ use mimalloc::MiMalloc;
 use std::io::Write;
 use std::process::ExitCode;
 
-/// Training allocates and frees tensors of megabytes at every step. The system's allocator may give them back to the kernel
-/// each time, which then clears them anew: up to half of a training's time (`benches/README.md`).
+/// Training allocates and frees tensors of megabytes at every step. The system's allocator may give them back to the
+/// kernel each time, which then clears them anew: up to half of a training's time (`benches/README.md`).
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
@@ -36,8 +36,8 @@ fn main() -> ExitCode {
     run()
 }
 
-/// Memory once had stays with the process: given back, it would be cleared by the kernel anew for the next step's tensors, which
-/// was a quarter of a training's time (`benches/README.md`).
+/// Memory once had stays with the process: given back, it would be cleared by the kernel anew for the next step's
+/// tensors, which was a quarter of a training's time (`benches/README.md`).
 #[allow(unsafe_code)]
 fn keep_freed_memory() {
     /// `mi_option_purge_delay` of mimalloc 2 and 3, which the bindings do not name; -1 is never.
@@ -47,8 +47,8 @@ fn keep_freed_memory() {
 }
 
 /// One thread for each tensor operation: at the sizes of these networks waking the others costs more than they do (the
-/// ratios are in `benches/README.md`), and ebmotion cuts the batch over the cores itself. It also makes a training run's
-/// bits independent of the number of cores. A value that the user has set stays.
+/// ratios are in `benches/README.md`), and ebmotion cuts the batch over the cores itself. It also makes a training
+/// run's bits independent of the number of cores. A value that the user has set stays.
 #[allow(unsafe_code)]
 fn use_one_tensor_thread() {
     // candle's own variable falls back to this one.

@@ -120,7 +120,8 @@ fn links_lead_to_files_and_headings() {
     assert!(followed >= 50, "only {followed} links were found");
 }
 
-/// The commands of a document's `sh` blocks as words, with the line in which each begins: continued lines joined, comments left out.
+/// The commands of a document's `sh` blocks as words, with the line in which each begins: continued lines joined,
+/// comments left out.
 fn commands(document: &str) -> Vec<(usize, Vec<String>)> {
     let mut found = Vec::new();
     let mut begun: Option<(usize, String)> = None;
@@ -212,7 +213,8 @@ fn lines_can_be_read() {
 
 #[test]
 fn wrong_documents_are_told_from_right_ones() {
-    let document = "# A `b`, c!\n\n## A b c\n[x](#a-b-c) [y](#a-b-c-1) [z](#d) `[w](nowhere)`\n```sh\nebmotion inspect \\\n  \
+    let document = "# A `b`, c!\n\n## A b c\n[x](#a-b-c) [y](#a-b-c-1) [z](#d) `[w](nowhere)`\n```sh\nebmotion \
+    inspect \\\n  \
                     logs/ --json # [v](nowhere)\n```\n";
     assert_eq!(links(document).len(), 3);
     assert_eq!(anchors(document), BTreeSet::from(["a-b-c".to_string(), "a-b-c-1".to_string()]));

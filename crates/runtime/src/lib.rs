@@ -1,7 +1,7 @@
 //! Forecasts with a trained model: what a robot carries.
 //!
-//! A [`Predictor`] is a model file as plain numbers. It needs no tensor library, no linear algebra and no command line, and
-//! gives the same numbers as the library that trained the model, to the last bit.
+//! A [`Predictor`] is a model file as plain numbers. It needs no tensor library, no linear algebra and no command line,
+//! and gives the same numbers as the library that trained the model, to the last bit.
 //!
 //! ```no_run
 //! use ebmotion_runtime::Predictor;

@@ -63,8 +63,8 @@ impl Predictor {
     /// Reads a model file.
     ///
     /// # Errors
-    /// [`Error::Io`] when it cannot be read; [`Error::Model`] when it is damaged, of an earlier version, no model, or one
-    /// that is not drawn down noise levels (preset `igebm`).
+    /// [`Error::Io`] when it cannot be read; [`Error::Model`] when it is damaged, of an earlier version, no model, or
+    /// one that is not drawn down noise levels (preset `igebm`).
     pub fn load(path: &Path) -> Result<Self> {
         let bytes = std::fs::read(path).map_err(Error::io(path, "read"))?;
         Self::from_bytes(path, &bytes)
@@ -119,8 +119,8 @@ impl Predictor {
     }
 
     /// `samples` possible continuations of `history` over `horizon` frames. The history holds at least
-    /// [`Predictor::context_frames`] frames, `(K, D)` row-major, in the channels' units and at [`Predictor::rate_hz`]; the
-    /// last ones count. One seed gives the same futures each time.
+    /// [`Predictor::context_frames`] frames, `(K, D)` row-major, in the channels' units and at [`Predictor::rate_hz`];
+    /// the last ones count. One seed gives the same futures each time.
     ///
     /// # Errors
     /// [`Error::Config`] when nothing is asked for; [`Error::Data`] when the history is too short or no whole number of

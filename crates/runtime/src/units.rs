@@ -22,12 +22,13 @@ pub struct Units<'a> {
 }
 
 impl Units<'_> {
-    /// The last `frames` frames of `history` `(K, D)` z-scored, and the whole periods `(D,)` that were taken from channels
-    /// that wrap: those of the last frame. Neighbouring frames on both sides of a wrap are put next to each other.
+    /// The last `frames` frames of `history` `(K, D)` z-scored, and the whole periods `(D,)` that were taken from
+    /// channels that wrap: those of the last frame. Neighbouring frames on both sides of a wrap are put next to each
+    /// other.
     ///
     /// # Errors
-    /// [`Error::Data`] when the history is too short or no whole number of frames; [`Error::NonFinite`] with the channel's
-    /// number and the frame of a number that is not finite.
+    /// [`Error::Data`] when the history is too short or no whole number of frames; [`Error::NonFinite`] with the
+    /// channel's number and the frame of a number that is not finite.
     pub fn standardise(&self, history: &[f64], frames: usize) -> Result<(Vec<f32>, Vec<f64>)> {
         let d = self.mean.len();
         let found = history.len() / d.max(1);

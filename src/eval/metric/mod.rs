@@ -54,8 +54,8 @@ pub static METRICS: [&dyn Metric; 22] = [
     &apd::Apd,
 ];
 
-/// The specs of [`METRICS`], in order, and of `mode_gap`, whose windows are its own and which a report has where the logs
-/// have labels.
+/// The specs of [`METRICS`], in order, and of `mode_gap`, whose windows are its own and which a report has where the
+/// logs have labels.
 pub fn specs() -> impl Iterator<Item = &'static MetricSpec> {
     METRICS.iter().map(|metric| metric.spec()).chain([&mode_gap::SPEC])
 }

@@ -9,8 +9,8 @@ use crate::eval::context::EvalContext;
 use crate::eval::data::{Futures, Motion};
 use crate::eval::result::MetricResult;
 
-/// Speed below which motion is at rest in `at_rest_error`: root mean square over channels of the velocity, each over its
-/// standard deviation in training.
+/// Speed below which motion is at rest in `at_rest_error`: root mean square over channels of the velocity, each over
+/// its standard deviation in training.
 pub const REST_SPEED: f64 = 0.1;
 
 /// A statistic's mean over predictions against its mean over real motion.
@@ -32,7 +32,8 @@ pub(super) static JERK: Statistic = Statistic {
         lower_is_better: true,
         kind: Kind::Distance,
         source: "jerk as a measure of smoothness: Flash and Hogan, J. Neurosci. 5, 1985",
-        definition: "absolute natural logarithm of the mean jerk of the predictions over that of real motion. Jerk: third \
+        definition: "absolute natural logarithm of the mean jerk of the predictions over that of real motion. Jerk: \
+        third \
             difference of the frames, each channel over the standard deviation of its velocity in training, root mean \
             square over channels; the first three reach into the context; mean over windows, samples and steps (a \
             step's value: over windows and samples). A hundredth of the real mean jerk is added to both sides, so that \
@@ -54,7 +55,8 @@ pub(super) static REST: Statistic = Statistic {
         lower_is_better: true,
         kind: Kind::Distance,
         source: "standard",
-        definition: "absolute difference of the shares of frame-to-frame steps at rest in predictions (all samples) and \
+        definition: "absolute difference of the shares of frame-to-frame steps at rest in predictions (all samples) \
+        and \
             in real motion. At rest: the root mean square over channels of the velocity, each channel's over its \
             standard deviation in training, is below 0.1; the first step starts at the last context frame",
     },

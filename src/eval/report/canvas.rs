@@ -18,7 +18,8 @@ pub(super) const SOFT: RGBColor = RGBColor(0x66, 0x66, 0x66);
 pub(super) const FLOOR: RGBColor = RGBColor(0x77, 0x77, 0x77);
 const GRID: RGBColor = RGBColor(0xe2, 0xe2, 0xe2);
 const PAPER: RGBColor = RGBColor(0xff, 0xff, 0xff);
-/// Okabe and Ito's colours, told apart with any colour vision, without the too light yellow; the first is the subject's.
+/// Okabe and Ito's colours, told apart with any colour vision, without the too light yellow; the first is the
+/// subject's.
 pub(super) const PALETTE: [RGBColor; 6] = [
     RGBColor(0xd5, 0x5e, 0x00),
     RGBColor(0x00, 0x72, 0xb2),

@@ -138,8 +138,10 @@ impl BootstrapProtocol {
             method:
                 "episodes drawn with replacement, the same draws for all forecasters; interval = figure + quantiles \
                 of (replicate - mean of replicates), not below 0; a forecaster trained with \
-                several seeds draws as many of them in each resample; a gain over another forecaster is called better or worse \
-                where the interval of the difference on common resamples excludes 0; frechet_position and frechet_velocity replicates \
+                several seeds draws as many of them in each resample; a gain over another forecaster is called better \
+                or worse \
+                where the interval of the difference on common resamples excludes 0; frechet_position and \
+                frechet_velocity replicates \
                 average every frame_stride-th step, frechet_window replicates every window_stride-th"
                     .into(),
             max_segments: options.max_segments,

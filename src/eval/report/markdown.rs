@@ -78,7 +78,8 @@ pub(super) fn headline(report: &Report) -> String {
     let p = &report.protocol;
     let count = |map: &std::collections::BTreeMap<String, usize>, key: &str| map.get(key).copied().unwrap_or(0);
     format!(
-        "{} forecasters, {} frames ({} s at {} Hz) ahead from {} windows of {} held-out episodes, {} channels, up to {} \
+        "{} forecasters, {} frames ({} s at {} Hz) ahead from {} windows of {} held-out episodes, {} channels, up to \
+            {} \
          samples a window; trained on {} episodes. Distances are in training standard deviations (z). Square brackets: \
          95 % intervals by bootstrap over {}.",
         report.forecasters.len(),

@@ -5,7 +5,8 @@ use super::{Figure, Report, SUBJECT};
 use crate::error::{Error, Result};
 use crate::eval::metric::{self, MetricSpec};
 
-/// One figure per metric that has values per step: its value along the horizon in seconds, a line per forecaster, the floor dashed.
+/// One figure per metric that has values per step: its value along the horizon in seconds, a line per forecaster, the
+/// floor dashed.
 ///
 /// # Errors
 /// [`Error::Other`] when a picture cannot be drawn.

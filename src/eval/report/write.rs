@@ -13,7 +13,8 @@ impl Report {
     /// the files written.
     ///
     /// # Errors
-    /// As [`Report::validate`], before anything is written; [`crate::Error::Io`] naming the file that cannot be written.
+    /// As [`Report::validate`], before anything is written; [`crate::Error::Io`] naming the file that cannot be
+    /// written.
     pub fn write(&self, folder: &Path, figures: &[Figure]) -> Result<Vec<PathBuf>> {
         let texts = [self.to_json()?, markdown(self, figures), html(self, figures)];
         let mut files: Vec<_> = FILES.iter().map(|name| folder.join(name)).zip(texts).collect();

@@ -1,8 +1,8 @@
 //! Analogue forecasting: the past that looked most like now, and what followed then.
 //!
 //! Lorenz, "Atmospheric predictability as revealed by naturally occurring analogues", J. Atmos. Sci. 26, 1969; with the
-//! difference between now and then carried over at first (the constant-difference operator of Lguensat et al., "The analog
-//! data assimilation", Mon. Weather Rev. 145, 2017, section 2, here faded out).
+//! difference between now and then carried over at first (the constant-difference operator of Lguensat et al., "The
+//! analog data assimilation", Mon. Weather Rev. 145, 2017, section 2, here faded out).
 
 use super::spec::{Baseline, BaselineRun, delta_std};
 use crate::error::{Error, Result};
@@ -36,8 +36,8 @@ pub struct Analogue {
 
 impl Analogue {
     /// From training windows with a context of 2 frames or more and a future of one segment. A delta counts
-    /// `velocity_weight` times its deviation in units of `delta_std` (one number a channel), a frame in z units; one of the
-    /// `neighbours` nearest is taken at random; the difference to it is faded out linearly over `fade` frames.
+    /// `velocity_weight` times its deviation in units of `delta_std` (one number a channel), a frame in z units; one of
+    /// the `neighbours` nearest is taken at random; the difference to it is faded out linearly over `fade` frames.
     ///
     /// # Errors
     /// [`Error::Data`] when there are fewer windows than neighbours; [`Error::Config`] when there are no neighbours.

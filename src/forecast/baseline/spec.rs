@@ -85,9 +85,9 @@ impl BaselineRun<'_> {
         Noise::new(self.seed).fork(WEIGHTS)
     }
 
-    /// Trains `objective`. Where trainings are kept in a folder, one that is there is taken, one that was interrupted goes
-    /// on, and this one is left there. `identity` is all that the weights depend on besides the episodes, the seed and
-    /// `config`: a kept training of another identity is refused.
+    /// Trains `objective`. Where trainings are kept in a folder, one that is there is taken, one that was interrupted
+    /// goes on, and this one is left there. `identity` is all that the weights depend on besides the episodes, the seed
+    /// and `config`: a kept training of another identity is refused.
     ///
     /// # Errors
     /// As [`train()`].

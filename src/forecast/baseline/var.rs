@@ -50,8 +50,8 @@ impl Autoregression {
         &self.fit
     }
 
-    /// Rolls rows out: `frames` holds `(R, K + H, D)`, the context filled in, the future to be filled; row `r` draws its
-    /// residuals as chain `first + r`.
+    /// Rolls rows out: `frames` holds `(R, K + H, D)`, the context filled in, the future to be filled; row `r` draws
+    /// its residuals as chain `first + r`.
     fn roll_out(&self, frames: &mut [f32], horizon: usize, first: usize, draws: &[Draw]) -> Result<()> {
         let (k, d, o) = (self.fit.context(), self.fit.channels(), self.fit.target_width());
         let width = (k + horizon) * d;

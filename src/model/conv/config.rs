@@ -46,7 +46,8 @@ pub struct ConvConfig {
     pub stages: Vec<StageConfig>,
     /// Width of a fully connected layer after the stages; `None`: the rectified channels are summed over the pixels.
     pub dense: Option<usize>,
-    /// After every stage and within blocks. A sum over pixels is rectified by `max(x, 0)`, or by swish where this is swish.
+    /// After every stage and within blocks. A sum over pixels is rectified by `max(x, 0)`, or by swish where this is
+    /// swish.
     pub activation: Activation,
     /// Divides every weight but the head's by its largest singular value.
     pub spectral_norm: bool,
@@ -80,7 +81,8 @@ impl ConvConfig {
         Self::images(3, 32, 0, residual(128, &three_by_three(128)), None)
     }
 
-    /// 32 x 32 in colour given one of `classes`: the large network with blocks of twice the width (the same, ImageNet 32 x 32).
+    /// 32 x 32 in colour given one of `classes`: the large network with blocks of twice the width (the same, ImageNet
+    /// 32 x 32).
     pub fn imagenet32(classes: usize) -> Self {
         Self::images(3, 32, classes, residual(128, &three_by_three(256)), None)
     }

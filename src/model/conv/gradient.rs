@@ -1,7 +1,9 @@
-//! The gradient in the images as tensor operations: convolutions forwards only, on any device, and a graph in the weights.
+//! The gradient in the images as tensor operations: convolutions forwards only, on any device, and a graph in the
+//! weights.
 //!
-//! With stride 1 the gradient is a convolution with flipped, transposed weights, for which libraries have their fastest kernels;
-//! and since it is written out, a loss of it can be differentiated once more (candle's own double backward cannot).
+//! With stride 1 the gradient is a convolution with flipped, transposed weights, for which libraries have their fastest
+//! kernels; and since it is written out, a loss of it can be differentiated once more (candle's own double backward
+//! cannot).
 
 use super::energy::{ConvEnergy, Stage};
 use super::graph::{halved, pick, zeros};

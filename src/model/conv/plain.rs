@@ -104,8 +104,8 @@ impl ConvEnergy {
         })
     }
 
-    /// The gradients in all parameters, in their order: `of_filter` tells that of the next filter's weight, `images` are those in the
-    /// modulations `(B, M)`, `head` those of the head.
+    /// The gradients in all parameters, in their order: `of_filter` tells that of the next filter's weight, `images`
+    /// are those in the modulations `(B, M)`, `head` those of the head.
     pub(super) fn gather(
         &self,
         images: &Tensor,

@@ -4,12 +4,13 @@ use crate::error::{Error, Result};
 use crate::noise::Noise;
 use candle_core::{DType, Device, Tensor};
 
-/// Samples of one group that are drawn together and resampled by how well they meet the conditions on their way: sequential
-/// Monte Carlo in the twisted model of Wu et al. 2023, "Practical and asymptotically exact conditional sampling in diffusion
-/// models", section 3.
+/// Samples of one group that are drawn together and resampled by how well they meet the conditions on their way:
+/// sequential Monte Carlo in the twisted model of Wu et al. 2023, "Practical and asymptotically exact conditional
+/// sampling in diffusion models", section 3.
 ///
-/// As the group grows, its samples have the exact distribution for any model and any conditions, up to the sampler's own
-/// steps. Without it the estimate of [`super::Conditions`] alone leads them, and modes get other shares than they should.
+/// As the group grows, its samples have the exact distribution for any model and any conditions, up to the sampler's
+/// own steps. Without it the estimate of [`super::Conditions`] alone leads them, and modes get other shares than they
+/// should.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Particles {
     /// Rows of a batch that belong together, one after the other.
@@ -40,9 +41,9 @@ impl Weights {
         Ok(())
     }
 
-    /// The rows that go on in each row's place, where a group's weights have become so uneven that fewer than half of its
-    /// samples count (Kong's effective size), or with `always` wherever they are uneven; `None` where all go on as they
-    /// are. Systematic resampling: Kitagawa 1996, "Monte Carlo filter and smoother", appendix.
+    /// The rows that go on in each row's place, where a group's weights have become so uneven that fewer than half of
+    /// its samples count (Kong's effective size), or with `always` wherever they are uneven; `None` where all go on as
+    /// they are. Systematic resampling: Kitagawa 1996, "Monte Carlo filter and smoother", appendix.
     pub(super) fn resample(&mut self, always: bool, noise: &mut Noise) -> Result<Option<Tensor>> {
         let groups = self.log.len() / self.group;
         let starts = noise.uniform(groups, DType::F64, &Device::Cpu)?.to_vec1::<f64>()?;

@@ -9,8 +9,8 @@ use candle_core::{DType, Tensor};
 
 /// A velocity field from data to noise, of arrays `(B, *S)`.
 ///
-/// On the circle `x_t = cos(t) u + sin(t) eps` it is `E[cos(t) eps - sin(t) u | x_t = x]`, 0 everywhere for standard normal
-/// data; the denoised estimate is `cos(t) x - sin(t) v`. A closure `(x, t) -> velocity` is one.
+/// On the circle `x_t = cos(t) u + sin(t) eps` it is `E[cos(t) eps - sin(t) u | x_t = x]`, 0 everywhere for standard
+/// normal data; the denoised estimate is `cos(t) x - sin(t) v`. A closure `(x, t) -> velocity` is one.
 pub trait Denoiser {
     /// The velocity at `x`, `(B, *S)`, at the noise angle or place `at`, detached.
     ///

@@ -42,8 +42,8 @@ impl ContrastiveConfig {
     }
 }
 
-/// A random change of chains that are resumed from the replay buffer, so that they leap between modes that Langevin steps
-/// do not connect (Du et al. 2021, section 3.3): one under which data stay data.
+/// A random change of chains that are resumed from the replay buffer, so that they leap between modes that Langevin
+/// steps do not connect (Du et al. 2021, section 3.3): one under which data stay data.
 pub trait Augmentation: std::fmt::Debug + Send + Sync {
     /// Chains `(B, *S)`, changed.
     ///

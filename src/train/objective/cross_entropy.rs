@@ -7,8 +7,9 @@ use crate::sample::attack::Attack;
 use crate::train::{Batch, Loss, Objective};
 use candle_core::{DType, Device, Tensor};
 
-/// Fits a classifier's probabilities, given images `x` `(B, C, H, W)`, to the context: labels as rows of zeros and a one,
-/// `(B, classes)`. With an attack on images as they are attacked at the weights of the moment (Madry et al. 2018, eq. 2.1).
+/// Fits a classifier's probabilities, given images `x` `(B, C, H, W)`, to the context: labels as rows of zeros and a
+/// one, `(B, classes)`. With an attack on images as they are attacked at the weights of the moment (Madry et al. 2018,
+/// eq. 2.1).
 #[derive(Debug, Clone)]
 pub struct CrossEntropy {
     classifier: Classifier,

@@ -1,16 +1,16 @@
 //! Denoising score matching of a scalar energy over all noise levels.
 //!
-//! For `x = cos(t) u + sin(t) eps` the gradient of the network's scalar is fitted to the path's velocity
-//! `cos(t) eps - sin(t) u` (Vincent 2011, eq. 11, in the angular parameterisation of Salimans & Ho 2022, section 4): the loss is the
-//! mean of `r . v` with `r = grad_x g - target` and `v = weights * r`. Its gradient in the weights of the network,
-//! `2 v . d/dw grad_x g`, is a mixed second derivative. A network that has a way of its own to it is asked for it
-//! ([`Network::learn_slopes`]); of others it is taken as a difference ([`super::difference`]), so that a step costs one evaluation and
-//! one weight gradient of twice the batch.
+//! For `x = cos(t) u + sin(t) eps` the gradient of the network's scalar is fitted to the path's velocity `cos(t) eps -
+//! sin(t) u` (Vincent 2011, eq. 11, in the angular parameterisation of Salimans & Ho 2022, section 4): the loss is the
+//! mean of `r . v` with `r = grad_x g - target` and `v = weights * r`. Its gradient in the weights of the network, `2 v
+//! . d/dw grad_x g`, is a mixed second derivative. A network that has a way of its own to it is asked for it
+//! ([`Network::learn_slopes`]); of others it is taken as a difference ([`super::difference`]), so that a step costs one
+//! evaluation and one weight gradient of twice the batch.
 //!
-//! Scores leave open a constant for each context, so energies of different contexts cannot be compared. [`Denoising::contrasted`]
-//! settles that: each array's energy given its own context is set against that given another array's, by the logistic loss
-//! whose optimum is `E_t(x | c') - E_t(x | c) = ln p_t(x | c) - ln p_t(x | c')` (Gutmann & Hyvarinen 2012, with contexts in the
-//! place of noise).
+//! Scores leave open a constant for each context, so energies of different contexts cannot be compared.
+//! [`Denoising::contrasted`] settles that: each array's energy given its own context is set against that given another
+//! array's, by the logistic loss whose optimum is `E_t(x | c') - E_t(x | c) = ln p_t(x | c) - ln p_t(x | c')` (Gutmann
+//! & Hyvarinen 2012, with contexts in the place of noise).
 
 use super::contrastive::mean;
 use super::difference::{Around, DISTANCE};
@@ -60,16 +60,16 @@ impl<N: Network> Denoising<N> {
         Self { energy, distance: DISTANCE, weights: None, contrast: 0.0, astray: None }
     }
 
-    /// The same with a weight of each coordinate's error, `(1, S)` or `(S,)`, nonnegative, in the mean 1, or a positive semidefinite
-    /// matrix `(S, S)` of errors' products, with a trace of `S`; without, all count alike. The best energy is the same; weights
-    /// say where a network that cannot be perfect should be good.
+    /// The same with a weight of each coordinate's error, `(1, S)` or `(S,)`, nonnegative, in the mean 1, or a positive
+    /// semidefinite matrix `(S, S)` of errors' products, with a trace of `S`; without, all count alike. The best energy
+    /// is the same; weights say where a network that cannot be perfect should be good.
     pub fn weighted(self, weights: Tensor) -> Self {
         Self { weights: Some(weights), ..self }
     }
 
-    /// The same with the contrast between contexts, of this weight, on the first half of each batch: in nats an array where the
-    /// denoising loss is a mean over its numbers. Levels of little noise, whose energies are large, count less, by
-    /// `min(1, tan t)`.
+    /// The same with the contrast between contexts, of this weight, on the first half of each batch: in nats an array
+    /// where the denoising loss is a mean over its numbers. Levels of little noise, whose energies are large, count
+    /// less, by `min(1, tan t)`.
     ///
     /// # Errors
     /// [`Error::Config`] when it is not a number of at least 0.
@@ -80,10 +80,11 @@ impl<N: Network> Denoising<N> {
         Ok(Self { contrast, ..self })
     }
 
-    /// The same, shown where chains go astray: at noise angles from `lowest` on, noise is added to the batch's `start` in place of its
-    /// `x`, and the velocity asked for is the one that leads from there to `x`. Denoising alone never looks away from the
-    /// data's own noised points, and a chain that has left them is not brought back. Rows whose `start` is their `x` learn as ever;
-    /// the share of the others should be small, as they also shift what is learned where both overlap.
+    /// The same, shown where chains go astray: at noise angles from `lowest` on, noise is added to the batch's `start`
+    /// in place of its `x`, and the velocity asked for is the one that leads from there to `x`. Denoising alone never
+    /// looks away from the data's own noised points, and a chain that has left them is not brought back. Rows whose
+    /// `start` is their `x` learn as ever; the share of the others should be small, as they also shift what is learned
+    /// where both overlap.
     ///
     /// # Errors
     /// [`Error::Config`] for an angle outside `(0, pi / 2)`.

@@ -13,8 +13,8 @@ use crate::error::Result;
 use crate::model::times;
 use candle_core::{DType, Tensor};
 
-/// Distance `h` of both points from `x`: rounding is of order `1e-7 |E| / h` of the gradient, the difference's own error of
-/// order `h^2`.
+/// Distance `h` of both points from `x`: rounding is of order `1e-7 |E| / h` of the gradient, the difference's own
+/// error of order `h^2`.
 pub(super) const DISTANCE: f64 = 0.05;
 
 /// Both points of each row, and the lengths of the `v`.

@@ -1,8 +1,8 @@
 //! Energy matching: one scalar field that carries noise to the data far from them and is their energy close by.
 //!
-//! The potential `V` of Balcerak et al. 2025 ("Energy matching: unifying flow matching and energy-based models") does not
-//! know the time. At first its negative gradient is fitted to the velocity of straight paths from noise to data (their
-//! algorithm 1), then contrastive divergence sharpens it (algorithm 2) with Langevin chains of the temperature
+//! The potential `V` of Balcerak et al. 2025 ("Energy matching: unifying flow matching and energy-based models") does
+//! not know the time. At first its negative gradient is fitted to the velocity of straight paths from noise to data
+//! (their algorithm 1), then contrastive divergence sharpens it (algorithm 2) with Langevin chains of the temperature
 //!
 //! ```text
 //! e(t) = 0 up to t = onset,  rising in a straight line to `temperature` at t = 1,  `temperature` after that
@@ -30,7 +30,8 @@ pub enum Coupling {
     /// Any to any.
     Independent,
     /// The cheapest pairing of a batch by squared distance (Tong et al. 2024, "Improving and generalizing flow-based
-    /// generative models with minibatch optimal transport", section 3.2). Not with a context: noise would then depend on it.
+    /// generative models with minibatch optimal transport", section 3.2). Not with a context: noise would then depend
+    /// on it.
     Transport,
 }
 
@@ -53,7 +54,8 @@ pub struct EnergyMatchingConfig {
     /// Share of the chains that start at the data, in `[0, 1]`; the others start at noise.
     pub from_data: f64,
     /// Weight of the contrast `(mean V(data) - mean V(samples)) / temperature` after the warm-up, positive. Velocities
-    /// have weight 1 a coordinate and pull `V` away from the data's energy where paths still pass; the more weight here, the less.
+    /// have weight 1 a coordinate and pull `V` away from the data's energy where paths still pass; the more weight
+    /// here, the less.
     pub contrast: f64,
     /// Box that chains stay in.
     pub bounds: Option<(f64, f64)>,
@@ -250,8 +252,8 @@ impl<N: Network> Objective for EnergyMatching<N> {
         Ok(Loss { total: (flow + (contrast * self.config.contrast)?)?, figures })
     }
 
-    /// The velocities' part as a difference of energies, so that all is one batch of the network's own way to its weights'
-    /// gradient.
+    /// The velocities' part as a difference of energies, so that all is one batch of the network's own way to its
+    /// weights' gradient.
     fn gradients(&mut self, batch: &Batch, noise: &mut Noise) -> Result<Option<Gradients>> {
         if !self.network.learns(&batch.x) {
             return Ok(None);

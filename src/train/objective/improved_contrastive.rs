@@ -1,9 +1,9 @@
 //! Contrastive divergence with a loss for what it leaves out: that the samples themselves depend on the weights.
 //!
-//! Du, Li, Tenenbaum & Mordatch 2021 ("Improved contrastive divergence training of energy-based models", section 3) add the
-//! divergence of the samples from the model as a function of the last Langevin step alone: the step is to end at low
-//! energy, the energy's own weights held fixed, and the samples are to keep apart, by the nearest-neighbour estimate of
-//! their entropy. On calibrated chains that reach the model's density anyway it can only add noise; see
+//! Du, Li, Tenenbaum & Mordatch 2021 ("Improved contrastive divergence training of energy-based models", section 3) add
+//! the divergence of the samples from the model as a function of the last Langevin step alone: the step is to end at
+//! low energy, the energy's own weights held fixed, and the samples are to keep apart, by the nearest-neighbour
+//! estimate of their entropy. On calibrated chains that reach the model's density anyway it can only add noise; see
 //! `benches/quality/objectives.md`.
 
 use super::contrastive::{Begun, mean};
@@ -26,8 +26,8 @@ pub struct ImprovedConfig {
     pub contrastive: ContrastiveConfig,
     /// Weight of the mean energy where the last step ends, at least 0.
     pub energy: f64,
-    /// Weight of the mean log distance to the nearest sample, at least 0. The entropy in nats is the number of coordinates
-    /// times it (Kozachenko & Leonenko 1987); the paper weighs it by 1.
+    /// Weight of the mean log distance to the nearest sample, at least 0. The entropy in nats is the number of
+    /// coordinates times it (Kozachenko & Leonenko 1987); the paper weighs it by 1.
     pub entropy: f64,
 }
 
@@ -94,8 +94,8 @@ impl<N: Network> ImprovedContrastive<N> {
         })
     }
 
-    /// The derivative of each coordinate of [`ImprovedContrastive::last_step`]'s end in the same of its gradient: 0 where clip
-    /// or bounds hold it.
+    /// The derivative of each coordinate of [`ImprovedContrastive::last_step`]'s end in the same of its gradient: 0
+    /// where clip or bounds hold it.
     fn slope(&self, grad: &Tensor, end: &Tensor) -> Result<Tensor> {
         let c = self.contrastive.config();
         let mut free = Tensor::full(-c.step_size, end.shape(), end.device())?.to_dtype(end.dtype())?;
@@ -108,8 +108,8 @@ impl<N: Network> ImprovedContrastive<N> {
         Ok(free)
     }
 
-    /// The divergence of samples that a last step has brought to `end`, and its gradient there with the weights held fixed,
-    /// times the number of rows.
+    /// The divergence of samples that a last step has brought to `end`, and its gradient there with the weights held
+    /// fixed, times the number of rows.
     fn divergence(&self, end: &Tensor, context: Option<&Tensor>) -> Result<(f64, Tensor)> {
         let at = self.network().evaluate(end, context)?;
         let (distance, apart) = self.spread(end, end, context)?;
@@ -118,8 +118,9 @@ impl<N: Network> ImprovedContrastive<N> {
     }
 
     /// Mean log distance of each sample to the nearest of `others` but the one in its own row, and its gradient in the
-    /// sample. Samples of several contexts are neighbours in the space of both, whose entropy differs from the conditional
-    /// one by that of the contexts, a constant. Distances below the step's noise say nothing and count as it.
+    /// sample. Samples of several contexts are neighbours in the space of both, whose entropy differs from the
+    /// conditional one by that of the contexts, a constant. Distances below the step's noise say nothing and count as
+    /// it.
     fn spread(&self, x: &Tensor, others: &Tensor, context: Option<&Tensor>) -> Result<(f64, Tensor)> {
         let joint = |x: &Tensor| -> Result<Tensor> {
             let x = x.flatten_from(1)?;
@@ -185,8 +186,8 @@ impl<N: Network> Objective for ImprovedContrastive<N> {
         Ok(Loss { total, figures })
     }
 
-    /// The last step's part as a difference of energies, so that all is one batch of the network's own way to its weights'
-    /// gradient.
+    /// The last step's part as a difference of energies, so that all is one batch of the network's own way to its
+    /// weights' gradient.
     fn gradients(&mut self, batch: &Batch, noise: &mut Noise) -> Result<Option<Gradients>> {
         if !self.network().learns(&batch.x) {
             return Ok(None);
@@ -237,7 +238,8 @@ mod tests {
     use crate::train::objective::Form;
     use candle_core::{DType, Device};
 
-    /// Central differences of `mean E_fixed(x(w)) - mean ln distance`, `x(w)` the end of the last step, in single weights.
+    /// Central differences of `mean E_fixed(x(w)) - mean ln distance`, `x(w)` the end of the last step, in single
+    /// weights.
     #[test]
     fn the_last_steps_gradient_is_that_of_finite_differences() -> Result<()> {
         let device = Device::Cpu;

@@ -1,8 +1,9 @@
 //! InfoNCE: the energy tells the example from noise around it, context by context.
 //!
-//! The loss is the cross-entropy of finding the example among `N` negatives by `exp(-E)` (Florence et al. 2021, "Implicit
-//! behavioral cloning", eq. 2-4). Its minimiser is `-ln p` up to a constant of each context where the negatives' density
-//! is part of the logits (ranking noise-contrastive estimation, Ma & Collins 2018, section 3); see [`Around`].
+//! The loss is the cross-entropy of finding the example among `N` negatives by `exp(-E)` (Florence et al. 2021,
+//! "Implicit behavioral cloning", eq. 2-4). Its minimiser is `-ln p` up to a constant of each context where the
+//! negatives' density is part of the logits (ranking noise-contrastive estimation, Ma & Collins 2018, section 3); see
+//! [`Around`].
 
 use super::contrastive::mean;
 use crate::error::{Error, Result};
@@ -18,10 +19,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Around {
-    /// A centre that itself is the example plus such noise. Example and negatives then are alike given the centre, so the
-    /// proposal drops out of the logits (the parallel chains of Besag & Clifford 1989).
+    /// A centre that itself is the example plus such noise. Example and negatives then are alike given the centre, so
+    /// the proposal drops out of the logits (the parallel chains of Besag & Clifford 1989).
     Data,
-    /// The source's start of a chain, which must not depend on the example. The logits are `|x - start|^2 / (2 spread^2) - E`.
+    /// The source's start of a chain, which must not depend on the example. The logits are `|x - start|^2 / (2
+    /// spread^2) - E`.
     Start,
 }
 
@@ -33,11 +35,11 @@ pub struct InfoNceConfig {
     pub negatives: usize,
     /// What they lie around.
     pub around: Around,
-    /// Standard deviation of the noise that makes them, positive: about that of the data, since the energy learns nothing
-    /// of places that no negative reaches.
+    /// Standard deviation of the noise that makes them, positive: about that of the data, since the energy learns
+    /// nothing of places that no negative reaches.
     pub spread: f64,
-    /// Langevin steps that refine them (appendix B.3 of Florence et al.); 0, the default, for none. Refined negatives sit
-    /// where the energy is wrong, but their density is no longer known: the energy then is not `-ln p` in nats.
+    /// Langevin steps that refine them (appendix B.3 of Florence et al.); 0, the default, for none. Refined negatives
+    /// sit where the energy is wrong, but their density is no longer known: the energy then is not `-ln p` in nats.
     pub steps: usize,
     /// Multiplier of the gradient in a step.
     pub step_size: f64,
@@ -47,7 +49,8 @@ pub struct InfoNceConfig {
     pub gradient_clip: Option<f64>,
     /// Box that refined negatives stay in.
     pub bounds: Option<(f64, f64)>,
-    /// Weight of the gradient penalty `mean max(0, |dE/dx|_inf - margin)^2` over all candidates (appendix B.3), at least 0.
+    /// Weight of the gradient penalty `mean max(0, |dE/dx|_inf - margin)^2` over all candidates (appendix B.3), at
+    /// least 0.
     pub penalty: f64,
     /// Slope that is free of the penalty, nats per unit; at least 0. Must lie above the density's own slopes.
     pub margin: f64,

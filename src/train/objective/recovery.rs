@@ -1,9 +1,9 @@
 //! Diffusion recovery likelihood: at every noise level, the energy of what a noisier array came from.
 //!
-//! With `x' = a x + s eps` the density of `x` given `x'` is proportional to `exp(-E_t(x) - |x' - a x|^2 / (2 s^2))` (Gao et
-//! al. 2021, "Learning energy-based models by diffusion recovery likelihood", eq. 8-9; theirs is the energy of `a x`). It
-//! has one narrow mode where `E_t` has many, so short chains from `x'` reach it, and raising the likelihood of the true `x`
-//! against them fits `E_t` (eq. 10) to the density at level `t`.
+//! With `x' = a x + s eps` the density of `x` given `x'` is proportional to `exp(-E_t(x) - |x' - a x|^2 / (2 s^2))`
+//! (Gao et al. 2021, "Learning energy-based models by diffusion recovery likelihood", eq. 8-9; theirs is the energy of
+//! `a x`). It has one narrow mode where `E_t` has many, so short chains from `x'` reach it, and raising the likelihood
+//! of the true `x` against them fits `E_t` (eq. 10) to the density at level `t`.
 
 use super::contrastive::{energy_score, mean};
 use super::difference::twice;
@@ -26,9 +26,9 @@ pub enum Spacing {
     /// All angles as often, and `x'` noisier by the same angle everywhere.
     #[default]
     Even,
-    /// Angles by their logarithms, and `x'` noisier by the same factor everywhere: for data that lie in fewer dimensions than they
-    /// have (images), whose curvature at level `t` is that of the noise, `1 / sin^2 t`, where the chain's must not be above
-    /// `2 / step`.
+    /// Angles by their logarithms, and `x'` noisier by the same factor everywhere: for data that lie in fewer
+    /// dimensions than they have (images), whose curvature at level `t` is that of the noise, `1 / sin^2 t`, where the
+    /// chain's must not be above `2 / step`.
     Geometric,
 }
 
@@ -36,8 +36,8 @@ pub enum Spacing {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RecoveryConfig {
-    /// `x'` is noisier than `x` by this part of the way from `lowest` to `highest`; at least 1. The fewer, the more modes
-    /// the density of `x` given `x'` has.
+    /// `x'` is noisier than `x` by this part of the way from `lowest` to `highest`; at least 1. The fewer, the more
+    /// modes the density of `x` given `x'` has.
     pub levels: usize,
     /// Angle of the least noise at which the energy is learned, in `(0, highest)`. The energy's scale goes as its
     /// cotangent, which makes small angles hard to learn: at 0.1 the tests' energies vary by a nat from seed to seed.
@@ -195,8 +195,8 @@ impl<N: Network> Objective for Recovery<N> {
         self.energy.network_mut().prepare()
     }
 
-    /// The contrast of `E_t` weighted by `tan t`, which is that of the network's own part of it: so weighted, no level's
-    /// gradient drowns the others' (the paper's code weighs its levels to the same end).
+    /// The contrast of `E_t` weighted by `tan t`, which is that of the network's own part of it: so weighted, no
+    /// level's gradient drowns the others' (the paper's code weighs its levels to the same end).
     fn loss(&mut self, batch: &Batch, noise: &mut Noise) -> Result<Loss> {
         let at = self.recover(batch, 1, noise)?;
         let context = self.energy.context(&at.angles, batch.context.as_ref())?;

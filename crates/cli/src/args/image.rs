@@ -11,6 +11,7 @@ pub(crate) use score::{LikelihoodArgs, OodArgs};
 use super::bench::{Device, device};
 use clap::{Args, Subcommand};
 use common::{ModelArg, Place, part};
+use ebmotion_images::experiment::train::IMAGE_PRESETS;
 use ebmotion_images::image::Part;
 use std::path::PathBuf;
 
@@ -20,12 +21,16 @@ Examples:
   ebmotion image show --data images/ --dataset mnist -o out/mnist
   ebmotion image show --data my_photos/ -o out/photos
 
-Sets that are known by name (mnist, fashion_mnist, omniglot, cifar10, imagenet32) are looked for in the folder given by --data, \
-each in a subfolder of its name: nothing is downloaded. dsprites is generated. Images of your own may be a folder of PNG or JPEG \
+Sets that are known by name (mnist, fashion_mnist, omniglot, cifar10, imagenet32) are looked for in the folder given \
+by --data, \
+each in a subfolder of its name: nothing is downloaded. dsprites is generated. Images of your own may be a folder of \
+PNG or JPEG \
 files (class folders become labels), idx, CIFAR's binary format, Parquet or a numpy archive.
 
-Every experiment leaves EXPERIMENT.json (settings, data, figures) and its pictures in the folder given by -o. Until it has \
-ended, what is done lies there in EXPERIMENT.unfinished (of train: in model.checkpoint): after Ctrl-C or a crash the same command \
+Every experiment leaves EXPERIMENT.json (settings, data, figures) and its pictures in the folder given by -o. Until \
+it has \
+ended, what is done lies there in EXPERIMENT.unfinished (of train: in model.checkpoint): after Ctrl-C or a crash the \
+same command \
 with --resume goes on, to the same figures.")]
 pub(crate) struct ImageArgs {
     #[command(subcommand)]
@@ -100,10 +105,13 @@ Examples:
   ebmotion image train --data my_photos/ -o out/photos --set train.steps=20000 --set conditional=false
   ebmotion image train --data images/ --dataset mnist -o out/mnist --resume      after Ctrl-C or a crash
   ebmotion image train --data images/ --dataset mnist -o out/paper --preset paper
-  ebmotion image train --data my_photos/ -o out/photos --set augment.shift=2 --set augment.flip=true --set conditional=false
+  ebmotion image train --data my_photos/ -o out/photos --set augment.shift=2 --set augment.flip=true --set \\
+      conditional=false
 
-Leaves model.safetensors, train.png (images drawn from it), train.json and model.telemetry.jsonl; until the run has ended,
-model.checkpoint. The presets paper and improved leave energies without noise levels: draw from them with as many steps as their
+Leaves model.safetensors, train.png (images drawn from it), train.json and model.telemetry.jsonl; until the run has
+ended,
+model.checkpoint. The presets paper and improved leave energies without noise levels: draw from them with as many
+steps as their
 chains have seen (--set sampler.levels=600), not with the 40 of train.png.")]
 pub(crate) struct ImageTrainArgs {
     #[command(flatten)]
@@ -113,9 +121,9 @@ pub(crate) struct ImageTrainArgs {
     /// A set known by name, or `dsprites`; without it --data is the set.
     #[arg(long, value_name = "NAME")]
     pub(crate) dataset: Option<String>,
-    /// Settings to start from: noise levels learned by denoising, the paper's contrastive divergence, the improved one, noise
-    /// levels learned by recovery likelihood, or energy matching.
-    #[arg(long, value_name = "NAME", value_parser = ebmotion_images::experiment::train::IMAGE_PRESETS, default_value = "denoising")]
+    /// Settings to start from: noise levels learned by denoising, the paper's contrastive divergence, the improved one,
+    /// noise levels learned by recovery likelihood, or energy matching.
+    #[arg(long, value_name = "NAME", value_parser = IMAGE_PRESETS, default_value = "denoising")]
     pub(crate) preset: String,
     /// Where it learns: `cpu`, or `cuda:0` and so on in a build with the feature `cudnn` (GPU.md).
     #[arg(long, default_value = "cpu", value_parser = device)]
@@ -130,7 +138,8 @@ Examples:
   ebmotion image generate out/mnist/model.safetensors -o out/many --set count=10000
   ebmotion image generate out/mnist/model.safetensors -o out/many --set count=10000 --resume      after Ctrl-C
   ebmotion image generate out/mnist/model.safetensors -o out/threes --set classes=[3] --set sampler.guidance=2
-  ebmotion image generate out/mnist/model.safetensors -o out/digits --data images/ --dataset mnist     with nearest neighbours
+  ebmotion image generate out/mnist/model.safetensors -o out/digits --data images/ --dataset mnist     with nearest \\
+      neighbours
 
 Leaves generate.png and generate.npz, film.png (some chains on their way, from left to right), generate.json, and with
 images given neighbours.png (each image, then its three nearest training images).")]
@@ -158,7 +167,8 @@ pub(crate) struct GenerateArgs {
 Examples:
   ebmotion image inpaint out/mnist/model.safetensors --data images/ --dataset mnist -o out/inpaint --set hidden=right
   ebmotion image denoise out/mnist/model.safetensors --data images/ --dataset mnist -o out/denoise --set share=0.1
-  ebmotion image denoise out/mnist/model.safetensors --data images/ --dataset mnist -o out/denoise --set share=0.1 --resume
+  ebmotion image denoise out/mnist/model.safetensors --data images/ --dataset mnist -o out/denoise --set share=0.1 \\
+      --resume
 
 Leaves a picture of some test images, and the mean squared errors of both parts beside simple ways, as text and JSON.")]
 pub(crate) struct MendArgs {
@@ -182,7 +192,8 @@ pub(crate) struct MendArgs {
 Examples:
   ebmotion image cross-class out/mnist/model.safetensors --data images/ --dataset mnist -o out/cross
   ebmotion image cross-class out/mnist/model.safetensors --data images/ --dataset mnist -o out/cross --set start=0.9
-  ebmotion image cross-class out/mnist/model.safetensors --data images/ --dataset mnist -o out/cross --set start=0.9 --resume
+  ebmotion image cross-class out/mnist/model.safetensors --data images/ --dataset mnist -o out/cross --set start=0.9 \\
+      --resume
 
 Leaves cross-class.png: an image of each class, then where its chain goes by the energy given each class.")]
 pub(crate) struct CrossClassArgs {
@@ -212,7 +223,8 @@ Examples:
   ebmotion image continual --data images/ -o out/continual --resume      after Ctrl-C
   ebmotion image continual --data images/ -o out/tuned --tune            then --config out/tuned/tuned.toml
 
-Split-MNIST: the ten digits in five tasks of two, each training image seen once, no image kept. A method is then asked which
+Split-MNIST: the ten digits in five tasks of two, each training image seen once, no image kept. A method is then
+asked which
 of the ten digits a test image is. --tune tries every setting of a grid on a part of the training set that it keeps for
 judging; the test set has no part in that.")]
 pub(crate) struct ContinualArgs {
@@ -236,8 +248,10 @@ Examples:
   ebmotion image compose -o out/compose --rrd out/composed.rrd      every walk, one after the other
   ebmotion image compose -o out/three --set cross.runs=3 --set 'cross.fractions=[0,0.1,1]'
 
-The sprites are generated: no set of images is read. One energy learns the size of a sprite, another its position; added, they draw \
-pairs of size and position that neither has seen, beside a deconvolution network of both. Four energies (shape, size, position, \
+The sprites are generated: no set of images is read. One energy learns the size of a sprite, another its position; \
+added, they draw \
+pairs of size and position that neither has seen, beside a deconvolution network of both. Four energies (shape, size, \
+position, \
 rotation) are put together by and, or, not.")]
 pub(crate) struct ComposeArgs {
     #[command(flatten)]

@@ -11,7 +11,8 @@ use ebmotion::train::objective::Denoising;
 use ebmotion::train::{AdamConfig, Batch};
 use ebmotion::{Result, parallel};
 
-/// A step's time is what as many more steps add: in the first ones inverse roots are taken more often, after that one in so many.
+/// A step's time is what as many more steps add: in the first ones inverse roots are taken more often, after that one
+/// in so many.
 const STEPS: u64 = 40;
 
 pub(super) fn run(args: &BenchArgs) -> Result<()> {

@@ -1,4 +1,5 @@
-//! Windows a second of the paper's recipe, by the trainer that `train` uses: chains, loss, weight gradient, Adam, average.
+//! Windows a second of the paper's recipe, by the trainer that `train` uses: chains, loss, weight gradient, Adam,
+//! average.
 
 use super::super::args::BenchArgs;
 use super::super::output;

@@ -59,7 +59,8 @@ fn text(figures: &LikelihoodFigures) -> String {
     let [low, high] = l.nats;
     let [bits, more_bits] = l.bits_per_dimension;
     text += &format!(
-        "\n{} test images with noise of {:.2} grey levels\n  log-likelihood {low:.2} to {high:.2} nats (standard error over images {:.2})\n",
+        "\n{} test images with noise of {:.2} grey levels\n  log-likelihood {low:.2} to {high:.2} nats (standard \
+            error over images {:.2})\n",
         l.images, l.noise_grey_levels, l.std_error
     );
     text + &format!("  {bits:.4} to {more_bits:.4} bits per dimension of the noised pixels, in grey levels\n")

@@ -21,7 +21,8 @@ pub(super) fn fid(args: &MeasureArgs, console: &mut Console) -> Result<()> {
     let outcome = fid::run(&with.network, &with.reference, &with.samples, &config, &with.journal, console);
     let figures = ended(outcome, &with.journal, console)?;
     let mut text = format!(
-        "{}: {:.4}\nfloor (one half of the reference against the other): {:.4}\n{} samples, {} images of {}; {} features \
+        "{}: {:.4}\nfloor (one half of the reference against the other): {:.4}\n{} samples, {} images of {}; {} \
+            features \
          of {}\n",
         figures.name,
         figures.distance,

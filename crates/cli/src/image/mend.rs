@@ -39,7 +39,8 @@ struct Task<'a, C> {
     journal: &'a Journal,
 }
 
-/// Runs one of them: `work` gives its figures and its picture of `columns` images a row, `table` the errors among the figures.
+/// Runs one of them: `work` gives its figures and its picture of `columns` images a row, `table` the errors among the
+/// figures.
 fn mend<C: Serialize + DeserializeOwned, F: Serialize>(
     args: &MendArgs,
     name: &str,

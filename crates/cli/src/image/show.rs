@@ -38,7 +38,8 @@ pub(super) fn run(args: &ShowArgs, console: &mut Console) -> Result<()> {
 fn text(name: &str, shown: &Shown) -> String {
     let [channels, height, width] = shown.shape;
     let mut text = format!(
-        "{name}: {} images of {width} x {height} pixels, {}\n  brightness {:.3} +- {:.3}; {:.1} % black, {:.1} % white\n",
+        "{name}: {} images of {width} x {height} pixels, {}\n  brightness {:.3} +- {:.3}; {:.1} % black, {:.1} % \
+            white\n",
         shown.images,
         if channels == 1 { "grey".into() } else { format!("{channels} channels") },
         shown.mean,

@@ -1,9 +1,9 @@
 //! Short runs whose figures are on record: a change of structure must not change a number.
 //!
-//! `tests/data/golden/*.json` were written by `EBMOTION_GOLDEN=record cargo test --release -p ebmotion-cli --test cli golden`, before the
-//! restructuring that they guard. On the processor that wrote them every figure is compared to the bit, or where a formula
-//! is written otherwise now to [`REWRITTEN`] of the largest figure beside it. Elsewhere, where vector units and matrix
-//! products round otherwise, to [`ROUNDING`] of it.
+//! `tests/data/golden/*.json` were written by `EBMOTION_GOLDEN=record cargo test --release -p ebmotion-cli --test cli
+//! golden`, before the restructuring that they guard. On the processor that wrote them every figure is compared to the
+//! bit, or where a formula is written otherwise now to [`REWRITTEN`] of the largest figure beside it. Elsewhere, where
+//! vector units and matrix products round otherwise, to [`ROUNDING`] of it.
 
 use super::image::{COMPOSE, halves};
 use super::*;

@@ -1,8 +1,8 @@
 //! What a rollout's chunk has to be besides likely: observations of its frames, and energies added to the model's.
 //!
-//! Both move the denoised estimate at every stop, as `ebmotion::sample::diffusion` explains. Here the estimate is one of a
-//! chunk's coordinates, what is observed are its frames, and everything that does not change from step to step is computed
-//! once.
+//! Both move the denoised estimate at every stop, as `ebmotion::sample::diffusion` explains. Here the estimate is one
+//! of a chunk's coordinates, what is observed are its frames, and everything that does not change from step to step is
+//! computed once.
 
 use super::cholesky::{cholesky, gram, invert_lower};
 use super::evaluate::Ready;
@@ -69,8 +69,8 @@ impl Guide {
     /// Conditions of one chunk of `rollout`; `steps` lead towards the mode of the energies at each stop.
     ///
     /// # Errors
-    /// [`Error::Shape`] when these do not fit the rollout; [`Error::Data`] when exact observations are not independent or
-    /// are of what never moves; [`Error::Config`] for a curvature that is not positive.
+    /// [`Error::Shape`] when these do not fit the rollout; [`Error::Data`] when exact observations are not independent
+    /// or are of what never moves; [`Error::Config`] for a curvature that is not positive.
     pub fn new(rollout: &Rollout, observed: Option<Observed>, terms: Vec<FrameTerm>, steps: usize) -> Result<Self> {
         let (d, width) = (rollout.channels, rollout.chunk * rollout.channels);
         let colour =
@@ -179,9 +179,9 @@ pub fn largest(rows: Range<usize>, width: usize, at: impl Fn(usize, usize) -> f6
 /// Less than this share of its own: an observation that follows from others but for rounding.
 const DEPENDENT: f64 = 1e-12;
 
-/// What an estimate moves by for each unit that it misses observations with rows `matrix` `(M, F)` and standard deviations
-/// `std` `(M,)`: `C A^T (C A A^T + S)^-1`, `(F, M)`, the gain of the Kalman filter, for data of variance `C` in all
-/// directions.
+/// What an estimate moves by for each unit that it misses observations with rows `matrix` `(M, F)` and standard
+/// deviations `std` `(M,)`: `C A^T (C A A^T + S)^-1`, `(F, M)`, the gain of the Kalman filter, for data of variance `C`
+/// in all directions.
 ///
 /// # Errors
 /// [`Error::Data`] when exact observations are not independent.
@@ -333,9 +333,9 @@ impl<'a> Leader<'a> {
         member.barrier();
     }
 
-    /// Moves the denoised estimate of a stop to where the conditions want it, and the velocity with it. At the `last` stop
-    /// coordinates beyond the leading `latent` ones are no longer scaled, as without conditions, and `u` becomes the
-    /// estimate.
+    /// Moves the denoised estimate of a stop to where the conditions want it, and the velocity with it. At the `last`
+    /// stop coordinates beyond the leading `latent` ones are no longer scaled, as without conditions, and `u` becomes
+    /// the estimate.
     ///
     /// # Safety
     /// As [`Leader::aim`], which was called before in this chunk; `velocity` is complete over the leading coordinates.

@@ -3,7 +3,8 @@
 //! An energy that can say itself as a [`Program`] (a sum of networks and analytic terms) is run here by [`run`]: the
 //! batch is cut into tiles of chains, each worker runs all steps of its tile, without a barrier or an allocation
 //! between steps. Where there are fewer tiles than cores, the cores share a tile layer by layer. The engine knows no
-//! tensors; what it computes is what the samplers of `ebmotion` compute on the same energy with the same noise, to rounding.
+//! tensors; what it computes is what the samplers of `ebmotion` compute on the same energy with the same noise, to
+//! rounding.
 
 #![allow(unsafe_code)]
 

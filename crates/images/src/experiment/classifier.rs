@@ -1,5 +1,5 @@
-//! A classifier of images: trained, judged on images that it has not seen, kept in a file. Other experiments compare energies
-//! with it, attack it, or measure sets of images in its features.
+//! A classifier of images: trained, judged on images that it has not seen, kept in a file. Other experiments compare
+//! energies with it, attack it, or measure sets of images in its features.
 
 use super::{DataRecord, Journal};
 use crate::image::Images;
@@ -85,8 +85,8 @@ const CHUNK: usize = 200;
 ///
 /// # Errors
 /// [`Error::Data`] for sets without labels, of different shapes, or a test label that `train` does not have;
-/// [`Error::Config`] for settings out of range; [`Error::Interrupted`] when the sink asks to stop; as [`Journal::begin`] for what was
-/// kept.
+/// [`Error::Config`] for settings out of range; [`Error::Interrupted`] when the sink asks to stop; as
+/// [`Journal::begin`] for what was kept.
 pub fn run(
     images: &Images,
     test: &Images,

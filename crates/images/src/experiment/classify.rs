@@ -9,8 +9,8 @@ use ebmotion::{Error, Result};
 /// Images evaluated together.
 const TILE: usize = 250;
 
-/// Noise levels at which an image's energies are taken. Their sum over the levels is compared; each level takes the same
-/// noise for all classes.
+/// Noise levels at which an image's energies are taken. Their sum over the levels is compared; each level takes the
+/// same noise for all classes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NoiseProbe {
     /// Angles, at least one. An energy without levels takes no notice of them.

@@ -1,5 +1,5 @@
-//! From one class to another: chains that start at an image of one class and walk by the energy given another (Du & Mordatch
-//! 2019, section 4.2).
+//! From one class to another: chains that start at an image of one class and walk by the energy given another (Du &
+//! Mordatch 2019, section 4.2).
 
 use super::draw::image_sampler;
 use super::journal::Journal;
@@ -51,8 +51,8 @@ pub struct CrossClassFigures {
 /// Leads images of every class to every class.
 ///
 /// # Errors
-/// [`Error::Data`] for a model that is not given the class, or images without labels; as [`super::draw`]; [`Error::Interrupted`]
-/// when the sink asks to stop; as [`Journal::begin`] for what was kept.
+/// [`Error::Data`] for a model that is not given the class, or images without labels; as [`super::draw`];
+/// [`Error::Interrupted`] when the sink asks to stop; as [`Journal::begin`] for what was kept.
 pub fn run(
     model: &ImageModel,
     images: &Images,

@@ -21,8 +21,8 @@ pub struct DenoiseConfig {
     pub seed: u64,
     /// Share of the places that become salt, and as many pepper.
     pub share: f64,
-    /// Angles of the noise at which chains may start, the energy's own noise laid over the damage: the one with the least
-    /// error on images of the training part is taken for both parts.
+    /// Angles of the noise at which chains may start, the energy's own noise laid over the damage: the one with the
+    /// least error on images of the training part is taken for both parts.
     pub starts: Vec<f64>,
     /// Images of each part, evenly spread over it.
     pub count: usize,
@@ -55,11 +55,12 @@ pub struct Denoised {
     pub table: Vec<RestorationError>,
 }
 
-/// Mends images of each part. The picture's columns: damaged, a chain, the mean of all chains, the median filter, the truth.
+/// Mends images of each part. The picture's columns: damaged, a chain, the mean of all chains, the median filter, the
+/// truth.
 ///
 /// # Errors
-/// [`ebmotion::Error::Data`] for images that the model does not take; as [`super::draw`]; [`ebmotion::Error::Interrupted`] when the sink
-/// asks to stop; as [`Journal::begin`] for what was kept.
+/// [`ebmotion::Error::Data`] for images that the model does not take; as [`super::draw`];
+/// [`ebmotion::Error::Interrupted`] when the sink asks to stop; as [`Journal::begin`] for what was kept.
 pub fn run(
     model: &ImageModel,
     train: &Images,

@@ -14,9 +14,9 @@ use ebmotion::train::objective::EnergyMatchingConfig;
 use ebmotion::{Error, Result};
 use std::cell::Cell;
 
-/// How images are drawn from an energy, unless told otherwise: more and smaller steps than for motion, with new noise at
-/// each. The guidance is the class's: `E(x) + guidance (E(x | c) - E(x))` (Ho & Salimans 2022), 1 for the energy given the
-/// class, more for images that are more typical of it.
+/// How images are drawn from an energy, unless told otherwise: more and smaller steps than for motion, with new noise
+/// at each. The guidance is the class's: `E(x) + guidance (E(x | c) - E(x))` (Ho & Salimans 2022), 1 for the energy
+/// given the class, more for images that are more typical of it.
 pub fn image_sampler() -> SamplerConfig {
     SamplerConfig {
         levels: 40,
@@ -63,8 +63,8 @@ pub(super) fn velocity_of(x: &Tensor, grad: &Tensor, t: f64) -> Result<Tensor> {
     Ok(((grad - x)? * t.tan())?)
 }
 
-/// What an energy `E_t` takes the images behind the noise to be: `cos(t) x - sin(t) v` with the path's velocity `v` (Song et
-/// al. 2021, "Denoising diffusion implicit models", in angular form).
+/// What an energy `E_t` takes the images behind the noise to be: `cos(t) x - sin(t) v` with the path's velocity `v`
+/// (Song et al. 2021, "Denoising diffusion implicit models", in angular form).
 pub(super) fn denoised(x: &Tensor, grad: &Tensor, t: f64) -> Result<Tensor> {
     Ok(((x * t.cos())? - (velocity_of(x, grad, t)? * t.sin())?)?)
 }
@@ -82,8 +82,8 @@ pub(super) const WATCHED: usize = 25;
 /// The energies that the steps of a walk go down, one or several in turn.
 pub type Ensemble<'a> = &'a [ImageModel];
 
-/// Draws images, one a label, standardised, `(B, C, H, W)`, on the CPU wherever the chains walked. With several members step `k` goes down the energy of member
-/// `k`, counted round (Du & Mordatch 2019, the "historical ensemble").
+/// Draws images, one a label, standardised, `(B, C, H, W)`, on the CPU wherever the chains walked. With several members
+/// step `k` goes down the energy of member `k`, counted round (Du & Mordatch 2019, the "historical ensemble").
 ///
 /// # Errors
 /// [`Error::Config`] for settings out of range; [`Error::NonFinite`] when a chain diverges; as

@@ -1,5 +1,5 @@
-//! Networks in whose features sets of images are compared: Inception-v3 with weights of the user's, or a classifier trained
-//! here. What is measured by the one is never called as what is measured by the other.
+//! Networks in whose features sets of images are compared: Inception-v3 with weights of the user's, or a classifier
+//! trained here. What is measured by the one is never called as what is measured by the other.
 
 use super::classifier::{self, in_shape, pixels};
 use super::{Journal, advance};
@@ -66,8 +66,8 @@ impl Features {
     /// Last hidden layer of each image, `(N, F)`.
     ///
     /// # Errors
-    /// [`Error::Data`] for images that do not fit; [`Error::Interrupted`] when the sink asks to stop; as [`Journal::begin`] for what
-    /// was kept.
+    /// [`Error::Data`] for images that do not fit; [`Error::Interrupted`] when the sink asks to stop; as
+    /// [`Journal::begin`] for what was kept.
     pub fn features(&self, images: &Images, journal: &Journal, sink: &mut dyn Sink) -> Result<Tensor> {
         self.each(images, "features", journal, sink, |net, x| match net {
             Self::Inception(net) => Ok(net.evaluate(&Inception::resized(x)?)?.0),

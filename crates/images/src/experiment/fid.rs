@@ -1,5 +1,6 @@
-//! Fréchet distance of two sets of images in a network's features (Heusel et al. 2017, "GANs trained by a two time-scale update
-//! rule converge to a local Nash equilibrium", eq. 6): that of Gaussians with the sets' means and covariances.
+//! Fréchet distance of two sets of images in a network's features (Heusel et al. 2017, "GANs trained by a two
+//! time-scale update rule converge to a local Nash equilibrium", eq. 6): that of Gaussians with the sets' means and
+//! covariances.
 
 use super::features::Features;
 use super::journal::Journal;
@@ -72,7 +73,8 @@ pub fn run(
     for (of, count) in [("reference", images[0]), ("samples", images[1]), ("each half of the reference", half)] {
         if count <= features {
             warnings.push(format!(
-                "{of}: {count} images for {features} features, so the covariance has not full rank and the figure hangs on \
+                "{of}: {count} images for {features} features, so the covariance has not full rank and the figure \
+                    hangs on \
                  the number of images"
             ));
         }

@@ -30,8 +30,8 @@ pub struct GenerateConfig {
     pub conditional: bool,
     /// Only these classes; none for all that the model was trained on.
     pub classes: Vec<u32>,
-    /// Step `k` of a chain goes down the energy with the `k`-th of the weights that training kept, counted round (`history` of
-    /// `image train`).
+    /// Step `k` of a chain goes down the energy with the `k`-th of the weights that training kept, counted round
+    /// (`history` of `image train`).
     pub ensemble: bool,
     /// How images are drawn.
     pub sampler: SamplerConfig,

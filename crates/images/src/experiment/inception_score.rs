@@ -1,5 +1,5 @@
-//! Inception score (Salimans et al. 2016, "Improved techniques for training GANs", section 4): how surely a network tells the
-//! class of each image, and how evenly the classes are met.
+//! Inception score (Salimans et al. 2016, "Improved techniques for training GANs", section 4): how surely a network
+//! tells the class of each image, and how evenly the classes are met.
 
 use super::features::Features;
 use super::fid::some;

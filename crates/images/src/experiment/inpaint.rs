@@ -1,5 +1,5 @@
-//! Filling in a half of an image that is hidden: the known half is held while the chains walk (Du & Mordatch 2019, section
-//! 4.2).
+//! Filling in a half of an image that is hidden: the known half is held while the chains walk (Du & Mordatch 2019,
+//! section 4.2).
 
 use super::draw::image_sampler;
 use super::journal::Journal;
@@ -43,8 +43,8 @@ impl Default for InpaintConfig {
 /// Fills in images of each part. The picture's columns: hidden, a chain, the mean of all chains, the truth.
 ///
 /// # Errors
-/// [`ebmotion::Error::Data`] for images that the model does not take; as [`super::draw`]; [`ebmotion::Error::Interrupted`] when the sink
-/// asks to stop; as [`Journal::begin`] for what was kept.
+/// [`ebmotion::Error::Data`] for images that the model does not take; as [`super::draw`];
+/// [`ebmotion::Error::Interrupted`] when the sink asks to stop; as [`Journal::begin`] for what was kept.
 pub fn run(
     model: &ImageModel,
     train: &Images,

@@ -12,8 +12,9 @@ use std::path::{Path, PathBuf};
 /// Name of the file that says of which run the pieces are.
 const RUN: &str = "run.json";
 
-/// A folder of finished pieces of work, a file each, whole or not there at all: an interruption or a crash costs no more than the
-/// piece in progress. Pieces take their noise by their place, so that a run that goes on ends in the same bits.
+/// A folder of finished pieces of work, a file each, whole or not there at all: an interruption or a crash costs no
+/// more than the piece in progress. Pieces take their noise by their place, so that a run that goes on ends in the same
+/// bits.
 #[derive(Debug, Clone, Default)]
 pub struct Journal {
     kept: Option<Kept>,
@@ -33,12 +34,12 @@ impl Journal {
         Self::default()
     }
 
-    /// Keeps pieces in `folder`, which holds nothing else. `of` is all that they depend on: settings, data, models. With `resume`
-    /// those that are there are taken; with `overwrite` they are removed.
+    /// Keeps pieces in `folder`, which holds nothing else. `of` is all that they depend on: settings, data, models.
+    /// With `resume` those that are there are taken; with `overwrite` they are removed.
     ///
     /// # Errors
-    /// [`Error::Model`] when pieces are there and neither is asked for, when there are none to go on with, or when they are of
-    /// another run; [`Error::Io`].
+    /// [`Error::Model`] when pieces are there and neither is asked for, when there are none to go on with, or when they
+    /// are of another run; [`Error::Io`].
     pub fn begin(folder: &Path, of: &impl Serialize, resume: bool, overwrite: bool) -> Result<Self> {
         let of = serde_json::to_value(of).map_err(|e| Error::Other(format!("settings as JSON: {e}")))?;
         let run = folder.join(RUN);

@@ -26,7 +26,8 @@ pub struct ImageModelInfo {
     pub network: ConvConfig,
     /// One energy for every noise level, or one for the pixels as they are.
     pub leveled: bool,
-    /// The labels it was trained on, in the order of the context's numbers, if it is given the class; else those that it has seen.
+    /// The labels it was trained on, in the order of the context's numbers, if it is given the class; else those that
+    /// it has seen.
     pub classes: Vec<u32>,
     /// The class is given.
     pub conditional: bool,
@@ -40,7 +41,8 @@ pub struct ImageModelInfo {
     pub data: DataRecord,
     /// How that ended.
     pub outcome: Outcome,
-    /// Share of the validation images whose class of lowest energy ([`super::classify`]) is theirs, where the class is given.
+    /// Share of the validation images whose class of lowest energy ([`super::classify`]) is theirs, where the class is
+    /// given.
     pub validation_accuracy: Option<f64>,
     /// Seconds of training by the clock.
     pub train_seconds: f64,
@@ -116,8 +118,8 @@ impl ImageModelInfo {
         })
     }
 
-    /// The context of images of some classes (labels as in the data), `(B, classes)`: a row of zeros and a one, or of zeros
-    /// alone where no class is given; `None` for an energy that is not given the class.
+    /// The context of images of some classes (labels as in the data), `(B, classes)`: a row of zeros and a one, or of
+    /// zeros alone where no class is given; `None` for an energy that is not given the class.
     ///
     /// # Errors
     /// [`Error::Data`] for a label that the model was not trained on, or a label of a model that takes none.
@@ -146,8 +148,8 @@ impl ImageModel {
         Self { info, learning, energy, history }
     }
 
-    /// This model with each of the weights that were kept on the way (see [`super::History`]), the oldest first, and itself
-    /// last: what a walk may go down in turn.
+    /// This model with each of the weights that were kept on the way (see [`super::History`]), the oldest first, and
+    /// itself last: what a walk may go down in turn.
     ///
     /// # Errors
     /// [`Error::Tensor`].
@@ -168,8 +170,8 @@ impl ImageModel {
         Ok(all)
     }
 
-    /// The model with its weights, and so its chains, on a device: a copy, or the same weights where they are there already. What
-    /// [`draw`](super::draw::draw) makes comes back to the CPU.
+    /// The model with its weights, and so its chains, on a device: a copy, or the same weights where they are there
+    /// already. What [`draw`](super::draw::draw) makes comes back to the CPU.
     ///
     /// # Errors
     /// [`Error::Tensor`] when the device has no room.
@@ -286,9 +288,10 @@ impl ImageModel {
         Ok(context.map(|c| c.to_device(&self.device())).transpose()?)
     }
 
-    /// Energy, in nats up to a constant, and its gradient in the array, of standardised `x` `(B, C, H, W)` given one label
-    /// (or none) an image. An energy of noise levels is that of level `t`, in `(0, pi / 2)`, of whose path
-    /// `cos(t) u + sin(t) eps` `x` should be a point; an energy without levels takes no notice of `t`. The answer is where `x` is.
+    /// Energy, in nats up to a constant, and its gradient in the array, of standardised `x` `(B, C, H, W)` given one
+    /// label (or none) an image. An energy of noise levels is that of level `t`, in `(0, pi / 2)`, of whose path
+    /// `cos(t) u + sin(t) eps` `x` should be a point; an energy without levels takes no notice of `t`. The answer is
+    /// where `x` is.
     ///
     /// # Errors
     /// As [`ImageModelInfo::context`]; [`Error::Shape`].
@@ -310,8 +313,9 @@ impl ImageModel {
         Ok(Evaluated { energy: at.energy.to_device(x.device())?, grad: at.grad.to_device(x.device())? })
     }
 
-    /// Energy of pixels `(B, C, H, W)` in `[0, 1]` and its gradient in them, at noise level `t`: where the energy has levels,
-    /// of `cos(t) u + sin(t) eps` for the standardised image `u` and the given noise `eps` (broadcast; none for 0).
+    /// Energy of pixels `(B, C, H, W)` in `[0, 1]` and its gradient in them, at noise level `t`: where the energy has
+    /// levels, of `cos(t) u + sin(t) eps` for the standardised image `u` and the given noise `eps` (broadcast; none for
+    /// 0).
     ///
     /// # Errors
     /// As [`ImageModel::evaluate_at`].

@@ -54,8 +54,8 @@ pub(super) struct Task<'a> {
     pub(super) known: Option<&'a [bool]>,
 }
 
-/// `samples` chains an image; pixels in `[0, 1]` of each set of chains, `(N, C, H, W)` row-major. A listener is shown the first that
-/// walk in this run.
+/// `samples` chains an image; pixels in `[0, 1]` of each set of chains, `(N, C, H, W)` row-major. A listener is shown
+/// the first that walk in this run.
 pub(super) fn chains(
     model: &ImageModel,
     task: &Task<'_>,

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Augment {
-    /// Pixels by which an image is shifted at most, up or down and to either side, every shift as likely as every other. What comes
-    /// in at a side is a copy of the row or column that was there: of the set's background, where images have one.
+    /// Pixels by which an image is shifted at most, up or down and to either side, every shift as likely as every
+    /// other. What comes in at a side is a copy of the row or column that was there: of the set's background, where
+    /// images have one.
     pub shift: usize,
     /// Left and right are exchanged in every second image; for photographs, not for digits and letters.
     pub flip: bool,
@@ -20,8 +21,8 @@ impl Augment {
         *self == Self::default()
     }
 
-    /// Changes each of the images `pixels`, `(N, C, H, W)` row-major for `shape` `[C, H, W]` without a 0. Image `i` is chain
-    /// `i` of the noise.
+    /// Changes each of the images `pixels`, `(N, C, H, W)` row-major for `shape` `[C, H, W]` without a 0. Image `i` is
+    /// chain `i` of the noise.
     pub fn apply<T: Copy>(&self, shape: [usize; 3], pixels: &mut [T], noise: &mut Noise) {
         let size = shape.iter().product::<usize>().max(1);
         if self.is_none() {

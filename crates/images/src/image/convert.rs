@@ -7,9 +7,10 @@ use ebmotion::{Error, Result};
 const LUMINANCE: [f32; 3] = [0.299, 0.587, 0.114];
 
 impl Images {
-    /// The same images in `shape` `[C, H, W]`. Rows and columns are stretched to fit by linear interpolation; where they shrink,
-    /// by a triangle as wide as the pixels that fall into one, so that nothing is left out. Grey becomes colour by repetition,
-    /// colour grey by its luminance. Labels, class names and sources stay; images that fit already are not changed.
+    /// The same images in `shape` `[C, H, W]`. Rows and columns are stretched to fit by linear interpolation; where
+    /// they shrink, by a triangle as wide as the pixels that fall into one, so that nothing is left out. Grey becomes
+    /// colour by repetition, colour grey by its luminance. Labels, class names and sources stay; images that fit
+    /// already are not changed.
     ///
     /// # Errors
     /// [`Error::Data`] for a shape without pixels, or other channels than 1 and 3 where they differ.

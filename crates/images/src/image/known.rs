@@ -120,8 +120,8 @@ impl Known {
         }
     }
 
-    /// The first alternative of which every file is there. A folder may be that of one set, or that of many: where it has
-    /// a subfolder of the set's name, files beside that one are not taken.
+    /// The first alternative of which every file is there. A folder may be that of one set, or that of many: where it
+    /// has a subfolder of the set's name, files beside that one are not taken.
     fn files(&self, folder: &Path, part: Part) -> Option<Vec<PathBuf>> {
         let own = folder.join(self.name);
         let place = if own.is_dir() { &own } else { folder };

@@ -146,8 +146,8 @@ mod tests {
         Ok(())
     }
 
-    /// A count of pixels is off by at most the pixels that the outline cuts, about its length: half a pixel each, and of
-    /// either sign.
+    /// A count of pixels is off by at most the pixels that the outline cuts, about its length: half a pixel each, and
+    /// of either sign.
     #[test]
     fn areas_are_those_of_the_geometry() -> Result<()> {
         // The heart's area is 3.66197 in its equation's units (integrated numerically).

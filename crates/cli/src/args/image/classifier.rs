@@ -31,17 +31,22 @@ pub(crate) struct ClassifierArgs {
 /// Of `ebmotion image fid`.
 pub(super) const FID_HELP: &str = "\
 Examples:
-  ebmotion image fid --data images/ --dataset mnist --samples out/digits/generate.npz --classifier out/classifier/classifier.safetensors -o out/fid
+  ebmotion image fid --data images/ --dataset mnist --samples out/digits/generate.npz --classifier \\
+      out/classifier/classifier.safetensors -o out/fid
   ebmotion image fid --data images/ --dataset cifar10 --samples my_samples/ --inception inception.safetensors -o out/fid
-  ebmotion image fid --data images/ --dataset cifar10 --samples my_samples/ --inception inception.safetensors -o out/fid --resume
+  ebmotion image fid --data images/ --dataset cifar10 --samples my_samples/ --inception inception.safetensors -o \\
+      out/fid --resume
 
-Samples may be whatever --data may be. The distance has two names: FID by Inception-v3, Fréchet distance of classifier features by a \
+Samples may be whatever --data may be. The distance has two names: FID by Inception-v3, Fréchet distance of \
+classifier features by a \
 classifier; the two cannot be compared. Beside it stands its floor: one half of the reference against the other.
 
-Weights of Inception-v3 are not part of this program. Those that published distances are measured with are pytorch-fid's:
+Weights of Inception-v3 are not part of this program. Those that published distances are measured with are
+pytorch-fid's:
   import torch, safetensors.torch as s
   s.save_file(torch.load('pt_inception-2015-12-05-6726825d.pth', weights_only=True), 'inception.safetensors')
-(the file: github.com/mseitzer/pytorch-fid, release fid_weights). torchvision's own serve too, with figures of their own:
+(the file: github.com/mseitzer/pytorch-fid, release fid_weights). torchvision's own serve too, with figures of their
+own:
   import torchvision, safetensors.torch as s
   s.save_file(torchvision.models.inception_v3(weights='DEFAULT').state_dict(), 'inception.safetensors')
 Images become 299 x 299 pixels by bilinear interpolation without smoothing, as in pytorch-fid.";
@@ -49,11 +54,15 @@ Images become 299 x 299 pixels by bilinear interpolation without smoothing, as i
 /// Of `ebmotion image inception-score`.
 pub(super) const SCORE_HELP: &str = "\
 Examples:
-  ebmotion image inception-score --data images/ --dataset mnist --samples out/digits/generate.npz --classifier out/classifier/classifier.safetensors -o out/score
-  ebmotion image inception-score --data images/ --dataset cifar10 --samples my_samples/ --inception inception.safetensors -o out/score
+  ebmotion image inception-score --data images/ --dataset mnist --samples out/digits/generate.npz --classifier \\
+      out/classifier/classifier.safetensors -o out/score
+  ebmotion image inception-score --data images/ --dataset cifar10 --samples my_samples/ --inception \\
+      inception.safetensors -o out/score
 
-exp of the mean divergence of each image's class probabilities from their mean, in 10 parts (mean and standard deviation). By \
-Inception-v3 it is called Inception score, by a classifier classifier score. The same of real images stands beside it. `ebmotion \
+exp of the mean divergence of each image's class probabilities from their mean, in 10 parts (mean and standard \
+deviation). By \
+Inception-v3 it is called Inception score, by a classifier classifier score. The same of real images stands beside \
+it. `ebmotion \
 image fid --help` says where Inception-v3's weights come from.";
 
 #[derive(Debug, Args)]
@@ -84,13 +93,17 @@ pub(crate) struct MeasureArgs {
 Examples:
   ebmotion image robust out/mnist/model.safetensors --data images/ -o out/robust \\
     --classifier out/classifier/classifier.safetensors --adversarial out/adversarial/classifier.safetensors
-  ebmotion image robust out/mnist/model.safetensors --data images/ -o out/quick --set images=50 --set purification.steps=0
+  ebmotion image robust out/mnist/model.safetensors --data images/ -o out/quick --set images=50 --set \\
+      purification.steps=0
   ebmotion image robust out/mnist/model.safetensors --data images/ -o out/quick --set images=50 --rrd out/purified.rrd
   ebmotion image robust out/mnist/model.safetensors --data images/ -o out/robust --resume      after Ctrl-C
 
-An image's class is the one given which the energy is lowest. The attack climbs the odds of the other classes by the gradient of \
-what judges (projected, from a random start, within a distance of the image); purification is Langevin dynamics for each class \
-before the energies are compared, of which the attack does not know: --rrd shows the chains of the first images, those of all \
+An image's class is the one given which the energy is lowest. The attack climbs the odds of the other classes by the \
+gradient of \
+what judges (projected, from a random start, within a distance of the image); purification is Langevin dynamics for \
+each class \
+before the energies are compared, of which the attack does not know: --rrd shows the chains of the first images, \
+those of all \
 classes side by side. Leaves robust.json, robust.txt, and a plot for each norm.")]
 pub(crate) struct RobustArgs {
     #[command(flatten)]

@@ -70,8 +70,8 @@ impl Experts {
         &self.all[attribute as usize]
     }
 
-    /// Images of an energy of `samples x chains` images, of every `chains` of them the one with the lowest energy; the name
-    /// comes with that of its noise.
+    /// Images of an energy of `samples x chains` images, of every `chains` of them the one with the lowest energy; the
+    /// name comes with that of its noise.
     fn draw<'a>(
         &self,
         (name, label): (&str, u64),
@@ -105,8 +105,9 @@ impl Experts {
         Ok((weight, Box::new(self.of(attribute).of_any(t)?)))
     }
 
-    /// The energy of a place less its mean over noised sprites of that place. Denoising leaves a constant open for each place and
-    /// level; sprites are as spread at one place as at another, so with this one the energies of two places can be compared.
+    /// The energy of a place less its mean over noised sprites of that place. Denoising leaves a constant open for each
+    /// place and level; sprites are as spread at one place as at another, so with this one the energies of two places
+    /// can be compared.
     fn levelled<'a>(&'a self, t: f64, sprites: &[Sprite], noise: &mut Noise) -> Result<Box<dyn Energy + 'a>> {
         let place = sprites[0];
         let own = self.scene.any(FOR_LEVEL, noise).into_iter();

@@ -17,12 +17,13 @@ pub struct NetworkLearning {
     pub batch: usize,
     /// Adam's largest step size; it falls along half a cosine. Positive.
     pub learning_rate: f64,
-    /// Channels of the first convolution (of the last but one, of the baseline), of which the others are multiples; at least 1.
+    /// Channels of the first convolution (of the last but one, of the baseline), of which the others are multiples; at
+    /// least 1.
     pub width: usize,
 }
 
-/// How images are drawn: over even noise levels, with a share of the noise's variance drawn anew at each. A temperature of
-/// 1 draws from the energies' density, 0 goes downhill from the mean image.
+/// How images are drawn: over even noise levels, with a share of the noise's variance drawn anew at each. A temperature
+/// of 1 draws from the energies' density, 0 goes downhill from the mean image.
 pub(super) fn sampler(levels: usize, temperature: f64, noise_share: f64) -> SamplerConfig {
     SamplerConfig {
         levels,
@@ -35,7 +36,8 @@ pub(super) fn sampler(levels: usize, temperature: f64, noise_share: f64) -> Samp
     }
 }
 
-/// Where in the noise levels the position's energy leaves off: its weight is 1 where all is noise, 0 where there is none.
+/// Where in the noise levels the position's energy leaves off: its weight is 1 where all is noise, 0 where there is
+/// none.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Handover {
@@ -58,7 +60,8 @@ impl Handover {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AstrayConfig {
-    /// Share of each batch's told images that is noise around another image, whose way leads to its own all the same; in `[0, 1]`.
+    /// Share of each batch's told images that is noise around another image, whose way leads to its own all the same;
+    /// in `[0, 1]`.
     pub share: f64,
     /// Noise angle from which on that is so, in `(0, pi / 2)`.
     pub lowest: f64,
@@ -68,9 +71,9 @@ pub struct AstrayConfig {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Choice {
-    /// Noise angles at which the images' energies are taken, each in `(0, pi / 2)`; at least one. Where there is so much noise
-    /// that images of all kinds overlap: below, an energy that has learned by denoising does not say how likely one kind is
-    /// beside another.
+    /// Noise angles at which the images' energies are taken, each in `(0, pi / 2)`; at least one. Where there is so
+    /// much noise that images of all kinds overlap: below, an energy that has learned by denoising does not say how
+    /// likely one kind is beside another.
     pub angles: Vec<f64>,
     /// Draws of noise at each, the same for all images; at least 1.
     pub draws: usize,
@@ -84,8 +87,8 @@ pub struct CrossConfig {
     pub runs: usize,
     /// Shares of the joint pairs that are trained on, each in `[0, 1]`, the smaller first; at least one.
     pub fractions: Vec<f64>,
-    /// Networks of the first share learn for all their steps, those of a further one go on from the share before for this
-    /// part of them. In `(0, 1]`.
+    /// Networks of the first share learn for all their steps, those of a further one go on from the share before for
+    /// this part of them. In `(0, 1]`.
     pub further: f64,
     /// Share of the pairs of another size and another place that no training ever sees, in `(0, 1)`.
     pub test_share: f64,
@@ -131,8 +134,8 @@ pub struct ComposeConfig {
     pub attributes: NetworkLearning,
     /// Images of each composition; at least 1.
     pub samples: usize,
-    /// Images drawn for each of the conjunction's, which is the one with the lowest energy; at least 1. Of the others one each: what
-    /// they show is how often something comes up.
+    /// Images drawn for each of the conjunction's, which is the one with the lowest energy; at least 1. Of the others
+    /// one each: what they show is how often something comes up.
     pub chains: usize,
     /// Weight of `E(x | attribute) - E(x)` in the compositions; 1 adds the energies as they are.
     pub guidance: f64,

@@ -1,8 +1,8 @@
-//! Size x position on pairs that were never seen: two energies added against one network of both (Du & Mordatch 2019, the
-//! section on cross product latents).
+//! Size x position on pairs that were never seen: two energies added against one network of both (Du & Mordatch 2019,
+//! the section on cross product latents).
 //!
-//! Seen are all sizes at one place, all places at one size, and a share of the other pairs. The energies and the baseline
-//! learn from the same images, drawn with the same frequencies.
+//! Seen are all sizes at one place, all places at one size, and a share of the other pairs. The energies and the
+//! baseline learn from the same images, drawn with the same frequencies.
 
 use super::config::{ComposeConfig, CrossConfig, NetworkLearning};
 use super::deconvolution::Deconvolution;
@@ -369,7 +369,8 @@ mod tests {
     fn test_pairs_are_never_seen_and_shares_are_nested() -> Result<()> {
         let config = ComposeConfig { positions: 4, ..ComposeConfig::default() };
         let pairs = Pairs::new(config.scene(), &config.cross, &mut Noise::new(1))?;
-        // 6 sizes at one place and 16 places at one size share a pair; 5 x 15 others, 15 % of which are kept for the test.
+        // 6 sizes at one place and 16 places at one size share a pair; 5 x 15 others, 15 % of which are kept for the
+        // test.
         assert_eq!((pairs.always.len(), pairs.joint.len(), pairs.test.len()), (21, 64, 11));
         let (half, whole) = (pairs.seen(0.5), pairs.seen(1.0));
         assert_eq!((half.len(), whole.len()), (53, 85));

@@ -6,8 +6,8 @@ use ebmotion::model::{Generative, Parameters};
 use ebmotion::noise::Noise;
 use ebmotion::{Error, Result};
 
-/// Two fully connected layers, then transposed convolutions of 4 x 4 pixels and stride 2 that double the image, rectifiers
-/// between them; fitted by mean squared error.
+/// Two fully connected layers, then transposed convolutions of 4 x 4 pixels and stride 2 that double the image,
+/// rectifiers between them; fitted by mean squared error.
 pub(super) struct Deconvolution {
     parameters: Parameters,
     /// Weight `(in, out)` and bias.
@@ -23,8 +23,8 @@ impl Deconvolution {
     /// What it is given.
     pub(super) const ATTRIBUTES: [Attribute; 2] = [Attribute::Size, Attribute::Position];
 
-    /// Weights at random, scaled for rectifiers (He et al. 2015), biases 0. `width` channels before the last layer, twice as
-    /// many in each layer above, and a hidden layer of `16 width` units.
+    /// Weights at random, scaled for rectifiers (He et al. 2015), biases 0. `width` channels before the last layer,
+    /// twice as many in each layer above, and a hidden layer of `16 width` units.
     pub(super) fn new(side: usize, width: usize, noise: &mut Noise) -> Result<Self> {
         let mut parameters = Parameters::default();
         let mut add = |name: String, dims: &[usize], fan_in: usize, outputs: usize| -> Result<(Var, Var)> {

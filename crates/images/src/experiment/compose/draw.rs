@@ -100,8 +100,8 @@ impl Drawer<'_> {
         scale.show(&image)
     }
 
-    /// The energy of each image, pixels in `[0, 1]`, nats: the mean over the choice's noise levels and draws of noise, which
-    /// are the same for all images.
+    /// The energy of each image, pixels in `[0, 1]`, nats: the mean over the choice's noise levels and draws of noise,
+    /// which are the same for all images.
     pub(super) fn judge<'a>(
         &self,
         images: &[f32],

@@ -1,11 +1,11 @@
 //! Energies of single attributes, added: what Du & Mordatch 2019 call compositionality.
 //!
-//! Two questions. Do two energies, one given the size and one given the position, make images of pairs that neither has seen,
-//! and with less error than one network of both ([`Cross`])? And what do four energies make together, by and, or, not
-//! ([`Composition`])?
+//! Two questions. Do two energies, one given the size and one given the position, make images of pairs that neither has
+//! seen, and with less error than one network of both ([`Cross`])? And what do four energies make together, by and, or,
+//! not ([`Composition`])?
 //!
-//! All energies are [`ebmotion::model::Leveled`] convolutional networks that learn by denoising; of several, each network is added,
-//! the standard normal that they all hold counts once.
+//! All energies are [`ebmotion::model::Leveled`] convolutional networks that learn by denoising; of several, each
+//! network is added, the standard normal that they all hold counts once.
 
 mod attributes;
 mod config;
@@ -50,8 +50,8 @@ pub struct ComposeResult {
     pub pictures: Vec<(&'static str, Images, usize)>,
 }
 
-/// The images of all pairs of size and position: what results call the experiment's data. The images of the four attributes
-/// are drawn as they are needed.
+/// The images of all pairs of size and position: what results call the experiment's data. The images of the four
+/// attributes are drawn as they are needed.
 ///
 /// # Errors
 /// [`ebmotion::Error::Config`] for settings out of range.
@@ -63,8 +63,8 @@ pub fn data(config: &ComposeConfig) -> Result<Images> {
 /// Learns all energies and the baseline, and draws from them. What is kept are the networks; images are drawn anew.
 ///
 /// # Errors
-/// [`ebmotion::Error::Config`] for settings out of range; [`ebmotion::Error::Interrupted`] when the sink asks to stop; as
-/// [`Journal::begin`] for what was kept.
+/// [`ebmotion::Error::Config`] for settings out of range; [`ebmotion::Error::Interrupted`] when the sink asks to stop;
+/// as [`Journal::begin`] for what was kept.
 pub fn run(config: &ComposeConfig, journal: &Journal, sink: &mut dyn Sink) -> Result<ComposeResult> {
     config.validate()?;
     let noise = Noise::new(config.seed);

@@ -31,7 +31,8 @@ impl Energy for Known {
     }
 }
 
-/// Where the energy is exact the sampler ends at its image, whatever the noise; so it does for energies whose weights sum to one.
+/// Where the energy is exact the sampler ends at its image, whatever the noise; so it does for energies whose weights
+/// sum to one.
 #[test]
 fn a_draw_ends_at_the_image_that_the_energies_know() -> Result<()> {
     let pixels = SCENE.draw_all(&SCENE.any(1, &mut Noise::new(1)));
@@ -52,7 +53,8 @@ fn a_draw_ends_at_the_image_that_the_energies_know() -> Result<()> {
     Ok(())
 }
 
-/// By the energy of one image, that image's energy is the lowest of several, and the mean over draws of noise what it must be.
+/// By the energy of one image, that image's energy is the lowest of several, and the mean over draws of noise what it
+/// must be.
 #[test]
 fn images_are_judged_by_their_energy_with_noise() -> Result<()> {
     let pixels = SCENE.draw_all(&SCENE.any(4, &mut Noise::new(7)));

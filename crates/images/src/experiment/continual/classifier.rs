@@ -159,8 +159,8 @@ impl Guard for Ewc {
     }
 }
 
-/// Synaptic intelligence (Zenke, Poole & Ganguli 2017, eqs. 4 and 5): how much each weight's way lowered the task's loss
-/// tells how strongly it is held afterwards.
+/// Synaptic intelligence (Zenke, Poole & Ganguli 2017, eqs. 4 and 5): how much each weight's way lowered the task's
+/// loss tells how strongly it is held afterwards.
 pub(super) struct Si {
     strength: f64,
     /// Since the task began: minus the sum of gradient times movement.
@@ -309,8 +309,8 @@ mod tests {
         Ok(())
     }
 
-    /// Along small steps the path integrals of all weights add up to the fall of the loss (Zenke et al. 2017, eq. 3); the
-    /// rest is of second order in the step, here some percent.
+    /// Along small steps the path integrals of all weights add up to the fall of the loss (Zenke et al. 2017, eq. 3);
+    /// the rest is of second order in the step, here some percent.
     #[test]
     fn the_path_of_synaptic_intelligence_adds_up_to_the_fall_of_the_loss() -> Result<()> {
         let net = Perceptron::new(&SIZES, DType::F32, &mut Noise::new(2))?;

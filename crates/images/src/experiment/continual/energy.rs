@@ -10,12 +10,12 @@ use ebmotion::{Error, Result};
 /// `E(x, y) = |x - r_y(x)|^2`: how far an image is from what class `y`'s units make of it.
 ///
 /// `r_y` runs through both hidden layers and back through the same weights, so a class has the weights of a perceptron
-/// `pixels -> hidden -> hidden` and some biases. The gates are fixed: of each hidden layer a class sees the units that are
-/// its own. A later class then moves no weight of an earlier one, and since all energies are in units of pixels, those of
-/// classes that were never seen together can still be compared.
+/// `pixels -> hidden -> hidden` and some biases. The gates are fixed: of each hidden layer a class sees the units that
+/// are its own. A later class then moves no weight of an earlier one, and since all energies are in units of pixels,
+/// those of classes that were never seen together can still be compared.
 ///
-/// Training lowers the energy of each image for its own class and adds a contrast, `strength` times the cross entropy of
-/// `softmax(-E)` over the classes of the current task: the negatives are the task's own, none is kept from before.
+/// Training lowers the energy of each image for its own class and adds a contrast, `strength` times the cross entropy
+/// of `softmax(-E)` over the classes of the current task: the negatives are the task's own, none is kept from before.
 pub(super) struct Reconstruction {
     classes: Vec<ClassUnits>,
     plan: Plan,
@@ -24,8 +24,8 @@ pub(super) struct Reconstruction {
 /// A class's own part of the network.
 struct ClassUnits {
     parameters: Parameters,
-    /// `(pixels, k)`, `(k,)`, `(k, k)`, `(k,)`, `(k,)`, `(pixels,)`: in and out, first layer's bias, between the layers,
-    /// second layer's bias, bias of the first layer on the way back, bias of the pixels.
+    /// `(pixels, k)`, `(k,)`, `(k, k)`, `(k,)`, `(k,)`, `(pixels,)`: in and out, first layer's bias, between the
+    /// layers, second layer's bias, bias of the first layer on the way back, bias of the pixels.
     vars: [Var; 6],
 }
 
@@ -135,8 +135,8 @@ impl Learner for Reconstruction {
 }
 
 /// `E(x, y)`, one number: a perceptron whose hidden units are multiplied by gates of the class, trained on the contrast
-/// of an image's own class with the other classes of the current task (Li et al. 2020, eq. 4, with every such class as a
-/// negative). The gates are fixed, 0 or 1 at random.
+/// of an image's own class with the other classes of the current task (Li et al. 2020, eq. 4, with every such class as
+/// a negative). The gates are fixed, 0 or 1 at random.
 pub(super) struct Labels {
     parameters: Parameters,
     /// `(pixels, H)`, `(H,)`, `(H, H)`, `(H,)`, `(H, 1)`, `(classes,)`.

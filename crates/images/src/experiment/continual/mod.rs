@@ -1,6 +1,6 @@
 //! Learning classes a few at a time, without the images of before (class-incremental: van de Ven & Tolias 2019, and for
-//! energies Li et al. 2020, "Energy-Based Models for Continual Learning"). Every method sees each training image once, task
-//! after task, and is then asked which of all classes a test image is.
+//! energies Li et al. 2020, "Energy-Based Models for Continual Learning"). Every method sees each training image once,
+//! task after task, and is then asked which of all classes a test image is.
 
 mod classifier;
 mod energy;
@@ -143,9 +143,9 @@ fn right_share(learner: &dyn Learner, judge: &Task, seen: usize) -> Result<f64> 
 /// Trains every method `config.seeds` times, as many at once as there are cores.
 ///
 /// # Errors
-/// [`Error::Config`] for settings out of range; [`Error::Data`] for images without labels, with fewer than two classes or
-/// of different shapes; [`Error::Interrupted`] when the sink asks to stop, after the runs in progress; as [`Journal::begin`] for what
-/// was kept.
+/// [`Error::Config`] for settings out of range; [`Error::Data`] for images without labels, with fewer than two classes
+/// or of different shapes; [`Error::Interrupted`] when the sink asks to stop, after the runs in progress; as
+/// [`Journal::begin`] for what was kept.
 pub fn run(
     train: &Images,
     test: &Images,

@@ -19,11 +19,11 @@ pub struct Plan {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
-    /// Energy of a perceptron given the class, how far an image is from what the class's part of the network makes of it.
-    /// Strength: weight of the contrast with the task's other classes.
+    /// Energy of a perceptron given the class, how far an image is from what the class's part of the network makes of
+    /// it. Strength: weight of the contrast with the task's other classes.
     Ebm,
-    /// Energy of a perceptron given the class, trained only on the contrast with the task's other classes (Li et al. 2020).
-    /// Strength: share of the hidden units that a class sees, in (0, 1].
+    /// Energy of a perceptron given the class, trained only on the contrast with the task's other classes (Li et al.
+    /// 2020). Strength: share of the hidden units that a class sees, in (0, 1].
     EbmLabels,
     /// Variational autoencoder given the class (Kingma & Welling 2014), the class with the highest bound is the answer.
     /// Strength: weight of the Kullback-Leibler term.

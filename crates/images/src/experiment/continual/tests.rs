@@ -111,8 +111,8 @@ fn settings_out_of_range_and_unfit_images_are_refused() {
     refused(&config(), &small, "shape");
 }
 
-/// The gradients of both energies and of the bound are written out; a descent that follows them from the same start must
-/// lower what they are the gradients of. The test of values against differences is the perceptron's.
+/// The gradients of both energies and of the bound are written out; a descent that follows them from the same start
+/// must lower what they are the gradients of. The test of values against differences is the perceptron's.
 #[test]
 fn every_method_learns_all_classes_at_once() -> Result<()> {
     let config = ContinualConfig { classes_per_task: 4, ..config() };

@@ -1,15 +1,17 @@
-//! The likelihood of images under an energy of noise levels: bounds on its constant by annealing through the levels (Burda, Grosse &
-//! Salakhutdinov 2015; Grosse, Ghahramani & Adams 2015, "Sandwiching the marginal likelihood with bidirectional Monte Carlo").
+//! The likelihood of images under an energy of noise levels: bounds on its constant by annealing through the levels
+//! (Burda, Grosse & Salakhutdinov 2015; Grosse, Ghahramani & Adams 2015, "Sandwiching the marginal likelihood with
+//! bidirectional Monte Carlo").
 //!
-//! What is bounded is the density `p_t(x) = exp(-E_t(x)) / Z_t` of images with the noise of level `t`,
-//! `x = cos(t) u + sin(t) eps` for the standardised image `u`. From exact draws of a standard normal down the levels to `t` the
-//! estimate of `ln Z_t` is too small on average, and by more than `c` nats too large with a probability below `exp(-c)`: with it
-//! `-E_t(x) - ln Z_t` is a bound of the log-likelihood from above, without further assumption. From draws of `p_t` back to the normal
-//! one the estimate is too large, which bounds the log-likelihood from below. Exact draws there are none: chains of the first
-//! direction are drawn by their weights and moved on by Hamiltonian Monte Carlo, and this side holds as far as that makes them draws of
-//! `p_t`; it knows nothing of places that no chain has found. (The model's own walk will not do: it leads to images, and
-//! an energy learned by its gradient may have more mass elsewhere.) A Gaussian of as many numbers goes the same way beside the model,
-//! with exact draws, and shows what the bounds are worth.
+//! What is bounded is the density `p_t(x) = exp(-E_t(x)) / Z_t` of images with the noise of level `t`, `x = cos(t) u +
+//! sin(t) eps` for the standardised image `u`. From exact draws of a standard normal down the levels to `t` the
+//! estimate of `ln Z_t` is too small on average, and by more than `c` nats too large with a probability below
+//! `exp(-c)`: with it `-E_t(x) - ln Z_t` is a bound of the log-likelihood from above, without further assumption. From
+//! draws of `p_t` back to the normal one the estimate is too large, which bounds the log-likelihood from below. Exact
+//! draws there are none: chains of the first direction are drawn by their weights and moved on by Hamiltonian Monte
+//! Carlo, and this side holds as far as that makes them draws of `p_t`; it knows nothing of places that no chain has
+//! found. (The model's own walk will not do: it leads to images, and an energy learned by its gradient may have more
+//! mass elsewhere.) A Gaussian of as many numbers goes the same way beside the model, with exact draws, and shows what
+//! the bounds are worth.
 
 mod config;
 mod levels;
@@ -64,9 +66,9 @@ pub struct Likelihood {
     pub nats: [f64; 2],
     /// Standard error of the mean by the spread over images, nats.
     pub std_error: f64,
-    /// `-log2` of the density of the noised pixels, in grey levels of 256, for each number of an image. Its lower bound comes from the
-    /// upper one of the likelihood. To be compared with bits per dimension of pixels without noise only where the noise is well below
-    /// one grey level.
+    /// `-log2` of the density of the noised pixels, in grey levels of 256, for each number of an image. Its lower bound
+    /// comes from the upper one of the likelihood. To be compared with bits per dimension of pixels without noise only
+    /// where the noise is well below one grey level.
     pub bits_per_dimension: [f64; 2],
 }
 
@@ -81,12 +83,14 @@ pub struct LikelihoodFigures {
     pub likelihood: Likelihood,
 }
 
-/// Runs the experiment. Returns the figures, and where the chains from the standard normal came out, as images. A listener is shown the
-/// model's chains, first down the levels, then back: what the energy takes the images behind the noise to be.
+/// Runs the experiment. Returns the figures, and where the chains from the standard normal came out, as images. A
+/// listener is shown the model's chains, first down the levels, then back: what the energy takes the images behind the
+/// noise to be.
 ///
 /// # Errors
-/// [`Error::Config`] for settings out of range; [`Error::Data`] when images do not fit the model, or for an energy without levels, whose
-/// integral over all images need not be finite; [`Error::Interrupted`] when the sink asks to stop; as [`Journal::begin`] for what was kept.
+/// [`Error::Config`] for settings out of range; [`Error::Data`] when images do not fit the model, or for an energy
+/// without levels, whose integral over all images need not be finite; [`Error::Interrupted`] when the sink asks to
+/// stop; as [`Journal::begin`] for what was kept.
 pub fn run(
     model: &ImageModel,
     test: &Images,

@@ -47,13 +47,13 @@ pub struct OodConfig {
     pub seed: u64,
     /// Images a set, or all where there are fewer. At least 2.
     pub images: usize,
-    /// Noise level (angle, in `(0, pi / 2)`) at which the energy judges; 0 for the one of `levels` that best tells training
-    /// images from damaged ones.
+    /// Noise level (angle, in `(0, pi / 2)`) at which the energy judges; 0 for the one of `levels` that best tells
+    /// training images from damaged ones.
     pub at: f64,
     /// Noise levels tried, and shown in the table.
     pub levels: Vec<f64>,
-    /// Draws of noise over which an image's score is averaged, the same draws for all images; 0: an energy judges the image
-    /// without noise.
+    /// Draws of noise over which an image's score is averaged, the same draws for all images; 0: an energy judges the
+    /// image without noise.
     pub draws: usize,
     /// Images evaluated at once. At least 1.
     pub batch: usize,
@@ -61,7 +61,8 @@ pub struct OodConfig {
     pub replicates: usize,
     /// Likelihoods to compare with.
     pub baselines: Vec<Baseline>,
-    /// Training images that judge a baseline's weights while it learns, of those that it would else learn from. At least 1.
+    /// Training images that judge a baseline's weights while it learns, of those that it would else learn from. At
+    /// least 1.
     pub validation: usize,
     /// The autoregressive network.
     pub pixel_cnn: OodBaselineConfig<PixelCnnConfig>,

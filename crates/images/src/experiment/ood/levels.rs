@@ -1,9 +1,9 @@
 //! The energies of an image at all noise levels judged together.
 //!
-//! An image of another kind may have an energy at one level that training images have too, or a lower one than any of them:
-//! one of less detail always has at low noise. Its energies at all levels are another matter: how far they are from those of
-//! training images, by their mean and covariance, tells both. After the norms of scores at many levels of Mahmood, Oliva &
-//! Styner 2021, "Multiscale score matching for out-of-distribution detection".
+//! An image of another kind may have an energy at one level that training images have too, or a lower one than any of
+//! them: one of less detail always has at low noise. Its energies at all levels are another matter: how far they are
+//! from those of training images, by their mean and covariance, tells both. After the norms of scores at many levels of
+//! Mahmood, Oliva & Styner 2021, "Multiscale score matching for out-of-distribution detection".
 
 use candle_core::{Device, Tensor};
 use ebmotion::energy::Energy;

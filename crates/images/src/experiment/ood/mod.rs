@@ -1,5 +1,5 @@
-//! Images unlike those that a model was trained on, told from the others by their energy (Du & Mordatch 2019, section 4.4) and, for
-//! comparison, by the likelihoods of an autoregressive network and of a flow trained on the same images.
+//! Images unlike those that a model was trained on, told from the others by their energy (Du & Mordatch 2019, section
+//! 4.4) and, for comparison, by the likelihoods of an autoregressive network and of a flow trained on the same images.
 
 mod baseline;
 mod config;
@@ -66,8 +66,8 @@ pub struct LevelTrial {
     pub at: f64,
     /// AUROC against each kind of damage.
     pub auroc: Vec<f64>,
-    /// The least of them, by which the level is chosen: a level that is blind to one kind of damage is blind to images of that
-    /// kind.
+    /// The least of them, by which the level is chosen: a level that is blind to one kind of damage is blind to images
+    /// of that kind.
     pub worst: f64,
 }
 
@@ -88,8 +88,8 @@ pub struct OodFigures {
     pub baselines: Vec<BaselineRecord>,
 }
 
-/// Runs the experiment; trained baselines stay in `folder`. Returns the figures and some images of every set, `config.shown` a set in
-/// the order of [`OodFigures::sets`].
+/// Runs the experiment; trained baselines stay in `folder`. Returns the figures and some images of every set,
+/// `config.shown` a set in the order of [`OodFigures::sets`].
 ///
 /// # Errors
 /// [`Error::Config`] for settings out of range; [`Error::Data`] when images do not fit the model or there are too few;
@@ -184,8 +184,8 @@ struct Choice {
     own: Vec<(f64, Vec<f64>)>,
 }
 
-/// The noise level: as set, or the one of `config.levels` that best tells training images from damaged ones. No set that the
-/// model is judged on has a part in it.
+/// The noise level: as set, or the one of `config.levels` that best tells training images from damaged ones. No set
+/// that the model is judged on has a part in it.
 fn choose(
     model: &ImageModel,
     trained: &Images,

@@ -143,14 +143,16 @@ fn plain(values: &Tensor) -> Result<Vec<f64>> {
     Ok(values.detach().to_dtype(DType::F64)?.to_vec1()?)
 }
 
-/// AUROC, average precision and false positive rate at 95 % true positives of telling `own` from `other` by lower scores.
+/// AUROC, average precision and false positive rate at 95 % true positives of telling `own` from `other` by lower
+/// scores.
 pub(super) fn against(own: &[f64], other: &[f64]) -> Result<(f64, f64, f64)> {
     let labels: Vec<bool> = own.iter().map(|_| true).chain(other.iter().map(|_| false)).collect();
     let scores: Vec<f64> = own.iter().chain(other).map(|s| -s).collect();
     Ok((auroc(&labels, &scores)?, average_precision(&labels, &scores)?, fpr_at_95_tpr(&labels, &scores)?))
 }
 
-/// The 2.5 % and 97.5 % quantiles of the AUROC over resamples of both sets; the AUROC itself, twice, without replicates.
+/// The 2.5 % and 97.5 % quantiles of the AUROC over resamples of both sets; the AUROC itself, twice, without
+/// replicates.
 pub(super) fn interval(own: &[f64], other: &[f64], replicates: usize, noise: &mut Noise) -> Result<[f64; 2]> {
     let labels: Vec<bool> = own.iter().map(|_| true).chain(other.iter().map(|_| false)).collect();
     let mut all = Vec::with_capacity(replicates);

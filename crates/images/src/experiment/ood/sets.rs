@@ -54,7 +54,8 @@ pub(super) fn all(model: &ImageModel, data: &OodData<'_>, config: &OodConfig, no
     for other in data.others {
         let chosen = sample(other, count, noise)?;
         let bright = chosen.pixels().iter().map(|v| f64::from(*v)).sum::<f64>() / chosen.pixels().len() as f64 > 127.5;
-        // Letters as they are scanned are dark on light paper, which any score would tell from digits by the paper alone.
+        // Letters as they are scanned are dark on light paper, which any score would tell from digits by the paper
+        // alone.
         let (chosen, mut how) = match other.name.starts_with("omniglot") && bright {
             true => (chosen.inverted(), "inverted to bright on dark".to_string()),
             false => (chosen, String::new()),

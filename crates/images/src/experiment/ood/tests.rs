@@ -13,7 +13,8 @@ fn figures_of_normal_scores_are_those_of_the_formula() -> Result<()> {
     draw.normal(1, &mut other);
     other.iter_mut().for_each(|s| *s += 1.0);
     let (auroc, precision, fpr) = against(&own, &other)?;
-    // Phi(0.7071) = 0.7602; standard error of some 0.005. Of those below the own 95 % quantile 1.645 are Phi(0.645) = 0.7405.
+    // Phi(0.7071) = 0.7602; standard error of some 0.005. Of those below the own 95 % quantile 1.645 are Phi(0.645) =
+    // 0.7405.
     assert!((auroc - 0.7602).abs() < 0.02, "{auroc}");
     assert!((fpr - 0.7405).abs() < 0.03, "{fpr}");
     assert!(precision > 0.7 && precision < 0.8, "{precision}");

@@ -35,8 +35,8 @@ struct All {
 }
 
 impl<'a> EnergyClassifier<'a> {
-    /// Judges at `levels` (angles; of an energy without levels only their number matters), through `draws` fixed draws of
-    /// noise each, or at the images as they are for 0.
+    /// Judges at `levels` (angles; of an energy without levels only their number matters), through `draws` fixed draws
+    /// of noise each, or at the images as they are for 0.
     ///
     /// # Errors
     /// [`Error::Data`] for an energy that is not given the class; [`Error::Config`] for no level or one out of range.
@@ -140,8 +140,8 @@ impl<'a> EnergyClassifier<'a> {
     }
 
     /// The class of the lowest energy after purification (Du & Mordatch 2019, section 4.4): for each class a chain of
-    /// Langevin dynamics in that class's energy, from the image and within `config.radius` of it; then the lowest of the
-    /// energies at which they have arrived. A listener to chains is shown those of the first images.
+    /// Langevin dynamics in that class's energy, from the image and within `config.radius` of it; then the lowest of
+    /// the energies at which they have arrived. A listener to chains is shown those of the first images.
     ///
     /// # Errors
     /// As [`ImageModel::evaluate`]; what the sink returns.
@@ -190,8 +190,8 @@ impl Victim for EnergyClassifier<'_> {
         Ok(self.all(x)?.energies.iter().map(|e| self.lowest(e)).collect())
     }
 
-    /// With `z_k = c_k - E_k`: `ln sum_(k != y) exp(z_k) - z_y`, whose gradient is that of `E_y` less those of the other
-    /// classes' energies in the proportions of `exp(z_k)`.
+    /// With `z_k = c_k - E_k`: `ln sum_(k != y) exp(z_k) - z_y`, whose gradient is that of `E_y` less those of the
+    /// other classes' energies in the proportions of `exp(z_k)`.
     fn odds_against(&self, x: &Tensor, labels: &[u32]) -> Result<Evaluated> {
         let All { energies, gradients } = self.all(x)?;
         let (count, rows) = (self.labels().len(), x.dim(0)?);
@@ -217,8 +217,8 @@ impl Victim for EnergyClassifier<'_> {
 const ROUNDS: usize = 500;
 
 /// Constants for which the classes are met as often, in the mean of `softmax(c - E)`, as they are there: the largest
-/// likelihood, by iterative scaling (Darroch & Ratcliff 1972). Half an image of each class is added, so that a class that
-/// is missing keeps a finite constant. Their mean is 0.
+/// likelihood, by iterative scaling (Darroch & Ratcliff 1972). Half an image of each class is added, so that a class
+/// that is missing keeps a finite constant. Their mean is 0.
 fn fitted(energies: &[Vec<f64>], classes: &[usize], count: usize) -> Vec<f64> {
     let mut wanted = vec![0.5; count];
     classes.iter().for_each(|k| wanted[*k] += 1.0);

@@ -1,8 +1,8 @@
-//! How an energy classifies images that were made to mislead it, beside classifiers: the class of the lowest energy against
-//! projected gradient ascent on its own odds.
+//! How an energy classifies images that were made to mislead it, beside classifiers: the class of the lowest energy
+//! against projected gradient ascent on its own odds.
 //!
-//! An image that has fallen within some distance counts as fallen within every larger one, since the smaller ball lies in the
-//! larger: so only the images that still stand are attacked anew.
+//! An image that has fallen within some distance counts as fallen within every larger one, since the smaller ball lies
+//! in the larger: so only the images that still stand are attacked anew.
 
 mod config;
 mod energy;
@@ -56,8 +56,9 @@ const BATCH: usize = 50;
 /// Attacks the energy and the named `classifiers` on images of `test`.
 ///
 /// # Errors
-/// [`ebmotion::Error::Config`] for settings out of range; [`ebmotion::Error::Data`] for an energy that is not given the class, images or labels that
-/// do not fit; [`ebmotion::Error::Interrupted`] when the sink asks to stop; as [`Journal::begin`] for what was kept.
+/// [`ebmotion::Error::Config`] for settings out of range; [`ebmotion::Error::Data`] for an energy that is not given the
+/// class, images or labels that do not fit; [`ebmotion::Error::Interrupted`] when the sink asks to stop; as
+/// [`Journal::begin`] for what was kept.
 pub fn run(
     model: &ImageModel,
     classifiers: &[(String, Classifier)],

@@ -103,8 +103,9 @@ impl Default for ImageTrainConfig {
 }
 
 impl ImageTrainConfig {
-    /// Settings by name: `denoising` (the default), `paper` (Du & Mordatch 2019, with the CIFAR-10 experiment's chains and buffer),
-    /// `improved` (Du et al. 2021), `recovery` (Gao et al. 2021) and `energy_matching` (Balcerak et al. 2025).
+    /// Settings by name: `denoising` (the default), `paper` (Du & Mordatch 2019, with the CIFAR-10 experiment's chains
+    /// and buffer), `improved` (Du et al. 2021), `recovery` (Gao et al. 2021) and `energy_matching` (Balcerak et al.
+    /// 2025).
     ///
     /// # Errors
     /// [`Error::Config`] for another name.
@@ -133,7 +134,8 @@ impl ImageTrainConfig {
             "energy_matching" => Learning::EnergyMatching(EnergyMatchingConfig {
                 warmup: 8000,
                 temperature: 0.01,
-                // `V` is a sum over pixels and is divided by the temperature, velocities' errors are a mean: weight 1 diverges at once.
+                // `V` is a sum over pixels and is divided by the temperature, velocities' errors are a mean: weight 1
+                // diverges at once.
                 contrast: 1e-5,
                 ..EnergyMatchingConfig::default()
             }),

@@ -28,8 +28,8 @@ const SPLIT: u64 = 3;
 const JUDGED: u64 = 4;
 
 /// Trains an energy on images; with a `checkpoint` the run is saved there from time to time and when the sink asks to
-/// stop, and with `resume` it goes on from there to the same weights, to the last bit. Weights and batches are on `device` while
-/// it learns; the model comes back to the CPU.
+/// stop, and with `resume` it goes on from there to the same weights, to the last bit. Weights and batches are on
+/// `device` while it learns; the model comes back to the CPU.
 ///
 /// # Errors
 /// [`Error::Config`] for settings out of range; [`Error::Data`] when images and settings do not fit; as [`train()`].

@@ -33,8 +33,8 @@ impl Images {
     /// Reads a file of images, or a folder of PNG or JPEG files.
     ///
     /// The format is told by the name, also with `.gz`:
-    /// - `NAME-idx3-ubyte` (LeCun's idx, as of MNIST): grey images; labels from the file beside it that is called the same
-    ///   with `labels-idx1` for `images-idx3` (or for the last word before `idx3`), where it is there;
+    /// - `NAME-idx3-ubyte` (LeCun's idx, as of MNIST): grey images; labels from the file beside it that is called the
+    ///   same with `labels-idx1` for `images-idx3` (or for the last word before `idx3`), where it is there;
     /// - `.bin`: CIFAR-10's or CIFAR-100's binary records (of CIFAR-100 the fine labels);
     /// - `.parquet` (feature `parquet`): a column `image` or `img` of PNG or JPEG bytes, or of structs with `bytes`;
     ///   labels from the integer column `label` or `fine_label`, where there is one;

@@ -1,5 +1,5 @@
-//! Numpy archives: a zip file with the arrays `data` and, where there are any, `labels`. Written for drawn images; read also as
-//! of the downsampled ImageNet (Chrabaszcz et al. 2017, arXiv 1707.08819).
+//! Numpy archives: a zip file with the arrays `data` and, where there are any, `labels`. Written for drawn images; read
+//! also as of the downsampled ImageNet (Chrabaszcz et al. 2017, arXiv 1707.08819).
 
 use super::input::Input;
 use crate::image::Images;
@@ -8,8 +8,8 @@ use ebmotion::{Error, Result};
 use std::io::{Cursor, Read, Write};
 use std::path::Path;
 
-/// Images `(N, C, H, W)` with labels as they are; or `(N, 3 S S)`, red, green, blue, with labels as they are where the smallest
-/// is 0, less 1 where it is 1.
+/// Images `(N, C, H, W)` with labels as they are; or `(N, 3 S S)`, red, green, blue, with labels as they are where the
+/// smallest is 0, less 1 where it is 1.
 pub(super) fn parse(input: &Input) -> Result<Images> {
     let mut archive = zip::ZipArchive::new(Cursor::new(&input.bytes[..]))
         .map_err(|e| input.error(format!("a file that is no zip archive ({e})"), "a numpy archive"))?;
@@ -168,7 +168,8 @@ impl<'a> Array<'a> {
 }
 
 impl Images {
-    /// Writes a numpy archive (`.npz`) that [`Images::read`] reads: `data` `(N, C, H, W)` of bytes, `labels` where there are any.
+    /// Writes a numpy archive (`.npz`) that [`Images::read`] reads: `data` `(N, C, H, W)` of bytes, `labels` where
+    /// there are any.
     ///
     /// # Errors
     /// [`Error::Io`] when the file cannot be written.
