@@ -1,6 +1,6 @@
 //! AUROC of every anomaly score on every corruption of test windows, and how often the channel at fault is named:
 //!
-//!     cargo bench --no-default-features --features cli --bench anomaly \
+//!     cargo bench -p ebmotion --bench anomaly \
 //!         [-- LOG.csv.gz [STEPS [COLUMN-TO-IGNORE] | MODEL.safetensors]]
 //!
 //! The log is that of the embedded hands where none is given. A model has to be one of that log.
@@ -10,12 +10,13 @@ use ebmotion::anomaly::{
     AnomalyScore, Corruption, DenoisingError, Detector, Mahalanobis, Reconstruction, Residuals, STRIDE, WindowEnergy,
     changed, trial,
 };
-use ebmotion::embedded;
 use ebmotion::event::Silent;
 use ebmotion::forecast::{Dataset, Model, RunConfig, WindowArray};
 use ebmotion::noise::Noise;
-use ebmotion::trajectory::{Frames, Recording};
 use std::path::PathBuf;
+
+/// The log of the hands that are part of the program.
+const HANDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/hand_gestures/hand_gestures.csv.gz");
 
 fn main() -> Result<()> {
     let given: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
@@ -31,12 +32,7 @@ fn main() -> Result<()> {
     if let Some(steps) = given.get(1).and_then(|s| s.parse::<u64>().ok()) {
         config.train.steps = steps.into();
     }
-    let recording = match given.first() {
-        Some(path) => Recording::read(&[PathBuf::from(path)], &config.data.read)?,
-        None => Recording::from_bytes(embedded::HAND_GESTURES_NAME, embedded::HAND_GESTURES, &config.data.read)?,
-    };
-    let frames = Frames::resample(&recording, config.data.rate_hz, config.data.rate_tolerance)?;
-    let dataset = Dataset::new(frames, &config)?;
+    let dataset = Dataset::read(&[given.first().map_or(HANDS, String::as_str)], &config)?;
     let model = match trained {
         Some(model) => model,
         None => Model::train(&dataset, &config, None, false, &mut Silent)?,

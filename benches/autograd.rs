@@ -1,5 +1,5 @@
 //! The engine beside candle's reverse-mode differentiation of the same network, in turns:
-//! `cargo bench --no-default-features --features cli --bench autograd`.
+//! `cargo bench -p ebmotion --bench autograd`.
 
 use candle_core::{DType, Device, Tensor};
 use ebmotion::Result;

@@ -1,6 +1,6 @@
 //! One Langevin step and one weight gradient of convolutional energies, one JSON object a line:
 //!
-//!     cargo bench --no-default-features --features cli --bench images -- NETWORK WORK BATCH...
+//!     cargo bench -p ebmotion --bench images -- NETWORK WORK BATCH...
 //!
 //! `NETWORK` is `cifar10_conditional`, `cifar10_large`, `imagenet32`, `imagenet128`, `dsprites` or `mnist`. `WORK` is
 //! `step` or `learn`. `benches/peers/images.py` measures PyTorch in turns with it.

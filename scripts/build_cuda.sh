@@ -64,7 +64,7 @@ done
 export CUDA_HOME=$kit NVCC=$kit/bin/nvcc PATH=$kit/bin:$PATH CUDA_COMPUTE_CAP=${CUDA_COMPUTE_CAP:-90} CUDARC_CUDA_VERSION=13000
 export LIBRARY_PATH=$keep/link${LIBRARY_PATH:+:$LIBRARY_PATH} CARGO_TARGET_DIR=$keep/target
 unset CUDA_PATH CUDA_ROOT CUDA_TOOLKIT_ROOT_DIR
-cargo build --release --no-default-features --features cli,parquet,cudnn "${overrides[@]}" "$@"
+cargo build --release -p ebmotion-cli --no-default-features --features parquet,cudnn "${overrides[@]}" "$@"
 strip -o "$keep/out/ebmotion" "$CARGO_TARGET_DIR/release/ebmotion"
 
 # It must start where there is no NVIDIA library.

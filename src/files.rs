@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
@@ -73,6 +73,26 @@ pub(crate) fn write_csv(path: &Path, rows: impl Iterator<Item = Vec<String>>) ->
         }
         csv.flush()
     })
+}
+
+/// SHA-256 of several pieces, each told from the next.
+pub(crate) struct Digest(Sha256);
+
+impl Digest {
+    pub(crate) fn new() -> Self {
+        Self(Sha256::new())
+    }
+
+    /// Adds a piece, its length first.
+    pub(crate) fn add(&mut self, piece: &[u8]) {
+        self.0.update((piece.len() as u64).to_le_bytes());
+        self.0.update(piece);
+    }
+
+    /// 64 hexadecimal digits.
+    pub(crate) fn hex(self) -> String {
+        self.0.finalize().iter().map(|b| format!("{b:02x}")).collect()
+    }
 }
 
 /// SHA-256 of `bytes` as 64 hexadecimal digits.

@@ -1,29 +1,23 @@
 #![doc = include_str!("../README.md")]
 
 pub mod anomaly;
-#[cfg(feature = "cli")]
-pub mod embedded;
 pub mod energy;
-pub mod engine;
-pub mod error;
 pub mod eval;
 pub mod event;
 #[cfg(feature = "image")]
 pub mod experiment;
 pub mod files;
 pub mod forecast;
-#[cfg(feature = "cuda")]
-pub(crate) mod gpu;
 #[cfg(feature = "image")]
 pub mod image;
 pub mod kinematics;
 pub mod model;
-pub mod noise;
-pub mod parallel;
 pub mod sample;
 pub mod settings;
-pub(crate) mod simd;
 pub mod train;
 pub mod trajectory;
 
+#[cfg(feature = "cuda")]
+pub(crate) use ebmotion_engine::gpu;
+pub use ebmotion_engine::{engine, error, noise, parallel};
 pub use error::{Error, Result};

@@ -1,21 +1,16 @@
 //! What the detector finds in the embedded hand logs, and how often it is wrong.
-#![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used)]
 
 use ebmotion::anomaly::{AnomalyScore, Corruption, Detector, WindowEnergy, trial};
-use ebmotion::embedded;
 use ebmotion::event::Silent;
 use ebmotion::forecast::{Dataset, Model, RunConfig};
-use ebmotion::trajectory::{Frames, Recording};
 
 #[test]
 fn corruptions_of_hand_motion_are_found_at_the_false_alarm_rate_asked_for() {
     let mut config = RunConfig::default();
     config = config.with_one("model.hidden", "[64,64]").unwrap().with_one("train.steps", "800").unwrap();
-    let recording =
-        Recording::from_bytes(embedded::HAND_GESTURES_NAME, embedded::HAND_GESTURES, &config.data.read).unwrap();
-    let frames = Frames::resample(&recording, None, config.data.rate_tolerance).unwrap();
-    let dataset = Dataset::new(frames, &config).unwrap();
+    let log = concat!(env!("CARGO_MANIFEST_DIR"), "/data/hand_gestures/hand_gestures.csv.gz");
+    let dataset = Dataset::read(&[log], &config).unwrap();
     let model = Model::train(&dataset, &config, None, false, &mut Silent).unwrap();
     let detector = Detector::fit(&model, &dataset).unwrap();
     let judged = detector.frames();

@@ -24,12 +24,22 @@ fn declared(line: &str) -> Option<&str> {
     Some(name.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or(name))
 }
 
-/// Where each public type of the library is declared. The program's own, in `src/cli`, nobody can import.
+/// The repository.
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The Rust files of the library and of the crates beside it, without their tests.
+fn sources() -> Vec<PathBuf> {
+    let crates = std::fs::read_dir(root().join("crates")).unwrap().map(|e| e.unwrap().path().join("src"));
+    crates.chain([root().join("src")]).flat_map(|folder| files(&folder)).collect()
+}
+
+/// Where each public type is declared. The program's own, in `crates/cli`, nobody can import.
 fn public_types() -> BTreeMap<String, Vec<String>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut types: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for file in files(&root).into_iter().filter(|file| !file.starts_with(root.join("cli"))) {
-        let place = file.strip_prefix(&root).unwrap().display().to_string();
+    for file in sources().into_iter().filter(|file| !file.starts_with(root().join("crates/cli"))) {
+        let place = file.strip_prefix(root()).unwrap().display().to_string();
         for name in std::fs::read_to_string(&file).unwrap().lines().filter_map(declared) {
             types.entry(name.into()).or_default().push(place.clone());
         }
@@ -39,8 +49,7 @@ fn public_types() -> BTreeMap<String, Vec<String>> {
 
 /// The code that the last column of the glossary's tables names, such as `Energy`.
 fn glossary_code() -> BTreeSet<String> {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("GLOSSARY.md");
-    let text = std::fs::read_to_string(file).unwrap();
+    let text = std::fs::read_to_string(root().join("GLOSSARY.md")).unwrap();
     let last = |line: &str| line.trim().strip_prefix('|')?.strip_suffix('|')?.rsplit('|').next().map(str::to_string);
     let code = |cell: String| cell.split('`').skip(1).step_by(2).map(str::to_string).collect::<Vec<_>>();
     text.lines().filter_map(last).flat_map(code).collect()
@@ -56,12 +65,7 @@ fn no_two_public_types_have_one_name() {
 
 #[test]
 fn the_glossary_is_true() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let text: String = files(&root.join("src"))
-        .iter()
-        .map(|file| std::fs::read_to_string(file).unwrap())
-        .collect::<Vec<_>>()
-        .join("\n");
+    let text = sources().iter().map(|file| std::fs::read_to_string(file).unwrap()).collect::<Vec<_>>().join("\n");
     let words: BTreeSet<&str> = text.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
     let declares = |name: &str| {
         ["struct", "enum", "trait", "type"].iter().any(|kind| {
@@ -74,12 +78,12 @@ fn the_glossary_is_true() {
     assert!(code.len() > 30, "only {code:?} was read");
     for name in code {
         let there = match name.as_str() {
-            path if path.contains('/') => root.join(path).exists(),
+            path if path.contains('/') => root().join(path).exists(),
             option if option.starts_with("--") => words.contains(option[2..].replace('-', "_").as_str()),
             // `model.chunk` is a field of a setting's name; a capital is a type; the rest are fields and functions.
             kind if kind.starts_with(char::is_uppercase) => declares(kind),
             word => word.split('.').all(|part| words.contains(part)),
         };
-        assert!(there, "the glossary names `{name}`, which is nowhere in src/");
+        assert!(there, "the glossary names `{name}`, which is nowhere in the code");
     }
 }

@@ -5,7 +5,7 @@ The machine's speed drifts, so only pairs measured one after the other count: in
 and a ratio is the median over the rounds of (peer / ours).
 
     python3 -m venv venv && venv/bin/pip install -r benches/peers/requirements.txt
-    cargo build --release --no-default-features --features cli
+    cargo build --release --no-default-features
     venv/bin/python benches/peers/compare.py langevin --dims 192,512,512,1 --batches 1,16,64,256,1024
     venv/bin/python benches/peers/compare.py langevin --dims 240,128,128,128,1 --batches 1,16,64
     venv/bin/python benches/peers/compare.py forecast --samples 1,16,64,1024

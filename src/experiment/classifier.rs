@@ -235,7 +235,7 @@ impl Classifier {
             "settings": config,
             "data": DataRecord::of(images),
         });
-        Archive { tensors: tensors.collect(), meta }.save(path)
+        Archive { tensors: tensors.collect(), meta, ..Archive::default() }.save(path)
     }
 
     /// Reads a file written by [`Classifier::save`].
@@ -304,7 +304,7 @@ mod tests {
         let other = Images::new("other", [1, 4, 9], vec![0; 36], Some(vec![0]))?;
         assert!(matches!(run(&images, &other, &quick(0.0), &Journal::none(), &mut Silent), Err(Error::Data { .. })));
         let path = folder.path().join("other.safetensors");
-        Archive { tensors: Default::default(), meta: serde_json::json!({"format": "another"}) }.save(&path)?;
+        Archive { meta: serde_json::json!({"format": "another"}), ..Archive::default() }.save(&path)?;
         assert!(matches!(Classifier::load(&path), Err(Error::Model { .. })));
         Ok(())
     }

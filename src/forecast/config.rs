@@ -1,7 +1,7 @@
 //! Settings of a run, as a file and the command line give them and as the model file keeps them.
 
-use super::ResidualCoordinates;
 use super::baseline::VarFit;
+use super::coordinates::{Eigen, ResidualCoordinates};
 use super::network::{self, Convolution};
 use crate::error::{Error, Result};
 use crate::model::{Activation, MlpConfig};
@@ -163,7 +163,13 @@ impl DenoisingConfig {
     /// # Errors
     /// As [`ResidualCoordinates::new`]; [`Error::Config`] for a convolution that is none.
     pub fn coordinates(&self, fit: VarFit) -> Result<ResidualCoordinates> {
-        network::coordinates(fit, self.latent, self.convolution.as_ref())
+        let eigen = Eigen::of(&fit);
+        self.coordinates_along(fit, eigen)
+    }
+
+    /// The same where the directions of the residual's covariance are known.
+    pub(super) fn coordinates_along(&self, fit: VarFit, eigen: Eigen) -> Result<ResidualCoordinates> {
+        network::coordinates(ResidualCoordinates::along(fit, self.latent, eigen)?, self.convolution.as_ref())
     }
 
     /// The energy's network over them.

@@ -9,16 +9,69 @@ use super::baseline::VarFit;
 use crate::engine::Linear;
 use crate::error::{Error, Result};
 use crate::noise::Noise;
-use candle_core::{Device, Tensor};
-use nalgebra::DMatrix;
+use candle_core::{DType, Device, Tensor};
+use nalgebra::{DMatrix, DVectorView};
+use std::sync::Arc;
 
 /// Eigenvalues below this share of the largest are directions that never move (coupled joints): not whitened, not drawn.
 const RANK: f64 = 1e-10;
+
+/// Eigenvalues and eigenvectors of a regression's residual covariance, the largest first.
+#[derive(Debug)]
+pub(super) struct Eigen {
+    /// `(C D,)`.
+    values: Vec<f64>,
+    /// `(C D, C D)`: a row each.
+    vectors: Vec<f64>,
+}
+
+impl Eigen {
+    /// The tensor of the eigenvalues in a model file.
+    pub(super) const VALUES: &str = "coordinates.eigenvalues";
+    const VECTORS: &str = "coordinates.eigenvectors";
+
+    /// Computes them, which takes far longer than all else of a model that is read.
+    pub(super) fn of(fit: &VarFit) -> Self {
+        let width = fit.target_width();
+        let eigen = DMatrix::from_column_slice(width, width, fit.residual_covariance()).symmetric_eigen();
+        let mut order: Vec<usize> = (0..width).collect();
+        order.sort_by(|a, b| eigen.eigenvalues[*b].total_cmp(&eigen.eigenvalues[*a]));
+        Self {
+            values: order.iter().map(|i| eigen.eigenvalues[*i]).collect(),
+            vectors: order
+                .iter()
+                .flat_map(|i| eigen.eigenvectors.column(*i).iter().copied().collect::<Vec<_>>())
+                .collect(),
+        }
+    }
+
+    /// For a model file.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`].
+    pub(super) fn to_tensors(&self) -> Result<[(String, Tensor); 2]> {
+        let width = self.values.len();
+        Ok([
+            (Self::VALUES.into(), Tensor::from_slice(&self.values, width, &Device::Cpu)?),
+            (Self::VECTORS.into(), Tensor::from_slice(&self.vectors, (width, width), &Device::Cpu)?),
+        ])
+    }
+
+    /// From a model file.
+    ///
+    /// # Errors
+    /// Whatever `get` returns.
+    pub(super) fn from_tensors(get: &dyn Fn(&str) -> Result<Tensor>) -> Result<Self> {
+        let read = |name: &str| -> Result<Vec<f64>> { Ok(get(name)?.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?) };
+        Ok(Self { values: read(Self::VALUES)?, vectors: read(Self::VECTORS)? })
+    }
+}
 
 /// The map between chunks of frames and whitened coordinates, given the history.
 #[derive(Debug, Clone)]
 pub struct ResidualCoordinates {
     fit: VarFit,
+    eigen: Arc<Eigen>,
     limits: Limits,
     /// Principal coordinates that are not left Gaussian.
     leading: usize,
@@ -43,12 +96,20 @@ impl ResidualCoordinates {
     /// # Errors
     /// [`Error::Config`] when `latent` is 0; [`Error::Data`] when the residual has no variance at all.
     pub fn new(fit: VarFit, latent: usize) -> Result<Self> {
+        let eigen = Eigen::of(&fit);
+        Self::along(fit, latent, eigen)
+    }
+
+    /// The same where the directions of the residual's covariance are known.
+    pub(super) fn along(fit: VarFit, latent: usize, eigen: Eigen) -> Result<Self> {
         let width = fit.target_width();
-        let eigen = DMatrix::from_column_slice(width, width, fit.residual_covariance()).symmetric_eigen();
-        let mut order: Vec<usize> = (0..width).collect();
-        order.sort_by(|a, b| eigen.eigenvalues[*b].total_cmp(&eigen.eigenvalues[*a]));
-        let largest = eigen.eigenvalues[order[0]].max(0.0);
-        let rank = order.iter().filter(|i| eigen.eigenvalues[**i] > RANK * largest).count();
+        if eigen.values.len() != width || eigen.vectors.len() != width * width {
+            let (found, expected) =
+                (vec![eigen.values.len(), eigen.vectors.len()], format!("{width} of {width} numbers"));
+            return Err(Error::Shape { what: "directions of the residual", found, expected });
+        }
+        let largest = eigen.values[0].max(0.0);
+        let rank = eigen.values.iter().filter(|value| **value > RANK * largest).count();
         if latent == 0 {
             return Err(Error::config("model.latent", latent, "at least 1"));
         }
@@ -59,11 +120,10 @@ impl ResidualCoordinates {
         let mut whiten = vec![0f32; width * latent];
         let mut colour = vec![0f32; width * width];
         let mut axes = vec![0f32; width * width];
-        for (k, index) in order.iter().enumerate() {
-            let std = eigen.eigenvalues[*index].max(0.0).sqrt();
-            let vector = eigen.eigenvectors.column(*index);
+        for (k, vector) in eigen.vectors.chunks_exact(width).enumerate() {
+            let std = eigen.values[k].max(0.0).sqrt();
             // An eigenvector's sign is arbitrary; a fixed one keeps models comparable between platforms.
-            let sign = if vector[vector.iamax()] < 0.0 { -1.0 } else { 1.0 };
+            let sign = if vector[DVectorView::from_slice(vector, width).iamax()] < 0.0 { -1.0 } else { 1.0 };
             for (row, v) in vector.iter().enumerate() {
                 if k < latent {
                     whiten[row * latent + k] = (sign * v / std) as f32;
@@ -72,7 +132,7 @@ impl ResidualCoordinates {
                 axes[k * width + row] = (sign * v) as f32;
             }
         }
-        let variances = order.iter().map(|i| eigen.eigenvalues[*i].max(0.0)).collect();
+        let variances = eigen.values.iter().map(|v| v.max(0.0)).collect();
         let mean: Vec<f32> = fit.residual_mean().iter().map(|v| *v as f32).collect();
         Ok(Self {
             leading: latent,
@@ -84,6 +144,7 @@ impl ResidualCoordinates {
             colour: Tensor::from_vec(colour, (width, width), &Device::Cpu)?,
             limits: Limits::none(fit.channels()),
             fit,
+            eigen: eigen.into(),
         })
     }
 
@@ -171,6 +232,11 @@ impl ResidualCoordinates {
     /// Mean `(1, C D)`, and the map `(C D, C D)` from all coordinates, leading ones first, to deviations from it.
     pub(super) fn colouring(&self) -> (&Tensor, &Tensor) {
         (&self.mean, &self.colour)
+    }
+
+    /// The directions of the residual's covariance.
+    pub(super) fn eigen(&self) -> &Eigen {
+        &self.eigen
     }
 
     /// The regression behind the coordinates.

@@ -60,20 +60,7 @@ impl Limits {
 
     /// As [`Limits::apply`], but for the channels that are `free`.
     pub(super) fn apply_but(&self, futures: &mut [f32], contexts: &[f32], frames: usize, free: &[bool]) {
-        let d = self.0.len();
-        let rows = futures.chunks_exact_mut(frames * d);
-        let width = contexts.len() / rows.len().max(1);
-        for (future, context) in rows.zip(contexts.chunks_exact(width.max(1))) {
-            let last = &context[width - d..];
-            for frame in future.chunks_exact_mut(d) {
-                for (c, ((value, [low, high]), last)) in frame.iter_mut().zip(&self.0).zip(last).enumerate() {
-                    if free.get(c) == Some(&true) {
-                        continue;
-                    }
-                    *value = value.max(low.min(*last)).min(high.max(*last));
-                }
-            }
-        }
+        ebmotion_runtime::keep_within(&self.0, futures, contexts, frames, free);
     }
 
     /// As a tensor `(D, 2)` for a model file.

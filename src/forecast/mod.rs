@@ -8,6 +8,7 @@ mod coordinates;
 mod data;
 mod dataset;
 mod ebm;
+mod file;
 mod fit;
 mod for_data;
 mod forecaster;

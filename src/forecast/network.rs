@@ -1,6 +1,5 @@
 //! The shape of a network over a chunk's coordinates.
 
-use super::baseline::VarFit;
 use super::coordinates::ResidualCoordinates;
 use crate::error::{Error, Result};
 use crate::model::{Activation, MlpConfig, Positions};
@@ -38,13 +37,11 @@ impl Convolution {
 /// The coordinates that such a network is over: told by frames where it convolves over them.
 ///
 /// # Errors
-/// As [`ResidualCoordinates::new`]; [`Error::Config`] for a convolution that is none.
+/// [`Error::Config`] for a convolution that is none.
 pub(crate) fn coordinates(
-    fit: VarFit,
-    latent: usize,
+    principal: ResidualCoordinates,
     convolution: Option<&Convolution>,
 ) -> Result<ResidualCoordinates> {
-    let principal = ResidualCoordinates::new(fit, latent)?;
     match convolution {
         None => Ok(principal),
         Some(c) if c.patch == 0 || c.filters.is_empty() || c.filters.contains(&0) => {

@@ -1,7 +1,9 @@
 //! A trained model: everything that a forecast in the log's own units needs, in one file.
 
+use super::conditions::{ForecastConditions, Units as ChannelUnits};
 use super::config::RunConfig;
 use super::dataset::Dataset;
+use super::file::{self, VERSION};
 use super::motion::{MotionModel, TrainedMotion, of_kind};
 use super::result::{Forecast, FutureArray, Origin};
 use super::{Forecaster, LevelForecaster, Request};
@@ -12,12 +14,12 @@ use crate::sample::diffusion::SamplerConfig;
 use crate::train::{Archive, Outcome};
 use crate::trajectory::{Channel, Frames, Normaliser};
 use candle_core::{DType, Device, Tensor};
+use ebmotion_runtime::Units;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::sync::Arc;
 
 const KIND: &str = "model";
-const VERSION: u32 = 1;
 /// Two rates are one if they differ by less than this share.
 const SAME_RATE: f64 = 1e-3;
 
@@ -45,6 +47,9 @@ pub struct ModelInfo {
     pub outcome: Outcome,
     /// Seconds of training, earlier parts of a resumed run left out.
     pub train_seconds: f64,
+    /// The forecasts as the engine runs them, for `ebmotion-runtime`; none where a model is not drawn down noise levels.
+    #[serde(default)]
+    pub rollout: Option<serde_json::Value>,
 }
 
 /// A trained model.
@@ -103,11 +108,18 @@ impl Model {
     /// # Errors
     /// As [`Archive::save`].
     pub fn save(&self, path: &Path) -> Result<()> {
+        let mut info = self.info.clone();
+        let mut tensors = self.motion.tensors()?;
+        if let Some(level) = self.level() {
+            let (rollout, found) = file::rollout(level)?;
+            info.rollout = Some(rollout);
+            tensors.extend(found);
+        }
         let mut archive = Archive {
-            meta: serde_json::to_value(&self.info).map_err(|e| Error::Other(format!("model header: {e}")))?,
+            meta: serde_json::to_value(&info).map_err(|e| Error::Other(format!("model header: {e}")))?,
             ..Archive::default()
         };
-        archive.tensors.extend(self.motion.tensors()?);
+        archive.tensors.extend(tensors);
         archive.save(path)
     }
 
@@ -129,10 +141,15 @@ impl Model {
         if let Some(kind) = archive.meta.get("kind").and_then(|k| k.as_str()).filter(|k| *k != KIND) {
             return Err(Error::model(path, format!("a {kind} file"), "a model, as training leaves it"));
         }
-        let info: ModelInfo = serde_json::from_value(archive.meta.clone())
+        let whole = archive.digested || archive.meta.get("version") == Some(&serde_json::json!(1));
+        if !whole {
+            return Err(Error::model(path, "no digest of the content", "a whole model file, as training leaves it"));
+        }
+        let info: ModelInfo = serde_json::from_value(file::upgrade(path, archive.meta.clone())?)
             .map_err(|e| Error::model(path, format!("a description that says {e}"), "a model of this version"))?;
         if info.version != VERSION {
-            return Err(Error::model(path, format!("version {}", info.version), format!("version {VERSION}")));
+            let expected = format!("version {VERSION} or 1: a newer program, or train again");
+            return Err(Error::model(path, format!("version {}", info.version), expected));
         }
         let get = |name: &str| archive.tensor(path, name);
         let damaged = |e: Error| match e {
@@ -168,6 +185,7 @@ impl Model {
             seen,
             outcome,
             train_seconds,
+            rollout: None,
         }
     }
 
@@ -228,17 +246,37 @@ impl Model {
     /// [`Error::Config`] when no frame or no sample is asked for; [`Error::Data`] when the history is too short or not a
     /// whole number of frames; [`Error::NonFinite`] when it or the forecast holds a number that is not finite.
     pub fn forecast(&self, history: &[f64], request: &Request, seed: u64) -> Result<Forecast> {
+        self.forecast_given(history, request, &ForecastConditions::default(), seed)
+    }
+
+    /// As [`Model::forecast`], under conditions in the channels' units: a joint held, a goal, an energy of frames.
+    ///
+    /// # Errors
+    /// As [`Model::forecast`]; [`Error::Data`] for conditions that do not fit; [`Error::Config`] from a model that takes none
+    /// (preset `igebm`).
+    pub fn forecast_given(
+        &self,
+        history: &[f64],
+        request: &Request,
+        conditions: &ForecastConditions,
+        seed: u64,
+    ) -> Result<Forecast> {
         request.check()?;
         let (past, turns) = self.z_history(history)?;
         let d = turns.len();
-        let drawn = self.forecaster().forecast(&past, request, &mut Noise::new(seed))?;
+        let noise = &mut Noise::new(seed);
+        let drawn = match self.level() {
+            Some(level) if !conditions.is_empty() => {
+                let of_channel = |(mean, turn): (&f64, &f64)| mean + turn;
+                let offset = self.info.normaliser.mean.iter().zip(&turns).map(of_channel).collect();
+                let scale = self.info.normaliser.std.clone();
+                level.forecast_in(&past, request, (conditions, &ChannelUnits { offset, scale }), noise)?
+            }
+            _ => self.forecaster().forecast_given(&past, request, conditions, noise)?,
+        };
         let (_, samples, horizon, _) = drawn.dims4()?;
-        let z: Vec<f32> = drawn.flatten_all()?.to_vec1()?;
-        let mut values = vec![0f64; z.len()];
-        self.info.normaliser.to_units(&z, &mut values)?;
-        for frame in values.chunks_exact_mut(d) {
-            frame.iter_mut().zip(&turns).for_each(|(v, turn)| *v += turn);
-        }
+        let periods: Vec<Option<f64>> = self.info.channels.iter().map(|c| c.period).collect();
+        let values = self.units(&periods).restore(&drawn.flatten_all()?.to_vec1::<f32>()?, &turns);
         let origin = Origin {
             episode: None,
             start_secs: (history.len() / d) as f64 / self.info.rate_hz,
@@ -338,29 +376,17 @@ impl Model {
     /// that wrap, as training windows have it.
     fn z_history(&self, history: &[f64]) -> Result<(Tensor, Vec<f64>)> {
         let (d, k) = (self.info.channels.len(), self.forecaster().context_frames());
-        let frames = history.len() / d;
-        if !history.len().is_multiple_of(d) || frames < k {
-            let expected = format!("at least {k} frames of {d} channels");
-            return Err(Error::data("history", format!("{} numbers", history.len()), expected));
-        }
-        let recent = &history[(frames - k) * d..];
-        if let Some(at) = recent.iter().position(|v| !v.is_finite()) {
+        let periods: Vec<Option<f64>> = self.info.channels.iter().map(|c| c.period).collect();
+        let recent = history.len().saturating_sub(k * d);
+        if let Some(at) = history[recent..].iter().position(|v| !v.is_finite()) {
             let what = format!("history, channel `{}`", self.info.channels[at % d].name);
-            return Err(Error::NonFinite { what, value: recent[at], step: (at / d) as u64 });
+            return Err(Error::NonFinite { what, value: history[recent + at], step: (at / d) as u64 });
         }
-        let last = &recent[(k - 1) * d..];
-        let turns: Vec<f64> = self.info.channels.iter().zip(last).map(|(c, v)| c.whole_periods(*v)).collect();
-        // Neighbouring frames of a raw log may lie on both sides of the wrap: each goes next to the one after it.
-        let mut continuous = recent.to_vec();
-        for row in (0..k - 1).rev() {
-            for (c, channel) in self.info.channels.iter().enumerate() {
-                let step = continuous[row * d + c] - continuous[(row + 1) * d + c];
-                continuous[row * d + c] -= channel.whole_periods(step);
-            }
-        }
-        continuous.chunks_exact_mut(d).for_each(|f| f.iter_mut().zip(&turns).for_each(|(v, turn)| *v -= turn));
-        let mut z = vec![0f32; continuous.len()];
-        self.info.normaliser.to_z(&continuous, &mut z)?;
+        let (z, turns) = self.units(&periods).standardise(history, k)?;
         Ok((Tensor::from_vec(z, (1, k, d), &Device::Cpu)?, turns))
+    }
+
+    fn units<'a>(&'a self, periods: &'a [Option<f64>]) -> Units<'a> {
+        Units { mean: &self.info.normaliser.mean, std: &self.info.normaliser.std, periods }
     }
 }

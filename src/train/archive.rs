@@ -9,6 +9,8 @@ use std::path::Path;
 
 /// Key of the JSON text in the file's metadata.
 const META: &str = "ebmotion";
+/// Key of the SHA-256 of that text and of all tensors, by name: their names, types, shapes and numbers.
+const DIGEST: &str = "ebmotion.sha256";
 
 /// The content of a model or checkpoint file.
 #[derive(Debug, Clone, Default)]
@@ -17,6 +19,8 @@ pub struct Archive {
     pub tensors: BTreeMap<String, Tensor>,
     /// What describes them, as JSON.
     pub meta: serde_json::Value,
+    /// The file had a digest of its content, which was right. Files of version 1 have none.
+    pub digested: bool,
 }
 
 impl Archive {
@@ -47,7 +51,9 @@ impl Archive {
                 .map_err(|e| Error::Other(format!("tensor `{name}`: {e}")))?;
             views.push((name.as_str(), view));
         }
-        let meta = HashMap::from([(META.to_string(), self.meta.to_string())]);
+        let text = self.meta.to_string();
+        let parts = raw.iter().map(|(name, dtype, shape, bytes)| (name.as_str(), *dtype, &shape[..], &bytes[..]));
+        let meta = HashMap::from([(DIGEST.to_string(), digest(&text, parts)), (META.to_string(), text)]);
         let bytes = safetensors::serialize(views, Some(meta)).map_err(|e| Error::model(path, e, "storable tensors"))?;
         files::write_bytes(path, &bytes)
     }
@@ -76,8 +82,17 @@ impl Archive {
             .and_then(|m| m.get(META))
             .ok_or_else(|| bad("a safetensors file of another program".into()))?;
         let meta = serde_json::from_str(text).map_err(|e| bad(format!("unreadable description: {e}")))?;
+        let mut all = file.tensors();
+        all.sort_by(|a, b| a.0.cmp(&b.0));
+        let said = header.metadata().as_ref().and_then(|m| m.get(DIGEST));
+        if let Some(said) = said {
+            let parts = all.iter().map(|(name, view)| (name.as_str(), view.dtype(), view.shape(), view.data()));
+            if *said != digest(text, parts) {
+                return Err(bad("content that its digest does not fit: a damaged file".into()));
+            }
+        }
         let mut tensors = BTreeMap::new();
-        for (name, view) in file.tensors() {
+        for (name, view) in all {
             let dtype = match view.dtype() {
                 Dtype::F32 => DType::F32,
                 Dtype::F64 => DType::F64,
@@ -89,7 +104,7 @@ impl Archive {
             let tensor = Tensor::from_raw_buffer(view.data(), dtype, view.shape(), &Device::Cpu)?;
             tensors.insert(name, tensor);
         }
-        Ok(Self { tensors, meta })
+        Ok(Self { tensors, meta, digested: said.is_some() })
     }
 
     /// The tensor of a name.
@@ -102,4 +117,15 @@ impl Archive {
             .cloned()
             .ok_or_else(|| Error::model(path, format!("no tensor `{name}`"), "a whole model of this version"))
     }
+}
+
+/// SHA-256 of a description and of tensors in the order of their names, as hexadecimal digits.
+fn digest<'a>(text: &str, tensors: impl Iterator<Item = (&'a str, Dtype, &'a [usize], &'a [u8])>) -> String {
+    let mut sum = files::Digest::new();
+    sum.add(text.as_bytes());
+    for (name, dtype, shape, bytes) in tensors {
+        sum.add(format!("{name} {dtype:?} {shape:?}").as_bytes());
+        sum.add(bytes);
+    }
+    sum.hex()
 }

@@ -82,7 +82,7 @@ impl CheckpointPlan {
             identity: self.identity.clone(),
         };
         let meta = serde_json::to_value(header).map_err(|e| Error::Other(format!("checkpoint header: {e}")))?;
-        Archive { tensors, meta }.save(&self.path)
+        Archive { tensors, meta, ..Archive::default() }.save(&self.path)
     }
 
     pub(super) fn load(&self, objective: &mut dyn Objective, adam: &mut Adam, config: &TrainConfig) -> Result<State> {

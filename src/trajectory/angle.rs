@@ -7,9 +7,7 @@ pub(crate) fn wrapped(value: f64, period: f64) -> f64 {
 
 /// The multiple of `period` that [`wrapped`] takes away.
 pub(crate) fn whole_periods(value: f64, period: f64) -> f64 {
-    let turns = ((value + 0.5 * period) / period).floor() * period;
-    // Rounding may leave the upper end itself.
-    if value - turns >= 0.5 * period { turns + period } else { turns }
+    ebmotion_runtime::whole_periods(value, period)
 }
 
 /// Makes channel `channel` of `values`, `(T, width)` row-major, continuous: every step goes along the shorter arc.

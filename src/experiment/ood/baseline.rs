@@ -165,6 +165,6 @@ fn fit<M: Generative + 'static, N: Serialize>(
     let header = Header { kind, of: identity, record: record.clone() };
     let meta = serde_json::to_value(&header).map_err(|e| Error::Other(format!("a baseline's header: {e}")))?;
     let tensors = network.parameters().iter().map(|(n, var)| (n.to_string(), var.as_detached_tensor())).collect();
-    Archive { tensors, meta }.save(&path)?;
+    Archive { tensors, meta, ..Archive::default() }.save(&path)?;
     Ok((Box::new(network), record))
 }

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::forecast::auto;
 use crate::forecast::baseline::VarFit;
 use crate::forecast::config::{DenoisingConfig, LevelObjective, ModelConfig, RunConfig};
-use crate::forecast::coordinates::ResidualCoordinates;
+use crate::forecast::coordinates::{Eigen, ResidualCoordinates};
 use crate::forecast::data::ChunkSource;
 use crate::forecast::ebm::LevelForecaster;
 use crate::forecast::limits::Limits;
@@ -88,7 +88,13 @@ impl MotionModel for DenoisingModel {
             true => Limits::from_tensor(&get(LIMITS)?, channels)?,
             false => Limits::none(channels),
         };
-        let coordinates = c.coordinates(VarFit::from_tensors(get)?)?.within(limits);
+        let fit = VarFit::from_tensors(get)?;
+        let coordinates = match get(Eigen::VALUES) {
+            Ok(_) => c.coordinates_along(fit, Eigen::from_tensors(get)?)?,
+            // A file of version 1.
+            Err(_) => c.coordinates(fit)?,
+        };
+        let coordinates = coordinates.within(limits);
         let energy = fresh(&coordinates, c, &mut Noise::new(0), &Device::Cpu)?;
         energy.parameters().assign(|name| get(&format!("weight/{name}")))?;
         Ok(Box::new(LevelForecaster::new(coordinates, energy, config.sampler)?))
@@ -99,6 +105,7 @@ impl TrainedMotion for LevelForecaster {
     fn tensors(&self) -> Result<Vec<(String, Tensor)>> {
         let mut all = self.energy_model().parameters().named("weight/");
         all.extend(self.coordinates().fit().to_tensors()?);
+        all.extend(self.coordinates().eigen().to_tensors()?);
         all.push((LIMITS.into(), self.coordinates().limits().to_tensor()?));
         Ok(all)
     }

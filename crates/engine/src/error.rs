@@ -1,0 +1,189 @@
+//! The one error type of the workspace: every variant says where, what was found and what was expected.
+
+use std::path::{Path, PathBuf};
+
+/// Result of every fallible operation of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What can go wrong, with its place and its values.
+///
+/// [`Error::exit_code`] maps each variant to the process's exit status: 2 for input that the user can mend,
+/// 130 for an interruption, 1 for everything else.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused a file operation.
+    #[error("{}: cannot {action}: {source}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What was being done, as a verb phrase ("read", "create the folder").
+        action: &'static str,
+        /// The system's own reason.
+        source: std::io::Error,
+    },
+    /// A log file holds something it must not.
+    #[error("{}{}{}: found {found}, expected {expected}", path.display(), line_text(*line), column_text(column))]
+    Log {
+        /// The log file.
+        path: PathBuf,
+        /// 1-based line in the file (the header is line 1), where there is one.
+        line: Option<u64>,
+        /// Column name, or its 1-based number where it has no name.
+        column: Option<String>,
+        /// What stands there.
+        found: String,
+        /// What should stand there.
+        expected: String,
+    },
+    /// A file or folder of images holds something it must not, or is not there.
+    #[error("{}{}: found {found}, expected {expected}", path.display(), place_text(place))]
+    Image {
+        /// The file, or the folder in which a set is looked for.
+        path: PathBuf,
+        /// Where in it ("byte 16", "row 3", "train/0.png"), where that can be said.
+        place: Option<String>,
+        /// What stands there.
+        found: String,
+        /// What should stand there.
+        expected: String,
+    },
+    /// A model or checkpoint file is not one of ours, is damaged, or does not fit what it is used with.
+    #[error("{}: found {found}, expected {expected}", path.display())]
+    Model {
+        /// The model file.
+        path: PathBuf,
+        /// What was found.
+        found: String,
+        /// What was expected.
+        expected: String,
+    },
+    /// A setting is unknown, of the wrong type or out of its range.
+    #[error("setting `{key}`: found {found}, expected {expected}")]
+    Config {
+        /// Dotted name of the setting.
+        key: String,
+        /// The given value.
+        found: String,
+        /// The permitted values.
+        expected: String,
+    },
+    /// Data that are well formed but cannot serve the purpose (too few episodes, windows longer than an episode).
+    #[error("{what}: found {found}, expected {expected}")]
+    Data {
+        /// The quantity concerned.
+        what: String,
+        /// What was found.
+        found: String,
+        /// What was expected.
+        expected: String,
+    },
+    /// An array has the wrong shape.
+    #[error("{what}: found shape {found:?}, expected {expected}")]
+    Shape {
+        /// The array.
+        what: &'static str,
+        /// Its shape.
+        found: Vec<usize>,
+        /// The shape it must have.
+        expected: String,
+    },
+    /// A number that must be finite is NaN or infinite.
+    #[error("{what} is {value} at step {step}, expected a finite number")]
+    NonFinite {
+        /// The quantity.
+        what: String,
+        /// The value found.
+        value: f64,
+        /// Step of the training run or of the chain.
+        step: u64,
+    },
+    /// A training run went astray.
+    #[error("training diverged at step {step}: {why}{}", saved.as_deref().map_or_else(
+        String::new, |p| format!("; the last good checkpoint is {}", p.display())))]
+    Diverged {
+        /// What was seen, and what it was before.
+        why: String,
+        /// Step reached.
+        step: u64,
+        /// The last checkpoint before that.
+        saved: Option<PathBuf>,
+    },
+    /// The user asked to stop; what was done so far is saved.
+    #[error("interrupted at step {step}; {}", saved.as_deref().map_or_else(
+        || "nothing was saved".to_string(), |p| format!("the state is saved in {}", p.display())))]
+    Interrupted {
+        /// Step reached.
+        step: u64,
+        /// Where the state was saved.
+        saved: Option<PathBuf>,
+    },
+    /// The tensor library refused an operation.
+    #[cfg(feature = "learning")]
+    #[error("tensor operation failed: {0}")]
+    Tensor(#[from] candle_core::Error),
+    /// A part of the crate that this build leaves out, or an output that could not be drawn.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl Error {
+    /// Wraps an operating system error with its file and the action that failed.
+    pub fn io(path: impl AsRef<Path>, action: &'static str) -> impl FnOnce(std::io::Error) -> Error {
+        let path = path.as_ref().to_path_buf();
+        move |source| Error::Io { path, action, source }
+    }
+
+    /// Shorthand for [`Error::Data`].
+    pub fn data(what: impl Into<String>, found: impl std::fmt::Display, expected: impl Into<String>) -> Self {
+        Error::Data { what: what.into(), found: found.to_string(), expected: expected.into() }
+    }
+
+    /// Shorthand for [`Error::Config`].
+    pub fn config(key: impl Into<String>, found: impl std::fmt::Display, expected: impl Into<String>) -> Self {
+        Error::Config { key: key.into(), found: found.to_string(), expected: expected.into() }
+    }
+
+    /// Shorthand for [`Error::Model`].
+    pub fn model(path: impl AsRef<Path>, found: impl std::fmt::Display, expected: impl Into<String>) -> Self {
+        Error::Model { path: path.as_ref().to_path_buf(), found: found.to_string(), expected: expected.into() }
+    }
+
+    /// Shorthand for [`Error::Image`] without a place.
+    pub fn image(path: impl AsRef<Path>, found: impl std::fmt::Display, expected: impl Into<String>) -> Self {
+        let path = path.as_ref().to_path_buf();
+        Error::Image { path, place: None, found: found.to_string(), expected: expected.into() }
+    }
+
+    /// Says where in the file: only an [`Error::Image`] keeps it.
+    #[must_use]
+    pub fn at(mut self, at: impl std::fmt::Display) -> Self {
+        if let Error::Image { place, .. } = &mut self {
+            *place = Some(at.to_string());
+        }
+        self
+    }
+
+    /// Exit status of a process that ends with this error: 2 where the user's input is at fault, 130 after an
+    /// interruption, 1 otherwise.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Error::Io { .. } | Error::Log { .. } | Error::Image { .. } => 2,
+            Error::Model { .. } | Error::Config { .. } | Error::Data { .. } => 2,
+            Error::Interrupted { .. } => 130,
+            _ => 1,
+        }
+    }
+}
+
+fn line_text(line: Option<u64>) -> String {
+    line.map_or_else(String::new, |l| format!(", line {l}"))
+}
+
+fn place_text(place: &Option<String>) -> String {
+    place.as_ref().map_or_else(String::new, |p| format!(", {p}"))
+}
+
+fn column_text(column: &Option<String>) -> String {
+    column.as_ref().map_or_else(String::new, |c| format!(", column `{c}`"))
+}
