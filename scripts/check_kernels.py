@@ -46,7 +46,7 @@ def compile(nvrtc, text, arch):
 
 def files():
     """Kernels that are the same for every energy."""
-    here = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "src")
+    here = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "crates", "engine", "src")
     text = lambda *path: open(os.path.join(here, *path)).read()
     gpu = "\n".join(["#define THREADS 256"] + [text("gpu", name) for name in ("device.cuh", "philox.cuh", "kernels.cu")])
     return {"gpu": gpu, "conv": text("engine", "cuda", "conv", "kernels.cu")}
@@ -59,7 +59,7 @@ def nvrtcok(code):
 def main():
     nvrtc = library()
     with tempfile.TemporaryDirectory() as folder:
-        command = ["cargo", "test", "--release", "--no-default-features", "--lib", "--", "every_kernel_text"]
+        command = ["cargo", "test", "--release", "-p", "ebmotion-engine", "--features", "learning", "--lib", "--", "every_kernel_text"]
         subprocess.run(command, check=True, env={**os.environ, "EBMOTION_KERNELS": folder}, capture_output=True)
         texts = sorted(glob.glob(f"{folder}/*.cu"))
         assert texts, "the test wrote no kernel"

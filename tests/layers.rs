@@ -1,39 +1,39 @@
-//! Who may import whom within a crate: the table of ARCHITECTURE.md, held against the `use` lines. What a crate may know
-//! of the others, its `Cargo.toml` says.
+//! Who may import whom: the table of ARCHITECTURE.md, held against the `use` lines of the library, `crates/engine` and
+//! `crates/images`, where `Cargo.toml` says too little.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// Module, the modules of this crate that it may use, and the outside crates that it must not name.
+/// Module, the modules of `ebmotion` and its own crate that it may use, and the outside crates that it must not name.
 const LAYERS: &[(&str, &[&str], &[&str])] = &[
-    ("error", &[], &["nalgebra", "plotters"]),
-    ("files", &["error"], &["candle_core", "nalgebra", "plotters"]),
-    ("parallel", &["error"], &["candle_core", "nalgebra", "plotters"]),
-    ("simd", &[], &["candle_core", "nalgebra", "plotters"]),
-    ("gpu", &["error"], &["candle_nn", "nalgebra", "csv", "plotters"]),
-    ("noise", &["error", "simd", "gpu"], &["nalgebra", "plotters"]),
-    ("event", &["error"], &["candle_core", "nalgebra", "plotters"]),
-    ("engine", &["error", "noise", "parallel", "simd", "gpu"], &["candle_nn", "nalgebra", "csv", "plotters"]),
-    ("energy", &["error", "noise", "engine"], &["nalgebra", "csv", "plotters"]),
-    ("sample", &["error", "noise", "energy", "engine"], &["nalgebra", "csv", "plotters"]),
-    ("model", &["error", "noise", "energy", "engine"], &["nalgebra", "csv", "plotters"]),
+    ("error", &[], &["nalgebra"]),
+    ("files", &["error"], &["candle_core", "nalgebra"]),
+    ("parallel", &["error"], &["candle_core", "nalgebra"]),
+    ("simd", &[], &["candle_core", "nalgebra"]),
+    ("gpu", &["error"], &["candle_nn", "nalgebra", "csv"]),
+    ("noise", &["error", "simd", "gpu"], &["nalgebra"]),
+    ("event", &["error"], &["candle_core", "nalgebra"]),
+    ("engine", &["error", "noise", "parallel", "simd", "gpu"], &["candle_nn", "nalgebra", "csv"]),
+    ("energy", &["error", "noise", "engine"], &["nalgebra", "csv"]),
+    ("sample", &["error", "noise", "energy", "engine"], &["nalgebra", "csv"]),
+    ("model", &["error", "noise", "energy", "engine"], &["nalgebra", "csv"]),
     (
         "train",
         &["error", "files", "noise", "parallel", "event", "energy", "engine", "sample", "model", "gpu"],
-        &["nalgebra", "csv", "plotters"],
+        &["nalgebra", "csv"],
     ),
-    ("trajectory", &["error", "files", "noise"], &["candle_core", "nalgebra", "plotters"]),
-    ("settings", &["error"], &["candle_core", "nalgebra", "csv", "plotters"]),
-    ("image", &["error", "files", "noise"], &["candle_core", "nalgebra", "csv", "plotters"]),
+    ("trajectory", &["error", "files", "noise"], &["candle_core", "nalgebra"]),
+    ("settings", &["error"], &["candle_core", "nalgebra", "csv"]),
+    ("image", &["error", "files", "noise"], &["candle_core", "nalgebra", "csv"]),
     (
         "experiment",
         &[
             "error", "files", "noise", "parallel", "event", "settings", "energy", "engine", "sample", "model", "train",
             "image", "eval",
         ],
-        &["csv", "plotters"],
+        &["csv"],
     ),
-    ("kinematics", &["error"], &["candle_core", "csv", "plotters"]),
+    ("kinematics", &["error"], &["candle_core", "csv"]),
     (
         "forecast",
         &[
@@ -50,17 +50,17 @@ const LAYERS: &[(&str, &[&str], &[&str])] = &[
             "trajectory",
             "settings",
         ],
-        &["csv", "plotters"],
+        &["csv"],
     ),
     ("eval", &["error", "files", "noise", "parallel", "event", "forecast", "trajectory"], &["csv"]),
-    ("anomaly", &["error", "files", "noise", "train", "trajectory", "forecast", "eval"], &["csv", "plotters"]),
+    ("anomaly", &["error", "files", "noise", "train", "trajectory", "forecast", "eval"], &["csv"]),
 ];
 
 /// Crates that only one place may name.
 const ONLY: &[(&str, &[&str])] = &[
     ("plotters", &["src/eval/report"]),
-    ("png", &["src/image"]),
-    ("parquet", &["src/image/read"]),
+    ("png", &["crates/images/src/image"]),
+    ("parquet", &["crates/images/src/image/read"]),
     ("ebmotion_viz", &["crates/cli/src/view.rs", "crates/cli/src/image/live.rs"]),
 ];
 
@@ -96,11 +96,12 @@ fn code(path: &Path) -> String {
     text.lines().map(|l| l.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
 }
 
-/// Every `crate::NAME` of a file, in `use crate::{a, b::c}` too.
+/// Every `crate::NAME` and `ebmotion::NAME` of a file, in `use crate::{a, b::c}` too.
 fn uses(code: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    for (at, _) in code.match_indices("crate::") {
-        let rest = &code[at + "crate::".len()..];
+    let library = ["crate::", "ebmotion::"];
+    for (at, prefix) in library.iter().flat_map(|krate| code.match_indices(krate)) {
+        let rest = &code[at + prefix.len()..];
         let word = |t: &str| t.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
         match rest.strip_prefix('{') {
             None => {
@@ -139,13 +140,16 @@ fn names(code: &str, krate: &str) -> bool {
 
 #[test]
 fn every_module_uses_only_what_its_layer_may() {
+    let folders = ["src", "crates/engine/src", "crates/images/src"].map(|folder| root().join(folder));
     let mut files = Vec::new();
-    sources(&root().join("src"), &mut files);
+    for folder in &folders {
+        sources(folder, &mut files);
+    }
     let allowed: BTreeMap<&str, (&[&str], &[&str])> = LAYERS.iter().map(|(m, u, n)| (*m, (*u, *n))).collect();
     let mut seen = BTreeSet::new();
     let mut wrong = Vec::new();
     for path in &files {
-        let relative = path.strip_prefix(root().join("src")).expect("below src");
+        let relative = folders.iter().find_map(|folder| path.strip_prefix(folder).ok()).expect("below src");
         let first = relative.components().next().expect("a name").as_os_str().to_string_lossy().replace(".rs", "");
         if first == "lib" {
             continue;

@@ -109,16 +109,16 @@ impl Model {
     /// As [`Archive::save`].
     pub fn save(&self, path: &Path) -> Result<()> {
         let mut info = self.info.clone();
-        let mut tensors = self.motion.tensors()?;
+        let mut tensors = Vec::new();
         if let Some(level) = self.level() {
             let (rollout, found) = file::rollout(level)?;
-            info.rollout = Some(rollout);
-            tensors.extend(found);
+            (info.rollout, tensors) = (Some(rollout), found);
         }
         let mut archive = Archive {
             meta: serde_json::to_value(&info).map_err(|e| Error::Other(format!("model header: {e}")))?,
             ..Archive::default()
         };
+        archive.tensors.extend(self.motion.tensors()?);
         archive.tensors.extend(tensors);
         archive.save(path)
     }

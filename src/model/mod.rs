@@ -4,7 +4,7 @@ mod activation;
 mod classifier;
 mod conv;
 mod cvae;
-pub(crate) mod density;
+mod density;
 mod field;
 mod gru;
 mod inception;

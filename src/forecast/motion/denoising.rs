@@ -89,9 +89,9 @@ impl MotionModel for DenoisingModel {
             false => Limits::none(channels),
         };
         let fit = VarFit::from_tensors(get)?;
+        // Files of version 1 have no eigenvectors.
         let coordinates = match get(Eigen::VALUES) {
             Ok(_) => c.coordinates_along(fit, Eigen::from_tensors(get)?)?,
-            // A file of version 1.
             Err(_) => c.coordinates(fit)?,
         };
         let coordinates = coordinates.within(limits);

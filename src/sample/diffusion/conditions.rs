@@ -248,8 +248,11 @@ impl Observations {
 }
 
 impl Replaced<'_> {
-    /// `x` with the known numbers in the shares of data and noise that a stop has.
-    pub(crate) fn put(&self, x: &Tensor, [data, noise]: [f64; 2], source: &mut crate::noise::Noise) -> Result<Tensor> {
+    /// `x` with the known numbers in the shares of data and noise that a stop has, `[cos(t), sin(t)]`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Tensor`] when the known numbers have not the shape of `x`.
+    pub fn put(&self, x: &Tensor, [data, noise]: [f64; 2], source: &mut crate::noise::Noise) -> Result<Tensor> {
         let eps = source.normal(x.dims(), x.dtype(), x.device())?;
         let known = ((self.values * data)? + (eps * noise)?)?;
         Ok(((&known * self.mask)? + (x * (1.0 - self.mask)?)?)?)

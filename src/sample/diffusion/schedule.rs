@@ -122,7 +122,10 @@ impl SamplerConfig {
         if !(end > 0.0 && end < FRAC_PI_2) {
             return wrong("end", end, "an angle above 0 and below pi / 2");
         }
-        self.check_start(self.start)?;
+        if !(self.start > end && self.start < FRAC_PI_2) {
+            let expected = format!("an angle above the end, {end}, and below pi / 2");
+            return Err(Error::config("sampler.start", self.start, expected));
+        }
         for (key, value) in [("spacing", self.spacing), ("guidance", self.guidance())] {
             if !(value > 0.0 && value.is_finite()) {
                 return wrong(key, value, "a positive number");
@@ -140,15 +143,6 @@ impl SamplerConfig {
         Ok(())
     }
 
-    /// Is this a noise angle from which the sampler can go down?
-    pub(crate) fn check_start(&self, start: f64) -> Result<()> {
-        if start > self.end() && start < FRAC_PI_2 {
-            return Ok(());
-        }
-        let expected = format!("an angle above the end, {}, and below pi / 2", self.end());
-        Err(Error::config("sampler.start", start, expected))
-    }
-
     /// The noise angle of the last level.
     pub fn end(&self) -> f64 {
         self.end.or(END)
@@ -161,12 +155,7 @@ impl SamplerConfig {
 
     /// The stops from `start` on.
     pub fn stops(&self) -> Vec<Stop> {
-        self.stops_from(self.start)
-    }
-
-    /// The stops from another start on.
-    pub(crate) fn stops_from(&self, start: f64) -> Vec<Stop> {
-        let (last, end) = (self.levels.max(1) - 1, self.end());
+        let (start, end, last) = (self.start, self.end(), self.levels.max(1) - 1);
         let left = |i: usize| 1.0 - i as f64 / last.max(1) as f64;
         let angles: Vec<f64> = (0..=last).map(|i| end + (start - end) * left(i).powf(self.spacing)).collect();
         match self.solver {

@@ -11,7 +11,7 @@ pub(crate) use score::{LikelihoodArgs, OodArgs};
 use super::bench::{Device, device};
 use clap::{Args, Subcommand};
 use common::{ModelArg, Place, part};
-use ebmotion::image::Part;
+use ebmotion_images::image::Part;
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
@@ -115,7 +115,7 @@ pub(crate) struct ImageTrainArgs {
     pub(crate) dataset: Option<String>,
     /// Settings to start from: noise levels learned by denoising, the paper's contrastive divergence, the improved one, noise
     /// levels learned by recovery likelihood, or energy matching.
-    #[arg(long, value_name = "NAME", value_parser = ebmotion::experiment::train::IMAGE_PRESETS, default_value = "denoising")]
+    #[arg(long, value_name = "NAME", value_parser = ebmotion_images::experiment::train::IMAGE_PRESETS, default_value = "denoising")]
     pub(crate) preset: String,
     /// Where it learns: `cpu`, or `cuda:0` and so on in a build with the feature `cudnn` (GPU.md).
     #[arg(long, default_value = "cpu", value_parser = device)]

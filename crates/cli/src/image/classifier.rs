@@ -5,9 +5,9 @@ use super::super::console::Console;
 use super::super::output;
 use super::results::{Results, ended, printed};
 use ebmotion::Result;
-use ebmotion::experiment::classifier::{self, ClassifierFigures, TrainingConfig};
-use ebmotion::experiment::{DataRecord, Record};
-use ebmotion::image::Part;
+use ebmotion_images::experiment::classifier::{self, ClassifierFigures, TrainingConfig};
+use ebmotion_images::experiment::{DataRecord, Record};
+use ebmotion_images::image::Part;
 use std::time::Instant;
 
 pub(super) fn run(args: &ClassifierArgs, console: &mut Console) -> Result<()> {
@@ -27,7 +27,7 @@ pub(super) fn run(args: &ClassifierArgs, console: &mut Console) -> Result<()> {
     let outcome = classifier::run(&train, &test, &config, &journal, console);
     let (classifier, figures) = ended(outcome, &journal, console)?;
     let model = results.place("classifier.safetensors")?;
-    classifier.save(&model, &config, &train)?;
+    classifier::save(&classifier, &model, &config, &train)?;
     let seconds = begun.elapsed().as_secs_f64();
     let json = results.json("classifier", &Record::new("classifier", &config, &[&train, &test], seconds, &figures))?;
     let text = text(&figures, &test.name);

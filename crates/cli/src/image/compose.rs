@@ -6,9 +6,9 @@ use super::super::output;
 use super::live::Live;
 use super::results::{Results, ended, printed};
 use ebmotion::Result;
-use ebmotion::experiment::compose::{self, ComposeConfig, ComposeFigures};
-use ebmotion::experiment::{DataRecord, Record};
-use ebmotion::image::grid::Layout;
+use ebmotion_images::experiment::compose::{self, ComposeConfig, ComposeFigures};
+use ebmotion_images::experiment::{DataRecord, Record};
+use ebmotion_images::image::grid::Layout;
 use std::time::Instant;
 
 pub(super) fn run(args: &ComposeArgs, console: &mut Console) -> Result<()> {

@@ -5,9 +5,9 @@ use super::super::console::Console;
 use super::super::output;
 use super::results::{Results, config_text, ended, printed};
 use ebmotion::Result;
-use ebmotion::experiment::continual::{self, ContinualConfig, MethodRow, Run, TuningTrial};
-use ebmotion::experiment::{DataRecord, Record};
-use ebmotion::image::{Images, Part};
+use ebmotion_images::experiment::continual::{self, ContinualConfig, MethodRow, Run, TuningTrial};
+use ebmotion_images::experiment::{DataRecord, Record};
+use ebmotion_images::image::{Images, Part};
 use serde::Serialize;
 use std::time::Instant;
 

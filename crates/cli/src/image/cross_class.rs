@@ -5,12 +5,12 @@ use super::super::console::Console;
 use super::live::Live;
 use super::results::{Results, ended, fingerprint, printed};
 use ebmotion::Result;
-use ebmotion::experiment::cross_class::{self, CrossClassConfig};
-use ebmotion::experiment::generate::{ClassAccuracy, class_accuracy};
-use ebmotion::experiment::{DataRecord, Record};
-use ebmotion::image::Part;
-use ebmotion::image::grid::Layout;
-use ebmotion::model::Classifier;
+use ebmotion_images::experiment::classifier;
+use ebmotion_images::experiment::cross_class::{self, CrossClassConfig};
+use ebmotion_images::experiment::generate::{ClassAccuracy, class_accuracy};
+use ebmotion_images::experiment::{DataRecord, Record};
+use ebmotion_images::image::Part;
+use ebmotion_images::image::grid::Layout;
 use serde::Serialize;
 use std::time::Instant;
 
@@ -44,7 +44,7 @@ pub(super) fn run(args: &CrossClassArgs, console: &mut Console) -> Result<()> {
     let picture =
         results.grid("cross-class", &crossed.picture, Layout::of(&crossed.picture, crossed.classes.len() + 1))?;
     let asked = match &args.classifier {
-        Some(path) => Some(class_accuracy(&crossed.images, &Classifier::load(path)?)?),
+        Some(path) => Some(class_accuracy(&crossed.images, &classifier::load(path)?)?),
         None => None,
     };
     if let Some(asked) = &asked {

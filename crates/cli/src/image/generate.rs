@@ -5,11 +5,11 @@ use super::super::console::Console;
 use super::live::Live;
 use super::results::{Results, ended, fingerprint, printed};
 use ebmotion::Result;
-use ebmotion::experiment::Record;
-use ebmotion::experiment::generate::{self, ClassAccuracy, GenerateConfig, class_accuracy};
-use ebmotion::image::Part;
-use ebmotion::image::grid::Layout;
-use ebmotion::model::Classifier;
+use ebmotion_images::experiment::Record;
+use ebmotion_images::experiment::classifier;
+use ebmotion_images::experiment::generate::{self, ClassAccuracy, GenerateConfig, class_accuracy};
+use ebmotion_images::image::Part;
+use ebmotion_images::image::grid::Layout;
 use serde::Serialize;
 use std::time::Instant;
 
@@ -56,7 +56,7 @@ pub(super) fn run(args: &GenerateArgs, console: &mut Console) -> Result<()> {
         nearest_distances = Some(distances);
     }
     let asked = match &args.classifier {
-        Some(path) => Some(class_accuracy(&drawn.images, &Classifier::load(path)?)?),
+        Some(path) => Some(class_accuracy(&drawn.images, &classifier::load(path)?)?),
         None => None,
     };
     if let Some(asked) = &asked {

@@ -6,10 +6,10 @@ use super::super::output;
 use super::live::Live;
 use super::results::{Results, ended, fingerprint, printed};
 use ebmotion::Result;
-use ebmotion::experiment::likelihood::{self, LikelihoodConfig, LikelihoodFigures};
-use ebmotion::experiment::{DataRecord, Record};
-use ebmotion::image::Part;
-use ebmotion::image::grid::Layout;
+use ebmotion_images::experiment::likelihood::{self, LikelihoodConfig, LikelihoodFigures};
+use ebmotion_images::experiment::{DataRecord, Record};
+use ebmotion_images::image::Part;
+use ebmotion_images::image::grid::Layout;
 use std::time::Instant;
 
 pub(super) fn run(args: &LikelihoodArgs, console: &mut Console) -> Result<()> {

@@ -4,12 +4,12 @@ use super::super::args::{Common, MeasureArgs};
 use super::super::console::Console;
 use super::super::output;
 use super::results::{Results, ended, fingerprint, printed};
-use ebmotion::experiment::features::Features;
-use ebmotion::experiment::fid::{self, FidConfig};
-use ebmotion::experiment::inception_score::{self, InceptionScoreConfig};
-use ebmotion::experiment::{DataRecord, Journal, Record};
-use ebmotion::image::Images;
 use ebmotion::{Error, Result};
+use ebmotion_images::experiment::features::Features;
+use ebmotion_images::experiment::fid::{self, FidConfig};
+use ebmotion_images::experiment::inception_score::{self, InceptionScoreConfig};
+use ebmotion_images::experiment::{DataRecord, Journal, Record};
+use ebmotion_images::image::Images;
 use serde::Serialize;
 use std::time::Instant;
 

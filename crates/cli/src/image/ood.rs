@@ -5,10 +5,10 @@ use super::super::console::Console;
 use super::super::output;
 use super::results::{Results, ended, fingerprint, printed};
 use ebmotion::Result;
-use ebmotion::experiment::ood::{self, OodConfig, OodData, OodFigures, ScoreRow, SetFigures};
-use ebmotion::experiment::{DataRecord, Record};
-use ebmotion::image::grid::Layout;
-use ebmotion::image::{Images, KNOWN, Part};
+use ebmotion_images::experiment::ood::{self, OodConfig, OodData, OodFigures, ScoreRow, SetFigures};
+use ebmotion_images::experiment::{DataRecord, Record};
+use ebmotion_images::image::grid::Layout;
+use ebmotion_images::image::{Images, KNOWN, Part};
 use std::time::Instant;
 
 pub(super) fn run(args: &OodArgs, console: &mut Console) -> Result<()> {

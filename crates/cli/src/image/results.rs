@@ -3,10 +3,10 @@
 use crate::args::{Again, Common};
 use crate::console::Console;
 use crate::output::{self, Inputs};
-use ebmotion::experiment::Journal;
-use ebmotion::image::Images;
-use ebmotion::image::grid::{self, Layout};
 use ebmotion::{Error, Result, files};
+use ebmotion_images::experiment::Journal;
+use ebmotion_images::image::Images;
+use ebmotion_images::image::grid::{self, Layout};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 

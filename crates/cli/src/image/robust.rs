@@ -7,11 +7,11 @@ use super::live::Live;
 use super::results::{Results, ended, fingerprint, printed};
 use ebmotion::Result;
 use ebmotion::eval::report::{AxisLabels, curves};
-use ebmotion::experiment::robust::{self, Curve, RobustConfig, RobustFigures};
-use ebmotion::experiment::{DataRecord, Record};
-use ebmotion::image::Part;
-use ebmotion::model::Classifier;
 use ebmotion::sample::attack::Norm;
+use ebmotion_images::experiment::classifier;
+use ebmotion_images::experiment::robust::{self, Curve, RobustConfig, RobustFigures};
+use ebmotion_images::experiment::{DataRecord, Record};
+use ebmotion_images::image::Part;
 use std::time::Instant;
 
 const NORMS: [(Norm, &str, &str); 2] =
@@ -38,7 +38,7 @@ pub(super) fn run(args: &RobustArgs, console: &mut Console) -> Result<()> {
     let (mut classifiers, mut weights) = (Vec::new(), vec![fingerprint(args.model.path()?)?]);
     for (name, path) in [("classifier", &args.classifier), ("adversarial classifier", &args.adversarial)] {
         if let Some(path) = path {
-            classifiers.push((name.to_string(), Classifier::load(path)?));
+            classifiers.push((name.to_string(), classifier::load(path)?));
             weights.push(format!("{name} {}", fingerprint(path)?));
         }
     }

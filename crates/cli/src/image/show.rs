@@ -5,10 +5,10 @@ use super::super::console::Console;
 use super::super::output;
 use super::results::{Results, printed};
 use ebmotion::Result;
-use ebmotion::experiment::Record;
-use ebmotion::experiment::show::{self, ShowConfig, Shown};
-use ebmotion::image::grid::Layout;
 use ebmotion::noise::Noise;
+use ebmotion_images::experiment::Record;
+use ebmotion_images::experiment::show::{self, ShowConfig, Shown};
+use ebmotion_images::image::grid::Layout;
 use std::time::Instant;
 
 pub(super) fn run(args: &ShowArgs, console: &mut Console) -> Result<()> {

@@ -5,13 +5,13 @@ use super::super::console::Console;
 use super::super::output;
 use super::super::telemetry::Telemetry;
 use super::results::{Results, printed};
-use ebmotion::experiment::generate::{self, GenerateConfig};
-use ebmotion::experiment::train::{self, ImageTrainConfig};
-use ebmotion::experiment::{ImageModel, Journal, Record};
-use ebmotion::image::Part;
-use ebmotion::image::grid::Layout;
 use ebmotion::train::Outcome;
 use ebmotion::{Error, Result};
+use ebmotion_images::experiment::generate::{self, GenerateConfig};
+use ebmotion_images::experiment::train::{self, ImageTrainConfig};
+use ebmotion_images::experiment::{ImageModel, Journal, Record};
+use ebmotion_images::image::Part;
+use ebmotion_images::image::grid::Layout;
 use serde::Serialize;
 use std::time::Instant;
 
@@ -57,7 +57,7 @@ fn finish(
     model: &ImageModel,
     config: &ImageTrainConfig,
     results: &Results,
-    images: &ebmotion::image::Images,
+    images: &ebmotion_images::image::Images,
     begun: Instant,
     console: &mut Console,
 ) -> Result<()> {

@@ -7,7 +7,7 @@
 
 use super::image::{COMPOSE, halves};
 use super::*;
-use ebmotion::image::Images;
+use ebmotion_images::image::Images;
 use serde_json::Value;
 use std::collections::BTreeMap;
 

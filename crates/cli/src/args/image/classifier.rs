@@ -2,7 +2,7 @@
 
 use super::common::{Again, Common, ModelArg, Watched, part};
 use clap::Args;
-use ebmotion::image::Part;
+use ebmotion_images::image::Part;
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]

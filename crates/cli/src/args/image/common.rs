@@ -3,9 +3,9 @@
 use crate::args::bench::{Device, device};
 use crate::args::text::key_value;
 use clap::Args;
-use ebmotion::experiment::ImageModel;
-use ebmotion::image::{Images, Known, Part};
 use ebmotion::{Error, Result, settings};
+use ebmotion_images::experiment::ImageModel;
+use ebmotion_images::image::{Images, Known, Part};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
