@@ -156,7 +156,9 @@ fn merge(base: &mut Value, changes: &Value, place: &str) -> Result<()> {
                     if let Some((_, now)) = RENAMED.iter().find(|(before, _)| path.ends_with(before)) {
                         return Err(Error::config(path, "a setting of an earlier version", format!("`{now}`")));
                     }
-                    return Err(Error::config(path, "an unknown setting", format!("one of {names}")));
+                    let expected =
+                        if names.is_empty() { "none: nothing to set".into() } else { format!("one of {names}") };
+                    return Err(Error::config(path, "an unknown setting", expected));
                 };
                 merge(slot, value, &path)?;
             }

@@ -1,7 +1,7 @@
 //! The likelihoods that an energy is compared with: trained here, on the model's training images, and kept.
 
 use super::super::{DataRecord, Journal};
-use super::{Baseline, OodBaselineConfig, OodConfig};
+use super::{OodBaseline, OodBaselineConfig, OodConfig};
 use crate::image::Images;
 use candle_core::{DType, Device, Tensor};
 use ebmotion::event::Sink;
@@ -69,7 +69,7 @@ impl BatchSource for Pictures<'_> {
 
 /// The baseline of a kind, from its file where that is of the same settings and images, else trained now and written.
 pub(super) fn trained(
-    kind: Baseline,
+    kind: OodBaseline,
     images: &Images,
     config: &OodConfig,
     noise: &Noise,
@@ -87,12 +87,12 @@ pub(super) fn trained(
     let shape = images.shape();
     let mut weights = noise.fork(1);
     match kind {
-        Baseline::PixelCnn => {
+        OodBaseline::PixelCnn => {
             let of = &config.pixel_cnn;
             let network = PixelCnn::new(shape, of.network.clone(), &mut weights, DType::F32)?;
             fit(network, of, &source, config, &noise.fork(2), place, sink)
         }
-        Baseline::RealNvp => {
+        OodBaseline::RealNvp => {
             let of = &config.real_nvp;
             let examples = source.batch_of(&source.train[..EXAMPLES.min(source.train.len())])?.x;
             let network = RealNvp::new(shape, &of.network, &examples, &mut weights, DType::F32)?;

@@ -8,19 +8,19 @@ use std::f64::consts::FRAC_PI_2;
 /// A likelihood to compare with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Baseline {
+pub enum OodBaseline {
     /// [`ebmotion::model::PixelCnn`].
     PixelCnn,
     /// [`ebmotion::model::RealNvp`].
     RealNvp,
 }
 
-impl Baseline {
+impl OodBaseline {
     /// Name as in settings and files.
     pub fn name(self) -> &'static str {
         match self {
-            Baseline::PixelCnn => "pixel_cnn",
-            Baseline::RealNvp => "real_nvp",
+            OodBaseline::PixelCnn => "pixel_cnn",
+            OodBaseline::RealNvp => "real_nvp",
         }
     }
 }
@@ -60,7 +60,7 @@ pub struct OodConfig {
     /// Bootstrap replicates of the intervals; 0 for none.
     pub replicates: usize,
     /// Likelihoods to compare with.
-    pub baselines: Vec<Baseline>,
+    pub baselines: Vec<OodBaseline>,
     /// Training images that judge a baseline's weights while it learns, of those that it would else learn from. At
     /// least 1.
     pub validation: usize,
@@ -86,7 +86,7 @@ impl Default for OodConfig {
             draws: 1,
             batch: 100,
             replicates: 200,
-            baselines: vec![Baseline::PixelCnn, Baseline::RealNvp],
+            baselines: vec![OodBaseline::PixelCnn, OodBaseline::RealNvp],
             validation: 200,
             pixel_cnn,
             real_nvp,

@@ -10,7 +10,7 @@ mod sets;
 mod tests;
 
 pub use baseline::BaselineRecord;
-pub use config::{Baseline, OodBaselineConfig, OodConfig};
+pub use config::{OodBaseline, OodBaselineConfig, OodConfig};
 pub use sets::{OodData, SetRecord};
 
 use super::{ImageModel, Journal};

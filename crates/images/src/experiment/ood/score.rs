@@ -2,7 +2,7 @@
 
 use super::super::classifier::pixels;
 use super::super::{ImageModel, Journal, advance};
-use super::Baseline;
+use super::OodBaseline;
 use crate::image::Images;
 use candle_core::{DType, Device, Tensor};
 use ebmotion::eval::metric::{auroc, average_precision, fpr_at_95_tpr};
@@ -18,7 +18,7 @@ pub(super) enum Scorer<'a> {
     /// `-ln sum_y exp(-E(x | y))` over the model's classes.
     Classes { model: &'a ImageModel, at: f64, draws: usize },
     /// Bits per dimension.
-    Likelihood { kind: Baseline, network: Box<dyn Generative>, draws: usize },
+    Likelihood { kind: OodBaseline, network: Box<dyn Generative>, draws: usize },
 }
 
 impl Scorer<'_> {
