@@ -9,6 +9,18 @@ use candle_core::Tensor;
 
 /// The energy of an array's free coordinates, `(B, C)`, while the others keep the values of a template: up to a constant
 /// the energy of the conditional density. Any sampler is correct on it without knowing about clamping.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use ebmotion::energy::{Energy, analytic::Gaussian, clamp::Clamped, coordinates::Coordinates};
+///
+/// // Of two numbers with correlation 0.8 the first is known to be 1: the second is likeliest at 0.8.
+/// let pair = Gaussian::from_covariance(&[0.0, 0.0], &[1.0, 0.8, 0.8, 1.0])?;
+/// let gap = Clamped::new(pair, Coordinates::new(&[1])?, &Tensor::new(&[[1.0, f64::NAN]], &Device::Cpu)?)?;
+/// let at = gap.evaluate(&Tensor::new(&[[0.8]], &Device::Cpu)?)?;
+/// assert!(at.grad.to_vec2::<f64>()?[0][0].abs() < 1e-9);
+/// # Ok::<(), ebmotion::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Clamped<E> {
     energy: E,

@@ -42,6 +42,23 @@ impl<E: Energy + std::fmt::Debug + Send + Sync> SharedEnergy for E {}
 /// A condition acts on the chunk of frames in which it lies: chunks before it were drawn without knowing of it, chunks after
 /// it go on from where it led. Channels that a condition names are not put back within the range of the training motion.
 /// How conditions act, and what is approximate about it, [`crate::sample::diffusion`] says.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use ebmotion::energy::constraint::SoftLimits;
+/// use ebmotion::forecast::ForecastConditions;
+///
+/// // Joint 0 stands still for 10 frames, joint 2 is near 0.8 rad at frame 24, joint 1 stays below 1 rad.
+/// let free = f64::INFINITY;
+/// let (low, high) = (Tensor::new(&[-free; 3], &Device::Cpu)?, Tensor::new(&[free, 1.0, free], &Device::Cpu)?);
+/// let limits = SoftLimits::new(&low, &high, 50.0)?;
+/// let conditions = ForecastConditions::new()
+///     .hold(0, 0..10, 0.0)
+///     .near(2, 24, 0.8, 0.05)
+///     .energy(0..25, limits, 100.0); // its second derivative is 2 * 50
+/// assert_eq!((conditions.observations.len(), conditions.energies.len()), (11, 1));
+/// # Ok::<(), ebmotion::Error>(())
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct ForecastConditions {
     /// Linear observations.
