@@ -62,8 +62,8 @@ impl Corruption {
         }
     }
 
-    /// The windows, each with this wrong; the same noise gives the same windows. `zero` `(D,)` is what a channel of 0 is in
-    /// z units.
+    /// The windows, each corrupted in this way; the same noise gives the same windows. `zero` `(D,)` is the z-score of
+    /// a channel that reads 0.
     ///
     /// ```
     /// use ebmotion::anomaly::{Corruption, changed};

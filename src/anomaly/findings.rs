@@ -76,12 +76,12 @@ impl Detector<'_> {
         Ok(())
     }
 
-    /// Judges windows of [`Detector::frames`] frames, one every [`STRIDE`], of all episodes of a log; of normal ones about
-    /// the share `false_alarms` is an alarm.
+    /// Judges windows of [`Detector::frames`] frames, one every [`STRIDE`], of all episodes of a log. About the share
+    /// `false_alarms` of normal windows is an alarm.
     ///
     /// # Errors
-    /// As [`Detector::check_rate`], [`crate::forecast::Model::check_fits`] and [`Detector::judge`]; [`Error::Data`] where no
-    /// episode is long enough.
+    /// As [`Detector::check_rate`], [`crate::forecast::Model::check_fits`] and [`Detector::judge`]; [`Error::Data`]
+    /// where no episode is long enough.
     pub fn search(&self, frames: &Frames, false_alarms: f64) -> Result<Findings> {
         self.check_rate(false_alarms)?;
         let model = self.model();

@@ -22,9 +22,11 @@ pub struct TrialResult {
 /// Named scores of windows, `(N,)` each.
 pub type Scorer<'a> = dyn Fn(&WindowArray) -> Result<Vec<(&'static str, Vec<f64>)>> + 'a;
 
-/// Every score on every corruption of `windows`, which are normal; `episode` `(N,)` is the episode of each, `zero` `(D,)`
-/// what a channel of 0 is in z units. A window and its corruption are drawn together (Efron and Tibshirani, "An
-/// Introduction to the Bootstrap", 1993, section 8.6: episodes are the independent units).
+/// Tries every score on every corruption of normal `windows`.
+///
+/// `episode` `(N,)` is the episode of each window, `zero` `(D,)` the z-score of a channel that reads 0. The intervals
+/// are made of `replicates` resamples of the episodes, which are the independent units (Efron and Tibshirani, "An
+/// Introduction to the Bootstrap", 1993, section 8.6). A window and its corruption are drawn together.
 ///
 /// ```
 /// use ebmotion::anomaly::{Corruption, trial};

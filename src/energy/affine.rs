@@ -1,8 +1,8 @@
 //! Another system of coordinates: `x = mean + L z`.
 //!
-//! A sampler that suits round densities then suits stretched ones too. Running HMC with unit mass on `z` is running it on
-//! `x` with mass matrix `(L L^T)^-1`, and Langevin on `z` is Langevin on `x` preconditioned by `L L^T` (Neal, "MCMC using
-//! Hamiltonian dynamics", 2011, section 4.1), so no sampler needs a mass or a preconditioner of its own.
+//! A sampler that suits round densities then suits stretched ones too. Running HMC with unit mass on `z` is running it
+//! on `x` with mass matrix `(L L^T)^-1`, and Langevin on `z` is Langevin on `x` preconditioned by `L L^T` (Neal, "MCMC
+//! using Hamiltonian dynamics", 2011, section 4.1), so no sampler needs a mass or a preconditioner of its own.
 
 use super::rows::{like, rows_of};
 use super::{Energy, Evaluated};

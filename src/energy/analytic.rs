@@ -145,7 +145,8 @@ impl Energy for Diagonal {
 /// `z + exp(-z) + ln scale`.
 ///
 /// Mean `location + 0.5772.. scale`, variance `(pi scale)^2 / 6`, skewness 1.1395.., `p`-quantile
-/// `location - scale ln(-ln p)` (Johnson, Kotz and Balakrishnan, "Continuous univariate distributions", vol. 2, ch. 22).
+/// `location - scale ln(-ln p)` (Johnson, Kotz and Balakrishnan, "Continuous univariate distributions", volume 2,
+/// chapter 22).
 #[derive(Debug, Clone)]
 pub struct Gumbel {
     location: Tensor,

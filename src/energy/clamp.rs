@@ -7,8 +7,10 @@ use crate::engine::{Program, Rows};
 use crate::error::{Error, Result};
 use candle_core::Tensor;
 
-/// The energy of an array's free coordinates, `(B, C)`, while the others keep the values of a template: up to a constant
-/// the energy of the conditional density. Any sampler is correct on it without knowing about clamping.
+/// The energy of an array's free coordinates, `(B, C)`; the others keep the values of a template.
+///
+/// Up to a constant it is the energy of the conditional density, so any sampler is correct on it without knowing about
+/// clamping.
 ///
 /// ```
 /// use candle_core::{Device, Tensor};
@@ -30,8 +32,8 @@ pub struct Clamped<E> {
 }
 
 impl<E: Energy> Clamped<E> {
-    /// Frees the coordinates `free` of each row. `template` is `(B, *S)`, or `(1, *S)` for the same values in all chains;
-    /// its values at the free coordinates only serve as [`Clamped::start`].
+    /// Frees the coordinates `free` of each row. `template` is `(B, *S)`, or `(1, *S)` for the same values in all
+    /// chains. Its values at the free coordinates may be NaN: they only serve as [`Clamped::start`].
     ///
     /// # Errors
     /// [`Error::Shape`] when a row of the template has too few numbers.

@@ -112,8 +112,10 @@ fn panel(shown: &Forecast, window: usize, channel: usize) -> ForecastPanel {
     }
 }
 
-/// Compares `subjects` (the samples of the first are shown) and `others`, each with its seconds of training, on the test
-/// episodes. Forecasters of one name count as one that was trained with several seeds.
+/// Compares `subjects` and `others`, each with its seconds of training, on the test episodes.
+///
+/// The samples of the first subject are shown. Forecasters of one name count as one that was trained with several
+/// seeds.
 ///
 /// ```
 /// use ebmotion::eval::{CompareOptions, compare};

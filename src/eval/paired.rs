@@ -1,8 +1,8 @@
 //! Paired comparisons: two forecasters scored on the same resamples of the same episodes.
 //!
-//! Intervals of two figures overlap when the episodes differ more from each other than the forecasters do. The difference
-//! of two forecasters on one resample has the episodes' difficulty taken out (the paired bootstrap of Efron and
-//! Tibshirani, "An Introduction to the Bootstrap", 1993, sections 8.6 and 16; Demsar, JMLR 7, 2006, on comparing
+//! Intervals of two figures overlap when the episodes differ more from each other than the forecasters do. The
+//! difference of two forecasters on one resample has the episodes' difficulty taken out (the paired bootstrap of Efron
+//! and Tibshirani, "An Introduction to the Bootstrap", 1993, sections 8.6 and 16; Demsar, JMLR 7, 2006, on comparing
 //! models over common data).
 
 use super::bootstrap::spread;

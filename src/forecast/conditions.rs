@@ -9,7 +9,8 @@ use candle_core::{DType, Device, Tensor};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// A linear observation of a forecast: `sum_i weight_i * value(frame_i, channel_i) = value`, exact or with normal noise.
+/// A linear observation of a forecast, exact or with normal noise:
+/// `sum_i weight_i * value(frame_i, channel_i) = value`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Observation {
     /// Frame (counted from 0 at the forecast's first), channel and weight of each summand. All frames lie in one chunk.
@@ -39,9 +40,11 @@ impl<E: Energy + std::fmt::Debug + Send + Sync> SharedEnergy for E {}
 
 /// What a forecast has to be besides likely.
 ///
-/// A condition acts on the chunk of frames in which it lies: chunks before it were drawn without knowing of it, chunks after
-/// it go on from where it led. Channels that a condition names are not put back within the range of the training motion.
-/// How conditions act, and what is approximate about it, [`crate::sample::diffusion`] says.
+/// Frames count from 0 at the forecast's first. Values are in the channels' units where a [`Model`](super::Model) is
+/// asked, z-scores where a [`Forecaster`](super::Forecaster) is. A condition acts on the chunk of frames in which it
+/// lies: chunks before it were drawn without knowing of it, chunks after it go on from where it led. Channels that a
+/// condition names are not put back within the range of the training motion. [`crate::sample::diffusion`] says how
+/// conditions act, and what is approximate about it.
 ///
 /// ```
 /// use candle_core::{Device, Tensor};
@@ -70,7 +73,7 @@ pub struct ForecastConditions {
 }
 
 impl ForecastConditions {
-    /// None.
+    /// No condition yet.
     pub fn new() -> Self {
         Self::default()
     }
@@ -94,7 +97,7 @@ impl ForecastConditions {
         self
     }
 
-    /// With an energy of the frames `frames`, whose second derivatives are at most `curvature`.
+    /// With an energy of the frames `frames`, whose second derivatives are at most `curvature`, nats per squared unit.
     pub fn energy(mut self, frames: Range<usize>, energy: impl SharedEnergy + 'static, curvature: f64) -> Self {
         self.energies.push(FrameEnergy { frames, energy: Arc::new(energy), curvature });
         self
@@ -139,7 +142,8 @@ impl ForecastConditions {
         Ok(())
     }
 
-    /// The same conditions of z-scored frames, `value = offset + scale * z` for each channel; energies stay in their units.
+    /// The same conditions of z-scored frames, `value = offset + scale * z` for each channel; energies stay in their
+    /// units.
     pub(super) fn standardised(&self, offset: &[f64], scale: &[f64]) -> Vec<Observation> {
         let standardise = |o: &Observation| Observation {
             value: o.value - o.summands.iter().map(|(_, c, w)| w * offset[*c]).sum::<f64>(),
@@ -237,7 +241,8 @@ fn program(energy: &Arc<dyn SharedEnergy>, channels: usize) -> Result<Program> {
     Program::new(channels, vec![Term::Custom { energy: Arc::new(ByTensors(energy.clone())), factor: 1.0 }])
 }
 
-/// An energy of tensors inside the engine: it allocates at every call, and a failure shows as a number that is not finite.
+/// An energy of tensors inside the engine: it allocates at every call, and a failure shows as a number that is not
+/// finite.
 #[derive(Debug)]
 struct ByTensors(Arc<dyn SharedEnergy>);
 

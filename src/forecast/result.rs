@@ -296,7 +296,8 @@ impl Forecast {
     /// Reads what [`Forecast::write_json`] wrote.
     ///
     /// # Errors
-    /// [`Error::Io`] when the file cannot be read; [`Error::Model`] when it is no forecast, or one whose arrays do not fit.
+    /// [`Error::Io`] when the file cannot be read; [`Error::Model`] when it is no forecast, or one whose arrays do not
+    /// fit.
     pub fn read_json(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).map_err(Error::io(path, "read"))?;
         let file: ForecastFile<Vec<f64>> = serde_json::from_str(&text)

@@ -146,13 +146,13 @@ impl Warmup {
     /// Moves chains from `x`, `(B, *S)`, while it tunes `transition`.
     ///
     /// All chains share a step size, and the means over them drive it. With [`Warmup::map`], windows of doubling length
-    /// each fit new coordinates to the draws of all chains, as in the Stan Reference Manual's warm-up: the first 15 % of
-    /// the steps only find the mass of the density, the last 20 % only tune the step size.
+    /// each fit new coordinates to the draws of all chains, as in the Stan Reference Manual's warm-up: the first 15 %
+    /// of the steps only find the mass of the density, the last 20 % only tune the step size.
     ///
     /// # Errors
-    /// [`Error::Config`] when there are fewer than 20 steps, the target is not between 0 and 1, or the proposal's settings
-    /// only make sense in the energy's own coordinates; [`Error::NonFinite`] when the energy at `x` is; [`Error::Data`]
-    /// when no step size is ever accepted.
+    /// [`Error::Config`] when there are fewer than 20 steps, the target is not between 0 and 1, or the proposal's
+    /// settings only make sense in the energy's own coordinates; [`Error::NonFinite`] when the energy at `x` is;
+    /// [`Error::Data`] when no step size is ever accepted.
     pub fn run<'e, P: Tunable>(
         &self,
         energy: &'e dyn Energy,

@@ -1,11 +1,13 @@
 //! The normalising constant of an energy, between a lower and an upper bound: annealed importance sampling (Neal,
-//! "Annealed importance sampling", Statistics and Computing 11, 2001) and the same run backwards from exact draws (Burda,
-//! Grosse & Salakhutdinov, "Accurate and conservative estimates of MRF log-likelihood using reverse annealing", AISTATS
-//! 2015; Grosse et al., "Sandwiching the marginal likelihood with bidirectional Monte Carlo", arXiv 1511.02543).
+//! "Annealed importance sampling", Statistics and Computing 11, 2001) and the same run backwards from exact draws
+//! (Burda, Grosse & Salakhutdinov, "Accurate and conservative estimates of MRF log-likelihood using reverse annealing",
+//! AISTATS 2015; Grosse et al., "Sandwiching the marginal likelihood with bidirectional Monte Carlo", arXiv
+//! 1511.02543).
 //!
-//! With `Z = integral exp(-E)`, a chain walks from a base density, whose `Z` is known and which can be drawn from, to the
-//! target along `E_b = (1 - b) E_base + b E_target`, and its weight's mean is `Z_target / Z_base` whatever the number of
-//! temperatures. Its logarithm is on average too small (Jensen); backwards, from draws of the target, too large.
+//! With `Z = integral exp(-E)`, a chain walks from a base density, whose `Z` is known and which can be drawn from, to
+//! the target along `E_b = (1 - b) E_base + b E_target`, and its weight's mean is `Z_target / Z_base` whatever the
+//! number of temperatures. Its logarithm is on average too small (Jensen); backwards, from draws of the target, too
+//! large.
 
 use super::chain::plain;
 use super::{ChainState, Transition};
@@ -53,7 +55,8 @@ const STEEPNESS: f64 = 4.0;
 pub struct LogRatio {
     /// The estimate, nats: of a forward run too small on average, of a backward one too large.
     pub estimate: f64,
-    /// Its standard error by the spread of the chains' weights (delta method); says nothing of regions that no chain found.
+    /// Its standard error by the spread of the chains' weights (delta method); says nothing of regions that no chain
+    /// found.
     pub std_error: f64,
     /// Mean of the chains' own logarithms, the looser bound on the same side, and without the estimate's dependence on
     /// the number of chains.
@@ -77,8 +80,9 @@ pub trait AnnealingPath {
     /// When it cannot be made.
     fn energy(&self, k: usize) -> Result<Box<dyn Energy + '_>>;
 
-    /// Moves chains in the energy of stage `k` of `1..stages`, leaving its density as it is and reversibly, in a way that does not
-    /// depend on these chains; and the mean probability of acceptance, where there is an accept rule.
+    /// Moves chains in the energy of stage `k` of `1..stages`. The move is reversible, leaves the stage's density as it
+    /// is, and does not depend on these chains. Also gives the mean probability of acceptance, where there is an accept
+    /// rule.
     ///
     /// # Errors
     /// What energies and transitions return.
@@ -107,7 +111,8 @@ pub struct Annealing {
     pub energies: Vec<f64>,
     /// Logarithms of their weights so far, `(B,)`.
     pub logs: Vec<f64>,
-    /// Mean probability of acceptance, the stages to come counted as 0; `None` before the first, or without an accept rule.
+    /// Mean probability of acceptance, the stages to come counted as 0; `None` before the first, or without an accept
+    /// rule.
     pub acceptance: Option<f64>,
 }
 
@@ -138,8 +143,8 @@ impl Annealing {
     /// Walks on until `until` stages are done, or all. A walk in parts ends in the same bits as one in a piece.
     ///
     /// # Errors
-    /// [`Error::NonFinite`] when an energy at a chain's place is not finite, with the stages done as its step; what the path and
-    /// `watch` return.
+    /// [`Error::NonFinite`] when an energy at a chain's place is not finite, with the stages done as its step; what the
+    /// path and `watch` return.
     pub fn walk(
         &mut self,
         path: &dyn AnnealingPath,
@@ -231,8 +236,8 @@ impl<T: Transition> Ais<T> {
 
     /// From exact draws `start` `(B, *S)` of the target to the base: an upper bound on `ln (Z_target / Z_base)`.
     ///
-    /// Draws of the target are exact where it is known or, as in bidirectional Monte Carlo, where data were simulated from
-    /// it; with draws of a long chain in their place the bound holds as far as the chain has mixed.
+    /// Draws of the target are exact where it is known or, as in bidirectional Monte Carlo, where data were simulated
+    /// from it; with draws of a long chain in their place the bound holds as far as the chain has mixed.
     ///
     /// # Errors
     /// As [`Ais::forward`].

@@ -87,13 +87,13 @@ impl<T: WithDType> Replay<T> {
         self.age.iter().map(|a| *a as f64).sum::<f64>() / self.len().max(1) as f64
     }
 
-    /// As many chains as `fresh` has rows: row `b` is `fresh`'s row with its context with probability
-    /// `fresh_probability`, else a chain of the buffer with *its own* context; no chain is drawn twice. Fresh rows also
+    /// Draws as many chains as `fresh` `(B, *S)` has rows. With probability `fresh_probability` row `b` is that of
+    /// `fresh` and `context`, else a chain of the buffer with *its own* context. No chain is drawn twice; fresh rows
     /// stand in when the buffer holds too few.
     ///
     /// # Errors
-    /// [`Error::Shape`] or [`Error::Data`] when `fresh` or `context` does not have the buffer's row shape, number type or
-    /// batch; [`Error::Config`] when the probability is not within 0 to 1.
+    /// [`Error::Shape`] or [`Error::Data`] when `fresh` or `context` does not have the buffer's row shape, number type
+    /// or batch; [`Error::Config`] when the probability is not within 0 to 1.
     pub fn draw(
         &self,
         fresh: &Tensor,
@@ -127,9 +127,9 @@ impl<T: WithDType> Replay<T> {
         Ok(ReplayBatch { x: self.x.tensor(x, batch, fresh.device())?, context, slots: drawn_slots, ages })
     }
 
-    /// Stores chains of `drawn` after `steps` more sampling steps have brought them to `x`, `(B, *S)`: a resumed chain in
-    /// the slot it came from, a fresh one in a new slot or, in a full buffer, in that of the chain that was
-    /// stored first. Each is stored with its own context.
+    /// Stores the chains of `drawn`, each with its own context, after `steps` more sampling steps have brought them to
+    /// `x`, `(B, *S)`. A resumed chain goes back to its slot. A fresh one takes a new slot or, in a full buffer, that
+    /// of the chain that was stored first.
     ///
     /// # Errors
     /// [`Error::Shape`] or [`Error::Data`] when `x` is not a batch of the buffer's rows as long as `drawn`.
@@ -182,8 +182,8 @@ impl<T: WithDType> Replay<T> {
 
     /// The whole state as named tensors; [`Replay::from_tensors`] restores it bit by bit.
     ///
-    /// `x` is `(N, *S)`, `context` `(N, *C)`, `age` `(N,)` and `place` holds capacity and next slot; `x` and `context` are
-    /// left out while empty.
+    /// `x` is `(N, *S)`, `context` `(N, *C)`, `age` `(N,)` and `place` holds capacity and next slot; `x` and `context`
+    /// are left out while empty.
     ///
     /// # Errors
     /// [`Error::Tensor`] when the tensor library fails.

@@ -311,8 +311,8 @@ mod tests {
         }
     }
 
-    /// An AR(1) chain with correlation r has n (1 - r) / (1 + r) effective draws; the estimate of a sum of correlations is
-    /// itself uncertain by some per cent at this length.
+    /// An AR(1) chain with correlation r has n (1 - r) / (1 + r) effective draws; the estimate of a sum of correlations
+    /// is itself uncertain by some per cent at this length.
     #[test]
     fn correlated_and_antithetic_chains_have_the_known_ess() {
         let n = 40_000;

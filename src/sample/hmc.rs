@@ -18,8 +18,8 @@ pub struct Leapfrog {
     pub step: f64,
     /// Steps per trajectory, 1 or more.
     pub leapfrogs: usize,
-    /// Each chain draws its step size per trajectory uniformly from `step * (1 - jitter)` to `step * (1 + jitter)`, so that
-    /// no trajectory closes on itself again and again; 0 (none) or greater, below 1.
+    /// Each chain draws its step size per trajectory uniformly from `step * (1 - jitter)` to `step * (1 + jitter)`, so
+    /// that no trajectory closes on itself again and again; 0 (none) or greater, below 1.
     pub jitter: f64,
 }
 
@@ -55,8 +55,8 @@ impl Leapfrog {
         Ok(())
     }
 
-    /// Follows Hamilton's equations for `leapfrogs` steps from `from` with `momentum`, `(B, *S)`; `step_sizes` broadcast
-    /// against it. Returns the end and the momentum there.
+    /// Follows Hamilton's equations for `leapfrogs` steps from `from` with `momentum`, `(B, *S)`; `step_sizes`
+    /// broadcast against it. Returns the end and the momentum there.
     fn follow(
         &self,
         energy: &dyn Energy,
@@ -131,7 +131,8 @@ mod tests {
         assert!(largest((again + p).unwrap()) < 1e-12);
     }
 
-    /// Error at a fixed time falls as step^2 (Neal 2011, section 2.3): by 4 for half the step, up to the next, even, order.
+    /// Error at a fixed time falls as step^2 (Neal 2011, section 2.3): by 4 for half the step, up to the next, even,
+    /// order.
     #[test]
     fn the_integrator_is_of_second_order() {
         let (energy, from, p) = start();

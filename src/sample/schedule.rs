@@ -32,8 +32,8 @@ pub enum Schedule {
         /// At the last step.
         to: f64,
     },
-    /// `to + (from - to) * (1 - progress)^power`; implicit behavioural cloning takes 0.1 to 1e-5 with power 2 (Florence et
-    /// al., CoRL 2021, appendix B).
+    /// `to + (from - to) * (1 - progress)^power`; implicit behavioural cloning takes 0.1 to 1e-5 with power 2 (Florence
+    /// et al., CoRL 2021, appendix B).
     Polynomial {
         /// At the first step.
         from: f64,

@@ -2,18 +2,18 @@
 //!
 //! Both act on the denoised estimate. Given `x` at a noise level, the data that it may have come from are taken as
 //! Gaussian about the estimate, with the variance `C` that they would have were all data standard normal
-//! ([`Stop::variance`]). An observation moves the estimate to the mean of that Gaussian given the observation; an energy
-//! `F` moves it to the Gaussian's mode with `exp(-F)`:
+//! ([`Stop::variance`]). An observation moves the estimate to the mean of that Gaussian given the observation; an
+//! energy `F` moves it to the Gaussian's mode with `exp(-F)`:
 //!
 //! ```text
 //! u' = argmin |u - estimate|^2 / (2 C) + F(u) + sum_i (a_i u - b_i)^2 / (2 s_i^2)
 //! ```
 //!
 //! For standard normal data and quadratic `F` this is exact at every level, so samples then have the exact conditional
-//! distribution, up to the sampler's own steps. For other data it is an approximation: `C` stands for the covariance that
-//! the data have given `x`. The error is of first order in their difference, and of first order in what the condition says
-//! (`1 / s^2`); `tests/diffusion.rs` measures both. So coordinates should be standardised. Observations without noise are
-//! met exactly all the same, and [`super::Particles`] give modes their right weights.
+//! distribution, up to the sampler's own steps. For other data it is an approximation: `C` stands for the covariance
+//! that the data have given `x`. The error is of first order in their difference, and of first order in what the
+//! condition says (`1 / s^2`); `tests/diffusion.rs` measures both. So coordinates should be standardised. Observations
+//! without noise are met exactly all the same, and [`super::Particles`] give modes their right weights.
 
 use super::Stop;
 use crate::energy::Energy;
@@ -35,8 +35,8 @@ pub struct Observations {
 }
 
 impl Observations {
-    /// Rows `matrix` `(M, F)` of weights on an array's `F` numbers, their observed `values` `(B, M)` or `(1, M)`, and the
-    /// standard deviation `(M,)` of each: 0 for one that is exact.
+    /// Rows `matrix` `(M, F)` of weights on an array's `F` numbers, their observed `values` `(B, M)` or `(1, M)`, and
+    /// the standard deviation `(M,)` of each: 0 for one that is exact.
     ///
     /// # Errors
     /// [`Error::Shape`] when these do not fit each other; [`Error::Data`] for a number that is not finite, a negative
@@ -107,8 +107,8 @@ impl Observations {
 
 /// An energy added to the model's.
 pub struct ExtraEnergy<'a> {
-    /// Over arrays like the denoised estimate, `(B, *S)`, nats. [`crate::energy::affine::Affine`] puts one over other units
-    /// into these coordinates.
+    /// Over arrays like the denoised estimate, `(B, *S)`, nats. [`crate::energy::affine::Affine`] puts one over other
+    /// units into these coordinates.
     pub energy: &'a dyn Energy,
     /// No second derivative of the energy in any direction is larger, nats per squared unit. Steps towards the energy's
     /// mode are this much shorter.
@@ -177,9 +177,9 @@ impl Conditions<'_> {
 
     /// The denoised estimate `(B, *S)` at a stop, moved to where the conditions want it.
     ///
-    /// With a bound `k` on the second derivatives of the energies, each step minimises what lies above the sum: the energies'
-    /// tangent and `k |u - w|^2 / 2` about the estimate `w` so far, with momentum (Beck & Teboulle 2009, "A fast iterative
-    /// shrinkage-thresholding algorithm", with the constant momentum of strongly convex functions).
+    /// With a bound `k` on the second derivatives of the energies, each step minimises what lies above the sum: the
+    /// energies' tangent and `k |u - w|^2 / 2` about the estimate `w` so far, with momentum (Beck & Teboulle 2009, "A
+    /// fast iterative shrinkage-thresholding algorithm", with the constant momentum of strongly convex functions).
     pub(super) fn moved(&self, estimate: &Tensor, stop: &Stop) -> Result<Tensor> {
         let flat = rows(estimate)?;
         let curvature: f64 = self.energies.iter().map(|e| e.curvature).sum();
@@ -214,8 +214,8 @@ impl Conditions<'_> {
         Ok(moved.reshape(estimate.shape())?)
     }
 
-    /// Minus the logarithm of how well the conditions are met by an estimate that was `moved`, `(B,)` f64, up to a constant:
-    /// the least value of the sum that [`Conditions::moved`] minimises.
+    /// Minus the logarithm of how well the conditions are met by an estimate that was `moved`, `(B,)` f64, up to a
+    /// constant: the least value of the sum that [`Conditions::moved`] minimises.
     pub(super) fn cost(&self, estimate: &Tensor, moved: &Tensor, stop: &Stop) -> Result<Tensor> {
         let mut cost = (row_sum(&(moved - estimate)?.sqr()?)? / (2.0 * stop.variance))?.to_dtype(DType::F64)?;
         for extra in &self.energies {

@@ -12,8 +12,8 @@ pub(crate) const END: f64 = 0.02;
 
 /// How a sampler goes from noise to data, along `x_t = cos(t) u + sin(t) eps`.
 ///
-/// The model is evaluated at `levels` noise angles from `start` down to `end`. The last evaluation gives the sample: the
-/// mean of the data that `x` may have come from.
+/// The model is evaluated at `levels` noise angles from `start` down to `end`. The last evaluation gives the sample:
+/// the mean of the data that `x` may have come from.
 ///
 /// ```
 /// use ebmotion::sample::diffusion::SamplerConfig;
@@ -35,7 +35,8 @@ pub struct SamplerConfig {
     /// Noise angle of the last level, above 0. The higher it is, the narrower the samples are about each mode. Left to
     /// the program: for forecasts by the length of a chunk ([`crate::forecast::RunConfig::for_data`]), else 0.02.
     pub end: Auto<f64>,
-    /// Exponent by which angles are spaced, above 0. 1 spaces them evenly; less puts more of them where there is much noise.
+    /// Exponent by which angles are spaced, above 0. 1 spaces them evenly; less puts more of them where there is much
+    /// noise.
     pub spacing: f64,
     /// How a step is made.
     pub solver: Solver,
@@ -45,8 +46,8 @@ pub struct SamplerConfig {
     pub corrector_steps: usize,
     /// Their size in units of the level's noise variance, in `(0, 1]`.
     pub corrector_size: f64,
-    /// How strongly the model is followed against a standard normal, above 0. 1 follows it as it was learned. Left to the
-    /// program: for forecasts by the length of a chunk, else 1.
+    /// How strongly the model is followed against a standard normal, above 0. 1 follows it as it was learned. Left to
+    /// the program: for forecasts by the length of a chunk, else 1.
     pub guidance: Auto<f64>,
     /// Scale of all noise, 0 or more. 1 draws from the model, more widens the samples.
     pub temperature: f64,
@@ -187,8 +188,8 @@ impl SamplerConfig {
 
     /// With new noise a step goes further down than the next level, and the noise leads back up to it.
     ///
-    /// Corrector steps stand between the first and the last level. At the first nearly all is noise, which they would only
-    /// draw anew; at the last they would leave noise in the sample.
+    /// Corrector steps stand between the first and the last level. At the first nearly all is noise, which they would
+    /// only draw anew; at the last they would leave noise in the sample.
     fn multistep(&self, angles: &[f64]) -> Vec<Stop> {
         let mut stops = Vec::new();
         let mut interrupted = false;
@@ -219,8 +220,8 @@ impl SamplerConfig {
         stops
     }
 
-    /// Each step puts the denoised estimate and the noise together anew, in the next level's shares. Corrector steps stand
-    /// at every level.
+    /// Each step puts the denoised estimate and the noise together anew, in the next level's shares. Corrector steps
+    /// stand at every level.
     fn ddim(&self, angles: &[f64]) -> Vec<Stop> {
         let mut stops = Vec::new();
         for (i, t) in angles.iter().enumerate() {
@@ -285,8 +286,8 @@ impl Stop {
         Self { keep, pull, fresh, corrector: true, ..Self::angle(t) }
     }
 
-    /// Takes the velocity `guidance` times: guidance (Ho & Salimans 2022, "Classifier-free diffusion guidance", eq. 6) away
-    /// from the standard normal, whose velocity on the circle is 0.
+    /// Takes the velocity `guidance` times: guidance (Ho & Salimans 2022, "Classifier-free diffusion guidance", eq. 6)
+    /// away from the standard normal, whose velocity on the circle is 0.
     fn guide(&mut self, guidance: f64) {
         self.pull *= guidance;
         self.push *= guidance;
@@ -294,8 +295,8 @@ impl Stop {
     }
 }
 
-/// Stops on a straight path `x = s eps + (1 - s) u` at each of `places` (falling shares of noise), with steps of order 2.
-/// The last one takes away the noise left. The velocity is that away from the data, `eps - u`.
+/// Stops on a straight path `x = s eps + (1 - s) u` at each of `places` (falling shares of noise), with steps of order
+/// 2. The last one takes away the noise left. The velocity is that away from the data, `eps - u`.
 pub(crate) fn straight(places: &[f64]) -> Vec<Stop> {
     let step = |i: usize| places[i] - places[i + 1];
     let stop = |i: usize, keep: f64, pull: f64, push: f64| {
@@ -314,13 +315,14 @@ pub(crate) fn straight(places: &[f64]) -> Vec<Stop> {
     stops
 }
 
-/// Share of the velocity before in a step of length `way`, where that velocity was taken `before` earlier; without one the
-/// step is Euler's.
+/// Share of the velocity before in a step of length `way`, where that velocity was taken `before` earlier; without one
+/// the step is Euler's.
 fn extrapolation(way: f64, before: Option<f64>) -> f64 {
     before.map_or(0.0, |before| way * way / (2.0 * before))
 }
 
-/// Standard deviation of the path at angle `s` given the data and the path at the noisier angle `t` (Ho et al. 2020, eq. 7).
+/// Standard deviation of the path at angle `s` given the data and the path at the noisier angle `t` (Ho et al. 2020,
+/// eq. 7).
 fn posterior_std(t: f64, s: f64) -> f64 {
     let kept = (t.cos() / s.cos()).powi(2);
     ((s.sin() / t.sin()).powi(2) * (1.0 - kept)).max(0.0).sqrt()
