@@ -49,6 +49,28 @@ pub enum Event<'a> {
 }
 
 /// A listener: console bars, a JSONL file, a test.
+///
+/// ```
+/// use ebmotion::{Result, event::{Event, Sink}};
+///
+/// /// Keeps what a person should know.
+/// #[derive(Default)]
+/// struct Warnings(Vec<String>);
+///
+/// impl Sink for Warnings {
+///     fn emit(&mut self, event: &Event<'_>) -> Result<()> {
+///         if let Event::Warning { text } = event {
+///             self.0.push(text.to_string());
+///         }
+///         Ok(())
+///     }
+/// }
+///
+/// let mut warnings = Warnings::default();
+/// warnings.emit(&Event::Warning { text: "the log is short" })?;
+/// assert_eq!(warnings.0, ["the log is short"]);
+/// # Ok::<(), ebmotion::Error>(())
+/// ```
 pub trait Sink {
     /// Takes one event.
     ///

@@ -58,6 +58,17 @@ pub fn write_atomically(path: &Path, fill: impl FnOnce(&mut dyn Write) -> std::i
 
 /// [`write_atomically`] of bytes already at hand.
 ///
+/// ```
+/// use ebmotion::files::{FileRecord, write_bytes};
+///
+/// # let folder = tempfile::tempdir().map_err(ebmotion::Error::io(".", "create a folder"))?;
+/// let path = folder.path().join("results").join("note.txt");
+/// write_bytes(&path, b"abc")?; // the folder is made too
+/// let record = FileRecord::of(&path, b"abc");
+/// assert!(path.exists() && record.sha256.starts_with("ba7816bf"));
+/// # Ok::<(), ebmotion::Error>(())
+/// ```
+///
 /// # Errors
 /// As [`write_atomically`].
 pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {

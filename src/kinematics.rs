@@ -57,6 +57,19 @@ struct Description {
 /// Its *points* are the joints' anchors in the order of [`Skeleton::joints`], then the ends in the order of
 /// [`Skeleton::ends`]. A channel drives joint `FFJ3` if it is called `q_FFJ3` or `FFJ3`, and is in radians; other
 /// channels (velocities, a block's place) are left alone.
+///
+/// ```
+/// use ebmotion::kinematics::Skeleton;
+///
+/// // A finger of one joint at the origin, its tip 0.1 m along x; it turns about z.
+/// let finger = Skeleton::from_json(
+///     r#"{"name": "finger", "joints": [{"name": "J1", "parent": null, "anchor": [0, 0, 0], "axis": [0, 0, 1]}],
+///         "ends": [{"name": "tip", "joint": "J1", "at": [0.1, 0, 0]}]}"#,
+/// )?;
+/// let points = finger.points(&["q_J1"], &[std::f64::consts::FRAC_PI_2])?;
+/// assert!((points[1][1] - 0.1).abs() < 1e-12); // a quarter turn: now along y
+/// # Ok::<(), ebmotion::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Description", into = "Description")]
 pub struct Skeleton {

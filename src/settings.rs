@@ -6,6 +6,16 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 /// A setting that may be left to the program: `"auto"` in a file, else a value.
+///
+/// ```
+/// use ebmotion::settings::Auto;
+///
+/// let steps: Auto<u64> = serde_json::from_str("\"auto\"")?;
+/// assert_eq!(steps.or(5000), 5000); // the program's choice
+/// let steps: Auto<u64> = serde_json::from_str("200")?;
+/// assert_eq!(steps, Auto::Set(200));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Auto<T> {
     /// The program decides, by a rule that the setting's documentation tells.
@@ -107,6 +117,16 @@ pub fn with<T: Serialize + DeserializeOwned>(base: &T, changes: &Value) -> Resul
 }
 
 /// `base` with one setting changed by its dotted name, its value written as JSON or, failing that, as plain text.
+///
+/// ```
+/// use ebmotion::{sample::diffusion::SamplerConfig, settings::with_one};
+///
+/// let base = SamplerConfig::default();
+/// assert_eq!(with_one(&base, "levels", "12")?.levels, 12);
+/// let error = with_one(&base, "level", "12").unwrap_err().to_string();
+/// assert!(error.contains("one of levels, start"), "{error}");
+/// # Ok::<(), ebmotion::Error>(())
+/// ```
 ///
 /// # Errors
 /// As [`with`].

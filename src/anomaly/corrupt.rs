@@ -62,8 +62,19 @@ impl Corruption {
         }
     }
 
-    /// The windows, each with this wrong; the same noise gives the same windows. `zero` `(D,)` is what a channel of 0
-    /// is in z units.
+    /// The windows, each corrupted in this way; the same noise gives the same windows. `zero` `(D,)` is the z-score of
+    /// a channel that reads 0.
+    ///
+    /// ```
+    /// use ebmotion::anomaly::{Corruption, changed};
+    /// use ebmotion::{forecast::WindowArray, noise::Noise};
+    ///
+    /// let values = (0..80).map(|v| v as f32).collect();
+    /// let windows = WindowArray { values, context: 2, future: 8, channels: 4 };
+    /// let stuck = Corruption::Stuck.apply(&windows, &[0.0; 4], &mut Noise::new(1))?;
+    /// assert_eq!(changed(&windows, &stuck).iter().map(Vec::len).collect::<Vec<_>>(), [1, 1]); // one channel of each
+    /// # Ok::<(), ebmotion::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`crate::Error::Tensor`].

@@ -76,8 +76,8 @@ impl Detector<'_> {
         Ok(())
     }
 
-    /// Judges windows of [`Detector::frames`] frames, one every [`STRIDE`], of all episodes of a log; of normal ones
-    /// about the share `false_alarms` is an alarm.
+    /// Judges windows of [`Detector::frames`] frames, one every [`STRIDE`], of all episodes of a log. About the share
+    /// `false_alarms` of normal windows is an alarm.
     ///
     /// # Errors
     /// As [`Detector::check_rate`], [`crate::forecast::Model::check_fits`] and [`Detector::judge`]; [`Error::Data`]
@@ -120,6 +120,20 @@ impl Findings {
     }
 
     /// Overlapping alarms of an episode as one stretch each, the worst first.
+    ///
+    /// ```
+    /// use ebmotion::anomaly::{Finding, Findings};
+    ///
+    /// let window = |start_secs: f64, score: f64| Finding {
+    ///     episode: "log/0".into(), start_secs, end_secs: start_secs + 2.0, score, p_value: 0.001, alarm: true,
+    ///     judge: "energy", channel: "q_elbow".into(),
+    /// };
+    /// let windows = vec![window(0.0, 5.0), window(1.0, 9.0), window(8.0, 7.0)];
+    /// let (model, left_out) = ("ebm".into(), Vec::new());
+    /// let found = Findings { model, false_alarms: 0.01, calibrated_on: 500, windows, left_out };
+    /// let told: Vec<_> = found.stretches().iter().map(|s| (s.start_secs, s.end_secs, s.worst.score)).collect();
+    /// assert_eq!(told, [(0.0, 3.0, 9.0), (8.0, 10.0, 7.0)]);
+    /// ```
     pub fn stretches(&self) -> Vec<Stretch<'_>> {
         let mut stretches: Vec<Stretch> = Vec::new();
         for alarm in self.alarms() {

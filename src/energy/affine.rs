@@ -11,6 +11,17 @@ use crate::error::{Error, Result};
 use candle_core::{Device, Tensor};
 
 /// `x = mean + L z` on rows of `F` numbers, with `L` diagonal or lower triangular.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use ebmotion::energy::affine::AffineMap;
+///
+/// let map = AffineMap::diagonal(&[10.0, 0.0], &[2.0, 0.5])?;
+/// let x = map.to_x(&Tensor::new(&[[1.0, -1.0]], &Device::Cpu)?)?;
+/// assert_eq!(x.to_vec2::<f64>()?, [[12.0, -0.5]]);
+/// assert_eq!(map.to_z(&x)?.to_vec2::<f64>()?, [[1.0, -1.0]]);
+/// # Ok::<(), ebmotion::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct AffineMap {
     mean: Tensor,
@@ -74,6 +85,19 @@ impl AffineMap {
     ///
     /// Variances are shrunk towards `1e-3` with a weight of 5 draws, so that few draws give no singular map (the
     /// regularisation of the Stan Reference Manual, section "HMC algorithm parameters: warm-up").
+    ///
+    /// ```
+    /// use candle_core::{Device, Tensor};
+    /// use ebmotion::energy::affine::{AffineMap, MapShape};
+    ///
+    /// // A coordinate in thousands beside one in thousandths.
+    /// let draws: Vec<f64> = (0..1000).flat_map(|i| [1e3 * f64::from(i % 2), 1e-3 * f64::from(i % 3)]).collect();
+    /// let map = AffineMap::fit(&draws, 2, MapShape::Diagonal)?;
+    /// let x = Tensor::new(&[[1000.0, 0.001]], &Device::Cpu)?;
+    /// let z = map.to_z(&x)?.to_vec2::<f64>()?;
+    /// assert!((z[0][0] - 1.0).abs() < 0.01); // one standard deviation above the mean
+    /// # Ok::<(), ebmotion::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::Data`] when there are fewer than two draws, a ragged row, or a number that is not finite.
@@ -151,6 +175,19 @@ impl AffineMap {
 const WHAT: &str = "an array in other coordinates";
 
 /// An energy seen in the coordinates `z` of a [`AffineMap`]: `E(mean + L z) - ln det L`.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use ebmotion::energy::{Energy, affine::{Affine, AffineMap}, analytic::Diagonal};
+///
+/// // A stretched Gaussian is a standard one in coordinates that fit it.
+/// let stretched = Diagonal::new(&[5.0, 0.0], &[100.0, 0.01])?;
+/// let round = Affine::new(stretched, AffineMap::diagonal(&[5.0, 0.0], &[100.0, 0.01])?);
+/// let z = Tensor::new(&[[1.0, -2.0]], &Device::Cpu)?;
+/// let standard = Diagonal::isotropic(2, 0.0, 1.0)?.energy(&z)?.to_vec1::<f64>()?[0];
+/// assert!((round.energy(&z)?.to_vec1::<f64>()?[0] - standard).abs() < 1e-9);
+/// # Ok::<(), ebmotion::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Affine<E> {
     energy: E,

@@ -12,6 +12,19 @@ use candle_core::{Device, Tensor};
 const LN_SQRT_TWO_PI: f64 = 0.918_938_533_204_672_8;
 
 /// Multivariate normal density over rows of `F` numbers.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use ebmotion::energy::{Energy, analytic::Gaussian};
+///
+/// let gaussian = Gaussian::from_covariance(&[0.0, 0.0], &[4.0, 0.0, 0.0, 1.0])?;
+/// let at = gaussian.evaluate(&Tensor::new(&[[2.0, 0.0]], &Device::Cpu)?)?;
+/// // One standard deviation away in one direction: half a nat, and the normaliser ln(2 pi * 2).
+/// let expected = 0.5 + (4.0 * std::f64::consts::PI).ln();
+/// assert!((at.energy.to_vec1::<f64>()?[0] - expected).abs() < 1e-9);
+/// assert_eq!(at.grad.to_vec2::<f64>()?, [[0.5, 0.0]]);
+/// # Ok::<(), ebmotion::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Gaussian {
     mean: Tensor,
@@ -131,8 +144,9 @@ impl Energy for Diagonal {
 /// Independent Gumbel coordinates, an asymmetric density: with `z = (x - location) / scale` each adds
 /// `z + exp(-z) + ln scale`.
 ///
-/// Mean `location + 0.5772.. scale`, variance `(pi scale)^2 / 6`, skewness 1.1395.., `p`-quantile `location - scale
-/// ln(-ln p)` (Johnson, Kotz and Balakrishnan, "Continuous univariate distributions", vol. 2, ch. 22).
+/// Mean `location + 0.5772.. scale`, variance `(pi scale)^2 / 6`, skewness 1.1395.., `p`-quantile
+/// `location - scale ln(-ln p)` (Johnson, Kotz and Balakrishnan, "Continuous univariate distributions", volume 2,
+/// chapter 22).
 #[derive(Debug, Clone)]
 pub struct Gumbel {
     location: Tensor,

@@ -7,8 +7,22 @@ use crate::engine::{Program, Rows};
 use crate::error::{Error, Result};
 use candle_core::Tensor;
 
-/// The energy of an array's free coordinates, `(B, C)`, while the others keep the values of a template: up to a
-/// constant the energy of the conditional density. Any sampler is correct on it without knowing about clamping.
+/// The energy of an array's free coordinates, `(B, C)`; the others keep the values of a template.
+///
+/// Up to a constant it is the energy of the conditional density, so any sampler is correct on it without knowing about
+/// clamping.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use ebmotion::energy::{Energy, analytic::Gaussian, clamp::Clamped, coordinates::Coordinates};
+///
+/// // Of two numbers with correlation 0.8 the first is known to be 1: the second is likeliest at 0.8.
+/// let pair = Gaussian::from_covariance(&[0.0, 0.0], &[1.0, 0.8, 0.8, 1.0])?;
+/// let gap = Clamped::new(pair, Coordinates::new(&[1])?, &Tensor::new(&[[1.0, f64::NAN]], &Device::Cpu)?)?;
+/// let at = gap.evaluate(&Tensor::new(&[[0.8]], &Device::Cpu)?)?;
+/// assert!(at.grad.to_vec2::<f64>()?[0][0].abs() < 1e-9);
+/// # Ok::<(), ebmotion::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Clamped<E> {
     energy: E,
@@ -19,7 +33,7 @@ pub struct Clamped<E> {
 
 impl<E: Energy> Clamped<E> {
     /// Frees the coordinates `free` of each row. `template` is `(B, *S)`, or `(1, *S)` for the same values in all
-    /// chains; its values at the free coordinates only serve as [`Clamped::start`].
+    /// chains. Its values at the free coordinates may be NaN: they only serve as [`Clamped::start`].
     ///
     /// # Errors
     /// [`Error::Shape`] when a row of the template has too few numbers.

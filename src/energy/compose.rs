@@ -10,6 +10,17 @@ use crate::error::{Error, Result};
 use candle_core::Tensor;
 
 /// Conjunction of two: `A(x) + B(x)`, the product of their densities.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use ebmotion::energy::{Energy, analytic::Diagonal, compose::Sum};
+///
+/// // Two sensors of equal precision say 0 and 2: together they say 1.
+/// let both = Sum(Diagonal::new(&[0.0], &[1.0])?, Diagonal::new(&[2.0], &[1.0])?);
+/// let gradient = both.evaluate(&Tensor::new(&[[1.0]], &Device::Cpu)?)?.grad;
+/// assert_eq!(gradient.to_vec2::<f64>()?, [[0.0]]);
+/// # Ok::<(), ebmotion::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Sum<A, B>(pub A, pub B);
 
@@ -31,6 +42,18 @@ impl<A: Energy, B: Energy> Energy for Sum<A, B> {
 }
 
 /// `factor` times an energy: an inverse temperature, the strength of a guide; negative for "not".
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use ebmotion::energy::{Energy, analytic::Diagonal, compose::Scaled};
+///
+/// let energy = Diagonal::isotropic(2, 0.0, 1.0)?;
+/// let x = Tensor::new(&[[3.0, -1.0]], &Device::Cpu)?;
+/// let plain = energy.energy(&x)?.to_vec1::<f64>()?[0];
+/// let cold = Scaled { energy, factor: 2.0 }; // temperature 1/2
+/// assert_eq!(cold.energy(&x)?.to_vec1::<f64>()?, [2.0 * plain]);
+/// # Ok::<(), ebmotion::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Scaled<E> {
     /// What is scaled.
@@ -57,6 +80,19 @@ impl<E: Energy> Energy for Scaled<E> {
 /// Conjunction of any number of energies, chosen while the program runs: a model and a user's constraints.
 ///
 /// With no part it is zero everywhere.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use ebmotion::energy::{Energy, analytic::Diagonal, compose::Total, constraint::SoftLimits};
+///
+/// let model = Diagonal::isotropic(1, 0.0, 1.0)?;
+/// let (low, high) = (Tensor::new(&[-1.0], &Device::Cpu)?, Tensor::new(&[1.0], &Device::Cpu)?);
+/// let total = Total::new().with(&model).with(SoftLimits::new(&low, &high, 50.0)?);
+/// let x = Tensor::new(&[[1.1]], &Device::Cpu)?;
+/// let more = (total.energy(&x)? - model.energy(&x)?)?.to_vec1::<f64>()?[0];
+/// assert!((more - 0.5).abs() < 1e-9); // 50 * 0.1^2
+/// # Ok::<(), ebmotion::Error>(())
+/// ```
 #[derive(Default)]
 pub struct Total<'a> {
     parts: Vec<Box<dyn Energy + 'a>>,
@@ -126,6 +162,17 @@ impl Energy for Total<'_> {
 
 /// Disjunction: `-ln sum_k w_k exp(-E_k(x))`. Where each part is normalised and the weights sum to 1 it is the energy
 /// of the mixture of their densities.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use ebmotion::energy::{Energy, analytic::Diagonal, compose::MixtureEnergy};
+///
+/// let at = |mean: f64| -> ebmotion::Result<Box<dyn Energy>> { Ok(Box::new(Diagonal::isotropic(1, mean, 0.5)?)) };
+/// let mixture = MixtureEnergy::new([(0.75, at(-3.0)?), (0.25, at(3.0)?)])?;
+/// let energies = mixture.energy(&Tensor::new(&[[-3.0], [3.0]], &Device::Cpu)?)?.to_vec1::<f64>()?;
+/// assert!((energies[1] - energies[0] - 3f64.ln()).abs() < 1e-9); // three times as likely at -3
+/// # Ok::<(), ebmotion::Error>(())
+/// ```
 pub struct MixtureEnergy<'a> {
     log_weights: Vec<f64>,
     parts: Vec<Box<dyn Energy + 'a>>,

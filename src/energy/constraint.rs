@@ -9,6 +9,19 @@ use crate::error::{Error, Result};
 use candle_core::Tensor;
 
 /// Soft limits: `weight * sum(max(lo - x, 0)^2 + max(x - hi, 0)^2)`.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use ebmotion::energy::{Energy, constraint::SoftLimits};
+///
+/// // The first channel stays within 1 rad, the second is free; a violation of 0.1 rad costs half a nat.
+/// let low = Tensor::new(&[-1.0, f64::NEG_INFINITY], &Device::Cpu)?;
+/// let limits = SoftLimits::new(&low, &low.neg()?, 50.0)?;
+/// let x = Tensor::new(&[[0.9, 7.0], [1.1, 7.0]], &Device::Cpu)?;
+/// let cost = limits.energy(&x)?.to_vec1::<f64>()?;
+/// assert!(cost[0] == 0.0 && (cost[1] - 0.5).abs() < 1e-9);
+/// # Ok::<(), ebmotion::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct SoftLimits {
     lo: Tensor,
@@ -71,6 +84,18 @@ impl Energy for SoftLimits {
 }
 
 /// Pull to a goal: `weight * |x_c - target|^2` over chosen coordinates `c`.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use ebmotion::energy::{Energy, constraint::Goal, coordinates::Coordinates};
+///
+/// // Of rows of three numbers the last is pulled to 0.5.
+/// let goal = Goal::new(Coordinates::new(&[2])?, &Tensor::new(&[0.5], &Device::Cpu)?, 8.0)?;
+/// let at = goal.evaluate(&Tensor::new(&[[9.0, 9.0, 1.0]], &Device::Cpu)?)?;
+/// assert_eq!(at.energy.to_vec1::<f64>()?, [2.0]);
+/// assert_eq!(at.grad.to_vec2::<f64>()?, [[0.0, 0.0, 8.0]]);
+/// # Ok::<(), ebmotion::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Goal {
     coordinates: Coordinates,

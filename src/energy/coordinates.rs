@@ -5,6 +5,17 @@ use crate::error::{Error, Result};
 use candle_core::{Device, Tensor};
 
 /// Distinct indices into one row of `x` flattened to `(B, F)`.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use ebmotion::energy::coordinates::Coordinates;
+///
+/// // Frame 1 of 2 frames of 2 channels.
+/// let chosen = Coordinates::new(&[2, 3])?;
+/// let x = Tensor::new(&[[[1.0, 2.0], [3.0, 4.0]]], &Device::Cpu)?;
+/// assert_eq!(chosen.gather(&x)?.to_vec2::<f64>()?, [[3.0, 4.0]]);
+/// # Ok::<(), ebmotion::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Coordinates {
     indices: Tensor,

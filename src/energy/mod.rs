@@ -27,6 +27,25 @@ pub struct Evaluated {
 }
 
 /// A scalar energy of a batch of arrays.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use ebmotion::{Result, energy::Energy};
+///
+/// /// Two wells in each coordinate, at -1 and 1.
+/// struct Wells;
+///
+/// impl Energy for Wells {
+///     fn energy(&self, x: &Tensor) -> Result<Tensor> {
+///         Ok((x.sqr()? - 1.0)?.sqr()?.sum(1)?)
+///     }
+/// }
+///
+/// let at = Wells.evaluate(&Tensor::new(&[[1.0, 2.0]], &Device::Cpu)?)?;
+/// assert_eq!(at.energy.to_vec1::<f64>()?, [9.0]);
+/// assert_eq!(at.grad.to_vec2::<f64>()?, [[0.0, 24.0]]); // 4 x (x^2 - 1), by autograd
+/// # Ok::<(), ebmotion::Error>(())
+/// ```
 pub trait Energy {
     /// `E(x)` of shape `(B,)` for `x` of shape `(B, *S)`; differentiable in `x`.
     ///
@@ -71,6 +90,25 @@ pub fn by_autograd(energy: impl Fn(&Tensor) -> Result<Tensor>, x: &Tensor) -> Re
 }
 
 /// An energy of `x` given a context of its own shape, row by row.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use ebmotion::{Result, energy::{ConditionalEnergy, Energy}};
+///
+/// /// Half the squared distance from the context.
+/// struct Near;
+///
+/// impl ConditionalEnergy for Near {
+///     fn energy_given(&self, x: &Tensor, context: &Tensor) -> Result<Tensor> {
+///         Ok(((x - context)?.sqr()?.sum(1)? * 0.5)?)
+///     }
+/// }
+///
+/// let context = Tensor::new(&[[1.0, 1.0]], &Device::Cpu)?;
+/// let near = Near.given(&context); // an `Energy`: any sampler takes it
+/// assert_eq!(near.energy(&Tensor::new(&[[1.0, 3.0]], &Device::Cpu)?)?.to_vec1::<f64>()?, [2.0]);
+/// # Ok::<(), ebmotion::Error>(())
+/// ```
 pub trait ConditionalEnergy {
     /// `E(x | context)` of shape `(B,)`; `x` is `(B, *S)`, `context` is `(B, *C)`.
     ///

@@ -112,8 +112,32 @@ fn panel(shown: &Forecast, window: usize, channel: usize) -> ForecastPanel {
     }
 }
 
-/// Compares `subjects` (the samples of the first are shown) and `others`, each with its seconds of training, on the
-/// test episodes. Forecasters of one name count as one that was trained with several seeds.
+/// Compares `subjects` and `others`, each with its seconds of training, on the test episodes.
+///
+/// The samples of the first subject are shown. Forecasters of one name count as one that was trained with several
+/// seeds.
+///
+/// ```
+/// use ebmotion::eval::{CompareOptions, compare};
+/// use ebmotion::event::Silent;
+/// use ebmotion::forecast::{Dataset, RunConfig, fit_baseline};
+/// # use ebmotion::trajectory::{Channel, Episode, Frames};
+/// # let time_secs: Vec<f64> = (0..80).map(|t| f64::from(t) / 25.0).collect();
+/// # let swing = |i: u32| time_secs.iter().map(|t| (2.0 * t + f64::from(i)).sin()).collect();
+/// # let episode = |i| Episode { id: format!("swing/{i}"), time_secs: time_secs.clone(), values: swing(i) };
+/// # let channels = vec![Channel { name: "q".into(), unit: None, period: None }];
+/// # let frames = Frames { channels, rate_hz: 25.0, episodes: (0..12).map(episode).collect(), sources: Vec::new() };
+///
+/// // `frames`: a pendulum that swings, twelve times.
+/// let dataset = Dataset::new(frames, &RunConfig::default())?;
+/// let velocity = fit_baseline("velocity", &dataset, &[], 0, None, &mut Silent)?;
+/// let hold = fit_baseline("hold", &dataset, &[], 0, None, &mut Silent)?;
+/// let subject = (velocity.forecaster.as_ref(), velocity.train_seconds);
+/// let compared = compare(&dataset, &[subject], &[hold], &CompareOptions::new(8, 7), &mut Silent)?;
+/// let rmse = |name: &str| compared.report.forecasters[name]["rmse"].mean;
+/// assert!(rmse("velocity") < rmse("hold"));
+/// # Ok::<(), ebmotion::Error>(())
+/// ```
 ///
 /// # Errors
 /// When there is no test window of the asked length, or a forecaster or metric fails.

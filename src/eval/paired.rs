@@ -39,6 +39,21 @@ pub struct Paired {
 pub type Comparisons = BTreeMap<String, Paired>;
 
 /// Compares `subject` with each of the other forecasters, by every metric whose resamples are known for both.
+///
+/// ```
+/// use ebmotion::eval::{MetricResult, Results, Verdict, compare_with};
+/// use std::collections::BTreeMap;
+///
+/// // A figure of each forecaster, over all episodes and on four resamples of them.
+/// let rmse = |mean, resampled| Results::from([("rmse".to_string(), MetricResult::new(mean, Vec::new(), resampled))]);
+/// let figures = BTreeMap::from([
+///     ("ebm".to_string(), rmse(0.9, vec![0.8, 1.0, 0.85, 0.95])),
+///     ("hold".to_string(), rmse(1.0, vec![0.9, 1.1, 0.95, 1.05])),
+/// ]);
+/// let pair = compare_with("ebm", &figures)["hold"]["rmse"];
+/// assert_eq!(pair.verdict, Verdict::Better); // by 0.1 on each resample
+/// assert!((pair.gain_percent - 10.0).abs() < 1e-9);
+/// ```
 pub fn compare_with(subject: &str, forecasters: &BTreeMap<String, Results>) -> BTreeMap<String, Comparisons> {
     let Some(own) = forecasters.get(subject) else { return BTreeMap::new() };
     let others = forecasters.iter().filter(|(name, _)| *name != subject);

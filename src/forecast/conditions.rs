@@ -9,8 +9,8 @@ use candle_core::{DType, Device, Tensor};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// A linear observation of a forecast: `sum_i weight_i * value(frame_i, channel_i) = value`, exact or with normal
-/// noise.
+/// A linear observation of a forecast, exact or with normal noise:
+/// `sum_i weight_i * value(frame_i, channel_i) = value`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Observation {
     /// Frame (counted from 0 at the forecast's first), channel and weight of each summand. All frames lie in one chunk.
@@ -40,9 +40,28 @@ impl<E: Energy + std::fmt::Debug + Send + Sync> SharedEnergy for E {}
 
 /// What a forecast has to be besides likely.
 ///
-/// A condition acts on the chunk of frames in which it lies: chunks before it were drawn without knowing of it, chunks
-/// after it go on from where it led. Channels that a condition names are not put back within the range of the training
-/// motion. How conditions act, and what is approximate about it, [`crate::sample::diffusion`] says.
+/// Frames count from 0 at the forecast's first. Values are in the channels' units where a [`Model`](super::Model) is
+/// asked, z-scores where a [`Forecaster`](super::Forecaster) is. A condition acts on the chunk of frames in which it
+/// lies: chunks before it were drawn without knowing of it, chunks after it go on from where it led. Channels that a
+/// condition names are not put back within the range of the training motion. [`crate::sample::diffusion`] says how
+/// conditions act, and what is approximate about it.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use ebmotion::energy::constraint::SoftLimits;
+/// use ebmotion::forecast::ForecastConditions;
+///
+/// // Joint 0 stands still for 10 frames, joint 2 is near 0.8 rad at frame 24, joint 1 stays below 1 rad.
+/// let free = f64::INFINITY;
+/// let (low, high) = (Tensor::new(&[-free; 3], &Device::Cpu)?, Tensor::new(&[free, 1.0, free], &Device::Cpu)?);
+/// let limits = SoftLimits::new(&low, &high, 50.0)?;
+/// let conditions = ForecastConditions::new()
+///     .hold(0, 0..10, 0.0)
+///     .near(2, 24, 0.8, 0.05)
+///     .energy(0..25, limits, 100.0); // its second derivative is 2 * 50
+/// assert_eq!((conditions.observations.len(), conditions.energies.len()), (11, 1));
+/// # Ok::<(), ebmotion::Error>(())
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct ForecastConditions {
     /// Linear observations.
@@ -54,7 +73,7 @@ pub struct ForecastConditions {
 }
 
 impl ForecastConditions {
-    /// None.
+    /// No condition yet.
     pub fn new() -> Self {
         Self::default()
     }
@@ -78,7 +97,7 @@ impl ForecastConditions {
         self
     }
 
-    /// With an energy of the frames `frames`, whose second derivatives are at most `curvature`.
+    /// With an energy of the frames `frames`, whose second derivatives are at most `curvature`, nats per squared unit.
     pub fn energy(mut self, frames: Range<usize>, energy: impl SharedEnergy + 'static, curvature: f64) -> Self {
         self.energies.push(FrameEnergy { frames, energy: Arc::new(energy), curvature });
         self

@@ -10,6 +10,24 @@ use candle_core::Device;
 use std::path::Path;
 
 /// Frames cut into episodes for training, validation and test, with what was fitted on the training episodes alone.
+///
+/// ```
+/// use ebmotion::forecast::{Dataset, RunConfig};
+/// use ebmotion::trajectory::{Channel, Episode, Frames};
+///
+/// // Ten seconds of a swinging joint at 25 Hz, five times.
+/// let time_secs: Vec<f64> = (0..250).map(|t| f64::from(t) / 25.0).collect();
+/// let swing = |i: u32| time_secs.iter().map(|t| (2.0 * t + f64::from(i)).sin()).collect();
+/// let episode = |i| Episode { id: format!("swing/{i}"), time_secs: time_secs.clone(), values: swing(i) };
+/// let channels = vec![Channel { name: "q".into(), unit: Some("rad".into()), period: None }];
+/// let frames = Frames { channels, rate_hz: 25.0, episodes: (0..5).map(episode).collect(), sources: Vec::new() };
+///
+/// let dataset = Dataset::new(frames, &RunConfig::default())?;
+/// assert_eq!(dataset.split.train.len(), 3);
+/// let windows = dataset.windows(&dataset.split.train, 8, 25, 1)?;
+/// assert_eq!(windows.len(), 3 * (250 - 33 + 1));
+/// # Ok::<(), ebmotion::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Dataset {
     /// The motion.

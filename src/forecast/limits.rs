@@ -8,9 +8,21 @@ use candle_core::{DType, Device, Tensor};
 /// Part of a channel's range that is added at either end.
 const MARGIN: f32 = 0.01;
 
-/// Lowest and highest value of each channel, z-scored. A predicted value beyond them is put back to the end of the
-/// range, as a joint's stop would; motion that begins beyond them may stay there, but goes no farther. Forecasts go on
-/// from what was drawn, not from what was put back: that would push them away from the stops, chunk after chunk.
+/// Lowest and highest value of each channel, z-scored.
+///
+/// A predicted value beyond them is put back to the end of the range, as a joint's stop would. Motion that begins
+/// beyond them may stay there, but goes no farther. Forecasts go on from what was drawn, not from what was put back:
+/// that would push them away from the stops, chunk after chunk.
+///
+/// ```
+/// use ebmotion::forecast::Limits;
+///
+/// let seen: [[f32; 1]; 2] = [[-1.0], [1.0]];
+/// let limits = Limits::around(seen.iter().map(|frame| &frame[..]), 1);
+/// let mut future = [0.5, 1.5, -3.0];
+/// limits.apply(&mut future, &[0.0], 3);
+/// assert_eq!(future, [0.5, 1.02, -1.02]); // 1 % of the range is added at either end
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Limits(Vec<[f32; 2]>);
 

@@ -11,6 +11,16 @@ use std::path::Path;
 const FORMAT: &str = "ebmotion forecast 1";
 
 /// Numbers `(B, S, H, D)`, row-major: windows, futures of each, frames, channels. `array[[b, s, t, c]]` is one of them.
+///
+/// ```
+/// use ebmotion::forecast::FutureArray;
+///
+/// // One window, two futures of three frames of one channel.
+/// let futures = FutureArray::new(vec![0.0, 0.1, 0.2, 0.0, 0.3, 0.6], [1, 2, 3, 1])?;
+/// assert_eq!(futures[[0, 1, 2, 0]], 0.6);
+/// assert_eq!(futures.future(0, 0), [0.0, 0.1, 0.2]);
+/// # Ok::<(), ebmotion::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct FutureArray {
     values: Vec<f64>,
@@ -161,6 +171,23 @@ impl Forecast {
     /// Quantiles over the futures, each frame and channel for itself: `(B, Q, H, D)`. Between two futures they are
     /// interpolated linearly (definition 7 of Hyndman and Fan 1996, "Sample quantiles in statistical packages").
     ///
+    /// ```
+    /// # use ebmotion::forecast::{Forecast, FutureArray};
+    /// # let forecast = Forecast {
+    /// #     model: "ebm".into(),
+    /// #     seed: 7,
+    /// #     channels: Vec::new(),
+    /// #     rate_hz: 25.0,
+    /// #     origins: Vec::new(),
+    /// #     futures: FutureArray::new(vec![0.3, 0.1, 0.2, 0.5, 0.4], [1, 5, 1, 1])?,
+    /// #     energies: None,
+    /// # };
+    /// // `forecast`: one window, of which five futures end at 0.1, 0.2, 0.3, 0.4 and 0.5 rad.
+    /// let quantiles = forecast.quantiles(&[0.0, 0.5, 1.0])?;
+    /// assert_eq!([0, 1, 2].map(|q| quantiles[[0, q, 0, 0]]), [0.1, 0.3, 0.5]);
+    /// # Ok::<(), ebmotion::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Config`] where there are no shares or one is not from 0 to 1.
     pub fn quantiles(&self, shares: &[f64]) -> Result<FutureArray> {
@@ -194,6 +221,27 @@ impl Forecast {
 
     /// Writes a table: a row for each future and frame with `sample, step, time [s], energy [nats]` (the energy where
     /// there is one), then the channels.
+    ///
+    /// ```
+    /// # use ebmotion::forecast::{Forecast, FutureArray, Origin};
+    /// # use ebmotion::trajectory::Channel;
+    /// # let (history, truth, truth_energy) = (vec![0.0], Vec::new(), None);
+    /// # let forecast = Forecast {
+    /// #     model: "ebm".into(),
+    /// #     seed: 7,
+    /// #     channels: vec![Channel { name: "elbow".into(), unit: Some("rad".into()), period: None }],
+    /// #     rate_hz: 25.0,
+    /// #     origins: vec![Origin { episode: None, start_secs: 0.0, history, truth, truth_energy }],
+    /// #     futures: FutureArray::new(vec![0.1, 0.25], [1, 1, 2, 1])?,
+    /// #     energies: None,
+    /// # };
+    /// # let folder = tempfile::tempdir().map_err(ebmotion::Error::io(".", "create a folder"))?;
+    /// # let path = folder.path().join("forecast.csv");
+    /// forecast.write_csv(&path)?; // one future of two frames at 25 Hz
+    /// # let text = std::fs::read_to_string(&path).map_err(ebmotion::Error::io(&path, "read"))?;
+    /// assert_eq!(text, "sample,step,time [s],elbow [rad]\n0,1,0.040000,0.100000\n0,2,0.080000,0.250000\n");
+    /// # Ok::<(), ebmotion::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::Data`] for more windows than one; [`Error::Io`] when the file cannot be written.

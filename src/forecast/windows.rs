@@ -4,6 +4,16 @@ use crate::error::Result;
 use crate::trajectory::{Normaliser, WindowSpec, Windows};
 
 /// Windows of z-scored frames, `(N, context + future, D)` row-major.
+///
+/// ```
+/// use ebmotion::forecast::WindowArray;
+///
+/// // Two windows of three frames of two channels; the last frame is to be predicted.
+/// let values = (0..12).map(|v| v as f32).collect();
+/// let windows = WindowArray { values, context: 2, future: 1, channels: 2 };
+/// assert_eq!(windows.len(), 2);
+/// assert_eq!(windows.cut(2, 1), [4.0, 5.0, 10.0, 11.0]);
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct WindowArray {
     /// The numbers.

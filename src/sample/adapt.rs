@@ -104,6 +104,23 @@ impl DualAveraging {
 }
 
 /// How to warm up.
+///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use ebmotion::energy::{affine::MapShape, analytic::Diagonal};
+/// use ebmotion::noise::Noise;
+/// use ebmotion::sample::{Metropolis, Transition, adapt::Warmup, hmc::Leapfrog};
+///
+/// // Scales a hundredfold apart, and a step that suits neither.
+/// let energy = Diagonal::new(&[0.0, 0.0], &[10.0, 0.1])?;
+/// let start = Tensor::zeros((50, 2), DType::F64, &Device::Cpu)?;
+/// let hmc = Metropolis(Leapfrog { step: 1.0, leapfrogs: 5, jitter: 0.1 });
+/// let warmup = Warmup { steps: 200, target: None, map: Some(MapShape::Diagonal) };
+/// let warm = warmup.run(&energy, &hmc, &start, &mut Noise::new(1))?;
+/// let (_, info) = warm.transition.run_summed(&warm.energy, &warm.state, 20, &mut Noise::new(2))?;
+/// assert!(info.acceptance.is_some_and(|share| share > 0.6));
+/// # Ok::<(), ebmotion::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Warmup {
     /// Steps in all.

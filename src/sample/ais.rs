@@ -18,6 +18,24 @@ use crate::noise::Noise;
 use candle_core::Tensor;
 
 /// Annealing between two energies.
+///
+/// ```
+/// use candle_core::{DType, Device};
+/// use ebmotion::energy::{analytic::Diagonal, compose::Scaled};
+/// use ebmotion::noise::Noise;
+/// use ebmotion::sample::{Metropolis, ais::Ais, hmc::Leapfrog};
+///
+/// // exp(-4 E) of a standard normal: its integral is known, (2 pi)^-2 * sqrt(2 pi / 4).
+/// let base = Diagonal::isotropic(1, 0.0, 1.0)?;
+/// let target = Scaled { energy: Diagonal::isotropic(1, 0.0, 1.0)?, factor: 4.0 };
+/// let hmc = Metropolis(Leapfrog { step: 0.3, leapfrogs: 3, jitter: 0.1 });
+/// let start = Noise::new(1).normal((200, 1), DType::F64, &Device::Cpu)?;
+/// let ais = Ais { transition: hmc, steps: 1, temperatures: 50 };
+/// let found = ais.forward(&base, &target, &start, &Noise::new(2))?;
+/// let tau = std::f64::consts::TAU;
+/// assert!((found.estimate - (tau.powi(-2) * (tau / 4.0).sqrt()).ln()).abs() < 0.1);
+/// # Ok::<(), ebmotion::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Ais<T> {
     /// Leaves each tempered density as it is: [`super::hmc::Hmc`], [`super::langevin::Mala`] and so on. A transition
@@ -62,8 +80,9 @@ pub trait AnnealingPath {
     /// When it cannot be made.
     fn energy(&self, k: usize) -> Result<Box<dyn Energy + '_>>;
 
-    /// Moves chains in the energy of stage `k` of `1..stages`, leaving its density as it is and reversibly, in a way
-    /// that does not depend on these chains; and the mean probability of acceptance, where there is an accept rule.
+    /// Moves chains in the energy of stage `k` of `1..stages`. The move is reversible, leaves the stage's density as it
+    /// is, and does not depend on these chains. Also gives the mean probability of acceptance, where there is an accept
+    /// rule.
     ///
     /// # Errors
     /// What energies and transitions return.

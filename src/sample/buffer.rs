@@ -7,6 +7,21 @@ use crate::noise::Noise;
 use candle_core::{DType, Device, Tensor, WithDType};
 
 /// A first-in, first-out store of chains: rows of `T` (f32 unless said otherwise) with a row of context each.
+///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use ebmotion::{noise::Noise, sample::buffer::Replay};
+///
+/// let mut buffer: Replay = Replay::new(100, &[3], None)?;
+/// let (fresh, mut noise) = (Tensor::zeros((8, 3), DType::F32, &Device::Cpu)?, Noise::new(1));
+/// let drawn = buffer.draw(&fresh, None, 0.05, &mut noise)?;
+/// assert_eq!(drawn.resumed(), 0); // the buffer is empty: all chains are fresh
+/// let sampled = (&drawn.x + 1.0)?; // in a training: some steps of a sampler
+/// buffer.write_back(&drawn, &sampled, 20)?;
+/// assert_eq!((buffer.len(), buffer.mean_age()), (8, 20.0));
+/// assert_eq!(buffer.draw(&fresh, None, 0.0, &mut noise)?.resumed(), 8);
+/// # Ok::<(), ebmotion::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Replay<T = f32> {
     capacity: usize,
@@ -72,8 +87,8 @@ impl<T: WithDType> Replay<T> {
         self.age.iter().map(|a| *a as f64).sum::<f64>() / self.len().max(1) as f64
     }
 
-    /// As many chains as `fresh` has rows: row `b` is `fresh`'s row with its context with probability
-    /// `fresh_probability`, else a chain of the buffer with *its own* context; no chain is drawn twice. Fresh rows also
+    /// Draws as many chains as `fresh` `(B, *S)` has rows. With probability `fresh_probability` row `b` is that of
+    /// `fresh` and `context`, else a chain of the buffer with *its own* context. No chain is drawn twice; fresh rows
     /// stand in when the buffer holds too few.
     ///
     /// # Errors
@@ -112,9 +127,9 @@ impl<T: WithDType> Replay<T> {
         Ok(ReplayBatch { x: self.x.tensor(x, batch, fresh.device())?, context, slots: drawn_slots, ages })
     }
 
-    /// Stores chains of `drawn` after `steps` more sampling steps have brought them to `x`, `(B, *S)`: a resumed chain
-    /// in the slot it came from, a fresh one in a new slot or, in a full buffer, in that of the chain that was stored
-    /// first. Each is stored with its own context.
+    /// Stores the chains of `drawn`, each with its own context, after `steps` more sampling steps have brought them to
+    /// `x`, `(B, *S)`. A resumed chain goes back to its slot. A fresh one takes a new slot or, in a full buffer, that
+    /// of the chain that was stored first.
     ///
     /// # Errors
     /// [`Error::Shape`] or [`Error::Data`] when `x` is not a batch of the buffer's rows as long as `drawn`.

@@ -11,6 +11,17 @@ pub fn ess_mean(draws: &[impl AsRef<[f64]>]) -> f64 {
 }
 
 /// Effective sample size of the bulk: that of the rank-normalised split chains (section 4.1).
+///
+/// ```
+/// use ebmotion::{noise::Noise, sample::diagnose::ess_bulk};
+///
+/// let draw = Noise::new(1).next_draw();
+/// let mut chains = vec![vec![0.0; 500]; 4];
+/// chains.iter_mut().enumerate().for_each(|(i, chain)| draw.normal(i as u64, chain));
+/// assert!(ess_bulk(&chains) > 1000.0); // 2000 independent draws
+/// chains.iter_mut().for_each(|chain| (1..500).for_each(|t| chain[t] += 0.9 * chain[t - 1]));
+/// assert!(ess_bulk(&chains) < 400.0); // the same number of draws, each close to the one before
+/// ```
 pub fn ess_bulk(draws: &[impl AsRef<[f64]>]) -> f64 {
     checked(draws, |chains| ess(&rank_normalise(&split(&chains))))
 }
@@ -36,6 +47,17 @@ pub fn rhat_split(draws: &[impl AsRef<[f64]>]) -> f64 {
 
 /// The larger of the R-hats of the rank-normalised split chains and of their folds (sections 4.1 and 4.2): also sees
 /// chains that differ in scale or have no mean.
+///
+/// ```
+/// use ebmotion::{noise::Noise, sample::diagnose::rhat_rank};
+///
+/// let draw = Noise::new(1).next_draw();
+/// let mut chains = vec![vec![0.0; 500]; 4];
+/// chains.iter_mut().enumerate().for_each(|(i, chain)| draw.normal(i as u64, chain));
+/// assert!(rhat_rank(&chains) < 1.01);
+/// chains[0].iter_mut().for_each(|x| *x += 2.0); // one chain is in another mode
+/// assert!(rhat_rank(&chains) > 1.1);
+/// ```
 pub fn rhat_rank(draws: &[impl AsRef<[f64]>]) -> f64 {
     checked(draws, |chains| {
         let halves = split(&chains);

@@ -24,6 +24,21 @@ pub struct Leapfrog {
 }
 
 /// Hamiltonian Monte Carlo with a fixed number of leapfrog steps.
+///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use ebmotion::energy::analytic::Gaussian;
+/// use ebmotion::noise::Noise;
+/// use ebmotion::sample::hmc::{Hmc, Leapfrog};
+/// use ebmotion::sample::{ChainState, Metropolis, Transition};
+///
+/// let energy = Gaussian::from_covariance(&[1.0, -1.0], &[1.0, 0.5, 0.5, 1.0])?;
+/// let hmc: Hmc = Metropolis(Leapfrog { step: 0.4, leapfrogs: 4, jitter: 0.1 });
+/// let start = ChainState::start(&energy, &Tensor::zeros((2000, 2), DType::F64, &Device::Cpu)?)?;
+/// let mean = hmc.run(&energy, &start, 20, &mut Noise::new(1))?.x.mean(0)?.to_vec1::<f64>()?;
+/// assert!((mean[0] - 1.0).abs() < 0.1 && (mean[1] + 1.0).abs() < 0.1);
+/// # Ok::<(), ebmotion::Error>(())
+/// ```
 pub type Hmc = Metropolis<Leapfrog>;
 
 impl Leapfrog {

@@ -28,9 +28,40 @@ pub struct Langevin {
 }
 
 /// Unadjusted Langevin algorithm: cheap, with a bias of the order of the step.
+///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use ebmotion::energy::analytic::Diagonal;
+/// use ebmotion::noise::Noise;
+/// use ebmotion::sample::langevin::{Langevin, Ula};
+/// use ebmotion::sample::{ChainState, Transition, Unadjusted};
+///
+/// let energy = Diagonal::isotropic(1, 3.0, 1.0)?;
+/// let start = ChainState::start(&energy, &Tensor::zeros((2000, 1), DType::F32, &Device::Cpu)?)?;
+/// let ula: Ula = Unadjusted(Langevin::calibrated(0.1));
+/// let end = ula.run(&energy, &start, 200, &mut Noise::new(1))?;
+/// assert!((end.x.mean_all()?.to_scalar::<f32>()? - 3.0).abs() < 0.1);
+/// # Ok::<(), ebmotion::Error>(())
+/// ```
 pub type Ula = Unadjusted<Langevin>;
 
 /// Metropolis-adjusted Langevin algorithm (Roberts and Tweedie, Bernoulli 2, 1996): exact.
+///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use ebmotion::energy::analytic::Diagonal;
+/// use ebmotion::noise::Noise;
+/// use ebmotion::sample::langevin::{Langevin, Mala};
+/// use ebmotion::sample::{Metropolis, Transition};
+///
+/// let energy = Diagonal::isotropic(1, 3.0, 1.0)?;
+/// let mala: Mala = Metropolis(Langevin::calibrated(1.0));
+/// let start = Tensor::zeros((2000, 1), DType::F32, &Device::Cpu)?;
+/// let (end, info) = mala.run_from(&energy, &start, 50, &mut Noise::new(1))?;
+/// assert!((end.x.mean_all()?.to_scalar::<f32>()? - 3.0).abs() < 0.1);
+/// assert!(info.acceptance.is_some_and(|share| share > 0.8));
+/// # Ok::<(), ebmotion::Error>(())
+/// ```
 pub type Mala = Metropolis<Langevin>;
 
 impl Langevin {

@@ -10,6 +10,13 @@ use crate::noise::Noise;
 use serde::{Deserialize, Serialize};
 
 /// A number that changes along a run, from its first step to its last.
+///
+/// ```
+/// use ebmotion::sample::{Place, schedule::Schedule};
+///
+/// let cooling = Schedule::Linear { from: 1.0, to: 0.0 };
+/// assert_eq!([0, 5, 10].map(|step| cooling.at(Place { step, of: 11 })), [1.0, 0.5, 0.0]);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Schedule {

@@ -13,6 +13,21 @@ const META: &str = "ebmotion";
 const DIGEST: &str = "ebmotion.sha256";
 
 /// The content of a model or checkpoint file.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use ebmotion::train::Archive;
+///
+/// # let folder = tempfile::tempdir().map_err(ebmotion::Error::io(".", "create a folder"))?;
+/// let path = folder.path().join("weights.safetensors");
+/// let mut archive = Archive { meta: serde_json::json!({"kind": "example"}), ..Archive::default() };
+/// archive.tensors.insert("bias".into(), Tensor::new(&[1f32, 2.0], &Device::Cpu)?);
+/// archive.save(&path)?;
+/// let read = Archive::load(&path)?;
+/// assert_eq!(read.tensor(&path, "bias")?.to_vec1::<f32>()?, [1.0, 2.0]);
+/// assert!(read.meta["kind"] == "example" && read.digested);
+/// # Ok::<(), ebmotion::Error>(())
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Archive {
     /// Tensors by name: f32, f64, bf16, u32 or i64.

@@ -8,6 +8,19 @@ use serde::{Deserialize, Serialize};
 /// Mean and spread of every channel, `(D,)` each, in the channels' units; stored in the model.
 ///
 /// `z = (x - mean) / std`.
+///
+/// ```
+/// use ebmotion::trajectory::Normaliser;
+///
+/// let normaliser =
+///     Normaliser { mean: vec![10.0, 0.0], std: vec![2.0, 0.5], velocity_std: vec![0.1, 0.1], constant: Vec::new() };
+/// let (frame, mut z, mut back) = ([12.0, -0.5], [0f32; 2], [0f64; 2]);
+/// normaliser.to_z(&frame, &mut z)?;
+/// assert_eq!(z, [1.0, -1.0]);
+/// normaliser.to_units(&z, &mut back)?;
+/// assert_eq!(back, frame);
+/// # Ok::<(), ebmotion::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Normaliser {

@@ -72,6 +72,17 @@ impl Recording {
     /// within its uncertainty (1e-6 relative, or two standard errors of the mean step where the stamps jitter, at most
     /// 1e-3), that number is given: 25, 29.97, 1/0.0125.
     ///
+    /// ```
+    /// use ebmotion::trajectory::{ReadOptions, Recording};
+    ///
+    /// // 30 Hz, written in whole milliseconds.
+    /// let rows: Vec<String> = (0..90).map(|k| format!("{},{k}\n", (f64::from(k) * 1000.0 / 30.0).round())).collect();
+    /// let log = format!("time [ms],x\n{}", rows.concat());
+    /// let recording = Recording::from_bytes("log.csv", log.as_bytes(), &ReadOptions::default())?;
+    /// assert_eq!(recording.rate_hz()?, 30.0);
+    /// # Ok::<(), ebmotion::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Data`] when no episode has two frames.
     pub fn rate_hz(&self) -> Result<f64> {

@@ -9,6 +9,14 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 ///
 /// [`Error::exit_code`] maps each variant to the process's exit status: 2 for input that the user can mend,
 /// 130 for an interruption, 1 for everything else.
+///
+/// ```
+/// use ebmotion_engine::Error;
+///
+/// let error = Error::config("train.steps", 0, "at least 1");
+/// assert_eq!(error.to_string(), "setting `train.steps`: found 0, expected at least 1");
+/// assert_eq!(error.exit_code(), 2);
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

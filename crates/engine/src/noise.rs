@@ -11,6 +11,17 @@ use crate::simd::{Isa, normal};
 use candle_core::{DType, Device, Shape, Tensor};
 
 /// A stream of random numbers. Its whole state is two integers, so a checkpoint can hold it.
+///
+/// ```
+/// use ebmotion_engine::noise::Noise;
+///
+/// let mut noise = Noise::new(7);
+/// let (mut in_batch, mut alone) = ([0.0; 3], [0.0; 3]);
+/// noise.next_draw().normal(5, &mut in_batch); // chain 5 of a batch
+/// Noise::new(7).from_chain(5).next_draw().normal(0, &mut alone); // the same chain by itself
+/// assert_eq!(in_batch, alone);
+/// assert_eq!(noise.fork(1), Noise::new(7).fork(1)); // whatever was drawn in between
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "learning", derive(serde::Serialize, serde::Deserialize))]
 pub struct Noise {
@@ -111,6 +122,14 @@ impl Noise {
     }
 
     /// A uniformly random order of `0..n` (Fisher and Yates).
+    ///
+    /// ```
+    /// use ebmotion_engine::noise::Noise;
+    ///
+    /// let mut order = Noise::new(3).permutation(5);
+    /// order.sort();
+    /// assert_eq!(order, [0, 1, 2, 3, 4]);
+    /// ```
     pub fn permutation(&mut self, n: usize) -> Vec<usize> {
         let draw = self.next_draw();
         let mut order: Vec<usize> = (0..n).collect();

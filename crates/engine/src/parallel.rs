@@ -18,6 +18,11 @@ pub fn available() -> usize {
 }
 
 /// `work(0), work(1), ..., work(count - 1)`, on up to `threads` threads; a free one takes the next index.
+///
+/// ```
+/// let squares = ebmotion_engine::parallel::map(2, 4, |i| i * i);
+/// assert_eq!(squares, [0, 1, 4, 9]);
+/// ```
 pub fn map<T: Send>(threads: usize, count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
     let next = AtomicUsize::new(0);
     let shared = threads.min(count) > 1;
@@ -74,6 +79,12 @@ impl Drop for Busy {
 ///
 /// The batch is split once per call. `work` gets the tile's range only, so with noise counted by row the answer does
 /// not depend on who did what.
+///
+/// ```
+/// let sums = ebmotion_engine::parallel::tiles(10, 4, |rows| Ok(rows.sum::<usize>()))?;
+/// assert_eq!(sums, [6, 22, 17]); // rows 0 to 3, 4 to 7, 8 and 9
+/// # Ok::<(), ebmotion_engine::Error>(())
+/// ```
 ///
 /// # Errors
 /// The error of the first tile, in order, that failed.

@@ -50,6 +50,15 @@ fn totals(cuts: &[Cut]) -> (f64, f64) {
 /// Area under the ROC curve: the probability that a positive scores higher than a negative, ties counting half (Hanley
 /// and McNeil, Radiology 143, 1982).
 ///
+/// ```
+/// use ebmotion::eval::metric::auroc;
+///
+/// // Of four pairs of a positive and a negative, three are in the right order.
+/// let area = auroc(&[true, false, true, false], &[0.9, 0.5, 0.4, 0.1])?;
+/// assert_eq!(area, 0.75);
+/// # Ok::<(), ebmotion::Error>(())
+/// ```
+///
 /// # Errors
 /// [`Error::Shape`] for unequal lengths, [`Error::NonFinite`] for a NaN, [`Error::Data`] when a class is missing.
 pub fn auroc(labels: &[bool], scores: &[f64]) -> Result<f64> {

@@ -21,6 +21,15 @@ const CHOICE: u64 = 0x5e67_3e27;
 ///
 /// `x` is `(n, dim)`, `y` is `(m, dim)`, row-major.
 ///
+/// ```
+/// use ebmotion::eval::metric::energy_distance;
+///
+/// let (x, y) = ([0.0, 1.0], [2.0, 3.0]); // of each two numbers
+/// assert_eq!(energy_distance(&x, &x, 1)?, 0.0);
+/// assert_eq!(energy_distance(&x, &y, 1)?, 2.0 * 2.0 - 0.5 - 0.5);
+/// # Ok::<(), ebmotion::Error>(())
+/// ```
+///
 /// # Errors
 /// [`Error::Shape`] when either is empty or no whole number of rows, [`Error::NonFinite`] for NaN or infinity.
 pub fn energy_distance(x: &[f64], y: &[f64], dim: usize) -> Result<f64> {

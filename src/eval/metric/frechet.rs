@@ -16,6 +16,15 @@ use nalgebra::{DMatrix, DVector};
 /// `mu*` are `(d,)`, `cov*` are `(d, d)`, symmetric and positive semi-definite; either may be rank deficient. Rounding
 /// below 0 is returned as 0.
 ///
+/// ```
+/// use ebmotion::eval::metric::frechet_distance;
+///
+/// // Means 3 apart; standard deviations 1 and 2 in the first of two directions: 3^2 + (2 - 1)^2.
+/// let squared = frechet_distance(&[0.0, 0.0], &[1.0, 0.0, 0.0, 1.0], &[0.0, 3.0], &[4.0, 0.0, 0.0, 1.0])?;
+/// assert!((squared - 10.0).abs() < 1e-9);
+/// # Ok::<(), ebmotion::Error>(())
+/// ```
+///
 /// # Errors
 /// [`Error::Shape`] when the lengths do not fit, [`Error::NonFinite`] when a number is NaN or infinite.
 pub fn frechet_distance(mu1: &[f64], cov1: &[f64], mu2: &[f64], cov2: &[f64]) -> Result<f64> {

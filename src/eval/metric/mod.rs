@@ -54,8 +54,15 @@ pub static METRICS: [&dyn Metric; 22] = [
     &apd::Apd,
 ];
 
-/// The specs of [`METRICS`], in order, and of `mode_gap`, whose windows are its own and which a report has where the
-/// logs have labels.
+/// The specs of [`METRICS`], in order, then that of `mode_gap`, which has windows of its own and is in a report where
+/// the logs have labels.
+///
+/// ```
+/// use ebmotion::eval::metric::{Kind, specs};
+///
+/// let crps = specs().find(|spec| spec.name == "crps").expect("a metric of the report");
+/// assert_eq!((crps.kind, crps.unit, crps.lower_is_better), (Kind::Score, "z", true));
+/// ```
 pub fn specs() -> impl Iterator<Item = &'static MetricSpec> {
     METRICS.iter().map(|metric| metric.spec()).chain([&mode_gap::SPEC])
 }

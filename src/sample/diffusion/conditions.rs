@@ -64,6 +64,22 @@ impl Observations {
 
     /// The coordinates `indices` of arrays of `width` numbers, held exactly at `values` `(B, M)` or `(1, M)`.
     ///
+    /// ```
+    /// use candle_core::{DType, Device, Tensor};
+    /// use ebmotion::noise::Noise;
+    /// use ebmotion::sample::diffusion::{Conditions, Observations, Sampler, SamplerConfig};
+    ///
+    /// let first = Observations::held(2, &[0], Tensor::new(&[[0.5f64]], &Device::Cpu)?)?;
+    /// let conditions = Conditions { observations: Some(first), ..Conditions::default() };
+    /// let sampler = Sampler { conditions, ..Sampler::new(&SamplerConfig::default())? };
+    /// let standard = |x: &Tensor, _: f64| Ok(x.zeros_like()?);
+    /// let mut noise = Noise::new(1);
+    /// let start = noise.normal((4, 2), DType::F64, &Device::Cpu)?;
+    /// let samples = sampler.run(&standard, start, &mut noise)?.to_vec2::<f64>()?;
+    /// assert!(samples.iter().all(|row| (row[0] - 0.5).abs() < 1e-9));
+    /// # Ok::<(), ebmotion::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Observations::new`]; [`Error::Data`] for an index beyond the array.
     pub fn held(width: usize, indices: &[usize], values: Tensor) -> Result<Self> {

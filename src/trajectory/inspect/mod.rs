@@ -19,6 +19,20 @@ use std::path::Path;
 ///
 /// `options` select and name columns as in reading; [`ReadOptions::on_gap`] has no effect.
 ///
+/// ```
+/// use ebmotion::{files, trajectory::{ReadOptions, inspect}};
+///
+/// # let folder = tempfile::tempdir().map_err(ebmotion::Error::io(".", "create a folder"))?;
+/// let path = folder.path().join("log.csv");
+/// files::write_bytes(&path, b"time [s],x\n0.0,1\n0.1,nan\n0.2,3\n0.9,4\n1.0,4\n")?;
+/// let found = inspect(&[&path], &ReadOptions::default())?;
+/// let (episode, channel) = (&found.groups[0].episodes[0], &found.groups[0].channels[0]);
+/// assert_eq!(episode.gaps.as_ref().map(|gaps| gaps.missing_frames), Some(6));
+/// assert_eq!((channel.faults.nan, channel.max), (1, Some(4.0)));
+/// println!("{found}"); // the same as a table
+/// # Ok::<(), ebmotion::Error>(())
+/// ```
+///
 /// # Errors
 /// As [`super::Recording::read`] for what has no lenient reading: unreadable files, no time column, no channel, empty
 /// or repeated names, ragged rows, no rows, an episode in two places, text that is not UTF-8.

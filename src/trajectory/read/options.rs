@@ -4,6 +4,22 @@ use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 /// How logs are read.
+///
+/// ```
+/// use ebmotion::trajectory::{OnGap, ReadOptions, Recording};
+///
+/// let options = ReadOptions {
+///     on_gap: OnGap::Split,
+///     ignore: vec!["temperature*".into()],
+///     wrap: vec!["yaw".into()],
+///     ..ReadOptions::default()
+/// };
+/// let log = b"time [ms],yaw [deg],temperature_1\n0,179,40\n10,-179,40\n20,-177,40\n200,0,41\n210,1,41\n";
+/// let recording = Recording::from_bytes("head.csv", log, &options)?;
+/// assert_eq!(recording.channels[0].period, Some(360.0));
+/// assert_eq!(recording.episodes.len(), 2); // before and after the gap
+/// # Ok::<(), ebmotion::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ReadOptions {
