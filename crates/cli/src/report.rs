@@ -11,6 +11,9 @@ use ebmotion::trajectory::{Labels, Recording};
 use ebmotion::{Error, Result};
 
 pub(super) fn run(args: &ReportArgs, console: &mut Console) -> Result<()> {
+    if args.seeds == 0 {
+        return Err(Error::config("--seeds", 0, "at least 1"));
+    }
     let inputs = Recording::files(&args.logs)?;
     let inputs = Inputs::new(inputs.iter().chain([&args.model]).chain(&args.beside));
     inputs.spared_by(FILES.map(|name| args.output.join(name)))?;
