@@ -128,8 +128,9 @@ impl ForecastConditions {
                     return Err(Error::data(what(), format!("frames {first} and {frame}"), expected));
                 }
             }
-            if !observation.value.is_finite() || !(observation.std >= 0.0 && observation.std.is_finite()) {
-                let found = format!("value {}, standard deviation {}", observation.value, observation.std);
+            let (value, std) = (observation.value, observation.std);
+            if !(value.is_finite() && std.is_finite() && std >= 0.0) {
+                let found = format!("value {value}, standard deviation {std}");
                 return Err(Error::data(what(), found, "finite numbers, the deviation not negative"));
             }
         }

@@ -312,8 +312,7 @@ impl<'a> Leader<'a> {
     pub(super) unsafe fn aim(&self, member: &Member<'_>, led: Led, (channels, context): (usize, usize)) {
         let Some(seen) = &self.seen else { return };
         let width = self.frames.features;
-        // SAFETY (all blocks below): the caller's word; each phase hands every number to one worker and ends with a
-        // barrier; features and lanes are within the fields.
+        // SAFETY: this worker's share of numbers within the fields, complete since the last barrier.
         unsafe {
             self.numbers(member, width, |block, f, lane| {
                 let last = led.history.at(block, (context - 1) * channels + f % channels).add(lane);
@@ -321,8 +320,10 @@ impl<'a> Leader<'a> {
             });
         }
         member.barrier();
+        // SAFETY: the caller's word; what is read is complete since the last barrier.
         unsafe { seen.of_frames.apply(member, self.frames, seen.missing) };
         member.barrier();
+        // SAFETY: this worker's share of numbers within the fields, complete since the last barrier.
         unsafe {
             self.numbers(member, seen.values.width, |block, m, lane| {
                 let chain = self.tile.first + block * self.tile.width() + lane;
@@ -349,7 +350,7 @@ impl<'a> Leader<'a> {
     ) {
         let width = self.estimate.features;
         let [share, variance, momentum] = self.guide.shares[index];
-        // SAFETY (all blocks below): as in `aim`.
+        // SAFETY: this worker's share of numbers within the fields, complete since the last barrier.
         unsafe {
             self.numbers(member, width, |block, f, lane| {
                 let u = *led.u.at(block, f).add(lane);
@@ -367,7 +368,9 @@ impl<'a> Leader<'a> {
         member.barrier();
         for _ in 0..if self.terms.is_empty() { 1 } else { self.guide.steps } {
             if !self.terms.is_empty() {
+                // SAFETY: as this function's.
                 unsafe { self.descend(member, led, (channels, context)) };
+                // SAFETY: this worker's share of numbers within the fields, complete since the last barrier.
                 unsafe {
                     self.numbers(member, width, |block, f, lane| {
                         let to = self.to.at(block, f).add(lane);
@@ -379,8 +382,10 @@ impl<'a> Leader<'a> {
                 member.barrier();
             }
             if let Some(seen) = &self.seen {
+                // SAFETY: the caller's word; what is read is complete since the last barrier.
                 unsafe { seen.of_coordinates.apply(member, self.to, seen.missing) };
                 member.barrier();
+                // SAFETY: this worker's share of numbers within the fields, complete since the last barrier.
                 unsafe {
                     self.numbers(member, seen.values.width, |block, m, lane| {
                         let missing = seen.missing.at(block, m).add(lane);
@@ -388,9 +393,11 @@ impl<'a> Leader<'a> {
                     });
                 }
                 member.barrier();
+                // SAFETY: the caller's word; what is read is complete since the last barrier.
                 unsafe { seen.gains[index].apply(member, seen.missing, seen.shift) };
                 member.barrier();
             }
+            // SAFETY: this worker's share of numbers within the fields, complete since the last barrier.
             unsafe {
                 self.numbers(member, width, |block, f, lane| {
                     let shift = self.seen.as_ref().map_or(0.0, |seen| *seen.shift.at(block, f).add(lane));
@@ -402,6 +409,7 @@ impl<'a> Leader<'a> {
             }
             member.barrier();
         }
+        // SAFETY: this worker's share of numbers within the fields, complete since the last barrier.
         unsafe {
             self.numbers(member, width, |block, f, lane| {
                 let moved = *self.moved.at(block, f).add(lane);
@@ -421,9 +429,10 @@ impl<'a> Leader<'a> {
     /// As [`Leader::lead`].
     unsafe fn descend(&self, member: &Member<'_>, led: Led, (channels, context): (usize, usize)) {
         let width = self.frames.features;
-        // SAFETY (all blocks below): as in `aim`.
+        // SAFETY: this worker's share of numbers within the fields, complete since the last barrier.
         unsafe { self.to_frames.apply(member, self.ahead, self.frames) };
         member.barrier();
+        // SAFETY: this worker's share of numbers within the fields, complete since the last barrier.
         unsafe {
             self.numbers(member, width, |block, f, lane| {
                 let last = led.history.at(block, (context - 1) * channels + f % channels).add(lane);
@@ -434,6 +443,7 @@ impl<'a> Leader<'a> {
         member.barrier();
         for (term, ready) in self.guide.terms.iter().zip(&self.terms) {
             for frame in term.frames.clone() {
+                // SAFETY: this worker's share of numbers within the fields, complete since the last barrier.
                 unsafe {
                     self.numbers(member, channels, |block, c, lane| {
                         let from = self.frames.at(block, frame * channels + c).add(lane);
@@ -441,8 +451,10 @@ impl<'a> Leader<'a> {
                     });
                 }
                 member.barrier();
+                // SAFETY: both fields are of this tile and of the frame's width, and all workers are here.
                 unsafe { ready.evaluate(member, self.frame, self.slope) };
                 member.barrier();
+                // SAFETY: this worker's share of numbers within the fields, complete since the last barrier.
                 unsafe {
                     self.numbers(member, channels, |block, c, lane| {
                         let to = self.pull.at(block, frame * channels + c).add(lane);
@@ -452,6 +464,7 @@ impl<'a> Leader<'a> {
                 member.barrier();
             }
         }
+        // SAFETY: the caller's word; what is read is complete since the last barrier.
         unsafe { self.back.apply(member, self.pull, self.to) };
         member.barrier();
     }
