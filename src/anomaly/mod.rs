@@ -36,5 +36,5 @@ pub use trial::{TrialResult, trial};
 #[cfg(test)]
 mod tests;
 
-pub use score::{AnomalyScore, FRAMES, STRIDE, ScoreSpec};
+pub use score::{AnomalyScore, FRAMES, MadeScore, STRIDE, ScoreSpec};
 pub use table::SCORES;

@@ -43,6 +43,12 @@ pub trait AnomalyScore: Send + Sync {
 /// The tensors of a file by the names that [`AnomalyScore::state`] gave them.
 pub(super) type Saved<'a> = dyn Fn(&str) -> Result<Tensor> + 'a;
 
+/// A score, or `None` for a model that it is not made for.
+pub type MadeScore<'a> = Result<Option<Box<dyn AnomalyScore + 'a>>>;
+
+/// What [`AnomalyScore::state`] gave: a tensor by its name.
+pub type StateOf<'a> = dyn Fn(&str) -> Result<Tensor> + 'a;
+
 /// A row of the table of scores: how one comes to be. Either way there is `None` for a model that it is not made for.
 ///
 /// One of your own goes into [`Detector::fit_with`](super::Detector::fit_with) and
@@ -50,9 +56,9 @@ pub(super) type Saved<'a> = dyn Fn(&str) -> Result<Tensor> + 'a;
 /// `tests/from_outside.rs` has one.
 pub struct ScoreSpec {
     /// From windows of the training episodes, z-scored, each [`Detector::frames`](super::Detector::frames) long.
-    pub fit: for<'a> fn(&'a Model, &WindowArray) -> Result<Option<Box<dyn AnomalyScore + 'a>>>,
+    pub fit: for<'a> fn(&'a Model, &WindowArray) -> MadeScore<'a>,
     /// From what [`AnomalyScore::state`] gave: a tensor by its name.
-    pub restore: for<'a> fn(&'a Model, &dyn Fn(&str) -> Result<Tensor>) -> Result<Option<Box<dyn AnomalyScore + 'a>>>,
+    pub restore: for<'a> fn(&'a Model, &StateOf<'_>) -> MadeScore<'a>,
 }
 
 /// Pieces of `frames` frames of every window, one every `stride`: `(N, pieces, frames, D)`.

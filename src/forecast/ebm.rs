@@ -387,7 +387,7 @@ mod tests {
             let gain =
                 &tilted * a.transpose() * (&a * &tilted * a.transpose() + noise).try_inverse().expect("independent");
             let (exact, spread) = (&centre + &gain * (b - &a * &centre), &tilted - &gain * &a * &tilted);
-            let asked = ForecastConditions { steps: Some(12), ..asked };
+            let asked = ForecastConditions { steps: Some(30), ..asked };
             let request = Request { horizon: 3, samples: draws };
             let drawn = model.forecast_given(&history, &request, &asked, &mut Noise::new(3))?;
             let drawn = drawn.reshape((draws, 12))?.to_dtype(DType::F64)?;

@@ -14,7 +14,7 @@ use crate::sample::diffusion::SamplerConfig;
 use crate::train::{Archive, Outcome};
 use crate::trajectory::{Channel, Frames, Normaliser};
 use candle_core::{DType, Device, Tensor};
-use ebmotion_runtime::Units;
+use ebmotion_runtime::{ROLLOUT, Units};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::sync::Arc;
@@ -47,10 +47,6 @@ pub struct ModelInfo {
     pub outcome: Outcome,
     /// Seconds of training, earlier parts of a resumed run left out.
     pub train_seconds: f64,
-    /// The forecasts as the engine runs them, for `ebmotion-runtime`; none where a model is not drawn down noise
-    /// levels.
-    #[serde(default)]
-    pub rollout: Option<serde_json::Value>,
 }
 
 /// A trained model.
@@ -109,18 +105,14 @@ impl Model {
     /// # Errors
     /// As [`Archive::save`].
     pub fn save(&self, path: &Path) -> Result<()> {
-        let mut info = self.info.clone();
-        let mut tensors = Vec::new();
+        let meta = serde_json::to_value(&self.info).map_err(|e| Error::Other(format!("model header: {e}")))?;
+        let mut archive = Archive { meta, ..Archive::default() };
         if let Some(level) = self.level() {
-            let (rollout, found) = file::rollout(level)?;
-            (info.rollout, tensors) = (Some(rollout), found);
+            let (rollout, tensors) = file::rollout(level)?;
+            archive.meta[ROLLOUT] = rollout;
+            archive.tensors.extend(tensors);
         }
-        let mut archive = Archive {
-            meta: serde_json::to_value(&info).map_err(|e| Error::Other(format!("model header: {e}")))?,
-            ..Archive::default()
-        };
         archive.tensors.extend(self.motion.tensors()?);
-        archive.tensors.extend(tensors);
         archive.save(path)
     }
 
@@ -146,7 +138,11 @@ impl Model {
         if !whole {
             return Err(Error::model(path, "no digest of the content", "a whole model file, as training leaves it"));
         }
-        let info: ModelInfo = serde_json::from_value(file::upgrade(path, archive.meta.clone())?)
+        let mut meta = file::upgrade(path, archive.meta.clone())?;
+        if let Some(meta) = meta.as_object_mut() {
+            meta.remove(ROLLOUT); // what the runtime reads follows from the rest
+        }
+        let info: ModelInfo = serde_json::from_value(meta)
             .map_err(|e| Error::model(path, format!("a description that says {e}"), "a model of this version"))?;
         if info.version != VERSION {
             let expected = format!("version {VERSION} or 1: a newer program, or train again");
@@ -186,7 +182,6 @@ impl Model {
             seen,
             outcome,
             train_seconds,
-            rollout: None,
         }
     }
 

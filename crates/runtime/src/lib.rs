@@ -24,5 +24,5 @@ mod units;
 
 pub use ebmotion_engine::error::{Error, Result};
 pub use file::{LAYOUT, ROLLOUT};
-pub use predictor::{Channel, Futures, Predictor};
+pub use predictor::{Prediction, Predictor, PredictorChannel};
 pub use units::{Units, keep_within, whole_periods};

@@ -9,7 +9,7 @@ use std::path::Path;
 
 /// A channel of motion.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Channel {
+pub struct PredictorChannel {
     /// As in the logs' header, without the unit.
     pub name: String,
     /// As in the logs' header.
@@ -20,12 +20,12 @@ pub struct Channel {
 
 /// Possible continuations of a history, in the channels' units.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Futures {
+pub struct Prediction {
     values: Vec<f64>,
     shape: [usize; 3],
 }
 
-impl Futures {
+impl Prediction {
     /// Samples, frames and channels, `[S, H, D]`.
     pub fn shape(&self) -> [usize; 3] {
         self.shape
@@ -51,7 +51,7 @@ impl Futures {
 #[derive(Debug, Clone)]
 pub struct Predictor {
     rollout: Rollout,
-    channels: Vec<Channel>,
+    channels: Vec<PredictorChannel>,
     rate_hz: f64,
     mean: Vec<f64>,
     std: Vec<f64>,
@@ -82,13 +82,13 @@ impl Predictor {
         })?;
         let d = rollout.channels;
         let text = |v: &serde_json::Value| v.as_str().map(String::from);
-        let channel = |i: usize| -> Result<Channel> {
+        let channel = |i: usize| -> Result<PredictorChannel> {
             let value = file.value(&format!("/channels/{i}"))?;
             let nameless = || file.error(format!("channel {i} without a name"), "a name");
             let name = text(&value["name"]).ok_or_else(nameless)?;
-            Ok(Channel { name, unit: text(&value["unit"]), period: value["period"].as_f64() })
+            Ok(PredictorChannel { name, unit: text(&value["unit"]), period: value["period"].as_f64() })
         };
-        let channels: Vec<Channel> = (0..d).map(channel).collect::<Result<_>>()?;
+        let channels: Vec<PredictorChannel> = (0..d).map(channel).collect::<Result<_>>()?;
         let limits = match file.value("/config/model/limits")?.as_bool() {
             Some(true) => file.tensor("limits")?.0.chunks_exact(2).map(|v| [v[0], v[1]]).collect(),
             _ => vec![[f32::NEG_INFINITY, f32::INFINITY]; d],
@@ -104,7 +104,7 @@ impl Predictor {
     }
 
     /// The channels, in order.
-    pub fn channels(&self) -> &[Channel] {
+    pub fn channels(&self) -> &[PredictorChannel] {
         &self.channels
     }
 
@@ -125,7 +125,7 @@ impl Predictor {
     /// # Errors
     /// [`Error::Config`] when nothing is asked for; [`Error::Data`] when the history is too short or no whole number of
     /// frames; [`Error::NonFinite`] when it or the forecast holds a number that is not finite.
-    pub fn forecast(&self, history: &[f64], horizon: usize, samples: usize, seed: u64) -> Result<Futures> {
+    pub fn forecast(&self, history: &[f64], horizon: usize, samples: usize, seed: u64) -> Result<Prediction> {
         for (key, value) in [("horizon", horizon), ("samples", samples)] {
             if value == 0 {
                 return Err(Error::config(key, value, "at least 1"));
@@ -136,6 +136,6 @@ impl Predictor {
         let mut noise = Noise::new(seed).split_off();
         let mut drawn = self.rollout.run(&past, samples, horizon, &mut noise, &RunOptions::default())?;
         keep_within(&self.limits, &mut drawn, &past, samples * horizon, &[]);
-        Ok(Futures { values: units.restore(&drawn, &turns), shape: [samples, horizon, self.channels.len()] })
+        Ok(Prediction { values: units.restore(&drawn, &turns), shape: [samples, horizon, self.channels.len()] })
     }
 }

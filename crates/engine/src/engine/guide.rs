@@ -10,7 +10,7 @@ use super::field::{Arena, Field, Tile};
 use super::layers::Rows;
 use super::linear::{Linear, Map};
 use super::program::Program;
-use super::rollout::{Rollout, RolloutStop};
+use super::rollout_parts::{Rollout, RolloutStop};
 use super::team::Member;
 use crate::error::{Error, Result};
 use std::ops::Range;

@@ -30,6 +30,7 @@ mod peak;
 mod plan;
 mod program;
 mod rollout;
+mod rollout_parts;
 mod small_batch;
 mod spread;
 mod team;
@@ -52,7 +53,7 @@ pub use moves::LangevinStep;
 pub use peak::peak_gflops;
 pub use plan::RunOptions;
 pub use program::{Program, Term};
-pub use rollout::{Rollout, RolloutStop};
+pub use rollout_parts::{Rollout, RolloutStop};
 pub use tile::TileEnergy;
 #[cfg(feature = "learning")]
 pub use whiten::Whitener;
