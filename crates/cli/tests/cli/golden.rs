@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 const ROUNDING: f64 = 5e-3;
 
 /// The same for runs whose steps down the noise levels are the same formula in other words.
-const REWRITTEN: f64 = 1e-6;
+const REWRITTEN: f64 = 1e-4;
 
 /// Figures by their place in what a run wrote.
 type Record = BTreeMap<String, Vec<f64>>;
