@@ -34,13 +34,13 @@ impl Request {
 ///
 /// ```
 /// use candle_core::{Device, Tensor};
-/// use ebmotion::forecast::{BASELINES, Forecaster, Request, baseline::Velocity};
+/// use ebmotion::forecast::{Forecaster, Request, baseline::Velocity, baseline_named};
 /// use ebmotion::noise::Noise;
 ///
 /// // Two frames of two channels: the first moves by 1 a frame, the second stands still.
 /// let history = Tensor::new(&[[[0f32, 5.0], [1.0, 5.0]]], &Device::Cpu)?;
 /// let velocity = Velocity::new(2);
-/// assert!(BASELINES.contains(&velocity.name()));
+/// assert_eq!(baseline_named("velocity")?.name(), velocity.name());
 /// let futures = velocity.forecast(&history, &Request { horizon: 3, samples: 10 }, &mut Noise::new(1))?;
 /// assert_eq!(futures.dims(), [1, 1, 3, 2]); // it knows only one future
 /// assert_eq!(futures.flatten_all()?.to_vec1::<f32>()?, [2.0, 5.0, 3.0, 5.0, 4.0, 5.0]);

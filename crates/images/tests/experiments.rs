@@ -102,7 +102,7 @@ fn damage(folder: &Path) {
 #[test]
 fn drawing_goes_on_to_the_same_bits() {
     let model = model();
-    let config: GenerateConfig = but(json!({ "count": 350, "walk": { "levels": 4 }, "strips": 3, "frames": 3 }));
+    let config: GenerateConfig = but(json!({ "count": 350, "sampler": { "levels": 4 }, "strips": 3, "frames": 3 }));
     goes_on(1, 2, |journal, sink| {
         let drawn = generate::run(&model, &config, journal, sink)?;
         Ok((drawn.images, drawn.film.unwrap()))
@@ -116,12 +116,12 @@ fn mending_goes_on_to_the_same_bits() {
         but(json!({ "count": 120, "samples": 2, "sampler": { "levels": 3, "corrector_steps": 1 } }));
     goes_on(1, 3, |journal, sink| inpaint::run(&model, &images, &test, &config, journal, sink));
     let config: DenoiseConfig =
-        but(json!({ "count": 20, "samples": 2, "starts": [0.6, 1.0], "walk": { "levels": 3 } }));
+        but(json!({ "count": 20, "samples": 2, "starts": [0.6, 1.0], "sampler": { "levels": 3 } }));
     goes_on(1, 3, |journal, sink| {
         let (found, picture) = denoise::run(&model, &images, &test, &config, journal, sink)?;
         Ok((found.start, found.by_start, found.table, picture))
     });
-    let config: CrossClassConfig = but(json!({ "count": 60, "walk": { "levels": 3 } }));
+    let config: CrossClassConfig = but(json!({ "count": 60, "sampler": { "levels": 3 } }));
     goes_on(1, 1, |journal, sink| {
         let crossed = cross_class::run(&model, &images, &config, journal, sink)?;
         Ok((crossed.images, crossed.picture, crossed.moved, crossed.apart))
@@ -196,10 +196,10 @@ fn scores_go_on_to_the_same_bits() {
 fn composed() -> ComposeConfig {
     let brief = json!({ "steps": 6, "width": 4, "batch": 8 });
     but(json!({
-        "side": 16, "positions": 4, "samples": 2, "attributes": brief, "walk": { "levels": 3 },
+        "side": 16, "positions": 4, "samples": 2, "attributes": brief, "sampler": { "levels": 3 },
         "cross": {
             "fractions": [0.0, 1.0], "size_energy": brief, "position_energy": brief, "baseline": brief,
-            "walk": { "levels": 3 },
+            "sampler": { "levels": 3 },
         },
     }))
 }

@@ -191,7 +191,7 @@ fn chunks_are_drawn_as_the_command_line_says() {
     for (walk, parts) in [
         (&["levels"][..], &["--sampler", "KEY=VALUE"][..]),
         (&["levels=0"], &["levels", "at least 1"]),
-        (&["steps=3"], &["steps", "levels, start"]),
+        (&["steps=3"], &["steps", "levels"]),
         (&["eta=1.5"], &["sampler.eta", "0 to 1"]),
         (&["end=0"], &["end", "above 0"]),
         (&["end=1.55"], &["start", "above the end"]),
