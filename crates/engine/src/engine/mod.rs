@@ -12,6 +12,7 @@ mod backprop;
 mod chain;
 #[doc(hidden)]
 pub mod cholesky;
+#[cfg(feature = "learning")]
 pub mod conv;
 pub mod cuda;
 mod evaluate;
