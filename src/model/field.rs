@@ -43,9 +43,9 @@ impl VectorField {
     /// whose shares of noise and data have the angle's tangent.
     ///
     /// # Errors
-    /// As [`Mlp::new`] and [`SamplerConfig::check`].
+    /// As [`Mlp::new`] and [`SamplerConfig::check`]; [`crate::Error::Config`] for a temperature of 0.
     pub fn new(mut config: MlpConfig, path: NoisePath, sampler: SamplerConfig, noise: &mut Noise) -> Result<Self> {
-        sampler.check()?;
+        sampler.check_random()?;
         let level = level_features(&Tensor::full(1.0f32, (1, 1), &Device::Cpu)?)?.dim(1)?;
         config.context += level;
         config.outputs = config.inputs;

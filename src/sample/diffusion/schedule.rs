@@ -49,7 +49,7 @@ pub struct SamplerConfig {
     /// How strongly the model is followed against a standard normal, above 0. 1 follows it as it was learned. Left to
     /// the program: for forecasts by the length of a chunk, else 1.
     pub guidance: Auto<f64>,
-    /// Scale of all noise, 0 or more. 1 draws from the model, more widens the samples.
+    /// Scale of all noise, 0 or more, for forecasts above 0. 1 draws from the model, more widens the samples.
     pub temperature: f64,
 }
 
@@ -152,6 +152,15 @@ impl SamplerConfig {
             return wrong("corrector_size", self.corrector_size, "above 0, at most 1");
         }
         Ok(())
+    }
+
+    /// As [`SamplerConfig::check`], for forecasts, whose samples must differ: the temperature is above 0.
+    pub(crate) fn check_random(&self) -> Result<()> {
+        self.check()?;
+        match self.temperature > 0.0 {
+            true => Ok(()),
+            false => Err(Error::config("sampler.temperature", self.temperature, "a positive number")),
+        }
     }
 
     /// The noise angle of the last level.

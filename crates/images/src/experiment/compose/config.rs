@@ -259,6 +259,9 @@ impl ComposeConfig {
             if sampler.levels < 2 {
                 return Err(Error::config(format!("{key}.levels"), sampler.levels, "at least 2"));
             }
+            if !(0.0..=1.0).contains(&sampler.temperature) {
+                return Err(Error::config(format!("{key}.temperature"), sampler.temperature, "0 to 1"));
+            }
             sampler.check().map_err(|e| match e {
                 Error::Config { key: inner, found, expected } => {
                     Error::Config { key: inner.replacen("sampler", key, 1), found, expected }

@@ -173,7 +173,7 @@ fn settings_out_of_range_are_refused_by_name() {
     refused(&|c| c.cross.size = 6, "cross.size");
     refused(&|c| c.cross.baseline.steps = 0, "cross.baseline");
     refused(&|c| c.sampler.levels = 1, "sampler.levels");
-    refused(&|c| c.cross.sampler.temperature = -1.0, "cross.sampler.temperature");
+    refused(&|c| c.cross.sampler.temperature = 2.0, "cross.sampler.temperature");
     refused(&|c| c.cross.kept = 17, "cross.kept");
     refused(&|c| c.choice.angles.clear(), "choice");
     refused(&|c| c.cross.handover.width = 0.0, "cross.handover");
