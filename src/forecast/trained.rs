@@ -271,7 +271,7 @@ impl Model {
             _ => self.forecaster().forecast_given(&past, request, conditions, noise)?,
         };
         let (_, samples, horizon, _) = drawn.dims4()?;
-        let periods: Vec<Option<f64>> = self.info.channels.iter().map(|c| c.period).collect();
+        let periods = self.periods();
         let values = self.units(&periods).restore(&drawn.flatten_all()?.to_vec1::<f32>()?, &turns);
         let origin = Origin {
             episode: None,
@@ -372,7 +372,7 @@ impl Model {
     /// channels that wrap, as training windows have it.
     fn z_history(&self, history: &[f64]) -> Result<(Tensor, Vec<f64>)> {
         let (d, k) = (self.info.channels.len(), self.forecaster().context_frames());
-        let periods: Vec<Option<f64>> = self.info.channels.iter().map(|c| c.period).collect();
+        let periods = self.periods();
         let recent = history.len().saturating_sub(k * d);
         if let Some(at) = history[recent..].iter().position(|v| !v.is_finite()) {
             let what = format!("history, channel `{}`", self.info.channels[at % d].name);
@@ -380,6 +380,11 @@ impl Model {
         }
         let (z, turns) = self.units(&periods).standardise(history, k)?;
         Ok((Tensor::from_vec(z, (1, k, d), &Device::Cpu)?, turns))
+    }
+
+    /// Of channels that wrap, `(D,)`.
+    fn periods(&self) -> Vec<Option<f64>> {
+        self.info.channels.iter().map(|c| c.period).collect()
     }
 
     fn units<'a>(&'a self, periods: &'a [Option<f64>]) -> Units<'a> {
