@@ -133,7 +133,7 @@ fn a_gaussian_with_an_energy_added_is_the_product_of_gaussians() {
     let curvature = (l.transpose() * &precision * &l).symmetric_eigen().eigenvalues.max();
     for (eta, levels) in [(Eta::NONE, 60), (Eta::OfPosterior(1.0), 400)] {
         let energies = vec![ExtraEnergy { energy: &energy, curvature }];
-        let conditions = Conditions { energies, steps: 12, ..Conditions::default() };
+        let conditions = Conditions { energies, steps: Some(12), ..Conditions::default() };
         let sampler = Sampler { conditions, ..Sampler::new(&fine(levels, eta)).unwrap() };
         let draws: Vec<DVector<f64>> =
             drawn(&sampler, &round, 8).into_iter().map(|z| &mean + &l * DVector::from_vec(z)).collect();
@@ -273,6 +273,8 @@ fn conditions_that_are_none_are_refused() {
     let seen = Observations::new(vec![1.0, 0.0], row(&[0.0]), vec![0.0]).unwrap();
     let conditions = Conditions { observations: Some(seen), ..Conditions::default() };
     refused(Sampler { conditions, ..sampler() }, &["observed array", "3"]);
+    let conditions = Conditions { steps: Some(0), ..Conditions::default() };
+    refused(Sampler { conditions, ..sampler() }, &["steps", "at least 1"]);
     refused(Sampler { particles: Some(Particles { group: 3 }), ..sampler() }, &["sampler.eta", "particles"]);
     let noisy = Sampler::new(&SamplerConfig { eta: Eta::OfPosterior(1.0), ..SamplerConfig::default() }).unwrap();
     refused(Sampler { particles: Some(Particles { group: 4 }), ..noisy }, &["particles.group", "6 rows"]);

@@ -68,7 +68,8 @@ pub struct ForecastConditions {
     pub observations: Vec<Observation>,
     /// Energies of frames.
     pub energies: Vec<FrameEnergy>,
-    /// Steps towards the mode of the energies at each noise level; none for [`crate::sample::diffusion::STEPS`].
+    /// Steps towards the mode of the energies at each noise level, at least 1; none for
+    /// [`crate::sample::diffusion::STEPS`].
     pub steps: Option<usize>,
 }
 
@@ -111,8 +112,11 @@ impl ForecastConditions {
     /// Checks them against a forecast of `horizon` frames of `channels` channels by chunks of `chunk`.
     ///
     /// # Errors
-    /// [`Error::Data`] naming the condition that does not fit.
+    /// [`Error::Data`] naming the condition that does not fit; [`Error::Config`] for no steps.
     pub(super) fn check(&self, horizon: usize, channels: usize, chunk: usize) -> Result<()> {
+        if self.steps == Some(0) {
+            return Err(Error::config("steps of conditions", 0, "at least 1"));
+        }
         for (i, observation) in self.observations.iter().enumerate() {
             let what = || format!("observation {i} of the forecast");
             let Some((first, ..)) = observation.summands.first() else {
@@ -177,6 +181,29 @@ impl Units {
     }
 }
 
+/// What is asked of one chunk.
+struct OfChunk<'a> {
+    observations: Vec<&'a Observation>,
+    /// Energies with the frames, from 0 at the chunk's first, that they count for.
+    energies: Vec<(Range<usize>, &'a FrameEnergy)>,
+}
+
+impl<'a> OfChunk<'a> {
+    /// The conditions of the chunk that has these frames, by `observations` of z-scored frames; `None` where there are
+    /// none.
+    fn of(conditions: &'a ForecastConditions, observations: &'a [Observation], frames: &Range<usize>) -> Option<Self> {
+        let within = |term: &'a FrameEnergy| {
+            let (from, to) = (term.frames.start.max(frames.start), term.frames.end.min(frames.end));
+            (from < to).then(|| (from - frames.start..to - frames.start, term))
+        };
+        let here = Self {
+            observations: observations.iter().filter(|o| frames.contains(&o.summands[0].0)).collect(),
+            energies: conditions.energies.iter().filter_map(within).collect(),
+        };
+        (!here.observations.is_empty() || !here.energies.is_empty()).then_some(here)
+    }
+}
+
 /// The guides of each chunk of a forecast.
 ///
 /// # Errors
@@ -193,29 +220,23 @@ pub(super) fn guides(
     let f32s = |values: &[f64]| -> Vec<f32> { values.iter().map(|v| *v as f32).collect() };
     let of = |at: usize| -> Result<Option<Guide>> {
         let frames = at * chunk..(at + 1) * chunk;
-        let here: Vec<&Observation> = observations.iter().filter(|o| frames.contains(&o.summands[0].0)).collect();
-        let mut terms = Vec::new();
-        for term in &conditions.energies {
-            let (from, to) = (term.frames.start.max(frames.start), term.frames.end.min(frames.end));
-            if from < to {
-                terms.push(FrameTerm {
-                    frames: from - frames.start..to - frames.start,
-                    energy: program(&term.energy, d)?,
-                    curvature: term.curvature,
-                    offset: f32s(&units.offset),
-                    scale: f32s(&units.scale),
-                });
-            }
-        }
-        if here.is_empty() && terms.is_empty() {
-            return Ok(None);
-        }
-        let observed = match here.len() {
+        let Some(here) = OfChunk::of(conditions, &observations, &frames) else { return Ok(None) };
+        let term = |(frames, term): &(Range<usize>, &FrameEnergy)| -> Result<FrameTerm> {
+            Ok(FrameTerm {
+                frames: frames.clone(),
+                energy: program(&term.energy, d)?,
+                curvature: term.curvature,
+                offset: f32s(&units.offset),
+                scale: f32s(&units.scale),
+            })
+        };
+        let terms = here.energies.iter().map(term).collect::<Result<Vec<_>>>()?;
+        let observed = match here.observations.len() {
             0 => None,
             count => Some(Observed {
-                weights: weights(&here, frames.start, chunk * d, d),
-                values: Rows::new(count, here.iter().map(|o| o.value as f32).collect())?,
-                std: here.iter().map(|o| o.std).collect(),
+                weights: weights(&here.observations, frames.start, chunk * d, d),
+                values: Rows::new(count, here.observations.iter().map(|o| o.value as f32).collect())?,
+                std: here.observations.iter().map(|o| o.std).collect(),
             }),
         };
         Guide::new(rollout, observed, terms, steps).map(Some)
@@ -278,7 +299,7 @@ pub(super) struct Found<'a> {
     observations: Option<Observations>,
     energy: Option<OfCoordinates<'a>>,
     curvature: f64,
-    steps: usize,
+    steps: Option<usize>,
 }
 
 impl Found<'_> {
@@ -298,37 +319,33 @@ impl<'a> Here<'a> {
     /// `colour` `(C D, C D)`.
     pub(super) fn conditions(&self, width: usize, colour: &'a Tensor, base: &Tensor) -> Result<Option<Found<'a>>> {
         let (frames, d) = (self.first..self.first + self.chunk, self.units.scale.len());
-        let here: Vec<&Observation> = self.observations.iter().filter(|o| frames.contains(&o.summands[0].0)).collect();
-        let mut terms = Vec::new();
-        let mut curvature = 0.0;
-        let numbers = colour.to_device(&Device::Cpu)?.to_dtype(DType::F64)?.to_vec2::<f64>()?;
-        for term in &self.conditions.energies {
-            let (from, to) = (term.frames.start.max(frames.start), term.frames.end.min(frames.end));
-            if from < to {
-                let (from, to) = (from - frames.start, to - frames.start);
-                let scaled = |row: usize, c: usize| self.units.scale[row % d] * numbers[c][row];
-                curvature += term.curvature * largest(from * d..to * d, width, scaled);
-                terms.push((from..to, term.energy.as_ref()));
-            }
-        }
-        if here.is_empty() && terms.is_empty() {
-            return Ok(None);
-        }
-        let observations = match here.len() {
+        let Some(here) = OfChunk::of(self.conditions, self.observations, &frames) else { return Ok(None) };
+        let exact = |t: &Tensor| t.to_device(&Device::Cpu)?.to_dtype(DType::F64);
+        let observations = match here.observations.len() {
             0 => None,
             count => {
-                let rows = Tensor::from_vec(weights(&here, frames.start, width, d), (count, width), &Device::Cpu)?;
-                let base = base.to_device(&Device::Cpu)?.to_dtype(DType::F64)?;
-                let values = Tensor::from_vec(here.iter().map(|o| o.value).collect(), (1, count), &Device::Cpu)?;
-                let values = values.broadcast_sub(&base.matmul(&rows.t()?)?)?;
-                let matrix = rows.matmul(&colour.to_device(&Device::Cpu)?.to_dtype(DType::F64)?.t()?)?;
-                let std = here.iter().map(|o| o.std).collect();
+                let rows = weights(&here.observations, frames.start, width, d);
+                let rows = Tensor::from_vec(rows, (count, width), &Device::Cpu)?;
+                let values = here.observations.iter().map(|o| o.value).collect();
+                let values = Tensor::from_vec(values, (1, count), &Device::Cpu)?;
+                let values = values.broadcast_sub(&exact(base)?.matmul(&rows.t()?)?)?;
+                let matrix = rows.matmul(&exact(colour)?.t()?)?;
+                let std = here.observations.iter().map(|o| o.std).collect();
                 Some(Observations::new(matrix.flatten_all()?.to_vec1()?, values, std)?)
             }
         };
+        let mut curvature = 0.0;
+        if !here.energies.is_empty() {
+            let numbers = exact(colour)?.to_vec2::<f64>()?;
+            let scaled = |row: usize, c: usize| self.units.scale[row % d] * numbers[c][row];
+            for (frames, term) in &here.energies {
+                curvature += term.curvature * largest(frames.start * d..frames.end * d, width, scaled);
+            }
+        }
+        let terms: Vec<_> = here.energies.into_iter().map(|(frames, term)| (frames, term.energy.as_ref())).collect();
         let energy =
             (!terms.is_empty()).then(|| OfCoordinates { terms, colour, base: base.clone(), units: self.units });
-        Ok(Some(Found { observations, energy, curvature, steps: self.conditions.steps.unwrap_or(STEPS) }))
+        Ok(Some(Found { observations, energy, curvature, steps: self.conditions.steps }))
     }
 }
 

@@ -36,9 +36,9 @@ impl LevelForecaster {
     /// Joins coordinates and energy, whose weights are taken as they are now.
     ///
     /// # Errors
-    /// [`crate::Error::Config`] for a sampler that is none.
+    /// [`crate::Error::Config`] for a sampler that is none, or whose temperature is 0.
     pub fn new(coordinates: ResidualCoordinates, energy: LevelEnergy, sampler: SamplerConfig) -> Result<Self> {
-        sampler.check()?;
+        sampler.check_random()?;
         let rollout = Self::pack(&coordinates, &energy, &sampler)?;
         Ok(Self { coordinates, energy, sampler, rollout, elsewhere: None })
     }
@@ -227,6 +227,7 @@ mod tests {
     use crate::energy::Energy;
     use crate::energy::constraint::SoftLimits;
     use crate::forecast::Observation;
+    use crate::forecast::baseline::VarFit;
     use crate::model::{Activation, MlpConfig, Positions};
     use crate::sample::diffusion::Eta;
     use candle_core::D;
@@ -234,12 +235,9 @@ mod tests {
 
     #[test]
     fn the_engine_rolls_out_what_the_tensors_say() {
-        let device = Device::Cpu;
-        let (k, c, d) = (5, 3, 4);
+        let (k, d) = (5, 4);
         let mut noise = Noise::new(4);
-        let windows = noise.normal((60, (k + c) * d), DType::F32, &device).unwrap();
-        let windows = windows.cumsum(D::Minus1).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
-        let fit = super::super::baseline::VarFit::fit(&windows, d, k, c, 1.0).unwrap();
+        let fit = fit(&mut noise).unwrap();
         let plain = SamplerConfig { temperature: 1.1, ..SamplerConfig::default() };
         let noisy = SamplerConfig { eta: Eta::OfPosterior(0.4), corrector_steps: 2, ..plain };
         let guided = SamplerConfig { guidance: 1.3.into(), end: 0.4.into(), ..noisy };
@@ -249,25 +247,11 @@ mod tests {
             (false, 9, true, plain, 5),
             (false, 12, false, guided, 11),
         ] {
-            let mut coordinates = ResidualCoordinates::new(fit.clone(), latent).unwrap();
-            if by_frames {
-                coordinates = coordinates.by_frames().unwrap();
-            }
-            let config = MlpConfig {
-                inputs: coordinates.latent(),
-                context: coordinates.context_width(),
-                hidden: vec![if by_frames { 42 } else { 40 }, 30],
-                outputs: 1,
-                activation: Activation::Swish,
-                positions: by_frames.then(|| Positions { count: c, reach: vec![1] }),
-                spectral_norm,
-            };
-            let energy = LevelEnergy::new(config, &mut noise, DType::F32, &device).unwrap();
-            let model = LevelForecaster::new(coordinates, energy, sampler).unwrap();
+            let model = over(fit.clone(), latent, by_frames, spectral_norm, sampler, &mut noise).unwrap();
             assert_eq!(model.evaluations_per_chunk(), evaluations);
-            let tensors = model.clone().on(&device).unwrap();
+            let tensors = model.clone().on(&Device::Cpu).unwrap();
             for (batch, samples, horizon) in [(1, 1, 10), (2, 1, 3), (3, 5, 11), (2, 40, 8)] {
-                let history = noise.normal((batch, k + 2, d), DType::F32, &device).unwrap();
+                let history = noise.normal((batch, k + 2, d), DType::F32, &Device::Cpu).unwrap();
                 let request = Request { horizon, samples };
                 let drawn = model.forecast(&history, &request, &mut Noise::new(9)).unwrap();
                 let expected = tensors.forecast(&history, &request, &mut Noise::new(9)).unwrap();
@@ -279,12 +263,26 @@ mod tests {
         }
     }
 
-    fn model(latent: usize, by_frames: bool, sampler: SamplerConfig, quiet: bool) -> Result<LevelForecaster> {
-        let (k, c, d) = (5, 3, 4);
+    /// A forecaster of 4 channels by chunks of 3 frames after 5.
+    fn model(latent: usize, by_frames: bool, sampler: SamplerConfig) -> Result<LevelForecaster> {
         let mut noise = Noise::new(4);
+        over(fit(&mut noise)?, latent, by_frames, false, sampler, &mut noise)
+    }
+
+    fn fit(noise: &mut Noise) -> Result<VarFit> {
+        let (k, c, d) = (5, 3, 4);
         let windows = noise.normal((60, (k + c) * d), DType::F32, &Device::Cpu)?.cumsum(D::Minus1)?;
-        let windows = windows.flatten_all()?.to_vec1::<f32>()?;
-        let fit = super::super::baseline::VarFit::fit(&windows, d, k, c, 1.0)?;
+        VarFit::fit(&windows.flatten_all()?.to_vec1::<f32>()?, d, k, c, 1.0)
+    }
+
+    fn over(
+        fit: VarFit,
+        latent: usize,
+        by_frames: bool,
+        spectral_norm: bool,
+        sampler: SamplerConfig,
+        noise: &mut Noise,
+    ) -> Result<LevelForecaster> {
         let mut coordinates = ResidualCoordinates::new(fit, latent)?;
         if by_frames {
             coordinates = coordinates.by_frames()?;
@@ -295,16 +293,28 @@ mod tests {
             hidden: vec![if by_frames { 42 } else { 40 }, 30],
             outputs: 1,
             activation: Activation::Swish,
-            positions: by_frames.then(|| Positions { count: c, reach: vec![1] }),
-            spectral_norm: false,
+            positions: by_frames.then(|| Positions { count: 3, reach: vec![1] }),
+            spectral_norm,
         };
-        let energy = LevelEnergy::new(config, &mut noise, DType::F32, &Device::Cpu)?;
-        if quiet {
-            let zeros: Vec<Tensor> =
-                energy.parameters().values()?.iter().map(Tensor::zeros_like).collect::<std::result::Result<_, _>>()?;
-            energy.parameters().set_values(&zeros)?;
-        }
+        let energy = LevelEnergy::new(config, noise, DType::F32, &Device::Cpu)?;
         LevelForecaster::new(coordinates, energy, sampler)
+    }
+
+    /// The same without a network: its weights are 0.
+    fn quiet(model: &LevelForecaster) -> Result<LevelForecaster> {
+        let parameters = model.energy.parameters();
+        let zeros: Vec<Tensor> =
+            parameters.values()?.iter().map(Tensor::zeros_like).collect::<std::result::Result<_, _>>()?;
+        parameters.set_values(&zeros)?;
+        LevelForecaster::new(model.coordinates.clone(), model.energy.clone(), model.sampler)
+    }
+
+    #[test]
+    fn forecasts_refuse_a_temperature_of_zero() {
+        let cold = SamplerConfig { temperature: 0.0, ..SamplerConfig::default() };
+        cold.check().unwrap();
+        let error = model(7, false, cold).unwrap_err();
+        assert!(matches!(&error, crate::Error::Config { key, .. } if key == "sampler.temperature"), "{error}");
     }
 
     /// Everything that a condition may be, in several chunks.
@@ -324,7 +334,7 @@ mod tests {
         let noisy = SamplerConfig { eta: Eta::OfPosterior(0.4), corrector_steps: 1, guidance: 1.3.into(), ..plain };
         for (latent, by_frames, sampler) in [(7, false, plain), (12, false, noisy), (9, true, plain), (7, false, noisy)]
         {
-            let model = model(latent, by_frames, sampler, false)?;
+            let model = model(latent, by_frames, sampler)?;
             let tensors = model.clone().on(&Device::Cpu)?;
             for (batch, samples, horizon) in [(1, 1, 10), (2, 3, 8), (2, 40, 9)] {
                 let history = Noise::new(5).normal((batch, 7, 4), DType::F32, &Device::Cpu)?;
@@ -359,7 +369,7 @@ mod tests {
         let history = Noise::new(5).normal((1, 7, 4), DType::F32, &Device::Cpu)?;
         let contexts = history.narrow(1, 2, 5)?.flatten_all()?.to_vec1::<f32>()?;
         for latent in [7, 12] {
-            let model = model(latent, false, sampler, true)?;
+            let model = quiet(&model(latent, false, sampler)?)?;
             let (mean, colour) = model.coordinates.colouring();
             let (_, expected) = model.coordinates.expect(&contexts)?;
             let mean = (expected + mean)?.flatten_all()?.to_vec1::<f32>()?;
@@ -429,7 +439,7 @@ mod tests {
 
     #[test]
     fn conditions_that_do_not_fit_are_refused() -> Result<()> {
-        let model = model(7, false, SamplerConfig::default(), false)?;
+        let model = model(7, false, SamplerConfig::default())?;
         let history = Noise::new(5).normal((1, 7, 4), DType::F32, &Device::Cpu)?;
         let refused = |conditions: ForecastConditions, parts: &[&str]| {
             let request = Request { horizon: 8, samples: 2 };
@@ -449,6 +459,7 @@ mod tests {
         let goal = || Quadratic { weights: [1.0; 4], centre: 0.0 };
         refused(new().energy(0..9, goal(), 2.0), &["energy 0", "frame 8"]);
         refused(new().energy(0..1, goal(), 0.0), &["curvature"]);
+        refused(ForecastConditions { steps: Some(0), ..new().hold(0, 0..1, 0.0) }, &["steps", "at least 1"]);
         Ok(())
     }
 }

@@ -126,8 +126,8 @@ pub struct Conditions<'a> {
     pub bounds: Option<(f64, f64)>,
     /// Numbers that are put back on their own way from noise at every stop.
     pub replaced: Option<Replaced<'a>>,
-    /// Steps towards the mode of the added energies at each stop; 0 stands for [`STEPS`].
-    pub steps: usize,
+    /// Steps towards the mode of the added energies at each stop, at least 1; none for [`STEPS`].
+    pub steps: Option<usize>,
 }
 
 /// Steps towards the mode of the added energies at each stop.
@@ -144,11 +144,6 @@ pub struct Replaced<'a> {
 }
 
 impl Conditions<'_> {
-    /// True where there are none.
-    pub fn is_empty(&self) -> bool {
-        self.observations.is_none() && self.energies.is_empty() && self.bounds.is_none() && self.replaced.is_none()
-    }
-
     /// True where the denoised estimate is moved.
     pub(super) fn move_estimates(&self) -> bool {
         self.observations.is_some() || !self.energies.is_empty() || self.bounds.is_some()
@@ -157,9 +152,12 @@ impl Conditions<'_> {
     /// Checks ranges.
     ///
     /// # Errors
-    /// [`Error::Config`] for a curvature that is not positive or bounds that hold nothing; [`Error::Shape`] for
-    /// observations of arrays of another width than `width`.
+    /// [`Error::Config`] for a curvature that is not positive, bounds that hold nothing or no steps; [`Error::Shape`]
+    /// for observations of arrays of another width than `width`.
     pub(super) fn check(&self, width: usize) -> Result<()> {
+        if self.steps == Some(0) {
+            return Err(Error::config("steps of conditions", 0, "at least 1"));
+        }
         if let Some(bad) = self.energies.iter().find(|e| !(e.curvature > 0.0 && e.curvature.is_finite())) {
             return Err(Error::config("curvature of an extra energy", bad.curvature, "a positive number"));
         }
@@ -185,11 +183,7 @@ impl Conditions<'_> {
         let curvature: f64 = self.energies.iter().map(|e| e.curvature).sum();
         let variance = 1.0 / (curvature + 1.0 / stop.variance);
         let seen = self.observations.as_ref().map(|seen| seen.at(&flat, variance)).transpose()?;
-        let steps = match (self.energies.len(), self.steps) {
-            (0, _) => 1,
-            (_, 0) => STEPS,
-            (_, steps) => steps,
-        };
+        let steps = if self.energies.is_empty() { 1 } else { self.steps.unwrap_or(STEPS) };
         let share = curvature * variance;
         let (mut moved, mut ahead) = (flat.clone(), flat.clone());
         for _ in 0..steps {

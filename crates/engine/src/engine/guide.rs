@@ -72,6 +72,9 @@ impl Guide {
     /// [`Error::Shape`] when these do not fit the rollout; [`Error::Data`] when exact observations are not independent
     /// or are of what never moves; [`Error::Config`] for a curvature that is not positive.
     pub fn new(rollout: &Rollout, observed: Option<Observed>, terms: Vec<FrameTerm>, steps: usize) -> Result<Self> {
+        if steps == 0 {
+            return Err(Error::config("steps of conditions", 0, "at least 1"));
+        }
         let (d, width) = (rollout.channels, rollout.chunk * rollout.channels);
         let colour =
             |frame: usize, coordinate: usize| f64::from(rollout.to_frames.weight()[frame * width + coordinate]);
@@ -95,7 +98,7 @@ impl Guide {
         let shares = variances.iter().map(share).collect();
         let back: Vec<f32> = (0..width).flat_map(|c| (0..width).map(move |f| colour(f, c) as f32)).collect();
         let observed = observed.map(|seen| Seen::new(rollout, seen, &variances)).transpose()?;
-        Ok(Self { observed, terms, back: Linear::new(back, &vec![0.0; width])?, steps: steps.max(1), shares })
+        Ok(Self { observed, terms, back: Linear::new(back, &vec![0.0; width])?, steps, shares })
     }
 
     /// Checks that it was made for a rollout of this shape and so many histories.
