@@ -64,7 +64,6 @@ pub mod anomaly;
 pub mod energy;
 pub mod eval;
 pub mod event;
-pub mod files;
 pub mod forecast;
 pub mod kinematics;
 pub mod model;
@@ -76,6 +75,7 @@ pub mod trajectory;
 #[cfg(feature = "cuda")]
 pub(crate) use ebmotion_engine::gpu;
 pub use ebmotion_engine::{engine, error, noise, parallel};
+pub use ebmotion_logs::files;
 pub use error::{Error, Result};
 
 /// The programs in README and guide run as tests.

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 /// Module, the modules of `ebmotion` and its own crate that it may use, and the outside crates that it must not name.
 const LAYERS: &[(&str, &[&str], &[&str])] = &[
     ("error", &[], &["nalgebra"]),
-    ("files", &["error"], &["candle_core", "nalgebra"]),
     ("parallel", &["error"], &["candle_core", "nalgebra"]),
     ("simd", &[], &["candle_core", "nalgebra"]),
     ("gpu", &["error"], &["candle_nn", "nalgebra", "csv"]),
@@ -22,7 +21,7 @@ const LAYERS: &[(&str, &[&str], &[&str])] = &[
         &["error", "files", "noise", "parallel", "event", "settings", "energy", "engine", "sample", "model", "gpu"],
         &["nalgebra", "csv"],
     ),
-    ("trajectory", &["error", "files", "noise"], &["candle_core", "nalgebra"]),
+    ("trajectory", &[], &["candle_core", "nalgebra"]),
     ("settings", &["error"], &["candle_core", "nalgebra", "csv"]),
     ("image", &["error", "files", "noise"], &["candle_core", "nalgebra", "csv"]),
     (

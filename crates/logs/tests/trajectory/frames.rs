@@ -1,11 +1,9 @@
 //! Resampling, splits, windows and z-scores.
 
 use crate::{log_at, read};
-use ebmotion::Error;
-use ebmotion::noise::Noise;
-use ebmotion::trajectory::{
-    Channel, Episode, Frames, Normaliser, OnGap, ReadOptions, Recording, Split, WindowSpec, Windows,
-};
+use ebmotion_engine::noise::Noise;
+use ebmotion_logs::Error;
+use ebmotion_logs::{Channel, Episode, Frames, Normaliser, OnGap, ReadOptions, Recording, Split, WindowSpec, Windows};
 use std::collections::BTreeSet;
 use std::f64::consts::{PI, TAU};
 
@@ -324,7 +322,7 @@ fn a_normaliser_knows_turning_joints_and_no_step_between_episodes() {
 #[test]
 fn a_log_of_one_channel_goes_all_the_way() {
     let log = read(&log_at((0..60).map(|k| 0.04 * f64::from(k))), &ReadOptions::default()).unwrap();
-    let frames = Frames::resample(&log, None, ebmotion::trajectory::DEFAULT_TOLERANCE).unwrap();
+    let frames = Frames::resample(&log, None, ebmotion_logs::DEFAULT_TOLERANCE).unwrap();
     let n = Normaliser::fit(&frames, &[0]).unwrap();
     let spec = WindowSpec { context: 8, future: 4, stride: 2, skip_short: false };
     let windows = Windows::new(&frames, &[0], spec).unwrap();

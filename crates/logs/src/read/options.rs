@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// How logs are read.
 ///
 /// ```
-/// use ebmotion::trajectory::{OnGap, ReadOptions, Recording};
+/// use ebmotion_logs::{OnGap, ReadOptions, Recording};
 ///
 /// let options = ReadOptions {
 ///     on_gap: OnGap::Split,
@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 /// let recording = Recording::from_bytes("head.csv", log, &options)?;
 /// assert_eq!(recording.channels[0].period, Some(360.0));
 /// assert_eq!(recording.episodes.len(), 2); // before and after the gap
-/// # Ok::<(), ebmotion::Error>(())
+/// # Ok::<(), ebmotion_logs::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

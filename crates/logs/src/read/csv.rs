@@ -4,7 +4,7 @@ use super::header::Header;
 use super::table::{Fault, FaultKind, Run, Table, number};
 use super::{Input, ReadOptions};
 use crate::error::{Error, Result};
-use crate::trajectory::pace::median;
+use crate::pace::median;
 use std::collections::HashMap;
 use std::path::Path;
 

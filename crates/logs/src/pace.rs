@@ -73,14 +73,14 @@ impl Recording {
     /// 1e-3), that number is given: 25, 29.97, 1/0.0125.
     ///
     /// ```
-    /// use ebmotion::trajectory::{ReadOptions, Recording};
+    /// use ebmotion_logs::{ReadOptions, Recording};
     ///
     /// // 30 Hz, written in whole milliseconds.
     /// let rows: Vec<String> = (0..90).map(|k| format!("{},{k}\n", (f64::from(k) * 1000.0 / 30.0).round())).collect();
     /// let log = format!("time [ms],x\n{}", rows.concat());
     /// let recording = Recording::from_bytes("log.csv", log.as_bytes(), &ReadOptions::default())?;
     /// assert_eq!(recording.rate_hz()?, 30.0);
-    /// # Ok::<(), ebmotion::Error>(())
+    /// # Ok::<(), ebmotion_logs::Error>(())
     /// ```
     ///
     /// # Errors

@@ -1,8 +1,8 @@
 //! What the column names of a log mean: time, episode, channels, units; and which channels are wanted.
 
 use super::ReadOptions;
+use crate::Channel;
 use crate::error::{Error, Result};
-use crate::trajectory::Channel;
 use std::path::Path;
 
 /// Where things stand in a row.
@@ -86,46 +86,67 @@ impl Header {
             let found = format!("no channel beside {}", list(named.iter().map(|n| n.0)));
             return Err(error(None, found, "at least one column of measured values".into()));
         }
-        // A pattern that fits nothing is a slip that would silently select the wrong channels.
-        let check = |patterns: &[String], among: &[usize], what: &str| match patterns
-            .iter()
-            .find(|p| !among.iter().any(|i| glob(p, named[*i].0)))
-        {
-            None => Ok(()),
-            Some(pattern) => Err(error(
-                Some(pattern.clone()),
-                format!("no channel of this name to {what}"),
-                format!("one of {} (`*` stands for any characters)", list(among.iter().map(|i| named[*i].0))),
-            )),
-        };
-        let any = |patterns: &[String], i: usize| patterns.iter().any(|p| glob(p, named[i].0));
-        let mut columns = all.clone();
-        if let Some(wanted) = &options.channels {
-            check(wanted, &all, "select")?;
-            columns.retain(|i| any(wanted, *i));
-        }
-        check(&options.ignore, &all, "ignore")?;
-        columns.retain(|i| !any(&options.ignore, *i));
-        if columns.is_empty() {
-            let found = format!("no channel left of {}", list(all.iter().map(|i| named[*i].0)));
-            return Err(error(None, found, "a selection that leaves at least one".into()));
-        }
-        check(&options.wrap, &columns, "wrap")?;
-        let channels = columns
-            .iter()
-            .map(|i| {
-                let (name, unit) = named[*i];
-                let period = any(&options.wrap, *i).then(|| period(unit)).map(|p| {
-                    p.ok_or_else(|| {
-                        let found = format!("the unit `{}` on a channel that is to wrap", unit.unwrap_or_default());
-                        error(Some(name.into()), found, "rad, deg, or no unit".into())
-                    })
-                });
-                Ok(Channel { name: name.into(), unit: unit.map(Into::into), period: period.transpose()? })
-            })
-            .collect::<Result<Vec<_>>>()?;
+        let (columns, channels) = select(path, &named, &all, options)?;
         Ok(Self { time, time_column: time_column.into(), secs_per_unit, episode, columns, channels })
     }
+}
+
+/// The wanted ones of the columns `all`, whose names and units `named` has: their places, and what they are as channels.
+///
+/// # Errors
+/// [`Error::Log`] for a pattern that fits nothing, a selection that leaves nothing, and a unit that does not wrap.
+pub(crate) fn select(
+    path: &Path,
+    named: &[(&str, Option<&str>)],
+    all: &[usize],
+    options: &ReadOptions,
+) -> Result<(Vec<usize>, Vec<Channel>)> {
+    let error = |column: Option<String>, found: String, expected: String| Error::Log {
+        path: path.to_path_buf(),
+        line: Some(1),
+        column,
+        found,
+        expected,
+    };
+    // A pattern that fits nothing is a slip that would silently select the wrong channels.
+    let check = |patterns: &[String], among: &[usize], what: &str| match patterns
+        .iter()
+        .find(|p| !among.iter().any(|i| glob(p, named[*i].0)))
+    {
+        None => Ok(()),
+        Some(pattern) => Err(error(
+            Some(pattern.clone()),
+            format!("no channel of this name to {what}"),
+            format!("one of {} (`*` stands for any characters)", list(among.iter().map(|i| named[*i].0))),
+        )),
+    };
+    let any = |patterns: &[String], i: usize| patterns.iter().any(|p| glob(p, named[i].0));
+    let mut columns = all.to_vec();
+    if let Some(wanted) = &options.channels {
+        check(wanted, all, "select")?;
+        columns.retain(|i| any(wanted, *i));
+    }
+    check(&options.ignore, all, "ignore")?;
+    columns.retain(|i| !any(&options.ignore, *i));
+    if columns.is_empty() {
+        let found = format!("no channel left of {}", list(all.iter().map(|i| named[*i].0)));
+        return Err(error(None, found, "a selection that leaves at least one".into()));
+    }
+    check(&options.wrap, &columns, "wrap")?;
+    let channels = columns
+        .iter()
+        .map(|i| {
+            let (name, unit) = named[*i];
+            let period = any(&options.wrap, *i).then(|| period(unit)).map(|p| {
+                p.ok_or_else(|| {
+                    let found = format!("the unit `{}` on a channel that is to wrap", unit.unwrap_or_default());
+                    error(Some(name.into()), found, "rad, deg, or no unit".into())
+                })
+            });
+            Ok(Channel { name: name.into(), unit: unit.map(Into::into), period: period.transpose()? })
+        })
+        .collect::<Result<Vec<_>>>()?;
+    Ok((columns, channels))
 }
 
 /// Period of an angle in `unit`; `None` where the unit is not one of angles.

@@ -1,9 +1,9 @@
 //! The time stamps of one recorded episode.
 
 use super::{EpisodeReport, GapReport};
-use crate::trajectory::pace::Pace;
-use crate::trajectory::read::episode_id;
-use crate::trajectory::read::table::{Run, Table};
+use crate::pace::Pace;
+use crate::read::episode_id;
+use crate::read::table::{Run, Table};
 
 /// A recorded episode while it is looked at.
 pub(super) struct Stretch<'a> {

@@ -1,7 +1,7 @@
 //! What can be found in a log.
 
+use crate::Channel;
 use crate::files::FileRecord;
-use crate::trajectory::Channel;
 use serde::Serialize;
 
 /// What [`inspect`](super::inspect) found in some logs.

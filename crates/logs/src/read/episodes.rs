@@ -2,9 +2,9 @@
 
 use super::table::{FaultKind, Run, Table};
 use super::{OnGap, ReadOptions};
+use crate::Episode;
 use crate::error::{Error, Result};
-use crate::trajectory::Episode;
-use crate::trajectory::pace::{Pace, median};
+use crate::pace::{Pace, median};
 
 /// So many steps in a row that are all too long, or all too short, are another rate and not gaps.
 const RUN_OF_ANOTHER_RATE: usize = 10;

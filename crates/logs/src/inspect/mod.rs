@@ -20,9 +20,9 @@ use std::path::Path;
 /// `options` select and name columns as in reading; [`ReadOptions::on_gap`] has no effect.
 ///
 /// ```
-/// use ebmotion::{files, trajectory::{ReadOptions, inspect}};
+/// use ebmotion_logs::{ReadOptions, files, inspect};
 ///
-/// # let folder = tempfile::tempdir().map_err(ebmotion::Error::io(".", "create a folder"))?;
+/// # let folder = tempfile::tempdir().map_err(ebmotion_logs::Error::io(".", "create a folder"))?;
 /// let path = folder.path().join("log.csv");
 /// files::write_bytes(&path, b"time [s],x\n0.0,1\n0.1,nan\n0.2,3\n0.9,4\n1.0,4\n")?;
 /// let found = inspect(&[&path], &ReadOptions::default())?;
@@ -30,7 +30,7 @@ use std::path::Path;
 /// assert_eq!(episode.gaps.as_ref().map(|gaps| gaps.missing_frames), Some(6));
 /// assert_eq!((channel.faults.nan, channel.max), (1, Some(4.0)));
 /// println!("{found}"); // the same as a table
-/// # Ok::<(), ebmotion::Error>(())
+/// # Ok::<(), ebmotion_logs::Error>(())
 /// ```
 ///
 /// # Errors

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// `z = (x - mean) / std`.
 ///
 /// ```
-/// use ebmotion::trajectory::Normaliser;
+/// use ebmotion_logs::Normaliser;
 ///
 /// let normaliser =
 ///     Normaliser { mean: vec![10.0, 0.0], std: vec![2.0, 0.5], velocity_std: vec![0.1, 0.1], constant: Vec::new() };
@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(z, [1.0, -1.0]);
 /// normaliser.to_units(&z, &mut back)?;
 /// assert_eq!(back, frame);
-/// # Ok::<(), ebmotion::Error>(())
+/// # Ok::<(), ebmotion_logs::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

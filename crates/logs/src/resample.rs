@@ -29,14 +29,14 @@ impl Frames {
     /// half of the new rate folds into slower motion.
     ///
     /// ```
-    /// use ebmotion::trajectory::{DEFAULT_TOLERANCE, Frames, ReadOptions, Recording};
+    /// use ebmotion_logs::{DEFAULT_TOLERANCE, Frames, ReadOptions, Recording};
     ///
     /// let log = b"time [s],x\n0.0,0\n0.1,1\n0.2,2\n0.3,3\n0.4,4\n";
     /// let recording = Recording::from_bytes("log.csv", log, &ReadOptions::default())?;
     /// let frames = Frames::resample(&recording, Some(5.0), DEFAULT_TOLERANCE)?;
     /// assert_eq!(frames.episodes[0].values, [0.0, 2.0, 4.0]);
     /// assert!(Frames::resample(&recording, Some(20.0), DEFAULT_TOLERANCE).is_err()); // recorded at 10 Hz
-    /// # Ok::<(), ebmotion::Error>(())
+    /// # Ok::<(), ebmotion_logs::Error>(())
     /// ```
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// One measured quantity of a log.
 ///
 /// ```
-/// use ebmotion::trajectory::Channel;
+/// use ebmotion_logs::Channel;
 ///
 /// let yaw = Channel { name: "yaw".into(), unit: Some("deg".into()), period: Some(360.0) };
 /// assert_eq!(yaw.whole_periods(725.0), 720.0); // what remains is 5 deg

@@ -1,7 +1,7 @@
 //! What `inspect` finds in dirty logs.
 
 use crate::{kept, unpacked};
-use ebmotion::trajectory::{Inspection, LogGroup, ReadOptions, Stuck, inspect};
+use ebmotion_logs::{Inspection, LogGroup, ReadOptions, Stuck, inspect};
 use std::f64::consts::{PI, TAU};
 use std::fmt::Write;
 
@@ -137,7 +137,7 @@ fn the_faults_listed_for_the_dirty_log_are_found() {
 #[test]
 #[ignore = "needs ../shared/data/adroit_door"]
 fn a_log_without_times_beside_the_project_is_refused() {
-    let door = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data/adroit_door/demo_00.csv");
+    let door = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data/adroit_door/demo_00.csv");
     let error = inspect(&[door], &ReadOptions::default()).unwrap_err().to_string();
     assert!(error.contains("demo_00.csv, line 1, column `time`") && error.contains("`q_ARRx`"), "{error}");
 }

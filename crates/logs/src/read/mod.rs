@@ -65,7 +65,7 @@ impl Recording {
     /// Reads one log from memory; `name` stands for its path, in messages and by its ending.
     ///
     /// ```
-    /// use ebmotion::trajectory::{ReadOptions, Recording};
+    /// use ebmotion_logs::{ReadOptions, Recording};
     ///
     /// let log = b"episode,time [s],q_elbow [rad]\n0,0.0,0.1\n0,0.1,0.2\n1,5.0,0.3\n1,5.1,0.2\n";
     /// let recording = Recording::from_bytes("arm.csv", log, &ReadOptions::default())?;
@@ -73,7 +73,7 @@ impl Recording {
     /// assert_eq!(recording.channels[0].unit.as_deref(), Some("rad"));
     /// assert_eq!(recording.episodes[1].id, "arm/1");
     /// assert_eq!(recording.episodes[1].values, [0.3, 0.2]);
-    /// # Ok::<(), ebmotion::Error>(())
+    /// # Ok::<(), ebmotion_logs::Error>(())
     /// ```
     ///
     /// # Errors

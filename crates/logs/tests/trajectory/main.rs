@@ -8,8 +8,8 @@ mod frames;
 mod inspection;
 mod reading;
 
-use ebmotion::trajectory::{ReadOptions, Recording};
-use ebmotion::{Error, Result};
+use ebmotion_logs::{Error, Result};
+use ebmotion_logs::{ReadOptions, Recording};
 use std::path::{Path, PathBuf};
 
 /// Reads `text` as a log named `log.csv`.
@@ -38,7 +38,7 @@ fn log_error(result: Result<Recording>) -> (Option<u64>, Option<String>, String,
 
 /// A file of `tests/data/logs`.
 fn kept(path: &str) -> PathBuf {
-    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/logs")).join(path)
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data/logs")).join(path)
 }
 
 fn unpacked(path: &Path) -> String {

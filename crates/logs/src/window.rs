@@ -40,7 +40,7 @@ pub struct ShortEpisode {
 /// All windows of some episodes. None crosses the end of an episode, and an episode has no gaps.
 ///
 /// ```
-/// use ebmotion::trajectory::{Frames, Normaliser, ReadOptions, Recording, WindowSpec, Windows};
+/// use ebmotion_logs::{Frames, Normaliser, ReadOptions, Recording, WindowSpec, Windows};
 ///
 /// let log = b"time [s],x\n0.0,0\n0.1,2\n0.2,0\n0.3,2\n0.4,0\n0.5,2\n";
 /// let recording = Recording::from_bytes("log.csv", log, &ReadOptions::default())?;
@@ -50,7 +50,7 @@ pub struct ShortEpisode {
 /// let mut window = [0f32; 4];
 /// windows.fill(1, &Normaliser::fit(&frames, &[0])?, &mut window)?;
 /// assert_eq!(window, [-1.0, 1.0, -1.0, 1.0]); // z-scored: mean 1, standard deviation 1
-/// # Ok::<(), ebmotion::Error>(())
+/// # Ok::<(), ebmotion_logs::Error>(())
 /// ```
 #[derive(Debug, Clone)]
 pub struct Windows<'a> {

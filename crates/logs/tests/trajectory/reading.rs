@@ -1,7 +1,7 @@
 //! What well-formed logs become.
 
 use crate::{kept, log_at, read, unpacked};
-use ebmotion::trajectory::{Frames, OnGap, ReadOptions, Recording};
+use ebmotion_logs::{Frames, OnGap, ReadOptions, Recording};
 use std::f64::consts::TAU;
 use std::time::Instant;
 
@@ -17,7 +17,7 @@ fn names_units_episodes_and_values_arrive() {
     assert_eq!(log.episodes[0].time_secs, [0.0, 0.04]);
     assert_eq!(log.episodes[1].values, [-1e-3, 3.0, 1.0, 4.0]);
     assert_eq!(log.sources[0].path, "log.csv");
-    assert_eq!(log.sources[0].sha256, ebmotion::files::sha256_hex(text.as_bytes()));
+    assert_eq!(log.sources[0].sha256, ebmotion_logs::files::sha256_hex(text.as_bytes()));
 }
 
 #[test]

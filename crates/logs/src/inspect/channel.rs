@@ -2,9 +2,9 @@
 
 use super::episode::Stretch;
 use super::{ChannelFaults, ChannelReport, ConstantStretch, Stuck};
-use crate::trajectory::normalise::moments;
-use crate::trajectory::read::header::period;
-use crate::trajectory::read::table::{FaultKind, Table};
+use crate::normalise::moments;
+use crate::read::header::period;
+use crate::read::table::{FaultKind, Table};
 use std::f64::consts::TAU;
 
 /// A channel that keeps its value longer than this while others move is stuck, seconds.

@@ -1,8 +1,8 @@
 //! Every kind of bad log is refused with its line and column.
 
 use crate::{log_at, log_error, read};
-use ebmotion::Error;
-use ebmotion::trajectory::{OnGap, ReadOptions, Recording};
+use ebmotion_logs::Error;
+use ebmotion_logs::{OnGap, ReadOptions, Recording};
 use std::io::Write;
 
 fn split() -> ReadOptions {

@@ -27,14 +27,14 @@ impl Split {
     /// one episode. The same frames and seed give the same split.
     ///
     /// ```
-    /// use ebmotion::trajectory::{Frames, ReadOptions, Recording, Split};
+    /// use ebmotion_logs::{Frames, ReadOptions, Recording, Split};
     ///
     /// let rows: Vec<String> = (0..10).map(|e| format!("{e},0.0,1\n{e},0.1,2\n")).collect();
     /// let log = format!("episode,time [s],x\n{}", rows.concat());
     /// let recording = Recording::from_bytes("log.csv", log.as_bytes(), &ReadOptions::default())?;
     /// let split = Split::by_episode(&Frames::resample(&recording, None, 0.02)?, 0.1, 0.2, 7)?;
     /// assert_eq!([split.train.len(), split.validation.len(), split.test.len()], [7, 1, 2]);
-    /// # Ok::<(), ebmotion::Error>(())
+    /// # Ok::<(), ebmotion_logs::Error>(())
     /// ```
     ///
     /// # Errors

@@ -1,8 +1,9 @@
 //! Robot logs: named channels with units, episodes at a fixed rate, windows of context and future, normalisation.
 //!
-//! The way of the data is `log file -> Recording -> Frames -> Windows -> normalised tensors`.
+//! The way of the data is `log file -> Recording -> Frames -> Windows -> normalised numbers`.
 
 mod angle;
+pub mod files;
 mod inspect;
 mod labels;
 mod normalise;
@@ -13,6 +14,8 @@ mod resample;
 mod split;
 mod window;
 
+pub use ebmotion_engine::error::{Error, Result};
+pub(crate) use ebmotion_engine::{error, noise};
 pub use inspect::{
     ChannelFaults, ChannelReport, ConstantStretch, EpisodeReport, GapReport, Inspection, LogGroup, Stuck, inspect,
 };

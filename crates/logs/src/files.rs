@@ -59,14 +59,14 @@ pub fn write_atomically(path: &Path, fill: impl FnOnce(&mut dyn Write) -> std::i
 /// [`write_atomically`] of bytes already at hand.
 ///
 /// ```
-/// use ebmotion::files::{FileRecord, write_bytes};
+/// use ebmotion_logs::files::{FileRecord, write_bytes};
 ///
-/// # let folder = tempfile::tempdir().map_err(ebmotion::Error::io(".", "create a folder"))?;
+/// # let folder = tempfile::tempdir().map_err(ebmotion_logs::Error::io(".", "create a folder"))?;
 /// let path = folder.path().join("results").join("note.txt");
 /// write_bytes(&path, b"abc")?; // the folder is made too
 /// let record = FileRecord::of(&path, b"abc");
 /// assert!(path.exists() && record.sha256.starts_with("ba7816bf"));
-/// # Ok::<(), ebmotion::Error>(())
+/// # Ok::<(), ebmotion_logs::Error>(())
 /// ```
 ///
 /// # Errors
@@ -76,7 +76,10 @@ pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
 }
 
 /// [`write_atomically`] of a table, its header first; all rows have as many cells.
-pub(crate) fn write_csv(path: &Path, rows: impl Iterator<Item = Vec<String>>) -> Result<()> {
+///
+/// # Errors
+/// As [`write_atomically`].
+pub fn write_csv(path: &Path, rows: impl Iterator<Item = Vec<String>>) -> Result<()> {
     write_atomically(path, |out| {
         let mut csv = csv::Writer::from_writer(out);
         for row in rows {
@@ -87,21 +90,23 @@ pub(crate) fn write_csv(path: &Path, rows: impl Iterator<Item = Vec<String>>) ->
 }
 
 /// SHA-256 of several pieces, each told from the next.
-pub(crate) struct Digest(Sha256);
+#[derive(Default)]
+pub struct Digest(Sha256);
 
 impl Digest {
-    pub(crate) fn new() -> Self {
+    /// Of nothing yet.
+    pub fn new() -> Self {
         Self(Sha256::new())
     }
 
     /// Adds a piece, its length first.
-    pub(crate) fn add(&mut self, piece: &[u8]) {
+    pub fn add(&mut self, piece: &[u8]) {
         self.0.update((piece.len() as u64).to_le_bytes());
         self.0.update(piece);
     }
 
     /// 64 hexadecimal digits.
-    pub(crate) fn hex(self) -> String {
+    pub fn hex(self) -> String {
         self.0.finalize().iter().map(|b| format!("{b:02x}")).collect()
     }
 }
