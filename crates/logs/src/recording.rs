@@ -51,6 +51,8 @@ pub struct Recording {
     pub episodes: Vec<Episode>,
     /// Path and SHA-256 of each file read.
     pub sources: Vec<FileRecord>,
+    /// What was guessed, left out or counted while reading, a sentence each.
+    pub notes: Vec<String>,
 }
 
 /// A recording at one fixed rate: frame `k` of an episode lies `k / rate_hz` seconds after its first.

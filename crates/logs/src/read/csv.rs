@@ -2,15 +2,28 @@
 
 use super::header::Header;
 use super::table::{Fault, FaultKind, Run, Table, number};
-use super::{Input, ReadOptions};
+use super::{Format, Input, ReadOptions};
 use crate::error::{Error, Result};
+use crate::files::FileRecord;
 use crate::pace::median;
 use std::collections::HashMap;
 use std::path::Path;
 
+/// Tables as text.
+pub(crate) const FORMAT: Format = Format { name: "CSV", extensions: &[".csv"], is, read };
+
+/// Whatever no other format claims may be a table as text.
+fn is(input: &Input, head: &[u8]) -> bool {
+    !input.is_folder() && !head.iter().take(8).any(|byte| *byte == 0)
+}
+
+fn read(input: &Input, options: &ReadOptions) -> Result<Table> {
+    parse(&input.path, input.record(&[])?, &input.bytes()?, options)
+}
+
 /// Reads the bytes of a CSV file.
-pub(crate) fn parse(input: Input, options: &ReadOptions) -> Result<Table> {
-    let Input { path, source, bytes } = input;
+fn parse(path: &Path, source: FileRecord, bytes: &[u8], options: &ReadOptions) -> Result<Table> {
+    let path = path.to_path_buf();
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     check_utf8(&path, bytes, options)?;
     let at = |line: u64, column: Option<&str>, found: String, expected: String| Error::Log {
@@ -48,6 +61,7 @@ pub(crate) fn parse(input: Input, options: &ReadOptions) -> Result<Table> {
         lines: Vec::new(),
         faults: Vec::new(),
         runs: Vec::new(),
+        notes: Vec::new(),
         path: path.clone(),
     };
     let mut seen: HashMap<String, u64> = HashMap::new();

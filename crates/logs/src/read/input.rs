@@ -1,11 +1,127 @@
-//! A log file before it is parsed.
+//! A log before it is read: a file, a folder that is one log, or bytes in memory.
 
+use crate::error::{Error, Result};
 use crate::files::FileRecord;
-use std::path::PathBuf;
+use sha2::{Digest as _, Sha256};
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::{Cursor, Read};
+use std::path::{Path, PathBuf};
 
-/// A file's contents, unpacked.
+/// How much of a log is looked at to tell its format, bytes.
+const HEAD: u64 = 64 * 1024;
+/// First bytes of a gzip file.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// A log before it is read.
 pub(crate) struct Input<'a> {
+    /// Where it lies, or the name that stands for it in messages.
     pub path: PathBuf,
-    pub source: FileRecord,
-    pub bytes: &'a [u8],
+    /// The bytes of what does not lie in a file, packed or not.
+    memory: Option<&'a [u8]>,
+}
+
+impl<'a> Input<'a> {
+    /// A file or folder.
+    pub fn at(path: &Path) -> Self {
+        Self { path: path.to_path_buf(), memory: None }
+    }
+
+    /// Bytes; `name` stands for the path.
+    pub fn in_memory(name: &Path, bytes: &'a [u8]) -> Self {
+        Self { path: name.to_path_buf(), memory: Some(bytes) }
+    }
+
+    /// Whether it is a folder.
+    pub fn is_folder(&self) -> bool {
+        self.memory.is_none() && self.path.is_dir()
+    }
+
+    /// The bytes as they lie there.
+    ///
+    /// # Errors
+    /// [`Error::Io`] naming the file.
+    fn packed(&self) -> Result<Box<dyn Read + '_>> {
+        Ok(match self.memory {
+            Some(bytes) => Box::new(Cursor::new(bytes)),
+            None => Box::new(File::open(&self.path).map_err(Error::io(&self.path, "read"))?),
+        })
+    }
+
+    /// The contents from the first byte on, unpacked where they begin as gzip does.
+    ///
+    /// # Errors
+    /// [`Error::Io`] naming the file; errors of a damaged archive come from reading.
+    pub fn stream(&self) -> Result<Box<dyn Read + '_>> {
+        let packed = self.packed()?;
+        Ok(if self.is_packed()? { Box::new(flate2::read::MultiGzDecoder::new(packed)) } else { packed })
+    }
+
+    /// Whether it begins as a gzip file does.
+    ///
+    /// # Errors
+    /// [`Error::Io`] naming the file.
+    pub fn is_packed(&self) -> Result<bool> {
+        let mut start = Vec::new();
+        self.packed()?.take(2).read_to_end(&mut start).map_err(Error::io(&self.path, "read"))?;
+        Ok(start == GZIP)
+    }
+
+    /// The first bytes, unpacked, by which a format is told; nothing of a folder, or of what cannot be unpacked.
+    ///
+    /// # Errors
+    /// [`Error::Io`] naming the file.
+    pub fn head(&self) -> Result<Vec<u8>> {
+        let mut head = Vec::new();
+        if !self.is_folder() {
+            // A damaged archive is told when it is read.
+            let _ = self.stream()?.take(HEAD).read_to_end(&mut head);
+        }
+        Ok(head)
+    }
+
+    /// All bytes, unpacked.
+    ///
+    /// # Errors
+    /// [`Error::Io`] naming the file; [`Error::Log`] for a damaged archive.
+    pub fn bytes(&self) -> Result<Cow<'a, [u8]>> {
+        if let Some(bytes) = self.memory
+            && !bytes.starts_with(&GZIP)
+        {
+            return Ok(Cow::Borrowed(bytes));
+        }
+        let mut unpacked = Vec::new();
+        self.stream()?.read_to_end(&mut unpacked).map_err(|e| match e.kind() {
+            std::io::ErrorKind::InvalidInput | std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof => {
+                self.error(format!("a damaged gzip file ({e})"), "a complete gzip file")
+            }
+            _ => Error::io(&self.path, "read")(e),
+        })?;
+        Ok(Cow::Owned(unpacked))
+    }
+
+    /// Path and SHA-256 of the file as it lies there; of a folder, of what `files` names in it, in that order.
+    ///
+    /// # Errors
+    /// [`Error::Io`] naming the file that cannot be read.
+    pub fn record(&self, files: &[PathBuf]) -> Result<FileRecord> {
+        let mut hash = Sha256::new();
+        let mut add = |input: &Input| {
+            let mut packed = input.packed()?;
+            std::io::copy(&mut packed, &mut hash).map_err(Error::io(&input.path, "read"))
+        };
+        if files.is_empty() {
+            add(self)?;
+        }
+        for file in files {
+            add(&Input::at(file))?;
+        }
+        let sha256 = hash.finalize().iter().map(|b| format!("{b:02x}")).collect();
+        Ok(FileRecord { path: self.path.display().to_string(), sha256 })
+    }
+
+    /// An error of the whole log.
+    pub fn error(&self, found: impl Into<String>, expected: impl Into<String>) -> Error {
+        Error::Log { path: self.path.clone(), line: None, column: None, found: found.into(), expected: expected.into() }
+    }
 }

@@ -4,28 +4,33 @@ mod csv;
 mod episodes;
 pub(crate) mod header;
 mod input;
+mod numbers;
 mod options;
 mod paths;
 pub(crate) mod table;
 
 use super::Recording;
 use crate::error::{Error, Result};
-use crate::files::FileRecord;
 use episodes::Reference;
 pub(crate) use episodes::id as episode_id;
 use input::Input;
 pub use options::{OnGap, ReadOptions};
-use std::borrow::Cow;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use table::Table;
 
-/// One row per format: the ending of its files (also with `.gz`) and its parser.
-const FORMATS: &[Format] = &[Format { extension: ".csv", parse: csv::parse }];
+/// One row per format; the first whose `is` says so reads the log.
+const FORMATS: &[Format] = &[csv::FORMAT];
 
-struct Format {
-    extension: &'static str,
-    parse: fn(Input, &ReadOptions) -> Result<Table>,
+/// A format of logs.
+pub(crate) struct Format {
+    /// What messages call it.
+    pub name: &'static str,
+    /// Endings by which files of a folder are taken for logs (also with `.gz`), and which an episode's name leaves out.
+    pub extensions: &'static [&'static str],
+    /// Whether a log is of this format, by its first bytes (none of a folder). Files are told by content alone.
+    pub is: fn(&Input, &[u8]) -> bool,
+    /// Reads a log. What it holds is judged afterwards, for all formats alike.
+    pub read: fn(&Input, &ReadOptions) -> Result<Table>,
 }
 
 impl Recording {
@@ -34,7 +39,7 @@ impl Recording {
     /// # Errors
     /// [`Error::Io`] for a folder that cannot be listed; [`Error::Data`] without any log file.
     pub fn files(paths: &[impl AsRef<Path>]) -> Result<Vec<PathBuf>> {
-        paths::log_files(paths, &extensions())
+        paths::log_files(paths, &extensions(), is_one_log)
     }
 
     /// Reads log files; a folder stands for all log files directly in it, sorted by name.
@@ -53,11 +58,10 @@ impl Recording {
     /// cells without a finite number become new episodes under [`OnGap::Split`]; nothing else is mended.
     pub fn read(paths: &[impl AsRef<Path>], options: &ReadOptions) -> Result<Self> {
         let mut into = Assembly::default();
-        let files = paths::log_files(paths, &extensions())?;
+        let files = paths::log_files(paths, &extensions(), is_one_log)?;
         let stems = paths::stems(&files, &extensions());
         for (path, stem) in files.iter().zip(stems) {
-            let bytes = std::fs::read(path).map_err(Error::io(path, "read"))?;
-            into.add(&stem, table(path, &bytes, options)?, options)?;
+            into.add(&stem, table(&Input::at(path), options)?, options)?;
         }
         into.finish()
     }
@@ -92,56 +96,43 @@ impl Recording {
         let files: Vec<PathBuf> = logs.iter().map(|(name, _)| PathBuf::from(name)).collect();
         let stems = paths::stems(&files, &extensions());
         for ((path, stem), (_, bytes)) in files.iter().zip(stems).zip(logs) {
-            into.add(&stem, table(path, bytes, options)?, options)?;
+            into.add(&stem, table(&Input::in_memory(path, bytes), options)?, options)?;
         }
         into.finish()
     }
 }
 
+/// Whether a folder is one log and not a place where logs lie.
+fn is_one_log(folder: &Path) -> bool {
+    let input = Input::at(folder);
+    FORMATS.iter().any(|format| (format.is)(&input, &[]))
+}
+
 fn extensions() -> Vec<&'static str> {
-    FORMATS.iter().map(|f| f.extension).collect()
+    FORMATS.iter().flat_map(|f| f.extensions).copied().collect()
 }
 
 /// Reads the tables of all files, without judging their rows.
 pub(crate) fn tables(paths: &[impl AsRef<Path>], options: &ReadOptions) -> Result<Vec<(String, Table)>> {
-    let files = paths::log_files(paths, &extensions())?;
+    let files = paths::log_files(paths, &extensions(), is_one_log)?;
     let stems = paths::stems(&files, &extensions());
-    let read = |(path, stem): (&PathBuf, String)| {
-        let bytes = std::fs::read(path).map_err(Error::io(path, "read"))?;
-        Ok((stem, table(path, &bytes, options)?))
-    };
+    let read = |(path, stem): (&PathBuf, String)| Ok((stem, table(&Input::at(path), options)?));
     files.iter().zip(stems).map(read).collect()
 }
 
-/// Unpacks and parses one file.
-fn table(path: &Path, bytes: &[u8], options: &ReadOptions) -> Result<Table> {
+/// Tells the format of a log and reads it.
+fn table(input: &Input, options: &ReadOptions) -> Result<Table> {
     options.validate()?;
-    let error = |found: String, expected: &str| Error::Log {
-        path: path.to_path_buf(),
-        line: None,
-        column: None,
-        found,
-        expected: expected.into(),
+    let head = input.head()?;
+    let packed = input.path.extension().is_some_and(|e| e.eq_ignore_ascii_case("gz"));
+    if packed && !input.is_packed()? {
+        return Err(input.error("no gzip file", "gzip data in a file that ends in `.gz`"));
+    }
+    let Some(format) = FORMATS.iter().find(|f| (f.is)(input, &head)) else {
+        let known: Vec<&str> = FORMATS.iter().map(|f| f.name).collect();
+        return Err(input.error("a file of an unknown kind", format!("one of {}", known.join(", "))));
     };
-    let source = FileRecord::of(path, bytes);
-    let name = source.path.to_lowercase();
-    let inner = name.strip_suffix(".gz").unwrap_or(&name);
-    let format = FORMATS.iter().find(|f| inner.ends_with(f.extension)).ok_or_else(|| {
-        let known: Vec<String> = FORMATS.iter().map(|f| format!("`{0}`, `{0}.gz`", f.extension)).collect();
-        error("a file of an unknown kind".into(), &format!("a file that ends in {}", known.join(", ")))
-    })?;
-    let bytes: Cow<[u8]> = if bytes.starts_with(b"\x1f\x8b") {
-        let mut unpacked = Vec::new();
-        flate2::read::MultiGzDecoder::new(bytes)
-            .read_to_end(&mut unpacked)
-            .map_err(|e| error(format!("a damaged gzip file ({e})"), "a complete gzip file"))?;
-        unpacked.into()
-    } else if name.ends_with(".gz") {
-        return Err(error("no gzip file".into(), "gzip data in a file that ends in `.gz`"));
-    } else {
-        bytes.into()
-    };
-    (format.parse)(Input { path: path.to_path_buf(), source, bytes: &bytes }, options)
+    (format.read)(input, options)
 }
 
 /// The files read so far.
@@ -185,8 +176,8 @@ impl Assembly {
         let episodes = episodes::episodes(stem, &table, options, &mut self.reference)?;
         match &mut self.recording {
             None => {
-                let sources = vec![table.source];
-                self.recording = Some(Recording { channels: table.channels, episodes, sources });
+                let (sources, notes) = (vec![table.source], table.notes);
+                self.recording = Some(Recording { channels: table.channels, episodes, sources, notes });
             }
             Some(recording) => {
                 // `a.csv` beside `a.csv.gz`: almost surely the same log, and reports could not tell the two apart.
@@ -201,6 +192,7 @@ impl Assembly {
                 }
                 recording.episodes.extend(episodes);
                 recording.sources.push(table.source);
+                recording.notes.extend(table.notes);
             }
         }
         Ok(())

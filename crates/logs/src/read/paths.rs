@@ -3,11 +3,16 @@
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
 
-/// The files meant by `paths`: files as they are, folders as the log files directly in them, sorted.
-pub(crate) fn log_files(paths: &[impl AsRef<Path>], extensions: &[&str]) -> Result<Vec<PathBuf>> {
+/// The logs meant by `paths`: files and folders that are one log as they are, other folders as the logs directly in
+/// them, sorted.
+pub(crate) fn log_files(
+    paths: &[impl AsRef<Path>],
+    extensions: &[&str],
+    is_one_log: fn(&Path) -> bool,
+) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in paths.iter().map(AsRef::as_ref) {
-        if !path.is_dir() {
+        if !path.is_dir() || is_one_log(path) {
             files.push(path.to_path_buf());
             continue;
         }
@@ -15,8 +20,10 @@ pub(crate) fn log_files(paths: &[impl AsRef<Path>], extensions: &[&str]) -> Resu
         for entry in std::fs::read_dir(path).map_err(Error::io(path, "list"))? {
             let entry = entry.map_err(Error::io(path, "list"))?;
             let hidden = entry.file_name().to_string_lossy().starts_with('.');
-            if !hidden && stem(&entry.path(), extensions).is_some() && entry.path().is_file() {
-                inside.push(entry.path());
+            let path = entry.path();
+            let file = path.is_file() && stem(&path, extensions).is_some();
+            if !hidden && (file || path.is_dir() && is_one_log(&path)) {
+                inside.push(path);
             }
         }
         if inside.is_empty() {

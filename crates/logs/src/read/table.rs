@@ -25,6 +25,8 @@ pub(crate) struct Table {
     pub faults: Vec<Fault>,
     /// The recorded episodes, in file order; together they are all rows.
     pub runs: Vec<Run>,
+    /// What was guessed, left out or counted while reading, a sentence each.
+    pub notes: Vec<String>,
 }
 
 /// A recorded episode: consecutive rows with the same value in the episode column.

@@ -12,7 +12,7 @@ fn channel(name: &str, period: Option<f64>) -> Channel {
 }
 
 fn recording(channels: Vec<Channel>, episodes: Vec<Episode>) -> Recording {
-    Recording { channels, episodes, sources: Vec::new() }
+    Recording { channels, episodes, sources: Vec::new(), notes: Vec::new() }
 }
 
 /// An episode of one channel, `f` at the given times.
