@@ -1,12 +1,11 @@
 //! A scalar energy for every noise level over any network: [`super::LevelEnergy`] for networks that are no perceptrons.
 
 use super::level_features::{GAIN, LEVEL_FEATURES, level_features, with_level};
-use super::{ConvConfig, ConvEnergy, LevelEnergy, MlpEnergy, Network, Parameters};
+use super::{LevelEnergy, MlpEnergy, Network, Parameters};
 use crate::energy::rows::{column, row_sum};
 use crate::energy::{Energy, Evaluated};
 use crate::engine::{Program, Rows, Term};
 use crate::error::Result;
-use crate::noise::Noise;
 use candle_core::{DType, Device, Tensor};
 
 /// `E_t(x | c) = |x|^2 / 2 + cot(t) g(x, t, c)` with `g = gain * N(x | level(t), c)`, along the path
@@ -97,25 +96,6 @@ impl Leveled<MlpEnergy> {
     /// The same energy as the perceptron's own; undoes [`LevelEnergy::leveled`].
     pub(crate) fn into_perceptron(self) -> LevelEnergy {
         LevelEnergy::of(self.network.net)
-    }
-}
-
-impl Leveled<ConvEnergy> {
-    /// A copy on a device, with weights of its own.
-    ///
-    /// # Errors
-    /// As [`ConvEnergy::to_device`].
-    pub fn to_device(&self, device: &Device) -> Result<Self> {
-        Ok(Self { network: self.network.to_device(device)?, gain: self.gain })
-    }
-
-    /// A fresh convolutional energy for every noise level. `config.context` counts the numbers of the context alone.
-    ///
-    /// # Errors
-    /// As [`ConvEnergy::new`].
-    pub fn convolutional(mut config: ConvConfig, noise: &mut Noise, dtype: DType, device: &Device) -> Result<Self> {
-        config.context += LEVEL_FEATURES;
-        Ok(Self::over(ConvEnergy::new(config, noise, dtype, device)?))
     }
 }
 

@@ -28,7 +28,10 @@ impl ChainState {
     }
 
     /// The state at `x`, finite or not.
-    pub(crate) fn at(energy: &dyn Energy, x: &Tensor) -> Result<Self> {
+    ///
+    /// # Errors
+    /// Whatever the energy returns.
+    pub fn at(energy: &dyn Energy, x: &Tensor) -> Result<Self> {
         let x = x.detach();
         let at = energy.evaluate(&x)?;
         Ok(Self { x, at: Evaluated { energy: at.energy.detach(), grad: at.grad.detach() } })

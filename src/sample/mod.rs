@@ -7,8 +7,6 @@
 
 pub mod accept;
 pub mod adapt;
-pub mod ais;
-pub mod attack;
 pub mod buffer;
 mod chain;
 mod column;

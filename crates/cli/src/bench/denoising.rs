@@ -5,11 +5,12 @@ use super::super::output;
 use super::forecast::{CHANNELS, CHUNK, coordinates, settings};
 use super::measure::{Same, median_secs, round, steps_of};
 use candle_core::{DType, Device};
+use ebmotion::Result;
 use ebmotion::model::{Leveled, Mlp, MlpConfig, MlpEnergy};
 use ebmotion::noise::Noise;
 use ebmotion::train::objective::Denoising;
 use ebmotion::train::{AdamConfig, Batch};
-use ebmotion::{Result, parallel};
+use ebmotion_engine::parallel;
 
 /// A step's time is what as many more steps add: in the first ones inverse roots are taken more often, after that one
 /// in so many.

@@ -4,14 +4,15 @@ use super::super::args::BenchArgs;
 use super::super::output;
 use super::measure::{median_secs, round};
 use candle_core::{DType, Device};
-use ebmotion::engine::RunOptions;
 use ebmotion::forecast::baseline::VarFit;
 use ebmotion::forecast::{DenoisingConfig, LevelForecaster, ModelConfig, ResidualCoordinates, RunConfig};
 use ebmotion::model::LevelEnergy;
 use ebmotion::noise::Noise;
 use ebmotion::sample::diffusion::SamplerConfig;
 use ebmotion::train::TrainConfig;
-use ebmotion::{Error, Result, parallel};
+use ebmotion::{Error, Result};
+use ebmotion_engine::engine::RunOptions;
+use ebmotion_engine::parallel;
 
 /// Channels of the embedded hand.
 pub(super) const CHANNELS: usize = 24;

@@ -3,6 +3,7 @@
 use super::model::{ImageModel, Learned};
 use super::train::Learning;
 use crate::image::Images;
+use crate::objective::EnergyMatchingConfig;
 use candle_core::{DType, Device, Tensor};
 use ebmotion::energy::Energy;
 use ebmotion::event::{Event, Sink};
@@ -10,7 +11,6 @@ use ebmotion::model::Fixed;
 use ebmotion::noise::Noise;
 use ebmotion::sample::diffusion::{Conditions, Eta, Moment, Replaced, Sampler, SamplerConfig, SamplerWatch, Solver};
 use ebmotion::sample::{Place, Transition};
-use ebmotion::train::objective::EnergyMatchingConfig;
 use ebmotion::{Error, Result};
 use std::cell::Cell;
 
