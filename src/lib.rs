@@ -51,7 +51,6 @@
 //! | [`forecast`] | models of motion and baselines |
 //! | [`eval`] | metrics, paired comparison, the report |
 //! | [`anomaly`] | which stretches are unlike the training motion |
-//! | [`engine`] | the fast path: whole chains and forecasts on plain numbers |
 //!
 //! A program that embeds this crate should set `RAYON_NUM_THREADS=1`: batches are cut over the cores here, and one
 //! thread for each tensor operation is faster. A robot that only forecasts needs none of this: `ebmotion-runtime` reads
@@ -73,10 +72,13 @@ pub mod settings;
 pub mod train;
 pub mod trajectory;
 
-#[cfg(feature = "cuda")]
-pub(crate) use ebmotion_engine::gpu;
-pub use ebmotion_engine::{engine, error, noise, parallel};
-pub use error::{Error, Result};
+pub(crate) use ebmotion_engine::error;
+pub use ebmotion_engine::{Error, Result};
+
+/// Random numbers that are a function of a key, a draw, a chain and a position.
+pub mod noise {
+    pub use ebmotion_engine::noise::Noise;
+}
 
 /// The programs in README and guide run as tests.
 #[cfg(doctest)]

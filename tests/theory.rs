@@ -13,13 +13,13 @@ use ebmotion::energy::clamp::Clamped;
 use ebmotion::energy::compose::{MixtureEnergy, Scaled, Sum, Total};
 use ebmotion::energy::constraint::Goal;
 use ebmotion::energy::coordinates::Coordinates;
-use ebmotion::error::{Error, Result};
 use ebmotion::noise::Noise;
 use ebmotion::sample::adapt::{Tunable, Warmup};
 use ebmotion::sample::diagnose::{ess_mean, rhat_rank};
 use ebmotion::sample::hmc::Leapfrog;
 use ebmotion::sample::langevin::Langevin;
 use ebmotion::sample::{ChainState, Metropolis, Transition, Unadjusted};
+use ebmotion::{Error, Result};
 use support::{Draws, GUMBEL, assert_mean, exact_gumbel, normal, plain_rows};
 
 /// Leaves `warm` steps out and keeps `steps` of 64 chains from a wide start.

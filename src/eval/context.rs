@@ -3,7 +3,7 @@
 use super::bootstrap::ResamplingUnits;
 use super::data::TestSet;
 use super::result::MetricResult;
-use crate::parallel;
+use ebmotion_engine::parallel;
 use serde::{Deserialize, Serialize};
 
 /// How the intervals are made; part of the report's protocol.

@@ -10,13 +10,13 @@ use super::coordinates::ResidualCoordinates;
 use super::roll::{check_future, chunk_starts};
 use super::tensors::TensorRollout;
 use super::{Forecaster, Request, history_rows};
-use crate::engine::{Linear, Rollout, RolloutStop, RunOptions};
 use crate::error::Result;
 use crate::model::{GAIN, LevelEnergy};
 use crate::noise::Noise;
-use crate::parallel;
 use crate::sample::diffusion::{self, SamplerConfig};
 use candle_core::{DType, Device, Tensor};
+use ebmotion_engine::engine::{Linear, Rollout, RolloutStop, RunOptions};
+use ebmotion_engine::parallel;
 
 /// Noise angle at which motion is judged: tan t = 0.5.
 const JUDGE_TAN: f64 = 0.5;

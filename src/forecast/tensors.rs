@@ -64,7 +64,7 @@ impl TensorRollout {
     }
 
     /// Futures `(B, S, H, D)` of contexts `(B, K, D)`, in the same places and from the same noise as
-    /// [`crate::engine::Rollout::run`].
+    /// [`ebmotion_engine::engine::Rollout::run`].
     ///
     /// # Errors
     /// [`Error::NonFinite`] when a chain diverges.

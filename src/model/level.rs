@@ -14,10 +14,10 @@
 use super::level_features::{GAIN, LEVEL_FEATURES, level_features};
 use super::{Mlp, MlpConfig, Parameters};
 use crate::energy::{Energy, Evaluated};
-use crate::engine::{Program, Rows, Term};
 use crate::error::Result;
 use crate::noise::Noise;
 use candle_core::{D, DType, Device, Tensor};
+use ebmotion_engine::engine::{Program, Rows, Term};
 
 /// The noise-level-conditional energy of arrays of `inputs` numbers given a context.
 #[derive(Debug, Clone)]

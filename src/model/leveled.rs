@@ -4,9 +4,9 @@ use super::level_features::{GAIN, LEVEL_FEATURES, level_features, with_level};
 use super::{LevelEnergy, MlpEnergy, Network, Parameters};
 use crate::energy::rows::{column, row_sum};
 use crate::energy::{Energy, Evaluated};
-use crate::engine::{Program, Rows, Term};
 use crate::error::Result;
 use candle_core::{DType, Device, Tensor};
+use ebmotion_engine::engine::{Program, Rows, Term};
 
 /// `E_t(x | c) = |x|^2 / 2 + cot(t) g(x, t, c)` with `g = gain * N(x | level(t), c)`, along the path
 /// `x_t = cos(t) u + sin(t) eps` from data to noise; see [`super::LevelEnergy`] for what that means.

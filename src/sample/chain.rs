@@ -2,10 +2,10 @@
 
 use crate::energy::rows::row_sum;
 use crate::energy::{Energy, Evaluated};
-use crate::engine::ChainKind;
 use crate::error::{Error, Result};
 use crate::noise::Noise;
 use candle_core::{DType, Tensor};
+use ebmotion_engine::engine::ChainKind;
 
 /// All that the next step of a batch of chains needs.
 #[derive(Debug, Clone)]
@@ -72,7 +72,7 @@ pub trait Proposal {
         Ok((proposed.to, proposed.gradients))
     }
 
-    /// Steps of this proposal as [`crate::engine`] makes them, with Metropolis' rule or without; `None`, the default,
+    /// Steps of this proposal as [`ebmotion_engine::engine`] makes them, with Metropolis' rule or without; `None`, the default,
     /// where it cannot.
     ///
     /// # Errors
@@ -180,7 +180,7 @@ pub trait Transition {
     }
 
     /// [`Transition::run`] that also tells what its steps were like on average. The default takes step by step; where
-    /// energy and transition can be said to [`crate::engine`], whole chains run there.
+    /// energy and transition can be said to [`ebmotion_engine::engine`], whole chains run there.
     ///
     /// # Errors
     /// As [`Transition::run`].

@@ -3,8 +3,8 @@
 use super::known::BOX;
 use super::learner::{Learner, Row, network, usual};
 use candle_core::Tensor;
+use ebmotion::Result;
 use ebmotion::energy::Energy;
-use ebmotion::error::Result;
 use ebmotion::model::{Leveled, MlpEnergy};
 use ebmotion::train::objective::{
     Contrastive, ContrastiveConfig, Denoising, Form, ImprovedConfig, ImprovedContrastive, Recovery, RecoveryConfig,

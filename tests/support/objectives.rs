@@ -7,12 +7,12 @@ use super::rows::objectives;
 use super::stop::StopAt;
 use candle_core::{Device, Tensor};
 use ebmotion::energy::Energy;
-use ebmotion::error::{Error, Result};
 use ebmotion::event::Silent;
 use ebmotion::noise::Noise;
 use ebmotion::train::{
     AdamConfig, Batch, BatchSource, CheckpointPlan, Clip, Decay, Divergence, Outcome, TrainConfig, train,
 };
+use ebmotion::{Error, Result};
 use std::time::Instant;
 
 const CPU: Device = Device::Cpu;

@@ -5,7 +5,7 @@
 
 use candle_core::{Device, Tensor};
 use ebmotion::Error;
-use ebmotion::error::Result;
+use ebmotion::Result;
 use ebmotion_images::model::Inception;
 use std::collections::HashMap;
 use std::path::Path;

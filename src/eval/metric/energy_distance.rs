@@ -8,7 +8,7 @@ use crate::eval::context::EvalContext;
 use crate::eval::data::{Futures, Motion};
 use crate::eval::result::MetricResult;
 use crate::noise::Noise;
-use crate::parallel;
+use ebmotion_engine::parallel;
 use nalgebra::{DMatrix, DVector};
 
 /// Columns of the second sample per block of distances.

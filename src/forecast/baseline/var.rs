@@ -4,8 +4,9 @@ use super::spec::{Baseline, BaselineRun, CONTEXT, VAR_RIDGE};
 use super::var_fit::{VarFit, rows_times};
 use crate::error::{Error, Result};
 use crate::forecast::{Forecaster, Request, history_rows};
-use crate::noise::{Draw, Noise};
+use crate::noise::Noise;
 use candle_core::Tensor;
+use ebmotion_engine::noise::Draw;
 use nalgebra::DMatrix;
 use serde_json::Value;
 

@@ -18,9 +18,9 @@
 use super::Stop;
 use crate::energy::Energy;
 use crate::energy::rows::{row_sum, rows};
-use crate::engine::guide::{gain, momentum};
 use crate::error::{Error, Result};
 use candle_core::{DType, Device, Tensor};
+use ebmotion_engine::engine::guide::{gain, momentum};
 
 /// Linear observations of an array: `A u = b`, each exact or with normal noise.
 #[derive(Debug, Clone)]

@@ -2,7 +2,7 @@
 //!
 //! Forecasts, images from energies with noise levels, compositions of energies, diffusion and flow matching all follow
 //! a velocity field from noise to data. They differ in the field ([`Denoiser`]), in the stops on the way
-//! ([`SamplerConfig::stops`]), and in what is asked of the sample besides ([`Conditions`]). [`crate::engine::Rollout`]
+//! ([`SamplerConfig::stops`]), and in what is asked of the sample besides ([`Conditions`]). [`ebmotion_engine::engine::Rollout`]
 //! is the fast path for forecasts: it makes the same steps from the same noise.
 //!
 //! ```

@@ -2,8 +2,8 @@
 
 use super::{CPU, largest};
 use candle_core::{DType, Tensor};
+use ebmotion::Error;
 use ebmotion::energy::by_autograd;
-use ebmotion::error::Error;
 use ebmotion::model::Network;
 use ebmotion::noise::Noise;
 use ebmotion_images::model::{ConvConfig, ConvEnergy};
