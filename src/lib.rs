@@ -59,6 +59,10 @@
 //! Features: `plot` draws the report's figures, `cuda` and `cudnn` use an NVIDIA GPU. By default there are none.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+/// Files that unit tests share with `tests/` and `benches/` name the crate as those do.
+#[cfg(test)]
+extern crate self as ebmotion;
+
 pub mod anomaly;
 pub mod energy;
 pub mod eval;

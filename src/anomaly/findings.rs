@@ -1,6 +1,7 @@
 //! What a detector finds in a log: every window with its score, the alarms, and the files that keep them.
 
-use super::{Detector, STRIDE};
+use super::Detector;
+use super::score::STRIDE;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::forecast::WindowArray;

@@ -1,10 +1,10 @@
 //! How well scores tell corrupted windows from normal ones.
 
-use super::Corruption;
-use crate::error::Result;
-use crate::eval::metric::auroc;
-use crate::forecast::WindowArray;
-use crate::noise::Noise;
+use super::corruption::Corruption;
+use ebmotion::Result;
+use ebmotion::eval::metric::auroc;
+use ebmotion::forecast::WindowArray;
+use ebmotion::noise::Noise;
 
 /// AUROC of one score on one corruption.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,27 +27,6 @@ pub type Scorer<'a> = dyn Fn(&WindowArray) -> Result<Vec<(&'static str, Vec<f64>
 /// `episode` `(N,)` is the episode of each window, `zero` `(D,)` the z-score of a channel that reads 0. The intervals
 /// are made of `replicates` resamples of the episodes, which are the independent units (Efron and Tibshirani, "An
 /// Introduction to the Bootstrap", 1993, section 8.6). A window and its corruption are drawn together.
-///
-/// ```
-/// use ebmotion::anomaly::{Corruption, trial};
-/// use ebmotion::{forecast::WindowArray, noise::Noise};
-/// # let (mut noise, mut values) = (Noise::new(1), vec![0f32; 40 * 24]);
-/// # noise.next_draw().normal_f32(0, &mut values);
-/// # values.chunks_exact_mut(24).for_each(|w| (1..24).for_each(|t| w[t] = w[t - 1] + 0.01 * w[t]));
-///
-/// // `values`: 40 windows of 24 frames of a smooth channel. The score is the largest step in a window.
-/// let windows = WindowArray { values, context: 8, future: 16, channels: 1 };
-/// let largest = |w: &[f32]| w.windows(2).map(|pair| f64::from((pair[1] - pair[0]).abs())).fold(0.0, f64::max);
-/// let score = |w: &WindowArray| Ok(vec![("step", w.values.chunks_exact(24).map(largest).collect::<Vec<f64>>())]);
-/// let episode: Vec<usize> = (0..40).map(|i| i / 4).collect();
-/// let results = trial(&score, &windows, &episode, &[0.0], 20, 7)?;
-/// let jump = results.iter().find(|r| r.corruption == Corruption::Jump).expect("every corruption");
-/// assert_eq!(jump.auroc, 1.0);
-/// # Ok::<(), ebmotion::Error>(())
-/// ```
-///
-/// # Errors
-/// As the scorer.
 pub fn trial(
     scorer: &Scorer<'_>,
     windows: &WindowArray,
