@@ -77,7 +77,7 @@ impl Detector<'_> {
         Ok(())
     }
 
-    /// Judges windows of [`Detector::frames`] frames, one every [`STRIDE`], of all episodes of a log. About the share
+    /// Judges windows of [`Detector::frames`] frames, one every 4, of all episodes of a log. About the share
     /// `false_alarms` of normal windows is an alarm.
     ///
     /// # Errors

@@ -47,7 +47,7 @@ impl Default for EvalOptions {
 }
 
 /// What all metrics share: the test set, the settings and the resamples.
-pub struct EvalContext<'a> {
+pub(crate) struct EvalContext<'a> {
     pub(crate) test: &'a TestSet,
     pub(crate) options: EvalOptions,
     pub(crate) units: ResamplingUnits,

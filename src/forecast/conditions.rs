@@ -68,8 +68,7 @@ pub struct ForecastConditions {
     pub observations: Vec<Observation>,
     /// Energies of frames.
     pub energies: Vec<FrameEnergy>,
-    /// Steps towards the mode of the energies at each noise level, at least 1; none for
-    /// [`crate::sample::diffusion::STEPS`].
+    /// Steps towards the mode of the energies at each noise level, at least 1; 8 where none is given.
     pub steps: Option<usize>,
 }
 

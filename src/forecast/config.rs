@@ -162,7 +162,7 @@ impl DenoisingConfig {
     ///
     /// # Errors
     /// As [`ResidualCoordinates::new`]; [`Error::Config`] for a convolution that is none.
-    pub fn coordinates(&self, fit: VarFit) -> Result<ResidualCoordinates> {
+    pub(super) fn coordinates(&self, fit: VarFit) -> Result<ResidualCoordinates> {
         let eigen = Eigen::of(&fit);
         self.coordinates_along(fit, eigen)
     }
@@ -173,7 +173,7 @@ impl DenoisingConfig {
     }
 
     /// The energy's network over them.
-    pub fn network(&self, coordinates: &ResidualCoordinates) -> MlpConfig {
+    pub(super) fn network(&self, coordinates: &ResidualCoordinates) -> MlpConfig {
         network::over(coordinates, self.convolution.as_ref(), &self.hidden)
     }
 }

@@ -70,7 +70,7 @@ impl Eigen {
 
 /// The map between chunks of frames and whitened coordinates, given the history.
 #[derive(Debug, Clone)]
-pub struct ResidualCoordinates {
+pub(crate) struct ResidualCoordinates {
     fit: VarFit,
     eigen: Arc<Eigen>,
     limits: Limits,

@@ -21,7 +21,7 @@ pub trait Generative {
 }
 
 /// Draws `x` given a context.
-pub trait Generator: Send + Sync {
+pub(crate) trait Generator: Send + Sync {
     /// Network evaluations of a draw.
     fn evaluations(&self) -> usize;
 

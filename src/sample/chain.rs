@@ -233,7 +233,7 @@ pub trait Transition {
 }
 
 /// A listener to a run: step counted from 0, state after it, what it was like.
-pub type ChainWatch<'a> = dyn FnMut(usize, &ChainState, &StepInfo) -> Result<()> + 'a;
+pub(crate) type ChainWatch<'a> = dyn FnMut(usize, &ChainState, &StepInfo) -> Result<()> + 'a;
 
 impl<T: Transition + ?Sized> Transition for &T {
     fn step(&self, energy: &dyn Energy, from: &ChainState, noise: &mut Noise) -> Result<(ChainState, StepInfo)> {

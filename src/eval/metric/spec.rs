@@ -47,7 +47,7 @@ impl MetricSpec {
 }
 
 /// A way of judging forecasts.
-pub trait Metric: Sync {
+pub(crate) trait Metric: Sync {
     /// Its name and meaning.
     fn spec(&self) -> &'static MetricSpec;
 
@@ -59,7 +59,7 @@ pub trait Metric: Sync {
 }
 
 /// A [`Metric`] that knows the truth.
-pub trait PreparedMetric {
+pub(crate) trait PreparedMetric {
     /// Judges one forecaster; `futures` fits the test set.
     ///
     /// # Errors

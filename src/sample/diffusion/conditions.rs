@@ -126,12 +126,12 @@ pub struct Conditions<'a> {
     pub bounds: Option<(f64, f64)>,
     /// Numbers that are put back on their own way from noise at every stop.
     pub replaced: Option<Replaced<'a>>,
-    /// Steps towards the mode of the added energies at each stop, at least 1; none for [`STEPS`].
+    /// Steps towards the mode of the added energies at each stop, at least 1; 8 where none is given.
     pub steps: Option<usize>,
 }
 
 /// Steps towards the mode of the added energies at each stop.
-pub const STEPS: usize = 8;
+pub(crate) const STEPS: usize = 8;
 
 /// Known numbers that are put back with as much noise as a level has (Lugmayr et al. 2022, "RePaint", eq. 8, without
 /// resampling). Unlike with [`Observations`] the others are not moved towards them, but by the model.

@@ -30,7 +30,8 @@ mod particles;
 mod sampler;
 mod schedule;
 
-pub use conditions::{Conditions, ExtraEnergy, Observations, Replaced, STEPS};
+pub(crate) use conditions::STEPS;
+pub use conditions::{Conditions, ExtraEnergy, Observations, Replaced};
 pub use particles::Particles;
 pub use sampler::{Denoiser, Moment, Sampler, SamplerWatch};
 pub(crate) use schedule::straight;

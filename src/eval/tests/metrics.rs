@@ -1,12 +1,12 @@
 //! Metrics against independent references (computed with numpy, scipy and scikit-learn), closed forms and definitions.
 
-use candle_core::{DType, Device};
-use ebmotion::eval::metric::{
+use crate::eval::metric::{
     self, Kind, METRICS, auroc, average_precision, energy_distance, fpr_at_95_tpr, frechet_distance,
 };
-use ebmotion::eval::{BootstrapSettings, EvalOptions, Evaluator, Futures, Reference, Results, TestSet};
-use ebmotion::noise::Noise;
-use ebmotion::{Error, Result};
+use crate::eval::{BootstrapSettings, EvalOptions, Evaluator, Futures, Reference, Results, TestSet};
+use crate::noise::Noise;
+use crate::{Error, Result};
+use candle_core::{DType, Device};
 use serde_json::Value;
 
 /// A file of `tests/data/metrics`.

@@ -1,14 +1,11 @@
 //! The vector autoregression and the coordinates of its residual.
 
-#[path = "support/motion.rs"]
-mod motion;
-
+use super::motion::{CHANNELS, CHUNK, CONTEXT, oscillators, values};
+use crate::forecast::baseline::{var::Autoregression, var_fit::VarFit};
+use crate::forecast::{Forecaster, Request, ResidualCoordinates};
+use crate::noise::Noise;
+use crate::{Error, Result};
 use candle_core::{DType, Device, Tensor};
-use ebmotion::forecast::baseline::{Autoregression, VarFit};
-use ebmotion::forecast::{Forecaster, Request, ResidualCoordinates};
-use ebmotion::noise::Noise;
-use ebmotion::{Error, Result};
-use motion::{CHANNELS, CHUNK, CONTEXT, oscillators, values};
 
 /// Oscillations without noise are exactly linear in two frames, so the regression must continue them over several
 /// chunks; what remains is rounding to f32 and the ridge (1e-6 of a sum of squares of hundreds).

@@ -1,17 +1,13 @@
 //! The report: its JSON contract, its other files, and that its words follow its numbers.
 
+use crate::eval::report::{BootstrapProtocol, Cost, Passage, Protocol, Report, html, markdown, summary_table, verdict};
+use crate::eval::{BootstrapSettings, EvalOptions, Evaluator, Futures, MetricResult, Reference, TestSet, compare_with};
+use crate::files::FileRecord;
+use crate::forecast::baseline::{Autoregression, Hold, VarFit, Velocity};
+use crate::forecast::{Forecaster, Request};
+use crate::noise::Noise;
+use crate::{Error, Result};
 use candle_core::{DType, Device, Tensor};
-use ebmotion::eval::report::{
-    BootstrapProtocol, Cost, Passage, Protocol, Report, html, markdown, summary_table, verdict,
-};
-use ebmotion::eval::{
-    BootstrapSettings, EvalOptions, Evaluator, Futures, MetricResult, Reference, TestSet, compare_with,
-};
-use ebmotion::files::FileRecord;
-use ebmotion::forecast::baseline::{Autoregression, Hold, VarFit, Velocity};
-use ebmotion::forecast::{Forecaster, Request};
-use ebmotion::noise::Noise;
-use ebmotion::{Error, Result};
 use std::collections::BTreeMap;
 
 const K: usize = 6;
@@ -331,7 +327,7 @@ fn the_tables_show_the_numbers() -> Result<()> {
 #[cfg(feature = "plot")]
 #[test]
 fn all_files_are_written_with_their_plots() -> Result<()> {
-    use ebmotion::eval::report::{ForecastPanel, forecast_figure, metric_figures};
+    use crate::eval::report::{ForecastPanel, forecast_figure, metric_figures};
     let report = report()?;
     let mut figures = metric_figures(&report)?;
     let drawn: Vec<&str> = METRICS.into_iter().filter(|metric| has_steps(metric)).collect();

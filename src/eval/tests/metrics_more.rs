@@ -1,9 +1,9 @@
 //! Metrics of samples and of motion against closed forms, brute force and definitions.
 
+use crate::eval::{BootstrapSettings, EvalOptions, Evaluator, Futures, Reference, Results, TestSet};
+use crate::noise::Noise;
+use crate::{Error, Result};
 use candle_core::{DType, Device};
-use ebmotion::eval::{BootstrapSettings, EvalOptions, Evaluator, Futures, Reference, Results, TestSet};
-use ebmotion::noise::Noise;
-use ebmotion::{Error, Result};
 use std::f64::consts::{PI, TAU};
 
 const N: usize = 60;
@@ -344,7 +344,7 @@ fn waves(amplitude: f64, k: usize, seed: u64) -> Result<Vec<f32>> {
 fn spectra_of_waves_are_apart_as_theory_says() -> Result<()> {
     let test = test_set(waves(1.0, 4, 20)?)?;
     let frequencies = (H / 2) as f64;
-    let distance = |samples: &[f32]| Ok::<_, ebmotion::Error>(evaluate(&test, samples, 1)?["spectral_distance"].mean);
+    let distance = |samples: &[f32]| Ok::<_, crate::Error>(evaluate(&test, samples, 1)?["spectral_distance"].mean);
     let lifted: Vec<f32> = waves(1.0, 4, 21)?.iter().map(|v| v + 3.0).collect();
     assert_close(distance(&lifted)?, 0.0, 1e-3, "the same frequency, other phases, another place");
     assert_close(

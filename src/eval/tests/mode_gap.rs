@@ -1,12 +1,12 @@
 //! The mode gap on motion whose modes are known.
 
+use crate::eval::{CompareOptions, Comparison, compare};
+use crate::event::Silent;
+use crate::forecast::{Contender, Dataset, Forecaster, Request, RunConfig};
+use crate::noise::Noise;
+use crate::trajectory::{Channel, Episode, Frames, Labels};
+use crate::{Error, Result};
 use candle_core::{DType, Device, Tensor};
-use ebmotion::eval::{CompareOptions, Comparison, compare};
-use ebmotion::event::Silent;
-use ebmotion::forecast::{Contender, Dataset, Forecaster, Request, RunConfig};
-use ebmotion::noise::Noise;
-use ebmotion::trajectory::{Channel, Episode, Frames, Labels};
-use ebmotion::{Error, Result};
 
 const EPISODES: usize = 400;
 const REST: usize = 20;
@@ -111,8 +111,8 @@ fn forecasts_between_the_modes_are_counted() -> Result<()> {
         assert!(low <= result.mean && result.mean <= high && high - low < 0.1, "{result:?}");
         assert!(result.per_step.is_empty());
     }
-    assert_eq!(report.protocol.metrics["mode_gap"].kind, ebmotion::eval::metric::Kind::Distance);
-    assert!(ebmotion::eval::report::markdown(&report, &[]).contains("Share of forecasts between modes"));
+    assert_eq!(report.protocol.metrics["mode_gap"].kind, crate::eval::metric::Kind::Distance);
+    assert!(crate::eval::report::markdown(&report, &[]).contains("Share of forecasts between modes"));
     Ok(())
 }
 

@@ -1,8 +1,8 @@
 //! What the tests of forecasters share: a small motion, and tensors as numbers.
 
+use crate::Result;
+use crate::noise::Noise;
 use candle_core::{DType, Device, Tensor};
-use ebmotion::Result;
-use ebmotion::noise::Noise;
 
 pub const CHANNELS: usize = 3;
 pub const CONTEXT: usize = 4;

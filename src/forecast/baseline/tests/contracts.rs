@@ -1,24 +1,19 @@
 //! What every forecaster must do. A new forecaster is one row of [`table`].
 
-#[path = "support/motion.rs"]
-mod motion;
-
-use candle_core::{DType, Device, Tensor};
-use ebmotion::forecast::baseline::{
-    Analogue, Autoregression, FullyConnected, Hold, LatentForecaster, Recurrent, VarFit, Velocity,
-};
-use ebmotion::forecast::{
-    ChainForecaster, Forecaster, LevelForecaster, Limits, Request, ResidualCoordinates, WindowArray,
-};
-use ebmotion::model::{
+use super::motion::{CHANNELS, CHUNK, CONTEXT, oscillators, values};
+use crate::forecast::baseline::{analogue::Analogue, fc::FullyConnected, gru::Recurrent, hold::Hold};
+use crate::forecast::baseline::{latent::LatentForecaster, var::Autoregression, var_fit::VarFit, velocity::Velocity};
+use crate::forecast::igebm::ChainForecaster;
+use crate::forecast::{Forecaster, LevelForecaster, Limits, Request, ResidualCoordinates, WindowArray};
+use crate::model::{
     Activation, Cvae, GruMixture, LevelEnergy, MixtureDensity, Mlp, MlpConfig, MlpEnergy, NoisePath, VectorField,
 };
-use ebmotion::noise::Noise;
-use ebmotion::sample::Unadjusted;
-use ebmotion::sample::diffusion::{Eta, SamplerConfig};
-use ebmotion::sample::langevin::Langevin;
-use ebmotion::{Error, Result};
-use motion::{CHANNELS, CHUNK, CONTEXT, oscillators, values};
+use crate::noise::Noise;
+use crate::sample::Unadjusted;
+use crate::sample::diffusion::{Eta, SamplerConfig};
+use crate::sample::langevin::Langevin;
+use crate::{Error, Result};
+use candle_core::{DType, Device, Tensor};
 
 /// One row: the forecaster and whether it draws samples.
 struct Row {
@@ -82,7 +77,7 @@ fn net(inputs: usize, context: usize, outputs: usize) -> Result<Mlp> {
 }
 
 /// A generative network in the coordinates of `fit`, untrained.
-fn generative<G: ebmotion::model::Generator>(
+fn generative<G: crate::model::Generator>(
     fit: &VarFit,
     name: &'static str,
     net: impl Fn(usize, usize, &mut Noise) -> Result<G>,
@@ -301,7 +296,7 @@ fn names_are_keys_of_the_report() -> Result<()> {
     // A report has one model, which is `ebm` whatever its kind.
     let (models, baselines) = (&names[names.len() - 2..], &names[..names.len() - 2]);
     assert_eq!(models, ["ebm", "ebm"]);
-    assert_eq!(baselines, ebmotion::forecast::BASELINES.map(|b| b.name()), "every baseline is a row");
+    assert_eq!(baselines, crate::forecast::BASELINES.map(|b| b.name()), "every baseline is a row");
     Ok(())
 }
 

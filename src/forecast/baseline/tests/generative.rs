@@ -1,16 +1,16 @@
 //! The generative networks that energies are compared with: each learns a distribution whose answer is known.
 
-use candle_core::{DType, Device, Tensor};
-use ebmotion::Result;
-use ebmotion::eval::metric::energy_distance;
-use ebmotion::event::Silent;
-use ebmotion::model::{
+use crate::Result;
+use crate::eval::metric::energy_distance;
+use crate::event::Silent;
+use crate::model::{
     Activation, Cvae, Generative, Generator, GruMixture, MixtureDensity, MlpConfig, NoisePath, VectorField,
 };
-use ebmotion::noise::Noise;
-use ebmotion::sample::diffusion::SamplerConfig;
-use ebmotion::train::objective::GenerativeLoss;
-use ebmotion::train::{AdamConfig, Batch, BatchSource, Clip, Decay, Divergence, TrainConfig, train};
+use crate::noise::Noise;
+use crate::sample::diffusion::SamplerConfig;
+use crate::train::objective::GenerativeLoss;
+use crate::train::{AdamConfig, Batch, BatchSource, Clip, Decay, Divergence, TrainConfig, train};
+use candle_core::{DType, Device, Tensor};
 
 /// `x` is `(c, s c) + 0.2 N(0, I)` with a random sign `s` and a context `c` of 1 or 2: two modes, the mean between
 /// them.
@@ -77,7 +77,7 @@ fn distance(model: &impl Generator) -> Result<f64> {
     let (_, asked) = draw(1500, &mut Noise::new(6))?;
     let drawn = model.draw(&asked, &mut Noise::new(7))?;
     let joined =
-        |x: &Tensor, c: &Tensor| Ok::<_, ebmotion::Error>(Tensor::cat(&[x, c], 1)?.flatten_all()?.to_vec1::<f32>()?);
+        |x: &Tensor, c: &Tensor| Ok::<_, crate::Error>(Tensor::cat(&[x, c], 1)?.flatten_all()?.to_vec1::<f32>()?);
     let widen = |v: Vec<f32>| v.into_iter().map(f64::from).collect::<Vec<f64>>();
     energy_distance(&widen(joined(&drawn, &asked)?), &widen(joined(&x, &context)?), 3)
 }
