@@ -93,7 +93,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Auto<T> {
 ///
 /// # Errors
 /// [`Error::Other`] for settings that have no such form.
-pub fn as_json(settings: &impl Serialize) -> Result<Value> {
+pub(crate) fn as_json(settings: &impl Serialize) -> Result<Value> {
     serde_json::to_value(settings).map_err(|e| Error::Other(format!("settings as JSON: {e}")))
 }
 

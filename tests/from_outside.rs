@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Device, Tensor};
 use ebmotion::anomaly::{AnomalyScore, Detector, Findings, SCORES, ScoreSpec};
-use ebmotion::eval::{Baselines, CompareOptions, compare_with_baselines, train_seeds};
+use ebmotion::eval::{Baselines, CompareOptions, compare_with_baselines};
 use ebmotion::event::Silent;
 use ebmotion::forecast::{
     Baseline, Dataset, Forecaster, Model, ModelConfig, MotionModel, MotionRun, OtherConfig, Request, RunConfig,
@@ -247,7 +247,7 @@ fn a_baseline_stands_in_the_report_beside_a_model() -> Result<()> {
     let config = config()?;
     let dataset = Dataset::new(frames()?, &config)?;
     let folder = tempfile::tempdir().expect("a folder");
-    let models = train_seeds(train(&dataset)?, 2, &dataset, &config, Some(folder.path()), &mut Silent)?;
+    let models = train(&dataset)?.train_seeds(2, &dataset, &config, Some(folder.path()), &mut Silent)?;
     assert_eq!((models.len(), models[1].info().config.seed), (2, 1));
     let rows: [&dyn Baseline; 2] = [&FadeBaseline, baseline_named("hold")?];
     let changes = [("fade.stride".to_string(), "3".to_string())];

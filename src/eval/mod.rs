@@ -18,7 +18,7 @@ mod result;
 #[cfg(test)]
 mod tests;
 
-pub use baselines::{Baselines, beside, compare_with_baselines, train_seeds};
+pub use baselines::{Baselines, compare_with_baselines};
 pub use compare::{CompareOptions, Comparison, compare};
 pub use context::{BootstrapSettings, EvalOptions};
 pub(crate) use data::{Futures, Reference, TestSet};

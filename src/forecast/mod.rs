@@ -22,11 +22,9 @@ mod tensors;
 mod trained;
 mod windows;
 
-pub use baseline::{BASELINES, Baseline, BaselineRun, Contender, baseline_named, fit_baseline};
-pub use conditions::{ForecastConditions, FrameEnergy, Observation, SharedEnergy};
-pub use config::{
-    DataConfig, DenoisingConfig, IgebmConfig, LevelObjective, ModelConfig, OtherConfig, PRESETS, RunConfig,
-};
+pub use baseline::{BASELINES, Baseline, BaselineRun, Contender, baseline_named};
+pub use conditions::{ForecastConditions, Observation};
+pub use config::{DataConfig, DenoisingConfig, IgebmConfig, LevelObjective, ModelConfig, OtherConfig, RunConfig};
 pub(crate) use coordinates::ResidualCoordinates;
 pub(crate) use data::{ChunkSource, FrameSource};
 pub use dataset::Dataset;

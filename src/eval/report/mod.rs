@@ -25,7 +25,5 @@ pub(crate) use html::html;
 pub(crate) use markdown::markdown;
 #[cfg(feature = "plot")]
 pub(crate) use plot::{ForecastPanel, forecast_figure, metric_figures};
-pub use summary::summary_table;
 #[cfg(test)]
 pub(crate) use verdict::{Passage, verdict};
-pub use write::FILES;

@@ -1,6 +1,6 @@
 //! The report: its JSON contract, its other files, and that its words follow its numbers.
 
-use crate::eval::report::{BootstrapProtocol, Cost, Passage, Protocol, Report, html, markdown, summary_table, verdict};
+use crate::eval::report::{BootstrapProtocol, Cost, Passage, Protocol, Report, html, markdown, verdict};
 use crate::eval::{BootstrapSettings, EvalOptions, Evaluator, Futures, MetricResult, Reference, TestSet, compare_with};
 use crate::files::FileRecord;
 use crate::forecast::baseline::{Autoregression, Hold, VarFit, Velocity};
@@ -312,7 +312,7 @@ fn the_tables_show_the_numbers() -> Result<()> {
     assert!(text.contains("|  |  | 0.0800 s | 0.240 s | 0.400 s | 1.04 s |\n"), "{text}");
     let row = "| Continuous ranked probability score | ebm | **0.500** | **0.500** | **0.500** | **0.500** |";
     assert!(text.contains(row), "{text}");
-    let table = summary_table(&report);
+    let table = report.summary_table();
     assert!(table.lines().all(|line| line.chars().count() <= 100), "{table}");
     let row = table.lines().find(|line| line.starts_with("ebm")).expect("a row");
     assert_eq!(row.matches("0.500*").count(), 8, "{row}");
@@ -361,7 +361,7 @@ fn all_files_are_written_with_their_plots() -> Result<()> {
     // For people who want to look: EBMOTION_KEEP=folder keeps what the test wrote.
     if let Some(keep) = std::env::var_os("EBMOTION_KEEP") {
         report.write(std::path::Path::new(&keep), &figures)?;
-        println!("{}", summary_table(&report));
+        println!("{}", report.summary_table());
     }
     Ok(())
 }

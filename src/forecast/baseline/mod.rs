@@ -18,7 +18,7 @@ mod velocity;
 
 #[cfg(test)]
 pub(crate) use hold::Hold;
-pub use spec::{Baseline, BaselineRun, Contender, fit_baseline};
+pub use spec::{Baseline, BaselineRun, Contender};
 #[cfg(test)]
 pub(crate) use var::Autoregression;
 pub(super) use var_fit::DELTA_LIMIT;

@@ -33,6 +33,6 @@ mod schedule;
 pub(crate) use conditions::STEPS;
 pub use conditions::{Conditions, ExtraEnergy, Observations, Replaced};
 pub use particles::Particles;
-pub use sampler::{Denoiser, Moment, Sampler, SamplerWatch};
+pub use sampler::{Denoiser, Moment, Sampler};
 pub(crate) use schedule::straight;
 pub use schedule::{Eta, SamplerConfig, Solver, Stop};

@@ -39,7 +39,7 @@ pub struct Moment<'a> {
 }
 
 /// A listener to a sampler; its error ends the run.
-pub type SamplerWatch<'a> = dyn FnMut(&Moment<'_>) -> Result<()> + 'a;
+pub(super) type SamplerWatch<'a> = dyn FnMut(&Moment<'_>) -> Result<()> + 'a;
 
 /// A way from noise to data.
 pub struct Sampler<'a> {

@@ -9,10 +9,13 @@ use ebmotion::energy::Energy;
 use ebmotion::event::{Event, Sink};
 use ebmotion::model::Fixed;
 use ebmotion::noise::Noise;
-use ebmotion::sample::diffusion::{Conditions, Eta, Moment, Replaced, Sampler, SamplerConfig, SamplerWatch, Solver};
+use ebmotion::sample::diffusion::{Conditions, Eta, Moment, Replaced, Sampler, SamplerConfig, Solver};
 use ebmotion::sample::{Place, Transition};
 use ebmotion::{Error, Result};
 use std::cell::Cell;
+
+/// A listener to a sampler; its error ends the run.
+type SamplerWatch<'a> = dyn FnMut(&Moment<'_>) -> Result<()> + 'a;
 
 /// How images are drawn from an energy, unless told otherwise: more and smaller steps than for motion, with new noise
 /// at each. The guidance is the class's: `E(x) + guidance (E(x | c) - E(x))` (Ho & Salimans 2022), 1 for the energy
