@@ -97,7 +97,7 @@ pub(crate) fn as_json(settings: &impl Serialize) -> Result<Value> {
     serde_json::to_value(settings).map_err(|e| Error::Other(format!("settings as JSON: {e}")))
 }
 
-/// Settings from what [`as_json`] wrote, or a user in its place.
+/// Settings from JSON: what the program wrote beside a result, or a user in its place.
 ///
 /// # Errors
 /// [`Error::Config`] for a value of the wrong type.

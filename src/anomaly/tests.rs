@@ -37,7 +37,7 @@ fn separated(score: &dyn AnomalyScore, corruption: Corruption) -> f64 {
     };
     let scores = [total(&test), total(&bad)].concat();
     let labels: Vec<bool> = (0..400).map(|i| i >= 200).collect();
-    crate::eval::metric::auroc(&labels, &scores).unwrap()
+    crate::eval::metric::Detection::of(&labels, &scores).unwrap().auroc
 }
 
 #[test]

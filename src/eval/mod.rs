@@ -1,8 +1,7 @@
 //! How good a forecast is: metrics, their intervals, and the report.
 //!
-//! [`compare`] holds the true motion and scores one forecaster's futures at a time by every metric
-//! ([`metric::specs`]); a [`Comparison`] writes the results as files ([`report`]). Nothing here knows how a forecast was
-//! made.
+//! [`compare()`] holds the true motion and scores one forecaster's futures at a time by every metric; a [`Comparison`]
+//! writes the results as files ([`report`]). Nothing here knows how a forecast was made.
 
 mod baselines;
 mod bootstrap;

@@ -146,7 +146,7 @@ impl TensorRollout {
                     Ok(Tensor::cat(&[&velocity, &(beyond * factor)?], 1)?)
                 };
                 let conditions = found.for_sampler();
-                Sampler { conditions, ..sampler }.run(&all, start, noise)?
+                sampler.given(conditions).run(&all, start, noise)?
             }
         };
         let residual = (coordinates.matmul(&self.colour)?.broadcast_add(&self.mean)? + expected)?;

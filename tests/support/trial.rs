@@ -2,7 +2,7 @@
 
 use super::corruption::Corruption;
 use ebmotion::Result;
-use ebmotion::eval::metric::auroc;
+use ebmotion::eval::metric::Detection;
 use ebmotion::forecast::WindowArray;
 use ebmotion::noise::Noise;
 
@@ -47,7 +47,7 @@ pub fn trial(
             let area = |drawn: &[usize]| {
                 let scores: Vec<f64> = drawn.iter().map(|i| good[*i]).chain(drawn.iter().map(|i| bad[*i])).collect();
                 let labels: Vec<bool> = (0..scores.len()).map(|i| i >= drawn.len()).collect();
-                auroc(&labels, &scores)
+                Ok(Detection::of(&labels, &scores)?.auroc)
             };
             let mut bootstrap = noise.fork(u64::MAX);
             let mut areas = (0..replicates)

@@ -20,12 +20,11 @@ mod statistics;
 mod variogram;
 
 pub(crate) use super::data::{SEGMENT_FRAMES, WINDOW_FRAMES};
-pub use auroc::{auroc, average_precision, fpr_at_95_tpr};
+pub use auroc::Detection;
 #[cfg(test)]
 pub(crate) use energy_distance::energy_distance;
 pub use frechet::frechet_distance;
-pub use spec::{Kind, MetricSpec};
-pub(crate) use spec::{Metric, PreparedMetric};
+pub(crate) use spec::{Kind, Metric, MetricSpec, PreparedMetric};
 
 use super::mode_gap;
 
@@ -57,14 +56,7 @@ pub(crate) static METRICS: [&dyn Metric; 22] = [
 
 /// Every metric of the report, in the order of its tables, then that of `mode_gap`, which has windows of its own and is in a report where
 /// the logs have labels.
-///
-/// ```
-/// use ebmotion::eval::metric::{Kind, specs};
-///
-/// let crps = specs().find(|spec| spec.name == "crps").expect("a metric of the report");
-/// assert_eq!((crps.kind, crps.unit, crps.lower_is_better), (Kind::Score, "z", true));
-/// ```
-pub fn specs() -> impl Iterator<Item = &'static MetricSpec> {
+pub(crate) fn specs() -> impl Iterator<Item = &'static MetricSpec> {
     METRICS.iter().map(|metric| metric.spec()).chain([&mode_gap::SPEC])
 }
 

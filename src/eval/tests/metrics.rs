@@ -1,8 +1,6 @@
 //! Metrics against independent references (computed with numpy, scipy and scikit-learn), closed forms and definitions.
 
-use crate::eval::metric::{
-    self, Kind, METRICS, auroc, average_precision, energy_distance, fpr_at_95_tpr, frechet_distance,
-};
+use crate::eval::metric::{self, Detection, Kind, METRICS, energy_distance, frechet_distance};
 use crate::eval::{BootstrapSettings, EvalOptions, Evaluator, Futures, Reference, Results, TestSet};
 use crate::noise::Noise;
 use crate::{Error, Result};
@@ -70,7 +68,8 @@ fn ranking_metrics_agree_with_scikit_learn() -> Result<()> {
     for case in cases {
         let labels: Vec<bool> = flat(&case["labels"]).iter().map(|l| *l > 0.5).collect();
         let scores = flat(&case["scores"]);
-        let found = [auroc(&labels, &scores)?, average_precision(&labels, &scores)?, fpr_at_95_tpr(&labels, &scores)?];
+        let d = Detection::of(&labels, &scores)?;
+        let found = [d.auroc, d.average_precision, d.fpr_at_95_tpr];
         for (found, key) in found.into_iter().zip(["auroc", "average_precision", "fpr_at_95_tpr"]) {
             let expected = case[key].as_f64().expect("a number");
             assert_close(found, expected, 1e-8, &format!("{key} of {} ({})", case["mode"], scores.len()));
@@ -82,11 +81,11 @@ fn ranking_metrics_agree_with_scikit_learn() -> Result<()> {
 #[test]
 fn ranking_metrics_resolve_ties_for_nobody() -> Result<()> {
     let labels = [true, false, true, false];
-    assert_close(auroc(&labels, &[1.0; 4])?, 0.5, 1e-15, "all tied");
-    assert_close(auroc(&labels, &[2.0, 1.0, 1.0, 0.0])?, 7.0 / 8.0, 1e-15, "one tie: 3.5 of 4 pairs");
-    assert!(matches!(auroc(&[true, true], &[0.0, 1.0]), Err(Error::Data { .. })));
-    assert!(matches!(auroc(&labels, &[0.0; 3]), Err(Error::Shape { .. })));
-    assert!(matches!(auroc(&labels, &[0.0, f64::NAN, 0.0, 0.0]), Err(Error::NonFinite { .. })));
+    assert_close(Detection::of(&labels, &[1.0; 4])?.auroc, 0.5, 1e-15, "all tied");
+    assert_close(Detection::of(&labels, &[2.0, 1.0, 1.0, 0.0])?.auroc, 7.0 / 8.0, 1e-15, "one tie: 3.5 of 4 pairs");
+    assert!(matches!(Detection::of(&[true, true], &[0.0, 1.0]), Err(Error::Data { .. })));
+    assert!(matches!(Detection::of(&labels, &[0.0; 3]), Err(Error::Shape { .. })));
+    assert!(matches!(Detection::of(&labels, &[0.0, f64::NAN, 0.0, 0.0]), Err(Error::NonFinite { .. })));
     Ok(())
 }
 

@@ -71,7 +71,7 @@ impl Observations {
     ///
     /// let first = Observations::held(2, &[0], Tensor::new(&[[0.5f64]], &Device::Cpu)?)?;
     /// let conditions = Conditions { observations: Some(first), ..Conditions::default() };
-    /// let sampler = Sampler { conditions, ..Sampler::new(&SamplerConfig::default())? };
+    /// let sampler = Sampler::new(&SamplerConfig::default())?.given(conditions);
     /// let standard = |x: &Tensor, _: f64| Ok(x.zeros_like()?);
     /// let mut noise = Noise::new(1);
     /// let start = noise.normal((4, 2), DType::F64, &Device::Cpu)?;

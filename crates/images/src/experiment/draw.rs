@@ -206,7 +206,7 @@ fn levels(
     // The class's guidance is the velocity's; away from the standard normal there is none.
     let plain = SamplerConfig { guidance: 1.0.into(), start: from, ..*config };
     let conditions = Conditions { replaced: known.cloned(), ..Conditions::default() };
-    let sampler = Sampler { conditions, ..Sampler::new(&plain)? };
+    let sampler = Sampler::new(&plain)?.given(conditions);
     let evaluated = Cell::new(0);
     let model = |x: &Tensor, t: f64| {
         let step = evaluated.replace(evaluated.get() + 1);
