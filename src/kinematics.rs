@@ -54,8 +54,8 @@ struct Description {
 
 /// A tree of revolute joints, checked: every parent exists, no joint hangs on itself, every axis is a unit vector.
 ///
-/// Its *points* are the joints' anchors, then the ends, each in the order of the file. A channel drives joint `FFJ3` if it is called `q_FFJ3` or `FFJ3`, and is in radians; other
-/// channels (velocities, a block's place) are left alone.
+/// Its *points* are the joints' anchors, then the ends, each in the order of the file. A channel drives joint `FFJ3` if
+/// it is called `q_FFJ3` or `FFJ3`, and is in radians; other channels (velocities, a block's place) are left alone.
 ///
 /// ```
 /// use ebmotion::kinematics::Skeleton;

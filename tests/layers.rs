@@ -1,11 +1,12 @@
 //! Who may import whom: the table of ARCHITECTURE.md, held against the `use` lines of the library, `crates/engine` and
-//! `crates/images`, where `Cargo.toml` says too little. A module of the library and one of `crates/images` that have one
-//! name share a row.
+//! `crates/images`, where `Cargo.toml` says too little. A module of the library and one of `crates/images` that have
+//! one name share a row.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// Module, the modules of its own crate, `ebmotion` and `ebmotion_engine` that it may use, and the outside crates that it must not name.
+/// Module, the modules of its own crate, `ebmotion` and `ebmotion_engine` that it may use, and the outside crates that
+/// it must not name.
 const LAYERS: &[(&str, &[&str], &[&str])] = &[
     ("error", &[], &["nalgebra"]),
     ("files", &["error"], &["candle_core", "nalgebra"]),

@@ -62,8 +62,8 @@ pub trait Energy {
         by_autograd(|x| self.energy(x), x)
     }
 
-    /// The same energy written out as plain numbers for arrays of `shape` `(B, *S)`, so that [`ebmotion_engine::engine`] can run
-    /// whole chains on it; `None`, the default, where it cannot be said so.
+    /// The same energy written out as plain numbers for arrays of `shape` `(B, *S)`, so that
+    /// [`ebmotion_engine::engine`] can run whole chains on it; `None`, the default, where it cannot be said so.
     ///
     /// # Errors
     /// As [`Energy::energy`].

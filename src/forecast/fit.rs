@@ -57,9 +57,9 @@ impl Model {
         Ok(Model { info, row, motion: motion.into() })
     }
 
-    /// This model and `count - 1` more of the same settings, trained with the seeds after its own on the same episodes, on
-    /// the dataset's device. Where there is a folder in which trainings are `kept`, one that is there is taken, and one
-    /// that was interrupted goes on.
+    /// This model and `count - 1` more of the same settings, trained with the seeds after its own on the same episodes,
+    /// on the dataset's device. Where there is a folder in which trainings are `kept`, one that is there is taken, and
+    /// one that was interrupted goes on.
     ///
     /// # Errors
     /// [`Error::Config`] for a count of 0; as [`Model::train`].

@@ -242,8 +242,8 @@ impl Mlp {
     }
 
     /// Energies `(B,)` and the gradient of `sum_b coefficient_b E_b` in each parameter, in the order of
-    /// [`Mlp::parameters`]; `coefficients` makes the coefficients of the energies. Computed by [`ebmotion_engine::engine`], for
-    /// f32 on the CPU.
+    /// [`Mlp::parameters`]; `coefficients` makes the coefficients of the energies. Computed by
+    /// [`ebmotion_engine::engine`], for f32 on the CPU.
     ///
     /// # Errors
     /// As [`Mlp::packed`] and [`ebmotion_engine::engine::learn`].

@@ -72,8 +72,8 @@ pub trait Proposal {
         Ok((proposed.to, proposed.gradients))
     }
 
-    /// Steps of this proposal as [`ebmotion_engine::engine`] makes them, with Metropolis' rule or without; `None`, the default,
-    /// where it cannot.
+    /// Steps of this proposal as [`ebmotion_engine::engine`] makes them, with Metropolis' rule or without; `None`, the
+    /// default, where it cannot.
     ///
     /// # Errors
     /// As [`Proposal::propose`].

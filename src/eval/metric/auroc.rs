@@ -62,8 +62,8 @@ pub struct Detection {
     /// Area under the ROC curve: the probability that a positive scores higher than a negative, ties counting half
     /// (Hanley and McNeil, Radiology 143, 1982).
     pub auroc: f64,
-    /// Average precision: the sum over thresholds of precision times the step in recall, without interpolation (Manning,
-    /// Raghavan and Schuetze, "Introduction to Information Retrieval", 2008, section 8.4).
+    /// Average precision: the sum over thresholds of precision times the step in recall, without interpolation
+    /// (Manning, Raghavan and Schuetze, "Introduction to Information Retrieval", 2008, section 8.4).
     pub average_precision: f64,
     /// False positive rate at the highest threshold whose true positive rate is at least 0.95.
     pub fpr_at_95_tpr: f64,

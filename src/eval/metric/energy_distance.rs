@@ -22,7 +22,8 @@ const CHOICE: u64 = 0x5e67_3e27;
 /// `x` is `(n, dim)`, `y` is `(m, dim)`, row-major.
 ///
 /// # Errors
-/// [`crate::Error::Shape`] when either is empty or no whole number of rows, [`crate::Error::NonFinite`] for NaN or infinity.
+/// [`crate::Error::Shape`] when either is empty or no whole number of rows, [`crate::Error::NonFinite`] for NaN or
+/// infinity.
 #[cfg(test)]
 pub(crate) fn energy_distance(x: &[f64], y: &[f64], dim: usize) -> Result<f64> {
     let sample = |what: &'static str, values: &[f64]| {

@@ -54,8 +54,8 @@ pub(crate) static METRICS: [&dyn Metric; 22] = [
     &apd::Apd,
 ];
 
-/// Every metric of the report, in the order of its tables, then that of `mode_gap`, which has windows of its own and is in a report where
-/// the logs have labels.
+/// Every metric of the report, in the order of its tables, then that of `mode_gap`, which has windows of its own and is
+/// in a report where the logs have labels.
 pub(crate) fn specs() -> impl Iterator<Item = &'static MetricSpec> {
     METRICS.iter().map(|metric| metric.spec()).chain([&mode_gap::SPEC])
 }

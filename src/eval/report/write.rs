@@ -6,8 +6,8 @@ use crate::files::write_bytes;
 use std::path::{Path, PathBuf};
 
 impl Report {
-    /// The files that [`Comparison::write`](crate::eval::Comparison::write) leaves beside `plots/`: for programs, to read
-    /// as text, and as a page.
+    /// The files that [`Comparison::write`](crate::eval::Comparison::write) leaves beside `plots/`: for programs, to
+    /// read as text, and as a page.
     pub const FILES: [&str; 3] = ["report.json", "report.md", "report.html"];
 
     /// Writes `report.json`, `report.md`, `report.html` and `plots/<name>.svg` of each figure under `folder`; returns

@@ -113,8 +113,8 @@ impl Contender {
     /// Fits a baseline on the training episodes. `changes` are settings `(dotted name, value)` such as
     /// `("flow.sampler.levels", "10")`; those of other baselines are passed over.
     ///
-    /// Where there is a folder in which trainings are `kept`, one that is there is taken, one that was interrupted goes on,
-    /// and this one is left there.
+    /// Where there is a folder in which trainings are `kept`, one that is there is taken, one that was interrupted goes
+    /// on, and this one is left there.
     ///
     /// # Errors
     /// [`Error::Config`] for an unknown setting or one of the wrong type; [`Error::Model`] for a kept training of other

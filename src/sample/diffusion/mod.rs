@@ -2,8 +2,8 @@
 //!
 //! Forecasts, images from energies with noise levels, compositions of energies, diffusion and flow matching all follow
 //! a velocity field from noise to data. They differ in the field ([`Denoiser`]), in the stops on the way
-//! ([`SamplerConfig`]), and in what is asked of the sample besides ([`Conditions`]). [`ebmotion_engine::engine::Rollout`]
-//! is the fast path for forecasts: it makes the same steps from the same noise.
+//! ([`SamplerConfig`]), and in what is asked of the sample besides ([`Conditions`]).
+//! [`ebmotion_engine::engine::Rollout`] is the fast path for forecasts: it makes the same steps from the same noise.
 //!
 //! ```
 //! use candle_core::{DType, Device, Tensor};

@@ -1,5 +1,5 @@
-//! The contract of the objectives of this crate: each learns densities that are known, and goes on after a break to the same bits. A new
-//! objective is one row of [`rows::objectives`].
+//! The contract of the objectives of this crate: each learns densities that are known, and goes on after a break to the
+//! same bits. A new objective is one row of [`rows::objectives`].
 
 #![allow(clippy::unwrap_used)] // a failed unwrap is a failed test
 
