@@ -1,5 +1,5 @@
 //! The GPU's numbers beside the CPU's. Needs the feature `cudnn` and an NVIDIA GPU:
-//! `cargo test --release -p ebmotion --features cudnn --test conv gpu -- --ignored`.
+//! `cargo test --release -p ebmotion-images --features cudnn --test conv gpu -- --ignored`.
 
 use super::engine::configs;
 use super::{CPU, examples, largest, network};
