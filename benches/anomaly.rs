@@ -5,15 +5,22 @@
 //!
 //! The log is that of the embedded hands where none is given. A model has to be one of that log.
 
+use corruption::{Corruption, changed};
 use ebmotion::Result;
-use ebmotion::anomaly::{
-    AnomalyScore, Corruption, DenoisingError, Detector, Mahalanobis, Reconstruction, Residuals, STRIDE, WindowEnergy,
-    changed, trial,
-};
+use ebmotion::anomaly::{BASELINE_SCORES, Detector};
 use ebmotion::event::Silent;
 use ebmotion::forecast::{Dataset, Model, RunConfig, WindowArray};
 use ebmotion::noise::Noise;
 use std::path::PathBuf;
+use trial::{TrialResult, trial};
+
+#[path = "../tests/support/corruption.rs"]
+mod corruption;
+#[path = "../tests/support/trial.rs"]
+mod trial;
+
+/// Frames between the starts of two windows that a detector is fitted on.
+const STRIDE: usize = 4;
 
 /// The log of the hands that are part of the program.
 const HANDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/hand_gestures/hand_gestures.csv.gz");
@@ -48,11 +55,9 @@ fn main() -> Result<()> {
     let training = dataset.windows(&dataset.split.train, k, judged - k, judged / 2)?;
     // The windows that the detector is fitted on.
     let all = dataset.windows(&dataset.split.train, k, judged - k, STRIDE)?.thinned(8192);
-    let mut beside: Vec<Box<dyn AnomalyScore + '_>> =
-        vec![Box::new(Mahalanobis(Residuals::fit(&all)?)), Box::new(Reconstruction::fit(&training))];
-    if let Some(level) = model.level() {
-        beside.push(Box::new(WindowEnergy(model.forecaster())));
-        beside.push(Box::new(DenoisingError(level)));
+    let mut beside = Vec::new();
+    for (spec, windows) in BASELINE_SCORES.iter().zip([&all, &training, &all, &all]) {
+        beside.extend((spec.fit)(&model, windows)?);
     }
     let scorer = |w: &WindowArray| {
         let mut scores = detector.scores(w)?;
@@ -75,8 +80,7 @@ fn main() -> Result<()> {
     let names: Vec<&str> = outcomes[..scores].iter().map(|o| o.score).collect();
     println!("| corruption | {} |\n|---|{}", names.join(" | "), "---|".repeat(scores));
     for row in outcomes.chunks_exact(scores) {
-        let cell =
-            |o: &ebmotion::anomaly::TrialResult| format!("{:.3} ({:.3}-{:.3})", o.auroc, o.interval[0], o.interval[1]);
+        let cell = |o: &TrialResult| format!("{:.3} ({:.3}-{:.3})", o.auroc, o.interval[0], o.interval[1]);
         println!("| {} | {} |", row[0].corruption.name(), row.iter().map(cell).collect::<Vec<_>>().join(" | "));
     }
     let noise = Noise::new(0);

@@ -4,7 +4,7 @@
 
 use candle_core::{Device, Tensor};
 use ebmotion::Result;
-use ebmotion::eval::{Baselines, CompareOptions, compare_with_baselines, report::summary_table};
+use ebmotion::eval::{Baselines, CompareOptions, compare_with_baselines};
 use ebmotion::event::Silent;
 use ebmotion::forecast::{
     Baseline, BaselineRun, Dataset, Forecaster, Request, RunConfig, baseline_named, history_rows,
@@ -72,6 +72,6 @@ fn main() -> Result<()> {
     let options = CompareOptions { stride: 25, ..CompareOptions::new(50, 0) };
     let baselines = Baselines { rows: &rows, ..Baselines::default() };
     let comparison = compare_with_baselines(&[], Vec::new(), &dataset, &baselines, &options, &mut Silent)?;
-    print!("{}", summary_table(&comparison.report));
+    print!("{}", comparison.report.summary_table());
     Ok(())
 }

@@ -16,7 +16,7 @@ const UNIT_TOLERANCE: f64 = 1e-6;
 /// A revolute joint in the zero pose.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Joint {
+pub(crate) struct Joint {
     /// Name, unique among joints.
     pub name: String,
     /// The joint that moves this one; `None` for a joint on the fixed base.
@@ -33,7 +33,7 @@ pub struct Joint {
 /// A point worth drawing that is no joint: a finger tip, or a place on the fixed base.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct End {
+pub(crate) struct End {
     /// Name, for people.
     pub name: String,
     /// The last joint that moves the point; `None` for a point that stands still.
@@ -54,9 +54,8 @@ struct Description {
 
 /// A tree of revolute joints, checked: every parent exists, no joint hangs on itself, every axis is a unit vector.
 ///
-/// Its *points* are the joints' anchors in the order of [`Skeleton::joints`], then the ends in the order of
-/// [`Skeleton::ends`]. A channel drives joint `FFJ3` if it is called `q_FFJ3` or `FFJ3`, and is in radians; other
-/// channels (velocities, a block's place) are left alone.
+/// Its *points* are the joints' anchors, then the ends, each in the order of the file. A channel drives joint `FFJ3` if
+/// it is called `q_FFJ3` or `FFJ3`, and is in radians; other channels (velocities, a block's place) are left alone.
 ///
 /// ```
 /// use ebmotion::kinematics::Skeleton;
@@ -84,7 +83,9 @@ pub struct Skeleton {
 
 impl Skeleton {
     /// Reads the JSON form: `{"name", "joints": [{"name", "parent", "anchor", "axis", "limits"}], "ends": [{"name",
-    /// "joint", "at"}]}`, see [`Joint`] and [`End`].
+    /// "joint", "at"}]}`. A joint has the one that moves it, a point on its axis (metres), the axis as a unit vector,
+    /// and lowest and highest angle (radians); an end the joint that moves it and its place (metres). All are those of
+    /// the zero pose.
     ///
     /// # Errors
     /// [`Error::Data`] for text that is not such JSON (with line and column), without joints, with two joints of one
@@ -100,12 +101,12 @@ impl Skeleton {
     }
 
     /// The joints, in the order of the file.
-    pub fn joints(&self) -> &[Joint] {
+    pub(crate) fn joints(&self) -> &[Joint] {
         &self.description.joints
     }
 
     /// The points that are no joints, in the order of the file.
-    pub fn ends(&self) -> &[End] {
+    pub(crate) fn ends(&self) -> &[End] {
         &self.description.ends
     }
 
@@ -161,7 +162,7 @@ impl Skeleton {
         self.place(&angles)
     }
 
-    /// Places of all points, in m, for `angles`, in rad, in the order of [`Skeleton::joints`].
+    /// Places of all points, in m, for `angles`, in rad, in the order of the file's joints.
     ///
     /// # Errors
     /// [`Error::Data`] where there are not as many angles as joints.
@@ -276,3 +277,6 @@ fn parents_first(parents: &[Option<usize>], joints: &[Joint]) -> Result<Vec<usiz
     }
     Ok(order)
 }
+
+#[cfg(test)]
+mod tests;

@@ -51,7 +51,6 @@
 //! | [`forecast`] | models of motion and baselines |
 //! | [`eval`] | metrics, paired comparison, the report |
 //! | [`anomaly`] | which stretches are unlike the training motion |
-//! | [`engine`] | the fast path: whole chains and forecasts on plain numbers |
 //!
 //! A program that embeds this crate should set `RAYON_NUM_THREADS=1`: batches are cut over the cores here, and one
 //! thread for each tensor operation is faster. A robot that only forecasts needs none of this: `ebmotion-runtime` reads
@@ -59,6 +58,10 @@
 //!
 //! Features: `plot` draws the report's figures, `cuda` and `cudnn` use an NVIDIA GPU. By default there are none.
 #![cfg_attr(docsrs, feature(doc_cfg))]
+
+/// Files that unit tests share with `tests/` and `benches/` name the crate as those do.
+#[cfg(test)]
+extern crate self as ebmotion;
 
 pub mod anomaly;
 pub mod energy;
@@ -72,11 +75,14 @@ pub mod settings;
 pub mod train;
 pub mod trajectory;
 
-#[cfg(feature = "cuda")]
-pub(crate) use ebmotion_engine::gpu;
-pub use ebmotion_engine::{engine, error, noise, parallel};
-pub use ebmotion_logs::files;
-pub use error::{Error, Result};
+pub(crate) use ebmotion_engine::error;
+pub use ebmotion_engine::{Error, Result};
+pub(crate) use ebmotion_logs::files;
+
+/// Random numbers that are a function of a key, a draw, a chain and a position.
+pub mod noise {
+    pub use ebmotion_engine::noise::Noise;
+}
 
 /// The programs in README and guide run as tests.
 #[cfg(doctest)]

@@ -93,11 +93,11 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Auto<T> {
 ///
 /// # Errors
 /// [`Error::Other`] for settings that have no such form.
-pub fn as_json(settings: &impl Serialize) -> Result<Value> {
+pub(crate) fn as_json(settings: &impl Serialize) -> Result<Value> {
     serde_json::to_value(settings).map_err(|e| Error::Other(format!("settings as JSON: {e}")))
 }
 
-/// Settings from what [`as_json`] wrote, or a user in its place.
+/// Settings from JSON: what the program wrote beside a result, or a user in its place.
 ///
 /// # Errors
 /// [`Error::Config`] for a value of the wrong type.

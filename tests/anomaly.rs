@@ -1,9 +1,17 @@
 //! What the detector finds in the embedded hand logs, and how often it is wrong.
 #![allow(clippy::unwrap_used)]
 
-use ebmotion::anomaly::{AnomalyScore, Corruption, Detector, WindowEnergy, trial};
+#[path = "support/corruption.rs"]
+mod corruption;
+#[path = "support/trial.rs"]
+mod trial;
+
+use corruption::Corruption;
+use ebmotion::anomaly::{BASELINE_SCORES, Detector};
 use ebmotion::event::Silent;
-use ebmotion::forecast::{Dataset, Model, RunConfig};
+use ebmotion::forecast::{Dataset, Model, RunConfig, WindowArray};
+use ebmotion::noise::Noise;
+use trial::trial;
 
 #[test]
 fn corruptions_of_hand_motion_are_found_at_the_false_alarm_rate_asked_for() {
@@ -46,7 +54,7 @@ fn corruptions_of_hand_motion_are_found_at_the_false_alarm_rate_asked_for() {
     }
 
     let zero = vec![0f32; windows.channels];
-    let whole = WindowEnergy(model.forecaster());
+    let whole = (BASELINE_SCORES[2].fit)(&model, &windows).unwrap().unwrap();
     let scorer = |w: &_| Ok([detector.scores(w)?, vec![("energy", whole.score(w)?)]].concat());
     let outcomes = trial(&scorer, &windows, &episodes, &zero, 20, 0).unwrap();
     let floors = [
@@ -69,4 +77,19 @@ fn corruptions_of_hand_motion_are_found_at_the_false_alarm_rate_asked_for() {
         assert!(found.auroc > floor, "{found:?}");
         assert!(found.interval[0] <= found.auroc && found.auroc <= found.interval[1], "{found:?}");
     }
+}
+
+/// 40 windows of 24 frames of a smooth channel; the score is the largest step in a window.
+#[test]
+fn a_score_of_steps_finds_every_jump() {
+    let (mut noise, mut values) = (Noise::new(1), vec![0f32; 40 * 24]);
+    noise.next_draw().normal_f32(0, &mut values);
+    values.chunks_exact_mut(24).for_each(|w| (1..24).for_each(|t| w[t] = w[t - 1] + 0.01 * w[t]));
+    let windows = WindowArray { values, context: 8, future: 16, channels: 1 };
+    let largest = |w: &[f32]| w.windows(2).map(|pair| f64::from((pair[1] - pair[0]).abs())).fold(0.0, f64::max);
+    let score = |w: &WindowArray| Ok(vec![("step", w.values.chunks_exact(24).map(largest).collect::<Vec<f64>>())]);
+    let episode: Vec<usize> = (0..40).map(|i| i / 4).collect();
+    let results = trial(&score, &windows, &episode, &[0.0], 20, 7).unwrap();
+    let jump = results.iter().find(|r| r.corruption == Corruption::Jump).unwrap();
+    assert_eq!(jump.auroc, 1.0);
 }

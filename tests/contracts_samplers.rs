@@ -5,9 +5,9 @@
 mod support;
 
 use candle_core::Tensor;
+use ebmotion::Error;
 use ebmotion::energy::Energy;
 use ebmotion::energy::analytic::{Gaussian, Gumbel};
-use ebmotion::error::Error;
 use ebmotion::noise::Noise;
 use ebmotion::sample::hmc::Leapfrog;
 use ebmotion::sample::langevin::Langevin;

@@ -106,7 +106,7 @@ fn a_gaussian_given_observations_is_drawn_exactly() {
             let observations = Observations::new(matrix.clone(), row(target.as_slice()), std.clone()).unwrap();
             let conditions = Conditions { observations: Some(observations), ..Conditions::default() };
             let config = SamplerConfig { solver, ..fine(levels, eta) };
-            let sampler = Sampler { conditions, ..Sampler::new(&config).unwrap() };
+            let sampler = Sampler::new(&config).unwrap().given(conditions);
             let draws: Vec<DVector<f64>> =
                 drawn(&sampler, &round, 8).into_iter().map(|z| &mean + &l * DVector::from_vec(z)).collect();
             assert_gaussian(&format!("{what}, {solver:?}, {eta:?}"), &draws, &expected, &spread);
@@ -134,7 +134,7 @@ fn a_gaussian_with_an_energy_added_is_the_product_of_gaussians() {
     for (eta, levels) in [(Eta::NONE, 60), (Eta::OfPosterior(1.0), 400)] {
         let energies = vec![ExtraEnergy { energy: &energy, curvature }];
         let conditions = Conditions { energies, steps: Some(12), ..Conditions::default() };
-        let sampler = Sampler { conditions, ..Sampler::new(&fine(levels, eta)).unwrap() };
+        let sampler = Sampler::new(&fine(levels, eta)).unwrap().given(conditions);
         let draws: Vec<DVector<f64>> =
             drawn(&sampler, &round, 8).into_iter().map(|z| &mean + &l * DVector::from_vec(z)).collect();
         assert_gaussian(&format!("{eta:?}"), &draws, &expected, &spread);
@@ -194,7 +194,7 @@ impl Mixture {
     fn drawn(&self, seen: f64, std: f64, config: &SamplerConfig, particles: Option<Particles>) -> f64 {
         let observations = Observations::new(vec![1.0, 0.0], row(&[seen]), vec![std]).unwrap();
         let conditions = Conditions { observations: Some(observations), ..Conditions::default() };
-        let sampler = Sampler { conditions, particles, ..Sampler::new(config).unwrap() };
+        let sampler = Sampler::new(config).unwrap().given(conditions).with_particles(particles);
         let draws = drawn(&sampler, &|x: &Tensor, t: f64| self.velocity(x, t), 2);
         draws.iter().filter(|d| d[0] > 0.5 * (self.centres[0][0] + self.centres[1][0])).count() as f64 / DRAWS as f64
     }
@@ -238,7 +238,7 @@ fn the_error_of_the_mean_is_of_first_order_in_what_the_variance_differs() {
         };
         let observations = Observations::new(vec![0.6, 0.8], row(&[1.0]), vec![1.0]).unwrap();
         let conditions = Conditions { observations: Some(observations), ..Conditions::default() };
-        let sampler = Sampler { conditions, ..Sampler::new(&fine(100, Eta::NONE)).unwrap() };
+        let sampler = Sampler::new(&fine(100, Eta::NONE)).unwrap().given(conditions);
         // A start and its mirror image: their mean has no noise.
         let start = Tensor::new(&[[0.7f64, -0.4], [-0.7, 0.4]], &CPU).unwrap();
         let ends = sampler.run(&model, start, &mut Noise::new(0)).unwrap().to_vec2::<f64>().unwrap();
@@ -272,12 +272,12 @@ fn conditions_that_are_none_are_refused() {
     let sampler = || Sampler::new(&SamplerConfig::default()).unwrap();
     let seen = Observations::new(vec![1.0, 0.0], row(&[0.0]), vec![0.0]).unwrap();
     let conditions = Conditions { observations: Some(seen), ..Conditions::default() };
-    refused(Sampler { conditions, ..sampler() }, &["observed array", "3"]);
+    refused(sampler().given(conditions), &["observed array", "3"]);
     let conditions = Conditions { steps: Some(0), ..Conditions::default() };
-    refused(Sampler { conditions, ..sampler() }, &["steps", "at least 1"]);
-    refused(Sampler { particles: Some(Particles { group: 3 }), ..sampler() }, &["sampler.eta", "particles"]);
+    refused(sampler().given(conditions), &["steps", "at least 1"]);
+    refused(sampler().with_particles(Some(Particles { group: 3 })), &["sampler.eta", "particles"]);
     let noisy = Sampler::new(&SamplerConfig { eta: Eta::OfPosterior(1.0), ..SamplerConfig::default() }).unwrap();
-    refused(Sampler { particles: Some(Particles { group: 4 }), ..noisy }, &["particles.group", "6 rows"]);
+    refused(noisy.with_particles(Some(Particles { group: 4 })), &["particles.group", "6 rows"]);
     for (config, key) in [
         (SamplerConfig { levels: 0, ..SamplerConfig::default() }, "sampler.levels"),
         (SamplerConfig { end: 1.6.into(), ..SamplerConfig::default() }, "sampler.end"),

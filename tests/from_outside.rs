@@ -2,17 +2,17 @@
 
 use candle_core::{DType, Device, Tensor};
 use ebmotion::anomaly::{AnomalyScore, Detector, Findings, SCORES, ScoreSpec};
-use ebmotion::eval::{Baselines, CompareOptions, compare_with_baselines, train_seeds};
+use ebmotion::eval::{Baselines, CompareOptions, compare_with_baselines};
 use ebmotion::event::Silent;
-use ebmotion::forecast::baseline::FullyConnected;
 use ebmotion::forecast::{
-    Baseline, Dataset, Forecaster, FrameSource, Model, ModelConfig, MotionModel, MotionRun, OtherConfig, Request,
-    RunConfig, TrainedMotion, WindowArray, baseline_named,
+    Baseline, Dataset, Forecaster, Model, ModelConfig, MotionModel, MotionRun, OtherConfig, Request, RunConfig,
+    TrainedMotion, WindowArray, baseline_named, history_rows,
 };
 use ebmotion::model::{Activation, Mlp, MlpConfig};
 use ebmotion::noise::Noise;
 use ebmotion::settings::{Auto, from_json};
 use ebmotion::train::objective::Regression;
+use ebmotion::train::{Batch, BatchSource};
 use ebmotion::trajectory::{Channel, Episode, Frames};
 use ebmotion::{Error, Result};
 use own_baseline::FadeBaseline;
@@ -73,7 +73,39 @@ struct NextFrame;
 #[derive(Debug, Clone)]
 struct NextFrameModel {
     net: Mlp,
-    forecaster: FullyConnected,
+    context: usize,
+    channels: usize,
+}
+
+/// Windows: the last frame is to be told from those before it.
+struct Pairs {
+    training: [Tensor; 2],
+    validation: [Tensor; 2],
+}
+
+impl Pairs {
+    fn new(training: &WindowArray, validation: &WindowArray) -> Result<Self> {
+        let cut = |w: &WindowArray| -> Result<[Tensor; 2]> {
+            let part =
+                |from, frames| Tensor::from_vec(w.cut(from, frames), (w.len(), frames, w.channels), &Device::Cpu);
+            Ok([part(0, w.context)?, part(w.context, w.future)?])
+        };
+        Ok(Self { training: cut(training)?, validation: cut(validation)? })
+    }
+}
+
+impl BatchSource for Pairs {
+    fn batch(&self, size: usize, noise: &mut Noise) -> Result<Batch> {
+        let [context, x] = &self.training;
+        let rows: Vec<u32> = noise.indices(size, x.dim(0)?).into_iter().map(|i| i as u32).collect();
+        let rows = Tensor::new(rows, &Device::Cpu)?;
+        Ok(Batch { x: x.index_select(&rows, 0)?, context: Some(context.index_select(&rows, 0)?), start: None })
+    }
+
+    fn validation(&self) -> Result<Option<Batch>> {
+        let [context, x] = self.validation.clone();
+        Ok(Some(Batch { x, context: Some(context), start: None }))
+    }
 }
 
 impl NextFrame {
@@ -94,8 +126,7 @@ impl NextFrame {
     }
 
     fn model(config: &RunConfig, channels: usize, net: Mlp) -> Result<Box<dyn TrainedMotion>> {
-        let forecaster = FullyConnected::new(net.clone(), config.model.frames().0, channels)?;
-        Ok(Box::new(NextFrameModel { net, forecaster }))
+        Ok(Box::new(NextFrameModel { net, context: config.model.frames().0, channels }))
     }
 }
 
@@ -106,7 +137,7 @@ impl MotionModel for NextFrame {
 
     fn train(&self, run: &mut MotionRun<'_>) -> Result<Box<dyn TrainedMotion>> {
         let d = run.training.channels;
-        let source = FrameSource::new(&run.training, &run.validation, 0.0)?;
+        let source = Pairs::new(&run.training, &run.validation)?;
         let mut objective = Regression { net: Self::fresh(run.config, d, &mut run.weights())? };
         run.train(&mut objective, &source)?;
         Self::model(run.config, d, objective.net)
@@ -130,19 +161,26 @@ impl Forecaster for NextFrameModel {
     }
 
     fn context_frames(&self) -> usize {
-        self.forecaster.context_frames()
+        self.context
     }
 
     fn parameters(&self) -> usize {
-        self.forecaster.parameters()
+        self.net.parameters().count()
     }
 
     fn evaluations_per_chunk(&self) -> usize {
         1
     }
 
-    fn forecast(&self, history: &Tensor, request: &Request, noise: &mut Noise) -> Result<Tensor> {
-        self.forecaster.forecast(history, request, noise)
+    fn forecast(&self, history: &Tensor, request: &Request, _: &mut Noise) -> Result<Tensor> {
+        request.check()?;
+        let (batch, frames) = history_rows(history, self.context, self.channels)?;
+        let mut frames = Tensor::from_vec(frames, (batch, self.context, self.channels), &Device::Cpu)?;
+        for t in 0..request.horizon {
+            let next = self.net.forward(&frames.narrow(1, t, self.context)?, None)?.unsqueeze(1)?;
+            frames = Tensor::cat(&[&frames, &next], 1)?;
+        }
+        Ok(frames.narrow(1, self.context, request.horizon)?.unsqueeze(1)?)
     }
 
     /// Half the squared distance from what it expects.
@@ -209,7 +247,7 @@ fn a_baseline_stands_in_the_report_beside_a_model() -> Result<()> {
     let config = config()?;
     let dataset = Dataset::new(frames()?, &config)?;
     let folder = tempfile::tempdir().expect("a folder");
-    let models = train_seeds(train(&dataset)?, 2, &dataset, &config, Some(folder.path()), &mut Silent)?;
+    let models = train(&dataset)?.train_seeds(2, &dataset, &config, Some(folder.path()), &mut Silent)?;
     assert_eq!((models.len(), models[1].info().config.seed), (2, 1));
     let rows: [&dyn Baseline; 2] = [&FadeBaseline, baseline_named("hold")?];
     let changes = [("fade.stride".to_string(), "3".to_string())];

@@ -10,7 +10,7 @@ use ebmotion::energy::affine::MapShape;
 use ebmotion::noise::Noise;
 use ebmotion::sample::Metropolis;
 use ebmotion::sample::adapt::{Tunable, Warmup};
-use ebmotion::sample::diagnose::{ess_mean, rhat_rank};
+use ebmotion::sample::diagnose::Diagnosis;
 use ebmotion::sample::hmc::Leapfrog;
 use ebmotion::sample::langevin::Langevin;
 use serde_json::Value;
@@ -88,12 +88,12 @@ fn check<P: Tunable>(name: &str, posterior: &dyn Posterior, reference: &Value, s
         // The reference gives no deviation of the squares; ours has their own.
         let centre = mean(&square);
         let square_sd = mean(&draws.of(|row| (row[i] * row[i] - centre).powi(2))).sqrt();
-        let rhat = rhat_rank(&value);
+        let rhat = Diagnosis::of(&value).rhat_rank;
         assert!(rhat < 1.03, "{name}: R-hat {rhat} of {column}");
         for (what, draws, expected, sd) in
             [("mean", value, means[i], sds[i]), ("mean square", square, squares[i], square_sd)]
         {
-            let ess = ess_mean(&draws);
+            let ess = Diagnosis::of(&draws).ess_mean;
             let error = sd * (1.0 / ess + 1.0 / 10_000.0).sqrt();
             let z = (mean(&draws) - expected) / error;
             assert!(z.abs() < 4.0, "{name}: {what} of {column} is {z} standard errors of {error} off {expected}");

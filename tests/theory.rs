@@ -13,13 +13,13 @@ use ebmotion::energy::clamp::Clamped;
 use ebmotion::energy::compose::{MixtureEnergy, Scaled, Sum, Total};
 use ebmotion::energy::constraint::Goal;
 use ebmotion::energy::coordinates::Coordinates;
-use ebmotion::error::{Error, Result};
 use ebmotion::noise::Noise;
 use ebmotion::sample::adapt::{Tunable, Warmup};
-use ebmotion::sample::diagnose::{ess_mean, rhat_rank};
+use ebmotion::sample::diagnose::Diagnosis;
 use ebmotion::sample::hmc::Leapfrog;
 use ebmotion::sample::langevin::Langevin;
 use ebmotion::sample::{ChainState, Metropolis, Transition, Unadjusted};
+use ebmotion::{Error, Result};
 use support::{Draws, GUMBEL, assert_mean, exact_gumbel, normal, plain_rows};
 
 /// Leaves `warm` steps out and keeps `steps` of 64 chains from a wide start.
@@ -55,7 +55,7 @@ fn ula_has_its_known_bias_and_mala_has_none() {
             assert_mean(&format!("MALA, s {s}, lambda {lambda}"), &mala, s * s, 0.0);
             if lambda >= 1.0 {
                 // The test can tell them apart.
-                let error = ebmotion::sample::diagnose::mcse_mean(&ula);
+                let error = Diagnosis::of(&ula).mcse_mean;
                 assert!((support::mean(&ula) - s * s).abs() > 8.0 * error, "s {s}, lambda {lambda}");
             }
         }
@@ -79,7 +79,7 @@ fn a_correlated_gaussian_in_five_dimensions_is_drawn_exactly() {
         let draws = draws(&target, sampler.as_ref(), n, 300, 1500);
         for i in 0..n {
             let coordinate = draws.of(|x| x[i]);
-            assert!(rhat_rank(&coordinate) < 1.01, "{name} {i}");
+            assert!(Diagnosis::of(&coordinate).rhat_rank < 1.01, "{name} {i}");
             assert_mean(&format!("{name}: mean {i}"), &coordinate, mean[i], 0.0);
             for j in 0..=i {
                 let product = draws.of(|x| (x[i] - mean[i]) * (x[j] - mean[j]));
@@ -300,7 +300,8 @@ fn warms<P: Tunable>(name: &str, sampler: Metropolis<P>, map: Option<MapShape>, 
     let draws = Draws { rows: x, ..draws };
     for i in 0..3 {
         let coordinate = draws.of(|x| x[i]);
-        assert!(ess_mean(&coordinate) > ess_floor, "{name}: ESS {} of coordinate {i}", ess_mean(&coordinate));
+        let ess = Diagnosis::of(&coordinate).ess_mean;
+        assert!(ess > ess_floor, "{name}: ESS {ess} of coordinate {i}");
         assert_mean(&format!("{name}: mean {i}"), &coordinate, mean[i], 0.0);
         assert_mean(&format!("{name}: variance {i}"), &draws.of(|x| (x[i] - mean[i]).powi(2)), s[i] * s[i], 0.0);
     }

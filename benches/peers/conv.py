@@ -1,4 +1,4 @@
-"""The convolutional energies of `src/model/conv` in PyTorch: the same stages, written from the same description."""
+"""The convolutional energies of `crates/images/src/model/conv` in PyTorch: the same stages, written from the same description."""
 import torch
 import torch.nn.functional as F
 

@@ -23,7 +23,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-BUILD = ["cargo", "bench", "-p", "ebmotion", "--bench", "images"]
+BUILD = ["cargo", "bench", "-p", "ebmotion-images", "--bench", "images"]
 
 
 def ours(program, a, batch):

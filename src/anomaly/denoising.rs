@@ -1,8 +1,8 @@
 //! How badly the model takes noise off a window again.
 
-use super::AnomalyScore;
+use super::score::{AnomalyScore, ScoreSpec};
 use crate::error::Result;
-use crate::forecast::{LevelForecaster, WindowArray};
+use crate::forecast::{LevelForecaster, Model, WindowArray};
 use crate::noise::Noise;
 use candle_core::{D, DType, Device, Tensor};
 
@@ -11,7 +11,14 @@ const LEVELS: [f64; 3] = [0.25, 0.5, 1.0];
 
 /// Squared error of the path's velocity (the training loss of a window, Salimans and Ho 2022, appendix D), mean over
 /// chunks, coordinates and noise levels tan t = 0.25, 0.5 and 1. The noise is the same for every window.
-pub struct DenoisingError<'a>(pub &'a LevelForecaster);
+pub(super) struct DenoisingError<'a>(pub(super) &'a LevelForecaster);
+
+/// Of models whose energy knows its noise level.
+pub(super) static SPEC: ScoreSpec = ScoreSpec { fit: |model, _| error_of(model), restore: |model, _| error_of(model) };
+
+fn error_of(model: &Model) -> Result<Option<Box<dyn AnomalyScore + '_>>> {
+    Ok(model.level().map(|level| Box::new(DenoisingError(level)) as Box<dyn AnomalyScore + '_>))
+}
 
 impl AnomalyScore for DenoisingError<'_> {
     fn name(&self) -> &'static str {

@@ -139,7 +139,7 @@ impl<'a> Detector<'a> {
         self.model
     }
 
-    /// Frames of a window that this scores: [`FRAMES`], or those that the model sees at once where that is more.
+    /// Frames of a window that this scores: 48, or those that the model sees at once where that is more.
     pub fn frames(&self) -> usize {
         frames(self.model)
     }

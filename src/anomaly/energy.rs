@@ -6,7 +6,7 @@ use crate::forecast::{Forecaster, LevelForecaster, Model, WindowArray};
 use candle_core::{DType, Device, Tensor};
 
 /// Mean energy of a window's chunks, each measured from the energy of its expectation (see [`Forecaster::energy`]).
-pub struct WindowEnergy<'a>(pub &'a (dyn Forecaster + Sync));
+pub(super) struct WindowEnergy<'a>(pub(super) &'a (dyn Forecaster + Sync));
 
 impl AnomalyScore for WindowEnergy<'_> {
     fn name(&self) -> &'static str {
@@ -30,13 +30,20 @@ fn window(model: &Model) -> Result<Option<Box<dyn AnomalyScore + '_>>> {
     Ok(model.level().is_none().then(|| Box::new(WindowEnergy(model.forecaster())) as Box<dyn AnomalyScore + '_>))
 }
 
+/// Of the other models, which are judged by [`SHAPE`] in its place.
+pub(super) static WHOLE: ScoreSpec = ScoreSpec { fit: |model, _| whole(model), restore: |model, _| whole(model) };
+
+fn whole(model: &Model) -> Result<Option<Box<dyn AnomalyScore + '_>>> {
+    Ok(model.level().map(|_| Box::new(WindowEnergy(model.forecaster())) as Box<dyn AnomalyScore + '_>))
+}
+
 /// Share of a chunk's variance that is its shape: what [`ShapeEnergy`] looks at.
 const SHAPE_SHARE: f64 = 0.999;
 
 /// As [`WindowEnergy`], of the principal coordinates that hold 99.9 % of a chunk's variance (chosen among 0.9, 0.95,
 /// 0.98, 0.99, 0.995 and
 /// 0.999 by corrupted validation windows of four logs).
-pub struct ShapeEnergy<'a>(pub &'a LevelForecaster);
+pub(super) struct ShapeEnergy<'a>(pub(super) &'a LevelForecaster);
 
 impl AnomalyScore for ShapeEnergy<'_> {
     fn name(&self) -> &'static str {

@@ -1,6 +1,7 @@
 //! What a detector finds in a log: every window with its score, the alarms, and the files that keep them.
 
-use super::{Detector, STRIDE};
+use super::Detector;
+use super::score::STRIDE;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::forecast::WindowArray;
@@ -76,7 +77,7 @@ impl Detector<'_> {
         Ok(())
     }
 
-    /// Judges windows of [`Detector::frames`] frames, one every [`STRIDE`], of all episodes of a log. About the share
+    /// Judges windows of [`Detector::frames`] frames, one every 4, of all episodes of a log. About the share
     /// `false_alarms` of normal windows is an alarm.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ const VAR_RIDGE: f64 = 10.0;
 
 /// Residuals of consecutive chunks, `CHUNK` frames from as many before them, and their Gaussian.
 #[derive(Debug, Clone)]
-pub struct Residuals {
+pub(super) struct Residuals {
     fit: VarFit,
     gaussian: Gaussian,
 }
@@ -24,7 +24,7 @@ impl Residuals {
     ///
     /// # Errors
     /// As [`VarFit::fit`]; [`Error::Data`] when no channel moves.
-    pub fn fit(windows: &WindowArray) -> Result<Self> {
+    pub(super) fn fit(windows: &WindowArray) -> Result<Self> {
         let pairs = pieces(windows, 2 * CHUNK, CHUNK);
         Self::new(VarFit::fit(&pairs, windows.channels, CHUNK, CHUNK, VAR_RIDGE)?)
     }
@@ -44,7 +44,7 @@ impl Residuals {
     ///
     /// # Errors
     /// [`Error::Data`] when no channel moves.
-    pub fn new(fit: VarFit) -> Result<Self> {
+    pub(super) fn new(fit: VarFit) -> Result<Self> {
         let gaussian = Gaussian::new(fit.channels(), fit.residual_mean(), fit.residual_covariance(), RIDGE)?;
         Ok(Self { fit, gaussian })
     }
@@ -66,7 +66,12 @@ impl Residuals {
 }
 
 /// Squared Mahalanobis distance of all residuals, mean over the chunks.
-pub struct Mahalanobis(pub Residuals);
+pub(super) struct Mahalanobis(pub(super) Residuals);
+
+pub(super) static MAHALANOBIS: ScoreSpec = ScoreSpec {
+    fit: |_, windows| Ok(Some(Box::new(Mahalanobis(Residuals::fit(windows)?)))),
+    restore: |model, get| Ok(Some(Box::new(Mahalanobis(Residuals::restore(model.info().channels.len(), get)?)))),
+};
 
 impl AnomalyScore for Mahalanobis {
     fn name(&self) -> &'static str {
@@ -76,10 +81,14 @@ impl AnomalyScore for Mahalanobis {
     fn score(&self, windows: &WindowArray) -> Result<Vec<f64>> {
         Ok(mean_over_pieces(&self.0.gaussian.distances(&self.0.rows(windows)?), windows.len(), 1))
     }
+
+    fn state(&self) -> Result<Vec<(String, Tensor)>> {
+        self.0.fit.to_tensors()
+    }
 }
 
 /// Of each channel, the squared distance of its residuals from what the other channels' residuals make of them.
-pub struct Innovation(pub Residuals);
+pub(super) struct Innovation(pub(super) Residuals);
 
 pub(super) static INNOVATION: ScoreSpec = ScoreSpec {
     fit: |_, windows| Ok(Some(Box::new(Innovation(Residuals::fit(windows)?)))),

@@ -6,9 +6,9 @@ use candle_core::Tensor;
 
 /// Frames of a scored window (chosen with the frames of standing still among 32, 40, 48 and 64); those that the model
 /// sees at once where that is more ([`Detector::frames`](super::Detector::frames)).
-pub const FRAMES: usize = 48;
+pub(super) const FRAMES: usize = 48;
 /// Frames between the starts of two scored windows.
-pub const STRIDE: usize = 4;
+pub(super) const STRIDE: usize = 4;
 /// Frames that the Gaussians look at together.
 pub(super) const CHUNK: usize = 8;
 /// Frames over which a joint must stand still to be noticed.
@@ -44,10 +44,7 @@ pub trait AnomalyScore: Send + Sync {
 pub(super) type Saved<'a> = dyn Fn(&str) -> Result<Tensor> + 'a;
 
 /// A score, or `None` for a model that it is not made for.
-pub type MadeScore<'a> = Result<Option<Box<dyn AnomalyScore + 'a>>>;
-
-/// What [`AnomalyScore::state`] gave: a tensor by its name.
-pub type StateOf<'a> = dyn Fn(&str) -> Result<Tensor> + 'a;
+pub(super) type MadeScore<'a> = Result<Option<Box<dyn AnomalyScore + 'a>>>;
 
 /// A row of the table of scores: how one comes to be. Either way there is `None` for a model that it is not made for.
 ///
@@ -58,7 +55,7 @@ pub struct ScoreSpec {
     /// From windows of the training episodes, z-scored, each [`Detector::frames`](super::Detector::frames) long.
     pub fit: for<'a> fn(&'a Model, &WindowArray) -> MadeScore<'a>,
     /// From what [`AnomalyScore::state`] gave: a tensor by its name.
-    pub restore: for<'a> fn(&'a Model, &StateOf<'_>) -> MadeScore<'a>,
+    pub restore: for<'a> fn(&'a Model, &Saved<'_>) -> MadeScore<'a>,
 }
 
 /// Pieces of `frames` frames of every window, one every `stride`: `(N, pieces, frames, D)`.

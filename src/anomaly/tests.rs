@@ -1,7 +1,12 @@
+use super::AnomalyScore;
 use super::channel_swap::ChannelSwap;
+use super::corruption::{Corruption, changed};
+use super::mahalanobis::{Innovation, Mahalanobis, Residuals};
+use super::reconstruction::Reconstruction;
+use super::score::FRAMES;
 use super::score::pieces;
 use super::stuck_channel::StuckChannel;
-use super::*;
+use super::time_reversal::TimeReversal;
 use crate::forecast::WindowArray;
 use crate::forecast::baseline::VarFit;
 use crate::noise::Noise;
@@ -32,7 +37,7 @@ fn separated(score: &dyn AnomalyScore, corruption: Corruption) -> f64 {
     };
     let scores = [total(&test), total(&bad)].concat();
     let labels: Vec<bool> = (0..400).map(|i| i >= 200).collect();
-    crate::eval::metric::auroc(&labels, &scores).unwrap()
+    crate::eval::metric::Detection::of(&labels, &scores).unwrap().auroc
 }
 
 #[test]
@@ -89,4 +94,48 @@ fn the_channel_at_fault_is_told() {
     (10..FRAMES).for_each(|t| test.values[2 * t + 1] = test.values[19]);
     let scores = stuck_channel.score(&test).unwrap();
     assert!(scores[1] > scores[0] + 3.0, "{scores:?}");
+}
+
+fn walk() -> WindowArray {
+    let values = Noise::new(5).normal((20, 32 * 3), DType::F32, &Device::Cpu).unwrap();
+    let values = values.flatten_all().unwrap().to_vec1().unwrap();
+    WindowArray { values, context: 8, future: 24, channels: 3 }
+}
+
+/// In how many channels each window differs from what it was.
+fn count(a: &WindowArray, b: &WindowArray) -> Vec<usize> {
+    changed(a, b).iter().map(Vec::len).collect()
+}
+
+#[test]
+fn each_corruption_does_what_it_says() {
+    let w = walk();
+    let of = |c: Corruption| c.apply(&w, &[0.0; 3], &mut Noise::new(2)).unwrap();
+    for c in Corruption::ALL {
+        assert_eq!(of(c), of(c), "{}", c.name());
+        assert_ne!(of(c), w, "{}", c.name());
+    }
+    let half = |a: &WindowArray| a.cut(0, 16);
+    for c in [Corruption::Splice, Corruption::SpliceJump, Corruption::Jump, Corruption::Stuck, Corruption::Drift] {
+        assert_eq!(half(&of(c)), half(&w), "{}", c.name());
+    }
+    for c in [Corruption::Jump, Corruption::Stuck, Corruption::Drift, Corruption::Dropout] {
+        assert_eq!(count(&w, &of(c)), vec![1; 20], "{}", c.name());
+    }
+    let twice = |c: Corruption| c.apply(&of(c), &[0.0; 3], &mut Noise::new(2)).unwrap();
+    assert_eq!(twice(Corruption::Swapped), w, "a swap undoes itself");
+    assert_eq!(count(&w, &of(Corruption::Swapped)), vec![2; 20]);
+    assert_eq!(twice(Corruption::Reversed), w);
+}
+
+#[test]
+fn a_splice_joins_with_a_step_of_the_other_window() {
+    let w = walk();
+    let spliced = Corruption::Splice.apply(&w, &[0.0; 3], &mut Noise::new(2)).unwrap();
+    let step = |a: &WindowArray, i: usize, c: usize| a.values[i * 96 + 48 + c] - a.values[i * 96 + 45 + c];
+    let steps: Vec<f32> = (0..20).map(|i| step(&w, i, 0)).collect();
+    for i in 0..20 {
+        let own = step(&spliced, i, 0);
+        assert!(steps.iter().any(|s| (s - own).abs() < 1e-5), "{i}: {own}");
+    }
 }

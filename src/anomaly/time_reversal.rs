@@ -7,13 +7,13 @@ use crate::forecast::{Model, WindowArray};
 
 /// Another score of a window less that of the window run backwards. For an energy this is the log likelihood ratio of
 /// "recorded backwards" to "recorded forwards", the most powerful test between the two (Neyman and Pearson 1933).
-pub struct TimeReversal<J> {
+pub(super) struct TimeReversal<J> {
     /// The other score.
-    pub score: J,
+    pub(super) score: J,
     /// Frames at the start of a window that it sees but does not score, and those that it scores at once: where the
     /// window is long enough, only frames are counted that are scored in both directions, so that what happens at the
     /// ends does not count as direction.
-    pub frames: (usize, usize),
+    pub(super) frames: (usize, usize),
 }
 
 /// Of the model's energy.

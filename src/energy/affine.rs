@@ -6,9 +6,9 @@
 
 use super::rows::{like, rows_of};
 use super::{Energy, Evaluated};
-use crate::engine::cholesky::{cholesky, invert_lower, log_diagonal, transpose};
 use crate::error::{Error, Result};
 use candle_core::{Device, Tensor};
+use ebmotion_engine::engine::cholesky::{cholesky, invert_lower, log_diagonal, transpose};
 
 /// `x = mean + L z` on rows of `F` numbers, with `L` diagonal or lower triangular.
 ///

@@ -3,10 +3,10 @@
 
 use super::rows::{like, plain, row_sum, rows_of};
 use super::{Energy, Evaluated};
-use crate::engine::cholesky::{cholesky, gram, invert_lower, log_diagonal};
-use crate::engine::{Program, Rows, Term};
 use crate::error::{Error, Result};
 use candle_core::{Device, Tensor};
+use ebmotion_engine::engine::cholesky::{cholesky, gram, invert_lower, log_diagonal};
+use ebmotion_engine::engine::{Program, Rows, Term};
 
 /// `ln sqrt(2 pi)`, the normaliser of one standard normal coordinate.
 const LN_SQRT_TWO_PI: f64 = 0.918_938_533_204_672_8;

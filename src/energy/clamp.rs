@@ -3,9 +3,9 @@
 use super::coordinates::Coordinates;
 use super::rows::{like, plain, rows};
 use super::{Energy, Evaluated};
-use crate::engine::{Program, Rows};
 use crate::error::{Error, Result};
 use candle_core::Tensor;
+use ebmotion_engine::engine::{Program, Rows};
 
 /// The energy of an array's free coordinates, `(B, C)`; the others keep the values of a template.
 ///

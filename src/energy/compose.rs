@@ -5,9 +5,9 @@
 
 use super::rows::column;
 use super::{Energy, Evaluated};
-use crate::engine::Program;
 use crate::error::{Error, Result};
 use candle_core::Tensor;
+use ebmotion_engine::engine::Program;
 
 /// Conjunction of two: `A(x) + B(x)`, the product of their densities.
 ///

@@ -4,9 +4,9 @@
 use super::coordinates::Coordinates;
 use super::rows::{like, plain, row_sum};
 use super::{Energy, Evaluated};
-use crate::engine::{Program, Rows, Term};
 use crate::error::{Error, Result};
 use candle_core::Tensor;
+use ebmotion_engine::engine::{Program, Rows, Term};
 
 /// Soft limits: `weight * sum(max(lo - x, 0)^2 + max(x - hi, 0)^2)`.
 ///

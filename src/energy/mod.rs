@@ -3,9 +3,9 @@
 //! `x` has shape `(B, *S)`, batch first; the shape `S` is opaque here: a trajectory window and an image are both just
 //! `x`. Energies are in nats at temperature 1: the density is proportional to `exp(-E(x))`.
 
-use crate::engine::Program;
 use crate::error::Result;
 use candle_core::{Tensor, Var};
+use ebmotion_engine::engine::Program;
 
 pub mod affine;
 pub mod analytic;
@@ -62,8 +62,8 @@ pub trait Energy {
         by_autograd(|x| self.energy(x), x)
     }
 
-    /// The same energy written out as plain numbers for arrays of `shape` `(B, *S)`, so that [`crate::engine`] can run
-    /// whole chains on it; `None`, the default, where it cannot be said so.
+    /// The same energy written out as plain numbers for arrays of `shape` `(B, *S)`, so that
+    /// [`ebmotion_engine::engine`] can run whole chains on it; `None`, the default, where it cannot be said so.
     ///
     /// # Errors
     /// As [`Energy::energy`].

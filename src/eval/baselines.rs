@@ -1,11 +1,10 @@
-//! A model in the report: beside baselines that are fitted on the same episodes, beside other models, and trained anew
-//! with further seeds.
+//! A model in the report: beside baselines that are fitted on the same episodes, and beside other models.
 
 use super::compare::{CompareOptions, Comparison, compare};
 use super::report::SUBJECT;
 use crate::error::{Error, Result};
 use crate::event::Sink;
-use crate::forecast::{BASELINES, Baseline, Contender, Dataset, Forecaster, Model, Request, RunConfig, fit_baseline};
+use crate::forecast::{BASELINES, Baseline, Contender, Dataset, Forecaster, Model, Request};
 use crate::noise::Noise;
 use candle_core::Tensor;
 use std::path::Path;
@@ -25,7 +24,7 @@ pub struct Baselines<'a> {
 /// `others`, on the test episodes.
 ///
 /// # Errors
-/// As [`fit_baseline`] and [`compare()`].
+/// As [`Contender::fit`] and [`compare()`].
 pub fn compare_with_baselines(
     models: &[Model],
     mut others: Vec<Contender>,
@@ -38,7 +37,7 @@ pub fn compare_with_baselines(
     for baseline in rows {
         let runs = if baseline.is_trained() { models.len() as u64 } else { 1 };
         for seed in 0..runs {
-            others.push(fit_baseline(*baseline, dataset, changes, options.seed + seed, kept, sink)?);
+            others.push(Contender::fit(*baseline, dataset, changes, options.seed + seed, kept, sink)?);
         }
     }
     let subjects: Vec<_> = models.iter().map(|m| (m.forecaster(), m.info().train_seconds)).collect();
@@ -65,48 +64,26 @@ pub fn compare_with_baselines(
     Ok(comparison)
 }
 
-/// The model and `count - 1` more of the same settings, trained with the seeds after its own on the same episodes, on
-/// the dataset's device. Where there is a folder in which trainings are `kept`, one that is there is taken, and one
-/// that was interrupted goes on.
-///
-/// # Errors
-/// [`Error::Config`] for a count of 0; as [`Model::train`].
-pub fn train_seeds(
-    model: Model,
-    count: u64,
-    dataset: &Dataset,
-    config: &RunConfig,
-    kept: Option<&Path>,
-    sink: &mut dyn Sink,
-) -> Result<Vec<Model>> {
-    if count == 0 {
-        return Err(Error::config("seeds", count, "at least 1"));
+impl Contender {
+    /// Another model of the same logs, to stand in the report under a name of its own.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a name that the report has already; [`Error::Data`] for a model of other logs.
+    pub fn beside(name: &str, model: Model, dataset: &Dataset) -> Result<Contender> {
+        if model.info().normaliser != dataset.normaliser {
+            let found = format!("`{name}`, with other logs behind it");
+            return Err(Error::data("model beside", found, "a model trained on the same episodes"));
+        }
+        if name == SUBJECT || BASELINES.iter().any(|b| b.name() == name) {
+            return Err(Error::config(
+                "beside",
+                format!("a model named `{name}`"),
+                "a name that is not in the report yet",
+            ));
+        }
+        let train_seconds = model.info().train_seconds;
+        Ok(Contender { forecaster: Box::new(Named { name: name.to_string(), model }), train_seconds })
     }
-    let mut models = vec![model];
-    for seed in 1..count {
-        let config = RunConfig { seed: config.seed + seed, ..config.clone() };
-        let checkpoint = kept.map(|folder| folder.join(format!("{SUBJECT}.{}.checkpoint", config.seed)));
-        let checkpoint = checkpoint.as_deref().map(|path| (path, true));
-        let trained = Model::train_with(dataset, &config, &[models[0].kind()], checkpoint, sink)?;
-        models.push(trained.on(&dataset.device)?);
-    }
-    Ok(models)
-}
-
-/// Another model of the same logs, to stand in the report under a name of its own.
-///
-/// # Errors
-/// [`Error::Config`] for a name that the report has already; [`Error::Data`] for a model of other logs.
-pub fn beside(name: &str, model: Model, dataset: &Dataset) -> Result<Contender> {
-    if model.info().normaliser != dataset.normaliser {
-        let found = format!("`{name}`, with other logs behind it");
-        return Err(Error::data("model beside", found, "a model trained on the same episodes"));
-    }
-    if name == SUBJECT || BASELINES.iter().any(|b| b.name() == name) {
-        return Err(Error::config("beside", format!("a model named `{name}`"), "a name that is not in the report yet"));
-    }
-    let train_seconds = model.info().train_seconds;
-    Ok(Contender { forecaster: Box::new(Named { name: name.to_string(), model }), train_seconds })
 }
 
 /// A model under a name of its own.

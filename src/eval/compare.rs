@@ -64,7 +64,7 @@ impl Comparison {
     /// Writes the report and its pictures to a folder; returns the files.
     ///
     /// # Errors
-    /// As [`Report::write`]; [`Error::Other`] when a picture cannot be drawn.
+    /// [`Error::Io`] when a file cannot be written; [`Error::Other`] when a picture cannot be drawn.
     pub fn write(&self, folder: &Path) -> Result<Vec<PathBuf>> {
         self.report.write(folder, &self.figures()?)
     }
@@ -120,7 +120,7 @@ fn panel(shown: &Forecast, window: usize, channel: usize) -> ForecastPanel {
 /// ```
 /// use ebmotion::eval::{CompareOptions, compare};
 /// use ebmotion::event::Silent;
-/// use ebmotion::forecast::{Dataset, RunConfig, baseline_named, fit_baseline};
+/// use ebmotion::forecast::{Contender, Dataset, RunConfig, baseline_named};
 /// # use ebmotion::trajectory::{Channel, Episode, Frames};
 /// # let time_secs: Vec<f64> = (0..80).map(|t| f64::from(t) / 25.0).collect();
 /// # let swing = |i: u32| time_secs.iter().map(|t| (2.0 * t + f64::from(i)).sin()).collect();
@@ -130,8 +130,8 @@ fn panel(shown: &Forecast, window: usize, channel: usize) -> ForecastPanel {
 ///
 /// // `frames`: a pendulum that swings, twelve times.
 /// let dataset = Dataset::new(frames, &RunConfig::default())?;
-/// let velocity = fit_baseline(baseline_named("velocity")?, &dataset, &[], 0, None, &mut Silent)?;
-/// let hold = fit_baseline(baseline_named("hold")?, &dataset, &[], 0, None, &mut Silent)?;
+/// let velocity = Contender::fit(baseline_named("velocity")?, &dataset, &[], 0, None, &mut Silent)?;
+/// let hold = Contender::fit(baseline_named("hold")?, &dataset, &[], 0, None, &mut Silent)?;
 /// let subject = (velocity.forecaster.as_ref(), velocity.train_seconds);
 /// let compared = compare(&dataset, &[subject], &[hold], &CompareOptions::new(8, 7), &mut Silent)?;
 /// let rmse = |name: &str| compared.report.forecasters[name]["rmse"].mean;

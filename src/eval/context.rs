@@ -3,7 +3,7 @@
 use super::bootstrap::ResamplingUnits;
 use super::data::TestSet;
 use super::result::MetricResult;
-use crate::parallel;
+use ebmotion_engine::parallel;
 use serde::{Deserialize, Serialize};
 
 /// How the intervals are made; part of the report's protocol.
@@ -47,7 +47,7 @@ impl Default for EvalOptions {
 }
 
 /// What all metrics share: the test set, the settings and the resamples.
-pub struct EvalContext<'a> {
+pub(crate) struct EvalContext<'a> {
     pub(crate) test: &'a TestSet,
     pub(crate) options: EvalOptions,
     pub(crate) units: ResamplingUnits,

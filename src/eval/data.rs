@@ -3,13 +3,13 @@
 use crate::error::{Error, Result};
 
 /// Frames of a window in `frechet_window`.
-pub const WINDOW_FRAMES: usize = 5;
+pub(crate) const WINDOW_FRAMES: usize = 5;
 /// Frames of a velocity segment in `segment_energy_distance`.
-pub const SEGMENT_FRAMES: usize = 8;
+pub(crate) const SEGMENT_FRAMES: usize = 8;
 
 /// Predicted futures of the test windows.
 #[derive(Debug, Clone, Copy)]
-pub struct Futures<'a> {
+pub(crate) struct Futures<'a> {
     /// `(n, s, h, d)`.
     pub samples: &'a [f32],
     /// Windows.
@@ -24,7 +24,7 @@ pub struct Futures<'a> {
 
 /// Real windows of other episodes (training ones), for the floor: what real motion scores against real motion.
 #[derive(Debug, Clone, Default)]
-pub struct Reference {
+pub(crate) struct Reference {
     /// `(M, K, D)`, as many context frames as the test set's.
     pub context: Vec<f32>,
     /// `(M, H, D)`.
@@ -35,7 +35,7 @@ pub struct Reference {
 
 /// The true motion that forecasts are compared with.
 #[derive(Debug, Clone)]
-pub struct TestSet {
+pub(crate) struct TestSet {
     /// `(N, K, D)`: the frames before the forecast.
     pub context: Vec<f32>,
     /// `(N, H, D)`: what really followed.

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::noise::Noise;
 
 /// Scores any number of forecasters against one test set; what depends on the truth alone is computed once.
-pub struct Evaluator<'a> {
+pub(crate) struct Evaluator<'a> {
     eval: EvalContext<'a>,
     prepared: Vec<(&'static MetricSpec, Box<dyn PreparedMetric>)>,
 }

@@ -1,7 +1,7 @@
 //! How good a forecast is: metrics, their intervals, and the report.
 //!
-//! [`Evaluator`] holds the true motion and scores one forecaster's [`Futures`] at a time by every row of
-//! [`metric::METRICS`]; [`report`] turns the results into files. Nothing here knows how a forecast was made.
+//! [`compare()`] holds the true motion and scores one forecaster's futures at a time by every metric; a [`Comparison`]
+//! writes the results as files ([`report`]). Nothing here knows how a forecast was made.
 
 mod baselines;
 mod bootstrap;
@@ -14,11 +14,16 @@ mod mode_gap;
 mod paired;
 pub mod report;
 mod result;
+#[cfg(test)]
+mod tests;
 
-pub use baselines::{Baselines, beside, compare_with_baselines, train_seeds};
+pub use baselines::{Baselines, compare_with_baselines};
 pub use compare::{CompareOptions, Comparison, compare};
 pub use context::{BootstrapSettings, EvalOptions};
-pub use data::{Futures, Reference, TestSet};
-pub use evaluator::Evaluator;
-pub use paired::{Comparisons, Paired, Verdict, compare_with};
-pub use result::{MetricResult, Results};
+pub(crate) use data::{Futures, Reference, TestSet};
+pub(crate) use evaluator::Evaluator;
+#[cfg(test)]
+pub(crate) use paired::compare_with;
+pub use paired::{Paired, Verdict};
+pub use result::MetricResult;
+pub(crate) use result::Results;

@@ -36,7 +36,7 @@ pub struct Paired {
 }
 
 /// By metric.
-pub type Comparisons = BTreeMap<String, Paired>;
+pub(crate) type Comparisons = BTreeMap<String, Paired>;
 
 /// Compares `subject` with each of the other forecasters, by every metric whose resamples are known for both.
 ///
@@ -54,7 +54,7 @@ pub type Comparisons = BTreeMap<String, Paired>;
 /// assert_eq!(pair.verdict, Verdict::Better); // by 0.1 on each resample
 /// assert!((pair.gain_percent - 10.0).abs() < 1e-9);
 /// ```
-pub fn compare_with(subject: &str, forecasters: &BTreeMap<String, Results>) -> BTreeMap<String, Comparisons> {
+pub(crate) fn compare_with(subject: &str, forecasters: &BTreeMap<String, Results>) -> BTreeMap<String, Comparisons> {
     let Some(own) = forecasters.get(subject) else { return BTreeMap::new() };
     let others = forecasters.iter().filter(|(name, _)| *name != subject);
     let against = |results: &Results| -> Comparisons {

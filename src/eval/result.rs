@@ -29,4 +29,4 @@ impl MetricResult {
 }
 
 /// Results by metric name.
-pub type Results = BTreeMap<String, MetricResult>;
+pub(crate) type Results = BTreeMap<String, MetricResult>;

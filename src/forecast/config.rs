@@ -162,7 +162,7 @@ impl DenoisingConfig {
     ///
     /// # Errors
     /// As [`ResidualCoordinates::new`]; [`Error::Config`] for a convolution that is none.
-    pub fn coordinates(&self, fit: VarFit) -> Result<ResidualCoordinates> {
+    pub(super) fn coordinates(&self, fit: VarFit) -> Result<ResidualCoordinates> {
         let eigen = Eigen::of(&fit);
         self.coordinates_along(fit, eigen)
     }
@@ -173,7 +173,7 @@ impl DenoisingConfig {
     }
 
     /// The energy's network over them.
-    pub fn network(&self, coordinates: &ResidualCoordinates) -> MlpConfig {
+    pub(super) fn network(&self, coordinates: &ResidualCoordinates) -> MlpConfig {
         network::over(coordinates, self.convolution.as_ref(), &self.hidden)
     }
 }
@@ -218,9 +218,6 @@ impl ModelConfig {
     }
 }
 
-/// Names of the presets, the default first.
-pub const PRESETS: [&str; 4] = ["denoising", "igebm", "recovery", "temporal"];
-
 impl Default for RunConfig {
     fn default() -> Self {
         Self {
@@ -260,6 +257,9 @@ impl Default for RunConfig {
 }
 
 impl RunConfig {
+    /// Names of the presets, the default first.
+    pub const PRESETS: [&str; 4] = ["denoising", "igebm", "recovery", "temporal"];
+
     /// The settings of a preset.
     ///
     /// # Errors
@@ -324,7 +324,7 @@ impl RunConfig {
                 let train = TrainConfig { steps: Auto::Set(4500), optimizer: adam, ..default.train };
                 Ok(Self { model: ModelConfig::Denoising(model), train, sampler, ..default })
             }
-            other => Err(Error::config("preset", format!("`{other}`"), format!("one of {}", PRESETS.join(", ")))),
+            other => Err(Error::config("preset", format!("`{other}`"), format!("one of {}", Self::PRESETS.join(", ")))),
         }
     }
 
@@ -369,7 +369,7 @@ mod tests {
 
     #[test]
     fn every_preset_survives_being_written_and_read() -> Result<()> {
-        for name in PRESETS {
+        for name in RunConfig::PRESETS {
             let preset = RunConfig::preset(name)?;
             let text = serde_json::to_string(&preset).expect("settings are plain data");
             assert_eq!(preset, serde_json::from_str(&text).expect("what was just written"));

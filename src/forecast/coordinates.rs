@@ -6,10 +6,10 @@
 
 use super::Limits;
 use super::baseline::VarFit;
-use crate::engine::Linear;
 use crate::error::{Error, Result};
 use crate::noise::Noise;
 use candle_core::{DType, Device, Tensor};
+use ebmotion_engine::engine::Linear;
 use nalgebra::{DMatrix, DVectorView};
 use std::sync::Arc;
 
@@ -70,7 +70,7 @@ impl Eigen {
 
 /// The map between chunks of frames and whitened coordinates, given the history.
 #[derive(Debug, Clone)]
-pub struct ResidualCoordinates {
+pub(crate) struct ResidualCoordinates {
     fit: VarFit,
     eigen: Arc<Eigen>,
     limits: Limits,
@@ -220,7 +220,7 @@ impl ResidualCoordinates {
     }
 
     /// Features without their constant to the expected chunk less the last frame, and coordinates to a chunk's
-    /// deviation from its expectation, for [`crate::engine`].
+    /// deviation from its expectation, for [`ebmotion_engine::engine`].
     pub(super) fn linear(&self) -> Result<(Linear, Linear)> {
         let (width, features) = (self.width(), self.context_width());
         let coefficient = |f: usize, o: usize| self.fit.coefficients()[f * width + o] as f32;

@@ -11,7 +11,7 @@ use candle_core::{DType, Device, Tensor};
 const VALIDATION_ROWS: usize = 2048;
 
 /// Examples for an energy over whitened coordinates: `x` is `(B, latent)`, the context the regression's features.
-pub struct ChunkSource {
+pub(crate) struct ChunkSource {
     context: Tensor,
     x: Tensor,
     held_out: Option<Batch>,
@@ -81,7 +81,7 @@ impl BatchSource for ChunkSource {
 
 /// Examples over the frames themselves: `x` is the future `(B, future, D)`, the context the frames before it
 /// `(B, context, D)`, and a fresh chain starts at the last context frame plus uniform noise.
-pub struct FrameSource {
+pub(crate) struct FrameSource {
     context: Tensor,
     x: Tensor,
     held_out: Option<Batch>,
@@ -139,7 +139,7 @@ fn random_rows(size: usize, of: &Tensor, noise: &mut Noise) -> Result<Tensor> {
 ///
 /// # Errors
 /// [`Error::Tensor`].
-pub fn chain_start(context: &Tensor, frames: usize, width: f64, noise: &mut Noise) -> Result<Tensor> {
+pub(crate) fn chain_start(context: &Tensor, frames: usize, width: f64, noise: &mut Noise) -> Result<Tensor> {
     let (b, k, d) = context.dims3()?;
     let last = context.narrow(1, k - 1, 1)?.repeat((1, frames, 1))?;
     let spread = noise.uniform((b, frames, d), context.dtype(), context.device())?.affine(2.0 * width, -width)?;

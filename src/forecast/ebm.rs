@@ -10,18 +10,19 @@ use super::coordinates::ResidualCoordinates;
 use super::roll::{check_future, chunk_starts};
 use super::tensors::TensorRollout;
 use super::{Forecaster, Request, history_rows};
-use crate::engine::{Linear, Rollout, RolloutStop, RunOptions};
 use crate::error::Result;
-use crate::model::{GAIN, LevelEnergy};
+use crate::model::{GAIN, LevelEnergy, MlpConfig};
 use crate::noise::Noise;
-use crate::parallel;
 use crate::sample::diffusion::{self, SamplerConfig};
 use candle_core::{DType, Device, Tensor};
+use ebmotion_engine::engine::{Linear, Rollout, RolloutStop, RunOptions};
+use ebmotion_engine::parallel;
 
 /// Noise angle at which motion is judged: tan t = 0.5.
 const JUDGE_TAN: f64 = 0.5;
 
-/// Draws futures chunk by chunk from a [`LevelEnergy`].
+/// Draws futures chunk by chunk from an energy that knows its noise level: the forecaster of all models but the paper's
+/// ([`Model::level`](super::Model::level)).
 #[derive(Debug, Clone)]
 pub struct LevelForecaster {
     coordinates: ResidualCoordinates,
@@ -37,7 +38,7 @@ impl LevelForecaster {
     ///
     /// # Errors
     /// [`crate::Error::Config`] for a sampler that is none, or whose temperature is 0.
-    pub fn new(coordinates: ResidualCoordinates, energy: LevelEnergy, sampler: SamplerConfig) -> Result<Self> {
+    pub(crate) fn new(coordinates: ResidualCoordinates, energy: LevelEnergy, sampler: SamplerConfig) -> Result<Self> {
         sampler.check_random()?;
         let rollout = Self::pack(&coordinates, &energy, &sampler)?;
         Ok(Self { coordinates, energy, sampler, rollout, elsewhere: None })
@@ -48,7 +49,7 @@ impl LevelForecaster {
     ///
     /// # Errors
     /// [`crate::Error::Tensor`] when the device has no room.
-    pub fn on(mut self, device: &Device) -> Result<Self> {
+    pub(crate) fn on(mut self, device: &Device) -> Result<Self> {
         let energy = self.energy.to_device(device)?;
         self.elsewhere = Some(TensorRollout::new(&self.coordinates, energy, self.sampler, device)?);
         Ok(self)
@@ -60,7 +61,7 @@ impl LevelForecaster {
     ///
     /// # Errors
     /// As [`Forecaster::energy`].
-    pub fn energy_of_leading(&self, history: &Tensor, future: &Tensor, leading: usize) -> Result<Tensor> {
+    pub(crate) fn energy_of_leading(&self, history: &Tensor, future: &Tensor, leading: usize) -> Result<Tensor> {
         self.energies(history, future, Some(leading))
     }
 
@@ -97,7 +98,7 @@ impl LevelForecaster {
     }
 
     /// The coordinates.
-    pub fn coordinates(&self) -> &ResidualCoordinates {
+    pub(crate) fn coordinates(&self) -> &ResidualCoordinates {
         &self.coordinates
     }
 
@@ -141,8 +142,13 @@ impl LevelForecaster {
         &self.rollout
     }
 
+    /// The shape of the energy's network, whose context begins with what tells it the noise level.
+    pub fn network(&self) -> &MlpConfig {
+        self.energy.network().config()
+    }
+
     /// The energy.
-    pub fn energy_model(&self) -> &LevelEnergy {
+    pub(crate) fn energy_model(&self) -> &LevelEnergy {
         &self.energy
     }
 

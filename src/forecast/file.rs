@@ -1,9 +1,9 @@
 //! Model files: what a robot's runtime needs of a model, and files of before.
 
 use super::ebm::LevelForecaster;
-use crate::engine::{Linear, Nonlinearity};
 use crate::error::{Error, Result};
 use candle_core::{Device, Tensor};
+use ebmotion_engine::engine::{Linear, Nonlinearity};
 use ebmotion_runtime::ROLLOUT;
 use serde_json::{Map, Value, json};
 use std::path::Path;
@@ -40,7 +40,7 @@ pub(super) fn rollout(model: &LevelForecaster) -> Result<(Value, Vec<(String, Te
     put("delta_std".into(), &rollout.delta_std, &[rollout.channels])?;
     let shifts: Vec<f32> = rollout.stops.iter().flat_map(|stop| &stop.shift).copied().collect();
     put("shifts".into(), &shifts, &[rollout.stops.len(), shifts.len() / rollout.stops.len().max(1)])?;
-    let stop = |s: &crate::engine::RolloutStop| {
+    let stop = |s: &ebmotion_engine::engine::RolloutStop| {
         json!({
             "keep": s.keep, "pull": s.pull, "push": s.push, "fresh": s.fresh,
             "scale": s.scale, "slope": s.slope, "variance": s.variance,

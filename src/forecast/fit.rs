@@ -56,4 +56,32 @@ impl Model {
         let info = Model::header(config, &dataset.frames, normaliser, dataset.seen(), outcome, seconds);
         Ok(Model { info, row, motion: motion.into() })
     }
+
+    /// This model and `count - 1` more of the same settings, trained with the seeds after its own on the same episodes,
+    /// on the dataset's device. Where there is a folder in which trainings are `kept`, one that is there is taken, and
+    /// one that was interrupted goes on.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a count of 0; as [`Model::train`].
+    pub fn train_seeds(
+        self,
+        count: u64,
+        dataset: &Dataset,
+        config: &RunConfig,
+        kept: Option<&Path>,
+        sink: &mut dyn Sink,
+    ) -> Result<Vec<Model>> {
+        if count == 0 {
+            return Err(Error::config("seeds", count, "at least 1"));
+        }
+        let mut models = vec![self];
+        for seed in 1..count {
+            let config = RunConfig { seed: config.seed + seed, ..config.clone() };
+            let checkpoint = kept.map(|folder| folder.join(format!("{NAME}.{}.checkpoint", config.seed)));
+            let checkpoint = checkpoint.as_deref().map(|path| (path, true));
+            let trained = Model::train_with(dataset, &config, &[models[0].kind()], checkpoint, sink)?;
+            models.push(trained.on(&dataset.device)?);
+        }
+        Ok(models)
+    }
 }

@@ -12,7 +12,7 @@ use candle_core::{Device, Tensor};
 
 /// Draws each chunk of frames by a Langevin chain that starts near the last frame, and feeds it back.
 #[derive(Debug, Clone)]
-pub struct ChainForecaster {
+pub(crate) struct ChainForecaster {
     /// `E(future | context)` over z-scored frames.
     pub energy: MlpEnergy,
     /// One step of the chain.

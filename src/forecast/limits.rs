@@ -24,7 +24,7 @@ const MARGIN: f32 = 0.01;
 /// assert_eq!(future, [0.5, 1.02, -1.02]); // 1 % of the range is added at either end
 /// ```
 #[derive(Debug, Clone, PartialEq)]
-pub struct Limits(Vec<[f32; 2]>);
+pub(crate) struct Limits(Vec<[f32; 2]>);
 
 impl Limits {
     /// No limits on `channels` channels.

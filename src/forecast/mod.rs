@@ -1,7 +1,7 @@
 //! What comes next: one trait for the energy-based model and for every baseline.
 
 pub(crate) mod auto;
-pub mod baseline;
+pub(crate) mod baseline;
 mod conditions;
 mod config;
 mod coordinates;
@@ -22,18 +22,15 @@ mod tensors;
 mod trained;
 mod windows;
 
-pub use baseline::{BASELINES, Baseline, BaselineRun, Contender, baseline_named, fit_baseline};
-pub use conditions::{ForecastConditions, FrameEnergy, Observation, SharedEnergy};
-pub use config::{
-    DataConfig, DenoisingConfig, IgebmConfig, LevelObjective, ModelConfig, OtherConfig, PRESETS, RunConfig,
-};
-pub use coordinates::ResidualCoordinates;
-pub use data::{ChunkSource, FrameSource, chain_start};
+pub use baseline::{BASELINES, Baseline, BaselineRun, Contender, baseline_named};
+pub use conditions::{ForecastConditions, Observation};
+pub use config::{DataConfig, DenoisingConfig, IgebmConfig, LevelObjective, ModelConfig, OtherConfig, RunConfig};
+pub(crate) use coordinates::ResidualCoordinates;
+pub(crate) use data::{ChunkSource, FrameSource};
 pub use dataset::Dataset;
 pub use ebm::LevelForecaster;
 pub use forecaster::{Forecaster, Request, history_rows};
-pub use igebm::ChainForecaster;
-pub use limits::Limits;
+pub(crate) use limits::Limits;
 pub use motion::{MotionModel, MotionRun, TrainedMotion};
 pub use network::Convolution;
 pub use result::{Forecast, FutureArray, Origin};

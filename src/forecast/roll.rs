@@ -3,8 +3,8 @@
 use super::{Request, history_rows};
 use crate::error::{Error, Result};
 use crate::noise::Noise;
-use crate::parallel;
 use candle_core::{Device, Tensor};
+use ebmotion_engine::parallel;
 
 /// Chains that one worker rolls out together.
 const TILE: usize = 256;

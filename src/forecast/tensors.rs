@@ -64,7 +64,7 @@ impl TensorRollout {
     }
 
     /// Futures `(B, S, H, D)` of contexts `(B, K, D)`, in the same places and from the same noise as
-    /// [`crate::engine::Rollout::run`].
+    /// [`ebmotion_engine::engine::Rollout::run`].
     ///
     /// # Errors
     /// [`Error::NonFinite`] when a chain diverges.
@@ -146,7 +146,7 @@ impl TensorRollout {
                     Ok(Tensor::cat(&[&velocity, &(beyond * factor)?], 1)?)
                 };
                 let conditions = found.for_sampler();
-                Sampler { conditions, ..sampler }.run(&all, start, noise)?
+                sampler.given(conditions).run(&all, start, noise)?
             }
         };
         let residual = (coordinates.matmul(&self.colour)?.broadcast_add(&self.mean)? + expected)?;

@@ -18,11 +18,11 @@ pub enum Activation {
 }
 
 impl Activation {
-    /// The same for [`crate::engine`].
-    pub(crate) fn plain(self) -> crate::engine::Nonlinearity {
+    /// The same for the engine.
+    pub fn plain(self) -> ebmotion_engine::engine::Nonlinearity {
         match self {
-            Activation::Swish => crate::engine::Nonlinearity::Swish,
-            Activation::LeakyRelu => crate::engine::Nonlinearity::Leaky(LEAK as f32),
+            Activation::Swish => ebmotion_engine::engine::Nonlinearity::Swish,
+            Activation::LeakyRelu => ebmotion_engine::engine::Nonlinearity::Leaky(LEAK as f32),
         }
     }
 

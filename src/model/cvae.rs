@@ -13,7 +13,7 @@ const LOG_VARIANCE: f64 = 8.0;
 /// Encoder `(x, context) -> code` and decoder `(code, context) -> x`, both diagonal Gaussians; codes are standard
 /// normal a priori.
 #[derive(Debug, Clone)]
-pub struct Cvae {
+pub(crate) struct Cvae {
     encoder: Mlp,
     decoder: Mlp,
     parameters: Parameters,

@@ -21,7 +21,7 @@ pub trait Generative {
 }
 
 /// Draws `x` given a context.
-pub trait Generator: Send + Sync {
+pub(crate) trait Generator: Send + Sync {
     /// Network evaluations of a draw.
     fn evaluations(&self) -> usize;
 
@@ -40,14 +40,6 @@ pub(crate) fn given(context: Option<&Tensor>) -> Result<&Tensor> {
     context.ok_or_else(|| Error::Other("this network needs a context".into()))
 }
 
-/// A context that must not be there.
-pub(super) fn none_given(context: Option<&Tensor>) -> Result<()> {
-    match context {
-        None => Ok(()),
-        Some(_) => Err(Error::Other("this network takes no context".into())),
-    }
-}
-
 /// Rows of a context that must be there.
 pub(super) fn rows_of(context: &Tensor) -> Result<usize> {
     context.dims().first().copied().ok_or_else(|| Error::Shape {
@@ -55,16 +47,4 @@ pub(super) fn rows_of(context: &Tensor) -> Result<usize> {
         found: Vec::new(),
         expected: "(B, ...)".into(),
     })
-}
-
-/// Images `(B, C, H, W)` of the shape that a network knows.
-pub(super) fn fits(x: &Tensor, shape: [usize; 3]) -> Result<usize> {
-    match x.dims() {
-        [rows, rest @ ..] if *rows > 0 && rest == shape => Ok(*rows),
-        found => Err(Error::Shape {
-            what: "images",
-            found: found.to_vec(),
-            expected: format!("(B, {}, {}, {})", shape[0], shape[1], shape[2]),
-        }),
-    }
 }

@@ -21,7 +21,7 @@ use std::f64::consts::FRAC_PI_2;
 /// The way from noise to data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum NoisePath {
+pub(crate) enum NoisePath {
     /// A quarter of a circle: diffusion.
     Circle,
     /// A straight line: flow matching.
@@ -30,7 +30,7 @@ pub enum NoisePath {
 
 /// A network `(x, level, context) -> velocity`.
 #[derive(Debug, Clone)]
-pub struct VectorField {
+pub(crate) struct VectorField {
     net: Mlp,
     path: NoisePath,
     sampler: SamplerConfig,

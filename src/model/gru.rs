@@ -11,7 +11,7 @@ use candle_nn::ops::sigmoid;
 
 /// State, mixture and how a frame becomes an input.
 #[derive(Debug, Clone)]
-pub struct GruMixture {
+pub(crate) struct GruMixture {
     parameters: Parameters,
     /// `(3 W, 2 D)`: reset, update and candidate gates.
     from_input: Var,

@@ -14,14 +14,14 @@
 use super::level_features::{GAIN, LEVEL_FEATURES, level_features};
 use super::{Mlp, MlpConfig, Parameters};
 use crate::energy::{Energy, Evaluated};
-use crate::engine::{Program, Rows, Term};
 use crate::error::Result;
 use crate::noise::Noise;
 use candle_core::{D, DType, Device, Tensor};
+use ebmotion_engine::engine::{Program, Rows, Term};
 
 /// The noise-level-conditional energy of arrays of `inputs` numbers given a context.
 #[derive(Debug, Clone)]
-pub struct LevelEnergy {
+pub(crate) struct LevelEnergy {
     net: Mlp,
 }
 
@@ -57,11 +57,6 @@ impl LevelEnergy {
     /// The trainable tensors.
     pub fn parameters(&self) -> &Parameters {
         self.net.parameters()
-    }
-
-    /// The network inside.
-    pub fn network_mut(&mut self) -> &mut Mlp {
-        &mut self.net
     }
 
     /// The network inside.
@@ -111,7 +106,7 @@ impl LevelEnergy {
 
 /// A [`LevelEnergy`] whose context is fixed.
 #[derive(Debug, Clone)]
-pub struct Conditioned<'a> {
+pub(crate) struct Conditioned<'a> {
     energy: &'a LevelEnergy,
     /// `(B, H)`.
     base: Tensor,
@@ -137,7 +132,7 @@ impl<'a> Conditioned<'a> {
 
 /// The energy of one noise level, given a context: an [`Energy`] with an analytic gradient.
 #[derive(Debug, Clone)]
-pub struct AtLevel<'a> {
+pub(crate) struct AtLevel<'a> {
     energy: &'a LevelEnergy,
     /// `(B, H)`: context and level in the first layer.
     part: Tensor,
@@ -187,4 +182,42 @@ impl Energy for AtLevel<'_> {
 
 fn combine(flat: &Tensor, net: &Tensor, t: f64) -> Result<Tensor> {
     Ok(((flat.sqr()?.sum(D::Minus1)? * 0.5)? + (net * (GAIN / t.tan()))?)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::energy::by_autograd;
+    use crate::model::{Activation, Leveled, MlpEnergy};
+
+    #[test]
+    fn a_level_energy_is_its_own_gradient_at_every_level() -> Result<()> {
+        let mut noise = Noise::new(4);
+        let config = MlpConfig {
+            inputs: 4,
+            context: 3,
+            hidden: vec![24, 16],
+            outputs: 1,
+            activation: Activation::Swish,
+            positions: None,
+            spectral_norm: false,
+        };
+        let energy = LevelEnergy::new(config, &mut noise, DType::F64, &Device::Cpu)?;
+        let (x, context) =
+            (noise.normal((6, 4), DType::F64, &Device::Cpu)?, noise.normal((6, 3), DType::F64, &Device::Cpu)?);
+        let fixed = energy.conditioned(Some(&context), 6)?;
+        let whole = Leveled::over(MlpEnergy { net: energy.network().clone() });
+        for t in [0.05f64, 0.5, 1.2] {
+            let level = fixed.at(t)?;
+            let fast = level.evaluate(&x)?;
+            let slow = by_autograd(|x| level.energy(x), &x)?;
+            let error = (&fast.grad - &slow.grad)?.abs()?.flatten_all()?.max(0)?.to_scalar::<f64>()?;
+            assert!(error < 1e-10, "level {t}: {error}");
+            // Context part computed once, level added: the same as both together.
+            let whole = whole.at(t, Some(&context))?.velocity(&x)?;
+            let error = (level.velocity(&x)? - whole)?.abs()?.flatten_all()?.max(0)?.to_scalar::<f64>()?;
+            assert!(error < 1e-10, "level {t}: {error}");
+        }
+        Ok(())
+    }
 }

@@ -1,16 +1,19 @@
-//! A scalar energy for every noise level over any network: [`super::LevelEnergy`] for networks that are no perceptrons.
+//! A scalar energy for every noise level over any network: `LevelEnergy` for networks that are no perceptrons.
 
 use super::level_features::{GAIN, LEVEL_FEATURES, level_features, with_level};
-use super::{ConvConfig, ConvEnergy, LevelEnergy, MlpEnergy, Network, Parameters};
+use super::{LevelEnergy, MlpEnergy, Network, Parameters};
 use crate::energy::rows::{column, row_sum};
 use crate::energy::{Energy, Evaluated};
-use crate::engine::{Program, Rows, Term};
 use crate::error::Result;
-use crate::noise::Noise;
 use candle_core::{DType, Device, Tensor};
+use ebmotion_engine::engine::{Program, Rows, Term};
 
 /// `E_t(x | c) = |x|^2 / 2 + cot(t) g(x, t, c)` with `g = gain * N(x | level(t), c)`, along the path
-/// `x_t = cos(t) u + sin(t) eps` from data to noise; see [`super::LevelEnergy`] for what that means.
+/// `x_t = cos(t) u + sin(t) eps` from data to noise.
+///
+/// Where `g = 0` every `E_t` is the standard normal's. For the optimal `g`, `grad_x g` is the velocity of the path,
+/// `E[cos(t) eps - sin(t) u | x_t = x, c]` (Salimans & Ho 2022, appendix D), and `-grad E_t` the score of `x_t`
+/// (Vincent 2011).
 ///
 /// The network's context is the level's features, then the context itself. Arrays should be such that a standard normal
 /// is a fair first guess: images in `[0, 1]` as `2 x - 1` or whitened.
@@ -97,25 +100,6 @@ impl Leveled<MlpEnergy> {
     /// The same energy as the perceptron's own; undoes [`LevelEnergy::leveled`].
     pub(crate) fn into_perceptron(self) -> LevelEnergy {
         LevelEnergy::of(self.network.net)
-    }
-}
-
-impl Leveled<ConvEnergy> {
-    /// A copy on a device, with weights of its own.
-    ///
-    /// # Errors
-    /// As [`ConvEnergy::to_device`].
-    pub fn to_device(&self, device: &Device) -> Result<Self> {
-        Ok(Self { network: self.network.to_device(device)?, gain: self.gain })
-    }
-
-    /// A fresh convolutional energy for every noise level. `config.context` counts the numbers of the context alone.
-    ///
-    /// # Errors
-    /// As [`ConvEnergy::new`].
-    pub fn convolutional(mut config: ConvConfig, noise: &mut Noise, dtype: DType, device: &Device) -> Result<Self> {
-        config.context += LEVEL_FEATURES;
-        Ok(Self::over(ConvEnergy::new(config, noise, dtype, device)?))
     }
 }
 

@@ -13,7 +13,7 @@ const LOG_WIDTH: (f64, f64) = (-5.0, 3.0);
 
 /// A network `context -> (weights, means, widths)`.
 #[derive(Debug, Clone)]
-pub struct MixtureDensity {
+pub(crate) struct MixtureDensity {
     net: Mlp,
     components: usize,
     width: usize,

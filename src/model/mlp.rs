@@ -5,10 +5,10 @@
 use super::positions::{product, pulled};
 use super::{MlpConfig, Parameters, spectral::SpectralNorm};
 use crate::energy::rows::{plain, rows_of};
-use crate::engine::{self, Examples, Layer, Layers, PackedMlp, Rows, RunOptions, WeightGradient};
 use crate::error::{Error, Result};
 use crate::noise::Noise;
 use candle_core::{D, DType, Device, Tensor, Var};
+use ebmotion_engine::engine::{self, Examples, Layer, Layers, PackedMlp, Rows, RunOptions, WeightGradient};
 
 /// A network `(x, context) -> outputs`: fully connected, but for first layers that may be convolutions.
 ///
@@ -218,7 +218,7 @@ impl Mlp {
         Ok((z.squeeze(D::Minus1)?, pulled(self.config.shared(0), &view.from_input, &v)?))
     }
 
-    /// The network as it is evaluated now, spectral norms divided out, packed for [`crate::engine`].
+    /// The network as it is evaluated now, spectral norms divided out, packed for [`ebmotion_engine::engine`].
     ///
     /// # Errors
     /// [`Error::Config`] when the network has several outputs; [`Error::Tensor`].
@@ -242,11 +242,11 @@ impl Mlp {
     }
 
     /// Energies `(B,)` and the gradient of `sum_b coefficient_b E_b` in each parameter, in the order of
-    /// [`Mlp::parameters`]; `coefficients` makes the coefficients of the energies. Computed by [`crate::engine`], for
-    /// f32 on the CPU.
+    /// [`Mlp::parameters`]; `coefficients` makes the coefficients of the energies. Computed by
+    /// [`ebmotion_engine::engine`], for f32 on the CPU.
     ///
     /// # Errors
-    /// As [`Mlp::packed`] and [`crate::engine::learn`].
+    /// As [`Mlp::packed`] and [`ebmotion_engine::engine::learn`].
     pub fn learn(
         &self,
         x: &Tensor,
@@ -260,10 +260,10 @@ impl Mlp {
 
     /// The gradient of `sum_b v_b . grad_x E(x_b)` in each parameter, in the order of [`Mlp::parameters`], with the
     /// `v`, `(B, inputs)`, held fixed; `directions` makes them of the energies' gradients, `(B, inputs)`. Computed by
-    /// [`crate::engine`], for f32 on the CPU.
+    /// [`ebmotion_engine::engine`], for f32 on the CPU.
     ///
     /// # Errors
-    /// As [`Mlp::packed`] and [`crate::engine::learn_slopes`].
+    /// As [`Mlp::packed`] and [`ebmotion_engine::engine::learn_slopes`].
     pub fn learn_slopes(
         &self,
         x: &Tensor,

@@ -3,9 +3,9 @@
 use super::{Mlp, Network, Parameters};
 use crate::energy::rows::{plain, rows_of};
 use crate::energy::{ConditionalEnergy, Evaluated};
-use crate::engine::{self, Program, RunOptions, Term};
 use crate::error::Result;
 use candle_core::{D, DType, Device, Tensor};
+use ebmotion_engine::engine::{self, Program, RunOptions, Term};
 
 /// An [`Mlp`] with one output as the energy of arrays of any shape, given a context of any shape (both flattened).
 #[derive(Debug, Clone)]

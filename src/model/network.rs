@@ -2,9 +2,9 @@
 
 use super::Parameters;
 use crate::energy::{Energy, Evaluated, by_autograd};
-use crate::engine::Program;
 use crate::error::{Error, Result};
 use candle_core::Tensor;
+use ebmotion_engine::engine::Program;
 
 /// A network whose scalar output is an energy of arrays of some shape, with or without a context.
 pub trait Network {

@@ -1,9 +1,9 @@
 //! The shape of a perceptron, and the products of layers that share their weights over positions.
 
 use super::Activation;
-use crate::engine::Shared;
 use crate::error::{Error, Result};
 use candle_core::Tensor;
+use ebmotion_engine::engine::Shared;
 use serde::{Deserialize, Serialize};
 
 /// Shape and parts of an [`Mlp`](super::Mlp).

@@ -62,7 +62,7 @@ impl Tunable for Leapfrog {
 /// Dual averaging of a step size (Hoffman and Gelman, "The No-U-Turn sampler", JMLR 15, 2014, section 3.2 and
 /// Algorithm 5, with its constants).
 #[derive(Debug, Clone, Copy)]
-pub struct DualAveraging {
+pub(crate) struct DualAveraging {
     target: f64,
     shrink_to: f64,
     count: f64,

@@ -23,7 +23,7 @@ use candle_core::{DType, Device, Tensor, WithDType};
 /// # Ok::<(), ebmotion::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
-pub struct Replay<T = f32> {
+pub(crate) struct Replay<T = f32> {
     capacity: usize,
     x: Column<T>,
     context: Option<Column<T>>,
@@ -35,7 +35,7 @@ pub struct Replay<T = f32> {
 
 /// Chains to be sampled further. Hand it back to [`Replay::write_back`].
 #[derive(Debug, Clone)]
-pub struct ReplayBatch {
+pub(crate) struct ReplayBatch {
     /// Where the chains start, `(B, *S)`.
     pub x: Tensor,
     /// What each was and is sampled for, `(B, *C)`.

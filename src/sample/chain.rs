@@ -2,10 +2,10 @@
 
 use crate::energy::rows::row_sum;
 use crate::energy::{Energy, Evaluated};
-use crate::engine::ChainKind;
 use crate::error::{Error, Result};
 use crate::noise::Noise;
 use candle_core::{DType, Tensor};
+use ebmotion_engine::engine::ChainKind;
 
 /// All that the next step of a batch of chains needs.
 #[derive(Debug, Clone)]
@@ -28,7 +28,10 @@ impl ChainState {
     }
 
     /// The state at `x`, finite or not.
-    pub(crate) fn at(energy: &dyn Energy, x: &Tensor) -> Result<Self> {
+    ///
+    /// # Errors
+    /// Whatever the energy returns.
+    pub fn at(energy: &dyn Energy, x: &Tensor) -> Result<Self> {
         let x = x.detach();
         let at = energy.evaluate(&x)?;
         Ok(Self { x, at: Evaluated { energy: at.energy.detach(), grad: at.grad.detach() } })
@@ -69,8 +72,8 @@ pub trait Proposal {
         Ok((proposed.to, proposed.gradients))
     }
 
-    /// Steps of this proposal as [`crate::engine`] makes them, with Metropolis' rule or without; `None`, the default,
-    /// where it cannot.
+    /// Steps of this proposal as [`ebmotion_engine::engine`] makes them, with Metropolis' rule or without; `None`, the
+    /// default, where it cannot.
     ///
     /// # Errors
     /// As [`Proposal::propose`].
@@ -177,7 +180,7 @@ pub trait Transition {
     }
 
     /// [`Transition::run`] that also tells what its steps were like on average. The default takes step by step; where
-    /// energy and transition can be said to [`crate::engine`], whole chains run there.
+    /// energy and transition can be said to [`ebmotion_engine::engine`], whole chains run there.
     ///
     /// # Errors
     /// As [`Transition::run`].
@@ -230,7 +233,7 @@ pub trait Transition {
 }
 
 /// A listener to a run: step counted from 0, state after it, what it was like.
-pub type ChainWatch<'a> = dyn FnMut(usize, &ChainState, &StepInfo) -> Result<()> + 'a;
+pub(crate) type ChainWatch<'a> = dyn FnMut(usize, &ChainState, &StepInfo) -> Result<()> + 'a;
 
 impl<T: Transition + ?Sized> Transition for &T {
     fn step(&self, energy: &dyn Energy, from: &ChainState, noise: &mut Noise) -> Result<(ChainState, StepInfo)> {

@@ -2,32 +2,69 @@
 //! "Rank-normalization, folding, and localization: an improved R-hat", Bayesian Analysis 16, 2021 (arXiv 1903.08008),
 //! with the conventions of ArviZ 0.23.
 //!
-//! `draws` holds the values of one quantity: chains, each with the same number of draws. Figures are NaN where they are
+//! Figures are NaN where they are
 //! undefined: no chain, chains of different lengths, fewer than 4 draws, or a value that is not finite.
 
-/// Effective sample size for the mean, of the split chains (section 3.2).
-pub fn ess_mean(draws: &[impl AsRef<[f64]>]) -> f64 {
-    checked(draws, |chains| ess(&split(&chains)))
-}
-
-/// Effective sample size of the bulk: that of the rank-normalised split chains (section 4.1).
+/// What the draws of one quantity say of it and of the chains.
 ///
 /// ```
-/// use ebmotion::{noise::Noise, sample::diagnose::ess_bulk};
+/// use ebmotion::{noise::Noise, sample::diagnose::Diagnosis};
 ///
 /// let draw = Noise::new(1).next_draw();
 /// let mut chains = vec![vec![0.0; 500]; 4];
 /// chains.iter_mut().enumerate().for_each(|(i, chain)| draw.normal(i as u64, chain));
-/// assert!(ess_bulk(&chains) > 1000.0); // 2000 independent draws
-/// chains.iter_mut().for_each(|chain| (1..500).for_each(|t| chain[t] += 0.9 * chain[t - 1]));
-/// assert!(ess_bulk(&chains) < 400.0); // the same number of draws, each close to the one before
+/// let found = Diagnosis::of(&chains);
+/// assert!(found.rhat_rank < 1.01 && found.ess_bulk > 1000.0); // 2000 independent draws
+///
+/// let mut slow = chains.clone();
+/// slow.iter_mut().for_each(|chain| (1..500).for_each(|t| chain[t] += 0.9 * chain[t - 1]));
+/// assert!(Diagnosis::of(&slow).ess_bulk < 400.0); // the same number of draws, each close to the one before
+/// chains[0].iter_mut().for_each(|x| *x += 2.0); // one chain is in another mode
+/// assert!(Diagnosis::of(&chains).rhat_rank > 1.1);
 /// ```
-pub fn ess_bulk(draws: &[impl AsRef<[f64]>]) -> f64 {
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Diagnosis {
+    /// Effective sample size for the mean, of the split chains (section 3.2).
+    pub ess_mean: f64,
+    /// Effective sample size of the bulk: that of the rank-normalised split chains (section 4.1).
+    pub ess_bulk: f64,
+    /// Effective sample size of the tails: the smaller of those for the 5 % and the 95 % quantile (section 4.3).
+    pub ess_tail: f64,
+    /// R-hat of the split chains (section 3.1): near 1 when the chains agree.
+    pub rhat_split: f64,
+    /// The larger of the R-hats of the rank-normalised split chains and of their folds (sections 4.1 and 4.2): also
+    /// sees chains that differ in scale or have no mean.
+    pub rhat_rank: f64,
+    /// Monte Carlo standard error of the mean of all draws: their standard deviation over `sqrt(ess_mean)`.
+    pub mcse_mean: f64,
+}
+
+impl Diagnosis {
+    /// Of chains, each with the same number of draws of one quantity.
+    pub fn of(draws: &[impl AsRef<[f64]>]) -> Self {
+        Self {
+            ess_mean: ess_mean(draws),
+            ess_bulk: ess_bulk(draws),
+            ess_tail: ess_tail(draws),
+            rhat_split: rhat_split(draws),
+            rhat_rank: rhat_rank(draws),
+            mcse_mean: mcse_mean(draws),
+        }
+    }
+}
+
+/// Section 3.2.
+fn ess_mean(draws: &[impl AsRef<[f64]>]) -> f64 {
+    checked(draws, |chains| ess(&split(&chains)))
+}
+
+/// Section 4.1.
+fn ess_bulk(draws: &[impl AsRef<[f64]>]) -> f64 {
     checked(draws, |chains| ess(&rank_normalise(&split(&chains))))
 }
 
-/// Effective sample size of the tails: the smaller of those for the 5 % and the 95 % quantile (section 4.3).
-pub fn ess_tail(draws: &[impl AsRef<[f64]>]) -> f64 {
+/// Section 4.3.
+fn ess_tail(draws: &[impl AsRef<[f64]>]) -> f64 {
     checked(draws, |chains| {
         let mut sorted = chains.concat();
         sorted.sort_by(f64::total_cmp);
@@ -40,25 +77,13 @@ pub fn ess_tail(draws: &[impl AsRef<[f64]>]) -> f64 {
     })
 }
 
-/// R-hat of the split chains (section 3.1): near 1 when the chains agree.
-pub fn rhat_split(draws: &[impl AsRef<[f64]>]) -> f64 {
+/// Section 3.1.
+fn rhat_split(draws: &[impl AsRef<[f64]>]) -> f64 {
     checked(draws, |chains| rhat(&split(&chains)))
 }
 
-/// The larger of the R-hats of the rank-normalised split chains and of their folds (sections 4.1 and 4.2): also sees
-/// chains that differ in scale or have no mean.
-///
-/// ```
-/// use ebmotion::{noise::Noise, sample::diagnose::rhat_rank};
-///
-/// let draw = Noise::new(1).next_draw();
-/// let mut chains = vec![vec![0.0; 500]; 4];
-/// chains.iter_mut().enumerate().for_each(|(i, chain)| draw.normal(i as u64, chain));
-/// assert!(rhat_rank(&chains) < 1.01);
-/// chains[0].iter_mut().for_each(|x| *x += 2.0); // one chain is in another mode
-/// assert!(rhat_rank(&chains) > 1.1);
-/// ```
-pub fn rhat_rank(draws: &[impl AsRef<[f64]>]) -> f64 {
+/// Sections 4.1 and 4.2.
+fn rhat_rank(draws: &[impl AsRef<[f64]>]) -> f64 {
     checked(draws, |chains| {
         let halves = split(&chains);
         let mut sorted = halves.concat();
@@ -70,8 +95,7 @@ pub fn rhat_rank(draws: &[impl AsRef<[f64]>]) -> f64 {
     })
 }
 
-/// Monte Carlo standard error of the mean of all draws: their standard deviation over `sqrt(ess_mean)`.
-pub fn mcse_mean(draws: &[impl AsRef<[f64]>]) -> f64 {
+fn mcse_mean(draws: &[impl AsRef<[f64]>]) -> f64 {
     checked(draws, |chains| variance(&chains.concat()).sqrt()) / ess_mean(draws).sqrt()
 }
 
@@ -296,13 +320,14 @@ mod tests {
         assert_eq!(cases.len(), 4);
         for case in cases {
             let draws = exact(&text, case["name"].as_str().unwrap());
+            let d = Diagnosis::of(&draws);
             for (field, value) in [
-                ("ess_bulk", ess_bulk(&draws)),
-                ("ess_tail", ess_tail(&draws)),
-                ("ess_mean", ess_mean(&draws)),
-                ("rhat_rank", rhat_rank(&draws)),
-                ("rhat_split", rhat_split(&draws)),
-                ("mcse_mean", mcse_mean(&draws)),
+                ("ess_bulk", d.ess_bulk),
+                ("ess_tail", d.ess_tail),
+                ("ess_mean", d.ess_mean),
+                ("rhat_rank", d.rhat_rank),
+                ("rhat_split", d.rhat_split),
+                ("mcse_mean", d.mcse_mean),
             ] {
                 let expected = case[field].as_f64().unwrap();
                 let error = (value / expected - 1.0).abs();

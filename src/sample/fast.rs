@@ -3,10 +3,10 @@
 use super::{ChainState, RunInfo};
 use crate::energy::rows::plain;
 use crate::energy::{Energy, Evaluated};
-use crate::engine::{self, ChainKind, ChainStart, RunOptions};
 use crate::error::Result;
 use crate::noise::Noise;
 use candle_core::{DType, Device, Tensor};
+use ebmotion_engine::engine::{self, ChainKind, ChainStart, RunOptions};
 
 /// The run of `walk` from `x`, where energy and gradient may be known; `None` where the energy has no program, or the
 /// chains are not f32 on the CPU: there the tensors are the only way.

@@ -3,10 +3,10 @@
 use super::{ChainState, Metropolis, Proposal, Proposed};
 use crate::energy::Energy;
 use crate::energy::rows::{column, row_sum};
-use crate::engine::ChainKind;
 use crate::error::{Error, Result};
 use crate::noise::Noise;
 use candle_core::Tensor;
+use ebmotion_engine::engine::ChainKind;
 
 /// A trajectory of the leapfrog integrator from a fresh standard normal momentum.
 ///

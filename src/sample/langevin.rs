@@ -3,10 +3,10 @@
 use super::{ChainState, Metropolis, Proposal, Proposed, Unadjusted};
 use crate::energy::Energy;
 use crate::energy::rows::{row_sum, rows};
-use crate::engine::{ChainKind, LangevinStep};
 use crate::error::{Error, Result};
 use crate::noise::Noise;
 use candle_core::Tensor;
+use ebmotion_engine::engine::{ChainKind, LangevinStep};
 
 /// `x' = x - step * dE/dx + noise * n` with `n` standard normal.
 ///

@@ -7,9 +7,7 @@
 
 pub mod accept;
 pub mod adapt;
-pub mod ais;
-pub mod attack;
-pub mod buffer;
+pub(crate) mod buffer;
 mod chain;
 mod column;
 pub mod diagnose;
@@ -20,4 +18,4 @@ pub mod langevin;
 pub mod schedule;
 
 pub use accept::{Metropolis, Unadjusted};
-pub use chain::{ChainState, ChainWatch, Place, Proposal, Proposed, RunInfo, StepInfo, Transition};
+pub use chain::{ChainState, Place, Proposal, Proposed, RunInfo, StepInfo, Transition};

@@ -4,9 +4,9 @@ use super::chain::summed;
 use super::langevin::{Langevin, Ula};
 use super::{ChainState, Place, RunInfo, StepInfo, Transition, fast};
 use crate::energy::Energy;
-use crate::engine::ChainKind;
 use crate::error::Result;
 use crate::noise::Noise;
+use ebmotion_engine::engine::ChainKind;
 use serde::{Deserialize, Serialize};
 
 /// A number that changes along a run, from its first step to its last.

@@ -3,10 +3,10 @@
 
 use crate::error::Result;
 #[cfg(feature = "cuda")]
-use crate::gpu;
-#[cfg(feature = "cuda")]
 use candle_core::CudaStorage;
 use candle_core::{CpuStorage, DType, Device, InplaceOp2, InplaceOp3, Layout, Tensor};
+#[cfg(feature = "cuda")]
+use ebmotion_engine::gpu;
 
 /// `x <- keep x + add y`, or `keep x + add y^2`.
 pub(super) struct Blend {

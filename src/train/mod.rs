@@ -4,7 +4,6 @@
 //! count.
 
 mod archive;
-mod assignment;
 mod batch;
 mod checkpoint;
 mod config;

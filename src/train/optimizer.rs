@@ -4,8 +4,8 @@ use super::fused::{Blend, Descend};
 use super::whitening::{Whitened, Whitening};
 use crate::error::{Error, Result};
 use crate::model::Parameters;
-use crate::parallel;
 use candle_core::{DType, Tensor, Var};
+use ebmotion_engine::parallel;
 use serde::{Deserialize, Serialize};
 
 /// How gradients are kept in bounds.

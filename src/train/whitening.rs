@@ -7,9 +7,9 @@
 //! update is then scaled to the size of one whose singular values are all 1, as Muon's are (Jordan et al. 2024).
 
 use super::fused::Blend;
-use crate::engine::{ITERATIONS, QUINTIC, RIDGE, Whitener};
 use crate::error::{Error, Result};
 use candle_core::{CpuStorage, DType, Device, Storage, Tensor, Var};
+use ebmotion_engine::engine::{ITERATIONS, QUINTIC, RIDGE, Whitener};
 use serde::{Deserialize, Serialize};
 
 /// How weight matrices learn in the place of Adam's step; vectors, and matrices with a side below 16, keep Adam's.

@@ -1,8 +1,8 @@
 //! Densities of the plane that objectives are to learn, and how far an energy's draws are from one.
 
 use candle_core::{DType, Device, Tensor};
+use ebmotion::Result;
 use ebmotion::energy::Energy;
-use ebmotion::error::Result;
 use ebmotion::noise::Noise;
 use ebmotion::sample::langevin::Langevin;
 use ebmotion::sample::{Metropolis, Transition};

@@ -4,7 +4,7 @@
 use candle_core::{DType, Device, Tensor};
 use ebmotion::energy::Energy;
 use ebmotion::noise::Noise;
-use ebmotion::sample::diagnose::{ess_mean, mcse_mean};
+use ebmotion::sample::diagnose::Diagnosis;
 use ebmotion::sample::{ChainState, Transition};
 
 pub mod posterior;
@@ -55,11 +55,10 @@ pub fn mean(draws: &[Vec<f64>]) -> f64 {
 /// The mean of `draws` lies within four of its own Monte Carlo standard errors of `expected`, and `bias` more.
 #[track_caller]
 pub fn assert_mean(what: &str, draws: &[Vec<f64>], expected: f64, bias: f64) {
-    let (found, error) = (mean(draws), mcse_mean(draws));
+    let (found, Diagnosis { mcse_mean: error, ess_mean, .. }) = (mean(draws), Diagnosis::of(draws));
     assert!(
         (found - expected).abs() < 4.0 * error + bias,
-        "{what}: {found} +- {error} (ESS {:.0}), expected {expected}",
-        ess_mean(draws)
+        "{what}: {found} +- {error} (ESS {ess_mean:.0}), expected {expected}"
     );
 }
 

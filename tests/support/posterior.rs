@@ -1,8 +1,8 @@
 //! Densities of posteriordb as energies on unconstrained coordinates, written in plain numbers with analytic gradients.
 
 use candle_core::{DType, Device, Tensor};
+use ebmotion::Result;
 use ebmotion::energy::{Energy, Evaluated};
-use ebmotion::error::Result;
 use serde_json::Value;
 
 /// A density over `u`, a point of R^n. It includes the log-Jacobian of the way from `u` to the model's own parameters.

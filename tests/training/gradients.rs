@@ -153,24 +153,3 @@ fn spectral_norm_brings_the_largest_singular_value_to_one() -> Result<()> {
     assert!((free - steepest).abs() > 1e-6, "normalising changed nothing");
     Ok(())
 }
-
-#[test]
-fn a_level_energy_is_its_own_gradient_at_every_level() -> Result<()> {
-    let mut noise = Noise::new(4);
-    let energy = LevelEnergy::new(mlp(4, 3, 1, Activation::Swish, false), &mut noise, DType::F64, &CPU)?;
-    let (x, context) = (noise.normal((6, 4), DType::F64, &CPU)?, noise.normal((6, 3), DType::F64, &CPU)?);
-    let fixed = energy.conditioned(Some(&context), 6)?;
-    let whole = Leveled::over(MlpEnergy { net: energy.network().clone() });
-    for t in [0.05f64, 0.5, 1.2] {
-        let level = fixed.at(t)?;
-        let fast = level.evaluate(&x)?;
-        let slow = by_autograd(|x| level.energy(x), &x)?;
-        let error = (&fast.grad - &slow.grad)?.abs()?.flatten_all()?.max(0)?.to_scalar::<f64>()?;
-        assert!(error < 1e-10, "level {t}: {error}");
-        // Context part computed once, level added: the same as both together.
-        let whole = whole.at(t, Some(&context))?.velocity(&x)?;
-        let error = (level.velocity(&x)? - whole)?.abs()?.flatten_all()?.max(0)?.to_scalar::<f64>()?;
-        assert!(error < 1e-10, "level {t}: {error}");
-    }
-    Ok(())
-}

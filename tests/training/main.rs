@@ -3,15 +3,15 @@
 
 use candle_core::{DType, Device, Tensor};
 use ebmotion::energy::{ConditionalEnergy, Energy, by_autograd};
-use ebmotion::error::{Error, Result};
 use ebmotion::event::{Event, Silent, Sink};
-use ebmotion::model::{Activation, Fixed, LevelEnergy, Leveled, Mlp, MlpConfig, MlpEnergy, Network, Positions};
+use ebmotion::model::{Activation, Fixed, Leveled, Mlp, MlpConfig, MlpEnergy, Network, Positions};
 use ebmotion::noise::Noise;
 use ebmotion::train::objective::{Contrastive, ContrastiveConfig, Denoising, Form, Regression};
 use ebmotion::train::{
     AdamConfig, Batch, BatchSource, CheckpointPlan, Clip, Decay, Divergence, Objective, Outcome, TrainConfig,
     Whitening, train,
 };
+use ebmotion::{Error, Result};
 use std::path::Path;
 
 mod contexts;

@@ -23,6 +23,7 @@ pub(crate) use text::{Span, key_value};
 
 use bench::device;
 use clap::{Args, Parser, Subcommand};
+use ebmotion::forecast::RunConfig;
 use std::path::PathBuf;
 use text::span;
 
@@ -117,7 +118,7 @@ pub(crate) struct TrainArgs {
     #[arg(long, short, value_name = "FILE", required_unless_present = "print_config")]
     pub(crate) output: Option<PathBuf>,
     /// Settings to start from.
-    #[arg(long, value_name = "NAME", value_parser = ebmotion::forecast::PRESETS, default_value = "denoising")]
+    #[arg(long, value_name = "NAME", value_parser = RunConfig::PRESETS, default_value = "denoising")]
     pub(crate) preset: String,
     /// Settings in a TOML file, in place of the preset's.
     #[arg(long, value_name = "FILE")]

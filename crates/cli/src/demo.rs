@@ -5,7 +5,6 @@ use super::console::Console;
 use super::telemetry::Telemetry;
 use super::{output, train, view};
 use crate::embedded;
-use ebmotion::eval::report::summary_table;
 use ebmotion::eval::{Baselines, CompareOptions, compare_with_baselines};
 use ebmotion::forecast::{BASELINES, Baseline, Dataset, Forecast, Model, RunConfig};
 use ebmotion::trajectory::{Frames, Recording};
@@ -85,7 +84,7 @@ pub(super) fn run(args: &DemoArgs, console: &mut Console) -> Result<()> {
         first.write_json(&folder.join("forecast.json"))?;
     }
     let recorded = view::write(&forecasts, &folder.join("demo.rrd"));
-    output::print(&summary_table(&comparison.report))?;
+    output::print(&comparison.report.summary_table())?;
     let mut text = String::from("\nopen next\n");
     let mut line =
         |file: &str, what: &str| text.push_str(&format!("  {:<28} {what}\n", folder.join(file).display().to_string()));

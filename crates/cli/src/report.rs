@@ -4,8 +4,8 @@ use super::args::{ReportArgs, Subset};
 use super::console::Console;
 use super::output::{self, Inputs};
 use super::train;
-use ebmotion::eval::report::{FILES, summary_table};
-use ebmotion::eval::{self, Baselines, CompareOptions, compare_with_baselines, train_seeds};
+use ebmotion::eval::report::Report;
+use ebmotion::eval::{Baselines, CompareOptions, compare_with_baselines};
 use ebmotion::forecast::{BASELINES, Baseline, Contender, Dataset, Model, baseline_named};
 use ebmotion::trajectory::{Labels, Recording};
 use ebmotion::{Error, Result};
@@ -16,7 +16,7 @@ pub(super) fn run(args: &ReportArgs, console: &mut Console) -> Result<()> {
     }
     let inputs = Recording::files(&args.logs)?;
     let inputs = Inputs::new(inputs.iter().chain([&args.model]).chain(&args.beside));
-    inputs.spared_by(FILES.map(|name| args.output.join(name)))?;
+    inputs.spared_by(Report::FILES.map(|name| args.output.join(name)))?;
     output::check_folder(&args.output)?;
     let device = args.device.open()?;
     let model = args.sampler.apply(Model::load(&args.model)?)?.on(&device)?;
@@ -41,7 +41,7 @@ pub(super) fn run(args: &ReportArgs, console: &mut Console) -> Result<()> {
     if let Some(folder) = kept {
         std::fs::create_dir_all(folder).map_err(Error::io(folder, "create"))?;
     }
-    let models = train_seeds(model, args.seeds, &dataset, &config, kept, console)?;
+    let models = model.train_seeds(args.seeds, &dataset, &config, kept, console)?;
     let mut beside: Vec<Contender> = Vec::new();
     for path in &args.beside {
         let other = Model::load(path)?;
@@ -53,7 +53,7 @@ pub(super) fn run(args: &ReportArgs, console: &mut Console) -> Result<()> {
         if beside.iter().any(|b| b.forecaster.name() == name) {
             return Err(Error::config("beside", format!("two files named `{name}`"), "a name for each"));
         }
-        beside.push(eval::beside(&name, other, &dataset)?);
+        beside.push(Contender::beside(&name, other, &dataset)?);
     }
     let baselines = Baselines { rows: &rows, changes: &changes, kept };
     let mut comparison = compare_with_baselines(&models, beside, &dataset, &baselines, &options, console)?;
@@ -62,7 +62,7 @@ pub(super) fn run(args: &ReportArgs, console: &mut Console) -> Result<()> {
         notes.push("These are the validation episodes: figures to choose settings by, not figures of a test.".into());
     }
     let files = comparison.write(&args.output)?;
-    output::print(&summary_table(&comparison.report))?;
+    output::print(&comparison.report.summary_table())?;
     if let Some(page) = files.iter().find(|f| f.extension().is_some_and(|e| e == "html")) {
         console.say(&format!("open {} for the whole report", page.display()));
     }

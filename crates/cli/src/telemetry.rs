@@ -1,7 +1,8 @@
 //! Figures of a training run as JSON lines, beside whatever else listens.
 
 use ebmotion::event::{Event, Sink};
-use ebmotion::{Error, Result, files};
+use ebmotion::{Error, Result};
+use ebmotion_logs::files;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -7,7 +7,8 @@ use super::telemetry::Telemetry;
 use ebmotion::anomaly::Detector;
 use ebmotion::forecast::{Dataset, Model, RunConfig};
 use ebmotion::trajectory::{Frames, Recording};
-use ebmotion::{Error, Result, files};
+use ebmotion::{Error, Result};
+use ebmotion_logs::files;
 use std::path::Path;
 
 /// Fewer validation episodes than this say little about the rate on others.

@@ -47,54 +47,49 @@ fn totals(cuts: &[Cut]) -> (f64, f64) {
     cuts.last().map_or((0.0, 0.0), |last| (last.positives, last.negatives))
 }
 
-/// Area under the ROC curve: the probability that a positive scores higher than a negative, ties counting half (Hanley
-/// and McNeil, Radiology 143, 1982).
+/// How well a score tells positives from negatives.
 ///
 /// ```
-/// use ebmotion::eval::metric::auroc;
+/// use ebmotion::eval::metric::Detection;
 ///
 /// // Of four pairs of a positive and a negative, three are in the right order.
-/// let area = auroc(&[true, false, true, false], &[0.9, 0.5, 0.4, 0.1])?;
-/// assert_eq!(area, 0.75);
+/// let found = Detection::of(&[true, false, true, false], &[0.9, 0.5, 0.4, 0.1])?;
+/// assert_eq!(found.auroc, 0.75);
 /// # Ok::<(), ebmotion::Error>(())
 /// ```
-///
-/// # Errors
-/// [`Error::Shape`] for unequal lengths, [`Error::NonFinite`] for a NaN, [`Error::Data`] when a class is missing.
-pub fn auroc(labels: &[bool], scores: &[f64]) -> Result<f64> {
-    let cuts = cuts(labels, scores)?;
-    let (positives, negatives) = totals(&cuts);
-    let (mut area, mut before) = (0.0, Cut { positives: 0.0, negatives: 0.0 });
-    for cut in cuts {
-        area += (cut.negatives - before.negatives) * (cut.positives + before.positives) / 2.0;
-        before = cut;
-    }
-    Ok(area / (positives * negatives))
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Detection {
+    /// Area under the ROC curve: the probability that a positive scores higher than a negative, ties counting half
+    /// (Hanley and McNeil, Radiology 143, 1982).
+    pub auroc: f64,
+    /// Average precision: the sum over thresholds of precision times the step in recall, without interpolation
+    /// (Manning, Raghavan and Schuetze, "Introduction to Information Retrieval", 2008, section 8.4).
+    pub average_precision: f64,
+    /// False positive rate at the highest threshold whose true positive rate is at least 0.95.
+    pub fpr_at_95_tpr: f64,
 }
 
-/// Average precision: the sum over thresholds of precision times the step in recall, without interpolation (Manning,
-/// Raghavan and Schuetze, "Introduction to Information Retrieval", 2008, section 8.4).
-///
-/// # Errors
-/// As [`auroc`].
-pub fn average_precision(labels: &[bool], scores: &[f64]) -> Result<f64> {
-    let cuts = cuts(labels, scores)?;
-    let (positives, _) = totals(&cuts);
-    let (mut sum, mut before) = (0.0, 0.0);
-    for cut in cuts {
-        sum += (cut.positives - before) / positives * cut.positives / (cut.positives + cut.negatives);
-        before = cut.positives;
+impl Detection {
+    /// Of scores and whether each is of a positive.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for unequal lengths, [`Error::NonFinite`] for a NaN, [`Error::Data`] when a class is missing.
+    pub fn of(labels: &[bool], scores: &[f64]) -> Result<Self> {
+        let cuts = cuts(labels, scores)?;
+        let (positives, negatives) = totals(&cuts);
+        let (mut area, mut precision) = (0.0, 0.0);
+        let mut before = &Cut { positives: 0.0, negatives: 0.0 };
+        for cut in &cuts {
+            area += (cut.negatives - before.negatives) * (cut.positives + before.positives) / 2.0;
+            precision +=
+                (cut.positives - before.positives) / positives * cut.positives / (cut.positives + cut.negatives);
+            before = cut;
+        }
+        let cut = cuts.iter().find(|cut| cut.positives / positives >= 0.95);
+        Ok(Self {
+            auroc: area / (positives * negatives),
+            average_precision: precision,
+            fpr_at_95_tpr: cut.map_or(1.0, |cut| cut.negatives / negatives),
+        })
     }
-    Ok(sum)
-}
-
-/// False positive rate at the highest threshold whose true positive rate is at least 0.95.
-///
-/// # Errors
-/// As [`auroc`].
-pub fn fpr_at_95_tpr(labels: &[bool], scores: &[f64]) -> Result<f64> {
-    let cuts = cuts(labels, scores)?;
-    let (positives, negatives) = totals(&cuts);
-    let cut = cuts.iter().find(|cut| cut.positives / positives >= 0.95);
-    Ok(cut.map_or(1.0, |cut| cut.negatives / negatives))
 }

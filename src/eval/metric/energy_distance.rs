@@ -2,13 +2,13 @@
 
 use super::moments::velocity;
 use super::{Kind, Metric, MetricSpec, PreparedMetric, SEGMENT_FRAMES};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::eval::bootstrap::ResamplingUnits;
 use crate::eval::context::EvalContext;
 use crate::eval::data::{Futures, Motion};
 use crate::eval::result::MetricResult;
 use crate::noise::Noise;
-use crate::parallel;
+use ebmotion_engine::parallel;
 use nalgebra::{DMatrix, DVector};
 
 /// Columns of the second sample per block of distances.
@@ -21,25 +21,18 @@ const CHOICE: u64 = 0x5e67_3e27;
 ///
 /// `x` is `(n, dim)`, `y` is `(m, dim)`, row-major.
 ///
-/// ```
-/// use ebmotion::eval::metric::energy_distance;
-///
-/// let (x, y) = ([0.0, 1.0], [2.0, 3.0]); // of each two numbers
-/// assert_eq!(energy_distance(&x, &x, 1)?, 0.0);
-/// assert_eq!(energy_distance(&x, &y, 1)?, 2.0 * 2.0 - 0.5 - 0.5);
-/// # Ok::<(), ebmotion::Error>(())
-/// ```
-///
 /// # Errors
-/// [`Error::Shape`] when either is empty or no whole number of rows, [`Error::NonFinite`] for NaN or infinity.
-pub fn energy_distance(x: &[f64], y: &[f64], dim: usize) -> Result<f64> {
+/// [`crate::Error::Shape`] when either is empty or no whole number of rows, [`crate::Error::NonFinite`] for NaN or
+/// infinity.
+#[cfg(test)]
+pub(crate) fn energy_distance(x: &[f64], y: &[f64], dim: usize) -> Result<f64> {
     let sample = |what: &'static str, values: &[f64]| {
         if dim == 0 || values.is_empty() || !values.len().is_multiple_of(dim) {
             let expected = format!("a multiple of {dim} numbers, at least one row");
-            return Err(Error::Shape { what, found: vec![values.len()], expected });
+            return Err(crate::Error::Shape { what, found: vec![values.len()], expected });
         }
         if let Some(value) = values.iter().find(|v| !v.is_finite()) {
-            return Err(Error::NonFinite { what: what.into(), value: *value, step: 0 });
+            return Err(crate::Error::NonFinite { what: what.into(), value: *value, step: 0 });
         }
         let n = values.len() / dim;
         Ok(Sample { points: DMatrix::from_column_slice(dim, n, values), unit: vec![0; n], units: 1 })

@@ -7,7 +7,7 @@ use crate::eval::bootstrap::ResamplingUnits;
 use crate::eval::context::EvalContext;
 use crate::eval::data::{Futures, Motion};
 use crate::eval::result::MetricResult;
-use crate::parallel;
+use ebmotion_engine::parallel;
 use nalgebra::{DMatrix, DVector};
 
 /// Squared Fréchet (2-Wasserstein) distance between two Gaussians,

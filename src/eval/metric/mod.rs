@@ -1,4 +1,4 @@
-//! The metrics. A new one is one file with a [`Metric`] and one row of [`METRICS`].
+//! The metrics. A new one is one file with a `Metric` and one row of `METRICS`.
 
 mod apd;
 mod auroc;
@@ -19,17 +19,17 @@ mod spectrum;
 mod statistics;
 mod variogram;
 
-pub use super::data::{SEGMENT_FRAMES, WINDOW_FRAMES};
-pub use auroc::{auroc, average_precision, fpr_at_95_tpr};
-pub use energy_distance::energy_distance;
+pub(crate) use super::data::{SEGMENT_FRAMES, WINDOW_FRAMES};
+pub use auroc::Detection;
+#[cfg(test)]
+pub(crate) use energy_distance::energy_distance;
 pub use frechet::frechet_distance;
-pub use spec::{Kind, Metric, MetricSpec, PreparedMetric};
-pub use statistics::REST_SPEED;
+pub(crate) use spec::{Kind, Metric, MetricSpec, PreparedMetric};
 
 use super::mode_gap;
 
 /// Every metric of the report, in the order of its tables.
-pub static METRICS: [&dyn Metric; 22] = [
+pub(crate) static METRICS: [&dyn Metric; 22] = [
     &frechet::POSITION,
     &frechet::VELOCITY,
     &frechet::WINDOW,
@@ -54,20 +54,13 @@ pub static METRICS: [&dyn Metric; 22] = [
     &apd::Apd,
 ];
 
-/// The specs of [`METRICS`], in order, then that of `mode_gap`, which has windows of its own and is in a report where
-/// the logs have labels.
-///
-/// ```
-/// use ebmotion::eval::metric::{Kind, specs};
-///
-/// let crps = specs().find(|spec| spec.name == "crps").expect("a metric of the report");
-/// assert_eq!((crps.kind, crps.unit, crps.lower_is_better), (Kind::Score, "z", true));
-/// ```
-pub fn specs() -> impl Iterator<Item = &'static MetricSpec> {
+/// Every metric of the report, in the order of its tables, then that of `mode_gap`, which has windows of its own and is
+/// in a report where the logs have labels.
+pub(crate) fn specs() -> impl Iterator<Item = &'static MetricSpec> {
     METRICS.iter().map(|metric| metric.spec()).chain([&mode_gap::SPEC])
 }
 
 /// The specs of the metrics that say who is better: all but the descriptions.
-pub fn judged() -> impl Iterator<Item = &'static MetricSpec> {
+pub(crate) fn judged() -> impl Iterator<Item = &'static MetricSpec> {
     specs().filter(|spec| spec.kind != Kind::Description)
 }

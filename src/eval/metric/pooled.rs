@@ -3,7 +3,7 @@
 use crate::eval::bootstrap::ResamplingUnits;
 use crate::eval::context::EvalContext;
 use crate::eval::result::MetricResult;
-use crate::parallel;
+use ebmotion_engine::parallel;
 
 /// Per episode: sums over its windows, and how many there are.
 pub(super) struct Pooled {

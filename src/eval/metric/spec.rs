@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// What a metric compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub(crate) enum Kind {
     /// The distribution of predictions with the distribution of real motion; real motion itself gives its floor.
     Distance,
     /// Each prediction with what really followed; there is no floor.
@@ -20,7 +20,7 @@ pub enum Kind {
 
 /// A metric's name and meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MetricSpec {
+pub(crate) struct MetricSpec {
     /// Key in `report.json`.
     pub name: &'static str,
     /// Name where a column is narrow, at most 7 characters.
@@ -47,7 +47,7 @@ impl MetricSpec {
 }
 
 /// A way of judging forecasts.
-pub trait Metric: Sync {
+pub(crate) trait Metric: Sync {
     /// Its name and meaning.
     fn spec(&self) -> &'static MetricSpec;
 
@@ -59,7 +59,7 @@ pub trait Metric: Sync {
 }
 
 /// A [`Metric`] that knows the truth.
-pub trait PreparedMetric {
+pub(crate) trait PreparedMetric {
     /// Judges one forecaster; `futures` fits the test set.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use crate::eval::result::MetricResult;
 
 /// Speed below which motion is at rest in `at_rest_error`: root mean square over channels of the velocity, each over
 /// its standard deviation in training.
-pub const REST_SPEED: f64 = 0.1;
+pub(crate) const REST_SPEED: f64 = 0.1;
 
 /// A statistic's mean over predictions against its mean over real motion.
 #[derive(Clone, Copy)]

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The forecaster that the verdict is about, where the report has it.
-pub const SUBJECT: &str = "ebm";
+pub(crate) const SUBJECT: &str = "ebm";
 
 /// The content of `report.json`. Keys are sorted, so the same results give the same bytes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,7 +20,7 @@ pub struct Report {
     pub forecasters: BTreeMap<String, Results>,
     /// What real motion scores against real motion, for the distances.
     pub floor: Results,
-    /// How much better [`SUBJECT`] is than each of the others, by metric, on the same resamples.
+    /// How much better `ebm` is than each of the others, by metric, on the same resamples.
     #[serde(default)]
     pub comparisons: BTreeMap<String, Comparisons>,
     /// How the figures were made.
@@ -66,16 +66,16 @@ pub struct Protocol {
     /// Seeds by purpose.
     pub seeds: BTreeMap<String, u64>,
     /// What each metric means.
-    pub metrics: BTreeMap<String, MetricProtocol>,
+    pub(crate) metrics: BTreeMap<String, MetricProtocol>,
     /// How the intervals were made.
-    pub bootstrap: BootstrapProtocol,
+    pub(crate) bootstrap: BootstrapProtocol,
     /// Anything else a reader should know, one sentence each.
     pub notes: Vec<String>,
 }
 
 /// A metric's meaning, as the report states it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MetricProtocol {
+pub(crate) struct MetricProtocol {
     /// Unit.
     pub unit: String,
     /// What it compares.
@@ -92,7 +92,7 @@ pub struct MetricProtocol {
 
 /// How the intervals were made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct BootstrapProtocol {
+pub(crate) struct BootstrapProtocol {
     /// What is resampled.
     pub unit: String,
     /// Coverage of the intervals.
@@ -112,7 +112,7 @@ impl Protocol {
     }
 
     /// The meaning of every metric.
-    pub fn metrics() -> BTreeMap<String, MetricProtocol> {
+    pub(crate) fn metrics() -> BTreeMap<String, MetricProtocol> {
         metric::specs()
             .map(|spec| {
                 let protocol = MetricProtocol {
@@ -152,7 +152,7 @@ impl BootstrapProtocol {
 
 /// A picture of the report.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Figure {
+pub(crate) struct Figure {
     /// Stem of its file: `plots/<name>.svg`.
     pub name: String,
     /// Heading.

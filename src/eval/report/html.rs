@@ -11,7 +11,7 @@ use std::fmt::Write;
 const STYLE: &str = include_str!("style.css");
 
 /// The report as one self-contained page: style and pictures inline, no script, nothing fetched.
-pub fn html(report: &Report, figures: &[Figure]) -> String {
+pub(crate) fn html(report: &Report, figures: &[Figure]) -> String {
     let mut page = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \
          content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n\

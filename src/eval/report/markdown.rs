@@ -8,7 +8,7 @@ use crate::eval::metric::{self, Kind, MetricSpec};
 use std::fmt::Write;
 
 /// The report as Markdown; `figures` are linked as `plots/<name>.svg`.
-pub fn markdown(report: &Report, figures: &[Figure]) -> String {
+pub(crate) fn markdown(report: &Report, figures: &[Figure]) -> String {
     let mut text = String::from("# Forecast report\n\n");
     let _ = writeln!(text, "{}\n", headline(report));
     for (title, tables) in groups(report) {

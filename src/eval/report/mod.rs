@@ -17,13 +17,13 @@ mod summary;
 mod verdict;
 mod write;
 
-pub use content::{BootstrapProtocol, Cost, Figure, MetricProtocol, Protocol, Report, SUBJECT};
+pub(crate) use content::{BootstrapProtocol, Figure, SUBJECT};
+pub use content::{Cost, Protocol, Report};
 #[cfg(feature = "plot")]
 pub use curves::{AxisLabels, curves};
-pub use html::html;
-pub use markdown::markdown;
+pub(crate) use html::html;
+pub(crate) use markdown::markdown;
 #[cfg(feature = "plot")]
-pub use plot::{ForecastPanel, forecast_figure, metric_figures};
-pub use summary::summary_table;
-pub use verdict::{Passage, verdict};
-pub use write::FILES;
+pub(crate) use plot::{ForecastPanel, forecast_figure, metric_figures};
+#[cfg(test)]
+pub(crate) use verdict::{Passage, verdict};

@@ -10,7 +10,7 @@ use crate::eval::metric::{self, MetricSpec};
 ///
 /// # Errors
 /// [`Error::Other`] when a picture cannot be drawn.
-pub fn metric_figures(report: &Report) -> Result<Vec<Figure>> {
+pub(crate) fn metric_figures(report: &Report) -> Result<Vec<Figure>> {
     let names = report.names();
     let has_steps = |name: &str, metric: &str| {
         report.forecasters[name].get(metric).is_some_and(|result| !result.per_step.is_empty())
@@ -75,7 +75,7 @@ fn last(line: &Line) -> f64 {
 
 /// One channel of one window: what was, what followed, and what was forecast, in the channel's own unit.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ForecastPanel {
+pub(crate) struct ForecastPanel {
     /// Heading ("episode 12, q_FFJ3").
     pub title: String,
     /// Unit of the values ("rad").
@@ -95,7 +95,7 @@ const FAN: usize = 32;
 ///
 /// # Errors
 /// [`Error::Data`] when there is no panel or a panel has no sample, [`Error::Other`] when the picture cannot be drawn.
-pub fn forecast_figure(
+pub(crate) fn forecast_figure(
     name: &str,
     title: &str,
     rate_hz: f64,

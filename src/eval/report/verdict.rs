@@ -7,7 +7,7 @@ use crate::eval::paired::{Paired, Verdict};
 
 /// A paragraph, or a heading's list of sentences.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Passage {
+pub(crate) enum Passage {
     /// A paragraph.
     Text(String),
     /// A list.
@@ -15,7 +15,7 @@ pub enum Passage {
 }
 
 /// Who wins what, where [`SUBJECT`] loses and by how much, and what the numbers do not say.
-pub fn verdict(report: &Report) -> Vec<Passage> {
+pub(crate) fn verdict(report: &Report) -> Vec<Passage> {
     let mut passages = vec![Passage::Text(format!(
         "Less is better in every column but the descriptions'. `{SUBJECT}` is called better or worse than another \
             where the 95 % interval of \

@@ -5,19 +5,20 @@ use crate::error::Result;
 use crate::files::write_bytes;
 use std::path::{Path, PathBuf};
 
-/// The files that [`Report::write`] leaves beside `plots/`: for programs, to read as text, and as a page.
-pub const FILES: [&str; 3] = ["report.json", "report.md", "report.html"];
-
 impl Report {
+    /// The files that [`Comparison::write`](crate::eval::Comparison::write) leaves beside `plots/`: for programs, to
+    /// read as text, and as a page.
+    pub const FILES: [&str; 3] = ["report.json", "report.md", "report.html"];
+
     /// Writes `report.json`, `report.md`, `report.html` and `plots/<name>.svg` of each figure under `folder`; returns
     /// the files written.
     ///
     /// # Errors
     /// As [`Report::validate`], before anything is written; [`crate::Error::Io`] naming the file that cannot be
     /// written.
-    pub fn write(&self, folder: &Path, figures: &[Figure]) -> Result<Vec<PathBuf>> {
+    pub(crate) fn write(&self, folder: &Path, figures: &[Figure]) -> Result<Vec<PathBuf>> {
         let texts = [self.to_json()?, markdown(self, figures), html(self, figures)];
-        let mut files: Vec<_> = FILES.iter().map(|name| folder.join(name)).zip(texts).collect();
+        let mut files: Vec<_> = Self::FILES.iter().map(|name| folder.join(name)).zip(texts).collect();
         let plot = |figure: &Figure| (folder.join("plots").join(format!("{}.svg", figure.name)), figure.svg.clone());
         files.extend(figures.iter().map(plot));
         for (path, text) in &files {

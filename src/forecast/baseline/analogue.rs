@@ -19,7 +19,7 @@ const CONTEXT: usize = 2;
 
 /// Copies the continuation of one of the nearest training moments, segment by segment.
 #[derive(Debug, Clone)]
-pub struct Analogue {
+pub(crate) struct Analogue {
     /// `(N, 2 D)`: last frame and delta, each in its own scale.
     keys: Tensor,
     /// `(N,)`: half the squared lengths of the keys.

@@ -17,7 +17,7 @@ const CONTEXT: usize = 4;
 /// Predicts the next frame by least squares and feeds it back (Du & Mordatch 2019, section 4.5): one future, and no
 /// notion that there could be others.
 #[derive(Debug, Clone)]
-pub struct FullyConnected {
+pub(crate) struct FullyConnected {
     net: Mlp,
     context: usize,
     channels: usize,

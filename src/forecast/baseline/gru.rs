@@ -14,7 +14,7 @@ use serde_json::Value;
 
 /// Reads the context frame by frame, then draws frame after frame from the mixture of its state.
 #[derive(Debug, Clone)]
-pub struct Recurrent {
+pub(crate) struct Recurrent {
     net: GruMixture,
     context: usize,
     channels: usize,

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 /// Repeats the last frame: nearly unbeatable by position alone on stationary motion, and never moving.
 #[derive(Debug, Clone)]
-pub struct Hold {
+pub(crate) struct Hold {
     channels: usize,
 }
 

@@ -93,7 +93,7 @@ pub(super) fn fit<H: Clone + Serialize, G: Generative + Generator + 'static>(
 
 /// Draws the leading coordinates of each chunk from a [`Generator`], the others from the standard normal, and rolls on,
 /// chunk by chunk.
-pub struct LatentForecaster<G> {
+pub(crate) struct LatentForecaster<G> {
     name: &'static str,
     coordinates: ResidualCoordinates,
     generator: G,

@@ -10,20 +10,21 @@ mod hold;
 mod latent;
 mod mdn;
 mod spec;
+#[cfg(test)]
+mod tests;
 mod var;
 mod var_fit;
 mod velocity;
 
-pub use analogue::Analogue;
-pub use fc::FullyConnected;
-pub use gru::Recurrent;
-pub use hold::Hold;
-pub use latent::LatentForecaster;
-pub use spec::{Baseline, BaselineRun, Contender, fit_baseline};
-pub use var::Autoregression;
+#[cfg(test)]
+pub(crate) use hold::Hold;
+pub use spec::{Baseline, BaselineRun, Contender};
+#[cfg(test)]
+pub(crate) use var::Autoregression;
 pub(super) use var_fit::DELTA_LIMIT;
-pub use var_fit::VarFit;
-pub use velocity::Velocity;
+pub(crate) use var_fit::VarFit;
+#[cfg(test)]
+pub(crate) use velocity::Velocity;
 
 use crate::error::{Error, Result};
 

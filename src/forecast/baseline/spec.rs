@@ -109,33 +109,35 @@ impl BaselineRun<'_> {
     }
 }
 
-/// Fits a baseline on the training episodes. `changes` are settings `(dotted name, value)` such as
-/// `("flow.sampler.levels", "10")`; those of other baselines are passed over.
-///
-/// Where there is a folder in which trainings are `kept`, one that is there is taken, one that was interrupted goes on,
-/// and this one is left there.
-///
-/// # Errors
-/// [`Error::Config`] for an unknown setting or one of the wrong type; [`Error::Model`] for a kept training of other
-/// settings or episodes; as [`Baseline::fit`].
-pub fn fit_baseline(
-    baseline: &dyn Baseline,
-    dataset: &Dataset,
-    changes: &[(String, String)],
-    seed: u64,
-    kept: Option<&Path>,
-    sink: &mut dyn Sink,
-) -> Result<Contender> {
-    let begun = Instant::now();
-    let settings = changed(baseline, changes)?;
-    let name = baseline.name().to_string();
-    let mut run = BaselineRun { dataset, seed, name, kept, sink, earlier_seconds: 0.0 };
-    let forecaster = baseline.fit(&settings, &mut run)?;
-    if forecaster.name() != baseline.name() {
-        let found = format!("a forecaster `{}` of the baseline `{}`", forecaster.name(), baseline.name());
-        return Err(Error::config("baselines", found, "one name for both"));
+impl Contender {
+    /// Fits a baseline on the training episodes. `changes` are settings `(dotted name, value)` such as
+    /// `("flow.sampler.levels", "10")`; those of other baselines are passed over.
+    ///
+    /// Where there is a folder in which trainings are `kept`, one that is there is taken, one that was interrupted goes
+    /// on, and this one is left there.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for an unknown setting or one of the wrong type; [`Error::Model`] for a kept training of other
+    /// settings or episodes; as [`Baseline::fit`].
+    pub fn fit(
+        baseline: &dyn Baseline,
+        dataset: &Dataset,
+        changes: &[(String, String)],
+        seed: u64,
+        kept: Option<&Path>,
+        sink: &mut dyn Sink,
+    ) -> Result<Self> {
+        let begun = Instant::now();
+        let settings = changed(baseline, changes)?;
+        let name = baseline.name().to_string();
+        let mut run = BaselineRun { dataset, seed, name, kept, sink, earlier_seconds: 0.0 };
+        let forecaster = baseline.fit(&settings, &mut run)?;
+        if forecaster.name() != baseline.name() {
+            let found = format!("a forecaster `{}` of the baseline `{}`", forecaster.name(), baseline.name());
+            return Err(Error::config("baselines", found, "one name for both"));
+        }
+        Ok(Self { forecaster, train_seconds: run.earlier_seconds + begun.elapsed().as_secs_f64() })
     }
-    Ok(Contender { forecaster, train_seconds: run.earlier_seconds + begun.elapsed().as_secs_f64() })
 }
 
 /// The settings of a baseline with those of `changes` that are its own in their place.

@@ -4,8 +4,9 @@ use super::spec::{Baseline, BaselineRun, CONTEXT, VAR_RIDGE};
 use super::var_fit::{VarFit, rows_times};
 use crate::error::{Error, Result};
 use crate::forecast::{Forecaster, Request, history_rows};
-use crate::noise::{Draw, Noise};
+use crate::noise::Noise;
 use candle_core::Tensor;
+use ebmotion_engine::noise::Draw;
 use nalgebra::DMatrix;
 use serde_json::Value;
 
@@ -19,7 +20,7 @@ const TILE: usize = 256;
 /// `var` predicts the mean and knows one future; `var_sampled` adds to each chunk a draw from the Gaussian of the
 /// training residuals, its full covariance over frames and channels (but independent from chunk to chunk).
 #[derive(Debug, Clone)]
-pub struct Autoregression {
+pub(crate) struct Autoregression {
     fit: VarFit,
     /// `V diag(sqrt(l))` of the residual covariance `V diag(l) V'`, `(C D, C D)`; none for the mean.
     spread: Option<DMatrix<f32>>,
@@ -43,11 +44,6 @@ impl Autoregression {
             column *= value.max(0.0).sqrt();
         }
         Self { fit, spread: Some(spread.map(|v| v as f32)) }
-    }
-
-    /// The regression behind it.
-    pub fn fit(&self) -> &VarFit {
-        &self.fit
     }
 
     /// Rolls rows out: `frames` holds `(R, K + H, D)`, the context filled in, the future to be filled; row `r` draws

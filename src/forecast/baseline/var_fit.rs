@@ -19,7 +19,7 @@ const BLOCK: usize = 1024;
 /// Ridge regression (Hoerl and Kennard, Technometrics 12, 1970): the coefficients minimise the *sum* of squared
 /// residuals plus `ridge` times the sum of squared coefficients, the constant's row left out of the penalty.
 #[derive(Debug, Clone, PartialEq)]
-pub struct VarFit {
+pub(crate) struct VarFit {
     context: usize,
     chunk: usize,
     channels: usize,

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 /// Goes on as between the last two frames: frame `t` is `last + t (last - before)`.
 #[derive(Debug, Clone)]
-pub struct Velocity {
+pub(crate) struct Velocity {
     channels: usize,
 }
 

@@ -18,9 +18,9 @@
 use super::Stop;
 use crate::energy::Energy;
 use crate::energy::rows::{row_sum, rows};
-use crate::engine::guide::{gain, momentum};
 use crate::error::{Error, Result};
 use candle_core::{DType, Device, Tensor};
+use ebmotion_engine::engine::guide::{gain, momentum};
 
 /// Linear observations of an array: `A u = b`, each exact or with normal noise.
 #[derive(Debug, Clone)]
@@ -71,7 +71,7 @@ impl Observations {
     ///
     /// let first = Observations::held(2, &[0], Tensor::new(&[[0.5f64]], &Device::Cpu)?)?;
     /// let conditions = Conditions { observations: Some(first), ..Conditions::default() };
-    /// let sampler = Sampler { conditions, ..Sampler::new(&SamplerConfig::default())? };
+    /// let sampler = Sampler::new(&SamplerConfig::default())?.given(conditions);
     /// let standard = |x: &Tensor, _: f64| Ok(x.zeros_like()?);
     /// let mut noise = Noise::new(1);
     /// let start = noise.normal((4, 2), DType::F64, &Device::Cpu)?;
@@ -126,12 +126,12 @@ pub struct Conditions<'a> {
     pub bounds: Option<(f64, f64)>,
     /// Numbers that are put back on their own way from noise at every stop.
     pub replaced: Option<Replaced<'a>>,
-    /// Steps towards the mode of the added energies at each stop, at least 1; none for [`STEPS`].
+    /// Steps towards the mode of the added energies at each stop, at least 1; 8 where none is given.
     pub steps: Option<usize>,
 }
 
 /// Steps towards the mode of the added energies at each stop.
-pub const STEPS: usize = 8;
+pub(crate) const STEPS: usize = 8;
 
 /// Known numbers that are put back with as much noise as a level has (Lugmayr et al. 2022, "RePaint", eq. 8, without
 /// resampling). Unlike with [`Observations`] the others are not moved towards them, but by the model.

@@ -2,8 +2,8 @@
 //!
 //! Forecasts, images from energies with noise levels, compositions of energies, diffusion and flow matching all follow
 //! a velocity field from noise to data. They differ in the field ([`Denoiser`]), in the stops on the way
-//! ([`SamplerConfig::stops`]), and in what is asked of the sample besides ([`Conditions`]). [`crate::engine::Rollout`]
-//! is the fast path for forecasts: it makes the same steps from the same noise.
+//! ([`SamplerConfig`]), and in what is asked of the sample besides ([`Conditions`]).
+//! [`ebmotion_engine::engine::Rollout`] is the fast path for forecasts: it makes the same steps from the same noise.
 //!
 //! ```
 //! use candle_core::{DType, Device, Tensor};
@@ -17,7 +17,7 @@
 //! let conditions = Conditions { observations: Some(sum), ..Conditions::default() };
 //! let mut noise = Noise::new(1);
 //! let start = noise.normal((5, 2), DType::F64, &Device::Cpu)?;
-//! let sampler = Sampler { conditions, ..Sampler::new(&SamplerConfig::default())? };
+//! let sampler = Sampler::new(&SamplerConfig::default())?.given(conditions);
 //! for row in sampler.run(&model, start, &mut noise)?.to_vec2::<f64>()? {
 //!     assert!((row[0] + row[1] - 1.0).abs() < 1e-9);
 //! }
@@ -30,8 +30,10 @@ mod particles;
 mod sampler;
 mod schedule;
 
-pub use conditions::{Conditions, ExtraEnergy, Observations, Replaced, STEPS};
+pub(crate) use conditions::STEPS;
+pub use conditions::{Conditions, ExtraEnergy, Observations, Replaced};
 pub use particles::Particles;
-pub use sampler::{Denoiser, Moment, Sampler, SamplerWatch};
+pub use sampler::{Denoiser, Moment, Sampler};
+pub(crate) use schedule::Stop;
 pub(crate) use schedule::straight;
-pub use schedule::{Eta, SamplerConfig, Solver, Stop};
+pub use schedule::{Eta, SamplerConfig, Solver};

@@ -39,18 +39,18 @@ pub struct Moment<'a> {
 }
 
 /// A listener to a sampler; its error ends the run.
-pub type SamplerWatch<'a> = dyn FnMut(&Moment<'_>) -> Result<()> + 'a;
+pub(super) type SamplerWatch<'a> = dyn FnMut(&Moment<'_>) -> Result<()> + 'a;
 
 /// A way from noise to data.
 pub struct Sampler<'a> {
     /// Where the velocity is taken, and the steps made there.
-    pub stops: Vec<Stop>,
+    stops: Vec<Stop>,
     /// Scale of the noise that is drawn anew; the start's is the caller's.
-    pub temperature: f64,
+    temperature: f64,
     /// What samples have to be besides likely.
-    pub conditions: Conditions<'a>,
+    conditions: Conditions<'a>,
     /// Samples that are drawn together; none where each is on its own.
-    pub particles: Option<Particles>,
+    particles: Option<Particles>,
 }
 
 impl<'a> Sampler<'a> {
@@ -61,6 +61,16 @@ impl<'a> Sampler<'a> {
     pub fn new(config: &SamplerConfig) -> Result<Self> {
         config.check()?;
         Ok(Self::over(config.stops(), config.temperature))
+    }
+
+    /// The same under conditions.
+    pub fn given(self, conditions: Conditions<'a>) -> Self {
+        Self { conditions, ..self }
+    }
+
+    /// The same with samples drawn together; none where each is on its own.
+    pub fn with_particles(self, particles: Option<Particles>) -> Self {
+        Self { particles, ..self }
     }
 
     /// By given stops.

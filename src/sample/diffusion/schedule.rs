@@ -174,7 +174,7 @@ impl SamplerConfig {
     }
 
     /// The stops from `start` on.
-    pub fn stops(&self) -> Vec<Stop> {
+    pub(crate) fn stops(&self) -> Vec<Stop> {
         let (start, end, last) = (self.start, self.end(), self.levels.max(1) - 1);
         let left = |i: usize| 1.0 - i as f64 / last.max(1) as f64;
         let angles: Vec<f64> = (0..=last).map(|i| end + (start - end) * left(i).powf(self.spacing)).collect();
@@ -247,7 +247,7 @@ impl SamplerConfig {
 ///
 /// The denoised estimate there is `scale x - slope v`. All factors of velocities hold the guidance.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Stop {
+pub(crate) struct Stop {
     /// Noise angle, or place on a straight path.
     pub at: f64,
     /// Multiplies the array.

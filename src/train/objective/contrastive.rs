@@ -288,7 +288,10 @@ impl<N: Network> Objective for Contrastive<N> {
 
 /// Mean energy score of two independent draws against what came (Gneiting & Raftery 2007, eq. 21), which only the true
 /// conditional distribution minimises; all `(B, *S)`, distances in root mean squares over a row.
-pub(super) fn energy_score(one: &Tensor, two: &Tensor, x: &Tensor) -> Result<f64> {
+///
+/// # Errors
+/// [`Error::Tensor`] when shapes differ.
+pub fn energy_score(one: &Tensor, two: &Tensor, x: &Tensor) -> Result<f64> {
     let distance =
         |a: &Tensor, b: &Tensor| -> Result<f64> { mean(&(a - b)?.flatten_from(1)?.sqr()?.mean(D::Minus1)?.sqrt()?) };
     Ok(0.5 * (distance(one, x)? + distance(two, x)? - distance(one, two)?))

@@ -13,7 +13,7 @@
 //! & Hyvarinen 2012, with contexts in the place of noise).
 
 use super::contrastive::mean;
-use super::difference::{Around, DISTANCE};
+use super::difference::CentralDifference;
 use crate::error::{Error, Result};
 use crate::model::{ANGLES, Leveled, Network, Parameters, weigh};
 use crate::noise::Noise;
@@ -57,7 +57,7 @@ struct Pairs {
 impl<N: Network> Denoising<N> {
     /// For an energy.
     pub fn new(energy: Leveled<N>) -> Self {
-        Self { energy, distance: DISTANCE, weights: None, contrast: 0.0, astray: None }
+        Self { energy, distance: CentralDifference::DISTANCE, weights: None, contrast: 0.0, astray: None }
     }
 
     /// The same with a weight of each coordinate's error, `(1, S)` or `(S,)`, nonnegative, in the mean 1, or a positive
@@ -167,7 +167,7 @@ impl<N: Network> Denoising<N> {
         let (network, count) = (self.energy.network(), posed.x.elem_count() as f64);
         let [r, v] = self.residual(network.evaluate(&posed.x, Some(&posed.context))?.grad, &posed.target)?;
         let mut loss = mean(&(r * &v)?)?;
-        let around = Around::new(&posed.x, &v, self.distance)?;
+        let around = CentralDifference::new(&posed.x, &v, self.distance)?;
         let mut coefficients = around.coefficients(self.energy.gain() / (count * self.distance));
         let (mut x, mut contexts) = (vec![&around.points], vec![&posed.context; 2]);
         if let Some(pairs) = pairs {

@@ -13,21 +13,26 @@ use crate::error::Result;
 use crate::model::times;
 use candle_core::{DType, Tensor};
 
-/// Distance `h` of both points from `x`: rounding is of order `1e-7 |E| / h` of the gradient, the difference's own
-/// error of order `h^2`.
-pub(super) const DISTANCE: f64 = 0.05;
-
-/// Both points of each row, and the lengths of the `v`.
-pub(super) struct Around {
+/// Both points of each row, and the lengths of the `v`: what a loss of the input gradient needs of a network that only
+/// has [`Network::learn`](crate::model::Network::learn).
+#[derive(Debug, Clone)]
+pub struct CentralDifference {
     /// `(2 B, *S)`: all `x + h d`, then all `x - h d`.
-    pub(super) points: Tensor,
+    pub points: Tensor,
     /// `|v|`, `(B,)`.
     norms: Vec<f64>,
 }
 
-impl Around {
+impl CentralDifference {
+    /// A distance `h` of both points from `x` that serves f32: rounding is of order `1e-7 |E| / h` of the gradient, the
+    /// difference's own error of order `h^2`.
+    pub const DISTANCE: f64 = 0.05;
+
     /// The points at `distance` from `x` along `v`, both `(B, *S)`.
-    pub(super) fn new(x: &Tensor, v: &Tensor, distance: f64) -> Result<Self> {
+    ///
+    /// # Errors
+    /// [`crate::Error::Tensor`] when shapes differ.
+    pub fn new(x: &Tensor, v: &Tensor, distance: f64) -> Result<Self> {
         let norms = row_sum(&v.sqr()?)?.sqrt()?;
         let step = times(v, &(norms.clone() + 1e-12)?.recip()?.affine(distance, 0.0)?)?;
         let points = Tensor::cat(&[(x + &step)?, (x - &step)?], 0)?;
@@ -36,7 +41,7 @@ impl Around {
 
     /// Coefficients of the energies at the points, `(2 B,)`. With `scale = c / (2 h)` the gradient of their sum in the
     /// weights is that of `c sum_b v_b . grad E(x_b)`.
-    pub(super) fn coefficients(&self, scale: f64) -> Vec<f32> {
+    pub fn coefficients(&self, scale: f64) -> Vec<f32> {
         let one = |sign: f64| self.norms.iter().map(move |norm| (sign * scale * norm) as f32);
         one(1.0).chain(one(-1.0)).collect()
     }

@@ -7,7 +7,7 @@
 //! `benches/quality/objectives.md`.
 
 use super::contrastive::{Begun, mean};
-use super::difference::{Around, DISTANCE, below, twice};
+use super::difference::{CentralDifference, below, twice};
 use super::{Augmentation, Contrastive, ContrastiveConfig};
 use crate::error::{Error, Result};
 use crate::model::{Fixed, Network, Parameters};
@@ -199,14 +199,14 @@ impl<N: Network> Objective for ImprovedContrastive<N> {
         let end = self.last_step(&before, &grad, noise)?;
         let (own, pull) = self.divergence(&end, context)?;
         let (data, rows) = (batch.x.dim(0)?, end.dim(0)?);
-        let around = Around::new(&before, &(pull * self.slope(&grad, &end)?)?, DISTANCE)?;
+        let around = CentralDifference::new(&before, &(pull * self.slope(&grad, &end)?)?, CentralDifference::DISTANCE)?;
         let x = Tensor::cat(&[&batch.x, &end, &around.points], 0)?;
         let context = below(&[batch.context.as_ref(), context, twice(context)?.as_ref()])?;
         let (mut loss, mut gap) = (0.0, 0.0);
         let all = self.network().learn(&x, context.as_ref(), &mut |energies| {
             let (data, samples) = energies[..data + rows].split_at(data);
             let (value, mut slopes) = self.contrastive.slopes(data, samples);
-            slopes.extend(around.coefficients(1.0 / (rows as f64 * 2.0 * DISTANCE)));
+            slopes.extend(around.coefficients(1.0 / (rows as f64 * 2.0 * CentralDifference::DISTANCE)));
             let mean = |e: &[f32]| e.iter().map(|v| f64::from(*v)).sum::<f64>() / e.len() as f64;
             (loss, gap) = (value + own, mean(samples) - mean(data));
             Ok(slopes)

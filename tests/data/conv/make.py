@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Energies and gradients of small convolutional networks by PyTorch, for `tests/conv/golden.rs`.
+"""Energies and gradients of small convolutional networks by PyTorch, for `crates/images/tests/conv/golden.rs`.
 
     python3 -m venv venv && venv/bin/pip install -r benches/peers/requirements.txt
     venv/bin/python tests/data/conv/make.py

@@ -1,5 +1,5 @@
 """Features and logits of torchvision's Inception-v3, and of the variant of pytorch-fid, on weights and images that follow
-from their names: tests/inception.rs computes the same numbers. Writes expected.safetensors and, with the names and
+from their names: crates/images/tests/inception.rs computes the same numbers. Writes expected.safetensors and, with the names and
 shapes of the weights, shapes.txt beside this file.
 
     pip install torch torchvision safetensors && python make.py

@@ -79,7 +79,7 @@ impl Device {
         match self {
             Device::Cpu => Ok(candle_core::Device::Cpu),
             #[cfg(feature = "cuda")]
-            Device::Cuda(number) => Ok(ebmotion::engine::cuda::Gpu::open(number)?.device()),
+            Device::Cuda(number) => Ok(ebmotion_engine::engine::cuda::Gpu::open(number)?.device()),
             #[cfg(not(feature = "cuda"))]
             Device::Cuda(number) => {
                 let expected = "cpu, or a program built with the feature `cuda` (GPU.md)";

@@ -2,23 +2,26 @@
 
 use super::super::args::BenchArgs;
 use super::super::output;
-use super::forecast::{CHANNELS, CHUNK, coordinates, settings};
+use super::forecast::{CHANNELS, CHUNK, level, model};
 use super::measure::{Same, median_secs, round, steps_of};
 use candle_core::{DType, Device};
-use ebmotion::model::{Leveled, Mlp, MlpConfig, MlpEnergy};
+use ebmotion::Result;
+use ebmotion::forecast::RunConfig;
+use ebmotion::model::{Leveled, Mlp, MlpEnergy};
 use ebmotion::noise::Noise;
 use ebmotion::train::objective::Denoising;
 use ebmotion::train::{AdamConfig, Batch};
-use ebmotion::{Result, parallel};
+use ebmotion_engine::parallel;
 
 /// A step's time is what as many more steps add: in the first ones inverse roots are taken more often, after that one
 /// in so many.
 const STEPS: u64 = 40;
 
 pub(super) fn run(args: &BenchArgs) -> Result<()> {
-    let (model, learning) = settings(args)?;
-    let network = model.network(&coordinates(&model, &mut Noise::new(0))?);
-    let (inputs, context) = (network.inputs, network.context);
+    let model = model(&args.preset)?;
+    let network = level(&model, &args.preset)?.network().clone();
+    let (inputs, context) = (network.inputs, network.context - Leveled::<MlpEnergy>::FEATURES);
+    let optimizer = RunConfig::preset(&args.preset)?.train.optimizer;
     if !args.json {
         output::print(&format!(
             "Training steps of the preset {} on chunks of {CHUNK} frames of {CHANNELS} channels, {} threads\n\n\
@@ -33,9 +36,8 @@ pub(super) fn run(args: &BenchArgs) -> Result<()> {
     }
     for batch in args.batches() {
         let secs = |optimizer: &AdamConfig| -> Result<f64> {
-            let network = MlpConfig { context: Leveled::<MlpEnergy>::FEATURES + context, ..network.clone() };
             let mut noise = Noise::new(0);
-            let net = Mlp::new(network, &mut noise, DType::F32, &Device::Cpu)?;
+            let net = Mlp::new(network.clone(), &mut noise, DType::F32, &Device::Cpu)?;
             let mut objective = Denoising::new(Leveled::over(MlpEnergy { net }));
             let mut draw = |width: usize| noise.normal((*batch, width), DType::F32, &Device::Cpu);
             let source = Same(Batch { x: draw(inputs)?, context: Some(draw(context)?), start: None });
@@ -44,7 +46,7 @@ pub(super) fn run(args: &BenchArgs) -> Result<()> {
             let (few, many) = (run(STEPS)?, run(2 * STEPS)?);
             Ok((many - few) / STEPS as f64)
         };
-        let optimizer = &learning.optimizer;
+        let optimizer = &optimizer;
         let (whitened, adam) = (secs(optimizer)?, secs(&AdamConfig { whitening: None, ..optimizer.clone() })?);
         let rate = |secs: f64| *batch as f64 / secs;
         let line = match args.json {

@@ -4,14 +4,13 @@ use super::super::args::BenchArgs;
 use super::super::output;
 use super::measure::{median_secs, round};
 use candle_core::{DType, Device};
-use ebmotion::engine::RunOptions;
-use ebmotion::forecast::baseline::VarFit;
-use ebmotion::forecast::{DenoisingConfig, LevelForecaster, ModelConfig, ResidualCoordinates, RunConfig};
-use ebmotion::model::LevelEnergy;
+use ebmotion::event::Silent;
+use ebmotion::forecast::{Dataset, LevelForecaster, Model, ModelConfig, RunConfig};
 use ebmotion::noise::Noise;
-use ebmotion::sample::diffusion::SamplerConfig;
-use ebmotion::train::TrainConfig;
-use ebmotion::{Error, Result, parallel};
+use ebmotion::trajectory::{Channel, Episode, Frames};
+use ebmotion::{Error, Result};
+use ebmotion_engine::engine::RunOptions;
+use ebmotion_engine::parallel;
 
 /// Channels of the embedded hand.
 pub(super) const CHANNELS: usize = 24;
@@ -22,10 +21,9 @@ const HORIZON: usize = 100;
 
 pub(super) fn run(args: &BenchArgs) -> Result<()> {
     let threads = args.threads.unwrap_or_else(parallel::available);
-    let (settings, _) = settings(args)?;
-    let model = model(&settings)?;
-    let rollout = model.rollout();
-    let width = settings.context * CHANNELS;
+    let model = model(&args.preset)?;
+    let rollout = level(&model, &args.preset)?.rollout();
+    let width = model.info().config.model.frames().0 * CHANNELS;
     let history = Noise::new(3).normal((1, width), DType::F32, &Device::Cpu)?.flatten_all()?.to_vec1::<f32>()?;
     if !args.json {
         output::print(&format!(
@@ -58,31 +56,42 @@ pub(super) fn run(args: &BenchArgs) -> Result<()> {
     Ok(())
 }
 
-/// Settings of the preset's model, and how it learns.
-pub(super) fn settings(args: &BenchArgs) -> Result<(DenoisingConfig, TrainConfig)> {
-    let config = RunConfig::preset(&args.preset)?;
-    match config.model {
-        ModelConfig::Denoising(settings) => Ok((settings, config.train)),
-        _ => Err(Error::Other(format!("`{}` is not a noise-level-conditional energy", args.preset))),
-    }
-}
-
 fn repeats(samples: usize) -> u64 {
     (64 / samples.max(1)).max(1) as u64
 }
 
-/// A model's coordinates, on random motion.
-pub(super) fn coordinates(settings: &DenoisingConfig, noise: &mut Noise) -> Result<ResidualCoordinates> {
-    let frames = settings.context + CHUNK;
-    let windows = noise.normal((1200, frames, CHANNELS), DType::F32, &Device::Cpu)?.cumsum(1)?;
-    let windows = windows.flatten_all()?.to_vec1::<f32>()?;
-    settings.coordinates(VarFit::fit(&windows, CHANNELS, settings.context, CHUNK, settings.ridge)?)
+/// The preset's model of random motion, after a single step.
+pub(super) fn model(preset: &str) -> Result<Model> {
+    let mut config = RunConfig::preset(preset)?;
+    let ModelConfig::Denoising(settings) = &mut config.model else { return Err(without_levels(preset)) };
+    settings.chunk = CHUNK.into();
+    config.train.steps = 1.into();
+    config.train.optimizer.warmup_steps = 1;
+    Model::train(&Dataset::new(motion()?, &config)?, &config, None, false, &mut Silent)
 }
 
-/// Its parts with fresh weights.
-fn model(settings: &DenoisingConfig) -> Result<LevelForecaster> {
-    let mut noise = Noise::new(0);
-    let coordinates = coordinates(settings, &mut noise)?;
-    let energy = LevelEnergy::new(settings.network(&coordinates), &mut noise, DType::F32, &Device::Cpu)?;
-    LevelForecaster::new(coordinates, energy, SamplerConfig::default())
+/// What of a model forecasts.
+pub(super) fn level<'a>(model: &'a Model, preset: &str) -> Result<&'a LevelForecaster> {
+    model.level().ok_or_else(|| without_levels(preset))
+}
+
+fn without_levels(preset: &str) -> Error {
+    Error::Other(format!("`{preset}` is not a noise-level-conditional energy"))
+}
+
+/// Random walks of all channels.
+fn motion() -> Result<Frames> {
+    const EPISODES: usize = 40;
+    const FRAMES: usize = 80;
+    let walks = Noise::new(0).normal((EPISODES, FRAMES, CHANNELS), DType::F64, &Device::Cpu)?.cumsum(1)?;
+    let walks = walks.flatten_from(1)?.to_vec2::<f64>()?;
+    let channel = |c| Channel { name: format!("q{c}"), unit: None, period: None };
+    let time_secs: Vec<f64> = (0..FRAMES).map(|t| t as f64 / 25.0).collect();
+    let episode = |(e, values)| Episode { id: format!("walk/{e}"), time_secs: time_secs.clone(), values };
+    Ok(Frames {
+        channels: (0..CHANNELS).map(channel).collect(),
+        rate_hz: 25.0,
+        episodes: walks.into_iter().enumerate().map(episode).collect(),
+        sources: Vec::new(),
+    })
 }

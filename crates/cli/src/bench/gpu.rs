@@ -14,9 +14,9 @@ pub(super) fn run(args: &BenchArgs, number: usize) -> Result<()> {
     use super::super::output;
     use super::langevin::{STEP, gflops, points, program};
     use super::measure::{median_secs, round};
-    use ebmotion::engine::cuda::{Gpu, Mode};
-    use ebmotion::engine::{self, ChainKind, ChainStart, RunOptions, cuda};
     use ebmotion::noise::Noise;
+    use ebmotion_engine::engine::cuda::{Gpu, Mode};
+    use ebmotion_engine::engine::{self, ChainKind, ChainStart, RunOptions, cuda};
 
     let gpu = Gpu::open(number)?;
     let program = program(&args.dims)?;

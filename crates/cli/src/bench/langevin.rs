@@ -4,10 +4,11 @@ use super::super::args::BenchArgs;
 use super::super::output;
 use super::measure::{config, median_secs, round};
 use candle_core::DType;
-use ebmotion::engine::{self, ChainKind, ChainStart, Isa, LangevinStep, Program, RunOptions, Term};
+use ebmotion::Result;
 use ebmotion::model::Mlp;
 use ebmotion::noise::Noise;
-use ebmotion::{Result, parallel};
+use ebmotion_engine::engine::{self, ChainKind, ChainStart, Isa, LangevinStep, Program, RunOptions, Term};
+use ebmotion_engine::parallel;
 
 /// Multiplications of one run, about: so that a run takes some milliseconds whatever the batch.
 const WORK: usize = 1 << 30;

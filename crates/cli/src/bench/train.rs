@@ -5,11 +5,12 @@ use super::super::args::BenchArgs;
 use super::super::output;
 use super::measure::{Same, config, median_secs, round, steps_of};
 use candle_core::{DType, Device, Tensor};
+use ebmotion::Result;
 use ebmotion::model::{Mlp, MlpEnergy};
 use ebmotion::noise::Noise;
 use ebmotion::train::objective::{Contrastive, ContrastiveConfig, Form};
 use ebmotion::train::{AdamConfig, Batch, Clip, Decay};
-use ebmotion::{Result, parallel};
+use ebmotion_engine::parallel;
 
 /// Optimizer steps of one run.
 const STEPS: u64 = 10;

@@ -3,7 +3,8 @@
 use crate::args::{Again, Common};
 use crate::console::Console;
 use crate::output::{self, Inputs};
-use ebmotion::{Error, Result, files};
+use ebmotion::{Error, Result};
+use ebmotion_logs::files;
 use ebmotion_images::experiment::Journal;
 use ebmotion_images::image::Images;
 use ebmotion_images::image::grid::{self, Layout};

@@ -7,11 +7,11 @@ use super::live::Live;
 use super::results::{Results, ended, fingerprint, printed};
 use ebmotion::Result;
 use ebmotion::eval::report::{AxisLabels, curves};
-use ebmotion::sample::attack::Norm;
 use ebmotion_images::experiment::classifier;
 use ebmotion_images::experiment::robust::{self, Curve, RobustConfig, RobustFigures};
 use ebmotion_images::experiment::{DataRecord, Record};
 use ebmotion_images::image::Part;
+use ebmotion_images::sample::Norm;
 use std::time::Instant;
 
 const NORMS: [(Norm, &str, &str); 2] =

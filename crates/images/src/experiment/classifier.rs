@@ -3,15 +3,15 @@
 
 use super::{DataRecord, Journal};
 use crate::image::Images;
+use crate::model::{Classifier, ClassifierConfig};
+use crate::objective::CrossEntropy;
+use crate::sample::{Attack, Norm};
 use candle_core::{DType, Device, Tensor};
 use ebmotion::event::Sink;
-use ebmotion::model::{Classifier, ClassifierConfig};
 use ebmotion::noise::Noise;
-use ebmotion::parallel;
-use ebmotion::sample::attack::{Attack, Norm};
-use ebmotion::train::objective::CrossEntropy;
 use ebmotion::train::{AdamConfig, Archive, Batch, BatchSource, Clip, Decay, Divergence, TrainConfig, train};
 use ebmotion::{Error, Result};
+use ebmotion_engine::parallel;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 

@@ -3,16 +3,19 @@
 use super::model::{ImageModel, Learned};
 use super::train::Learning;
 use crate::image::Images;
+use crate::objective::EnergyMatchingConfig;
 use candle_core::{DType, Device, Tensor};
 use ebmotion::energy::Energy;
 use ebmotion::event::{Event, Sink};
 use ebmotion::model::Fixed;
 use ebmotion::noise::Noise;
-use ebmotion::sample::diffusion::{Conditions, Eta, Moment, Replaced, Sampler, SamplerConfig, SamplerWatch, Solver};
+use ebmotion::sample::diffusion::{Conditions, Eta, Moment, Replaced, Sampler, SamplerConfig, Solver};
 use ebmotion::sample::{Place, Transition};
-use ebmotion::train::objective::EnergyMatchingConfig;
 use ebmotion::{Error, Result};
 use std::cell::Cell;
+
+/// A listener to a sampler; its error ends the run.
+type SamplerWatch<'a> = dyn FnMut(&Moment<'_>) -> Result<()> + 'a;
 
 /// How images are drawn from an energy, unless told otherwise: more and smaller steps than for motion, with new noise
 /// at each. The guidance is the class's: `E(x) + guidance (E(x | c) - E(x))` (Ho & Salimans 2022), 1 for the energy
@@ -203,7 +206,7 @@ fn levels(
     // The class's guidance is the velocity's; away from the standard normal there is none.
     let plain = SamplerConfig { guidance: 1.0.into(), start: from, ..*config };
     let conditions = Conditions { replaced: known.cloned(), ..Conditions::default() };
-    let sampler = Sampler { conditions, ..Sampler::new(&plain)? };
+    let sampler = Sampler::new(&plain)?.given(conditions);
     let evaluated = Cell::new(0);
     let model = |x: &Tensor, t: f64| {
         let step = evaluated.replace(evaluated.get() + 1);

@@ -4,9 +4,9 @@
 use super::classifier::{self, in_shape, pixels};
 use super::{Journal, advance};
 use crate::image::Images;
+use crate::model::{Classifier, Inception};
 use candle_core::{Device, Tensor};
 use ebmotion::event::{Event, Sink};
-use ebmotion::model::{Classifier, Inception};
 use ebmotion::{Error, Result};
 use std::path::Path;
 

@@ -113,9 +113,9 @@ fn gaussian(features: &Tensor) -> Result<(Vec<f64>, Vec<f64>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{Classifier, ClassifierConfig};
     use candle_core::Device;
     use ebmotion::event::Silent;
-    use ebmotion::model::{Classifier, ClassifierConfig};
 
     /// Means 0 and (3, 4), both covariances the unit matrix but for sampling errors of order `1 / sqrt(N)`.
     #[test]

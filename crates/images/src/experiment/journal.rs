@@ -2,7 +2,7 @@
 
 use candle_core::Tensor;
 use ebmotion::event::{Event, Sink};
-use ebmotion::files;
+use ebmotion_logs::files;
 use ebmotion::train::{Archive, CheckpointPlan};
 use ebmotion::{Error, Result};
 use serde::Serialize;

@@ -1,10 +1,12 @@
 //! How an energy of images is learned.
 
-use ebmotion::model::{ConvEnergy, Leveled};
+use crate::model::ConvEnergy;
+use crate::objective::{EnergyMatching, EnergyMatchingConfig};
+use ebmotion::model::Leveled;
 use ebmotion::train::EnergyObjective;
 use ebmotion::train::objective::{
-    Augmentation, Contrastive, ContrastiveConfig, Denoising, EnergyMatching, EnergyMatchingConfig, ImprovedConfig,
-    ImprovedContrastive, Recovery, RecoveryConfig,
+    Augmentation, Contrastive, ContrastiveConfig, Denoising, ImprovedConfig, ImprovedContrastive, Recovery,
+    RecoveryConfig,
 };
 use ebmotion::{Error, Result};
 use serde::{Deserialize, Serialize};

@@ -4,9 +4,10 @@ use super::DataRecord;
 use super::classifier::in_shape;
 use super::learning::Learning;
 use crate::image::Images;
+use crate::model::{ConvConfig, ConvEnergy, convolutional, on_device};
 use candle_core::{DType, Device, Tensor};
 use ebmotion::energy::{Energy, Evaluated};
-use ebmotion::model::{ConvConfig, ConvEnergy, Leveled, Network, Parameters};
+use ebmotion::model::{Leveled, Network, Parameters};
 use ebmotion::noise::Noise;
 use ebmotion::train::{Archive, Outcome};
 use ebmotion::{Error, Result};
@@ -61,7 +62,7 @@ impl Learned {
     /// A copy on a device, with weights of its own.
     pub(super) fn to_device(&self, device: &Device) -> Result<Self> {
         Ok(match self {
-            Learned::Levels(energy) => Learned::Levels(energy.to_device(device)?),
+            Learned::Levels(energy) => Learned::Levels(on_device(energy, device)?),
             Learned::Single(energy) => Learned::Single(energy.to_device(device)?),
         })
     }
@@ -113,7 +114,7 @@ impl ImageModelInfo {
     pub(super) fn fresh(&self, noise: &mut Noise, device: &Device) -> Result<Learned> {
         let network = self.network.clone();
         Ok(match self.leveled {
-            true => Learned::Levels(Leveled::convolutional(network, noise, DType::F32, device)?),
+            true => Learned::Levels(convolutional(network, noise, DType::F32, device)?),
             false => Learned::Single(ConvEnergy::new(network, noise, DType::F32, device)?),
         })
     }

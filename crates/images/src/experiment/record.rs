@@ -1,7 +1,7 @@
 //! What an experiment leaves beside its pictures.
 
 use crate::image::Images;
-use ebmotion::files::FileRecord;
+use ebmotion_logs::files::FileRecord;
 use serde::{Deserialize, Serialize};
 
 /// What an experiment leaves beside its pictures: enough to run it again and to know on what it ran.

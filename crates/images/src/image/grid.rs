@@ -1,7 +1,7 @@
 //! Many images in one PNG, for a person to look at.
 
 use super::Images;
-use ebmotion::files;
+use ebmotion_logs::files;
 use ebmotion::{Error, Result};
 use std::path::Path;
 

@@ -1,6 +1,6 @@
 //! A set of images.
 
-use ebmotion::files::{self, FileRecord};
+use ebmotion_logs::files::{self, FileRecord};
 use ebmotion::{Error, Result};
 
 /// A set of images of one shape, with a label each or none at all.

@@ -68,7 +68,7 @@ impl Drawer<'_> {
         let Self { scene, scale, sampler } = *self;
         let start = noise.normal(shape(scene, rows), DType::F32, &Device::Cpu)?;
         let conditions = Conditions { bounds: Some(scale.limits()), ..Conditions::default() };
-        let way = Sampler { conditions, ..Sampler::new(sampler)? };
+        let way = Sampler::new(sampler)?.given(conditions);
         sink.emit(&Event::Begin { phase, total: sampler.levels as u64 })?;
         let energies = RefCell::new(None);
         let model = |x: &Tensor, t: f64| {

@@ -4,10 +4,11 @@ use super::config::NetworkLearning;
 use super::scene::{Attribute, Scene, SceneBatches, context, nothing};
 use crate::experiment::Journal;
 use crate::image::sprites::Sprite;
+use crate::model::{ConvConfig, ConvEnergy, StageConfig, convolutional};
 use candle_core::{DType, Device, Tensor};
 use ebmotion::Result;
 use ebmotion::event::{Event, Sink};
-use ebmotion::model::{Activation, AtLevelOf, ConvConfig, ConvEnergy, Leveled, StageConfig};
+use ebmotion::model::{Activation, AtLevelOf};
 use ebmotion::noise::Noise;
 use ebmotion::train::objective::Denoising;
 use ebmotion::train::{self, AdamConfig, Clip, Decay, Divergence, Objective, TrainConfig};
@@ -123,7 +124,7 @@ impl Expert {
     /// A fresh energy given an attribute.
     pub(super) fn new(kind: Kind, scene: Scene, attribute: Attribute, width: usize, noise: &Noise) -> Result<Self> {
         let config = config(kind, width, scene, attribute.width());
-        let energy = Leveled::convolutional(config, &mut noise.fork(0), DType::F32, &Device::Cpu)?;
+        let energy = convolutional(config, &mut noise.fork(0), DType::F32, &Device::Cpu)?;
         Ok(Self { attribute, objective: Denoising::new(energy) })
     }
 

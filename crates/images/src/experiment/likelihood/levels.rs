@@ -3,13 +3,13 @@
 use super::LikelihoodConfig;
 use crate::experiment::draw::{WATCHED, denoised, show};
 use crate::experiment::{ImageModel, Journal, advance};
+use crate::sample::{Annealing, AnnealingPath, LogRatio};
 use candle_core::{DType, Device, Tensor};
 use ebmotion::Result;
 use ebmotion::energy::Energy;
 use ebmotion::energy::analytic::Diagonal;
 use ebmotion::event::{Event, Sink};
 use ebmotion::noise::Noise;
-use ebmotion::sample::ais::{Annealing, AnnealingPath, LogRatio};
 use ebmotion::sample::hmc::{Hmc, Leapfrog};
 use ebmotion::sample::{ChainState, Metropolis, Transition};
 use serde::Serialize;

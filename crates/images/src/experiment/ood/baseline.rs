@@ -3,9 +3,10 @@
 use super::super::{DataRecord, Journal};
 use super::{OodBaseline, OodBaselineConfig, OodConfig};
 use crate::image::Images;
+use crate::model::{PixelCnn, RealNvp};
 use candle_core::{DType, Device, Tensor};
 use ebmotion::event::Sink;
-use ebmotion::model::{Generative, PixelCnn, RealNvp};
+use ebmotion::model::Generative;
 use ebmotion::noise::Noise;
 use ebmotion::train::objective::GenerativeLoss;
 use ebmotion::train::{AdamConfig, Archive, Batch, BatchSource, Clip, Decay, Divergence, TrainConfig, train};

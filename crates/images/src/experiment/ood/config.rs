@@ -1,6 +1,6 @@
 //! Settings of the experiment.
 
-use ebmotion::model::{PixelCnnConfig, RealNvpConfig};
+use crate::model::{PixelCnnConfig, RealNvpConfig};
 use ebmotion::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::f64::consts::FRAC_PI_2;
@@ -9,9 +9,9 @@ use std::f64::consts::FRAC_PI_2;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OodBaseline {
-    /// [`ebmotion::model::PixelCnn`].
+    /// [`crate::model::PixelCnn`].
     PixelCnn,
-    /// [`ebmotion::model::RealNvp`].
+    /// [`crate::model::RealNvp`].
     RealNvp,
 }
 

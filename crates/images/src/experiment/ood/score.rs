@@ -5,7 +5,7 @@ use super::super::{ImageModel, Journal, advance};
 use super::OodBaseline;
 use crate::image::Images;
 use candle_core::{DType, Device, Tensor};
-use ebmotion::eval::metric::{auroc, average_precision, fpr_at_95_tpr};
+use ebmotion::eval::metric::Detection;
 use ebmotion::event::{Event, Sink};
 use ebmotion::model::Generative;
 use ebmotion::noise::Noise;
@@ -148,7 +148,8 @@ fn plain(values: &Tensor) -> Result<Vec<f64>> {
 pub(super) fn against(own: &[f64], other: &[f64]) -> Result<(f64, f64, f64)> {
     let labels: Vec<bool> = own.iter().map(|_| true).chain(other.iter().map(|_| false)).collect();
     let scores: Vec<f64> = own.iter().chain(other).map(|s| -s).collect();
-    Ok((auroc(&labels, &scores)?, average_precision(&labels, &scores)?, fpr_at_95_tpr(&labels, &scores)?))
+    let found = Detection::of(&labels, &scores)?;
+    Ok((found.auroc, found.average_precision, found.fpr_at_95_tpr))
 }
 
 /// The 2.5 % and 97.5 % quantiles of the AUROC over resamples of both sets; the AUROC itself, twice, without
@@ -159,7 +160,7 @@ pub(super) fn interval(own: &[f64], other: &[f64], replicates: usize, noise: &mu
     for _ in 0..replicates {
         let mut draw = |of: &[f64]| noise.indices(of.len(), of.len()).into_iter().map(|i| -of[i]).collect::<Vec<f64>>();
         let scores = [draw(own), draw(other)].concat();
-        all.push(auroc(&labels, &scores)?);
+        all.push(Detection::of(&labels, &scores)?.auroc);
     }
     if all.is_empty() {
         let point = against(own, other)?.0;

@@ -1,6 +1,6 @@
 //! Settings of the experiment.
 
-use ebmotion::sample::attack::{Attack, Norm};
+use crate::sample::{Attack, Norm};
 use ebmotion::{Error, Result};
 use serde::{Deserialize, Serialize};
 

@@ -5,11 +5,11 @@ use crate::experiment::ImageModel;
 use crate::experiment::classifier::{in_shape, pixels};
 use crate::experiment::draw::{WATCHED, show};
 use crate::image::Images;
+use crate::sample::Norm;
 use candle_core::{DType, Device, Tensor};
 use ebmotion::energy::Evaluated;
 use ebmotion::event::Sink;
 use ebmotion::noise::Noise;
-use ebmotion::sample::attack::Norm;
 use ebmotion::{Error, Result};
 
 /// Classes scored at once with all images of a batch.

@@ -16,12 +16,12 @@ use super::classifier::{fits, pixels};
 use super::fid::some;
 use super::{ImageModel, Journal, advance};
 use crate::image::Images;
+use crate::model::Classifier;
+use crate::sample::{Attack, Norm};
 use candle_core::{Device, Tensor};
 use ebmotion::Result;
 use ebmotion::event::{Event, Silent, Sink};
-use ebmotion::model::Classifier;
 use ebmotion::noise::Noise;
-use ebmotion::sample::attack::{Attack, Norm};
 use serde::Serialize;
 
 /// Accuracy under attack.

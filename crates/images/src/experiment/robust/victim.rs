@@ -1,10 +1,10 @@
 //! What is attacked.
 
 use crate::experiment::classifier::one_hot;
+use crate::model::Classifier;
 use candle_core::Tensor;
 use ebmotion::Result;
 use ebmotion::energy::Evaluated;
-use ebmotion::model::Classifier;
 
 /// What an attack needs to know of a classifier.
 pub trait Victim {

@@ -3,10 +3,10 @@
 use super::super::history::History;
 use super::super::learning::Learning;
 use crate::image::Augment;
-use ebmotion::model::{Activation, ConvConfig, StageConfig};
-use ebmotion::train::objective::{
-    ContrastiveConfig, EnergyMatchingConfig, Form, ImprovedConfig, RecoveryConfig, Spacing,
-};
+use crate::model::{ConvConfig, StageConfig};
+use crate::objective::EnergyMatchingConfig;
+use ebmotion::model::Activation;
+use ebmotion::train::objective::{ContrastiveConfig, Form, ImprovedConfig, RecoveryConfig, Spacing};
 use ebmotion::train::{AdamConfig, Clip, Decay, Divergence, TrainConfig};
 use ebmotion::{Error, Result};
 use serde::{Deserialize, Serialize};

@@ -207,7 +207,7 @@ mod tests {
     /// The buffer's chains are moved when they are resumed, those that begin are not.
     #[test]
     fn resumed_chains_are_moved() {
-        use ebmotion::model::{ConvConfig, ConvEnergy};
+        use crate::model::{ConvConfig, ConvEnergy};
         use ebmotion::train::objective::Contrastive;
         let settings = match ImageTrainConfig::preset("paper").unwrap().learning {
             Learning::Contrastive(c) => {

@@ -3,7 +3,7 @@
 use super::input::{Input, lower_name};
 use super::picture::{self, Picture};
 use crate::image::Images;
-use ebmotion::files::FileRecord;
+use ebmotion_logs::files::FileRecord;
 use ebmotion::{Error, Result};
 use std::path::{Path, PathBuf};
 

@@ -1,7 +1,7 @@
 //! A file of images before it is parsed.
 
 use crate::image::Images;
-use ebmotion::files::FileRecord;
+use ebmotion_logs::files::FileRecord;
 use ebmotion::{Error, Result};
 use std::io::Read;
 use std::path::{Path, PathBuf};

@@ -3,7 +3,7 @@
 
 use super::input::Input;
 use crate::image::Images;
-use ebmotion::files::write_bytes;
+use ebmotion_logs::files::write_bytes;
 use ebmotion::{Error, Result};
 use std::io::{Cursor, Read, Write};
 use std::path::Path;

@@ -1,0 +1,6 @@
+//! Metrics beside references and closed forms, and the report that is made of them.
+
+mod metrics;
+mod metrics_more;
+mod mode_gap;
+mod report;

@@ -1,0 +1,6 @@
+//! What every forecaster must do, and what single ones must know.
+
+mod autoregression;
+mod contracts;
+mod generative;
+mod motion;
