@@ -169,7 +169,7 @@ impl Findings {
     /// All windows as one line of JSON.
     ///
     /// # Errors
-    /// [`Error::Other`] where it has no such form.
+    /// [`Error::Unwritable`] where it has no such form.
     pub fn to_json(&self) -> Result<String> {
         let file = FindingsFile {
             format: FORMAT,
@@ -178,7 +178,7 @@ impl Findings {
             calibrated_on: self.calibrated_on,
             windows: &self.windows,
         };
-        Ok(serde_json::to_string(&file).map_err(|e| Error::Other(format!("anomalies as JSON: {e}")))? + "\n")
+        Ok(serde_json::to_string(&file).map_err(Error::unwritable("anomalies", "JSON"))? + "\n")
     }
 
     /// Writes [`Findings::to_json`].

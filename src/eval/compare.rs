@@ -64,7 +64,7 @@ impl Comparison {
     /// Writes the report and its pictures to a folder; returns the files.
     ///
     /// # Errors
-    /// As [`Report::write`]; [`Error::Other`] when a picture cannot be drawn.
+    /// As [`Report::write`]; [`Error::Unwritable`] when a picture cannot be drawn.
     pub fn write(&self, folder: &Path) -> Result<Vec<PathBuf>> {
         self.report.write(folder, &self.figures()?)
     }

@@ -289,7 +289,7 @@ impl Forecast {
             energies: self.energies.as_ref().map(|e| e.chunks_exact(horizon).collect()),
             truth_energy: origin.truth_energy.as_deref(),
         };
-        let text = serde_json::to_string(&file).map_err(|e| Error::Other(format!("forecast as JSON: {e}")))?;
+        let text = serde_json::to_string(&file).map_err(Error::unwritable("a forecast", "JSON"))?;
         files::write_bytes(path, (text + "\n").as_bytes())
     }
 

@@ -37,14 +37,22 @@ pub trait Generator: Send + Sync {
 
 /// A context that must be there.
 pub(crate) fn given(context: Option<&Tensor>) -> Result<&Tensor> {
-    context.ok_or_else(|| Error::Other("this network needs a context".into()))
+    context.ok_or_else(|| Error::Shape {
+        what: "context",
+        found: Vec::new(),
+        expected: "(B, ...): this network is conditional".into(),
+    })
 }
 
 /// A context that must not be there.
 pub(super) fn none_given(context: Option<&Tensor>) -> Result<()> {
     match context {
         None => Ok(()),
-        Some(_) => Err(Error::Other("this network takes no context".into())),
+        Some(context) => Err(Error::Shape {
+            what: "context",
+            found: context.dims().to_vec(),
+            expected: "none: this network is unconditional".into(),
+        }),
     }
 }
 

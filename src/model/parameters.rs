@@ -3,6 +3,14 @@
 use crate::error::{Error, Result};
 use candle_core::{Device, Tensor, Var};
 
+/// The tensor of a name among those that were kept, which must be there.
+///
+/// # Errors
+/// [`Error::Data`] where it is not.
+pub fn required(name: &str, kept: Option<Tensor>) -> Result<Tensor> {
+    kept.ok_or_else(|| Error::data("what was kept", format!("no tensor `{name}`"), "one of this name"))
+}
+
 /// The weights of a network: an ordered list, so that optimisers and checkpoints see the same order every time.
 #[derive(Debug, Clone, Default)]
 pub struct Parameters {

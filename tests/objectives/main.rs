@@ -13,10 +13,11 @@ use candle_core::{Device, Tensor};
 use ebmotion::energy::Energy;
 use ebmotion::error::{Error, Result};
 use ebmotion::event::Silent;
+use ebmotion::model::{MlpEnergy, Network, Parameters};
 use ebmotion::noise::Noise;
 use ebmotion::train::objective::{
-    Coupling, EnergyMatching, EnergyMatchingConfig, ImprovedConfig, ImprovedContrastive, InfoNce, InfoNceConfig,
-    Recovery, RecoveryConfig,
+    Around, Contrastive, Coupling, EnergyMatching, EnergyMatchingConfig, ImprovedConfig, ImprovedContrastive, InfoNce,
+    InfoNceConfig, Recovery, RecoveryConfig, Regression,
 };
 use ebmotion::train::{
     AdamConfig, Batch, BatchSource, CheckpointPlan, Clip, Decay, Divergence, Objective, Outcome, TrainConfig, train,
@@ -220,6 +221,44 @@ fn settings_that_make_no_sense_are_refused() -> Result<()> {
     assert!(ImprovedContrastive::new(network(0)?, improved, &[2], None).is_err());
     assert!(InfoNce::new(network(0)?, InfoNceConfig { negatives: 0, ..Default::default() }).is_err());
     assert!(serde_json::from_str::<RecoveryConfig>(r#"{"levels":6,"level":6}"#).is_err(), "an unknown setting");
+    Ok(())
+}
+
+/// A network that gives its energy and no more.
+struct Bare(MlpEnergy);
+
+impl Network for Bare {
+    fn parameters(&self) -> &Parameters {
+        self.0.parameters()
+    }
+
+    fn energy(&self, x: &Tensor, context: Option<&Tensor>) -> Result<Tensor> {
+        self.0.energy(x, context)
+    }
+}
+
+#[test]
+fn what_an_objective_needs_of_batches_and_networks_is_asked_for() -> Result<()> {
+    let draws = |conditional| Draws { conditional, held_out: false }.batch(4, &mut Noise::new(1));
+    let plain = Batch { start: None, ..draws(false)? };
+    let lacks = |objective: &mut dyn Objective, part: &str| {
+        for result in [
+            objective.loss(&plain, &mut Noise::new(1)).map(|_| ()),
+            objective.validate(&plain, &mut Noise::new(1)).map(|_| ()),
+        ] {
+            let error = result.expect_err("the batch lacks something");
+            assert!(matches!(error, Error::Data { .. }) && error.exit_code() == 2, "{error:?}");
+            assert!(error.to_string().contains(part), "{error}");
+        }
+    };
+    lacks(&mut Contrastive::new(network(0)?, chains(), &[2], None)?, "no starts of chains");
+    let around = InfoNceConfig { around: Around::Start, ..Default::default() };
+    lacks(&mut InfoNce::new(network(0)?, around)?, "no starts of chains");
+    lacks(&mut Regression { net: network(0)?.net }, "no context");
+    let mut bare = EnergyMatching::new(Bare(network(0)?), EnergyMatchingConfig::default())?;
+    let error = bare.loss(&draws(false)?, &mut Noise::new(1)).expect_err("no gradient as a graph");
+    assert!(matches!(error, Error::Unsupported { .. }), "{error:?}");
+    assert!(error.to_string().contains("this network cannot give its input gradient as a graph"), "{error}");
     Ok(())
 }
 

@@ -198,7 +198,7 @@ impl Report {
     pub fn to_json(&self) -> Result<String> {
         self.validate()?;
         let json = serde_json::to_string_pretty(self);
-        json.map(|text| text + "\n").map_err(|e| Error::Other(format!("the report cannot be written as JSON: {e}")))
+        json.map(|text| text + "\n").map_err(Error::unwritable("the report", "JSON"))
     }
 
     /// Forecasters as tables and plots order them: the subject first.

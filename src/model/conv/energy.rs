@@ -6,7 +6,7 @@ use crate::engine::conv::{ImageTerm, Room};
 use crate::engine::{Program, Term};
 use crate::error::{Error, Result};
 use crate::model::spectral::SpectralNorm;
-use crate::model::{Network, Parameters};
+use crate::model::{Network, Parameters, required};
 use crate::noise::Noise;
 use candle_core::{DType, Device, Tensor, Var};
 
@@ -127,7 +127,7 @@ impl ConvEnergy {
         there.parameters.set_values(&self.parameters.values()?)?;
         let state = self.state();
         let find = |name: &str| state.iter().find(|(n, _)| n == name).map(|(_, t)| t.clone());
-        there.restore(&|name| find(name).ok_or_else(|| Error::Other(format!("no tensor `{name}`"))))?;
+        there.restore(&|name| required(name, find(name)))?;
         Ok(there)
     }
 

@@ -1,7 +1,7 @@
 //! Classification: the objective of the classifiers beside the energies.
 
 use crate::error::{Error, Result};
-use crate::model::{Classifier, Parameters};
+use crate::model::{Classifier, Parameters, required};
 use crate::noise::Noise;
 use crate::sample::attack::Attack;
 use crate::train::{Batch, Loss, Objective};
@@ -32,7 +32,7 @@ impl CrossEntropy {
 
     fn mean(&self, batch: &Batch, share: f64, noise: &mut Noise) -> Result<Tensor> {
         let Some(labels) = &batch.context else {
-            return Err(Error::Other("a classifier needs labels to learn from".into()));
+            return Err(Error::data("batch", "no context", "labels, for a classifier to learn from"));
         };
         let attacked = match &self.attack {
             Some(attack) => {
@@ -72,7 +72,7 @@ impl Objective for CrossEntropy {
     }
 
     fn restore(&mut self, get: &dyn Fn(&str) -> Option<Tensor>) -> Result<()> {
-        let steps = get("steps").ok_or_else(|| Error::Other("no tensor `steps`".into()))?.to_vec1::<i64>()?;
+        let steps = required("steps", get("steps"))?.to_vec1::<i64>()?;
         self.steps = steps.first().map_or(0, |n| n.unsigned_abs());
         Ok(())
     }

@@ -63,7 +63,7 @@ pub(super) fn settings(args: &BenchArgs) -> Result<(DenoisingConfig, TrainConfig
     let config = RunConfig::preset(&args.preset)?;
     match config.model {
         ModelConfig::Denoising(settings) => Ok((settings, config.train)),
-        _ => Err(Error::Other(format!("`{}` is not a noise-level-conditional energy", args.preset))),
+        _ => Err(Error::config("preset", &args.preset, "one of a noise-level-conditional energy")),
     }
 }
 

@@ -115,6 +115,19 @@ fn a_report_takes_kept_trainings_and_refuses_those_of_other_settings() {
 }
 
 #[test]
+#[cfg(not(feature = "rerun"))]
+fn recordings_that_a_build_leaves_out_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let f = folder.path();
+    trained(f);
+    succeeds(f, &["predict", "m.safetensors", "log.csv", "--horizon", "1s", "--samples", "4", "-o", "a.json"]);
+    for ask in [&["-o", "a.rrd"][..], &["--spawn"]] {
+        refuses(f, &[&["view", "a.json"], ask].concat(), &["this build leaves recordings out", "feature `rerun`"]);
+    }
+    assert!(!f.join("a.rrd").exists());
+}
+
+#[test]
 #[cfg(feature = "rerun")]
 fn a_forecast_becomes_a_recording() {
     let folder = tempfile::tempdir().unwrap();

@@ -113,7 +113,7 @@ impl Net {
             }
             (before, from, first) = (Some(h), to, next_first);
         }
-        let Some(last) = before else { return Err(Error::Other("a network without stages".into())) };
+        let Some(last) = before else { return Err(Error::config("stages", 0, "at least 1")) };
         let sums = self.pool.take(device, images * from.channels)?;
         // SAFETY: maps of these sizes.
         unsafe { gpu.kernels.total(from, [sums.at(), last.at(), 0], self.rectify(), from.channels, 0) }?;
