@@ -85,7 +85,11 @@ fn main() -> Result<()> {
         let changed = changed(&windows, &bad);
         if changed.iter().all(|channels| channels.len() <= 2) {
             let verdicts = detector.judge(&bad)?;
-            let right = verdicts.iter().zip(&changed).filter(|(v, channels)| channels.contains(&v.channel)).count();
+            let right = verdicts
+                .iter()
+                .zip(&changed)
+                .filter(|(v, channels)| v.channel.is_some_and(|c| channels.contains(&c)))
+                .count();
             println!("\nchannel named on {}: {:.3}", corruption.name(), right as f64 / windows.len() as f64);
         }
     }

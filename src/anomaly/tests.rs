@@ -36,6 +36,14 @@ fn separated(score: &dyn AnomalyScore, corruption: Corruption) -> f64 {
 }
 
 #[test]
+fn a_forecaster_without_an_energy_has_no_score_by_it() {
+    let velocity = crate::forecast::baseline::Velocity::new(2);
+    let refused = WindowEnergy(&velocity).score(&waves(2, 1)).expect_err("no energy");
+    assert!(matches!(refused, crate::Error::Unsupported { .. }), "{refused:?}");
+    assert_eq!(refused.to_string(), "this forecaster cannot score windows by its energy: it has none");
+}
+
+#[test]
 fn each_score_sees_what_it_is_for() {
     let training = waves(1000, 1);
     let var = VarFit::fit(&pieces(&training, 16, 8), 2, 8, 8, 1.0).unwrap();

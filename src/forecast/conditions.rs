@@ -260,6 +260,8 @@ fn program(energy: &Arc<dyn SharedEnergy>, channels: usize) -> Result<Program> {
     if let Some(program) = energy.program(&[1, channels])?.filter(|program| program.chains().is_none()) {
         return Ok(program);
     }
+    // What does not fit is an error here; inside the engine it could only be a number that is not finite.
+    energy.evaluate(&Tensor::zeros((1, channels), DType::F32, &Device::Cpu)?)?;
     Program::new(channels, vec![Term::Custom { energy: Arc::new(ByTensors(energy.clone())), factor: 1.0 }])
 }
 

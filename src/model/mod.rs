@@ -40,7 +40,7 @@ pub use mixture::MixtureDensity;
 pub use mlp::Mlp;
 pub use mlp_energy::MlpEnergy;
 pub use network::{Fixed, Network};
-pub use parameters::{Parameters, required};
+pub use parameters::{Parameters, required, required_count};
 pub use pixel_cnn::{PixelCnn, PixelCnnConfig};
 pub use positions::{MlpConfig, Positions};
 pub use real_nvp::{RealNvp, RealNvpConfig};

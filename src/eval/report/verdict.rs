@@ -66,15 +66,14 @@ fn winner(report: &Report, spec: &MetricSpec) -> Option<String> {
     if let Some(floor) = report.floor.get(spec.name) {
         text += &format!(" (floor {})", with_interval(floor));
     }
-    let mut others: Vec<&str> = report.names().into_iter().filter(|n| *n != best && figure(n).is_some()).collect();
-    others.sort_by(|a, b| {
-        let of = |name: &str| figure(name).map_or(f64::NAN, |r| r.mean);
-        if spec.lower_is_better { of(a).total_cmp(&of(b)) } else { of(b).total_cmp(&of(a)) }
+    let others = report.names().into_iter().filter(|name| *name != best);
+    let next = others.filter_map(|name| Some((name, figure(name)?))).min_by(|(_, a), (_, b)| {
+        if spec.lower_is_better { a.mean.total_cmp(&b.mean) } else { b.mean.total_cmp(&a.mean) }
     });
-    if let Some(next) = others.first() {
-        text += &format!("; next `{next}` with {}", with_interval(figure(next)?));
+    if let Some((name, result)) = next {
+        text += &format!("; next `{name}` with {}", with_interval(result));
     }
-    let rival = if best == SUBJECT { others.first().copied() } else { Some(best) };
+    let rival = if best == SUBJECT { next.map(|(name, _)| name) } else { Some(best) };
     let pair = rival.and_then(|name| report.comparisons.get(name)?.get(spec.name).map(|pair| (name, pair)));
     if let Some((name, pair)) = pair {
         let relation = match pair.verdict {

@@ -1,7 +1,7 @@
 //! Classification: the objective of the classifiers beside the energies.
 
 use crate::error::{Error, Result};
-use crate::model::{Classifier, Parameters, required};
+use crate::model::{Classifier, Parameters, required_count};
 use crate::noise::Noise;
 use crate::sample::attack::Attack;
 use crate::train::{Batch, Loss, Objective};
@@ -72,8 +72,7 @@ impl Objective for CrossEntropy {
     }
 
     fn restore(&mut self, get: &dyn Fn(&str) -> Option<Tensor>) -> Result<()> {
-        let steps = required("steps", get("steps"))?.to_vec1::<i64>()?;
-        self.steps = steps.first().map_or(0, |n| n.unsigned_abs());
+        self.steps = required_count("steps", get("steps"))?;
         Ok(())
     }
 }

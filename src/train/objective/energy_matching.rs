@@ -13,7 +13,7 @@
 use super::contrastive::{energy_score, mean};
 use super::difference::{Around, DISTANCE, below, twice};
 use crate::error::{Error, Result};
-use crate::model::{Fixed, Network, Parameters, required};
+use crate::model::{Fixed, Network, Parameters, required, required_count};
 use crate::noise::Noise;
 use crate::sample::langevin::{Langevin, Ula};
 use crate::sample::schedule::{Annealed, NoiseScale, Schedule};
@@ -308,9 +308,8 @@ impl<N: Network> Objective for EnergyMatching<N> {
     }
 
     fn restore(&mut self, get: &dyn Fn(&str) -> Option<Tensor>) -> Result<()> {
-        let get = |name: &str| required(name, get(name));
-        self.network.restore(&get)?;
-        self.done = get("energy_matching.done")?.to_vec1::<i64>()?.first().map_or(0, |n| *n as u64);
+        self.network.restore(&|name| required(name, get(name)))?;
+        self.done = required_count("energy_matching.done", get("energy_matching.done"))?;
         Ok(())
     }
 }

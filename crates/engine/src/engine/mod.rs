@@ -8,6 +8,7 @@
 
 #![allow(unsafe_code)]
 
+mod astray;
 mod backprop;
 mod chain;
 #[doc(hidden)]

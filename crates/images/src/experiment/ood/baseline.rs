@@ -29,7 +29,7 @@ pub struct BaselineRecord {
     /// Steps of training, and which of them had the weights kept.
     pub steps: [u64; 2],
     /// Bits per dimension of training images kept for judging.
-    pub validation_bits: f64,
+    pub validation_bits: Option<f64>,
 }
 
 /// What a baseline's file says of itself.
@@ -161,7 +161,7 @@ fn fit<M: Generative + 'static, N: Serialize>(
         name: name.into(),
         parameters: network.parameters().count(),
         steps: [outcome.steps, outcome.best_step],
-        validation_bits: outcome.best_validation.unwrap_or(f64::NAN),
+        validation_bits: outcome.best_validation,
     };
     let header = Header { kind, of: identity, record: record.clone() };
     let meta = as_json(&header)?;
