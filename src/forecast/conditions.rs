@@ -1,7 +1,7 @@
 //! What a forecast has to be besides likely: a joint held, a goal at a frame, a sum of channels, energies of frames.
 
 use crate::energy::Energy;
-use crate::engine::guide::largest;
+use crate::engine::estimate::largest;
 use crate::engine::{FrameTerm, Guide, Observed, Program, Rollout, Rows, Term, TileEnergy};
 use crate::error::{Error, Result};
 use crate::sample::diffusion::{Conditions, ExtraEnergy, Observations, STEPS};

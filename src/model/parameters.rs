@@ -14,7 +14,8 @@ pub fn required(name: &str, kept: Option<Tensor>) -> Result<Tensor> {
 /// The count of a name among the tensors that were kept, which must be there.
 ///
 /// # Errors
-/// [`Error::Data`] where it is not, or is not one whole number from 0 up; [`Error::Tensor`] for numbers of another type.
+/// [`Error::Data`] where it is not, or is not one whole number from 0 up; [`Error::Tensor`] for numbers of another
+/// type.
 pub fn required_count(name: &str, kept: Option<Tensor>) -> Result<u64> {
     let numbers = required(name, kept)?.flatten_all()?.to_vec1::<i64>()?;
     match numbers[..] {

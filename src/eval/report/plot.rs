@@ -94,7 +94,8 @@ const FAN: usize = 32;
 /// Forecast panels in a grid of `columns`: truth, the fan of samples, their mean; time 0 is the last context frame.
 ///
 /// # Errors
-/// [`Error::Data`] when there is no panel or a panel has no sample, [`Error::Unwritable`] when the picture cannot be drawn.
+/// [`Error::Data`] when there is no panel or a panel has no sample, [`Error::Unwritable`] when the picture cannot be
+/// drawn.
 pub fn forecast_figure(
     name: &str,
     title: &str,

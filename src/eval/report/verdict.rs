@@ -18,9 +18,8 @@ pub enum Passage {
 pub fn verdict(report: &Report) -> Vec<Passage> {
     let mut passages = vec![Passage::Text(format!(
         "Less is better in every column but the descriptions'. `{SUBJECT}` is called better or worse than another \
-            where the 95 % interval of \
-         their difference, taken on the same resamples of the {}, excludes 0, and tied with it elsewhere; percentages \
-         are of the other's figure, + where `{SUBJECT}` is better.",
+            where the 95 % interval of their difference, taken on the same resamples of the {}, excludes 0, and tied \
+            with it elsewhere; percentages are of the other's figure, + where `{SUBJECT}` is better.",
         report.protocol.bootstrap.unit
     ))];
     passages.push(Passage::List(metric::judged().filter_map(|spec| winner(report, spec)).collect()));
@@ -32,11 +31,10 @@ pub fn verdict(report: &Report) -> Vec<Passage> {
     passages.extend(positions_mislead(report).map(Passage::Text));
     passages.push(Passage::Text(
         "The distances stand beside their floor: what real motion scores, for most of them as many real windows of \
-         training episodes against the real test windows (see the definitions). A figure near the floor cannot be \
-         told from real motion by that \
-         distance; a figure below it is possible, because forecasts start from the test windows' own contexts. The \
-         scores compare with the one future that really followed and have no floor: \
-         real motion itself, not being the same motion, has no score."
+            training episodes against the real test windows (see the definitions). A figure near the floor cannot be \
+            told from real motion by that distance; a figure below it is possible, because forecasts start from the \
+            test windows' own contexts. The scores compare with the one future that really followed and have no floor: \
+            real motion itself, not being the same motion, has no score."
             .into(),
     ));
     passages

@@ -18,7 +18,7 @@
 use super::Stop;
 use crate::energy::Energy;
 use crate::energy::rows::{row_sum, rows};
-use crate::engine::guide::{gain, momentum};
+use crate::engine::estimate::{gain, momentum};
 use crate::error::{Error, Result};
 use candle_core::{DType, Device, Tensor};
 

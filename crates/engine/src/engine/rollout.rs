@@ -4,7 +4,8 @@
 
 use super::astray::{Astray, First, Quantity};
 use super::field::{Arena, Field, Tile};
-use super::guide::{Guide, Leader, Led};
+use super::guide::Guide;
+use super::leader::{Leader, Led};
 use super::linear::{Linear, Map};
 use super::mlp::Net;
 use super::moves::{Deal, Unit};
