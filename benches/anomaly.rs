@@ -18,6 +18,7 @@ use std::path::PathBuf;
 /// The log of the hands that are part of the program.
 const HANDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/hand_gestures/hand_gestures.csv.gz");
 
+#[expect(clippy::too_many_lines, reason = "the measurement from top to bottom")]
 fn main() -> Result<()> {
     let given: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
     let trained = match given.get(1).filter(|s| s.ends_with(".safetensors")) {

@@ -141,6 +141,7 @@ fn panel(shown: &Forecast, window: usize, channel: usize) -> ForecastPanel {
 ///
 /// # Errors
 /// When there is no test window of the asked length, or a forecaster or metric fails.
+#[expect(clippy::too_many_lines, reason = "a comparison from top to bottom")]
 pub fn compare(
     dataset: &Dataset,
     subjects: &[(&(dyn Forecaster + Sync), f64)],

@@ -53,6 +53,13 @@ impl FutureArray {
         &self.values[(window * samples + sample) * horizon * channels..][..horizon * channels]
     }
 
+    /// The futures of one window, `None` where there are fewer.
+    pub(super) fn window(&self, window: usize) -> Option<Self> {
+        let [_, samples, horizon, channels] = self.shape;
+        let values = self.values.chunks_exact(samples * horizon * channels).nth(window)?.to_vec();
+        Some(Self { values, shape: [1, samples, horizon, channels] })
+    }
+
     /// For each window, frame and channel, what `of` makes of its values over the futures in rising order, `count`
     /// numbers: `(B, count, H, D)`.
     pub(super) fn over_futures(&self, count: usize, of: impl Fn(&[f64], &mut dyn FnMut(f64))) -> Self {

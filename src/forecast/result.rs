@@ -123,12 +123,13 @@ impl Forecast {
 
     /// The forecast of one window, `None` where there are fewer.
     pub fn window(&self, window: usize) -> Option<Self> {
-        let [_, samples, horizon, channels] = self.futures.shape;
-        let part = |all: &[f64], width: usize| all[window * width..(window + 1) * width].to_vec();
+        let [_, samples, horizon, _] = self.futures.shape();
         let origins = vec![self.origins.get(window)?.clone()];
-        let values = part(&self.futures.values, samples * horizon * channels);
-        let energies = self.energies.as_ref().map(|e| part(e, samples * horizon));
-        let futures = FutureArray { values, shape: [1, samples, horizon, channels] };
+        let futures = self.futures.window(window)?;
+        let energies = match &self.energies {
+            Some(all) => Some(all.chunks_exact(samples * horizon).nth(window)?.to_vec()),
+            None => None,
+        };
         Some(Self { model: self.model.clone(), channels: self.channels.clone(), origins, futures, energies, ..*self })
     }
 
@@ -160,7 +161,7 @@ impl Forecast {
     /// [`Error::Data`] for more windows than one; [`Error::Io`] when the file cannot be written.
     pub fn write_csv(&self, path: &Path) -> Result<()> {
         self.only()?;
-        let [_, samples, horizon, _] = self.futures.shape;
+        let [_, samples, horizon, _] = self.futures.shape();
         let mut header = vec!["sample".to_string(), "step".into(), "time [s]".into()];
         if self.energies.is_some() {
             header.push("energy [nats]".into());
@@ -175,7 +176,7 @@ impl Forecast {
             let mut row = vec![sample.to_string(), (frame + 1).to_string(), format!("{time:.6}")];
             row.extend(self.energies.iter().map(|energies| format!("{:.6}", energies[i])));
             let d = self.channels.len();
-            row.extend(self.futures.values[i * d..(i + 1) * d].iter().map(|v| format!("{v:.6}")));
+            row.extend(self.futures.values()[i * d..(i + 1) * d].iter().map(|v| format!("{v:.6}")));
             row
         };
         files::write_csv(path, std::iter::once(header).chain((0..samples * horizon).map(row)))
@@ -187,7 +188,7 @@ impl Forecast {
     /// As [`Forecast::write_csv`].
     pub fn write_json(&self, path: &Path) -> Result<()> {
         let origin = self.only()?;
-        let [_, _, horizon, d] = self.futures.shape;
+        let [_, _, horizon, d] = self.futures.shape();
         let file = ForecastFile::<&[f64]> {
             format: FORMAT.into(),
             model: self.model.clone(),
@@ -198,7 +199,7 @@ impl Forecast {
             rate_hz: self.rate_hz,
             history: origin.history.chunks_exact(d).collect(),
             truth: origin.truth.chunks_exact(d).collect(),
-            samples: self.futures.values.chunks_exact(horizon * d).map(|s| s.chunks_exact(d).collect()).collect(),
+            samples: self.futures.values().chunks_exact(horizon * d).map(|s| s.chunks_exact(d).collect()).collect(),
             energies: self.energies.as_ref().map(|e| e.chunks_exact(horizon).collect()),
             truth_energy: origin.truth_energy.as_deref(),
         };

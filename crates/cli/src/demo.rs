@@ -17,6 +17,7 @@ const HORIZON: usize = 100;
 /// Windows in the recording.
 const SHOWN: usize = 3;
 
+#[expect(clippy::too_many_lines, reason = "the demo from top to bottom")]
 pub(super) fn run(args: &DemoArgs, console: &mut Console) -> Result<()> {
     let begun = Instant::now();
     let device = args.device.open()?;

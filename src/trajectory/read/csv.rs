@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 /// Reads the bytes of a CSV file.
+#[expect(clippy::too_many_lines, reason = "one loop over the rows, with what it carries from row to row")]
 pub(crate) fn parse(input: Input, options: &ReadOptions) -> Result<Table> {
     let Input { path, source, bytes } = input;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);

@@ -3,6 +3,7 @@
 use super::*;
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "the way from top to bottom")]
 fn the_whole_way_on_a_users_own_log() {
     let folder = tempfile::tempdir().unwrap();
     let f = folder.path();

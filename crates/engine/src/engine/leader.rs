@@ -133,6 +133,7 @@ impl<'a> Leader<'a> {
     ///
     /// # Safety
     /// As [`Leader::aim`], which was called before in this chunk; `velocity` is complete over the leading coordinates.
+    #[expect(clippy::too_many_lines, reason = "a stop phase by phase, a barrier after each")]
     pub(super) unsafe fn lead(
         &self,
         member: &Member<'_>,

@@ -186,6 +186,7 @@ impl Roll<'_> {
     /// # Safety
     /// All workers of the team call it together. `out` is the tile's, `(chains, horizon, D)`, and has `frames` frames
     /// from `at` on; there are [`Rollout::draws`] draws.
+    #[expect(clippy::too_many_lines, reason = "a chunk phase by phase, a barrier after each")]
     unsafe fn chunk(&self, member: &Member<'_>, draws: &[Draw], out: Sink, at: usize, frames: usize, horizon: usize) {
         let (m, tile) = (self.model, self.tile);
         let width = m.chunk * m.channels;

@@ -91,7 +91,7 @@ pub struct GpuFinish {
 /// # Errors
 /// [`Error::Shape`] when the start does not fit; [`Error::NonFinite`] naming the step at which a chain diverges;
 /// [`Error::Tensor`] when the GPU or its compiler fails.
-// Long: one launch, with its arrays and arguments in the order of the kernel.
+#[expect(clippy::too_many_lines, reason = "one launch, with its arrays and arguments in the order of the kernel")]
 pub fn run(
     gpu: &Gpu,
     program: &Program,

@@ -34,6 +34,7 @@ const JUDGED: u64 = 4;
 ///
 /// # Errors
 /// [`Error::Config`] for settings out of range; [`Error::Data`] when images and settings do not fit; as [`train()`].
+#[expect(clippy::too_many_lines, reason = "a training from top to bottom")]
 pub fn run(
     images: &Images,
     config: &ImageTrainConfig,

@@ -15,7 +15,10 @@ impl Net {
     ///
     /// # Errors
     /// As [`Net::up`], whose `numbers` these must be.
-    // Long: one step of the way back after the other, each reading what the one before has left.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one step of the way back after the other, each reading what the one before has left"
+    )]
     pub fn down(
         &self,
         device: &CudaDevice,
