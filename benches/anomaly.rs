@@ -25,6 +25,7 @@ const STRIDE: usize = 4;
 /// The log of the hands that are part of the program.
 const HANDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/hand_gestures/hand_gestures.csv.gz");
 
+#[expect(clippy::too_many_lines, reason = "the measurement from top to bottom")]
 fn main() -> Result<()> {
     let given: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
     let trained = match given.get(1).filter(|s| s.ends_with(".safetensors")) {
@@ -89,7 +90,11 @@ fn main() -> Result<()> {
         let changed = changed(&windows, &bad);
         if changed.iter().all(|channels| channels.len() <= 2) {
             let verdicts = detector.judge(&bad)?;
-            let right = verdicts.iter().zip(&changed).filter(|(v, channels)| channels.contains(&v.channel)).count();
+            let right = verdicts
+                .iter()
+                .zip(&changed)
+                .filter(|(v, channels)| v.channel.is_some_and(|c| channels.contains(&c)))
+                .count();
             println!("\nchannel named on {}: {:.3}", corruption.name(), right as f64 / windows.len() as f64);
         }
     }

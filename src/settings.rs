@@ -92,9 +92,9 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Auto<T> {
 /// Settings as they are written beside what was made with them.
 ///
 /// # Errors
-/// [`Error::Other`] for settings that have no such form.
-pub(crate) fn as_json(settings: &impl Serialize) -> Result<Value> {
-    serde_json::to_value(settings).map_err(|e| Error::Other(format!("settings as JSON: {e}")))
+/// [`Error::Unwritable`] for settings that have no such form.
+pub fn as_json(settings: &impl Serialize) -> Result<Value> {
+    serde_json::to_value(settings).map_err(Error::unwritable("settings", "JSON"))
 }
 
 /// Settings from JSON: what the program wrote beside a result, or a user in its place.

@@ -65,8 +65,8 @@ pub struct WindowScore {
     pub p_value: f64,
     /// The anomaly score that has the largest part in it.
     pub leading: &'static str,
-    /// The channel that stands out most, by the scores that look at channels.
-    pub channel: usize,
+    /// The channel that stands out most, by the scores that look at channels; none where no score does.
+    pub channel: Option<usize>,
 }
 
 /// Anomaly scores of a model's motion, calibrated on its validation episodes.
@@ -120,15 +120,16 @@ impl<'a> Detector<'a> {
         let window_score = |i: usize| {
             let deviates = deviates(&self.normal.distributions, scores, i);
             let parts = self.normal.one_sided.parts(&deviates);
-            let first = |of: &[f64], among: &dyn Fn(usize) -> bool| {
-                (0..of.len()).filter(|j| among(*j)).max_by(|a, b| of[*a].total_cmp(&of[*b])).unwrap_or(0)
-            };
+            let scored = self.own.iter().enumerate();
+            let leading = scored.clone().max_by(|(a, _), (b, _)| parts[*a].total_cmp(&parts[*b]));
+            let by_channel = scored.filter(|(_, own)| own.by_channel());
+            let judge = by_channel.max_by(|(a, _), (b, _)| deviates[*a].total_cmp(&deviates[*b]));
             let score = parts.iter().sum();
             WindowScore {
                 score,
                 p_value: self.combined.conformal(score),
-                leading: self.own[first(&parts, &|_| true)].name(),
-                channel: scores[first(&deviates, &|j| self.own[j].by_channel())][i].0,
+                leading: leading.map_or(COMBINED, |(_, own)| own.name()),
+                channel: judge.map(|(j, _)| scores[j][i].0),
             }
         };
         which.iter().map(|i| window_score(*i)).collect()

@@ -1,7 +1,7 @@
 //! The model's own energy of a window, whole and of its large movements.
 
 use super::score::{AnomalyScore, ScoreSpec};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::forecast::{Forecaster, LevelForecaster, Model, WindowArray};
 use candle_core::{DType, Device, Tensor};
 
@@ -15,19 +15,24 @@ impl AnomalyScore for WindowEnergy<'_> {
 
     fn score(&self, windows: &WindowArray) -> Result<Vec<f64>> {
         let (past, rest) = cut(windows, self.0.context_frames())?;
-        match self.0.energy(&past, &rest)? {
-            Some(energy) => mean(&energy),
-            // A forecaster without an energy finds nothing strange.
-            None => Ok(vec![0.0; windows.len()]),
-        }
+        let none = || Error::unsupported("this forecaster", "score windows by its energy", "it has none");
+        mean(&self.0.energy(&past, &rest)?.ok_or_else(none)?)
     }
 }
 
-/// Of models whose energy knows no noise level.
+/// Of models with an energy that knows no noise level.
 pub(super) static WINDOW: ScoreSpec = ScoreSpec { fit: |model, _| window(model), restore: |model, _| window(model) };
 
 fn window(model: &Model) -> Result<Option<Box<dyn AnomalyScore + '_>>> {
-    Ok(model.level().is_none().then(|| Box::new(WindowEnergy(model.forecaster())) as Box<dyn AnomalyScore + '_>))
+    let made = model.level().is_none() && has_energy(model)?;
+    Ok(made.then(|| Box::new(WindowEnergy(model.forecaster())) as Box<dyn AnomalyScore + '_>))
+}
+
+/// Whether a model's forecaster tells the energy of a future: asked of one that stands still.
+pub(super) fn has_energy(model: &Model) -> Result<bool> {
+    let (forecaster, chunk) = (model.forecaster(), model.info().config.model.frames().1);
+    let still = |frames| Tensor::zeros((1, frames, model.info().channels.len()), DType::F32, &Device::Cpu);
+    Ok(forecaster.energy(&still(forecaster.context_frames())?, &still(chunk)?)?.is_some())
 }
 
 /// Of the other models, which are judged by [`SHAPE`] in its place.

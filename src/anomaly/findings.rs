@@ -29,8 +29,8 @@ pub struct Finding {
     pub alarm: bool,
     /// The judge that has the largest part in the score.
     pub judge: &'static str,
-    /// The channel that stands out most.
-    pub channel: String,
+    /// The channel that stands out most; none where no score looks at channels.
+    pub channel: Option<String>,
 }
 
 /// A stretch of an episode whose windows overlap and are alarms.
@@ -101,7 +101,7 @@ impl Detector<'_> {
                 p_value: found.p_value,
                 alarm: found.p_value <= false_alarms,
                 judge: found.leading,
-                channel: frames.channels[found.channel].name.clone(),
+                channel: found.channel.map(|c| frames.channels[c].name.clone()),
             }
         });
         Ok(Findings {
@@ -127,7 +127,7 @@ impl Findings {
     ///
     /// let window = |start_secs: f64, score: f64| Finding {
     ///     episode: "log/0".into(), start_secs, end_secs: start_secs + 2.0, score, p_value: 0.001, alarm: true,
-    ///     judge: "energy", channel: "q_elbow".into(),
+    ///     judge: "energy", channel: Some("q_elbow".into()),
     /// };
     /// let windows = vec![window(0.0, 5.0), window(1.0, 9.0), window(8.0, 7.0)];
     /// let (model, left_out) = ("ebm".into(), Vec::new());
@@ -161,7 +161,16 @@ impl Findings {
         let row = |w: &Finding| {
             let [start, end, score, p] = [w.start_secs, w.end_secs, w.score, w.p_value].map(|v| format!("{v:.6}"));
             let alarm = u8::from(w.alarm).to_string();
-            vec![w.episode.clone(), start, end, score, p, alarm, w.judge.to_string(), w.channel.clone()]
+            vec![
+                w.episode.clone(),
+                start,
+                end,
+                score,
+                p,
+                alarm,
+                w.judge.to_string(),
+                w.channel.clone().unwrap_or_default(),
+            ]
         };
         let header = header.map(String::from).to_vec();
         files::write_csv(path, std::iter::once(header).chain(self.windows.iter().map(row)))
@@ -170,7 +179,7 @@ impl Findings {
     /// All windows as one line of JSON.
     ///
     /// # Errors
-    /// [`Error::Other`] where it has no such form.
+    /// [`Error::Unwritable`] where it has no such form.
     pub fn to_json(&self) -> Result<String> {
         let file = FindingsFile {
             format: FORMAT,
@@ -179,7 +188,7 @@ impl Findings {
             calibrated_on: self.calibrated_on,
             windows: &self.windows,
         };
-        Ok(serde_json::to_string(&file).map_err(|e| Error::Other(format!("anomalies as JSON: {e}")))? + "\n")
+        Ok(serde_json::to_string(&file).map_err(Error::unwritable("anomalies", "JSON"))? + "\n")
     }
 
     /// Writes [`Findings::to_json`].
@@ -215,7 +224,7 @@ mod tests {
             p_value: if alarm { 0.001 } else { 0.5 },
             alarm,
             judge: "energy",
-            channel: "q".into(),
+            channel: Some("q".into()),
         };
         let windows = vec![
             window("a", 0.0, 3.0, true),

@@ -1,6 +1,7 @@
 use super::AnomalyScore;
 use super::channel_swap::ChannelSwap;
 use super::corruption::{Corruption, changed};
+use super::energy::WindowEnergy;
 use super::mahalanobis::{Innovation, Mahalanobis, Residuals};
 use super::reconstruction::Reconstruction;
 use super::score::FRAMES;
@@ -38,6 +39,14 @@ fn separated(score: &dyn AnomalyScore, corruption: Corruption) -> f64 {
     let scores = [total(&test), total(&bad)].concat();
     let labels: Vec<bool> = (0..400).map(|i| i >= 200).collect();
     crate::eval::metric::Detection::of(&labels, &scores).unwrap().auroc
+}
+
+#[test]
+fn a_forecaster_without_an_energy_has_no_score_by_it() {
+    let velocity = crate::forecast::baseline::Velocity::new(2);
+    let refused = WindowEnergy(&velocity).score(&waves(2, 1)).expect_err("no energy");
+    assert!(matches!(refused, crate::Error::Unsupported { .. }), "{refused:?}");
+    assert_eq!(refused.to_string(), "this forecaster cannot score windows by its energy: it has none");
 }
 
 #[test]

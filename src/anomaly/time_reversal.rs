@@ -1,6 +1,6 @@
 //! Whether a window is likelier backwards.
 
-use super::energy::{ShapeEnergy, WindowEnergy};
+use super::energy::{ShapeEnergy, WindowEnergy, has_energy};
 use super::score::{AnomalyScore, ScoreSpec};
 use crate::error::Result;
 use crate::forecast::{Model, WindowArray};
@@ -21,10 +21,11 @@ pub(super) static SPEC: ScoreSpec = ScoreSpec { fit: |model, _| reversal(model),
 
 fn reversal(model: &Model) -> Result<Option<Box<dyn AnomalyScore + '_>>> {
     let frames = model.info().config.model.frames();
-    Ok(Some(match model.level() {
-        Some(level) => Box::new(TimeReversal { score: ShapeEnergy(level), frames }),
-        None => Box::new(TimeReversal { score: WindowEnergy(model.forecaster()), frames }),
-    }))
+    Ok(match model.level() {
+        Some(level) => Some(Box::new(TimeReversal { score: ShapeEnergy(level), frames })),
+        None if has_energy(model)? => Some(Box::new(TimeReversal { score: WindowEnergy(model.forecaster()), frames })),
+        None => None,
+    })
 }
 
 impl<J: AnomalyScore> AnomalyScore for TimeReversal<J> {

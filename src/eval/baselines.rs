@@ -46,8 +46,7 @@ pub fn compare_with_baselines(
     if models.len() > 1 {
         notes.push(format!(
             "Trained forecasters: {} runs each, of successive seeds on the same training episodes; figures are means \
-                over \
-             the runs.",
+                over the runs.",
             models.len()
         ));
     }

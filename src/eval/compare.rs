@@ -64,7 +64,7 @@ impl Comparison {
     /// Writes the report and its pictures to a folder; returns the files.
     ///
     /// # Errors
-    /// [`Error::Io`] when a file cannot be written; [`Error::Other`] when a picture cannot be drawn.
+    /// [`Error::Io`] when a file cannot be written; [`Error::Unwritable`] when a picture cannot be drawn.
     pub fn write(&self, folder: &Path) -> Result<Vec<PathBuf>> {
         self.report.write(folder, &self.figures()?)
     }
@@ -141,6 +141,7 @@ fn panel(shown: &Forecast, window: usize, channel: usize) -> ForecastPanel {
 ///
 /// # Errors
 /// When there is no test window of the asked length, or a forecaster or metric fails.
+#[expect(clippy::too_many_lines, reason = "a comparison from top to bottom")]
 pub fn compare(
     dataset: &Dataset,
     subjects: &[(&(dyn Forecaster + Sync), f64)],

@@ -37,19 +37,14 @@ pub(crate) static SPEC: MetricSpec = MetricSpec {
     lower_is_better: true,
     kind: Kind::Distance,
     source: "Mahalanobis distances to the real modes, standard",
-    definition: "at each branch (a frame whose label is not that of the frame before) forecasts from the frames \
-    before it; \
-        share of them that are farther from every mode's centre than 95 % of real futures from their own. A mode is a \
-        pair \
-        of the labels before and after a branch; the modes of a branch are those that begin with its label before; a \
-        centre is the mean of the real frames of a mode, training and test episodes, at the same step, at least 5; \
-        distances are whitened by the covariance of those frames within the modes, pooled, with a thousandth of its \
-        mean \
-        variance added. Mean over samples, branches of the test episodes and the steps 12 to 28 after the context, as \
-        far \
-        as the real label lasts. The floor is the share of the real test futures; less than it is nearer to the \
-        centres \
-        than real motion is. It has no values per step",
+    definition: "at each branch (a frame whose label is not that of the frame before) forecasts from the frames before \
+        it; share of them that are farther from every mode's centre than 95 % of real futures from their own. A mode \
+        is a pair of the labels before and after a branch; the modes of a branch are those that begin with its label \
+        before; a centre is the mean of the real frames of a mode, training and test episodes, at the same step, at \
+        least 5; distances are whitened by the covariance of those frames within the modes, pooled, with a thousandth \
+        of its mean variance added. Mean over samples, branches of the test episodes and the steps 12 to 28 after the \
+        context, as far as the real label lasts. The floor is the share of the real test futures; less than it is \
+        nearer to the centres than real motion is. It has no values per step",
 };
 
 /// Labels before and after a branch.

@@ -4,7 +4,7 @@ use crate::energy::Energy;
 use crate::error::{Error, Result};
 use crate::sample::diffusion::{Conditions, ExtraEnergy, Observations, STEPS};
 use candle_core::{DType, Device, Tensor};
-use ebmotion_engine::engine::guide::largest;
+use ebmotion_engine::engine::estimate::largest;
 use ebmotion_engine::engine::{FrameTerm, Guide, Observed, Program, Rollout, Rows, Term, TileEnergy};
 use std::fmt::Debug;
 use std::ops::Range;
@@ -265,6 +265,8 @@ fn program(energy: &Arc<dyn SharedEnergy>, channels: usize) -> Result<Program> {
     if let Some(program) = energy.program(&[1, channels])?.filter(|program| program.chains().is_none()) {
         return Ok(program);
     }
+    // What does not fit is an error here; inside the engine it could only be a number that is not finite.
+    energy.evaluate(&Tensor::zeros((1, channels), DType::F32, &Device::Cpu)?)?;
     Program::new(channels, vec![Term::Custom { energy: Arc::new(ByTensors(energy.clone())), factor: 1.0 }])
 }
 

@@ -46,8 +46,11 @@ pub(crate) fn chunk(asked: Auto<usize>, context: usize, dataset: &Dataset) -> us
     let all: usize = split.train.iter().map(frames).sum();
     let bears = (all as f64 / dataset.frames.channels.len() as f64).sqrt() as usize;
     let shortest = split.train.iter().chain(&split.validation).map(frames).min().unwrap_or(0);
-    let fits = if dataset.skip_short { usize::MAX } else { shortest.saturating_sub(context).max(1) };
-    (bears / CHUNK[0] * CHUNK[0]).clamp(CHUNK[0], CHUNK[1]).min(fits)
+    let chunk = (bears / CHUNK[0] * CHUNK[0]).clamp(CHUNK[0], CHUNK[1]);
+    match dataset.skip_short {
+        true => chunk,
+        false => chunk.min(shortest.saturating_sub(context).max(1)),
+    }
 }
 
 #[cfg(test)]

@@ -1,101 +1,14 @@
 //! A forecast in the log's own units: what was drawn, what it continues, and the files that keep it.
 
+use super::future_array::FutureArray;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::trajectory::Channel;
 use serde::{Deserialize, Serialize};
-use std::ops::Index;
 use std::path::Path;
 
 /// The first word of a forecast's file.
 const FORMAT: &str = "ebmotion forecast 1";
-
-/// Numbers `(B, S, H, D)`, row-major: windows, futures of each, frames, channels. `array[[b, s, t, c]]` is one of them.
-///
-/// ```
-/// use ebmotion::forecast::FutureArray;
-///
-/// // One window, two futures of three frames of one channel.
-/// let futures = FutureArray::new(vec![0.0, 0.1, 0.2, 0.0, 0.3, 0.6], [1, 2, 3, 1])?;
-/// assert_eq!(futures[[0, 1, 2, 0]], 0.6);
-/// assert_eq!(futures.future(0, 0), [0.0, 0.1, 0.2]);
-/// # Ok::<(), ebmotion::Error>(())
-/// ```
-#[derive(Debug, Clone, PartialEq)]
-pub struct FutureArray {
-    values: Vec<f64>,
-    shape: [usize; 4],
-}
-
-impl FutureArray {
-    /// `values` in the order of `shape`, the last index fastest.
-    ///
-    /// # Errors
-    /// [`Error::Shape`] unless there are as many values as the shape says, and at least one in a window.
-    pub fn new(values: Vec<f64>, shape: [usize; 4]) -> Result<Self> {
-        if shape[1..].contains(&0) || shape.iter().product::<usize>() != values.len() {
-            let expected = format!("(B, S, H, D) of {} numbers, S, H and D at least 1", values.len());
-            return Err(Error::Shape { what: "futures", found: shape.to_vec(), expected });
-        }
-        Ok(Self { values, shape })
-    }
-
-    /// `[B, S, H, D]`, all but `B` at least 1.
-    pub fn shape(&self) -> [usize; 4] {
-        self.shape
-    }
-
-    /// All numbers, row-major.
-    pub fn values(&self) -> &[f64] {
-        &self.values
-    }
-
-    /// One future, `(H, D)` row-major.
-    ///
-    /// # Panics
-    /// Where there is no such window or future, as a slice does.
-    pub fn future(&self, window: usize, sample: usize) -> &[f64] {
-        let [_, samples, horizon, channels] = self.shape;
-        assert!(sample < samples, "future {sample} of {samples}");
-        &self.values[(window * samples + sample) * horizon * channels..][..horizon * channels]
-    }
-
-    /// For each window, frame and channel, what `of` makes of its values over the futures in rising order, `count`
-    /// numbers: `(B, count, H, D)`.
-    fn over_futures(&self, count: usize, of: impl Fn(&[f64], &mut dyn FnMut(f64))) -> Self {
-        let [windows, samples, horizon, channels] = self.shape;
-        let width = horizon * channels;
-        let mut values = vec![0.0; windows * count * width];
-        let mut sorted = vec![0.0; samples];
-        for window in 0..windows {
-            for place in 0..width {
-                for (sample, value) in sorted.iter_mut().enumerate() {
-                    *value = self.values[(window * samples + sample) * width + place];
-                }
-                sorted.sort_by(f64::total_cmp);
-                let mut at = window * count * width + place;
-                of(&sorted, &mut |value| {
-                    values[at] = value;
-                    at += width;
-                });
-            }
-        }
-        Self { values, shape: [windows, count, horizon, channels] }
-    }
-}
-
-impl Index<[usize; 4]> for FutureArray {
-    type Output = f64;
-
-    /// # Panics
-    /// Where an index is out of its range, as a slice does.
-    fn index(&self, at: [usize; 4]) -> &f64 {
-        assert!(at.iter().zip(&self.shape).all(|(i, n)| i < n), "{at:?} in futures of shape {:?}", self.shape);
-        let [window, sample, frame, channel] = at;
-        let [_, samples, horizon, channels] = self.shape;
-        &self.values[((window * samples + sample) * horizon + frame) * channels + channel]
-    }
-}
 
 /// Where a forecast begins and what it continues, in the channels' units.
 #[derive(Debug, Clone, PartialEq)]
@@ -210,12 +123,13 @@ impl Forecast {
 
     /// The forecast of one window, `None` where there are fewer.
     pub fn window(&self, window: usize) -> Option<Self> {
-        let [_, samples, horizon, channels] = self.futures.shape;
-        let part = |all: &[f64], width: usize| all[window * width..(window + 1) * width].to_vec();
+        let [_, samples, horizon, _] = self.futures.shape();
         let origins = vec![self.origins.get(window)?.clone()];
-        let values = part(&self.futures.values, samples * horizon * channels);
-        let energies = self.energies.as_ref().map(|e| part(e, samples * horizon));
-        let futures = FutureArray { values, shape: [1, samples, horizon, channels] };
+        let futures = self.futures.window(window)?;
+        let energies = match &self.energies {
+            Some(all) => Some(all.chunks_exact(samples * horizon).nth(window)?.to_vec()),
+            None => None,
+        };
         Some(Self { model: self.model.clone(), channels: self.channels.clone(), origins, futures, energies, ..*self })
     }
 
@@ -247,7 +161,7 @@ impl Forecast {
     /// [`Error::Data`] for more windows than one; [`Error::Io`] when the file cannot be written.
     pub fn write_csv(&self, path: &Path) -> Result<()> {
         self.only()?;
-        let [_, samples, horizon, _] = self.futures.shape;
+        let [_, samples, horizon, _] = self.futures.shape();
         let mut header = vec!["sample".to_string(), "step".into(), "time [s]".into()];
         if self.energies.is_some() {
             header.push("energy [nats]".into());
@@ -262,7 +176,7 @@ impl Forecast {
             let mut row = vec![sample.to_string(), (frame + 1).to_string(), format!("{time:.6}")];
             row.extend(self.energies.iter().map(|energies| format!("{:.6}", energies[i])));
             let d = self.channels.len();
-            row.extend(self.futures.values[i * d..(i + 1) * d].iter().map(|v| format!("{v:.6}")));
+            row.extend(self.futures.values()[i * d..(i + 1) * d].iter().map(|v| format!("{v:.6}")));
             row
         };
         files::write_csv(path, std::iter::once(header).chain((0..samples * horizon).map(row)))
@@ -274,7 +188,7 @@ impl Forecast {
     /// As [`Forecast::write_csv`].
     pub fn write_json(&self, path: &Path) -> Result<()> {
         let origin = self.only()?;
-        let [_, _, horizon, d] = self.futures.shape;
+        let [_, _, horizon, d] = self.futures.shape();
         let file = ForecastFile::<&[f64]> {
             format: FORMAT.into(),
             model: self.model.clone(),
@@ -285,11 +199,11 @@ impl Forecast {
             rate_hz: self.rate_hz,
             history: origin.history.chunks_exact(d).collect(),
             truth: origin.truth.chunks_exact(d).collect(),
-            samples: self.futures.values.chunks_exact(horizon * d).map(|s| s.chunks_exact(d).collect()).collect(),
+            samples: self.futures.values().chunks_exact(horizon * d).map(|s| s.chunks_exact(d).collect()).collect(),
             energies: self.energies.as_ref().map(|e| e.chunks_exact(horizon).collect()),
             truth_energy: origin.truth_energy.as_deref(),
         };
-        let text = serde_json::to_string(&file).map_err(|e| Error::Other(format!("forecast as JSON: {e}")))?;
+        let text = serde_json::to_string(&file).map_err(Error::unwritable("a forecast", "JSON"))?;
         files::write_bytes(path, (text + "\n").as_bytes())
     }
 

@@ -4,13 +4,15 @@ use super::conditions::{ForecastConditions, Units as ChannelUnits};
 use super::config::RunConfig;
 use super::dataset::Dataset;
 use super::file::{self, VERSION};
+use super::future_array::FutureArray;
 use super::motion::{MotionModel, TrainedMotion, of_kind};
-use super::result::{Forecast, FutureArray, Origin};
+use super::result::{Forecast, Origin};
 use super::{Forecaster, LevelForecaster, Request};
 use crate::error::{Error, Result};
 use crate::files::FileRecord;
 use crate::noise::Noise;
 use crate::sample::diffusion::SamplerConfig;
+use crate::settings::as_json;
 use crate::train::{Archive, Outcome};
 use crate::trajectory::{Channel, Frames, Normaliser};
 use candle_core::{DType, Device, Tensor};
@@ -105,7 +107,7 @@ impl Model {
     /// # Errors
     /// As [`Archive::save`].
     pub fn save(&self, path: &Path) -> Result<()> {
-        let meta = serde_json::to_value(&self.info).map_err(|e| Error::Other(format!("model header: {e}")))?;
+        let meta = as_json(&self.info)?;
         let mut archive = Archive { meta, ..Archive::default() };
         if let Some(level) = self.level() {
             let (rollout, tensors) = file::rollout(level)?;

@@ -37,7 +37,11 @@ pub(crate) trait Generator: Send + Sync {
 
 /// A context that must be there.
 pub(crate) fn given(context: Option<&Tensor>) -> Result<&Tensor> {
-    context.ok_or_else(|| Error::Other("this network needs a context".into()))
+    context.ok_or_else(|| Error::Shape {
+        what: "context",
+        found: Vec::new(),
+        expected: "(B, ...): this network is conditional".into(),
+    })
 }
 
 /// Rows of a context that must be there.

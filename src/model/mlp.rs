@@ -206,15 +206,14 @@ impl Mlp {
             z = product(self.config.shared(l + 1), w, &h)?.broadcast_add(b)?;
         }
         // Backwards: v = dE/dz of each layer, from the row of the last layer down to the input.
-        let mut v: Option<Tensor> = None;
-        for (l, (w, slope)) in view.weights.iter().zip(&slopes).enumerate().rev() {
-            let above = match v {
-                None => slope.broadcast_mul(w)?, // w is (1, H)
-                Some(v) => (pulled(self.config.shared(l + 1), w, &v)? * slope)?,
-            };
-            v = Some(above);
+        let mut layers = view.weights.iter().zip(&slopes).enumerate().rev();
+        let Some((_, (w, slope))) = layers.next() else {
+            return Err(Error::config("hidden", "no layer", "at least one"));
+        };
+        let mut v = slope.broadcast_mul(w)?; // w is (1, H)
+        for (l, (w, slope)) in layers {
+            v = (pulled(self.config.shared(l + 1), w, &v)? * slope)?;
         }
-        let Some(v) = v else { return Err(Error::Other("a network without a hidden layer".into())) };
         Ok((z.squeeze(D::Minus1)?, pulled(self.config.shared(0), &view.from_input, &v)?))
     }
 

@@ -29,10 +29,11 @@ pub trait Network {
     /// network has to write its gradient as tensor operations, since candle differentiates only once.
     ///
     /// # Errors
-    /// As [`Network::energy`]; [`Error::Other`] by default.
+    /// As [`Network::energy`]; [`Error::Unsupported`] by default.
     fn value_and_gradient(&self, x: &Tensor, context: Option<&Tensor>) -> Result<(Tensor, Tensor)> {
         let _ = (x, context);
-        Err(Error::Other("this network does not give its input gradient as a graph in its weights".into()))
+        let why = "it does not write it as tensor operations";
+        Err(Error::unsupported("this network", "give its input gradient as a graph in its weights", why))
     }
 
     /// As [`Energy::program`].
@@ -48,7 +49,7 @@ pub trait Network {
     /// makes the coefficients of the energies `(B,)`. Only where [`Network::learns`].
     ///
     /// # Errors
-    /// As [`Network::energy`]; whatever `coefficients` returns; [`Error::Other`] by default.
+    /// As [`Network::energy`]; whatever `coefficients` returns; [`Error::Unsupported`] by default.
     fn learn(
         &self,
         x: &Tensor,
@@ -56,7 +57,8 @@ pub trait Network {
         coefficients: &mut dyn FnMut(&[f32]) -> Result<Vec<f32>>,
     ) -> Result<Vec<Tensor>> {
         let _ = (x, context, coefficients);
-        Err(Error::Other("this network has no way of its own to the gradient in its weights".into()))
+        let why = "it has no way of its own to it";
+        Err(Error::unsupported("this network", "give the gradient in its weights", why))
     }
 
     /// The gradient of `sum_b v_b . grad_x E(x_b | context_b)` in each parameter, in their order, with the `v`, `(B,

@@ -208,6 +208,7 @@ fn ess(chains: &[Vec<f64>]) -> f64 {
 
 /// Quantile function of the standard normal (Wichura, algorithm AS 241, Appl. Stat. 37, 1988): relative error of about
 /// 1e-16 for `p` in (0, 1).
+#[expect(clippy::too_many_lines, reason = "a table of coefficients")]
 fn normal_quantile(p: f64) -> f64 {
     const A: [f64; 8] = [
         3.387_132_872_796_366_5,

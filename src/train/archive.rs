@@ -42,7 +42,7 @@ impl Archive {
     /// Writes the file whole or not at all.
     ///
     /// # Errors
-    /// [`Error::Io`] naming the file; [`Error::Other`] for a tensor of another type.
+    /// [`Error::Io`] naming the file; [`Error::Model`] for a tensor of another type.
     pub fn save(&self, path: &Path) -> Result<()> {
         let mut raw = Vec::with_capacity(self.tensors.len());
         for (name, tensor) in &self.tensors {
@@ -56,14 +56,17 @@ impl Archive {
                 }
                 DType::U32 => (Dtype::U32, flat.to_vec1::<u32>()?.iter().flat_map(|v| v.to_le_bytes()).collect()),
                 DType::I64 => (Dtype::I64, flat.to_vec1::<i64>()?.iter().flat_map(|v| v.to_le_bytes()).collect()),
-                other => return Err(Error::Other(format!("tensor `{name}` is {other:?}, which is not stored"))),
+                other => {
+                    let found = format!("tensor `{name}` of {other:?} to be written");
+                    return Err(Error::model(path, found, "f32, f64, bf16, u32 or i64"));
+                }
             };
             raw.push((name, dtype, tensor.dims().to_vec(), bytes));
         }
         let mut views = Vec::with_capacity(raw.len());
         for (name, dtype, shape, bytes) in &raw {
             let view = TensorView::new(*dtype, shape.clone(), bytes)
-                .map_err(|e| Error::Other(format!("tensor `{name}`: {e}")))?;
+                .map_err(|e| Error::model(path, format!("tensor `{name}`: {e}"), "a storable one"))?;
             views.push((name.as_str(), view));
         }
         let text = self.meta.to_string();

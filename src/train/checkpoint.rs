@@ -2,6 +2,7 @@
 
 use super::{Adam, Archive, Objective, TrainConfig};
 use crate::error::{Error, Result};
+use crate::settings::as_json;
 use candle_core::{DType, Tensor, Var};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -37,6 +38,7 @@ struct Header {
 }
 
 const KIND: &str = "checkpoint";
+const WHOLE: &str = "the whole state of this objective";
 const VERSION: u32 = 1;
 
 /// The trainer's state between two steps.
@@ -82,7 +84,7 @@ impl CheckpointPlan {
             config: config.clone(),
             identity: self.identity.clone(),
         };
-        let meta = serde_json::to_value(header).map_err(|e| Error::Other(format!("checkpoint header: {e}")))?;
+        let meta = as_json(&header)?;
         Archive { tensors, meta, ..Archive::default() }.save(&self.path)
     }
 
@@ -121,7 +123,10 @@ impl CheckpointPlan {
             seconds: header.seconds,
         };
         let restored = objective.restore(&|name| archive.tensors.get(&format!("objective/{name}")).cloned());
-        restored.map_err(|e| Error::model(path, e, "the whole state of this objective"))?;
+        restored.map_err(|e| match e {
+            Error::Data { found, .. } => Error::model(path, found, WHOLE),
+            other => Error::model(path, other, WHOLE),
+        })?;
         Ok(state)
     }
 }

@@ -115,6 +115,7 @@ struct Run<'a> {
 
 impl Run<'_> {
     /// One step, with all that is due after it.
+    #[expect(clippy::too_many_lines, reason = "a step from top to bottom, whose order is the checkpoint's promise")]
     fn step(
         &mut self,
         objective: &mut dyn Objective,

@@ -155,7 +155,8 @@ impl Whitened {
                 let gradient = gradient.contiguous()?;
                 let (storage, layout) = gradient.storage_and_layout();
                 let Storage::Cpu(CpuStorage::F32(numbers)) = &*storage else {
-                    return Err(Error::Other("a gradient that is not where its weights are".into()));
+                    let found = format!("{:?} on {:?}", gradient.dtype(), gradient.device().location());
+                    return Err(Error::data("gradient of a whitened matrix", found, "f32 on the CPU, as the weights"));
                 };
                 let begin = layout.start_offset();
                 let (direction, scale) =

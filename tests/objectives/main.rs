@@ -16,7 +16,12 @@ mod rows;
 mod stop;
 
 use ebmotion::Result;
-use ebmotion::train::objective::{ImprovedConfig, ImprovedContrastive, Recovery, RecoveryConfig};
+use ebmotion::noise::Noise;
+use ebmotion::train::objective::{
+    Contrastive, ImprovedConfig, ImprovedContrastive, Recovery, RecoveryConfig, Regression,
+};
+use ebmotion::train::{Batch, BatchSource};
+use known::Draws;
 use learner::network;
 use rows::{chains, over};
 
@@ -37,4 +42,11 @@ fn settings_that_make_no_sense_are_refused() -> Result<()> {
     assert!(ImprovedContrastive::new(network(0)?, improved, &[2], None).is_err());
     assert!(serde_json::from_str::<RecoveryConfig>(r#"{"levels":6,"level":6}"#).is_err(), "an unknown setting");
     Ok(())
+}
+
+#[test]
+fn what_an_objective_needs_of_batches_is_asked_for() -> Result<()> {
+    let plain = Batch { start: None, ..Draws { conditional: false, held_out: false }.batch(4, &mut Noise::new(1))? };
+    contract::lacks(&mut Contrastive::new(network(0)?, chains(), &[2], None)?, &plain, "no starts of chains")?;
+    contract::lacks(&mut Regression { net: network(0)?.net }, &plain, "no context")
 }

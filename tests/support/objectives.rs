@@ -10,7 +10,7 @@ use ebmotion::energy::Energy;
 use ebmotion::event::Silent;
 use ebmotion::noise::Noise;
 use ebmotion::train::{
-    AdamConfig, Batch, BatchSource, CheckpointPlan, Clip, Decay, Divergence, Outcome, TrainConfig, train,
+    AdamConfig, Batch, BatchSource, CheckpointPlan, Clip, Decay, Divergence, Objective, Outcome, TrainConfig, train,
 };
 use ebmotion::{Error, Result};
 use std::time::Instant;
@@ -191,6 +191,20 @@ fn what_is_not_finite_is_an_error_and_changes_no_weight() -> Result<()> {
         let result = train(learner.as_mut(), &Poison, &settings(&row, 8), &Noise::new(1), None, &mut Silent);
         assert!(matches!(result, Err(Error::NonFinite { .. })), "{}: {result:?}", row.name);
         assert_eq!(before, weights(learner.as_ref())?, "{}", row.name);
+    }
+    Ok(())
+}
+
+/// Asks that `objective` refuses to learn from `batch`, and to be judged by it, for want of `part`.
+pub fn lacks(objective: &mut dyn Objective, batch: &Batch, part: &str) -> Result<()> {
+    let results = [
+        objective.loss(batch, &mut Noise::new(1)).map(|_| ()),
+        objective.validate(batch, &mut Noise::new(1)).map(|_| ()),
+    ];
+    for result in results {
+        let error = result.expect_err("the batch lacks something");
+        assert!(matches!(error, Error::Data { .. }) && error.exit_code() == 2, "{error:?}");
+        assert!(error.to_string().contains(part), "{error}");
     }
     Ok(())
 }

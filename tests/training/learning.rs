@@ -25,7 +25,7 @@ fn whitened_momentum_learns_what_adam_has_hardly_begun() -> Result<()> {
         let mut config = settings(400, rate);
         config.optimizer.whitening = whitening;
         let outcome = train(&mut objective, &Correlated, &config, &Noise::new(5), None, &mut Silent)?;
-        outcome.best_validation.ok_or_else(|| Error::Other("nothing held out".into()))
+        outcome.best_validation.ok_or_else(|| Error::data("held-out examples", 0, "at least 1"))
     };
     let mut adam = f64::INFINITY;
     for rate in [1e-3, 3e-3, 1e-2, 3e-2] {

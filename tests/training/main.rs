@@ -8,7 +8,7 @@ use ebmotion::model::{Activation, Fixed, Leveled, Mlp, MlpConfig, MlpEnergy, Net
 use ebmotion::noise::Noise;
 use ebmotion::train::objective::{Contrastive, ContrastiveConfig, Denoising, Form, Regression};
 use ebmotion::train::{
-    AdamConfig, Batch, BatchSource, CheckpointPlan, Clip, Decay, Divergence, Objective, Outcome, TrainConfig,
+    AdamConfig, Archive, Batch, BatchSource, CheckpointPlan, Clip, Decay, Divergence, Objective, Outcome, TrainConfig,
     Whitening, train,
 };
 use ebmotion::{Error, Result};

@@ -60,7 +60,7 @@ fn a_resumed_run_is_bit_identical() -> Result<()> {
         impl Sink for Kill {
             fn emit(&mut self, event: &Event<'_>) -> Result<()> {
                 match event {
-                    Event::Step { step, .. } if *step == self.0 => Err(Error::Other("killed".into())),
+                    Event::Step { step, .. } if *step == self.0 => Err(Error::data("run", "killed", "not")),
                     _ => Ok(()),
                 }
             }
@@ -130,6 +130,28 @@ fn a_checkpoint_of_another_run_or_a_damaged_one_is_refused() -> Result<()> {
         std::fs::write(&path, &whole[..cut]).map_err(Error::io(&path, "write"))?;
         let text = message(&config, &plan(&path, true))?;
         assert!(text.contains("run.checkpoint") && text.contains("expected"), "{text}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_checkpoint_without_all_that_its_objective_has_kept_is_refused() -> Result<()> {
+    let folder = tempfile::tempdir().map_err(Error::io("a temporary folder", "create"))?;
+    let path = folder.path().join("run.checkpoint");
+    let (config, noise) = (settings(20, 3e-3), Noise::new(1));
+    train(&mut contrastive()?, &Blobs, &config, &noise, Some(&plan(&path, false)), &mut Silent)?;
+    let whole = Archive::load(&path)?;
+    let names: Vec<&String> = whole.tensors.keys().filter(|name| name.contains("spectral")).collect();
+    assert!(!names.is_empty());
+    for name in names {
+        let mut lacking = whole.clone();
+        lacking.tensors.remove(name);
+        lacking.save(&path)?;
+        let resumed = train(&mut contrastive()?, &Blobs, &config, &noise, Some(&plan(&path, true)), &mut Silent);
+        let error = resumed.expect_err("a tensor is missing");
+        assert!(matches!(error, Error::Model { .. }) && error.exit_code() == 2, "{error:?}");
+        let (text, name) = (error.to_string(), name.trim_start_matches("objective/"));
+        assert!(text.contains("run.checkpoint: found no tensor") && text.contains(name), "{text}");
     }
     Ok(())
 }

@@ -55,7 +55,11 @@ fn table(found: &Findings, worst: usize) -> String {
             let window = stretch.worst;
             text += &format!(
                 "{:width$}  {seconds:>16}  {:>9.2}  {:>8.5}  {:13}  {}\n",
-                window.episode, window.score, window.p_value, window.judge, window.channel
+                window.episode,
+                window.score,
+                window.p_value,
+                window.judge,
+                window.channel.as_deref().unwrap_or("-")
             );
         }
         if stretches.len() > worst {

@@ -46,7 +46,7 @@ impl Console {
                 std::process::exit(130);
             }
         })
-        .map_err(|e| Error::Other(format!("cannot listen for Ctrl-C: {e}")))?;
+        .map_err(|e| Error::unsupported("this system", "tell of Ctrl-C", e))?;
         self.stop = Some(stop);
         Ok(())
     }
@@ -75,8 +75,8 @@ impl Sink for Console {
                 if self.style == Style::Bars {
                     let bar = ProgressBar::with_draw_target(Some(*total), ProgressDrawTarget::stderr_with_hz(8));
                     let template = "{prefix:>12} [{bar:32}] {pos}/{len}  {elapsed}<{eta}  {msg}";
-                    let style = ProgressStyle::with_template(template)
-                        .map_err(|e| Error::Other(format!("progress bar: {e}")))?;
+                    let style =
+                        ProgressStyle::with_template(template).map_err(Error::unwritable("progress", "a bar"))?;
                     bar.set_style(style.progress_chars("=> "));
                     bar.set_prefix(self.phase.clone());
                     self.bar = Some(bar);

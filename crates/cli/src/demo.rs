@@ -16,6 +16,7 @@ const HORIZON: usize = 100;
 /// Windows in the recording.
 const SHOWN: usize = 3;
 
+#[expect(clippy::too_many_lines, reason = "the demo from top to bottom")]
 pub(super) fn run(args: &DemoArgs, console: &mut Console) -> Result<()> {
     let begun = Instant::now();
     let device = args.device.open()?;
@@ -92,7 +93,7 @@ pub(super) fn run(args: &DemoArgs, console: &mut Console) -> Result<()> {
     line("report.md, report.json", "the same to read here and by machine");
     match recorded {
         Ok(()) => line("demo.rrd", "predicted and true hands: rerun demo.rrd (pip install rerun-sdk==0.36.3)"),
-        Err(Error::Other(reason)) => console.say(&reason),
+        Err(left_out @ Error::LeftOut { .. }) => console.say(&left_out.to_string()),
         Err(other) => return Err(other),
     }
     line("forecast.csv, forecast.json", "20 futures of one test window");

@@ -11,7 +11,7 @@ pub(super) fn run(args: &InspectArgs) -> Result<()> {
     args.read.apply(&mut config);
     let inspection = inspect(&args.logs, &config.data.read)?;
     if args.json {
-        let json = serde_json::to_string_pretty(&inspection).map_err(|e| Error::Other(format!("inspection: {e}")))?;
+        let json = serde_json::to_string_pretty(&inspection).map_err(Error::unwritable("the inspection", "JSON"))?;
         output::print(&(json + "\n"))
     } else {
         output::print(&options::named(&inspection.to_string()))

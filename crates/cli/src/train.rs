@@ -110,7 +110,7 @@ fn resolve(args: &TrainArgs) -> Result<RunConfig> {
 
 /// The settings as TOML; settings without a value are left out.
 fn config_text(config: &RunConfig) -> Result<String> {
-    let body = toml::to_string(config).map_err(|e| Error::Other(format!("settings as TOML: {e}")))?;
+    let body = toml::to_string(config).map_err(Error::unwritable("settings", "TOML"))?;
     Ok(format!("# Settings of `ebmotion train`, as resolved. Use with --config.\n\n{body}"))
 }
 

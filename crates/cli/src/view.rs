@@ -22,8 +22,8 @@ pub(super) fn run(args: &ViewArgs, console: &mut Console) -> Result<()> {
 }
 
 #[cfg(not(feature = "rerun"))]
-fn left_out() -> ebmotion::Error {
-    ebmotion::Error::Other("this build leaves rerun out: build with `--features rerun` for recordings".into())
+pub(super) fn left_out() -> ebmotion::Error {
+    ebmotion::Error::LeftOut { what: "recordings", feature: "rerun" }
 }
 
 #[cfg(not(feature = "rerun"))]
@@ -37,7 +37,7 @@ fn spawn(_: &[Forecast]) -> Result<()> {
 }
 
 #[cfg(feature = "rerun")]
-pub(super) use with_rerun::{spawn, write};
+pub(super) use with_rerun::{refused, spawn, write};
 
 #[cfg(feature = "rerun")]
 mod with_rerun {
@@ -45,17 +45,25 @@ mod with_rerun {
     use crate::embedded;
     use ebmotion::Error;
     use ebmotion::kinematics::Skeleton;
-    use ebmotion_viz::{ChannelLabel, Scene, Skeleton3d};
+    use ebmotion_viz::{ChannelLabel, Scene, Skeleton3d, VizError};
 
     /// Samples drawn as hands: more would hide each other.
     const HANDS: usize = 6;
 
     pub(crate) fn write(forecasts: &[Forecast], path: &Path) -> Result<()> {
-        ebmotion_viz::write(&scenes(forecasts)?, path).map_err(|e| Error::model(path, e, "a file that can be written"))
+        ebmotion_viz::write(&scenes(forecasts)?, path).map_err(refused)
     }
 
     pub(crate) fn spawn(forecasts: &[Forecast]) -> Result<()> {
-        ebmotion_viz::spawn(&scenes(forecasts)?).map_err(|e| Error::Other(e.to_string()))
+        ebmotion_viz::spawn(&scenes(forecasts)?).map_err(refused)
+    }
+
+    /// An error of a recording as ours.
+    pub(crate) fn refused(error: VizError) -> Error {
+        match error {
+            VizError::Io { path, action, source } => Error::Io { path, action, source },
+            other => Error::unsupported("rerun", "take the recording", other),
+        }
     }
 
     fn scenes(forecasts: &[Forecast]) -> Result<Vec<Scene>> {

@@ -130,9 +130,34 @@ pub enum Error {
     #[cfg(feature = "learning")]
     #[error("tensor operation failed: {0}")]
     Tensor(#[from] candle_core::Error),
-    /// A part of the crate that this build leaves out, or an output that could not be drawn.
-    #[error("{0}")]
-    Other(String),
+    /// A part that this build leaves out.
+    #[error("this build leaves {what} out: build with the feature `{feature}`")]
+    LeftOut {
+        /// The part.
+        what: &'static str,
+        /// The feature of the build that has it.
+        feature: &'static str,
+    },
+    /// A result that a format cannot hold.
+    #[error("{what} cannot be written as {format}: {why}")]
+    Unwritable {
+        /// The result.
+        what: String,
+        /// The format ("JSON", "PNG").
+        format: &'static str,
+        /// The writer's own reason.
+        why: String,
+    },
+    /// Something asked of a part that does not do it.
+    #[error("{what} cannot {action}: {why}")]
+    Unsupported {
+        /// The part asked ("this network", "cuDNN").
+        what: &'static str,
+        /// What was asked, as a verb phrase.
+        action: &'static str,
+        /// What stands in its way.
+        why: String,
+    },
 }
 
 impl Error {
@@ -163,6 +188,17 @@ impl Error {
         Error::Image { path, place: None, found: found.to_string(), expected: expected.into() }
     }
 
+    /// Makes an [`Error::Unwritable`] of a writer's error.
+    pub fn unwritable<E: std::fmt::Display>(what: impl Into<String>, format: &'static str) -> impl Fn(E) -> Error {
+        let what = what.into();
+        move |e| Error::Unwritable { what: what.clone(), format, why: e.to_string() }
+    }
+
+    /// Shorthand for [`Error::Unsupported`].
+    pub fn unsupported(what: &'static str, action: &'static str, why: impl std::fmt::Display) -> Self {
+        Error::Unsupported { what, action, why: why.to_string() }
+    }
+
     /// Says where in the file: only an [`Error::Image`] keeps it.
     #[must_use]
     pub fn at(mut self, at: impl std::fmt::Display) -> Self {
@@ -177,7 +213,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Error::Io { .. } | Error::Log { .. } | Error::Image { .. } => 2,
-            Error::Model { .. } | Error::Config { .. } | Error::Data { .. } => 2,
+            Error::Model { .. } | Error::Config { .. } | Error::Data { .. } | Error::LeftOut { .. } => 2,
             Error::Interrupted { .. } => 130,
             _ => 1,
         }
@@ -194,4 +230,68 @@ fn place_text(place: &Option<String>) -> String {
 
 fn column_text(column: &Option<String>) -> String {
     column.as_ref().map_or_else(String::new, |c| format!(", column `{c}`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_tells_its_values_and_its_exit_code() {
+        let refused = || std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+        let log = |line, column| {
+            let (found, expected) = ("`fast`".into(), "a number".into());
+            Error::Log { path: "a.csv".into(), line, column, found, expected }
+        };
+        let text = || "a text".to_string();
+        let saved = Some(PathBuf::from("m.checkpoint"));
+        let cases = [
+            (Error::io("a.csv", "read")(refused()), "a.csv: cannot read: permission denied", 2),
+            (log(Some(5), Some("q".into())), "a.csv, line 5, column `q`: found `fast`, expected a number", 2),
+            (log(None, None), "a.csv: found `fast`, expected a number", 2),
+            (Error::image("i.png", 3, "4").at("row 1"), "i.png, row 1: found 3, expected 4", 2),
+            (Error::image("i.png", 3, "4"), "i.png: found 3, expected 4", 2),
+            (Error::model("m", 3, "4"), "m: found 3, expected 4", 2),
+            (Error::config("a.b", 3, "4"), "setting `a.b`: found 3, expected 4", 2),
+            (Error::data("rows", 3, "4"), "rows: found 3, expected 4", 2),
+            (
+                Error::LeftOut { what: "recordings", feature: "rerun" },
+                "this build leaves recordings out: build with the feature `rerun`",
+                2,
+            ),
+            (
+                Error::Shape { what: "images", found: vec![1, 2], expected: "(B, 3)".into() },
+                "images: found shape [1, 2], expected (B, 3)",
+                1,
+            ),
+            (
+                Error::NonFinite { what: "loss".into(), value: f64::NAN, step: 7 },
+                "loss is NaN at step 7, expected a finite number",
+                1,
+            ),
+            (
+                Error::Diverged { why: text(), step: 7, saved: saved.clone() },
+                "training diverged at step 7: a text; the last good checkpoint is m.checkpoint",
+                1,
+            ),
+            (Error::Diverged { why: text(), step: 7, saved: None }, "training diverged at step 7: a text", 1),
+            (Error::Interrupted { step: 7, saved }, "interrupted at step 7; the state is saved in m.checkpoint", 130),
+            (Error::Interrupted { step: 7, saved: None }, "interrupted at step 7; nothing was saved", 130),
+            (Error::unwritable("a plot", "SVG")("too wide"), "a plot cannot be written as SVG: too wide", 1),
+            (
+                Error::unsupported("this network", "give its gradient", "it has none"),
+                "this network cannot give its gradient: it has none",
+                1,
+            ),
+        ];
+        for (error, message, code) in cases {
+            assert_eq!(error.to_string(), message);
+            assert_eq!(error.exit_code(), code, "{message}");
+        }
+    }
+
+    #[test]
+    fn only_images_keep_a_place() {
+        assert_eq!(Error::data("rows", 3, "4").at("row 1").to_string(), "rows: found 3, expected 4");
+    }
 }

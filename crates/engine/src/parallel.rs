@@ -120,8 +120,8 @@ mod tests {
         assert_eq!(map(3, 5, |i| i * i), map(1, 5, |i| i * i));
         let sums = tiles(10, 3, |r| Ok(r.sum::<usize>())).expect("no tile fails");
         assert_eq!(sums, [3, 12, 21, 9]);
-        let failed = tiles(10, 3, |r| if r.start >= 3 { Err(Error::Other(r.start.to_string())) } else { Ok(()) });
-        assert_eq!(failed.expect_err("two tiles fail").to_string(), "3");
+        let failed = tiles(10, 3, |r| if r.start >= 3 { Err(Error::data("tile", r.start, "below 3")) } else { Ok(()) });
+        assert_eq!(failed.expect_err("two tiles fail").to_string(), "tile: found 3, expected below 3");
         assert!(tiles(0, 3, |_| Ok(())).expect("nothing to do").is_empty());
     }
 }

@@ -82,7 +82,7 @@ fn on_cpu(name: &str, work: &str, net: &ConvEnergy, rows: usize) -> Result<()> {
     let (secs, passes) = match work {
         "step" => {
             let Some(program) = net.program(x.dims(), context.as_ref())? else {
-                return Err(Error::Other("the network has no program".into()));
+                return Err(Error::data("program of the network", "none", "one"));
             };
             let start = x.flatten_all()?.to_vec1::<f32>()?;
             let run = |steps: usize| -> Result<f64> {

@@ -47,11 +47,15 @@ fn folder() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/inception")
 }
 
+fn missing(name: &str) -> Error {
+    Error::data("weights", format!("no {name}"), "one of this name")
+}
+
 fn network(classes: usize) -> Result<Inception> {
     let mut shapes = shapes();
     shapes.insert("fc.weight".into(), vec![classes, 2048]);
     shapes.insert("fc.bias".into(), vec![classes]);
-    Inception::new(&|name| parameter(name, shapes.get(name).ok_or_else(|| Error::Other(format!("no {name}")))?))
+    Inception::new(&|name| parameter(name, shapes.get(name).ok_or_else(|| missing(name))?))
 }
 
 fn image(name: &str, shape: (usize, usize, usize, usize)) -> Tensor {
@@ -96,7 +100,7 @@ fn features_and_logits_are_those_of_torchvision_and_of_pytorch_fid() {
 fn weights_and_images_that_do_not_fit_are_refused() {
     let shapes = shapes();
     let lacking = Inception::new(&|name| match name.contains("Mixed_7b") {
-        true => Err(Error::Other(format!("no {name}"))),
+        true => Err(missing(name)),
         false => parameter(name, &shapes[name]),
     });
     assert!(lacking.unwrap_err().to_string().contains("Mixed_7b"));

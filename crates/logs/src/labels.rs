@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn a_frame_has_the_label_of_the_nearest_row() -> Result<()> {
-        let folder = tempfile::tempdir().map_err(|e| Error::Other(e.to_string()))?;
+        let folder = tempfile::tempdir().map_err(Error::io(".", "create a folder"))?;
         let path = folder.path().join("log.csv");
         let text = "episode,time [s],x,kind\n0,0.0,1,reach\n0,0.1,2,reach\n0,0.2,3,2\n1,0.0,1,2.0\n1,0.1,2,reach\n";
         crate::files::write_bytes(&path, text.as_bytes())?;

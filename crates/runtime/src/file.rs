@@ -109,13 +109,16 @@ impl<'a> File<'a> {
         let (head, _) = self.tensor(&format!("{ROLLOUT}.head.weight"))?;
         let (head_bias, _) = self.tensor(&format!("{ROLLOUT}.head.bias"))?;
         let activation = match self.value(&of("leaky_slope")) {
-            Ok(slope) => Nonlinearity::Leaky(slope.as_f64().unwrap_or_default() as f32),
+            Ok(_) => Nonlinearity::Leaky(self.number(&of("leaky_slope"))? as f32),
             Err(_) => Nonlinearity::Swish,
         };
-        let head_bias = head_bias.first().copied().unwrap_or_default();
+        let [head_bias] = head_bias[..] else {
+            return Err(self.error(format!("`{ROLLOUT}.head.bias` of {} numbers", head_bias.len()), "1"));
+        };
         let network = PackedMlp::new(Layers { hidden, head, head_bias, activation })?;
         let (shifts, _) = self.tensor(&format!("{ROLLOUT}.shifts"))?;
-        let stops = self.value(&of("stops"))?.as_array().map_or(0, Vec::len);
+        let none = || self.error("`stops` that is no list", "a list of stops");
+        let stops = self.value(&of("stops"))?.as_array().ok_or_else(none)?.len();
         let width = shifts.len() / stops.max(1);
         let stop = |i: usize| -> Result<RolloutStop> {
             let number = |key: &str| self.number(&of(&format!("stops/{i}/{key}")));

@@ -91,7 +91,7 @@ pub(super) struct Frechet {
 }
 
 const SOURCE: &str = "Dowson and Landau, J. Multivariate Anal. 12, 1982, eq. 4; per time step as Du and Mordatch, \
-arXiv 1903.08689 (trajectories)";
+    arXiv 1903.08689 (trajectories)";
 
 pub(super) static POSITION: Frechet = Frechet {
     feature: Feature::Position,

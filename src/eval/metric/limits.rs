@@ -19,10 +19,8 @@ static SPEC: MetricSpec = MetricSpec {
     kind: Kind::Distance,
     source: "standard",
     definition: "share of the values of all samples, channels, windows and steps outside the channel's range in the \
-    real \
-        windows for the floor and the contexts of the test windows, widened by 1 % of itself at either end; the floor \
-        is \
-        the share of what really followed",
+        real windows for the floor and the contexts of the test windows, widened by 1 % of itself at either end; the \
+        floor is the share of what really followed",
 };
 
 impl Metric for LimitViolations {

@@ -17,8 +17,7 @@ static SPEC: MetricSpec = MetricSpec {
     lower_is_better: false,
     kind: Kind::Description,
     source: "Gneiting, Balabdaoui and Raftery, J. R. Stat. Soc. B 69, 2007, section 3.3; quantiles of type 6 of \
-    Hyndman \
-        and Fan, Am. Stat. 50, 1996",
+        Hyndman and Fan, Am. Stat. 50, 1996",
     definition: "width of the interval between the 5 % and the 95 % quantile of the samples (the k-th of S samples in \
         order is the quantile k / (S + 1), straight between two of them; with fewer than 19 samples from the least to \
         the largest); mean over channels, windows and steps; one sample has width 0. To be read beside coverage_90",

@@ -22,14 +22,12 @@ static SPEC: MetricSpec = MetricSpec {
     lower_is_better: true,
     kind: Kind::Distance,
     source: "Welch, IEEE Trans. Audio Electroacoust. 15, 1967 (mean of windowed periodograms); log-spectral distance \
-    as \
-        Gray and Markel, IEEE Trans. ASSP 24, 1976",
+        as Gray and Markel, IEEE Trans. ASSP 24, 1976",
     definition: "power spectrum of each channel over the horizon: mean over windows of the squared discrete Fourier \
         transform of the frames less their mean, under a Hann window; absolute natural logarithm of the power of the \
         first samples over that of real motion, mean over channels and all frequencies from one period a horizon to \
         half the frame rate. A hundredth of the real power is added to both sides, so that predictions without any \
-        have \
-        a finite figure, ln 101 = 4.6; powers far below 1e-8 count as none. It has no values per step",
+        have a finite figure, ln 101 = 4.6; powers far below 1e-8 count as none. It has no values per step",
 };
 
 impl Metric for SpectralDistance {

@@ -33,9 +33,8 @@ pub(super) static JERK: Statistic = Statistic {
         kind: Kind::Distance,
         source: "jerk as a measure of smoothness: Flash and Hogan, J. Neurosci. 5, 1985",
         definition: "absolute natural logarithm of the mean jerk of the predictions over that of real motion. Jerk: \
-        third \
-            difference of the frames, each channel over the standard deviation of its velocity in training, root mean \
-            square over channels; the first three reach into the context; mean over windows, samples and steps (a \
+            third difference of the frames, each channel over the standard deviation of its velocity in training, root \
+            mean square over channels; the first three reach into the context; mean over windows, samples and steps (a \
             step's value: over windows and samples). A hundredth of the real mean jerk is added to both sides, so that \
             predictions without any have a finite figure, ln 101 = 4.6",
     },
@@ -56,8 +55,7 @@ pub(super) static REST: Statistic = Statistic {
         kind: Kind::Distance,
         source: "standard",
         definition: "absolute difference of the shares of frame-to-frame steps at rest in predictions (all samples) \
-        and \
-            in real motion. At rest: the root mean square over channels of the velocity, each channel's over its \
+            and in real motion. At rest: the root mean square over channels of the velocity, each channel's over its \
             standard deviation in training, is below 0.1; the first step starts at the last context frame",
     },
     of: |motion, i, t, std| f64::from(u8::from(speed(motion, i, t, std) < REST_SPEED)),

@@ -18,9 +18,8 @@ static SPEC: MetricSpec = MetricSpec {
     kind: Kind::Score,
     source: "Scheuerer and Hamill, Mon. Weather Rev. 143, 2015 (order 0.5, equal weights)",
     definition: "of each pair of channels at each step, the squared difference between the square root of their \
-    distance \
-        in truth and the samples' mean of that root; mean over pairs, windows and steps; 0 for a single channel, which \
-        has no pair",
+        distance in truth and the samples' mean of that root; mean over pairs, windows and steps; 0 for a single \
+        channel, which has no pair",
 };
 
 impl Metric for VariogramScore {

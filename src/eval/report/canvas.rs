@@ -34,7 +34,7 @@ pub(super) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 /// Draws a picture of `width` x `height` and returns the SVG document.
 ///
 /// # Errors
-/// [`Error::Other`] when plotters refuses.
+/// [`Error::Unwritable`] when plotters refuses.
 pub(super) fn picture(width: i32, height: i32, draw: impl FnOnce(&Area) -> Result<()>) -> Result<String> {
     let (w, h) = ((width * SCALE) as u32, (height * SCALE) as u32);
     let mut svg = String::new();
@@ -49,7 +49,7 @@ pub(super) fn picture(width: i32, height: i32, draw: impl FnOnce(&Area) -> Resul
 
 /// plotters' error as ours.
 pub(super) fn refused(error: impl std::fmt::Display) -> Error {
-    Error::Other(format!("a plot cannot be drawn: {error}"))
+    Error::unwritable("a plot", "SVG")(error)
 }
 
 /// Where a text stands relative to its point.

@@ -136,13 +136,11 @@ impl BootstrapProtocol {
             unit: evaluator.resampling_unit().into(),
             level: 0.95,
             method:
-                "episodes drawn with replacement, the same draws for all forecasters; interval = figure + quantiles \
-                of (replicate - mean of replicates), not below 0; a forecaster trained with \
-                several seeds draws as many of them in each resample; a gain over another forecaster is called better \
-                or worse \
-                where the interval of the difference on common resamples excludes 0; frechet_position and \
-                frechet_velocity replicates \
-                average every frame_stride-th step, frechet_window replicates every window_stride-th"
+                "episodes drawn with replacement, the same draws for all forecasters; interval = figure + quantiles of \
+                    (replicate - mean of replicates), not below 0; a forecaster trained with several seeds draws as \
+                    many of them in each resample; a gain over another forecaster is called better or worse where the \
+                    interval of the difference on common resamples excludes 0; frechet_position and frechet_velocity \
+                    replicates average every frame_stride-th step, frechet_window replicates every window_stride-th"
                     .into(),
             max_segments: options.max_segments,
             settings: options.bootstrap.clone(),
@@ -198,7 +196,7 @@ impl Report {
     pub fn to_json(&self) -> Result<String> {
         self.validate()?;
         let json = serde_json::to_string_pretty(self);
-        json.map(|text| text + "\n").map_err(|e| Error::Other(format!("the report cannot be written as JSON: {e}")))
+        json.map(|text| text + "\n").map_err(Error::unwritable("the report", "JSON"))
     }
 
     /// Forecasters as tables and plots order them: the subject first.

@@ -17,7 +17,7 @@ pub struct AxisLabels<'a> {
 /// Lines through points `(x, y)`, each with its name, as SVG; the first one stands out. Both axes begin at 0.
 ///
 /// # Errors
-/// [`crate::Error::Other`] when the picture cannot be drawn.
+/// [`crate::Error::Unwritable`] when the picture cannot be drawn.
 pub fn curves(labels: AxisLabels<'_>, lines: &[(String, Vec<(f64, f64)>)]) -> Result<String> {
     let points = || lines.iter().flat_map(|(_, points)| points.iter());
     let x = Axis::linear(points().map(|p| p.0), true);

@@ -38,20 +38,7 @@ pub(crate) fn html(report: &Report, figures: &[Figure]) -> String {
             }
         }
     }
-    if !figures.is_empty() {
-        page += "<h2>Pictures</h2>\n<div class=\"figures\">\n";
-        for figure in figures {
-            let svg = figure.svg.find("<svg").map_or("", |start| &figure.svg[start..]);
-            let class = if figure.wide { " class=\"full\"" } else { "" };
-            let (title, caption) = (escape(&figure.title), escape(&figure.caption));
-            let _ = writeln!(
-                page,
-                "<figure id=\"{}\"{class}>\n{svg}\n<figcaption><b>{title}.</b> {caption}</figcaption>\n</figure>",
-                escape(&figure.name)
-            );
-        }
-        page += "</div>\n";
-    }
+    page += &pictures(figures);
     page += "<h2>Cost</h2>\n<div class=\"wide\"><table>\n<tr>";
     page += &COST_HEADS.map(|head| format!("<th>{}</th>", escape(head))).concat();
     page += "</tr>\n";
@@ -73,6 +60,24 @@ pub(crate) fn html(report: &Report, figures: &[Figure]) -> String {
         );
     }
     page + "</dl>\n</main>\n</body>\n</html>\n"
+}
+
+fn pictures(figures: &[Figure]) -> String {
+    if figures.is_empty() {
+        return String::new();
+    }
+    let mut text = String::from("<h2>Pictures</h2>\n<div class=\"figures\">\n");
+    for figure in figures {
+        let svg = figure.svg.find("<svg").map_or("", |start| &figure.svg[start..]);
+        let class = if figure.wide { " class=\"full\"" } else { "" };
+        let (title, caption) = (escape(&figure.title), escape(&figure.caption));
+        let _ = writeln!(
+            text,
+            "<figure id=\"{}\"{class}>\n{svg}\n<figcaption><b>{title}.</b> {caption}</figcaption>\n</figure>",
+            escape(&figure.name)
+        );
+    }
+    text + "</div>\n"
 }
 
 fn metric_table(report: &Report, specs: &[&MetricSpec]) -> String {

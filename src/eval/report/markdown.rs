@@ -79,9 +79,8 @@ pub(super) fn headline(report: &Report) -> String {
     let count = |map: &std::collections::BTreeMap<String, usize>, key: &str| map.get(key).copied().unwrap_or(0);
     format!(
         "{} forecasters, {} frames ({} s at {} Hz) ahead from {} windows of {} held-out episodes, {} channels, up to \
-            {} \
-         samples a window; trained on {} episodes. Distances are in training standard deviations (z). Square brackets: \
-         95 % intervals by bootstrap over {}.",
+            {} samples a window; trained on {} episodes. Distances are in training standard deviations (z). Square \
+            brackets: 95 % intervals by bootstrap over {}.",
         report.forecasters.len(),
         p.horizon,
         number(p.horizon as f64 / p.rate_hz),

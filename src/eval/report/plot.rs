@@ -9,7 +9,7 @@ use crate::eval::metric::{self, MetricSpec};
 /// floor dashed.
 ///
 /// # Errors
-/// [`Error::Other`] when a picture cannot be drawn.
+/// [`Error::Unwritable`] when a picture cannot be drawn.
 pub(crate) fn metric_figures(report: &Report) -> Result<Vec<Figure>> {
     let names = report.names();
     let has_steps = |name: &str, metric: &str| {
@@ -94,7 +94,8 @@ const FAN: usize = 32;
 /// Forecast panels in a grid of `columns`: truth, the fan of samples, their mean; time 0 is the last context frame.
 ///
 /// # Errors
-/// [`Error::Data`] when there is no panel or a panel has no sample, [`Error::Other`] when the picture cannot be drawn.
+/// [`Error::Data`] when there is no panel or a panel has no sample, [`Error::Unwritable`] when the picture cannot be
+/// drawn.
 pub(crate) fn forecast_figure(
     name: &str,
     title: &str,

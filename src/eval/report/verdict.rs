@@ -18,9 +18,8 @@ pub(crate) enum Passage {
 pub(crate) fn verdict(report: &Report) -> Vec<Passage> {
     let mut passages = vec![Passage::Text(format!(
         "Less is better in every column but the descriptions'. `{SUBJECT}` is called better or worse than another \
-            where the 95 % interval of \
-         their difference, taken on the same resamples of the {}, excludes 0, and tied with it elsewhere; percentages \
-         are of the other's figure, + where `{SUBJECT}` is better.",
+            where the 95 % interval of their difference, taken on the same resamples of the {}, excludes 0, and tied \
+            with it elsewhere; percentages are of the other's figure, + where `{SUBJECT}` is better.",
         report.protocol.bootstrap.unit
     ))];
     passages.push(Passage::List(metric::judged().filter_map(|spec| winner(report, spec)).collect()));
@@ -32,11 +31,10 @@ pub(crate) fn verdict(report: &Report) -> Vec<Passage> {
     passages.extend(positions_mislead(report).map(Passage::Text));
     passages.push(Passage::Text(
         "The distances stand beside their floor: what real motion scores, for most of them as many real windows of \
-         training episodes against the real test windows (see the definitions). A figure near the floor cannot be \
-         told from real motion by that \
-         distance; a figure below it is possible, because forecasts start from the test windows' own contexts. The \
-         scores compare with the one future that really followed and have no floor: \
-         real motion itself, not being the same motion, has no score."
+            training episodes against the real test windows (see the definitions). A figure near the floor cannot be \
+            told from real motion by that distance; a figure below it is possible, because forecasts start from the \
+            test windows' own contexts. The scores compare with the one future that really followed and have no floor: \
+            real motion itself, not being the same motion, has no score."
             .into(),
     ));
     passages
@@ -66,15 +64,14 @@ fn winner(report: &Report, spec: &MetricSpec) -> Option<String> {
     if let Some(floor) = report.floor.get(spec.name) {
         text += &format!(" (floor {})", with_interval(floor));
     }
-    let mut others: Vec<&str> = report.names().into_iter().filter(|n| *n != best && figure(n).is_some()).collect();
-    others.sort_by(|a, b| {
-        let of = |name: &str| figure(name).map_or(f64::NAN, |r| r.mean);
-        if spec.lower_is_better { of(a).total_cmp(&of(b)) } else { of(b).total_cmp(&of(a)) }
+    let others = report.names().into_iter().filter(|name| *name != best);
+    let next = others.filter_map(|name| Some((name, figure(name)?))).min_by(|(_, a), (_, b)| {
+        if spec.lower_is_better { a.mean.total_cmp(&b.mean) } else { b.mean.total_cmp(&a.mean) }
     });
-    if let Some(next) = others.first() {
-        text += &format!("; next `{next}` with {}", with_interval(figure(next)?));
+    if let Some((name, result)) = next {
+        text += &format!("; next `{name}` with {}", with_interval(result));
     }
-    let rival = if best == SUBJECT { others.first().copied() } else { Some(best) };
+    let rival = if best == SUBJECT { next.map(|(name, _)| name) } else { Some(best) };
     let pair = rival.and_then(|name| report.comparisons.get(name)?.get(spec.name).map(|pair| (name, pair)));
     if let Some((name, pair)) = pair {
         let relation = match pair.verdict {

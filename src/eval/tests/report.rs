@@ -41,6 +41,7 @@ fn split(windows: &[f32]) -> (Vec<f32>, Vec<f32>) {
 }
 
 /// A real evaluation of real baselines; `ebm` stands for a sampled forecaster.
+#[expect(clippy::too_many_lines, reason = "a report written out")]
 fn report() -> Result<Report> {
     let n = 120;
     let training = motion(400, 1)?;
@@ -144,6 +145,7 @@ fn has_steps(metric: &str) -> bool {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of keys")]
 fn the_json_has_every_key_of_the_contract() -> Result<()> {
     let report = report()?;
     let json: serde_json::Value = serde_json::from_str(&report.to_json()?).expect("JSON");

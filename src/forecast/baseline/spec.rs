@@ -37,7 +37,7 @@ pub trait Baseline: Sync {
     /// Its default settings: a JSON object, empty where there are none.
     ///
     /// # Errors
-    /// [`Error::Other`] for settings that cannot be written as JSON.
+    /// [`Error::Unwritable`] for settings that cannot be written as JSON.
     fn settings(&self) -> Result<Value> {
         Ok(json!({}))
     }

@@ -20,7 +20,7 @@ use crate::energy::Energy;
 use crate::energy::rows::{row_sum, rows};
 use crate::error::{Error, Result};
 use candle_core::{DType, Device, Tensor};
-use ebmotion_engine::engine::guide::{gain, momentum};
+use ebmotion_engine::engine::estimate::{gain, momentum};
 
 /// Linear observations of an array: `A u = b`, each exact or with normal noise.
 #[derive(Debug, Clone)]

@@ -3,7 +3,7 @@
 use super::chains::{Augmentation, ContrastiveConfig, Form};
 use crate::energy::rows::column;
 use crate::error::{Error, Result};
-use crate::model::{Fixed, Network, Parameters};
+use crate::model::{Fixed, Network, Parameters, required};
 use crate::noise::Noise;
 use crate::sample::Transition;
 use crate::sample::buffer::{Replay, ReplayBatch};
@@ -78,7 +78,7 @@ impl<N: Network> Contrastive<N> {
     /// Where the chains of a step start.
     pub(super) fn begin(&self, batch: &Batch, noise: &mut Noise) -> Result<Begun> {
         let Some(start) = &batch.start else {
-            return Err(Error::Other("contrastive training needs a source that says where chains start".into()));
+            return Err(unstarted());
         };
         let Some(replay) = &self.replay else {
             return Ok(Begun { x: start.clone(), context: batch.context.clone(), drawn: None });
@@ -186,6 +186,10 @@ pub(super) struct Begun {
     drawn: Option<ReplayBatch>,
 }
 
+fn unstarted() -> Error {
+    Error::data("batch", "no starts of chains", "a source that says where they start, for contrastive training")
+}
+
 /// Samples of one step.
 struct Walked {
     x: Tensor,
@@ -256,7 +260,7 @@ impl<N: Network> Objective for Contrastive<N> {
     /// a network.
     fn validate(&self, batch: &Batch, noise: &mut Noise) -> Result<f64> {
         let Some(start) = &batch.start else {
-            return Err(Error::Other("contrastive validation needs a source that says where chains start".into()));
+            return Err(unstarted());
         };
         let energy = Fixed { network: &self.network, context: batch.context.as_ref() };
         let sampler = self.config.sampler();
@@ -274,7 +278,7 @@ impl<N: Network> Objective for Contrastive<N> {
     }
 
     fn restore(&mut self, get: &dyn Fn(&str) -> Option<Tensor>) -> Result<()> {
-        self.network.restore(&|name| get(name).ok_or_else(|| Error::Other(format!("no tensor `{name}`"))))?;
+        self.network.restore(&|name| required(name, get(name)))?;
         if let Some(replay) = &mut self.replay {
             let tensors: Vec<(String, Tensor)> = ["place", "age", "x", "context"]
                 .iter()

@@ -15,7 +15,7 @@
 use super::contrastive::mean;
 use super::difference::CentralDifference;
 use crate::error::{Error, Result};
-use crate::model::{ANGLES, Leveled, Network, Parameters, weigh};
+use crate::model::{ANGLES, Leveled, Network, Parameters, required, weigh};
 use crate::noise::Noise;
 use crate::train::{Batch, EnergyObjective, Gradients, Loss, Objective};
 use candle_core::{DType, Tensor};
@@ -287,7 +287,6 @@ impl<N: Network> Objective for Denoising<N> {
     }
 
     fn restore(&mut self, get: &dyn Fn(&str) -> Option<Tensor>) -> Result<()> {
-        let find = |name: &str| get(name).ok_or_else(|| Error::Other(format!("no tensor `{name}`")));
-        self.energy.network_mut().restore(&find)
+        self.energy.network_mut().restore(&|name| required(name, get(name)))
     }
 }

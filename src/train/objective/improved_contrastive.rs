@@ -241,6 +241,7 @@ mod tests {
     /// Central differences of `mean E_fixed(x(w)) - mean ln distance`, `x(w)` the end of the last step, in single
     /// weights.
     #[test]
+    #[expect(clippy::too_many_lines, reason = "one case and its formula, from top to bottom")]
     fn the_last_steps_gradient_is_that_of_finite_differences() -> Result<()> {
         let device = Device::Cpu;
         let config = MlpConfig {

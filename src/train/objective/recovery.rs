@@ -11,7 +11,7 @@ use crate::energy::compose::Sum;
 use crate::energy::constraint::Goal;
 use crate::energy::coordinates::Coordinates;
 use crate::error::{Error, Result};
-use crate::model::{Leveled, Network, Parameters};
+use crate::model::{Leveled, Network, Parameters, required};
 use crate::noise::Noise;
 use crate::sample::langevin::Langevin;
 use crate::sample::{Transition, Unadjusted};
@@ -235,6 +235,6 @@ impl<N: Network> Objective for Recovery<N> {
     }
 
     fn restore(&mut self, get: &dyn Fn(&str) -> Option<Tensor>) -> Result<()> {
-        self.energy.network_mut().restore(&|name| get(name).ok_or_else(|| Error::Other(format!("no tensor `{name}`"))))
+        self.energy.network_mut().restore(&|name| required(name, get(name)))
     }
 }

@@ -1,7 +1,7 @@
 //! Least squares: the objective of the deterministic baselines.
 
 use crate::error::{Error, Result};
-use crate::model::{Mlp, Parameters};
+use crate::model::{Mlp, Parameters, required};
 use crate::noise::Noise;
 use crate::train::{Batch, Loss, Objective};
 use candle_core::{DType, Tensor};
@@ -16,7 +16,7 @@ pub struct Regression {
 impl Regression {
     fn error(&self, batch: &Batch) -> Result<Tensor> {
         let Some(context) = &batch.context else {
-            return Err(Error::Other("regression needs a context to predict from".into()));
+            return Err(Error::data("batch", "no context", "one, for a regression to predict from"));
         };
         Ok((self.net.forward(context, None)? - batch.x.flatten_from(1)?)?.sqr()?.mean_all()?)
     }
@@ -48,6 +48,6 @@ impl Objective for Regression {
     }
 
     fn restore(&mut self, get: &dyn Fn(&str) -> Option<Tensor>) -> Result<()> {
-        self.net.restore(&|name| get(name).ok_or_else(|| Error::Other(format!("no tensor `{name}`"))))
+        self.net.restore(&|name| required(name, get(name)))
     }
 }

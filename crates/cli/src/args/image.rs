@@ -22,16 +22,12 @@ Examples:
   ebmotion image show --data my_photos/ -o out/photos
 
 Sets that are known by name (mnist, fashion_mnist, omniglot, cifar10, imagenet32) are looked for in the folder given \
-by --data, \
-each in a subfolder of its name: nothing is downloaded. dsprites is generated. Images of your own may be a folder of \
-PNG or JPEG \
-files (class folders become labels), idx, CIFAR's binary format, Parquet or a numpy archive.
+by --data, each in a subfolder of its name: nothing is downloaded. dsprites is generated. Images of your own may be a \
+folder of PNG or JPEG files (class folders become labels), idx, CIFAR's binary format, Parquet or a numpy archive.
 
-Every experiment leaves EXPERIMENT.json (settings, data, figures) and its pictures in the folder given by -o. Until \
-it has \
-ended, what is done lies there in EXPERIMENT.unfinished (of train: in model.checkpoint): after Ctrl-C or a crash the \
-same command \
-with --resume goes on, to the same figures.")]
+Every experiment leaves EXPERIMENT.json (settings, data, figures) and its pictures in the folder given by -o. Until it \
+has ended, what is done lies there in EXPERIMENT.unfinished (of train: in model.checkpoint): after Ctrl-C or a crash \
+the same command with --resume goes on, to the same figures.")]
 pub(crate) struct ImageArgs {
     #[command(subcommand)]
     pub(crate) experiment: Experiment,
@@ -249,10 +245,8 @@ Examples:
   ebmotion image compose -o out/three --set cross.runs=3 --set 'cross.fractions=[0,0.1,1]'
 
 The sprites are generated: no set of images is read. One energy learns the size of a sprite, another its position; \
-added, they draw \
-pairs of size and position that neither has seen, beside a deconvolution network of both. Four energies (shape, size, \
-position, \
-rotation) are put together by and, or, not.")]
+added, they draw pairs of size and position that neither has seen, beside a deconvolution network of both. Four \
+energies (shape, size, position, rotation) are put together by and, or, not.")]
 pub(crate) struct ComposeArgs {
     #[command(flatten)]
     pub(crate) common: Common,

@@ -76,7 +76,7 @@ pub(super) fn level<'a>(model: &'a Model, preset: &str) -> Result<&'a LevelForec
 }
 
 fn without_levels(preset: &str) -> Error {
-    Error::Other(format!("`{preset}` is not a noise-level-conditional energy"))
+    Error::config("preset", preset, "one of a noise-level-conditional energy")
 }
 
 /// Random walks of all channels.

@@ -49,9 +49,10 @@ fn text(figures: &LikelihoodFigures) -> String {
         let truth = constant.truth.map_or(String::new(), |t| format!("{t:.2}"));
         for (side, b) in [("lower", &constant.lower), ("upper", &constant.upper)] {
             let effective = format!("{:.1}/{}", b.effective, b.chains);
+            let acceptance = b.acceptance.map_or("-".into(), |share| format!("{share:.3}"));
             text += &format!(
-                "{:10} {truth:>10} {:>10.2} {:>7.2} {:>10.2} {effective:>9} {:>10.3}  {side}\n",
-                constant.of, b.estimate, b.std_error, b.mean, b.acceptance
+                "{:10} {truth:>10} {:>10.2} {:>7.2} {:>10.2} {effective:>9} {acceptance:>10}  {side}\n",
+                constant.of, b.estimate, b.std_error, b.mean
             );
         }
     }

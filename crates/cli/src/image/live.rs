@@ -2,9 +2,11 @@
 
 use super::super::args::Watched;
 use super::super::console::Console;
+#[cfg(feature = "rerun")]
+use super::super::view::refused;
 use super::results::Results;
+use ebmotion::Result;
 use ebmotion::event::{Event, Sink};
-use ebmotion::{Error, Result};
 
 /// The console, and behind it the recordings that were asked for.
 pub(super) struct Live<'a> {
@@ -12,11 +14,6 @@ pub(super) struct Live<'a> {
     steps: Steps,
     #[cfg(feature = "rerun")]
     recordings: Vec<ebmotion_viz::Chains>,
-}
-
-#[cfg(feature = "rerun")]
-fn refused(error: ebmotion_viz::VizError) -> Error {
-    Error::Other(error.to_string())
 }
 
 #[cfg(feature = "rerun")]
@@ -54,9 +51,7 @@ impl<'a> Live<'a> {
     pub(super) fn new(watched: &Watched, results: &Results, console: &'a mut Console) -> Result<Self> {
         results.inputs.spared_by(&watched.rrd)?;
         match watched.rrd.is_some() || watched.spawn {
-            true => {
-                Err(Error::Other("this build leaves rerun out: build with `--features rerun` for recordings".into()))
-            }
+            true => Err(super::super::view::left_out()),
             false => Ok(Self { console, steps: Steps::default() }),
         }
     }

@@ -22,8 +22,7 @@ pub(super) fn fid(args: &MeasureArgs, console: &mut Console) -> Result<()> {
     let figures = ended(outcome, &with.journal, console)?;
     let mut text = format!(
         "{}: {:.4}\nfloor (one half of the reference against the other): {:.4}\n{} samples, {} images of {}; {} \
-            features \
-         of {}\n",
+            features of {}\n",
         figures.name,
         figures.distance,
         figures.floor,

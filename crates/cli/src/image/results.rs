@@ -4,10 +4,10 @@ use crate::args::{Again, Common};
 use crate::console::Console;
 use crate::output::{self, Inputs};
 use ebmotion::{Error, Result};
-use ebmotion_logs::files;
 use ebmotion_images::experiment::Journal;
 use ebmotion_images::image::Images;
 use ebmotion_images::image::grid::{self, Layout};
+use ebmotion_logs::files;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -21,7 +21,7 @@ pub(super) fn printed<C: Serialize>(common: &Common, config: &C) -> Result<bool>
 
 /// Settings as TOML.
 pub(super) fn config_text<C: Serialize>(config: &C) -> Result<String> {
-    toml::to_string(config).map_err(|e| Error::Other(format!("settings as TOML: {e}")))
+    toml::to_string(config).map_err(Error::unwritable("settings", "TOML"))
 }
 
 /// The folder of an experiment's results, none of which takes the place of a file that the experiment reads.
@@ -77,7 +77,7 @@ impl Results {
 
     /// Writes `NAME.json`.
     pub(super) fn json(&self, name: &str, value: &impl Serialize) -> Result<PathBuf> {
-        let text = serde_json::to_string_pretty(value).map_err(|e| Error::Other(format!("{name} as JSON: {e}")))?;
+        let text = serde_json::to_string_pretty(value).map_err(Error::unwritable(name, "JSON"))?;
         let path = self.place(&format!("{name}.json"))?;
         files::write_bytes(&path, (text + "\n").as_bytes())?;
         Ok(path)

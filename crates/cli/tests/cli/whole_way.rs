@@ -3,6 +3,7 @@
 use super::*;
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "the way from top to bottom")]
 fn the_whole_way_on_a_users_own_log() {
     let folder = tempfile::tempdir().unwrap();
     let f = folder.path();
@@ -112,6 +113,19 @@ fn a_report_takes_kept_trainings_and_refuses_those_of_other_settings() {
     }
     refuses(f, &report("c", "mdn.steps=40"), &["kept/mdn.0.checkpoint", "training settings"]);
     refuses(f, &report("d", "mdn.latent=2"), &["kept/mdn.0.checkpoint", "settings"]);
+}
+
+#[test]
+#[cfg(not(feature = "rerun"))]
+fn recordings_that_a_build_leaves_out_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let f = folder.path();
+    trained(f);
+    succeeds(f, &["predict", "m.safetensors", "log.csv", "--horizon", "1s", "--samples", "4", "-o", "a.json"]);
+    for ask in [&["-o", "a.rrd"][..], &["--spawn"]] {
+        refuses(f, &[&["view", "a.json"], ask].concat(), &["this build leaves recordings out", "feature `rerun`"]);
+    }
+    assert!(!f.join("a.rrd").exists());
 }
 
 #[test]

@@ -24,7 +24,8 @@ use super::examples::Examples;
 use super::field::{Arena, Field, Tile};
 use super::gradient_factors::GradientFactors;
 use super::matrix::{Init, Then};
-use super::mlp::{PackedMlp, wide_init};
+use super::mlp::wide_init;
+use super::packed::PackedMlp;
 use super::spread::Spread;
 
 /// A tile on its way.

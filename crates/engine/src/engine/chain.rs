@@ -1,7 +1,11 @@
 //! Whole chains: every worker runs all steps of its tile.
 
 mod adjusted;
+mod kind;
 
+pub use kind::{ChainKind, ChainStart, Finish};
+
+use super::astray::{Astray, First, Quantity};
 use super::evaluate::Ready;
 use super::field::{Arena, Field, Tile};
 use super::moves::{Drift, GROUP, LangevinStep, Unit};
@@ -11,85 +15,6 @@ use super::team::{Member, Team};
 use crate::error::{Error, Result};
 use crate::noise::{Draw, Noise};
 use crate::parallel;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-/// A way of moving chains.
-#[derive(Debug, Clone, PartialEq)]
-pub enum ChainKind {
-    /// Unadjusted Langevin steps, each with its own settings: a schedule is written out.
-    Langevin(Vec<LangevinStep>),
-    /// Metropolis-adjusted Langevin steps.
-    Mala {
-        /// Every step's settings; its noise must be positive.
-        step: LangevinStep,
-        /// Steps.
-        steps: usize,
-    },
-    /// Hamiltonian Monte Carlo with unit mass.
-    Hmc {
-        /// Step size.
-        step: f64,
-        /// Leapfrog steps a trajectory.
-        leapfrogs: usize,
-        /// Each trajectory's step size is uniform in `step * (1 -+ jitter)`.
-        jitter: f64,
-        /// Trajectories.
-        steps: usize,
-    },
-}
-
-impl ChainKind {
-    /// Steps (trajectories).
-    pub fn steps(&self) -> usize {
-        match self {
-            ChainKind::Langevin(steps) => steps.len(),
-            ChainKind::Mala { steps, .. } | ChainKind::Hmc { steps, .. } => *steps,
-        }
-    }
-
-    /// Evaluations of the energy and its gradient, for each chain.
-    pub fn evaluations(&self) -> usize {
-        match self {
-            ChainKind::Hmc { leapfrogs, steps, .. } => leapfrogs * steps,
-            _ => self.steps(),
-        }
-    }
-
-    /// Draws of one step, in the order in which `ebmotion::sample` makes them.
-    fn draws(&self) -> usize {
-        match self {
-            ChainKind::Langevin(_) => 1,
-            ChainKind::Mala { .. } => 2,
-            ChainKind::Hmc { .. } => 3,
-        }
-    }
-}
-
-/// Where chains start.
-#[derive(Debug, Clone, Copy)]
-pub struct ChainStart<'a> {
-    /// `(B, F)`.
-    pub x: &'a [f32],
-    /// Energy `(B,)` and gradient `(B, F)` there, where known.
-    pub at: Option<(&'a [f32], &'a [f32])>,
-}
-
-/// Where chains ended, and what the walk was like.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Finish {
-    /// `(B, F)`.
-    pub x: Vec<f32>,
-    /// `(B,)`.
-    pub energy: Vec<f32>,
-    /// `(B, F)`.
-    pub grad: Vec<f32>,
-    /// Mean Euclidean distance that a chain moved in a step.
-    pub moved: f64,
-    /// Mean Euclidean norm of the gradient after a step.
-    pub gradient_norm: f64,
-    /// Mean acceptance probability; `None` without an accept rule.
-    pub acceptance: Option<f64>,
-}
 
 /// Runs chains on the energy that `program` describes.
 ///
@@ -134,7 +59,9 @@ pub fn run(
         gradient_norm: 0.0,
         acceptance: None,
     };
-    let mut bad = u64::MAX;
+    if let Some(first) = tiles.iter().filter_map(|tile| tile.astray).min_by_key(Astray::place) {
+        return Err(first.into());
+    }
     let mut acceptance = 0.0;
     for tile in tiles {
         finish.x.extend(tile.x);
@@ -143,11 +70,6 @@ pub fn run(
         finish.moved += tile.moved;
         finish.gradient_norm += tile.gradient_norm;
         acceptance += tile.acceptance.unwrap_or(0.0);
-        bad = bad.min(tile.bad);
-    }
-    if bad < u64::MAX {
-        let what = if bad.is_multiple_of(2) { "a chain's gradient norm" } else { "a chain's move" };
-        return Err(Error::NonFinite { what: what.into(), value: f64::NAN, step: bad / 2 });
     }
     let all = (chains * walk.steps().max(1)) as f64;
     finish.moved /= all;
@@ -182,7 +104,7 @@ struct Run<'a> {
     moved: Field,
     slope: Field,
     tally: Tally,
-    bad: AtomicU64,
+    astray: First,
 }
 
 struct Proposal {
@@ -243,7 +165,7 @@ impl<'a> Run<'a> {
                 norm: arena.field(1),
                 acceptance: arena.field(1),
             },
-            bad: AtomicU64::new(u64::MAX),
+            astray: First::default(),
         }
     }
 
@@ -324,10 +246,10 @@ impl<'a> Run<'a> {
                 let norm = self.sum(self.slope, block, lane).sqrt();
                 let moved = self.sum(self.moved, block, lane).sqrt();
                 if !norm.is_finite() && k > 0 {
-                    self.bad.fetch_min(2 * (k as u64 - 1), Ordering::Relaxed);
+                    self.tell(k - 1, Quantity::GradientNorm, block, lane, norm);
                 }
                 if !moved.is_finite() {
-                    self.bad.fetch_min(2 * k as u64 + 1, Ordering::Relaxed);
+                    self.tell(k, Quantity::Move, block, lane, moved);
                 }
                 *self.tally.moved.at(block, 0).add(lane) += moved;
                 if slope {
@@ -344,11 +266,17 @@ impl<'a> Run<'a> {
             unsafe {
                 let square: f32 = (0..self.width).map(|f| *self.grad.at(block, f).add(lane)).map(|g| g * g).sum();
                 if !square.is_finite() {
-                    self.bad.fetch_min(2 * (steps as u64 - 1), Ordering::Relaxed);
+                    self.tell(steps - 1, Quantity::GradientNorm, block, lane, square.sqrt());
                 }
                 *self.tally.slope.at(block, 0).add(lane) += square.sqrt();
             }
         }
+    }
+
+    #[cold]
+    fn tell(&self, step: usize, quantity: Quantity, block: usize, lane: usize, value: f32) {
+        let chain = self.tile.first + block * self.tile.width() + lane;
+        self.astray.tell(Astray { step, quantity, chain, value });
     }
 
     /// Adds up the sums that each group of features has left of one chain.
@@ -370,7 +298,7 @@ impl<'a> Run<'a> {
             moved: 0.0,
             gradient_norm: 0.0,
             acceptance: self.proposed.as_ref().map(|_| 0.0),
-            bad: self.bad.load(Ordering::Relaxed),
+            astray: self.astray.get(),
         };
         let last = if self.proposed.is_some() { self.walk.steps() % 2 } else { 0 };
         for block in 0..self.tile.blocks() {
@@ -401,5 +329,5 @@ struct Ended {
     moved: f64,
     gradient_norm: f64,
     acceptance: Option<f64>,
-    bad: u64,
+    astray: Option<Astray>,
 }

@@ -2,10 +2,11 @@
 
 use super::field::{Arena, Field, Tile};
 use super::mlp::Net;
-use super::moves::{Analytic, GROUP, Settle, Unit};
+use super::moves::{GROUP, Unit};
 use super::plan::{self, RunOptions};
 use super::program::{Program, Term, rows_of};
 use super::team::{Member, Team};
+use super::terms::{Analytic, Settle};
 use crate::error::Result;
 use crate::parallel;
 use std::ops::Range;

@@ -4,14 +4,11 @@
 //! of a chunk's coordinates, what is observed are its frames, and everything that does not change from step to step is
 //! computed once.
 
-use super::cholesky::{cholesky, gram, invert_lower};
-use super::evaluate::Ready;
-use super::field::{Arena, Field, Tile};
+use super::estimate::{gain, largest, momentum};
 use super::layers::Rows;
-use super::linear::{Linear, Map};
+use super::linear::Linear;
 use super::program::Program;
-use super::rollout_parts::{Rollout, RolloutStop};
-use super::team::Member;
+use super::rollout_parts::Rollout;
 use crate::error::{Error, Result};
 use std::ops::Range;
 
@@ -44,25 +41,25 @@ pub struct FrameTerm {
 /// The conditions of one chunk, ready for the stops of a rollout.
 #[derive(Debug)]
 pub struct Guide {
-    observed: Option<Seen>,
-    terms: Vec<FrameTerm>,
+    pub(super) observed: Option<Seen>,
+    pub(super) terms: Vec<FrameTerm>,
     /// Frames to coordinates: the transpose of [`Rollout::to_frames`], without its bias.
-    back: Linear,
+    pub(super) back: Linear,
     /// Steps towards the mode of the energies at each stop.
-    steps: usize,
+    pub(super) steps: usize,
     /// At each stop: the energies' share of a step, the variance left beside them, and the momentum of the steps.
-    shares: Vec<[f32; 3]>,
+    pub(super) shares: Vec<[f32; 3]>,
 }
 
 #[derive(Debug)]
-struct Seen {
+pub(super) struct Seen {
     /// Coordinates to what is observed of the frames' deviation from what is expected.
-    of_coordinates: Linear,
+    pub(super) of_coordinates: Linear,
     /// Frames to what is observed of them.
-    of_frames: Linear,
-    values: Rows,
+    pub(super) of_frames: Linear,
+    pub(super) values: Rows,
     /// At each stop: what is missing to how far the coordinates move.
-    gains: Vec<Linear>,
+    pub(super) gains: Vec<Linear>,
 }
 
 impl Guide {
@@ -150,325 +147,5 @@ impl Seen {
             of_frames: Linear::new(f32s(&seen.weights), &vec![0.0; count])?,
             values: seen.values,
         })
-    }
-}
-
-/// Momentum of steps towards a mode where the energies have this share of the curvature: that of Nesterov's method for
-/// strongly convex functions (Nesterov 2004, "Introductory lectures on convex optimization", section 2.2.1).
-pub fn momentum(share: f64) -> f64 {
-    let root = (1.0 - share).max(0.0).sqrt();
-    (1.0 - root) / (1.0 + root)
-}
-
-/// The largest eigenvalue of `L^T L` for `rows` of a matrix of `width` columns, by power iteration, rounded up.
-pub fn largest(rows: Range<usize>, width: usize, at: impl Fn(usize, usize) -> f64) -> f64 {
-    let mut direction: Vec<f64> = (0..width).map(|c| 1.0 + 0.1 * (c as f64).sin()).collect();
-    let mut size = 0.0;
-    for _ in 0..60 {
-        let norm = direction.iter().map(|v| v * v).sum::<f64>().sqrt();
-        if norm <= 0.0 {
-            return f64::MIN_POSITIVE;
-        }
-        direction.iter_mut().for_each(|v| *v /= norm);
-        let images: Vec<f64> = rows.clone().map(|r| (0..width).map(|c| at(r, c) * direction[c]).sum()).collect();
-        size = images.iter().map(|v| v * v).sum::<f64>();
-        for (c, to) in direction.iter_mut().enumerate() {
-            *to = rows.clone().zip(&images).map(|(r, image)| at(r, c) * image).sum();
-        }
-    }
-    1.05 * size
-}
-
-/// Less than this share of its own: an observation that follows from others but for rounding.
-const DEPENDENT: f64 = 1e-12;
-
-/// What an estimate moves by for each unit that it misses observations with rows `matrix` `(M, F)` and standard
-/// deviations `std` `(M,)`: `C A^T (C A A^T + S)^-1`, `(F, M)`, the gain of the Kalman filter, for data of variance `C`
-/// in all directions.
-///
-/// # Errors
-/// [`Error::Data`] when exact observations are not independent.
-pub fn gain(matrix: &[f64], std: &[f64], variance: f64) -> Result<Vec<f64>> {
-    let count = std.len();
-    let width = matrix.len() / count;
-    let row = |i: usize| &matrix[i * width..(i + 1) * width];
-    let mut spread = vec![0.0; count * count];
-    for i in 0..count {
-        for j in 0..=i {
-            let both = variance * row(i).iter().zip(row(j)).map(|(a, b)| a * b).sum::<f64>();
-            let own = if i == j { std[i] * std[i] } else { 0.0 };
-            (spread[i * count + j], spread[j * count + i]) = (both + own, both + own);
-        }
-    }
-    let dependent = || Error::data("observations", "some that follow from others", "independent ones, or with noise");
-    let factor = cholesky(&spread, count, "observations").map_err(|_| dependent())?;
-    // What is left of a row's own spread when the others are known.
-    let left = |i: usize| factor[i * count + i].powi(2) / spread[i * count + i];
-    if (0..count).any(|i| left(i) < DEPENDENT) {
-        return Err(dependent());
-    }
-    let inverse = gram(&invert_lower(&factor, count), count);
-    let mut gain = vec![0.0; width * count];
-    for f in 0..width {
-        for j in 0..count {
-            let sum: f64 = (0..count).map(|i| matrix[i * width + f] * inverse[i * count + j]).sum();
-            gain[f * count + j] = variance * sum;
-        }
-    }
-    Ok(gain)
-}
-
-/// A guide with the memory to lead one tile.
-pub(super) struct Leader<'a> {
-    guide: &'a Guide,
-    tile: Tile,
-    to_frames: Map<'a>,
-    back: Map<'a>,
-    seen: Option<Watching<'a>>,
-    /// One for each term, over a frame's numbers.
-    terms: Vec<Ready<'a>>,
-    /// Chains of a history.
-    samples: usize,
-    /// Of the chunk, in coordinates: the denoised estimate, where it is moved to, and that with momentum.
-    estimate: Field,
-    moved: Field,
-    ahead: Field,
-    /// The frames ahead, and the energies' gradient in them.
-    frames: Field,
-    pull: Field,
-    /// The energies' gradient in the coordinates, then the step against it.
-    to: Field,
-    /// Of one frame: its numbers and the gradient there.
-    frame: Field,
-    slope: Field,
-}
-
-struct Watching<'a> {
-    of_coordinates: Map<'a>,
-    of_frames: Map<'a>,
-    gains: Vec<Map<'a>>,
-    values: &'a Rows,
-    /// What the coordinates' part has to be, what it is, and how far that moves them.
-    target: Field,
-    missing: Field,
-    shift: Field,
-}
-
-/// The parts of a chunk's state that a leader reads and writes.
-#[derive(Clone, Copy)]
-pub(super) struct Led {
-    /// Coordinates of the chunk, all of them.
-    pub(super) u: Field,
-    /// The network's velocity over the leading ones; here it becomes that of all of them, with the conditions' part.
-    pub(super) velocity: Field,
-    /// The expected chunk less the last frame, and the history, whose last frame that is.
-    pub(super) expected: Field,
-    pub(super) history: Field,
-}
-
-impl<'a> Leader<'a> {
-    pub(super) fn new(guide: &'a Guide, rollout: &'a Rollout, samples: usize, tile: Tile, arena: &mut Arena) -> Self {
-        let (d, width) = (rollout.channels, rollout.chunk * rollout.channels);
-        let seen = guide.observed.as_ref().map(|seen| Watching {
-            of_coordinates: Map::new(&seen.of_coordinates, tile, arena),
-            of_frames: Map::new(&seen.of_frames, tile, arena),
-            gains: seen.gains.iter().map(|gain| Map::new(gain, tile, arena)).collect(),
-            values: &seen.values,
-            target: arena.field(seen.values.width),
-            missing: arena.field(seen.values.width),
-            shift: arena.field(width),
-        });
-        Self {
-            guide,
-            tile,
-            to_frames: Map::new(&rollout.to_frames, tile, arena),
-            back: Map::new(&guide.back, tile, arena),
-            seen,
-            terms: guide.terms.iter().map(|term| Ready::new(&term.energy, tile, true, arena)).collect(),
-            samples,
-            estimate: arena.field(width),
-            moved: arena.field(width),
-            ahead: arena.field(width),
-            frames: arena.field(width),
-            pull: arena.field(width),
-            to: arena.field(width),
-            frame: arena.field(d),
-            slope: arena.field(d),
-        }
-    }
-
-    /// Every number of a field, for this worker's share of blocks and features.
-    ///
-    /// # Safety
-    /// As `each` asks of the fields that it touches; nobody else touches this worker's share meanwhile.
-    unsafe fn numbers(&self, member: &Member<'_>, features: usize, each: impl Fn(usize, usize, usize)) {
-        for index in member.share(self.tile.blocks() * features) {
-            let (block, f) = (index / features, index % features);
-            (0..self.tile.live(block)).for_each(|lane| each(block, f, lane));
-        }
-    }
-
-    /// What the observed frames' deviations have to be in this chunk, now that its expectation is known.
-    ///
-    /// # Safety
-    /// All workers call it together; the fields of `led` are complete and of this leader's tile.
-    pub(super) unsafe fn aim(&self, member: &Member<'_>, led: Led, (channels, context): (usize, usize)) {
-        let Some(seen) = &self.seen else { return };
-        let width = self.frames.features;
-        // SAFETY: this worker's share of numbers within the fields, complete since the last barrier.
-        unsafe {
-            self.numbers(member, width, |block, f, lane| {
-                let last = led.history.at(block, (context - 1) * channels + f % channels).add(lane);
-                *self.frames.at(block, f).add(lane) = *led.expected.at(block, f).add(lane) + *last;
-            });
-        }
-        member.barrier();
-        // SAFETY: the caller's word; what is read is complete since the last barrier.
-        unsafe { seen.of_frames.apply(member, self.frames, seen.missing) };
-        member.barrier();
-        // SAFETY: this worker's share of numbers within the fields, complete since the last barrier.
-        unsafe {
-            self.numbers(member, seen.values.width, |block, m, lane| {
-                let chain = self.tile.first + block * self.tile.width() + lane;
-                let value = seen.values.row(chain / self.samples)[m];
-                *seen.target.at(block, m).add(lane) = value - *seen.missing.at(block, m).add(lane);
-            });
-        }
-        member.barrier();
-    }
-
-    /// Moves the denoised estimate of a stop to where the conditions want it, and the velocity with it. At the `last`
-    /// stop coordinates beyond the leading `latent` ones are no longer scaled, as without conditions, and `u` becomes
-    /// the estimate.
-    ///
-    /// # Safety
-    /// As [`Leader::aim`], which was called before in this chunk; `velocity` is complete over the leading coordinates.
-    pub(super) unsafe fn lead(
-        &self,
-        member: &Member<'_>,
-        led: Led,
-        (index, stop): (usize, &RolloutStop),
-        (latent, last): (usize, bool),
-        (channels, context): (usize, usize),
-    ) {
-        let width = self.estimate.features;
-        let [share, variance, momentum] = self.guide.shares[index];
-        // SAFETY: this worker's share of numbers within the fields, complete since the last barrier.
-        unsafe {
-            self.numbers(member, width, |block, f, lane| {
-                let u = *led.u.at(block, f).add(lane);
-                let velocity = led.velocity.at(block, f).add(lane);
-                if f >= latent {
-                    *velocity = 0.0;
-                }
-                let scale = if last && f >= latent { 1.0 } else { stop.scale };
-                let estimate = scale * u - stop.slope * *velocity;
-                for field in [self.estimate, self.moved, self.ahead, self.to] {
-                    *field.at(block, f).add(lane) = estimate;
-                }
-            });
-        }
-        member.barrier();
-        for _ in 0..if self.terms.is_empty() { 1 } else { self.guide.steps } {
-            if !self.terms.is_empty() {
-                // SAFETY: as this function's.
-                unsafe { self.descend(member, led, (channels, context)) };
-                // SAFETY: this worker's share of numbers within the fields, complete since the last barrier.
-                unsafe {
-                    self.numbers(member, width, |block, f, lane| {
-                        let to = self.to.at(block, f).add(lane);
-                        let estimate = *self.estimate.at(block, f).add(lane);
-                        let ahead = *self.ahead.at(block, f).add(lane);
-                        *to = (1.0 - share) * estimate + share * ahead - variance * *to;
-                    });
-                }
-                member.barrier();
-            }
-            if let Some(seen) = &self.seen {
-                // SAFETY: the caller's word; what is read is complete since the last barrier.
-                unsafe { seen.of_coordinates.apply(member, self.to, seen.missing) };
-                member.barrier();
-                // SAFETY: this worker's share of numbers within the fields, complete since the last barrier.
-                unsafe {
-                    self.numbers(member, seen.values.width, |block, m, lane| {
-                        let missing = seen.missing.at(block, m).add(lane);
-                        *missing = *seen.target.at(block, m).add(lane) - *missing;
-                    });
-                }
-                member.barrier();
-                // SAFETY: the caller's word; what is read is complete since the last barrier.
-                unsafe { seen.gains[index].apply(member, seen.missing, seen.shift) };
-                member.barrier();
-            }
-            // SAFETY: this worker's share of numbers within the fields, complete since the last barrier.
-            unsafe {
-                self.numbers(member, width, |block, f, lane| {
-                    let shift = self.seen.as_ref().map_or(0.0, |seen| *seen.shift.at(block, f).add(lane));
-                    let moved = self.moved.at(block, f).add(lane);
-                    let to = *self.to.at(block, f).add(lane) + shift;
-                    *self.ahead.at(block, f).add(lane) = to + momentum * (to - *moved);
-                    *moved = to;
-                });
-            }
-            member.barrier();
-        }
-        // SAFETY: this worker's share of numbers within the fields, complete since the last barrier.
-        unsafe {
-            self.numbers(member, width, |block, f, lane| {
-                let moved = *self.moved.at(block, f).add(lane);
-                let away = moved - *self.estimate.at(block, f).add(lane);
-                *led.velocity.at(block, f).add(lane) -= away / stop.slope;
-                if last {
-                    *led.u.at(block, f).add(lane) = moved;
-                }
-            });
-        }
-        member.barrier();
-    }
-
-    /// The energies' gradient in the coordinates, at the estimate as far as it is moved.
-    ///
-    /// # Safety
-    /// As [`Leader::lead`].
-    unsafe fn descend(&self, member: &Member<'_>, led: Led, (channels, context): (usize, usize)) {
-        let width = self.frames.features;
-        // SAFETY: this worker's share of numbers within the fields, complete since the last barrier.
-        unsafe { self.to_frames.apply(member, self.ahead, self.frames) };
-        member.barrier();
-        // SAFETY: this worker's share of numbers within the fields, complete since the last barrier.
-        unsafe {
-            self.numbers(member, width, |block, f, lane| {
-                let last = led.history.at(block, (context - 1) * channels + f % channels).add(lane);
-                *self.frames.at(block, f).add(lane) += *led.expected.at(block, f).add(lane) + *last;
-                *self.pull.at(block, f).add(lane) = 0.0;
-            });
-        }
-        member.barrier();
-        for (term, ready) in self.guide.terms.iter().zip(&self.terms) {
-            for frame in term.frames.clone() {
-                // SAFETY: this worker's share of numbers within the fields, complete since the last barrier.
-                unsafe {
-                    self.numbers(member, channels, |block, c, lane| {
-                        let from = self.frames.at(block, frame * channels + c).add(lane);
-                        *self.frame.at(block, c).add(lane) = term.offset[c] + term.scale[c] * *from;
-                    });
-                }
-                member.barrier();
-                // SAFETY: both fields are of this tile and of the frame's width, and all workers are here.
-                unsafe { ready.evaluate(member, self.frame, self.slope) };
-                member.barrier();
-                // SAFETY: this worker's share of numbers within the fields, complete since the last barrier.
-                unsafe {
-                    self.numbers(member, channels, |block, c, lane| {
-                        let to = self.pull.at(block, frame * channels + c).add(lane);
-                        *to += term.scale[c] * *self.slope.at(block, c).add(lane);
-                    });
-                }
-                member.barrier();
-            }
-        }
-        // SAFETY: the caller's word; what is read is complete since the last barrier.
-        unsafe { self.back.apply(member, self.pull, self.to) };
-        member.barrier();
     }
 }

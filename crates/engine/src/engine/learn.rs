@@ -9,7 +9,7 @@ use super::backprop::BackpropTile;
 use super::examples::Examples;
 use super::field::Tile;
 use super::gradient_factors::{GradientFactor, GradientFactors, Products};
-use super::mlp::PackedMlp;
+use super::packed::PackedMlp;
 use super::plan::RunOptions;
 use crate::error::{Error, Result};
 use crate::parallel;

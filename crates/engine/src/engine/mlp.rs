@@ -1,75 +1,13 @@
-//! A packed network, and its value and gradient for a tile of chains.
+//! A network's value and gradient for a tile of chains.
 
 use super::field::{Aligned, Arena, Field, Tile};
-use super::layers::{Layer, Layers, Nonlinearity, Rows};
+use super::layers::{Nonlinearity, Rows};
 use super::matrix::{Init, Then};
-use super::small_batch::{self, Backward, Combine, Forward, Next, SmallBatch, Strip};
+use super::packed::PackedMlp;
+use super::small_batch::{self, Backward, Combine, Forward, Next, Strip};
 use super::spread::Spread;
 use super::team::Member;
-use crate::error::Result;
-use crate::parallel;
-use crate::simd::Isa;
 use std::ops::Range;
-use std::sync::OnceLock;
-
-/// A network's weights as the engine reads them. Made once per change of the weights.
-///
-/// Each of the two layouts is made when it is first needed: one for tiles of chains, one for a few chains.
-#[derive(Debug)]
-pub struct PackedMlp {
-    isa: Isa,
-    layers: Layers,
-    wide: OnceLock<Vec<(Spread, Spread)>>,
-    small_batch: OnceLock<Vec<SmallBatch>>,
-}
-
-impl PackedMlp {
-    /// Packs `layers` for this machine.
-    ///
-    /// # Errors
-    /// As [`Layers::check`].
-    pub fn new(layers: Layers) -> Result<Self> {
-        Self::at_isa(layers, Isa::best())
-    }
-
-    pub(crate) fn at_isa(layers: Layers, isa: Isa) -> Result<Self> {
-        layers.check()?;
-        Ok(Self { isa, layers, wide: OnceLock::new(), small_batch: OnceLock::new() })
-    }
-
-    /// The weights in the open.
-    pub fn layers(&self) -> &Layers {
-        &self.layers
-    }
-
-    pub(crate) fn isa(&self) -> Isa {
-        self.isa
-    }
-
-    /// Makes the layout for tiles on so many threads, before workers need it, who would make it on one.
-    pub(super) fn widen(&self, threads: usize) -> &[(Spread, Spread)] {
-        let hidden = &self.layers.hidden;
-        let pack = |l: usize| Spread::pack(self.isa, &hidden[l]);
-        self.wide.get_or_init(|| parallel::map(threads, hidden.len(), pack))
-    }
-
-    /// Forward and backward products of each hidden layer.
-    pub(super) fn wide(&self) -> &[(Spread, Spread)] {
-        self.widen(1)
-    }
-
-    fn small_batch(&self) -> &[SmallBatch] {
-        self.small_batch.get_or_init(|| {
-            let pack = |l: &Layer| SmallBatch::pack(self.isa, l.outputs, l.inputs, |o, i| l.weight[o * l.inputs + i]);
-            self.layers.hidden.iter().map(pack).collect()
-        })
-    }
-
-    /// Energy parts that one evaluation leaves.
-    pub(crate) fn parts(&self) -> usize {
-        self.layers.head.len().div_ceil(self.isa.outputs())
-    }
-}
 
 /// A network with the memory to be evaluated for one tile.
 pub(crate) struct Net<'a> {
@@ -105,14 +43,14 @@ impl<'a> Net<'a> {
         wide: bool,
         arena: &mut Arena,
     ) -> Self {
-        assert_eq!(packed.isa, tile.isa, "a network is packed for the ISA of its tile");
-        let hidden = &packed.layers.hidden;
-        let lanes = packed.isa.lanes();
-        let mut head = Aligned::new(packed.layers.head.len().next_multiple_of(4 * lanes));
-        for (to, from) in head.as_mut_slice().iter_mut().zip(&packed.layers.head) {
+        assert_eq!(packed.isa(), tile.isa, "a network is packed for the ISA of its tile");
+        let hidden = &packed.layers().hidden;
+        let lanes = packed.isa().lanes();
+        let mut head = Aligned::new(packed.layers().head.len().next_multiple_of(4 * lanes));
+        for (to, from) in head.as_mut_slice().iter_mut().zip(&packed.layers().head) {
             *to = factor * from;
         }
-        if !wide && tile.chains <= small_batch::CHAINS && packed.layers.fully_connected() {
+        if !wide && tile.chains <= small_batch::CHAINS && packed.layers().fully_connected() {
             return Self { packed, tile, head, way: Self::thin_way(packed, first, tile, arena) };
         }
         let init = wide_init(first, tile, arena);
@@ -126,8 +64,10 @@ impl<'a> Net<'a> {
 
     /// A network whose first layer's part is a field that changes between evaluations, see [`Net::evaluate_at`].
     pub(crate) fn over(packed: &'a PackedMlp, factor: f32, tile: Tile, arena: &mut Arena) -> Self {
-        let none =
-            Rows { width: packed.layers.hidden[0].outputs, values: vec![0.0; packed.layers.hidden[0].outputs].into() };
+        let none = Rows {
+            width: packed.layers().hidden[0].outputs,
+            values: vec![0.0; packed.layers().hidden[0].outputs].into(),
+        };
         Self::new(packed, &none, factor, tile, false, arena)
     }
 
@@ -154,7 +94,7 @@ impl<'a> Net<'a> {
             Way::SmallBatch(way) => {
                 if member.leads() {
                     for chain in 0..self.tile.chains {
-                        for o in 0..self.packed.layers.hidden[0].outputs {
+                        for o in 0..self.packed.layers().hidden[0].outputs {
                             // SAFETY: a row holds the first layer's outputs; only the leader writes it, and a barrier
                             // follows before it is read.
                             unsafe { *way.init[0].row(chain).add(o) = *base.at(0, o).add(chain) + *shift.add(o) };
@@ -178,7 +118,7 @@ impl<'a> Net<'a> {
         let init: Vec<Strip> = (0..matrices.len()).map(|l| strip(outputs(l))).collect();
         for chain in 0..chains {
             for (l, to) in init.iter().enumerate() {
-                let from = if l == 0 { first.row(tile.first + chain) } else { &packed.layers.hidden[l].bias };
+                let from = if l == 0 { first.row(tile.first + chain) } else { &packed.layers().hidden[l].bias };
                 // SAFETY: a strip's row holds the layer's outputs, zeros as yet, and nothing else points there.
                 unsafe { std::slice::from_raw_parts_mut(to.row(chain), from.len()).copy_from_slice(from) };
             }
@@ -247,11 +187,11 @@ impl<'a> Net<'a> {
     /// As [`Spread::products`]; nobody else uses what `then` names before the next barrier.
     unsafe fn product(&self, member: &Member<'_>, spread: &Spread, x: Field, init: Init, then: Then) {
         // SAFETY: the caller's word; `new` has compared the ISAs, and units are this worker's own.
-        unsafe { spread.products(member.share(spread.groups()), self.tile, x, init, then, self.packed.isa) };
+        unsafe { spread.products(member.share(spread.groups()), self.tile, x, init, then, self.packed.isa()) };
     }
 
     fn activation(&self) -> Nonlinearity {
-        self.packed.layers.activation
+        self.packed.layers().activation
     }
 
     /// From the input to the energy's parts and the gradient in the last layer's sums.
@@ -271,7 +211,7 @@ impl<'a> Net<'a> {
         let activation = self.activation();
         let mut from = x;
         for (l, (forward, _)) in self.packed.wide().iter().enumerate() {
-            let init = if l == 0 { init } else { Init::Bias(self.packed.layers.hidden[l].bias.as_ptr()) };
+            let init = if l == 0 { init } else { Init::Bias(self.packed.layers().hidden[l].bias.as_ptr()) };
             let then = if l == last {
                 let head = self.head.as_ptr();
                 Then::Head { head, part, delta: slopes[l], activation }
@@ -318,9 +258,9 @@ impl<'a> Net<'a> {
         store: bool,
     ) {
         let ThinWay { init, x, hidden, slopes, parts, .. } = way;
-        let (matrices, isa, chains) = (self.packed.small_batch(), self.packed.isa, self.tile.chains);
+        let (matrices, isa, chains) = (self.packed.small_batch(), self.packed.isa(), self.tile.chains);
         let stripes = |l: usize| member.share(matrices[l].stripes());
-        let inputs = self.packed.layers.inputs();
+        let inputs = self.packed.layers().inputs();
         if member.leads() {
             for chain in 0..chains {
                 for i in 0..inputs {
@@ -375,7 +315,7 @@ impl<'a> Net<'a> {
     /// As [`Net::evaluate`]; the deltas of this worker's stripes of the last layer are complete.
     unsafe fn backward_thin(&self, way: &ThinWay, member: &Member<'_>) -> Range<usize> {
         let ThinWay { x, slopes, partial, .. } = way;
-        let (matrices, isa, chains) = (self.packed.small_batch(), self.packed.isa, self.tile.chains);
+        let (matrices, isa, chains) = (self.packed.small_batch(), self.packed.isa(), self.tile.chains);
         let stripes = |l: usize| member.share(matrices[l].stripes());
         let mut last = 0..0;
         // A worker's stripes of a layer's gradient are its own, and partial sums alternate between two places: one

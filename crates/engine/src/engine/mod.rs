@@ -8,6 +8,8 @@
 
 #![allow(unsafe_code)]
 
+mod activation;
+mod astray;
 mod backprop;
 mod chain;
 #[doc(hidden)]
@@ -15,18 +17,21 @@ pub mod cholesky;
 #[cfg(feature = "learning")]
 pub mod conv;
 pub mod cuda;
+#[doc(hidden)]
+pub mod estimate;
 mod evaluate;
 mod examples;
 mod field;
 mod gradient_factors;
-#[doc(hidden)]
-pub mod guide;
+mod guide;
 mod layers;
+mod leader;
 mod learn;
 mod linear;
 mod matrix;
 mod mlp;
 mod moves;
+mod packed;
 mod peak;
 mod plan;
 mod program;
@@ -35,6 +40,7 @@ mod rollout_parts;
 mod small_batch;
 mod spread;
 mod team;
+mod terms;
 #[cfg(test)]
 mod tests;
 mod tile;
@@ -49,8 +55,8 @@ pub use guide::{FrameTerm, Guide, Observed};
 pub use layers::{Layer, Layers, Nonlinearity, Rows, Shared};
 pub use learn::{WeightGradient, learn, learn_slopes};
 pub use linear::Linear;
-pub use mlp::PackedMlp;
 pub use moves::LangevinStep;
+pub use packed::PackedMlp;
 pub use peak::peak_gflops;
 pub use plan::RunOptions;
 pub use program::{Program, Term};

@@ -11,7 +11,7 @@ pub enum Term {
     /// `factor * network(x)`.
     Network {
         /// The packed network.
-        network: Arc<super::mlp::PackedMlp>,
+        network: Arc<super::packed::PackedMlp>,
         /// What the first layer adds, bias included: `(B, H)` or `(1, H)`.
         first: Rows,
         /// Multiplies the output.

@@ -2,8 +2,10 @@
 //!
 //! The steps are those of `ebmotion::forecast`'s default model, which is where they are explained.
 
+use super::astray::{Astray, First, Quantity};
 use super::field::{Arena, Field, Tile};
-use super::guide::{Guide, Leader, Led};
+use super::guide::Guide;
+use super::leader::{Leader, Led};
 use super::linear::{Linear, Map};
 use super::mlp::Net;
 use super::moves::{Deal, Unit};
@@ -13,7 +15,6 @@ use super::team::{Member, Team};
 use crate::error::{Error, Result};
 use crate::noise::{Draw, Noise};
 use crate::parallel;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 impl Rollout {
     /// Samples of the future of each history, `(B, samples, horizon, D)`, for histories `(B, K, D)`. Sample `s` of
@@ -114,7 +115,7 @@ impl Rollout {
                 .iter()
                 .map(|guide| guide.as_ref().map(|guide| Leader::new(guide, self, samples, tile, &mut arena)))
                 .collect(),
-            bad: AtomicUsize::new(usize::MAX),
+            astray: First::default(),
         };
         for block in 0..tile.blocks() {
             // SAFETY: the team has not begun; `run` has found whole contexts, of as many numbers as the field has
@@ -133,12 +134,9 @@ impl Rollout {
                 unsafe { roll.chunk(&member, draws, sink, c * self.chunk, frames, horizon) };
             }
         });
-        match roll.bad.load(Ordering::Relaxed) {
-            usize::MAX => Ok(out),
-            frame => {
-                let what = "forecast of `ebm`".to_string();
-                Err(Error::NonFinite { what, value: f64::NAN, step: frame as u64 })
-            }
+        match roll.astray.get() {
+            None => Ok(out),
+            Some(first) => Err(first.into()),
         }
     }
 }
@@ -176,7 +174,7 @@ struct Roll<'a> {
     net: Net<'a>,
     /// Of each chunk, as far as chunks have conditions.
     leaders: Vec<Option<Leader<'a>>>,
-    bad: AtomicUsize,
+    astray: First,
 }
 
 // SAFETY: the contract of fields; what else it holds may be shared.
@@ -188,6 +186,7 @@ impl Roll<'_> {
     /// # Safety
     /// All workers of the team call it together. `out` is the tile's, `(chains, horizon, D)`, and has `frames` frames
     /// from `at` on; there are [`Rollout::draws`] draws.
+    #[expect(clippy::too_many_lines, reason = "a chunk phase by phase, a barrier after each")]
     unsafe fn chunk(&self, member: &Member<'_>, draws: &[Draw], out: Sink, at: usize, frames: usize, horizon: usize) {
         let (m, tile) = (self.model, self.tile);
         let width = m.chunk * m.channels;
@@ -314,11 +313,12 @@ impl Roll<'_> {
                     for lane in 0..live {
                         let value = *to.add(lane) + *expected.add(lane) + *last.add(lane);
                         *to.add(lane) = value;
+                        let chain = block * self.tile.width() + lane;
                         if !value.is_finite() {
-                            self.bad.fetch_min(at, Ordering::Relaxed);
+                            let chain = self.tile.first + chain;
+                            self.astray.tell(Astray { step: at, quantity: Quantity::Frame, chain, value });
                         }
                         if frame < frames {
-                            let chain = block * self.tile.width() + lane;
                             *out.0.add((chain * horizon + at + frame) * d + c) = value;
                         }
                     }

@@ -1,7 +1,7 @@
 //! What a rollout is made of.
 
 use super::linear::Linear;
-use super::mlp::PackedMlp;
+use super::packed::PackedMlp;
 use crate::error::{Error, Result};
 use std::sync::Arc;
 

@@ -12,9 +12,9 @@
 //! padded outputs. Nobody else uses these stripes' outputs now, nor writes what is read: the contract of fields
 //! (`field.rs`).
 
+use super::activation::activate;
 use super::field::Aligned;
 use super::layers::Nonlinearity;
-use super::matrix::activate;
 use crate::simd::{Isa, Kernel, Simd};
 use std::ops::Range;
 

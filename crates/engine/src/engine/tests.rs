@@ -19,7 +19,7 @@ fn meets(layer: &Layer, output: usize, input: usize) -> f64 {
 }
 
 /// Value and gradient of a program at one chain's `x`, straight from the formulas.
-// Long: one arm for each kind of term, straight from its formula.
+#[expect(clippy::too_many_lines, reason = "one arm for each kind of term, straight from its formula")]
 pub(super) fn reference(program: &Program, chain: usize, x: &[f64]) -> (f64, Vec<f64>) {
     let (mut energy, mut grad) = (0.0, vec![0.0; x.len()]);
     for term in program.terms() {
@@ -105,7 +105,7 @@ fn squares(x: &[f64]) -> f64 {
 }
 
 /// One chain's walk in f64, with the numbers of the same noise.
-// Long: one arm for each kind of walk, straight from its formula.
+#[expect(clippy::too_many_lines, reason = "one arm for each kind of walk, straight from its formula")]
 fn walk(program: &Program, kind: &ChainKind, chain: usize, x: &[f64], noise: &mut Noise) -> Path {
     let at = |x: Vec<f64>| {
         let (energy, grad) = reference(program, chain, &x);

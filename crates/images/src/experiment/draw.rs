@@ -183,7 +183,7 @@ fn single(
 }
 
 fn mixed() -> Error {
-    Error::Other("an ensemble of energies with and without levels".into())
+    Error::data("members of an ensemble", "energies with and without noise levels", "energies of one kind")
 }
 
 #[allow(clippy::too_many_arguments)]

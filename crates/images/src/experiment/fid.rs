@@ -74,8 +74,7 @@ pub fn run(
         if count <= features {
             warnings.push(format!(
                 "{of}: {count} images for {features} features, so the covariance has not full rank and the figure \
-                    hangs on \
-                 the number of images"
+                    hangs on the number of images"
             ));
         }
     }

@@ -2,7 +2,7 @@
 
 use candle_core::{Device, Tensor};
 use ebmotion::Result;
-use ebmotion::model::Parameters;
+use ebmotion::model::{Parameters, required_count};
 use ebmotion::noise::Noise;
 use ebmotion::train::{Batch, Gradients, Loss, Objective};
 use serde::{Deserialize, Serialize};
@@ -86,8 +86,9 @@ impl Objective for Remembering<'_> {
     }
 
     fn restore(&mut self, get: &dyn Fn(&str) -> Option<Tensor>) -> Result<()> {
-        if let Some(begun) = get(BEGUN) {
-            self.begun = begun.to_vec1::<i64>()?.first().map_or(0, |b| *b as u64);
+        let begun = get(BEGUN);
+        if begun.is_some() {
+            self.begun = required_count(BEGUN, begun)?;
             self.kept.clear();
             let set = |k: usize| -> Option<Vec<Tensor>> {
                 self.inner.parameters().iter().map(|(name, _)| get(&format!("history/{k}/{name}"))).collect()

@@ -2,15 +2,18 @@
 
 use candle_core::Tensor;
 use ebmotion::event::{Event, Sink};
-use ebmotion_logs::files;
+use ebmotion::settings::as_json;
 use ebmotion::train::{Archive, CheckpointPlan};
 use ebmotion::{Error, Result};
+use ebmotion_logs::files;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
 
 /// Name of the file that says of which run the pieces are.
 const RUN: &str = "run.json";
+/// How a piece of tensors ends.
+const TENSORS: &str = "safetensors";
 
 /// A folder of finished pieces of work, a file each, whole or not there at all: an interruption or a crash costs no
 /// more than the piece in progress. Pieces take their noise by their place, so that a run that goes on ends in the same
@@ -41,7 +44,7 @@ impl Journal {
     /// [`Error::Model`] when pieces are there and neither is asked for, when there are none to go on with, or when they
     /// are of another run; [`Error::Io`].
     pub fn begin(folder: &Path, of: &impl Serialize, resume: bool, overwrite: bool) -> Result<Self> {
-        let of = serde_json::to_value(of).map_err(|e| Error::Other(format!("settings as JSON: {e}")))?;
+        let of = as_json(of)?;
         let run = folder.join(RUN);
         match (has_pieces(folder)?, resume) {
             (false, true) => {
@@ -74,7 +77,7 @@ impl Journal {
     /// What `work` returns; [`Error::Model`] for a damaged file; [`Error::Io`].
     pub(super) fn tensors(&self, name: &str, work: impl FnOnce() -> Result<Vec<Tensor>>) -> Result<Vec<Tensor>> {
         let Some(kept) = &self.kept else { return work() };
-        let path = kept.path(name, "safetensors");
+        let path = kept.path(name, TENSORS);
         if path.exists() {
             let archive = Archive::load(&path)?;
             return Ok((0..).map_while(|i: usize| archive.tensors.get(&i.to_string()).cloned()).collect());
@@ -93,9 +96,13 @@ impl Journal {
         work: impl FnOnce() -> Result<[Tensor; N]>,
     ) -> Result<[Tensor; N]> {
         let found = self.tensors(name, || Ok(work()?.to_vec()))?;
-        let damaged =
-            |t: Vec<Tensor>| Error::Other(format!("`{name}` of an interrupted run: {} tensors, not {N}", t.len()));
-        found.try_into().map_err(damaged)
+        found.try_into().map_err(|t: Vec<Tensor>| {
+            let (found, expected) = (format!("{} tensors", t.len()), format!("{N}, as this run keeps"));
+            match &self.kept {
+                Some(kept) => Error::model(kept.path(name, TENSORS), found, expected),
+                None => Error::data(format!("tensors of `{name}`"), found, expected),
+            }
+        })
     }
 
     /// A piece that was kept by [`Journal::put`].
@@ -184,7 +191,7 @@ fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
 }
 
 fn write(path: &Path, value: &impl Serialize) -> Result<()> {
-    let text = serde_json::to_string(value).map_err(|e| Error::Other(format!("{} as JSON: {e}", path.display())))?;
+    let text = serde_json::to_string(value).map_err(Error::unwritable(path.display().to_string(), "JSON"))?;
     files::write_bytes(path, text.as_bytes())
 }
 

@@ -86,5 +86,5 @@ impl Learning {
 }
 
 fn mixed() -> Error {
-    Error::Other("an energy of another kind than its objective".into())
+    Error::data("energy to learn", "one of another kind than its objective", "both with noise levels, or both without")
 }

@@ -1,8 +1,8 @@
 //! Many images in one PNG, for a person to look at.
 
 use super::Images;
-use ebmotion_logs::files;
 use ebmotion::{Error, Result};
+use ebmotion_logs::files;
 use std::path::Path;
 
 /// How images are laid out.
@@ -76,13 +76,13 @@ pub fn encode(images: &Images, layout: Layout) -> Result<Vec<u8>> {
             }
         }
     }
-    let drawn = |e: png::EncodingError| Error::Other(format!("a PNG grid: {e}"));
+    let drawn = Error::unwritable("a grid of images", "PNG");
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, wide as u32, high as u32);
     encoder.set_color(color);
     encoder.set_depth(png::BitDepth::Eight);
-    let mut writer = encoder.write_header().map_err(drawn)?;
-    writer.write_image_data(&canvas).map_err(drawn)?;
-    writer.finish().map_err(drawn)?;
+    let mut writer = encoder.write_header().map_err(&drawn)?;
+    writer.write_image_data(&canvas).map_err(&drawn)?;
+    writer.finish().map_err(&drawn)?;
     Ok(bytes)
 }

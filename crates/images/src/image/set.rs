@@ -1,7 +1,7 @@
 //! A set of images.
 
-use ebmotion_logs::files::{self, FileRecord};
 use ebmotion::{Error, Result};
+use ebmotion_logs::files::{self, FileRecord};
 
 /// A set of images of one shape, with a label each or none at all.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,7 +7,11 @@ use ebmotion::{Error, Result};
 pub(super) fn none_given(context: Option<&Tensor>) -> Result<()> {
     match context {
         None => Ok(()),
-        Some(_) => Err(Error::Other("this network takes no context".into())),
+        Some(context) => Err(Error::Shape {
+            what: "context",
+            found: context.dims().to_vec(),
+            expected: "none: this network is unconditional".into(),
+        }),
     }
 }
 

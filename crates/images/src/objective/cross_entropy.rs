@@ -3,7 +3,7 @@
 use crate::model::Classifier;
 use crate::sample::Attack;
 use candle_core::{DType, Device, Tensor};
-use ebmotion::model::Parameters;
+use ebmotion::model::{Parameters, required_count};
 use ebmotion::noise::Noise;
 use ebmotion::train::{Batch, Loss, Objective};
 use ebmotion::{Error, Result};
@@ -33,7 +33,7 @@ impl CrossEntropy {
 
     fn mean(&self, batch: &Batch, share: f64, noise: &mut Noise) -> Result<Tensor> {
         let Some(labels) = &batch.context else {
-            return Err(Error::Other("a classifier needs labels to learn from".into()));
+            return Err(Error::data("batch", "no context", "labels, for a classifier to learn from"));
         };
         let attacked = match &self.attack {
             Some(attack) => {
@@ -73,8 +73,7 @@ impl Objective for CrossEntropy {
     }
 
     fn restore(&mut self, get: &dyn Fn(&str) -> Option<Tensor>) -> Result<()> {
-        let steps = get("steps").ok_or_else(|| Error::Other("no tensor `steps`".into()))?.to_vec1::<i64>()?;
-        self.steps = steps.first().map_or(0, |n| n.unsigned_abs());
+        self.steps = required_count("steps", get("steps"))?;
         Ok(())
     }
 }

@@ -13,7 +13,7 @@
 use super::assignment::cheapest;
 use crate::arrays::mean;
 use candle_core::{D, DType, Tensor};
-use ebmotion::model::{Fixed, Network, Parameters};
+use ebmotion::model::{Fixed, Network, Parameters, required, required_count};
 use ebmotion::noise::Noise;
 use ebmotion::sample::langevin::{Langevin, Ula};
 use ebmotion::sample::schedule::{Annealed, NoiseScale, Schedule};
@@ -309,9 +309,8 @@ impl<N: Network> Objective for EnergyMatching<N> {
     }
 
     fn restore(&mut self, get: &dyn Fn(&str) -> Option<Tensor>) -> Result<()> {
-        let get = |name: &str| get(name).ok_or_else(|| Error::Other(format!("no tensor `{name}`")));
-        self.network.restore(&get)?;
-        self.done = get("energy_matching.done")?.to_vec1::<i64>()?.first().map_or(0, |n| *n as u64);
+        self.network.restore(&|name| required(name, get(name)))?;
+        self.done = required_count("energy_matching.done", get("energy_matching.done"))?;
         Ok(())
     }
 }

@@ -7,7 +7,7 @@
 
 use crate::arrays::mean;
 use candle_core::{D, Tensor};
-use ebmotion::model::{Fixed, Network, Parameters};
+use ebmotion::model::{Fixed, Network, Parameters, required};
 use ebmotion::noise::Noise;
 use ebmotion::sample::langevin::Langevin;
 use ebmotion::sample::{Transition, Unadjusted};
@@ -133,7 +133,11 @@ impl<N: Network> InfoNce<N> {
             (Around::Data, _) => (x + (noise.normal(dims, x.dtype(), x.device())? * c.spread)?)?,
             (Around::Start, Some(start)) => start.clone(),
             (Around::Start, None) => {
-                return Err(Error::Other("negatives around a start need a source that says where chains start".into()));
+                return Err(Error::data(
+                    "batch",
+                    "no starts of chains",
+                    "a source with them, for negatives around them",
+                ));
             }
         };
         let width = x.elem_count() / rows;
@@ -252,7 +256,7 @@ impl<N: Network> Objective for InfoNce<N> {
     }
 
     fn restore(&mut self, get: &dyn Fn(&str) -> Option<Tensor>) -> Result<()> {
-        self.network.restore(&|name| get(name).ok_or_else(|| Error::Other(format!("no tensor `{name}`"))))
+        self.network.restore(&|name| required(name, get(name)))
     }
 }
 

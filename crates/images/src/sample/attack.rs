@@ -187,7 +187,7 @@ mod tests {
             assert!(found.min_all()?.to_scalar::<f32>()? >= 0.0 && found.max_all()?.to_scalar::<f32>()? <= 1.0);
         }
         let none = Attack { norm: Norm::L2, radius: 0.0, steps: 5 };
-        let same = none.run(&x, &mut Noise::new(4), |_| Err(Error::Other("not asked".into())))?;
+        let same = none.run(&x, &mut Noise::new(4), |_| Err(Error::data("gradient", "asked for", "not asked for")))?;
         assert_eq!((same - &x)?.abs()?.max_all()?.to_scalar::<f32>()?, 0.0);
         assert!(Attack { steps: 0, ..none }.check().is_err());
         Ok(())

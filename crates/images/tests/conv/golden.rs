@@ -28,7 +28,7 @@ fn energies_and_gradients_are_those_of_pytorch() {
         let config: ConvConfig = serde_json::from_str(&text).unwrap();
         let file = SafeTensors::deserialize(&bytes).unwrap();
         let get = |name: &str| {
-            let view = file.tensor(name).map_err(|e| Error::Other(format!("{name}: {e}")))?;
+            let view = file.tensor(name).map_err(|e| Error::data(name, e, "a tensor"))?;
             let numbers: Vec<f32> =
                 view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
             Ok(Tensor::from_vec(numbers, view.shape(), &CPU)?)

@@ -15,10 +15,12 @@ mod rows;
 #[path = "../../../../tests/support/stop.rs"]
 mod stop;
 
+use candle_core::Tensor;
+use ebmotion::model::{MlpEnergy, Network, Parameters};
 use ebmotion::noise::Noise;
-use ebmotion::train::{BatchSource, Objective};
+use ebmotion::train::{Batch, BatchSource, Objective};
 use ebmotion::{Error, Result};
-use ebmotion_images::objective::{Coupling, EnergyMatching, EnergyMatchingConfig, InfoNce, InfoNceConfig};
+use ebmotion_images::objective::{Around, Coupling, EnergyMatching, EnergyMatchingConfig, InfoNce, InfoNceConfig};
 use known::Draws;
 use learner::network;
 
@@ -43,5 +45,31 @@ fn settings_that_make_no_sense_are_refused() -> Result<()> {
     let batch = Draws { conditional: true, held_out: false }.batch(4, &mut Noise::new(1))?;
     assert!(matches!(paired.loss(&batch, &mut Noise::new(1)), Err(Error::Config { .. })));
     assert!(InfoNce::new(network(0)?, InfoNceConfig { negatives: 0, ..Default::default() }).is_err());
+    Ok(())
+}
+
+/// A network that gives its energy and no more.
+struct Bare(MlpEnergy);
+
+impl Network for Bare {
+    fn parameters(&self) -> &Parameters {
+        self.0.parameters()
+    }
+
+    fn energy(&self, x: &Tensor, context: Option<&Tensor>) -> Result<Tensor> {
+        self.0.energy(x, context)
+    }
+}
+
+#[test]
+fn what_an_objective_needs_of_batches_and_networks_is_asked_for() -> Result<()> {
+    let batch = Draws { conditional: false, held_out: false }.batch(4, &mut Noise::new(1))?;
+    let plain = Batch { start: None, ..batch.clone() };
+    let around = InfoNceConfig { around: Around::Start, ..Default::default() };
+    contract::lacks(&mut InfoNce::new(network(0)?, around)?, &plain, "no starts of chains")?;
+    let mut bare = EnergyMatching::new(Bare(network(0)?), EnergyMatchingConfig::default())?;
+    let error = bare.loss(&batch, &mut Noise::new(1)).expect_err("no gradient as a graph");
+    assert!(matches!(error, Error::Unsupported { .. }), "{error:?}");
+    assert!(error.to_string().contains("this network cannot give its input gradient as a graph"), "{error}");
     Ok(())
 }

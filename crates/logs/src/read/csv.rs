@@ -22,6 +22,7 @@ fn read(input: &Input, options: &ReadOptions) -> Result<Table> {
 }
 
 /// Reads the bytes of a CSV file.
+#[expect(clippy::too_many_lines, reason = "one loop over the rows, with what it carries from row to row")]
 fn parse(path: &Path, source: FileRecord, bytes: &[u8], options: &ReadOptions) -> Result<Table> {
     let path = path.to_path_buf();
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);

@@ -24,6 +24,7 @@ pub(crate) struct Header {
 
 impl Header {
     /// Reads the column names of the file at `path` (`q_FFJ3 [rad]`: name and unit).
+    #[expect(clippy::too_many_lines, reason = "one question to the header after the other")]
     pub fn new(path: &Path, cells: &[&str], options: &ReadOptions) -> Result<Self> {
         let error = |column: Option<String>, found: String, expected: String| Error::Log {
             path: path.to_path_buf(),

@@ -38,8 +38,7 @@ Examples:
       out/fid --resume
 
 Samples may be whatever --data may be. The distance has two names: FID by Inception-v3, Fréchet distance of \
-classifier features by a \
-classifier; the two cannot be compared. Beside it stands its floor: one half of the reference against the other.
+classifier features by a classifier; the two cannot be compared. Beside it stands its floor: one half of the reference against the other.
 
 Weights of Inception-v3 are not part of this program. Those that published distances are measured with are
 pytorch-fid's:
@@ -60,10 +59,8 @@ Examples:
       inception.safetensors -o out/score
 
 exp of the mean divergence of each image's class probabilities from their mean, in 10 parts (mean and standard \
-deviation). By \
-Inception-v3 it is called Inception score, by a classifier classifier score. The same of real images stands beside \
-it. `ebmotion \
-image fid --help` says where Inception-v3's weights come from.";
+deviation). By Inception-v3 it is called Inception score, by a classifier classifier score. The same of real images \
+stands beside it. `ebmotion image fid --help` says where Inception-v3's weights come from.";
 
 #[derive(Debug, Args)]
 pub(crate) struct MeasureArgs {
@@ -99,12 +96,9 @@ Examples:
   ebmotion image robust out/mnist/model.safetensors --data images/ -o out/robust --resume      after Ctrl-C
 
 An image's class is the one given which the energy is lowest. The attack climbs the odds of the other classes by the \
-gradient of \
-what judges (projected, from a random start, within a distance of the image); purification is Langevin dynamics for \
-each class \
-before the energies are compared, of which the attack does not know: --rrd shows the chains of the first images, \
-those of all \
-classes side by side. Leaves robust.json, robust.txt, and a plot for each norm.")]
+gradient of what judges (projected, from a random start, within a distance of the image); purification is Langevin \
+dynamics for each class before the energies are compared, of which the attack does not know: --rrd shows the chains of \
+the first images, those of all classes side by side. Leaves robust.json, robust.txt, and a plot for each norm.")]
 pub(crate) struct RobustArgs {
     #[command(flatten)]
     pub(crate) model: ModelArg,

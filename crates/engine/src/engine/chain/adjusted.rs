@@ -8,6 +8,7 @@ use crate::noise::Draw;
 impl Run<'_> {
     pub(super) fn mala(&self, member: &Member<'_>, step: &LangevinStep, steps: usize) {
         let Some(p) = &self.proposed else { return };
+        self.first_norms(member);
         for k in 0..steps {
             for unit in self.units(member) {
                 let drift = Drift {
@@ -39,6 +40,7 @@ impl Run<'_> {
 
     pub(super) fn hmc(&self, member: &Member<'_>, step: f64, leapfrogs: usize, jitter: f64, steps: usize) {
         let Some(p) = &self.proposed else { return };
+        self.first_norms(member);
         for k in 0..steps {
             let draws = &self.draws[3 * k..3 * k + 3];
             for block in member.share(self.tile.blocks()) {
@@ -80,6 +82,19 @@ impl Run<'_> {
         }
     }
 
+    /// The norms of the gradients where chains start, which stay those of chains that do not go.
+    fn first_norms(&self, member: &Member<'_>) {
+        for block in member.share(self.tile.blocks()) {
+            for lane in 0..self.tile.live(block) {
+                // SAFETY: the gradient is complete since the last barrier; the block's tally is this worker's.
+                unsafe {
+                    let square = |f: usize| (*self.grad.at(block, f).add(lane)).powi(2);
+                    *self.tally.norm.at(block, 0).add(lane) = (0..self.width).map(square).sum::<f32>().sqrt();
+                }
+            }
+        }
+    }
+
     /// Metropolis' rule, chain by chain; begins before the barrier that makes the proposal's sums whole, ends with one.
     fn accept(&self, member: &Member<'_>, p: &Proposal, k: usize, draw: &Draw) {
         // SAFETY: the last evaluation ended with a barrier; the field is this run's own.
@@ -113,11 +128,8 @@ impl Run<'_> {
                     *self.moved.at(block, unit.group).add(lane) = moved;
                     if unit.group == 0 {
                         *new.at(block, 0).add(lane) = if accepted { after } else { before };
-                        let norm = self.tally.norm.at(block, 0).add(lane);
                         if accepted {
-                            *norm = slope.sqrt();
-                        } else if k == 0 {
-                            *norm = f32::NAN; // not known yet: filled in below, once the gradient is whole
+                            *self.tally.norm.at(block, 0).add(lane) = slope.sqrt();
                         }
                         *self.tally.acceptance.at(block, 0).add(lane) += probability as f32;
                     }
@@ -129,12 +141,7 @@ impl Run<'_> {
             for lane in 0..self.tile.live(block) {
                 // SAFETY: all are complete since the barrier; the block's tally is this worker's.
                 unsafe {
-                    let norm = self.tally.norm.at(block, 0).add(lane);
-                    if norm.read().is_nan() {
-                        let square = |f: usize| (*self.grad.at(block, f).add(lane)).powi(2);
-                        *norm = (0..self.width).map(square).sum::<f32>().sqrt();
-                    }
-                    *self.tally.slope.at(block, 0).add(lane) += *norm;
+                    *self.tally.slope.at(block, 0).add(lane) += *self.tally.norm.at(block, 0).add(lane);
                     *self.tally.moved.at(block, 0).add(lane) += self.sum(self.moved, block, lane).sqrt();
                 }
             }

@@ -1,7 +1,7 @@
 //! What becomes of a pixel's sums: gain, bias, activation, and where they are kept.
 
+use super::super::activation::activate;
 use super::super::layers::Nonlinearity;
-use super::super::matrix::activate;
 use super::map::{Map, PerImage};
 use crate::simd::Simd;
 

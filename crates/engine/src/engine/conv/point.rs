@@ -5,8 +5,8 @@
 //! they have the images, channels and pixels that the kernel goes through, and that nobody else writes them now: the
 //! contract of maps (`map.rs`).
 
+use super::super::activation::activate;
 use super::super::layers::Nonlinearity;
-use super::super::matrix::activate;
 use super::finish::Finish;
 use super::map::Map;
 use crate::simd::{Kernel, Simd};

@@ -80,8 +80,8 @@ struct Inputs<'a> {
 /// # Safety
 /// Within a kernel. From each pixel's source every tap reaches numbers of the map, for all blocks of inputs; the
 /// weights are those of all these inputs and taps; `sums` has room for the pixels.
-// Long: one loop nest whose sums must stay in registers.
 #[inline(always)]
+#[expect(clippy::too_many_lines, reason = "one loop nest whose sums must stay in registers")]
 unsafe fn micro<S: Simd, const R: usize, const C: usize, const N: usize, const STEP: usize>(
     inputs: &Inputs<'_>,
     source: (*const f32, usize),

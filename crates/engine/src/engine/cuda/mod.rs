@@ -13,5 +13,5 @@ pub mod conv;
 mod run;
 
 #[cfg(feature = "cuda")]
-pub use run::{Gpu, run};
+pub use run::{Gpu, GpuFinish, run};
 pub use source::{Device, Job, Mode};

@@ -1,7 +1,7 @@
 //! Compiling, loading and launching on the GPU.
 
 use super::{Device, Job, Mode};
-use crate::engine::{ChainStart, Finish, LangevinStep, Program};
+use crate::engine::{ChainStart, LangevinStep, Program};
 use crate::error::{Error, Result};
 use crate::gpu::{arch, kernel};
 use crate::noise::Noise;
@@ -74,13 +74,24 @@ fn keep_memory(device: &CudaDevice) -> Result<()> {
     Ok(())
 }
 
+/// Where chains on a GPU ended; what the walk was like is not measured there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GpuFinish {
+    /// `(B, F)`.
+    pub x: Vec<f32>,
+    /// `(B,)`.
+    pub energy: Vec<f32>,
+    /// `(B, F)`.
+    pub grad: Vec<f32>,
+}
+
 /// Unadjusted Langevin chains on the GPU, as [`crate::engine::run`] runs them on the CPU; clip and bounds are those of
 /// the first step. `None` where the program is not one that the kernel takes.
 ///
 /// # Errors
 /// [`Error::Shape`] when the start does not fit; [`Error::NonFinite`] naming the step at which a chain diverges;
 /// [`Error::Tensor`] when the GPU or its compiler fails.
-// Long: one launch, with its arrays and arguments in the order of the kernel.
+#[expect(clippy::too_many_lines, reason = "one launch, with its arrays and arguments in the order of the kernel")]
 pub fn run(
     gpu: &Gpu,
     program: &Program,
@@ -88,7 +99,7 @@ pub fn run(
     start: ChainStart<'_>,
     noise: &mut Noise,
     mode: Mode,
-) -> Result<Option<Finish>> {
+) -> Result<Option<GpuFinish>> {
     let width = program.width();
     let chains = start.x.len() / width.max(1);
     if chains == 0 || start.x.len() != chains * width {
@@ -150,14 +161,10 @@ pub fn run(
     if bad < i32::MAX {
         return Err(Error::NonFinite { what: "a chain\'s energy".into(), value: f64::NAN, step: bad as u64 });
     }
-    Ok(Some(Finish {
+    Ok(Some(GpuFinish {
         x: device.clone_dtoh(&x)?,
         energy: device.clone_dtoh(&energy)?,
         grad: device.clone_dtoh(&grad)?,
-        // Not measured on the GPU.
-        moved: f64::NAN,
-        gradient_norm: f64::NAN,
-        acceptance: None,
     }))
 }
 

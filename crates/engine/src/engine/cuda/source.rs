@@ -251,14 +251,11 @@ impl Job {
             }
         }
         format!(
-            "__device__ static inline float terms(const float* constants, const float* rows, long long chain, \
-             int i, float x, float* g) {{\n\
-             \x20   float energy = 0.0f, away, pull, low, high;\n{energy}\
-             \x20   (void)away, (void)pull, (void)low, (void)high;\n\
-             \x20   return energy;\n}}\n\
-             __device__ static inline float chain_constant(const float* constants, const float* rows, \
-             long long chain) {{\n\
-             \x20   return 0.0f{constant};\n}}\n"
+            "__device__ static inline float terms(const float* constants, const float* rows, long long chain, int i, \
+                float x, float* g) {{\n\x20   float energy = 0.0f, away, pull, low, high;\n{energy}\x20   (void)away, \
+                (void)pull, (void)low, (void)high;\n\x20   return energy;\n}}\n__device__ static inline float \
+                chain_constant(const float* constants, const float* rows, long long chain) {{\n\x20   return \
+                0.0f{constant};\n}}\n"
         )
     }
 

@@ -195,6 +195,7 @@ pub(super) struct Compositions {
     pub(super) parameters: usize,
 }
 
+#[expect(clippy::too_many_lines, reason = "an experiment from top to bottom")]
 pub(super) fn run(config: &ComposeConfig, noise: &Noise, shelf: &mut Shelf<'_>) -> Result<Compositions> {
     let experts = Experts::learn(config, noise, shelf)?;
     let (scene, rows, guidance) = (experts.scene, config.samples, config.guidance);

@@ -148,6 +148,18 @@ pub struct ComposeConfig {
 }
 
 impl NetworkLearning {
+    /// Checks these settings, which errors name by `key`.
+    fn validate(&self, key: &str) -> Result<()> {
+        if self.steps == 0 || self.batch == 0 || self.width == 0 {
+            let found = format!("steps {}, batch {}, width {}", self.steps, self.batch, self.width);
+            return Err(Error::config(key, found, "numbers of at least 1"));
+        }
+        if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) {
+            return Err(Error::config(format!("{key}.learning_rate"), self.learning_rate, "a positive number"));
+        }
+        Ok(())
+    }
+
     /// The same for a part of the steps, rounded up.
     pub(super) fn part(&self, share: f64) -> Self {
         Self { steps: (self.steps as f64 * share).ceil() as u64, ..self.clone() }
@@ -202,82 +214,65 @@ impl ComposeConfig {
         if ![2, 4, 8, 16, 32].contains(&self.positions) {
             return Err(Error::config("positions", self.positions, "2, 4, 8, 16 or 32"));
         }
-        let cross = &self.cross;
-        for (key, value) in [
-            ("cross.runs", cross.runs),
-            ("cross.chains", cross.chains),
-            ("cross.fractions", cross.fractions.len()),
-            ("samples", self.samples),
-            ("chains", self.chains),
-        ] {
-            if value == 0 {
-                return Err(Error::config(key, 0, "at least 1"));
+        counted(&[("samples", self.samples), ("chains", self.chains)])?;
+        self.attributes.validate("attributes")?;
+        walk("sampler", &self.sampler)?;
+        let choice = &self.choice;
+        if choice.draws == 0 || choice.angles.is_empty() || !choice.angles.iter().all(|t| *t > 0.0 && *t < FRAC_PI_2) {
+            let expected = "at least one angle between 0 and pi / 2, and at least 1 draw";
+            return Err(Error::config("choice", format!("{choice:?}"), expected));
+        }
+        for (key, weight) in [("guidance", self.guidance), ("negation", self.negation)] {
+            if !(weight >= 0.0 && weight.is_finite()) {
+                return Err(Error::config(key, weight, "a number that is not negative"));
             }
         }
-        if !cross.fractions.iter().all(|f| (0.0..=1.0).contains(f)) || !cross.fractions.is_sorted_by(|a, b| a < b) {
+        self.cross.validate()
+    }
+}
+
+impl CrossConfig {
+    fn validate(&self) -> Result<()> {
+        counted(&[
+            ("cross.runs", self.runs),
+            ("cross.chains", self.chains),
+            ("cross.fractions", self.fractions.len()),
+        ])?;
+        if !self.fractions.iter().all(|f| (0.0..=1.0).contains(f)) || !self.fractions.is_sorted_by(|a, b| a < b) {
             let expected = "shares from 0 to 1, the smaller first";
-            return Err(Error::config("cross.fractions", format!("{:?}", cross.fractions), expected));
+            return Err(Error::config("cross.fractions", format!("{:?}", self.fractions), expected));
         }
         for (key, recovery) in
-            [("cross.size_recovery", &cross.size_recovery), ("cross.position_recovery", &cross.position_recovery)]
+            [("cross.size_recovery", &self.size_recovery), ("cross.position_recovery", &self.position_recovery)]
         {
             if !((0.0..=1.0).contains(&recovery.share) && recovery.lowest > 0.0 && recovery.lowest < FRAC_PI_2) {
                 let expected = "a share from 0 to 1, an angle above 0 and below pi / 2";
                 return Err(Error::config(key, format!("{recovery:?}"), expected));
             }
         }
-        if !(cross.further > 0.0 && cross.further <= 1.0) {
-            return Err(Error::config("cross.further", cross.further, "above 0, at most 1"));
+        if !(self.further > 0.0 && self.further <= 1.0) {
+            return Err(Error::config("cross.further", self.further, "above 0, at most 1"));
         }
-        if !(cross.test_share > 0.0 && cross.test_share < 1.0) {
-            return Err(Error::config("cross.test_share", cross.test_share, "above 0 and below 1"));
+        if !(self.test_share > 0.0 && self.test_share < 1.0) {
+            return Err(Error::config("cross.test_share", self.test_share, "above 0 and below 1"));
         }
         for (key, value, count) in [
-            ("cross.shape", cross.shape, SHAPES.len()),
-            ("cross.size", cross.size, Attribute::Size.values()),
-            ("cross.rotation", cross.rotation, COUNTS[2]),
+            ("cross.shape", self.shape, SHAPES.len()),
+            ("cross.size", self.size, Attribute::Size.values()),
+            ("cross.rotation", self.rotation, COUNTS[2]),
         ] {
             if value >= count {
                 return Err(Error::config(key, value, format!("0 to {}", count - 1)));
             }
         }
-        for (key, learning) in [
-            ("cross.size_energy", &cross.size_energy),
-            ("cross.position_energy", &cross.position_energy),
-            ("cross.baseline", &cross.baseline),
-            ("attributes", &self.attributes),
-        ] {
-            if learning.steps == 0 || learning.batch == 0 || learning.width == 0 {
-                let found = format!("steps {}, batch {}, width {}", learning.steps, learning.batch, learning.width);
-                return Err(Error::config(key, found, "numbers of at least 1"));
-            }
-            if !(learning.learning_rate > 0.0 && learning.learning_rate.is_finite()) {
-                return Err(Error::config(format!("{key}.learning_rate"), learning.learning_rate, "a positive number"));
-            }
+        self.size_energy.validate("cross.size_energy")?;
+        self.position_energy.validate("cross.position_energy")?;
+        self.baseline.validate("cross.baseline")?;
+        walk("cross.sampler", &self.sampler)?;
+        if self.kept == 0 || self.kept > self.chains {
+            return Err(Error::config("cross.kept", self.kept, format!("1 to {}", self.chains)));
         }
-        for (key, sampler) in [("cross.sampler", &cross.sampler), ("sampler", &self.sampler)] {
-            if sampler.levels < 2 {
-                return Err(Error::config(format!("{key}.levels"), sampler.levels, "at least 2"));
-            }
-            if !(0.0..=1.0).contains(&sampler.temperature) {
-                return Err(Error::config(format!("{key}.temperature"), sampler.temperature, "0 to 1"));
-            }
-            sampler.check().map_err(|e| match e {
-                Error::Config { key: inner, found, expected } => {
-                    Error::Config { key: inner.replacen("sampler", key, 1), found, expected }
-                }
-                other => other,
-            })?;
-        }
-        if cross.kept == 0 || cross.kept > cross.chains {
-            return Err(Error::config("cross.kept", cross.kept, format!("1 to {}", cross.chains)));
-        }
-        let choice = &self.choice;
-        if choice.draws == 0 || choice.angles.is_empty() || !choice.angles.iter().all(|t| *t > 0.0 && *t < FRAC_PI_2) {
-            let expected = "at least one angle between 0 and pi / 2, and at least 1 draw";
-            return Err(Error::config("choice", format!("{choice:?}"), expected));
-        }
-        let handover = &cross.handover;
+        let handover = &self.handover;
         if !(handover.width > 0.0
             && handover.width.is_finite()
             && handover.angle.is_finite()
@@ -286,11 +281,30 @@ impl ComposeConfig {
             let expected = "a positive width, all else finite";
             return Err(Error::config("cross.handover", format!("{handover:?}"), expected));
         }
-        for (key, weight) in [("guidance", self.guidance), ("negation", self.negation)] {
-            if !(weight >= 0.0 && weight.is_finite()) {
-                return Err(Error::config(key, weight, "a number that is not negative"));
-            }
-        }
         Ok(())
     }
+}
+
+/// Refuses counts of 0.
+fn counted(counts: &[(&str, usize)]) -> Result<()> {
+    match counts.iter().find(|(_, count)| *count == 0) {
+        Some((key, _)) => Err(Error::config(*key, 0, "at least 1")),
+        None => Ok(()),
+    }
+}
+
+/// Checks the settings of a way down the noise levels, which errors name by `key`.
+fn walk(key: &str, sampler: &SamplerConfig) -> Result<()> {
+    if sampler.levels < 2 {
+        return Err(Error::config(format!("{key}.levels"), sampler.levels, "at least 2"));
+    }
+    if !(0.0..=1.0).contains(&sampler.temperature) {
+        return Err(Error::config(format!("{key}.temperature"), sampler.temperature, "0 to 1"));
+    }
+    sampler.check().map_err(|e| match e {
+        Error::Config { key: inner, found, expected } => {
+            Error::Config { key: inner.replacen("sampler", key, 1), found, expected }
+        }
+        other => other,
+    })
 }

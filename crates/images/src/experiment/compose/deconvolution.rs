@@ -87,7 +87,11 @@ impl Generative for Deconvolution {
     }
 
     fn loss(&self, x: &Tensor, context: Option<&Tensor>, _: &mut Noise) -> Result<Tensor> {
-        let context = context.ok_or_else(|| Error::Other("this network needs a context".into()))?;
+        let context = context.ok_or_else(|| Error::Shape {
+            what: "context",
+            found: Vec::new(),
+            expected: "(B, ...): this network is conditional".into(),
+        })?;
         Ok((self.forward(context)? - x)?.sqr()?.flatten_from(1)?.mean(1)?)
     }
 }

@@ -39,8 +39,8 @@ pub struct Bounds {
     pub chains: usize,
     /// `(sum w)^2 / sum w^2`.
     pub effective: f64,
-    /// Mean probability of acceptance of a trajectory.
-    pub acceptance: f64,
+    /// Mean probability of acceptance of a trajectory; none where there was no trajectory.
+    pub acceptance: Option<f64>,
 }
 
 impl From<&LogRatio> for Bounds {
@@ -51,7 +51,7 @@ impl From<&LogRatio> for Bounds {
             mean: found.mean,
             chains: found.chains.len(),
             effective: found.effective,
-            acceptance: found.acceptance.unwrap_or(f64::NAN),
+            acceptance: found.acceptance,
         }
     }
 }
@@ -212,12 +212,13 @@ impl<'a> Levels<'a> {
                     // A piece that is done is kept before the work stops.
                     if k < until { advance(sink, k, all, "") } else { Ok(()) }
                 })?;
-                let acceptance = Tensor::new(&[run.acceptance.unwrap_or(f64::NAN)], &Device::Cpu)?;
-                let [energies, logs] = [run.energies, run.logs].map(|values| Tensor::new(values, &Device::Cpu));
-                Ok([run.x, energies?, logs?, acceptance])
+                let acceptance = run.acceptance.into_iter().collect();
+                let lists = [run.energies, run.logs, acceptance].map(|values| Tensor::new(values, &Device::Cpu));
+                let [energies, logs, acceptance] = lists;
+                Ok([run.x, energies?, logs?, acceptance?])
             };
             let [x, energies, logs, acceptance] = journal.array(&format!("{phase} {until}"), work)?;
-            let acceptance = acceptance.to_vec1::<f64>()?.first().copied().filter(|a| !a.is_nan());
+            let acceptance = acceptance.to_vec1::<f64>()?.first().copied();
             let [energies, logs] = [energies.to_vec1()?, logs.to_vec1()?];
             run = Annealing { back: run.back, done: until, x, energies, logs, acceptance };
             advance(sink, until, all, "")?;

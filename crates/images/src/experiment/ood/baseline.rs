@@ -8,6 +8,7 @@ use candle_core::{DType, Device, Tensor};
 use ebmotion::event::Sink;
 use ebmotion::model::Generative;
 use ebmotion::noise::Noise;
+use ebmotion::settings::as_json;
 use ebmotion::train::objective::GenerativeLoss;
 use ebmotion::train::{AdamConfig, Archive, Batch, BatchSource, Clip, Decay, Divergence, TrainConfig, train};
 use ebmotion::{Error, Result};
@@ -29,7 +30,7 @@ pub struct BaselineRecord {
     /// Steps of training, and which of them had the weights kept.
     pub steps: [u64; 2],
     /// Bits per dimension of training images kept for judging.
-    pub validation_bits: f64,
+    pub validation_bits: Option<f64>,
 }
 
 /// What a baseline's file says of itself.
@@ -113,7 +114,7 @@ fn fit<M: Generative + 'static, N: Serialize>(
 ) -> Result<(Box<dyn Generative>, BaselineRecord)> {
     let name = network.name();
     let (kind, path) = (format!("ood baseline {name} 1"), folder.join(format!("{name}.safetensors")));
-    let settings = serde_json::to_value(of).map_err(|e| Error::Other(format!("settings: {e}")))?;
+    let settings = as_json(of)?;
     let data = serde_json::json!(DataRecord::of(source.images));
     let identity = serde_json::json!({
         "settings": settings, "seed": config.seed, "validation": config.validation, "data": data,
@@ -161,10 +162,10 @@ fn fit<M: Generative + 'static, N: Serialize>(
         name: name.into(),
         parameters: network.parameters().count(),
         steps: [outcome.steps, outcome.best_step],
-        validation_bits: outcome.best_validation.unwrap_or(f64::NAN),
+        validation_bits: outcome.best_validation,
     };
     let header = Header { kind, of: identity, record: record.clone() };
-    let meta = serde_json::to_value(&header).map_err(|e| Error::Other(format!("a baseline's header: {e}")))?;
+    let meta = as_json(&header)?;
     let tensors = network.parameters().iter().map(|(n, var)| (n.to_string(), var.as_detached_tensor())).collect();
     Archive { tensors, meta, ..Archive::default() }.save(&path)?;
     Ok((Box::new(network), record))

@@ -147,9 +147,11 @@ pub fn run(
 fn together(own: &levels::ByLevel, by_level: &[(f64, Vec<Vec<f64>>)]) -> Result<Vec<Vec<f64>>> {
     let gaussian = levels::gaussian(own)?;
     let of = |set: usize| {
-        let at = |t: &f64| by_level.iter().find(|(at, _)| at == t).map(|(_, sets)| &sets[set][..]);
-        let energies: Option<Vec<&[f64]>> = own.iter().map(|(t, _)| at(t)).collect();
-        levels::judged(&gaussian, &energies.ok_or_else(|| Error::Other("a noise level without energies".into()))?)
+        let at = |t: f64| match by_level.iter().find(|(at, _)| *at == t) {
+            Some((_, sets)) => Ok(&sets[set][..]),
+            None => Err(Error::data(format!("energies at the noise level {t}"), "none", "one an image")),
+        };
+        levels::judged(&gaussian, &own.iter().map(|(t, _)| at(*t)).collect::<Result<Vec<_>>>()?)
     };
     (0..by_level.first().map_or(0, |(_, sets)| sets.len())).map(of).collect()
 }
@@ -162,7 +164,9 @@ struct Named {
 }
 
 fn row(of: Named, sets: &[SetRecord], scores: &[Vec<f64>], config: &OodConfig, noise: &Noise) -> Result<ScoreRow> {
-    let Some((own, others)) = scores.split_first() else { return Err(Error::Other("no set of images".into())) };
+    let Some((own, others)) = scores.split_first() else {
+        return Err(Error::data("sets of images to score", 0, "at least the model's own"));
+    };
     let told = others.iter().zip(&sets[1..]).map(|(other, set)| {
         let (auroc, average_precision, fpr_at_95_tpr) = against(own, other)?;
         let interval = score::interval(own, other, config.replicates, &mut noise.named(&set.name))?;

@@ -94,6 +94,7 @@ pub fn run(
 }
 
 #[allow(clippy::too_many_arguments)]
+#[expect(clippy::too_many_lines, reason = "one loop over images and radii, with what it carries from radius to radius")]
 fn attacked(
     (name, victim): (&str, &dyn Victim),
     purify: Option<(&EnergyClassifier<'_>, &PurificationConfig)>,

@@ -14,6 +14,7 @@ use crate::image::Images;
 use candle_core::{Device, Tensor};
 use ebmotion::event::Sink;
 use ebmotion::noise::Noise;
+use ebmotion::settings::as_json;
 use ebmotion::train::{CheckpointPlan, Objective, Outcome, train};
 use ebmotion::{Error, Result};
 use pictures::{Moved, Pictures};
@@ -33,6 +34,7 @@ const JUDGED: u64 = 4;
 ///
 /// # Errors
 /// [`Error::Config`] for settings out of range; [`Error::Data`] when images and settings do not fit; as [`train()`].
+#[expect(clippy::too_many_lines, reason = "a training from top to bottom")]
 pub fn run(
     images: &Images,
     config: &ImageTrainConfig,
@@ -68,7 +70,7 @@ pub fn run(
     let scale = if config.learning.in_pixels() { [0.0, 1.0] } else { moments(&chosen, training)? };
     let network = config.network(chosen.shape(), if config.conditional { classes.len() } else { 0 })?;
     let mut info = ImageModelInfo::new(network, config.learning.leveled(), classes, scale, DataRecord::of(&chosen));
-    info.settings = serde_json::to_value(config).map_err(|e| Error::Other(format!("settings: {e}")))?;
+    info.settings = as_json(config)?;
     let plan = checkpoint.map(|path| CheckpointPlan {
         path: path.to_path_buf(),
         resume,

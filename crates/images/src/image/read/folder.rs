@@ -3,8 +3,8 @@
 use super::input::{Input, lower_name};
 use super::picture::{self, Picture};
 use crate::image::Images;
-use ebmotion_logs::files::FileRecord;
 use ebmotion::{Error, Result};
+use ebmotion_logs::files::FileRecord;
 use std::path::{Path, PathBuf};
 
 /// The pictures of a folder; its subfolders, where it has any with pictures in them, are the classes.

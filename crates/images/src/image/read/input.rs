@@ -1,8 +1,8 @@
 //! A file of images before it is parsed.
 
 use crate::image::Images;
-use ebmotion_logs::files::FileRecord;
 use ebmotion::{Error, Result};
+use ebmotion_logs::files::FileRecord;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 

@@ -3,8 +3,8 @@
 
 use super::input::Input;
 use crate::image::Images;
-use ebmotion_logs::files::write_bytes;
 use ebmotion::{Error, Result};
+use ebmotion_logs::files::write_bytes;
 use std::io::{Cursor, Read, Write};
 use std::path::Path;
 
@@ -35,11 +35,11 @@ pub(super) fn parse(input: &Input) -> Result<Images> {
 /// The bytes of an archive of images `(N, C, H, W)` and their labels, where they have any.
 ///
 /// # Errors
-/// [`Error::Other`] when it cannot be put together.
+/// [`Error::Unwritable`] when it cannot be put together.
 fn encode(images: &Images) -> Result<Vec<u8>> {
     let [c, h, w] = images.shape();
     let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    let wrong = |e: &dyn std::fmt::Display| Error::Other(format!("a numpy archive: {e}"));
+    let wrong = |e: &dyn std::fmt::Display| Error::unwritable("images", "a numpy archive")(e);
     let mut add = |name: &str, kind: &str, shape: &str, contents: &[u8]| -> Result<()> {
         // The header ends with a line feed at a multiple of 64 bytes.
         let mut header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({shape}), }}");

@@ -33,11 +33,16 @@ fn with<T>(tensors: &[&Tensor], work: impl FnOnce(Vec<CudaView<'_, f32>>) -> Res
     let mut views = Vec::with_capacity(held.len());
     for (storage, layout) in &held {
         let (Storage::Cuda(storage), Some((first, last))) = (&**storage, layout.contiguous_offsets()) else {
-            return Err(Error::Other("an array for the GPU that lies elsewhere, or in pieces".into()));
+            return Err(Error::data("array for the GPU", "one elsewhere, or in pieces", "one there, in one piece"));
         };
         views.push(storage.as_cuda_slice::<f32>()?.slice(first..last));
     }
     work(views)
+}
+
+/// A part that the GPU should have had or given.
+fn missing(part: &str) -> Error {
+    Error::data("arrays on the GPU", format!("none for {part}"), "one")
 }
 
 fn tensor(numbers: CudaSlice<f32>, shape: impl Into<Shape>, device: &CudaDevice) -> Tensor {
@@ -65,7 +70,7 @@ impl OnGpu {
         with(&all, |mut views| {
             let more = views.split_off(self.filters.len() + 2);
             let (Some(rows), Some(head)) = (views.pop(), views.pop()) else {
-                return Err(Error::Other("a network without a head".into()));
+                return Err(missing("the head"));
             };
             work(Numbers { filters: views, head, rows, each: self.rows.dims()[0] > 1 }, &more)
         })
@@ -85,7 +90,7 @@ impl OnGpu {
             let down = self.network.down(&self.device, &up, &numbers, &more[1], true)?;
             Ok((up, down))
         })?;
-        let Some(grad) = gradients.x else { return Err(Error::Other("no gradient in the images".into())) };
+        let Some(grad) = gradients.x else { return Err(missing("the gradient in the images")) };
         let grad = outwards(&tensor(grad, images.shape(), &self.device))?;
         Ok(Evaluated { energy: self.energies(&up, count)?, grad })
     }
@@ -130,10 +135,11 @@ impl ConvEnergy {
     /// [`Mode::Bf16`] computes as [`Mode::Tf32`] here.
     ///
     /// # Errors
-    /// [`Error::Other`] where they lie elsewhere or are not f32; [`Error::Tensor`].
+    /// [`Error::Data`] where they lie elsewhere or are not f32; [`Error::Tensor`].
     pub fn on_gpu(&self, context: Option<&Tensor>, mode: Mode) -> Result<OnGpu> {
         let (Device::Cuda(device), DType::F32) = (self.head.device(), self.head.dtype()) else {
-            return Err(Error::Other("images on a GPU need a network there, in f32".into()));
+            let found = format!("{:?} on {:?}", self.head.dtype(), self.head.device().location());
+            return Err(Error::data("network for images on a GPU", found, "f32 on that GPU"));
         };
         let (mut filters, mut stages) = (Vec::new(), Vec::new());
         for stage in &self.stages {
@@ -177,14 +183,13 @@ impl ConvEnergy {
             sum = factors.iter().sum::<f32>();
             Ok(factors)
         })?;
-        let Some(rows) = gradients.rows else { return Err(Error::Other("no gradient in the modulations".into())) };
+        let Some(rows) = gradients.rows else { return Err(missing("the gradient in the modulations")) };
         let width = rows.len() / count;
         let images = tensor(rows, (count, width), &network.device);
         let shapes = network.filters.iter().map(Tensor::shape);
         let mut filters = gradients.filters.into_iter().zip(shapes);
         self.gather(&images, context, vec![head, Tensor::new(&[sum], x.device())?], |filter| {
-            let missing = || Error::Other("a filter without a gradient".into());
-            let (numbers, shape) = filters.next().ok_or_else(missing)?;
+            let (numbers, shape) = filters.next().ok_or_else(|| missing("a filter's gradient"))?;
             filter.pull_back(outwards(&tensor(numbers, shape, &network.device))?)
         })
     }

@@ -90,7 +90,8 @@ impl ConvEnergy {
         coefficients: &mut dyn FnMut(&[f32]) -> Result<Vec<f32>>,
     ) -> Result<Vec<Tensor>> {
         if !self.fast(x) {
-            return Err(Error::Other("weight gradients of images by the engine need f32 on the CPU".into()));
+            let found = format!("{:?} on {:?}", x.dtype(), x.device().location());
+            return Err(Error::data("images to learn from by the engine", found, "f32 on the CPU, as the weights"));
         }
         let (packed, rows) = (self.packed()?, self.rows(context)?);
         let (_, gradient) = packed.learn(&plain(x)?, &rows, |e| coefficients(e), &RunOptions::default())?;

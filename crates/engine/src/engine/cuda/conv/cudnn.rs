@@ -72,7 +72,7 @@ macro_rules! choose {
             .map_err(failed)?;
         let Some(way) = found.iter().take(count.max(0) as usize).find(|w| usable(w.status, w.determinism, w.memory))
         else {
-            return Err(Error::Other(concat!("cuDNN knows no deterministic way to ", $what).into()));
+            return Err(Error::unsupported("cuDNN", $what, "it knows no deterministic way"));
         };
         // SAFETY: descriptors are open, and the algorithm is one that cuDNN has just named for them.
         let bytes = unsafe { $size($handle, $a, $b, $conv, $c, way.algo) }.map_err(failed)?;

@@ -15,7 +15,10 @@ impl Net {
     ///
     /// # Errors
     /// As [`Net::up`], whose `numbers` these must be.
-    // Long: one step of the way back after the other, each reading what the one before has left.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one step of the way back after the other, each reading what the one before has left"
+    )]
     pub fn down(
         &self,
         device: &CudaDevice,
@@ -36,7 +39,7 @@ impl Net {
         let width = self.layers.modulations();
         let of_rows = if up.learns { Some(self.pool.take(device, up.images * width)?) } else { None };
         let mut of_filters: Vec<Option<CudaSlice<f32>>> = weights.iter().map(|_| None).collect();
-        let Some(last) = up.stages.last() else { return Err(Error::Other("a network without stages".into())) };
+        let Some(last) = up.stages.last() else { return Err(Error::config("stages", 0, "at least 1")) };
         let mut delta = self.take(&gpu, last.to)?;
         let (head, factors) = (address(device, &numbers.head), address(device, coefficients));
         // SAFETY: maps of these sizes; one coefficient an image and one weight a channel, as was just checked.
@@ -159,7 +162,13 @@ impl Net {
                         }
                     }
                 }
-                _ => return Err(Error::Other("a block that was not kept as one".into())),
+                _ => {
+                    return Err(Error::data(
+                        "what the way up has kept of a block",
+                        "that of a convolution",
+                        "that of a block",
+                    ));
+                }
             };
             end = begin;
         }

@@ -41,7 +41,9 @@ impl Array {
 
     /// The same numbers in memory of their own.
     pub(super) fn copy(&self, device: &CudaDevice) -> Result<CudaSlice<f32>> {
-        let Some(numbers) = &self.numbers else { return Err(Error::Other("an array that was given away".into())) };
+        let Some(numbers) = &self.numbers else {
+            return Err(Error::data("array on the GPU", "one that was given away", "one that is here"));
+        };
         // SAFETY: the copy below writes all of it before anybody gets it.
         let mut to = unsafe { device.alloc::<f32>(numbers.len()) }?;
         device.memcpy_dtod(numbers, &mut to)?;

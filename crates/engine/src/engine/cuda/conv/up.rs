@@ -16,7 +16,10 @@ impl Net {
     ///
     /// # Errors
     /// [`Error::Shape`] when numbers do not fit the network; [`Error::Tensor`] when the GPU or cuDNN fails.
-    // Long: one step of a stage after the other, each reading what the one before has left.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one step of a stage after the other, each reading what the one before has left"
+    )]
     pub fn up(&self, device: &CudaDevice, x: &CudaView<'_, f32>, numbers: &Numbers<'_>, learns: bool) -> Result<Up> {
         let images = self.check(x, numbers)?;
         let gpu = GpuState::of(device)?;
@@ -113,7 +116,7 @@ impl Net {
             }
             (before, from, first) = (Some(h), to, next_first);
         }
-        let Some(last) = before else { return Err(Error::Other("a network without stages".into())) };
+        let Some(last) = before else { return Err(Error::config("stages", 0, "at least 1")) };
         let sums = self.pool.take(device, images * from.channels)?;
         // SAFETY: maps of these sizes.
         unsafe { gpu.kernels.total(from, [sums.at(), last.at(), 0], self.rectify(), from.channels, 0) }?;
