@@ -14,6 +14,7 @@ mod for_data;
 mod forecaster;
 mod igebm;
 mod limits;
+mod links;
 mod motion;
 mod network;
 mod result;

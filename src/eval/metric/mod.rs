@@ -9,6 +9,7 @@ mod energy_distance;
 mod energy_score;
 mod frechet;
 mod limits;
+mod links;
 mod moments;
 mod pooled;
 mod rmse;
@@ -23,6 +24,7 @@ pub use super::data::{SEGMENT_FRAMES, WINDOW_FRAMES};
 pub use auroc::{auroc, average_precision, fpr_at_95_tpr};
 pub use energy_distance::energy_distance;
 pub use frechet::frechet_distance;
+pub(super) use links::LinkErrors;
 pub use spec::{Kind, Metric, MetricSpec, PreparedMetric};
 pub use statistics::REST_SPEED;
 
@@ -55,7 +57,7 @@ pub static METRICS: [&dyn Metric; 22] = [
 ];
 
 /// The specs of [`METRICS`], in order, then that of `mode_gap`, which has windows of its own and is in a report where
-/// the logs have labels.
+/// the logs have labels, and those of the links' errors, in a report where a robot is known.
 ///
 /// ```
 /// use ebmotion::eval::metric::{Kind, specs};
@@ -64,7 +66,7 @@ pub static METRICS: [&dyn Metric; 22] = [
 /// assert_eq!((crps.kind, crps.unit, crps.lower_is_better), (Kind::Score, "z", true));
 /// ```
 pub fn specs() -> impl Iterator<Item = &'static MetricSpec> {
-    METRICS.iter().map(|metric| metric.spec()).chain([&mode_gap::SPEC])
+    METRICS.iter().map(|metric| metric.spec()).chain([&mode_gap::SPEC]).chain(&links::SPECS)
 }
 
 /// The specs of the metrics that say who is better: all but the descriptions.

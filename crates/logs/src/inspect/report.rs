@@ -1,5 +1,6 @@
 //! What can be found in a log.
 
+use super::BeyondLimits;
 use crate::Channel;
 use crate::files::FileRecord;
 use serde::Serialize;
@@ -22,6 +23,9 @@ pub struct LogGroup {
     pub episodes: Vec<EpisodeReport>,
     /// Each channel, over all episodes.
     pub channels: Vec<ChannelReport>,
+    /// Channels that go beyond the limits that were given.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub beyond_limits: Vec<BeyondLimits>,
 }
 
 /// The time of one recorded episode.
