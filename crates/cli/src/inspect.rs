@@ -11,8 +11,12 @@ pub(super) fn run(args: &InspectArgs) -> Result<()> {
     let mut config = RunConfig::default();
     args.read.apply(&mut config);
     let robot = args.urdf.as_ref().map(Robot::read).transpose()?;
+    let mut told = String::new();
     let known = |channels: &[Channel]| -> Result<InspectOptions> {
-        let limits = robot.as_ref().map(|robot| joint_limits(robot, channels)).transpose()?.unwrap_or_default();
+        let Some(robot) = &robot else { return Ok(InspectOptions::default()) };
+        let limits = joint_limits(robot, channels)?;
+        let names: Vec<&str> = limits.iter().map(|limits| limits.name.as_str()).collect();
+        told += &format!("\nLimits of robot `{}` are known of {}.\n", robot.name(), names.join(", "));
         Ok(InspectOptions { limits })
     };
     let inspection = inspect_with(&args.logs, &config.data.read, known)?;
@@ -20,6 +24,6 @@ pub(super) fn run(args: &InspectArgs) -> Result<()> {
         let json = serde_json::to_string_pretty(&inspection).map_err(|e| Error::Other(format!("inspection: {e}")))?;
         output::print(&(json + "\n"))
     } else {
-        output::print(&options::named(&inspection.to_string()))
+        output::print(&(options::named(&inspection.to_string()) + &told))
     }
 }

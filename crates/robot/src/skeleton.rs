@@ -18,7 +18,7 @@ const UNIT_TOLERANCE: f64 = 1e-6;
 /// A revolute joint in the zero pose.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Joint {
+pub struct Hinge {
     /// Name, unique among joints.
     pub name: String,
     /// The joint that moves this one; `None` for a joint on the fixed base.
@@ -49,7 +49,7 @@ pub struct End {
 #[serde(deny_unknown_fields)]
 struct Description {
     name: String,
-    joints: Vec<Joint>,
+    joints: Vec<Hinge>,
     #[serde(default)]
     ends: Vec<End>,
 }
@@ -86,7 +86,7 @@ pub struct Skeleton {
 
 impl Skeleton {
     /// Reads the JSON form: `{"name", "joints": [{"name", "parent", "anchor", "axis", "limits"}], "ends": [{"name",
-    /// "joint", "at"}]}`, see [`Joint`] and [`End`].
+    /// "joint", "at"}]}`, see [`Hinge`] and [`End`].
     ///
     /// # Errors
     /// [`Error::Data`] for text that is not such JSON (with line and column), without joints, with two joints of one
@@ -102,7 +102,7 @@ impl Skeleton {
     }
 
     /// The joints, in the order of the file.
-    pub fn joints(&self) -> &[Joint] {
+    pub fn joints(&self) -> &[Hinge] {
         &self.description.joints
     }
 
@@ -136,12 +136,12 @@ impl Skeleton {
     /// # Errors
     /// [`Error::Data`] naming the joints without a channel.
     pub fn channels<S: AsRef<str>>(&self, channel_names: &[S]) -> Result<Vec<usize>> {
-        let drives = |joint: &Joint| {
+        let drives = |joint: &Hinge| {
             let bare = |channel: &S| channel.as_ref().strip_prefix("q_").unwrap_or(channel.as_ref()) == joint.name;
             channel_names.iter().position(bare)
         };
         let found: Vec<Option<usize>> = self.joints().iter().map(drives).collect();
-        let missing = |(joint, channel): (&Joint, &Option<usize>)| channel.is_none().then(|| joint.name.clone());
+        let missing = |(joint, channel): (&Hinge, &Option<usize>)| channel.is_none().then(|| joint.name.clone());
         let missing: Vec<String> = self.joints().iter().zip(&found).filter_map(missing).collect();
         if !missing.is_empty() {
             let expected = format!("channels `q_<joint>` [rad] for all joints of skeleton `{}`", self.name());
@@ -225,8 +225,8 @@ impl TryFrom<Description> for Skeleton {
     }
 }
 
-fn check_joint(joint: &Joint) -> Result<()> {
-    let Joint { name, anchor, axis, limits, .. } = joint;
+fn check_joint(joint: &Hinge) -> Result<()> {
+    let Hinge { name, anchor, axis, limits, .. } = joint;
     finite(anchor, || format!("anchor of joint `{name}`"))?;
     let length = Vector3::from(*axis).norm();
     if length.is_nan() || (length - 1.0).abs() > UNIT_TOLERANCE {
@@ -249,8 +249,8 @@ fn finite(values: &[f64; 3], what: impl FnOnce() -> String) -> Result<()> {
 }
 
 /// The joints as bodies that all have the frame of the zero pose: each turns about its axis where that is.
-fn tree(parents: &[Option<usize>], joints: &[Joint]) -> Result<Tree> {
-    let body = |(parent, joint): (&Option<usize>, &Joint)| {
+fn tree(parents: &[Option<usize>], joints: &[Hinge]) -> Result<Tree> {
+    let body = |(parent, joint): (&Option<usize>, &Hinge)| {
         let (anchor, axis) = (Vector3::from(joint.anchor), Unit::new_normalize(Vector3::from(joint.axis)));
         Body { parent: *parent, origin: Isometry3::identity(), motion: Motion::Turn { anchor, axis } }
     };

@@ -182,7 +182,7 @@ fn only_what_moves_a_link_needs_a_channel() {
     let lift = lift();
     assert_eq!(place(&lift, &[("height", None)], "sled", &[0.5]).translation, Translation3::new(1.0, 2.0, 3.5));
     let error = lift.drive(&[("height", None)], &[lift.link("thumb").unwrap()]).unwrap_err().to_string();
-    assert!(error.contains("lift.urdf, line 20: found no channel for `turn`, `first` among `height`"), "{error}");
+    assert!(error.contains("lift.urdf, line 18: found no channel for `turn`, `first` among `height`"), "{error}");
     // A mimic joint with a channel of its own is where that says.
     let channels = [("height", None), ("turn", None), ("third", None)];
     let found = place(&lift, &channels, "thumb", &[0.0, 0.0, 0.7]);

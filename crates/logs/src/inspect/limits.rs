@@ -1,57 +1,13 @@
 //! Values beyond what a joint can do.
 
 use super::episode::Stretch;
+use super::options::JointLimits;
+use super::{Beyond, BeyondLimits};
 use crate::read::table::Table;
-use serde::Serialize;
 
 /// Part of its range by which a value may lie beyond it: ends are rounded where they are written down, and a joint rests
 /// against its stop.
 const SLACK: f64 = 1e-3;
-
-/// How far and how fast a channel can go, in its own unit; `None` where that is not known.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct JointLimits {
-    /// The channel's name.
-    pub name: String,
-    /// Lowest value.
-    pub lower: Option<f64>,
-    /// Highest value.
-    pub upper: Option<f64>,
-    /// Greatest speed, a second.
-    pub velocity: Option<f64>,
-}
-
-/// What is known of a robot when its logs are looked at.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct InspectOptions {
-    /// Limits of channels; the others have none.
-    pub limits: Vec<JointLimits>,
-}
-
-/// A channel that goes where, or as fast as, its joint cannot.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct BeyondLimits {
-    /// Its limits.
-    #[serde(flatten)]
-    pub limits: JointLimits,
-    /// Values outside the limits by more than a thousandth of the range.
-    pub values: Option<Beyond>,
-    /// Steps that are faster than the limit; a step counts as long as the median step at least.
-    pub steps: Option<Beyond>,
-}
-
-/// Values or steps beyond a limit.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Beyond {
-    /// How many.
-    pub count: usize,
-    /// The one farthest beyond: a value, or a speed without its sign.
-    pub worst: f64,
-    /// File of the first.
-    pub first_path: String,
-    /// Line of the first.
-    pub first_line: u64,
-}
 
 /// The channels of a group of files that go beyond their limits.
 pub(super) fn beyond(tables: &[(String, Table)], stretches: &[Stretch], limits: &[JointLimits]) -> Vec<BeyondLimits> {

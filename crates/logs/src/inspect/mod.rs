@@ -3,12 +3,14 @@
 mod channel;
 mod episode;
 mod limits;
+mod options;
 mod report;
 mod show;
 
-pub use limits::{Beyond, BeyondLimits, InspectOptions, JointLimits};
+pub use options::{InspectOptions, JointLimits};
 pub use report::{
-    ChannelFaults, ChannelReport, ConstantStretch, EpisodeReport, GapReport, Inspection, LogGroup, Stuck,
+    Beyond, BeyondLimits, ChannelFaults, ChannelReport, ConstantStretch, EpisodeReport, GapReport, Inspection,
+    LogGroup, Stuck,
 };
 
 use super::read::table::Table;
