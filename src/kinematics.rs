@@ -19,7 +19,8 @@ pub fn drive(robot: &Robot, channels: &[Channel], links: &[String]) -> Result<Dr
     robot.drive(&named(channels), &links)
 }
 
-/// The limits of `channels` that drive joints of a robot, in the channels' units, for [`crate::trajectory::inspect_with`].
+/// The limits of `channels` that drive joints of a robot, in the channels' units, for
+/// [`crate::trajectory::inspect_with`].
 ///
 /// # Errors
 /// As [`Robot::channel_limits`].

@@ -161,8 +161,8 @@ Examples:
   ebmotion predict arm.safetensors log.csv --sampler temperature=1.1 -o forecast.csv   futures that differ more
   ebmotion predict arm.safetensors log.csv --urdf arm.urdf --link tool0 -o forecast.csv   also where the tool goes
 
-With --urdf the poses of the links stand in a second table, FORECAST.links.csv: metres and quaternions in the frame of the
-robot's root, rows as in FORECAST.csv.")]
+With --urdf the poses of the links stand in a second table, FORECAST.links.csv: metres and quaternions in the frame of
+the robot's root, rows as in FORECAST.csv.")]
 pub(crate) struct PredictArgs {
     /// A model that `train` wrote.
     #[arg(value_name = "MODEL")]

@@ -197,8 +197,8 @@ impl Robot {
         let joints = listed(missing.iter().map(|joint| self.joints[*joint].name.as_str()));
         let found = format!("no channel for {joints} among {}", listed(channels.iter().map(|(name, _)| *name)));
         let expected = format!(
-            "a channel for every joint that moves the links asked for, by the names of robot `{}` (`link = NAME` asks for \
-             a link that others move)",
+            "a channel for every joint that moves the links asked for, by the names of robot `{}` (`link = NAME` asks \
+             for a link that others move)",
             self.name
         );
         self.fault(joint.line, found, expected)

@@ -27,8 +27,8 @@
 //! # Ok::<(), ebmotion_engine::Error>(())
 //! ```
 //!
-//! A [`Skeleton`] is the simpler case: revolute joints alone, no frames, points instead of poses. Both are placed by the
-//! same kinematics (`tree.rs`).
+//! A [`Skeleton`] is the simpler case: revolute joints alone, no frames, points instead of poses. Both are placed by
+//! the same kinematics (`tree.rs`).
 //!
 //! Feature `urdf` (on by default): reads URDF files. Without it there are skeletons alone, and no XML is read.
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -1,7 +1,7 @@
 //! Which channel of a log holds the value of which joint.
 //!
-//! Names are cut into words at `.`, `/`, `_`, `:`, `-` and spaces. Words that say no more than "position of a joint" are
-//! left out (`PLAIN`), of channels and joints alike; what remains has to be the same. So `q_elbow`, `elbow.pos`,
+//! Names are cut into words at `.`, `/`, `_`, `:`, `-` and spaces. Words that say no more than "position of a joint"
+//! are left out (`PLAIN`), of channels and joints alike; what remains has to be the same. So `q_elbow`, `elbow.pos`,
 //! `observation.state.elbow` and `elbow_joint` are one joint, `dq_elbow`, `velocity.elbow` and `action.elbow` are not.
 //! A channel with exactly the joint's name goes before all others. A channel whose unit is not one of the joint's kind
 //! is none. What is left undecided is an error.

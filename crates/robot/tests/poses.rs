@@ -108,7 +108,7 @@ fn what_a_hand_is_made_of_is_read() {
     assert_eq!(allegro.ends().len(), 4);
 }
 
-/// A lift, a turret on it that leans, and a gripper whose second finger mimics the first, whose third mimics the second.
+/// A lift, a turret on it that leans, and a gripper: its second finger mimics the first, its third the second.
 const LIFT: &str = r#"<?xml version="1.0"?>
 <robot name="lift" version="1.1">
   <joint name="third" type="prismatic">

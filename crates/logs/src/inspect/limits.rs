@@ -5,8 +5,8 @@ use super::options::JointLimits;
 use super::{Beyond, BeyondLimits};
 use crate::read::table::Table;
 
-/// Part of its range by which a value may lie beyond it: ends are rounded where they are written down, and a joint rests
-/// against its stop.
+/// Part of its range by which a value may lie beyond it: ends are rounded where they are written down, and a joint may
+/// rest against its stop.
 const SLACK: f64 = 1e-3;
 
 /// The channels of a group of files that go beyond their limits.

@@ -54,7 +54,8 @@ pub fn inspect(paths: &[impl AsRef<Path>], options: &ReadOptions) -> Result<Insp
 /// let path = folder.path().join("log.csv");
 /// files::write_bytes(&path, b"time [s],elbow\n0.0,1.0\n0.1,1.1\n0.2,1.7\n0.3,1.6\n")?;
 /// let elbow = JointLimits { name: "elbow".into(), lower: Some(0.0), upper: Some(1.5), velocity: Some(2.0) };
-/// let found = inspect_with(&[&path], &ReadOptions::default(), |_| Ok(InspectOptions { limits: vec![elbow.clone()] }))?;
+/// let known = InspectOptions { limits: vec![elbow] };
+/// let found = inspect_with(&[&path], &ReadOptions::default(), |_| Ok(known.clone()))?;
 /// let beyond = &found.groups[0].beyond_limits[0];
 /// assert_eq!(beyond.values.as_ref().map(|b| (b.count, b.worst, b.first_line)), Some((2, 1.7, 4)));
 /// assert_eq!(beyond.steps.as_ref().map(|b| (b.count, b.first_line)), Some((1, 4)));
