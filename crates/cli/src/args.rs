@@ -159,10 +159,10 @@ Examples:
   ebmotion predict arm.safetensors log.csv --horizon 4s --samples 64 --seed 7 -o forecast.json
   ebmotion predict arm.safetensors log.csv --at 2.5s -o forecast.json   from the middle of the log, beside what followed
   ebmotion predict arm.safetensors log.csv --sampler temperature=1.1 -o forecast.csv   futures that differ more
-  ebmotion predict arm.safetensors log.csv --urdf arm.urdf --link tool0 -o forecast.csv   also where the tool goes
+  ebmotion predict arm.safetensors log.csv --urdf arm.urdf -o forecast.csv   also where the tool goes
 
-With --urdf the poses of the links stand in a second table, FORECAST.links.csv: metres and quaternions in the frame of
-the robot's root, rows as in FORECAST.csv.")]
+With --urdf the poses of the links stand in a second table, FORECAST.links.csv, with the same rows:
+metres and quaternions in the frame of the robot's root.")]
 pub(crate) struct PredictArgs {
     /// A model that `train` wrote.
     #[arg(value_name = "MODEL")]
@@ -187,14 +187,14 @@ pub(crate) struct PredictArgs {
     pub(crate) at: Option<Span>,
     #[command(flatten)]
     pub(crate) sampler: SamplerArgs,
-    #[command(flatten)]
-    pub(crate) robot: RobotArgs,
     /// Where the forecast is written: .csv or .json.
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: PathBuf,
     /// Where forecasts are drawn: `cpu`, or `cuda:0` and so on in a build with the feature `cuda` (GPU.md).
     #[arg(long, default_value = "cpu", value_parser = device)]
     pub(crate) device: Device,
+    #[command(flatten)]
+    pub(crate) robot: RobotArgs,
     #[command(flatten)]
     pub(crate) read: ReadArgs,
 }

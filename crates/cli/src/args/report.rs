@@ -65,8 +65,6 @@ pub(crate) struct ReportArgs {
     #[arg(long, value_name = "COLUMN")]
     pub(crate) label: Option<String>,
     #[command(flatten)]
-    pub(crate) robot: RobotArgs,
-    #[command(flatten)]
     pub(crate) sampler: SamplerArgs,
     /// Folder of the report.
     #[arg(long, short, value_name = "DIR")]
@@ -75,6 +73,8 @@ pub(crate) struct ReportArgs {
     /// `cuda` (GPU.md).
     #[arg(long, default_value = "cpu", value_parser = device)]
     pub(crate) device: Device,
+    #[command(flatten)]
+    pub(crate) robot: RobotArgs,
     #[command(flatten)]
     pub(crate) read: ReadArgs,
 }

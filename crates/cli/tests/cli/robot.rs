@@ -102,7 +102,7 @@ fn a_robot_that_does_not_fit_is_refused_before_anything_is_written() {
     let folder = tempfile::tempdir().unwrap();
     trained(folder.path());
     let at = |name: &str, text: String| std::fs::write(folder.path().join(name), text).unwrap();
-    at("cut.urdf", FINGER[..600].to_string());
+    at("cut.urdf", FINGER[..400].to_string());
     at("other.urdf", FINGER.replace("\"a\"", "\"knee\"").replace("\"b\"", "\"hip\""));
     at("half.urdf", FINGER.replace("\"b\"", "\"hip\""));
     robot(folder.path());
