@@ -1,282 +1,38 @@
-//! Forward kinematics of a tree of revolute joints: joint angles to points in space, by the product of exponentials.
+//! Where a robot's links are: hands on `ebmotion-robot`, and says what the channels of a log mean to it.
 //!
-//! The geometry is that of the zero pose alone, each joint by a point on its axis and the axis' direction, all in one
-//! frame (metres). Turning joint `j` by `q_j` moves all that hangs on it by the rigid motion `exp([S_j] q_j)`, a
-//! rotation about that axis; a point `p` below the joints `1, …, n` (root first) goes to
-//! `exp([S_1] q_1) ⋯ exp([S_n] q_n) p`. Source: Lynch & Park, *Modern Robotics* (2017), section 4.1.1, with the pure
-//! rotation of section 3.3.3.1.
+//! With the feature `urdf`, `Robot::read` reads a URDF file.
 
-use crate::error::{Error, Result};
-use nalgebra::{Isometry3, Point3, Translation3, Unit, UnitQuaternion, Vector3};
-use serde::{Deserialize, Serialize};
+use crate::error::Result;
+use crate::trajectory::{Channel, JointLimits};
+pub use ebmotion_robot::{Bounds, Drive, Joint, JointKind, Link, Mimic, Poses, Robot, Skeleton, skeleton};
 
-/// How far an axis' length may be from 1: well above the rounding of a decimal with 7 digits, and too little to see.
-const UNIT_TOLERANCE: f64 = 1e-6;
-
-/// A revolute joint in the zero pose.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Joint {
-    /// Name, unique among joints.
-    pub name: String,
-    /// The joint that moves this one; `None` for a joint on the fixed base.
-    pub parent: Option<String>,
-    /// A point on the axis, metres.
-    pub anchor: [f64; 3],
-    /// Unit vector along the axis; positive angles turn right-handed about it.
-    pub axis: [f64; 3],
-    /// Lowest and highest angle, radians, where known. [`Skeleton::points`] does not enforce them.
-    #[serde(default)]
-    pub limits: Option<[f64; 2]>,
-}
-
-/// A point worth drawing that is no joint: a finger tip, or a place on the fixed base.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct End {
-    /// Name, for people.
-    pub name: String,
-    /// The last joint that moves the point; `None` for a point that stands still.
-    pub joint: Option<String>,
-    /// Place in the zero pose, metres.
-    pub at: [f64; 3],
-}
-
-/// What a skeleton's JSON holds.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Description {
-    name: String,
-    joints: Vec<Joint>,
-    #[serde(default)]
-    ends: Vec<End>,
-}
-
-/// A tree of revolute joints, checked: every parent exists, no joint hangs on itself, every axis is a unit vector.
+/// How `channels` move the links of these names; where no names are given, the ends of the robot that move: finger tips
+/// and tools.
 ///
-/// Its *points* are the joints' anchors, then the ends, each in the order of the file. A channel drives joint `FFJ3` if
-/// it is called `q_FFJ3` or `FFJ3`, and is in radians; other channels (velocities, a block's place) are left alone.
+/// # Errors
+/// [`crate::Error::Config`] of the setting `link` for an unknown name; otherwise as [`Robot::drive`].
+pub fn drive(robot: &Robot, channels: &[Channel], links: &[String]) -> Result<Drive> {
+    let links = match links {
+        [] => robot.ends(),
+        names => names.iter().map(|name| robot.link(name)).collect::<Result<_>>()?,
+    };
+    robot.drive(&named(channels), &links)
+}
+
+/// The limits of `channels` that drive joints of a robot, in the channels' units, for
+/// [`crate::trajectory::inspect_with`].
 ///
-/// ```
-/// use ebmotion::kinematics::Skeleton;
-///
-/// // A finger of one joint at the origin, its tip 0.1 m along x; it turns about z.
-/// let finger = Skeleton::from_json(
-///     r#"{"name": "finger", "joints": [{"name": "J1", "parent": null, "anchor": [0, 0, 0], "axis": [0, 0, 1]}],
-///         "ends": [{"name": "tip", "joint": "J1", "at": [0.1, 0, 0]}]}"#,
-/// )?;
-/// let points = finger.points(&["q_J1"], &[std::f64::consts::FRAC_PI_2])?;
-/// assert!((points[1][1] - 0.1).abs() < 1e-12); // a quarter turn: now along y
-/// # Ok::<(), ebmotion::Error>(())
-/// ```
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Description", into = "Description")]
-pub struct Skeleton {
-    description: Description,
-    /// Index of each joint's parent.
-    parents: Vec<Option<usize>>,
-    /// Index of the joint that moves each end.
-    carriers: Vec<Option<usize>>,
-    /// Joint indices, parents before children.
-    order: Vec<usize>,
+/// # Errors
+/// As [`Robot::channel_limits`].
+pub fn joint_limits(robot: &Robot, channels: &[Channel]) -> Result<Vec<JointLimits>> {
+    let limits = robot.channel_limits(&named(channels))?.into_iter();
+    let limits = limits.map(|(channel, Bounds { lower, upper, velocity, .. })| {
+        let name = channels[channel].name.clone();
+        JointLimits { name, lower, upper, velocity }
+    });
+    Ok(limits.collect())
 }
 
-impl Skeleton {
-    /// Reads the JSON form: `{"name", "joints": [{"name", "parent", "anchor", "axis", "limits"}], "ends": [{"name",
-    /// "joint", "at"}]}`. A joint has the one that moves it, a point on its axis (metres), the axis as a unit vector,
-    /// and lowest and highest angle (radians); an end the joint that moves it and its place (metres). All are those of
-    /// the zero pose.
-    ///
-    /// # Errors
-    /// [`Error::Data`] for text that is not such JSON (with line and column), without joints, with two joints of one
-    /// name, an unknown parent, a cycle, an axis whose length is not 1 within 1e-6, limits in the wrong order, or a
-    /// number that is not finite; each names the joint or end.
-    pub fn from_json(text: &str) -> Result<Self> {
-        serde_json::from_str(text).map_err(|e| Error::data("skeleton", e, "the JSON of a valid skeleton"))
-    }
-
-    /// Name of the whole, for people.
-    pub fn name(&self) -> &str {
-        &self.description.name
-    }
-
-    /// The joints, in the order of the file.
-    pub(crate) fn joints(&self) -> &[Joint] {
-        &self.description.joints
-    }
-
-    /// The points that are no joints, in the order of the file.
-    pub(crate) fn ends(&self) -> &[End] {
-        &self.description.ends
-    }
-
-    /// Pairs of point indices to join by a line: every joint with its parent, every end with the joint that moves it,
-    /// and every fixed end with the joints on the base.
-    pub fn links(&self) -> Vec<(usize, usize)> {
-        let count = self.parents.len();
-        let bones = self.parents.iter().enumerate().filter_map(|(joint, parent)| parent.map(|p| (p, joint)));
-        let ends = self.carriers.iter().enumerate().flat_map(|(end, carrier)| {
-            let from: Vec<usize> = match carrier {
-                Some(joint) => vec![*joint],
-                None => (0..count).filter(|&j| self.parents[j].is_none()).collect(),
-            };
-            from.into_iter().map(move |joint| (joint, count + end))
-        });
-        bones.chain(ends).collect()
-    }
-
-    /// Whether every joint has a channel that drives it.
-    pub fn matches<S: AsRef<str>>(&self, channel_names: &[S]) -> bool {
-        self.channels(channel_names).is_ok()
-    }
-
-    /// For each joint the index of the channel that drives it. Look it up once, then use [`Skeleton::place`] per frame.
-    ///
-    /// # Errors
-    /// [`Error::Data`] naming the joints without a channel.
-    pub fn channels<S: AsRef<str>>(&self, channel_names: &[S]) -> Result<Vec<usize>> {
-        let drives = |joint: &Joint| {
-            let bare = |channel: &S| channel.as_ref().strip_prefix("q_").unwrap_or(channel.as_ref()) == joint.name;
-            channel_names.iter().position(bare)
-        };
-        let found: Vec<Option<usize>> = self.joints().iter().map(drives).collect();
-        let missing = |(joint, channel): (&Joint, &Option<usize>)| channel.is_none().then(|| joint.name.clone());
-        let missing: Vec<String> = self.joints().iter().zip(&found).filter_map(missing).collect();
-        if !missing.is_empty() {
-            let expected = format!("channels `q_<joint>` [rad] for all joints of skeleton `{}`", self.name());
-            return Err(Error::data("channels", format!("none for {}", missing.join(", ")), expected));
-        }
-        Ok(found.into_iter().flatten().collect())
-    }
-
-    /// Places of all points, in m, for one frame of `values`, in rad, one per channel.
-    ///
-    /// # Errors
-    /// [`Error::Data`] as in [`Skeleton::channels`], or where there are not as many values as channels.
-    pub fn points<S: AsRef<str>>(&self, channel_names: &[S], values: &[f64]) -> Result<Vec<[f64; 3]>> {
-        if values.len() != channel_names.len() {
-            let expected = format!("{}, one per channel", channel_names.len());
-            return Err(Error::data("values of a frame", values.len(), expected));
-        }
-        let angles: Vec<f64> = self.channels(channel_names)?.into_iter().map(|channel| values[channel]).collect();
-        self.place(&angles)
-    }
-
-    /// Places of all points, in m, for `angles`, in rad, in the order of the file's joints.
-    ///
-    /// # Errors
-    /// [`Error::Data`] where there are not as many angles as joints.
-    pub fn place(&self, angles: &[f64]) -> Result<Vec<[f64; 3]>> {
-        let joints = self.joints();
-        if angles.len() != joints.len() {
-            return Err(Error::data("joint angles", angles.len(), format!("{}, one per joint", joints.len())));
-        }
-        let mut motion = vec![Isometry3::<f64>::identity(); joints.len()];
-        for &j in &self.order {
-            let above = self.parents[j].map_or_else(Isometry3::identity, |parent| motion[parent]);
-            motion[j] = above * rotation_about(&joints[j], angles[j]);
-        }
-        let moved = |by: Option<usize>, at: &[f64; 3]| -> [f64; 3] {
-            by.map_or(*at, |joint| (motion[joint] * Point3::from(*at)).coords.into())
-        };
-        let anchors = joints.iter().enumerate().map(|(j, joint)| moved(Some(j), &joint.anchor));
-        let ends = self.ends().iter().zip(&self.carriers).map(|(end, carrier)| moved(*carrier, &end.at));
-        Ok(anchors.chain(ends).collect())
-    }
+fn named(channels: &[Channel]) -> Vec<(&str, Option<&str>)> {
+    channels.iter().map(|channel| (channel.name.as_str(), channel.unit.as_deref())).collect()
 }
-
-/// `exp([S] q)` of a revolute joint: `x -> R (x - a) + a` for its anchor `a`.
-fn rotation_about(joint: &Joint, angle: f64) -> Isometry3<f64> {
-    let anchor = Vector3::from(joint.anchor);
-    let turn = UnitQuaternion::from_axis_angle(&Unit::new_normalize(Vector3::from(joint.axis)), angle);
-    Isometry3::from_parts(Translation3::from(anchor - turn * anchor), turn)
-}
-
-impl From<Skeleton> for Description {
-    fn from(skeleton: Skeleton) -> Self {
-        skeleton.description
-    }
-}
-
-impl TryFrom<Description> for Skeleton {
-    type Error = Error;
-
-    fn try_from(description: Description) -> Result<Self> {
-        if description.joints.is_empty() {
-            return Err(Error::data("skeleton", "no joints", "at least one"));
-        }
-        for (at, joint) in description.joints.iter().enumerate() {
-            check_joint(joint)?;
-            if description.joints[..at].iter().any(|before| before.name == joint.name) {
-                return Err(Error::data("skeleton", format!("two joints `{}`", joint.name), "names that are unique"));
-            }
-        }
-        let index = |wanted: &Option<String>, what: String| match wanted {
-            None => Ok(None),
-            Some(name) => match description.joints.iter().position(|joint| &joint.name == name) {
-                Some(found) => Ok(Some(found)),
-                None => {
-                    Err(Error::data(what, format!("unknown joint `{name}`"), "the name of a joint of this skeleton"))
-                }
-            },
-        };
-        let joints = description.joints.iter();
-        let parents =
-            joints.map(|j| index(&j.parent, format!("parent of joint `{}`", j.name))).collect::<Result<Vec<_>>>()?;
-        let ends = description.ends.iter();
-        let carriers =
-            ends.map(|e| index(&e.joint, format!("joint of end `{}`", e.name))).collect::<Result<Vec<_>>>()?;
-        for end in &description.ends {
-            finite(&end.at, || format!("place of end `{}`", end.name))?;
-        }
-        let order = parents_first(&parents, &description.joints)?;
-        Ok(Self { description, parents, carriers, order })
-    }
-}
-
-fn check_joint(joint: &Joint) -> Result<()> {
-    let Joint { name, anchor, axis, limits, .. } = joint;
-    finite(anchor, || format!("anchor of joint `{name}`"))?;
-    let length = Vector3::from(*axis).norm();
-    if length.is_nan() || (length - 1.0).abs() > UNIT_TOLERANCE {
-        return Err(Error::data(format!("axis of joint `{name}`"), format!("length {length}"), "a unit vector"));
-    }
-    match limits {
-        Some([low, high]) if low.is_nan() || high.is_nan() || low > high => {
-            let found = format!("{low} to {high}");
-            Err(Error::data(format!("limits of joint `{name}`"), found, "the lower angle first"))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn finite(values: &[f64; 3], what: impl FnOnce() -> String) -> Result<()> {
-    match values.iter().find(|v| !v.is_finite()) {
-        Some(value) => Err(Error::data(what(), value, "finite numbers")),
-        None => Ok(()),
-    }
-}
-
-/// Joint indices with every parent before its children.
-fn parents_first(parents: &[Option<usize>], joints: &[Joint]) -> Result<Vec<usize>> {
-    let mut order = Vec::with_capacity(parents.len());
-    let mut placed = vec![false; parents.len()];
-    while order.len() < parents.len() {
-        let before = order.len();
-        for (joint, parent) in parents.iter().enumerate() {
-            if !placed[joint] && parent.is_none_or(|p| placed[p]) {
-                placed[joint] = true;
-                order.push(joint);
-            }
-        }
-        if order.len() == before {
-            let stuck = (0..parents.len()).filter(|&j| !placed[j]).map(|j| joints[j].name.as_str());
-            let found = format!("a cycle among {}", stuck.collect::<Vec<_>>().join(", "));
-            return Err(Error::data("parents of the skeleton's joints", found, "a tree with at least one root"));
-        }
-    }
-    Ok(order)
-}
-
-#[cfg(test)]
-mod tests;

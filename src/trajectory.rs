@@ -3,7 +3,7 @@
 //! The crate `ebmotion-logs`, handed on: `log file -> Recording -> Frames -> Windows -> normalised tensors`.
 
 pub use ebmotion_logs::{
-    Channel, ChannelFaults, ChannelReport, ConstantStretch, DEFAULT_TOLERANCE, Episode, EpisodeReport, Frames,
-    GapReport, Inspection, Labels, LogGroup, Normaliser, OnGap, ReadOptions, Recording, Scalar, ShortEpisode, Split,
-    Stuck, WindowSpec, Windows, inspect,
+    Beyond, BeyondLimits, Channel, ChannelFaults, ChannelReport, ConstantStretch, DEFAULT_TOLERANCE, Episode,
+    EpisodeReport, Frames, GapReport, InspectOptions, Inspection, JointLimits, Labels, LogGroup, Normaliser, OnGap,
+    ReadOptions, Recording, Scalar, ShortEpisode, Split, Stuck, WindowSpec, Windows, inspect, inspect_with,
 };

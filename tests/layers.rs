@@ -48,7 +48,7 @@ const LAYERS: &[(&str, &[&str], &[&str])] = &[
         ],
         &["csv"],
     ),
-    ("kinematics", &["error"], &["candle_core", "csv"]),
+    ("kinematics", &["error", "trajectory"], &["candle_core", "csv"]),
     (
         "forecast",
         &[
@@ -63,11 +63,12 @@ const LAYERS: &[(&str, &[&str], &[&str])] = &[
             "model",
             "train",
             "trajectory",
+            "kinematics",
             "settings",
         ],
         &["csv"],
     ),
-    ("eval", &["error", "files", "noise", "parallel", "event", "forecast", "trajectory"], &["csv"]),
+    ("eval", &["error", "files", "noise", "parallel", "event", "forecast", "trajectory", "kinematics"], &["csv"]),
     ("anomaly", &["error", "files", "noise", "train", "trajectory", "forecast", "eval"], &["csv"]),
 ];
 
@@ -76,6 +77,7 @@ const ONLY: &[(&str, &[&str])] = &[
     ("plotters", &["src/eval/report"]),
     ("png", &["crates/images/src/image"]),
     ("parquet", &["crates/images/src/image/read"]),
+    ("roxmltree", &["crates/robot/src/urdf.rs"]),
     ("ebmotion_viz", &["crates/cli/src/view.rs", "crates/cli/src/image/live.rs"]),
 ];
 

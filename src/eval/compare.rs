@@ -9,6 +9,7 @@ use super::{EvalOptions, Evaluator, Futures, Reference, Results, TestSet};
 use crate::error::{Error, Result};
 use crate::event::{Event, Sink};
 use crate::forecast::{Contender, Dataset, Forecast, Forecaster, FutureArray, Origin, Request};
+use crate::kinematics::Drive;
 use crate::noise::Noise;
 use crate::trajectory::{Labels, WindowSpec, Windows};
 use candle_core::{DType, Device, Tensor};
@@ -33,6 +34,8 @@ pub struct CompareOptions {
     pub shown: usize,
     /// Labels of the frames, for the metric that looks at branches; it is left out where there are none.
     pub labels: Option<Labels>,
+    /// Links of the robot that the log's channels move, for errors in mm; they are left out where there are none.
+    pub links: Option<Drive>,
 }
 
 impl CompareOptions {
@@ -40,7 +43,7 @@ impl CompareOptions {
     pub fn new(horizon: usize, seed: u64) -> Self {
         let mut evaluation = EvalOptions::default();
         evaluation.bootstrap.seed = seed;
-        Self { horizon, samples: 20, stride: 5, seed, evaluation, shown: 3, labels: None }
+        Self { horizon, samples: 20, stride: 5, seed, evaluation, shown: 3, labels: None, links: None }
     }
 }
 
@@ -163,7 +166,10 @@ pub fn compare(
     let total = contenders.len() as u64 + 1;
     sink.emit(&Event::Begin { phase: "compare", total })?;
     sink.emit(&Event::Step { step: 0, note: "floor: real against real" })?;
-    let evaluator = Evaluator::new(&test, options.evaluation.clone())?;
+    let mut evaluator = Evaluator::new(&test, options.evaluation.clone())?;
+    if let Some(links) = &options.links {
+        evaluator = evaluator.with_links(links.clone(), &dataset.normaliser)?;
+    }
     let mut floor = evaluator.floor()?;
     let bootstrap = &options.evaluation.bootstrap;
     let modes = options.labels.as_ref().map(|labels| ModeGap::new(dataset, labels, (context, horizon), bootstrap));
@@ -236,16 +242,25 @@ pub fn compare(
         seeds: [("forecast".to_string(), options.seed), ("bootstrap".into(), options.evaluation.bootstrap.seed)].into(),
         metrics: Protocol::metrics()
             .into_iter()
-            .filter(|(name, _)| modes.is_some() || *name != mode_gap::SPEC.name)
+            .filter(|(name, _)| forecasters.values().any(|results| results.contains_key(name)))
             .collect(),
         bootstrap: BootstrapProtocol::new(&evaluator, &options.evaluation),
-        notes: vec![
-            format!("Test windows begin every {} frames of each test episode.", options.stride),
-            "The floor compares the test windows with windows of as many training episodes.".into(),
-        ],
+        notes: notes(options),
     };
     let shown = shown.ok_or_else(|| Error::data("forecasters to compare", 0, "at least 1"))?;
     Ok(Comparison { report: Report { forecasters, floor, comparisons, protocol, cost }, shown })
+}
+
+fn notes(options: &CompareOptions) -> Vec<String> {
+    let mut notes = vec![
+        format!("Test windows begin every {} frames of each test episode.", options.stride),
+        "The floor compares the test windows with windows of as many training episodes.".into(),
+    ];
+    notes.extend(options.links.as_ref().map(|links| {
+        let names = links.links().iter().map(|link| format!("`{link}`")).collect::<Vec<_>>().join(", ");
+        format!("Errors in mm are those of the links {names} of the robot `{}`.", links.robot())
+    }));
+    notes
 }
 
 /// The test windows and, for the floor, windows of as many training episodes; and how many of the latter.

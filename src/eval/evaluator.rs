@@ -3,15 +3,18 @@
 use super::bootstrap::ResamplingUnits;
 use super::context::{EvalContext, EvalOptions};
 use super::data::{Futures, TestSet};
-use super::metric::{METRICS, MetricSpec, PreparedMetric};
+use super::metric::{LinkErrors, METRICS, MetricSpec, PreparedMetric};
 use super::result::{MetricResult, Results};
 use crate::error::{Error, Result};
+use crate::kinematics::Drive;
 use crate::noise::Noise;
+use crate::trajectory::Normaliser;
 
 /// Scores any number of forecasters against one test set; what depends on the truth alone is computed once.
 pub(crate) struct Evaluator<'a> {
     eval: EvalContext<'a>,
     prepared: Vec<(&'static MetricSpec, Box<dyn PreparedMetric>)>,
+    links: Option<LinkErrors>,
 }
 
 impl<'a> Evaluator<'a> {
@@ -40,7 +43,16 @@ impl<'a> Evaluator<'a> {
         let eval = EvalContext { test, options, units, reference_units, weights, reference_weights };
         let prepared =
             METRICS.iter().map(|metric| Ok((metric.spec(), metric.prepare(&eval)?))).collect::<Result<Vec<_>>>()?;
-        Ok(Self { eval, prepared })
+        Ok(Self { eval, prepared, links: None })
+    }
+
+    /// Measures the places of a robot's links, too, in mm; `normaliser` is that of the z-scores.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for a drive of other channels.
+    pub fn with_links(mut self, drive: Drive, normaliser: &Normaliser) -> Result<Self> {
+        self.links = Some(LinkErrors::new(&self.eval, drive, normaliser)?);
+        Ok(self)
     }
 
     /// All metrics of one forecaster.
@@ -52,7 +64,13 @@ impl<'a> Evaluator<'a> {
         let score = |(spec, metric): &(&'static MetricSpec, Box<dyn PreparedMetric>)| {
             Ok((spec.name.to_string(), checked(spec, metric.score(&self.eval, futures)?)?))
         };
-        self.prepared.iter().map(score).collect()
+        let mut results: Results = self.prepared.iter().map(score).collect::<Result<_>>()?;
+        if let Some(links) = &self.links {
+            for (spec, result) in links.score(&self.eval, futures)? {
+                results.insert(spec.name.to_string(), checked(spec, result)?);
+            }
+        }
+        Ok(results)
     }
 
     /// The floor of the metrics that have one: the real reference windows scored as if they were a forecast.

@@ -15,6 +15,7 @@ mod forecaster;
 mod future_array;
 mod igebm;
 mod limits;
+mod links;
 mod motion;
 mod network;
 mod result;

@@ -10,6 +10,9 @@ use std::path::Path;
 /// The first word of a forecast's file.
 const FORMAT: &str = "ebmotion forecast 1";
 
+/// The first columns of every table: which future, which frame of it, when that is.
+pub(super) const ROW: [&str; 3] = ["sample", "step", "time [s]"];
+
 /// Where a forecast begins and what it continues, in the channels' units.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Origin {
@@ -162,7 +165,7 @@ impl Forecast {
     pub fn write_csv(&self, path: &Path) -> Result<()> {
         self.only()?;
         let [_, samples, horizon, _] = self.futures.shape();
-        let mut header = vec!["sample".to_string(), "step".into(), "time [s]".into()];
+        let mut header = ROW.map(str::to_string).to_vec();
         if self.energies.is_some() {
             header.push("energy [nats]".into());
         }
@@ -171,9 +174,7 @@ impl Forecast {
             None => c.name.clone(),
         }));
         let row = |i: usize| {
-            let (sample, frame) = (i / horizon, i % horizon);
-            let time = (frame + 1) as f64 / self.rate_hz;
-            let mut row = vec![sample.to_string(), (frame + 1).to_string(), format!("{time:.6}")];
+            let mut row = self.row(i);
             row.extend(self.energies.iter().map(|energies| format!("{:.6}", energies[i])));
             let d = self.channels.len();
             row.extend(self.futures.values()[i * d..(i + 1) * d].iter().map(|v| format!("{v:.6}")));
@@ -255,8 +256,16 @@ impl Forecast {
         })
     }
 
+    /// The first cells of row `i` of a table: what [`ROW`] calls.
+    pub(super) fn row(&self, i: usize) -> Vec<String> {
+        let [_, _, horizon, _] = self.futures.shape();
+        let (sample, frame) = (i / horizon, i % horizon);
+        let time = (frame + 1) as f64 / self.rate_hz;
+        vec![sample.to_string(), (frame + 1).to_string(), format!("{time:.6}")]
+    }
+
     /// Where the one window begins.
-    fn only(&self) -> Result<&Origin> {
+    pub(super) fn only(&self) -> Result<&Origin> {
         match &self.origins[..] {
             [origin] => Ok(origin),
             several => {

@@ -5,6 +5,7 @@ mod bench;
 mod image;
 mod read;
 mod report;
+mod robot;
 mod sampler;
 mod text;
 
@@ -18,6 +19,7 @@ pub(crate) use image::{
 };
 pub(crate) use read::{FrameArgs, ReadArgs};
 pub(crate) use report::{ReportArgs, Subset};
+pub(crate) use robot::RobotArgs;
 pub(crate) use sampler::SamplerArgs;
 pub(crate) use text::{Span, key_value};
 
@@ -84,7 +86,8 @@ pub(crate) enum Verb {
 #[command(after_help = "\
 Examples:
   ebmotion inspect logs/run1.csv
-  ebmotion inspect logs/ --json > logs.json")]
+  ebmotion inspect logs/ --json > logs.json
+  ebmotion inspect logs/ --urdf arm.urdf                     also values and speeds beyond the joints' limits")]
 pub(crate) struct InspectArgs {
     /// Log files, or folders of them.
     #[arg(required = true, value_name = "LOG")]
@@ -92,6 +95,9 @@ pub(crate) struct InspectArgs {
     /// Prints JSON instead of tables.
     #[arg(long)]
     pub(crate) json: bool,
+    /// The robot as a URDF file: values and speeds beyond its joints' limits are told (docs/robots.md).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) urdf: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) read: ReadArgs,
 }
@@ -153,7 +159,11 @@ Examples:
   ebmotion predict arm.safetensors log.csv -o forecast.csv
   ebmotion predict arm.safetensors log.csv --horizon 4s --samples 64 --seed 7 -o forecast.json
   ebmotion predict arm.safetensors log.csv --at 2.5s -o forecast.json   from the middle of the log, beside what followed
-  ebmotion predict arm.safetensors log.csv --sampler temperature=1.1 -o forecast.csv   futures that differ more")]
+  ebmotion predict arm.safetensors log.csv --sampler temperature=1.1 -o forecast.csv   futures that differ more
+  ebmotion predict arm.safetensors log.csv --urdf arm.urdf -o forecast.csv   also where the tool goes
+
+With --urdf the poses of the links stand in a second table, FORECAST.links.csv, with the same rows:
+metres and quaternions in the frame of the robot's root.")]
 pub(crate) struct PredictArgs {
     /// A model that `train` wrote.
     #[arg(value_name = "MODEL")]
@@ -184,6 +194,8 @@ pub(crate) struct PredictArgs {
     /// Where forecasts are drawn: `cpu`, or `cuda:0` and so on in a build with the feature `cuda` (GPU.md).
     #[arg(long, default_value = "cpu", value_parser = device)]
     pub(crate) device: Device,
+    #[command(flatten)]
+    pub(crate) robot: RobotArgs,
     #[command(flatten)]
     pub(crate) read: ReadArgs,
 }

@@ -1,12 +1,13 @@
 //! What the library calls a setting, the command line calls an option.
 
 /// Settings that messages of the library name, and the options that set them.
-const OPTIONS: [(&str, &str); 10] = [
+const OPTIONS: [(&str, &str); 11] = [
     ("beside", "--beside"),
     ("delimiter", "--delimiter"),
     ("device", "--device"),
     ("false_alarms", "--false-alarms"),
     ("ignore", "--ignore"),
+    ("link", "--link"),
     ("on_gap", "--on-gap"),
     ("overwrite", "--overwrite"),
     ("resume", "--resume"),

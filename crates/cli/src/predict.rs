@@ -21,11 +21,15 @@ pub(super) fn run(args: &PredictArgs, console: &mut Console) -> Result<()> {
         _ => return Err(Error::config("output", args.output.display(), "a file that ends in .csv or .json")),
     };
     let inputs = Recording::files(std::slice::from_ref(&args.log))?;
-    Inputs::new(inputs.iter().chain([&args.model])).spared_by([&args.output])?;
+    let poses = args.output.with_extension("links.csv");
+    let outputs = [Some(&args.output), args.robot.urdf.as_ref().map(|_| &poses)];
+    let inputs = Inputs::new(inputs.iter().chain([&args.model]).chain(&args.robot.urdf));
+    inputs.spared_by(outputs.into_iter().flatten())?;
     output::check_writable(&args.output)?;
     let device = args.device.open()?;
     let model = args.sampler.apply(Model::load(&args.model)?)?.on(&device)?;
     let (_, frames) = train::read_frames_for(&model, std::slice::from_ref(&args.log), &args.read)?;
+    let drive = args.robot.drive(&frames.channels)?;
     let episode = choose(&frames.episodes, args.episode.as_deref())?;
     let rate = frames.rate_hz;
     let horizon = args.horizon.horizon(rate)?;
@@ -45,6 +49,10 @@ pub(super) fn run(args: &PredictArgs, console: &mut Console) -> Result<()> {
         start as f64 / rate,
         frames.episodes[episode].id
     ));
+    if let Some(drive) = &drive {
+        forecast.write_link_poses(drive, &poses)?;
+        console.say(&format!("{}: poses of {}", poses.display(), drive.links().join(", ")));
+    }
     if matches!(kind, Kind::Json) {
         console.say(&format!("next: ebmotion view {} -o forecast.rrd", args.output.display()));
     }

@@ -9,13 +9,14 @@ use ebmotion::eval::{Baselines, CompareOptions, compare_with_baselines};
 use ebmotion::forecast::{BASELINES, Baseline, Contender, Dataset, Model, baseline_named};
 use ebmotion::trajectory::{Labels, Recording};
 use ebmotion::{Error, Result};
+use ebmotion_logs::files::FileRecord;
 
 pub(super) fn run(args: &ReportArgs, console: &mut Console) -> Result<()> {
     if args.seeds == 0 {
         return Err(Error::config("--seeds", 0, "at least 1"));
     }
     let inputs = Recording::files(&args.logs)?;
-    let inputs = Inputs::new(inputs.iter().chain([&args.model]).chain(&args.beside));
+    let inputs = Inputs::new(inputs.iter().chain([&args.model]).chain(&args.beside).chain(&args.robot.urdf));
     inputs.spared_by(Report::FILES.map(|name| args.output.join(name)))?;
     output::check_folder(&args.output)?;
     let device = args.device.open()?;
@@ -33,6 +34,7 @@ pub(super) fn run(args: &ReportArgs, console: &mut Console) -> Result<()> {
     options.samples = args.samples;
     options.stride = args.stride.max(1);
     let labels = |column: &String| Labels::read(&args.logs, &config.data.read, column, &dataset.frames);
+    options.links = args.robot.drive(&dataset.frames.channels)?;
     options.labels = args.label.as_ref().map(labels).transpose()?;
     // Before anything is trained: are there test windows of that length at all?
     let context = model.forecaster().context_frames();
@@ -57,6 +59,10 @@ pub(super) fn run(args: &ReportArgs, console: &mut Console) -> Result<()> {
     }
     let baselines = Baselines { rows: &rows, changes: &changes, kept };
     let mut comparison = compare_with_baselines(&models, beside, &dataset, &baselines, &options, console)?;
+    if let Some(urdf) = &args.robot.urdf {
+        let bytes = std::fs::read(urdf).map_err(Error::io(urdf, "read"))?;
+        comparison.report.protocol.data.push(FileRecord::of(urdf, &bytes));
+    }
     let notes = &mut comparison.report.protocol.notes;
     if args.on == Subset::Validation {
         notes.push("These are the validation episodes: figures to choose settings by, not figures of a test.".into());

@@ -30,7 +30,7 @@ pub enum Error {
         /// The system's own reason.
         source: std::io::Error,
     },
-    /// A log file holds something it must not.
+    /// A log file, or the file of a robot, holds something it must not.
     #[error("{}{}{}: found {found}, expected {expected}", path.display(), line_text(*line), column_text(column))]
     Log {
         /// The log file.

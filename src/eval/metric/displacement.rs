@@ -82,9 +82,16 @@ impl Metric for Displacement {
 
 impl PreparedMetric for Displacement {
     fn score(&self, eval: &EvalContext, futures: &Futures) -> Result<MetricResult> {
+        Ok(self.against(eval, &eval.test.truth, futures))
+    }
+}
+
+impl Displacement {
+    /// The error of futures against a `truth` of as many numbers a frame.
+    pub(super) fn against(&self, eval: &EvalContext, truth: &[f32], futures: &Futures) -> MetricResult {
         let &Futures { samples, s, h, d, .. } = futures;
         let window = |i: usize, best: &mut [f64]| {
-            let real = &eval.test.truth[i * h * d..][..h * d];
+            let real = &truth[i * h * d..][..h * d];
             for j in 0..s.min(self.best_of) {
                 let sample = &samples[(i * s + j) * h * d..][..h * d];
                 let errors = sample.chunks_exact(d).zip(real.chunks_exact(d)).map(|(a, b)| distance(a, b));
@@ -99,6 +106,6 @@ impl PreparedMetric for Displacement {
             }
         };
         let finish = |steps: &mut [f64]| if self.final_only { steps[steps.len() - 1] } else { mean(steps) };
-        Ok(average(eval, window, finish))
+        average(eval, window, finish)
     }
 }

@@ -34,19 +34,23 @@ impl Metric for EnergyScore {
 
 impl PreparedMetric for EnergyScore {
     fn score(&self, eval: &EvalContext, futures: &Futures) -> Result<MetricResult> {
-        let &Futures { samples, s, h, d, .. } = futures;
-        let truth = &eval.test.truth;
-        let window = |i: usize, values: &mut [f64]| {
-            for (t, value) in values.iter_mut().enumerate() {
-                let sample = |j: usize| &samples[((i * s + j) * h + t) * d..][..d];
-                let real = &truth[(i * h + t) * d..][..d];
-                let misses: f64 = (0..s).map(|j| distance(sample(j), real)).sum();
-                let spreads: f64 = (1..s).flat_map(|j| (0..j).map(move |k| distance(sample(j), sample(k)))).sum();
-                // Each unordered pair once: 1 / (2 S (S - 1)) over ordered pairs is 1 / (S (S - 1)) over these.
-                let pairs = (s * s.saturating_sub(1)).max(1) as f64;
-                *value = misses / s as f64 - spreads / pairs;
-            }
-        };
-        Ok(average(eval, window, |steps| mean(steps)))
+        Ok(against(eval, &eval.test.truth, futures))
     }
+}
+
+/// The score of futures against a `truth` of as many numbers a frame.
+pub(super) fn against(eval: &EvalContext, truth: &[f32], futures: &Futures) -> MetricResult {
+    let &Futures { samples, s, h, d, .. } = futures;
+    let window = |i: usize, values: &mut [f64]| {
+        for (t, value) in values.iter_mut().enumerate() {
+            let sample = |j: usize| &samples[((i * s + j) * h + t) * d..][..d];
+            let real = &truth[(i * h + t) * d..][..d];
+            let misses: f64 = (0..s).map(|j| distance(sample(j), real)).sum();
+            let spreads: f64 = (1..s).flat_map(|j| (0..j).map(move |k| distance(sample(j), sample(k)))).sum();
+            // Each unordered pair once: 1 / (2 S (S - 1)) over ordered pairs is 1 / (S (S - 1)) over these.
+            let pairs = (s * s.saturating_sub(1)).max(1) as f64;
+            *value = misses / s as f64 - spreads / pairs;
+        }
+    };
+    average(eval, window, |steps| mean(steps))
 }

@@ -9,6 +9,7 @@ mod energy_distance;
 mod energy_score;
 mod frechet;
 mod limits;
+mod links;
 mod moments;
 mod pooled;
 mod rmse;
@@ -24,6 +25,7 @@ pub use auroc::Detection;
 #[cfg(test)]
 pub(crate) use energy_distance::energy_distance;
 pub use frechet::frechet_distance;
+pub(super) use links::LinkErrors;
 pub(crate) use spec::{Kind, Metric, MetricSpec, PreparedMetric};
 
 use super::mode_gap;
@@ -55,9 +57,10 @@ pub(crate) static METRICS: [&dyn Metric; 22] = [
 ];
 
 /// Every metric of the report, in the order of its tables, then that of `mode_gap`, which has windows of its own and is
-/// in a report where the logs have labels.
+/// in a report where the logs have labels, and those of the links' errors,
+/// in one where a robot is known.
 pub(crate) fn specs() -> impl Iterator<Item = &'static MetricSpec> {
-    METRICS.iter().map(|metric| metric.spec()).chain([&mode_gap::SPEC])
+    METRICS.iter().map(|metric| metric.spec()).chain([&mode_gap::SPEC]).chain(&links::SPECS)
 }
 
 /// The specs of the metrics that say who is better: all but the descriptions.

@@ -11,7 +11,7 @@ pub(super) const HORIZONS: &str = "How far ahead? Scores at single moments";
 const SECONDS: [f64; 5] = [0.2, 0.4, 1.0, 2.0, 4.0];
 
 /// Metrics of the table.
-const METRICS: [&str; 3] = ["energy_score", "crps", "fde_best20"];
+const METRICS: [&str; 4] = ["energy_score", "crps", "fde_best20", "link_fde_best20"];
 
 /// Metric and forecaster, then the figure at each moment and whether it is the best there.
 type Row = ([String; 2], Vec<(String, bool)>);
@@ -35,7 +35,8 @@ pub(super) fn horizon_table(report: &Report) -> (Vec<String>, Vec<Row>) {
         let least = |k: usize| found.iter().map(|(_, values)| values[k]).fold(f64::INFINITY, f64::min);
         for (name, values) in &found {
             let cells = values.iter().enumerate().map(|(k, v)| (number(*v), *v == least(k))).collect();
-            rows.push(([spec.title, name].map(String::from), cells));
+            let unit = if spec.unit == "z" { String::new() } else { format!(" [{}]", spec.unit) };
+            rows.push(([format!("{}{unit}", spec.title), (*name).to_string()], cells));
         }
     }
     (heads, rows)

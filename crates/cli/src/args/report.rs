@@ -2,6 +2,7 @@
 
 use super::bench::{Device, device};
 use super::read::ReadArgs;
+use super::robot::RobotArgs;
 use super::sampler::SamplerArgs;
 use super::text::{Span, span};
 use clap::Args;
@@ -15,6 +16,7 @@ Examples:
   ebmotion report arm.safetensors logs/ --seeds 5 --baselines all --keep trainings/ -o report/
   ebmotion report arm.safetensors logs/ --on validation --sampler levels=8 -o seven/   the same model drawn in more \\
       steps
+  ebmotion report arm.safetensors logs/ --urdf arm.urdf -o report/             errors at the tool in mm, too
 
 The logs are split by episode exactly as in training, so test episodes are ones that the model has never seen; an
 episode that it was trained on is refused as a test episode.")]
@@ -71,6 +73,8 @@ pub(crate) struct ReportArgs {
     /// `cuda` (GPU.md).
     #[arg(long, default_value = "cpu", value_parser = device)]
     pub(crate) device: Device,
+    #[command(flatten)]
+    pub(crate) robot: RobotArgs,
     #[command(flatten)]
     pub(crate) read: ReadArgs,
 }

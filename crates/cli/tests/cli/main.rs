@@ -12,6 +12,7 @@ mod image_scores;
 mod image_train;
 mod outputs;
 mod reporting;
+mod robot;
 mod whole_way;
 
 use ebmotion::train::Archive;

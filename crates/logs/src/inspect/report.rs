@@ -1,5 +1,6 @@
 //! What can be found in a log.
 
+use super::options::JointLimits;
 use crate::Channel;
 use crate::files::FileRecord;
 use serde::Serialize;
@@ -22,6 +23,9 @@ pub struct LogGroup {
     pub episodes: Vec<EpisodeReport>,
     /// Each channel, over all episodes.
     pub channels: Vec<ChannelReport>,
+    /// Channels that go beyond the limits that were given.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub beyond_limits: Vec<BeyondLimits>,
 }
 
 /// The time of one recorded episode.
@@ -98,6 +102,31 @@ pub struct ChannelReport {
     pub wrap_jumps: usize,
     /// The period that those steps suggest, where none is declared.
     pub suspected_period: Option<f64>,
+}
+
+/// A channel that goes where, or as fast as, its joint cannot.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct BeyondLimits {
+    /// Its limits.
+    #[serde(flatten)]
+    pub limits: JointLimits,
+    /// Values outside the limits by more than a thousandth of the range.
+    pub values: Option<Beyond>,
+    /// Steps that are faster than the limit; a step counts as long as the median step at least.
+    pub steps: Option<Beyond>,
+}
+
+/// Values or steps beyond a limit.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Beyond {
+    /// How many.
+    pub count: usize,
+    /// The one farthest beyond: a value, or a speed without its sign.
+    pub worst: f64,
+    /// File of the first.
+    pub first_path: String,
+    /// Line of the first.
+    pub first_line: u64,
 }
 
 /// Cells that hold no finite number.

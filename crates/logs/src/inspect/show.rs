@@ -1,6 +1,6 @@
 //! The report for people: tables of at most 100 columns, then what was found in words.
 
-use super::{ChannelReport, EpisodeReport, Inspection, LogGroup, Stuck};
+use super::{BeyondLimits, ChannelReport, EpisodeReport, Inspection, LogGroup, Stuck};
 use std::fmt::{Display, Formatter, Result};
 use std::path::Path;
 
@@ -84,7 +84,8 @@ impl LogGroup {
     /// What is suspicious, each in a sentence with its place.
     pub fn findings(&self) -> Vec<String> {
         let episodes = self.episodes.iter().flat_map(EpisodeReport::findings);
-        episodes.chain(self.channels.iter().flat_map(ChannelReport::findings)).collect()
+        let channels = self.channels.iter().flat_map(ChannelReport::findings);
+        episodes.chain(channels).chain(self.beyond_limits.iter().flat_map(BeyondLimits::findings)).collect()
     }
 }
 
@@ -180,6 +181,35 @@ impl ChannelReport {
                 "{name}: jumps by nearly {} ({}): an angle that wraps? `wrap = {name}` declares it",
                 short(Some(period)),
                 count(self.wrap_jumps, "time")
+            ));
+        }
+        found
+    }
+}
+
+impl BeyondLimits {
+    fn findings(&self) -> Vec<String> {
+        let (mut found, name) = (Vec::new(), &self.limits.name);
+        let file = |path: &str| Path::new(path).file_name().unwrap_or_default().display().to_string();
+        if let Some(values) = &self.values {
+            found.push(format!(
+                "{name}: {} outside its limits {} to {}, first at line {} of {}; the farthest is {}",
+                count(values.count, "value"),
+                short(self.limits.lower),
+                short(self.limits.upper),
+                values.first_line,
+                file(&values.first_path),
+                short(Some(values.worst))
+            ));
+        }
+        if let Some(steps) = &self.steps {
+            found.push(format!(
+                "{name}: {} faster than its limit {} a second, first at line {} of {}; the fastest is {} a second",
+                count(steps.count, "step"),
+                short(self.limits.velocity),
+                steps.first_line,
+                file(&steps.first_path),
+                short(Some(steps.worst))
             ));
         }
         found

@@ -1,11 +1,11 @@
 //! Forward kinematics against the simulator that recorded the embedded log, and against paper and pencil.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap in a test's helper is a failed test")]
 
-use super::Skeleton;
-use crate::Error;
+use ebmotion_robot::Error;
+use ebmotion_robot::Skeleton;
 use serde::Deserialize;
 
-const HAND: &str = include_str!("../../data/hand_gestures/skeleton.json");
+const HAND: &str = include_str!("../../../data/hand_gestures/skeleton.json");
 
 /// Both files hold 9 decimals; an axis is off by 1e-9 rad at most, an arm of 0.25 m and 9 joints stay far below this.
 const TOLERANCE_M: f64 = 1e-6;
@@ -34,7 +34,7 @@ fn distance(a: &[f64; 3], b: &[f64; 3]) -> f64 {
 
 #[test]
 fn agrees_with_the_simulator_at_random_angles() {
-    let golden: Golden = serde_json::from_str(include_str!("../../tests/data/hand_poses.json")).unwrap();
+    let golden: Golden = serde_json::from_str(include_str!("../../../tests/data/hand_poses.json")).unwrap();
     let hand = hand();
     assert!(golden.poses.len() >= 5);
     let tip = |name: &String| 24 + hand.ends().iter().position(|e| &e.name == name).unwrap();
@@ -78,7 +78,8 @@ fn a_planar_arm_is_trigonometry() {
 fn the_embedded_hand_fits_the_embedded_log() {
     let hand = hand();
     let header =
-        std::fs::File::open(concat!(env!("CARGO_MANIFEST_DIR"), "/data/hand_gestures/hand_gestures.csv.gz")).unwrap();
+        std::fs::File::open(concat!(env!("CARGO_MANIFEST_DIR"), "/../../data/hand_gestures/hand_gestures.csv.gz"))
+            .unwrap();
     let mut reader = csv::Reader::from_reader(flate2::read::GzDecoder::new(header));
     let names: Vec<String> =
         reader.headers().unwrap().iter().skip(2).map(|n| n.strip_suffix(" [rad]").unwrap().to_string()).collect();

@@ -1,0 +1,28 @@
+//! Arguments of a robot.
+
+use clap::Args;
+use ebmotion::Result;
+use ebmotion::kinematics::{self, Drive, Robot};
+use ebmotion::trajectory::Channel;
+use std::path::PathBuf;
+
+/// A robot and which of its links count.
+#[derive(Debug, Args, Default)]
+#[command(next_help_heading = "Robot")]
+pub(crate) struct RobotArgs {
+    /// The robot as a URDF file; the log's channels have the names of its joints (docs/robots.md).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) urdf: Option<PathBuf>,
+    /// Link whose place counts, such as a tool; may be repeated. Where none is given: the finger tips and tools, which
+    /// are the links that carry no other and move.
+    #[arg(long, value_name = "NAME", requires = "urdf")]
+    pub(crate) link: Vec<String>,
+}
+
+impl RobotArgs {
+    /// How the channels move these links, where a robot is given.
+    pub(crate) fn drive(&self, channels: &[Channel]) -> Result<Option<Drive>> {
+        let drive = |path: &PathBuf| kinematics::drive(&Robot::read(path)?, channels, &self.link);
+        self.urdf.as_ref().map(drive).transpose()
+    }
+}
