@@ -17,7 +17,8 @@ mod window;
 pub use ebmotion_engine::error::{Error, Result};
 pub(crate) use ebmotion_engine::{error, noise};
 pub use inspect::{
-    ChannelFaults, ChannelReport, ConstantStretch, EpisodeReport, GapReport, Inspection, LogGroup, Stuck, inspect,
+    ChannelFaults, ChannelReport, ConstantStretch, Curve, EpisodeReport, Finding, FindingKind, GapReport, Inspection,
+    JointLimits, LogGroup, Place, Severity, Stuck, inspect, inspect_with,
 };
 pub use labels::Labels;
 pub use normalise::{Normaliser, Scalar};

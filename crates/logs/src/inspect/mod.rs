@@ -1,10 +1,26 @@
 //! What is in a log, and what is wrong with it, before anything is learned from it.
+//!
+//! Rows are brought into order first ([`order`]), then their pace is told ([`timing`]), then every check of
+//! [`checks::CHECKS`] looks at them. A new check is a function there and one row in that table.
 
 mod channel;
+mod checks;
+mod curve;
 mod episode;
+mod facts;
+mod finding;
+mod group;
+mod limits;
+mod order;
+mod page;
 mod report;
 mod show;
+mod text;
+mod timing;
 
+pub use curve::Curve;
+pub use finding::{Finding, FindingKind, Place, Severity};
+pub use limits::JointLimits;
 pub use report::{
     ChannelFaults, ChannelReport, ConstantStretch, EpisodeReport, GapReport, Inspection, LogGroup, Stuck,
 };
@@ -12,15 +28,17 @@ pub use report::{
 use super::read::table::Table;
 use super::read::{ReadOptions, tables};
 use crate::error::Result;
+use episode::Stretch;
+use group::Group;
+use report::FORMAT;
 use std::path::Path;
 
-/// Looks at log files or folders of them, leniently: missing values, gaps and disorder in time are counted, not
-/// refused.
+/// Looks at log files or folders of them, leniently: whatever is wrong is a [`Finding`], not an error.
 ///
-/// `options` select and name columns as in reading; [`ReadOptions::on_gap`] has no effect.
+/// `options` select and name columns as in reading, and say what reading would refuse.
 ///
 /// ```
-/// use ebmotion_logs::{ReadOptions, files, inspect};
+/// use ebmotion_logs::{FindingKind, ReadOptions, files, inspect};
 ///
 /// # let folder = tempfile::tempdir().map_err(ebmotion_logs::Error::io(".", "create a folder"))?;
 /// let path = folder.path().join("log.csv");
@@ -29,6 +47,8 @@ use std::path::Path;
 /// let (episode, channel) = (&found.groups[0].episodes[0], &found.groups[0].channels[0]);
 /// assert_eq!(episode.gaps.as_ref().map(|gaps| gaps.missing_frames), Some(6));
 /// assert_eq!((channel.faults.nan, channel.max), (1, Some(4.0)));
+/// let gap = found.findings.iter().find(|f| f.kind == FindingKind::Gap).expect("a gap");
+/// assert_eq!((gap.places[0].line, gap.places[0].secs), (5, Some(0.9)));
 /// println!("{found}"); // the same as a table
 /// # Ok::<(), ebmotion_logs::Error>(())
 /// ```
@@ -37,25 +57,62 @@ use std::path::Path;
 /// As [`super::Recording::read`] for what has no lenient reading: unreadable files, no time column, no channel, empty
 /// or repeated names, ragged rows, no rows, an episode in two places, text that is not UTF-8.
 pub fn inspect(paths: &[impl AsRef<Path>], options: &ReadOptions) -> Result<Inspection> {
+    inspect_with(paths, options, &[])
+}
+
+/// As [`inspect`], and holds the channels that `limits` name to them.
+///
+/// # Errors
+/// As [`inspect`].
+pub fn inspect_with(paths: &[impl AsRef<Path>], options: &ReadOptions, limits: &[JointLimits]) -> Result<Inspection> {
     let mut groups: Vec<Vec<(String, Table)>> = Vec::new();
     for (stem, table) in tables(paths, options)? {
-        match groups.iter_mut().find(|g| g[0].1.channels == table.channels) {
+        match groups.iter_mut().find(|g| g.first().is_some_and(|(_, first)| first.channels == table.channels)) {
             Some(group) => group.push((stem, table)),
             None => groups.push(vec![(stem, table)]),
         }
     }
-    Ok(Inspection { groups: groups.iter().map(|group| look(group, options)).collect() })
+    let mut inspection = Inspection { format: FORMAT, findings: Vec::new(), groups: Vec::new() };
+    for (number, tables) in groups.iter().enumerate() {
+        let group = Group::new(tables, options, limits);
+        let found = checks::CHECKS.iter().flat_map(|check| check(&group));
+        inspection.findings.extend(found.map(|finding| Finding { group: number, ..finding }));
+        inspection.groups.push(look(&group));
+    }
+    inspection.findings.extend(different_channels(&inspection.groups));
+    // The gravest first, then by kind; otherwise as they were found.
+    inspection.findings.sort_by_key(|f| (std::cmp::Reverse(f.severity), f.kind));
+    Ok(inspection)
 }
 
-fn look(group: &[(String, Table)], options: &ReadOptions) -> LogGroup {
-    let stretches: Vec<episode::Stretch> = group
-        .iter()
-        .flat_map(|(stem, table)| table.runs.iter().map(move |run| episode::Stretch::new(stem, table, run)))
-        .collect();
+fn look(group: &Group<'_>) -> LogGroup {
+    let channels = 0..group.channels.len();
     LogGroup {
-        sources: group.iter().map(|(_, t)| t.source.clone()).collect(),
-        rows: group.iter().map(|(_, t)| t.rows()).sum(),
-        episodes: stretches.iter().map(|s| s.report(options.max_gap)).collect(),
-        channels: (0..group[0].1.channels.len()).map(|c| channel::report(group, &stretches, c)).collect(),
+        sources: group.tables.iter().map(|(_, t)| t.source.clone()).collect(),
+        rows: group.tables.iter().map(|(_, t)| t.rows()).sum(),
+        rate_hz: group.rate_hz,
+        notes: group.tables.iter().flat_map(|(_, t)| t.notes.clone()).collect(),
+        episodes: group.stretches.iter().map(Stretch::report).collect(),
+        channels: channels.clone().map(|c| channel::report(group, c)).collect(),
+        curves: channels.map(|c| curve::curve(group, c)).collect(),
     }
+}
+
+fn different_channels(groups: &[LogGroup]) -> Option<Finding> {
+    let [first, second, ..] = groups else { return None };
+    let name = |group: &LogGroup| group.sources.first().map_or_else(String::new, |s| s.path.clone());
+    let names = |group: &LogGroup| group.channels.iter().map(|c| c.channel.name.clone()).collect::<Vec<_>>();
+    let (a, b) = (names(first), names(second));
+    let only = |a: &[String], b: &[String]| a.iter().filter(|name| !b.contains(name)).cloned().collect::<Vec<_>>();
+    let difference = match (only(&a, &b), only(&b, &a)) {
+        (a, b) if a.is_empty() && b.is_empty() => "the same names in another order or with other units".to_string(),
+        (a, b) if b.is_empty() => format!("only the first has {}", a.join(", ")),
+        (a, b) if a.is_empty() => format!("only the second has {}", b.join(", ")),
+        (a, b) => format!("{} against {}", a.join(", "), b.join(", ")),
+    };
+    let seen = format!("{} sets of channels: {} and {} differ ({difference})", groups.len(), name(first), name(second));
+    let finding = Finding::new(FindingKind::DifferentChannels, Severity::Error, seen)
+        .counted(groups.len())
+        .advice("the files cannot be read as one recording: `channels = NAMES` takes what all have");
+    Some(finding)
 }
