@@ -3,6 +3,7 @@
 mod anomaly;
 mod bench;
 mod image;
+mod inspect;
 mod read;
 mod report;
 mod sampler;
@@ -16,6 +17,7 @@ pub(crate) use image::{
     Again, ClassifierArgs, Common, ComposeArgs, ContinualArgs, CrossClassArgs, Experiment, GenerateArgs, ImageArgs,
     ImageTrainArgs, LikelihoodArgs, MeasureArgs, MendArgs, OodArgs, RobustArgs, ShowArgs, Watched,
 };
+pub(crate) use inspect::InspectArgs;
 pub(crate) use read::{FrameArgs, ReadArgs};
 pub(crate) use report::{ReportArgs, Subset};
 pub(crate) use sampler::SamplerArgs;
@@ -54,7 +56,7 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Shows what a log holds: channels, units, rate, gaps, stuck channels, ranges.
+    /// Shows what a log holds and what is wrong with it: gaps, spikes, stuck channels, wraps and more.
     Inspect(InspectArgs),
     /// Trains a model on logs.
     Train(TrainArgs),
@@ -77,22 +79,6 @@ pub(crate) enum Verb {
         /// The shell.
         shell: clap_complete::Shell,
     },
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  ebmotion inspect logs/run1.csv
-  ebmotion inspect logs/ --json > logs.json")]
-pub(crate) struct InspectArgs {
-    /// Log files, or folders of them.
-    #[arg(required = true, value_name = "LOG")]
-    pub(crate) logs: Vec<PathBuf>,
-    /// Prints JSON instead of tables.
-    #[arg(long)]
-    pub(crate) json: bool,
-    #[command(flatten)]
-    pub(crate) read: ReadArgs,
 }
 
 #[derive(Debug, Args)]

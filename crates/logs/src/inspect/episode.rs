@@ -15,6 +15,10 @@ pub(super) const COARSE: f64 = 0.2;
 const APART: usize = 2;
 /// Missing rows at which the clock may have been set instead.
 const JUMP: usize = 20;
+/// Rows before and after a hole by which motion is told.
+const NEAR: usize = 5;
+/// A clock was set where moving channels go on so well that it had at most this probability by chance.
+const BY_CHANCE: f64 = 0.1;
 
 /// A recorded episode while it is looked at.
 pub(super) struct Stretch<'a> {
@@ -89,23 +93,28 @@ impl<'a> Stretch<'a> {
         }
     }
 
-    /// The rows by time, in pieces within which values may be compared from row to row.
-    pub fn pieces(&self) -> impl Iterator<Item = &[usize]> {
+    /// The rows by time, in pieces within which values may be compared from row to row. Of rows at one time the first
+    /// counts, unless the stamps are rounded.
+    pub fn pieces(&self) -> Vec<Vec<usize>> {
+        let time = &self.table.time_secs;
         let apart = self.holes.iter().chain(&self.set_forward).filter(|h| h.missing >= APART);
         let mut cuts: Vec<usize> = apart.map(|h| h.after).collect();
         cuts.sort_unstable();
-        self.order.sections.iter().flat_map(move |rows| {
-            let mut pieces = Vec::new();
-            let mut start = 0;
-            for (i, row) in rows.iter().enumerate().skip(1) {
+        let mut pieces: Vec<Vec<usize>> = Vec::new();
+        for rows in &self.order.sections {
+            let mut piece: Vec<usize> = Vec::with_capacity(rows.len());
+            for row in rows {
                 if cuts.binary_search(row).is_ok() {
-                    pieces.push(&rows[start..i]);
-                    start = i;
+                    pieces.push(std::mem::take(&mut piece));
+                }
+                let again = piece.last().is_some_and(|last| time[*row] - time[*last] <= 0.0);
+                if self.coarse || !again {
+                    piece.push(*row);
                 }
             }
-            pieces.push(&rows[start..]);
-            pieces
-        })
+            pieces.push(piece);
+        }
+        pieces
     }
 
     /// The times of each section, without repeated ones: what a rate is told from.
@@ -162,9 +171,6 @@ pub(super) fn rate_hz(episodes: impl Iterator<Item = Episode>) -> Option<f64> {
     recording.rate_hz().ok()
 }
 
-/// Rows before and after a hole by which motion is told.
-const NEAR: usize = 5;
-
 /// Whether the motion goes on over a hole as if no row were missing: every channel is where one more step takes it, and
 /// those that move would hardly all be there by chance.
 fn goes_on(table: &Table, run: &Run, hole: &Hole) -> bool {
@@ -189,5 +195,5 @@ fn goes_on(table: &Table, run: &Run, hole: &Hole) -> bool {
             by_chance *= (4.0 * usual / (most - least)).min(1.0);
         }
     }
-    by_chance < 0.02
+    by_chance < BY_CHANCE
 }

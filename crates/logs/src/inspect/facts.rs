@@ -6,7 +6,7 @@ use crate::pace::median;
 /// Values that a channel may take and still be a switch, a mode or a gripper's command.
 pub(super) const FEW_LEVELS: usize = 8;
 /// Levels that are told apart.
-const LEVELS: usize = 65;
+const LEVELS: usize = 129;
 /// Numbers of which a quantile is taken at most.
 const SAMPLED: usize = 1 << 17;
 
@@ -27,7 +27,7 @@ pub(super) struct Facts {
     pub curvature: (f64, f64),
     /// 1 % and 99 % quantile.
     pub range: (f64, f64),
-    /// The values in order, where there are at most 64.
+    /// The values in order, where there are at most 128.
     pub levels: Option<Vec<f64>>,
     /// Whether all values are whole numbers.
     pub whole: bool,
@@ -99,6 +99,8 @@ fn curvature(pieces: &[Piece<'_>], every: usize) -> (f64, f64) {
 fn levels(values: impl Iterator<Item = f64>) -> Option<Vec<f64>> {
     let mut levels: Vec<f64> = Vec::new();
     for value in values {
+        // -0 and 0 are one level.
+        let value = value + 0.0;
         if let Err(at) = levels.binary_search_by(|v| v.total_cmp(&value)) {
             if levels.len() + 1 >= LEVELS {
                 return None;

@@ -74,7 +74,7 @@ impl<'a> Group<'a> {
         let mut pieces = Vec::new();
         for stretch in &self.stretches {
             for rows in stretch.pieces() {
-                let (rows, values) = of(stretch, rows);
+                let (rows, values) = of(stretch, &rows);
                 if !values.is_empty() {
                     pieces.push(Piece { stretch, rows, values });
                 }

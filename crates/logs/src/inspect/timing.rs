@@ -28,7 +28,8 @@ pub(super) fn step(sections: &[Vec<f64>]) -> Option<f64> {
     let steps: Vec<f64> = sections.iter().flat_map(|s| s.windows(2).map(|w| w[1] - w[0])).collect();
     let lattice = lattice(&steps);
     let longest = sections.iter().map(Vec::len).max()?;
-    let span = SPAN.min(longest.checked_sub(1).filter(|n| *n > 0)?);
+    // Of a few rows so many would hold the holes that they are to be robust against.
+    let span = SPAN.min((longest.checked_sub(1).filter(|n| *n > 0)? / 3).max(1));
     let spans = |s: &Vec<f64>| s.windows(span + 1).map(|w| (w[span] - w[0]) / span as f64).collect::<Vec<_>>();
     let mut means: Vec<f64> = sections.iter().flat_map(spans).collect();
     let mean = median(&mut means).filter(|step| *step > 0.0).or_else(|| {
@@ -68,12 +69,22 @@ pub(super) fn holes(rows: &[usize], time: &[f64], step: f64) -> Vec<Hole> {
     let long: Vec<usize> = (1..rows.len()).filter(|i| at(*i) - at(i - 1) > LONG * step).collect();
     // The time of row `i` less that which it would have without holes.
     let phase = |i: usize| at(i) - at(0) - i as f64 * step;
-    let middle = |range: std::ops::Range<usize>| median(&mut range.map(phase).collect::<Vec<_>>()).unwrap_or(0.0);
+    // Their median, and how far they lie apart.
+    let phases = |range: std::ops::Range<usize>| {
+        let mut all: Vec<f64> = range.map(phase).collect();
+        let (least, most) = all.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(*v), b.max(*v)));
+        (median(&mut all).unwrap_or(0.0), most - least)
+    };
     let mut holes = Vec::new();
     for (k, i) in long.iter().copied().enumerate() {
         let from = if k == 0 { 0 } else { long[k - 1] };
         let to = long.get(k + 1).copied().unwrap_or(rows.len());
-        let shift = middle(i..to.min(i + AROUND)) - middle(from.max(i.saturating_sub(AROUND))..i);
+        let (before, spread_before) = phases(from.max(i.saturating_sub(AROUND))..i);
+        let (after, spread_after) = phases(i..to.min(i + AROUND));
+        let shift = after - before;
+        if shift <= spread_before.max(spread_after) {
+            continue;
+        }
         // Less than most of a step is scatter of the few rows around.
         let missing = (shift / step + 0.4).floor();
         if missing >= 1.0 {
@@ -145,9 +156,12 @@ mod tests {
         is([0.01, 0.01, 0.02].repeat(50), 0.01, 50);
         is([0.006, 0.014].repeat(100), 0.01, 0);
         is([0.0002, 0.0002, 0.0296].repeat(100), 0.01, 0);
+        // A batch that is cut short does not tell whether a row is missing.
+        is([[0.0002, 0.0002, 0.0296].repeat(100), vec![0.0002]].concat(), 0.01, 0);
         is([0.03, 0.03, 0.04].repeat(60), 1.0 / 30.0, 0);
         is([0.0, 0.0, 0.0, 0.01].repeat(60), 0.0025, 0);
         is(vec![0.5], 0.5, 0);
+        is(vec![0.1, 0.1, 0.7, 0.1], 0.1, 6);
         // Two stamps that were written twice: no row is missing.
         is([vec![0.01; 20], vec![0.0, 0.02, 0.0, 0.02], vec![0.01; 20]].concat(), 0.01, 0);
         assert_eq!(step(&[vec![1.0, 1.0, 1.0]]), None);

@@ -103,7 +103,8 @@ pub(super) fn stamps(group: &Group<'_>) -> Vec<Finding> {
         let coarse = stretch.coarse;
         let unit = super::super::timing::resolution(times());
         let share = unit.zip(stretch.step).map(|(unit, step)| unit / step);
-        if rounded.is_none() && rows > 2 && (coarse || share.is_some_and(|s| s >= ROUNDED) && !even(stretch)) {
+        let fine = share.zip(stretch.jitter).is_some_and(|(s, jitter)| s >= ROUNDED && by_rounding(jitter, s));
+        if rounded.is_none() && rows > 2 && (coarse || fine) {
             let first = repeated.first().or(stretch.order.sections.iter().flatten().next());
             rounded = first.map(|row| (stretch.place(*row), coarse, unit, repeated.len(), rows));
         }
@@ -135,9 +136,10 @@ pub(super) fn stamps(group: &Group<'_>) -> Vec<Finding> {
     findings
 }
 
-/// Whether steps are alike: then nothing was rounded, however few digits there are.
-fn even(stretch: &Stretch<'_>) -> bool {
-    stretch.jitter.is_none_or(|j| j < 1e-3)
+/// Whether steps scatter as rounding to `share` of a step makes them: by at most 1.3 times the standard deviation of
+/// the difference of two stamps, each off by up to half of it.
+pub(super) fn by_rounding(jitter: f64, share: f64) -> bool {
+    jitter > 1e-3 && jitter <= 1.3 * share / 6f64.sqrt()
 }
 
 /// Missing rows.
@@ -153,19 +155,10 @@ pub(super) fn holes(group: &Group<'_>) -> Vec<Finding> {
         let longest = own().max_by(|a, b| a.1.secs.total_cmp(&b.1.secs));
         let (secs, steps) = longest.map_or((0.0, 0.0), |(s, h)| (h.secs, h.secs / s.step.unwrap_or(f64::INFINITY)));
         let seen = |n: usize, places: &[Place]| {
-            let longest = if few {
-                String::new()
-            } else {
-                let place = longest.map(|(s, h)| (s.place(h.before), s.place(h.after).line));
-                place.map_or_else(String::new, |(p, line)| {
-                    format!(
-                        ", the longest {} s from {} s on (line {line} of {})",
-                        short(Some(secs)),
-                        short(p.secs),
-                        p.episode
-                    )
-                })
-            };
+            let place = longest.filter(|_| !few).map(|(s, h)| s.place(h.before));
+            let longest = place.map_or_else(String::new, |place| {
+                format!(", the longest {} s after {} s of {}", short(Some(secs)), short(place.secs), place.episode)
+            });
             let holes = if few { count(n, "time") } else { count(n, "gap") };
             let rows = count(missing, "row");
             let head = if few { format!("{rows} missing, {holes}") } else { format!("{holes}, {rows} missing") };

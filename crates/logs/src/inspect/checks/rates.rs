@@ -108,7 +108,12 @@ fn another_pace(stretch: &Stretch<'_>) -> Option<Pace> {
     let mut others: Vec<f64> = secs(1..begin.max(1)).chain(secs(end..rows.len())).collect();
     let steps = end - begin;
     let mean = (time[rows[end - 1]] - time[rows[begin - 1]]) / steps as f64;
-    Some(Pace { row: rows[begin], steps, secs: mean, others: median(&mut others).unwrap_or(step) })
+    let others_secs = median(&mut others).unwrap_or(step);
+    // Told from where the rate changes: not from the start.
+    Some(match rows.get(end) {
+        Some(row) if begin == 1 => Pace { row: *row, steps: rows.len() - end, secs: others_secs, others: mean },
+        _ => Pace { row: rows[begin], steps, secs: mean, others: others_secs },
+    })
 }
 
 /// A rate at which no robot is logged: the unit of time is another.
@@ -127,9 +132,7 @@ pub(super) fn jitter(group: &Group<'_>) -> Vec<Finding> {
         let (Some(jitter), Some(step)) = (stretch.jitter, stretch.step) else { continue };
         let times = stretch.order.sections.iter().flatten().map(|row| stretch.table.time_secs[*row]);
         let unit = super::super::timing::resolution(times).unwrap_or(0.0);
-        // The difference of two stamps, each off by up to half a unit.
-        let rounding = 1.3 * unit / 6f64.sqrt() / step;
-        if jitter > SCATTER.0.max(rounding) {
+        if jitter > SCATTER.0 && !super::order::by_rounding(jitter, unit / step) {
             found.push((stretch, jitter));
         }
     }

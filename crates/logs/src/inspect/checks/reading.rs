@@ -1,5 +1,6 @@
 //! What keeps a log from being read, or from being learned from.
 
+use super::super::episode::Stretch;
 use super::super::finding::{Finding, FindingKind, PLACES, Place, Severity};
 use super::super::group::Group;
 use super::super::text::{count, lines, short};
@@ -20,9 +21,8 @@ pub(super) fn refused(group: &Group<'_>) -> Vec<Finding> {
     let Error::Log { path, line, column, found, expected } = error else { return vec![finding] };
     let places: Vec<Place> = line
         .and_then(|line| {
-            let at = |s: &&super::super::episode::Stretch<'_>| {
-                s.table.path == *path && s.run.rows.clone().any(|row| s.table.lines[row] == line)
-            };
+            let at =
+                |s: &&Stretch<'_>| s.table.path == *path && s.run.rows.clone().any(|row| s.table.lines[row] == line);
             let stretch = group.stretches.iter().find(at)?;
             let row = stretch.run.rows.clone().find(|row| stretch.table.lines[*row] == line)?;
             Some(stretch.place(row))
@@ -47,17 +47,22 @@ pub(super) fn refused(group: &Group<'_>) -> Vec<Finding> {
 pub(super) fn missing_values(group: &Group<'_>) -> Vec<Finding> {
     let of = |c: usize| {
         let (mut kinds, mut places) = ([0_usize; 4], Vec::new());
-        for stretch in &group.stretches {
-            let own = |row: usize| stretch.run.rows.contains(&row);
-            for fault in stretch.table.faults.iter().filter(|f| f.channel == Some(c) && own(f.row)) {
+        let mut at = group.stretches.iter().peekable();
+        for (_, table) in group.tables {
+            for fault in table.faults.iter().filter(|f| f.channel == Some(c)) {
                 kinds[match fault.kind {
                     FaultKind::Empty => 0,
                     FaultKind::Nan => 1,
                     FaultKind::Infinite => 2,
                     FaultKind::Text => 3,
                 }] += 1;
+                // Faults and episodes stand in the order of rows.
+                let own = |s: &&Stretch<'_>| std::ptr::eq(s.table, table) && s.run.rows.contains(&fault.row);
+                while at.peek().is_some_and(|s| !own(s)) {
+                    at.next();
+                }
                 if places.len() < PLACES {
-                    places.push(stretch.place(fault.row));
+                    places.extend(at.peek().map(|s| s.place(fault.row)));
                 }
             }
         }

@@ -4,12 +4,14 @@ use super::super::facts::Facts;
 use super::super::finding::{Finding, FindingKind, Place, Severity};
 use super::super::group::{Group, Piece};
 use super::super::text::{count, lines, short};
+use super::wraps::jumps;
+use crate::angle::unwrap;
 
 /// Readings in a row that a spike lasts at most.
 const WIDTH: usize = 3;
 /// How far a spike lies from the line between the readings around it, in usual bends (median and median distance from
-/// it of second differences) and usual steps.
-const FAR: f64 = 10.0;
+/// it of second differences), and at least in usual steps.
+const FAR: (f64, f64) = (10.0, 2.5);
 /// The same in the steps around it: fast motion has large ones.
 const FASTER: f64 = 4.0;
 /// Readings before and after it that are looked at.
@@ -18,6 +20,9 @@ const AROUND: usize = 5;
 const BACK: f64 = 0.25;
 /// Least size, as a share of the channel's range.
 const VISIBLE: f64 = 0.05;
+/// And in the sharpest bends of the channel elsewhere, of which this share is left out: impacts bend sharply, too.
+const SHARPER: f64 = 2.0;
+const SHARPEST: f64 = 0.9995;
 /// The size, in the channel's range, from which on the first and the last reading are a spike as well.
 const WILD: f64 = 3.0;
 
@@ -28,13 +33,17 @@ pub(super) fn check(group: &Group<'_>) -> Vec<Finding> {
             return None;
         }
         let least = threshold(facts);
-        let mut found: Vec<(Place, f64, f64)> = Vec::new();
-        for piece in group.pieces(c) {
-            let places = spikes(&piece, least, facts);
-            found.extend(
-                places.into_iter().map(|(i, size)| (piece.stretch.place(piece.rows[i]), piece.values[i], size)),
-            );
+        let pieces = unwrapped(group, c);
+        let found: Vec<Vec<(usize, f64)>> = pieces.iter().map(|piece| spikes(piece, least, facts)).collect();
+        if found.iter().all(Vec::is_empty) {
+            return None;
         }
+        let sharp = SHARPER * sharpest_elsewhere(&pieces, &found);
+        let of = |(piece, own): (&Piece<'_>, &Vec<(usize, f64)>)| {
+            let own = own.iter().filter(|(_, size)| *size >= sharp);
+            own.map(|(i, size)| (piece.stretch.place(piece.rows[*i]), piece.values[*i], *size)).collect::<Vec<_>>()
+        };
+        let found: Vec<(Place, f64, f64)> = pieces.iter().zip(&found).flat_map(of).collect();
         let (place, value, size) = found.iter().max_by(|a, b| a.2.total_cmp(&b.2)).cloned()?;
         let places: Vec<Place> = found.into_iter().map(|(place, ..)| place).collect();
         let seen = format!(
@@ -58,11 +67,36 @@ pub(super) fn check(group: &Group<'_>) -> Vec<Finding> {
     (0..group.channels.len()).filter_map(of).collect()
 }
 
+/// The values of a channel, continuous where it wraps.
+fn unwrapped<'a>(group: &'a Group<'_>, c: usize) -> Vec<Piece<'a>> {
+    let mut pieces = group.pieces(c);
+    let period = group.channels[c].period.or_else(|| jumps(group, c).map(|jumps| jumps.period));
+    if let Some(period) = period {
+        pieces.iter_mut().for_each(|piece| unwrap(&mut piece.values, 1, 0, period));
+    }
+    pieces
+}
+
+/// The sharpest bend of the readings that do not touch those found.
+fn sharpest_elsewhere(pieces: &[Piece<'_>], found: &[Vec<(usize, f64)>]) -> f64 {
+    let of = |(piece, own): (&Piece<'_>, &Vec<(usize, f64)>)| {
+        let mut touched = vec![false; piece.values.len()];
+        for (i, _) in own {
+            touched[i.saturating_sub(1)..(i + 2).min(piece.values.len())].fill(true);
+        }
+        let bends = piece.values.windows(3).zip(&touched[1.min(touched.len())..]);
+        bends.filter(|(_, touched)| !**touched).map(|(w, _)| (w[0] - 2.0 * w[1] + w[2]).abs()).collect::<Vec<_>>()
+    };
+    let mut bends: Vec<f64> = pieces.iter().zip(found).flat_map(of).collect();
+    bends.sort_by(f64::total_cmp);
+    let at = (SHARPEST * bends.len() as f64) as usize;
+    bends.get(at.min(bends.len().saturating_sub(1))).copied().unwrap_or(0.0)
+}
+
 /// How far a reading must lie off.
 fn threshold(facts: &Facts) -> f64 {
     let bend = facts.curvature.0 + 1.4826 * facts.curvature.1;
-    let usual = FAR * bend.max(facts.usual_step);
-    usual.max(VISIBLE * (facts.range.1 - facts.range.0)).max(f64::MIN_POSITIVE)
+    (FAR.0 * bend).max(FAR.1 * facts.usual_step).max(VISIBLE * (facts.range.1 - facts.range.0)).max(f64::MIN_POSITIVE)
 }
 
 /// The readings of a piece that are spikes, and how far they lie off.
@@ -102,7 +136,10 @@ fn width(v: &[f64], i: usize, least: f64) -> Option<(usize, f64)> {
         let size = (0..width).map(|j| side * off(j)).fold(f64::INFINITY, f64::min);
         let before = largest_step(&v[(i - 1).saturating_sub(AROUND)..i]);
         let after = largest_step(&v[i + width..v.len().min(i + width + 1 + AROUND)]);
-        let stands_out = size >= least && (b - a).abs() <= BACK * size && size >= FASTER * before.max(after);
+        let local = before.max(after);
+        // What the motion itself makes meanwhile is no difference.
+        let back = (b - a).abs() <= BACK * size + (width + 1) as f64 * local;
+        let stands_out = size >= least && back && size >= FASTER * local;
         stands_out.then_some((width, size))
     })
 }

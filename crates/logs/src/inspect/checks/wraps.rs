@@ -1,7 +1,7 @@
 //! Angles that jump by a whole period.
 
 use super::super::finding::{Finding, FindingKind, Place, Severity};
-use super::super::group::{Group, Piece};
+use super::super::group::Group;
 use super::super::text::{count, lines, short};
 use crate::read::header::period;
 use std::f64::consts::TAU;
@@ -36,6 +36,8 @@ const SPANNED: f64 = 0.25;
 pub(in super::super) struct Jumps {
     pub period: f64,
     pub places: Vec<Place>,
+    /// How far the motion over them lies from that before and after, all together.
+    off: f64,
 }
 
 /// The wraps of a channel, of the period of which there are most.
@@ -52,39 +54,49 @@ pub(in super::super) fn jumps(group: &Group<'_>, c: usize) -> Option<Jumps> {
     let most = facts.range.1 - facts.range.0;
     let fits = |p: &f64| span <= 1.02 * p && span >= NEARLY * p && most >= SPANNED * p;
     let candidates: Vec<f64> = candidates.into_iter().filter(fits).collect();
-    if candidates.is_empty() || facts.is_state() {
+    if candidates.is_empty() || facts.is_state() || group.counts[c].is_some() {
         return None;
     }
     let pieces = group.pieces(c);
     let of = |period: f64| {
-        let places = |piece: &Piece<'_>| {
-            let wraps = |i: &usize| wraps(&piece.values, *i, period);
-            let at = |i: usize| piece.stretch.place(piece.rows[i]);
-            (1..piece.values.len()).filter(wraps).map(at).collect::<Vec<_>>()
-        };
-        Jumps { period, places: pieces.iter().flat_map(places).collect() }
+        let mut found = Jumps { period, places: Vec::new(), off: 0.0 };
+        for piece in &pieces {
+            for i in 1..piece.values.len() {
+                if let Some(off) = wrap(&piece.values, i, period) {
+                    found.places.push(piece.stretch.place(piece.rows[i]));
+                    found.off += off;
+                }
+            }
+        }
+        found
     };
-    candidates.into_iter().map(of).filter(|j| !j.places.is_empty()).max_by_key(|j| j.places.len())
+    // At high speed more than one period may do: the motion over a wrap is smoothest by the right one.
+    let all: Vec<Jumps> = candidates.into_iter().map(of).filter(|jumps| !jumps.places.is_empty()).collect();
+    let most = all.iter().map(|jumps| jumps.places.len()).max()?;
+    let often = all.into_iter().filter(|jumps| 10 * jumps.places.len() >= 9 * most);
+    often.min_by(|a, b| (a.off / a.places.len() as f64).total_cmp(&(b.off / b.places.len() as f64)))
 }
 
-/// Whether the step to reading `i` is a period beside the motion before and after it.
-fn wraps(v: &[f64], i: usize, period: f64) -> bool {
+/// Where the step to reading `i` is a period beside the motion before and after it: how far from that motion.
+fn wrap(v: &[f64], i: usize, period: f64) -> Option<f64> {
     let step = v[i] - v[i - 1];
     if step.abs() < NEARLY * period {
-        return false;
+        return None;
     }
     let over = step - period * step.signum();
     let step_at = |j: usize| Some(v.get(j)? - v.get(j.checked_sub(1)?)?);
     // A neighbour that is a jump itself says nothing.
     let own = |s: &f64| s.abs() < (1.0 - NEARLY) * period;
     let around: Vec<f64> = [step_at(i - 1), step_at(i + 1)].into_iter().flatten().filter(own).collect();
-    !around.is_empty() && around.iter().all(|s| (s - over).abs() < SMOOTH.0 * period + SMOOTH.1 * s.abs())
+    let smooth = around.iter().all(|s| (s - over).abs() < SMOOTH.0 * period + SMOOTH.1 * s.abs());
+    let off = around.iter().map(|s| (s - over).abs()).fold(f64::INFINITY, f64::min);
+    (!around.is_empty() && smooth).then_some(off)
 }
 
 pub(super) fn check(group: &Group<'_>) -> Vec<Finding> {
     let of = |c: usize| {
         let channel = &group.channels[c];
-        let Jumps { period: found, places } = jumps(group, c)?;
+        let Jumps { period: found, places, .. } = jumps(group, c)?;
         let declared = channel.period;
         if declared.is_some_and(|p| (p / found - 1.0).abs() < 1e-6) {
             return None;
