@@ -52,7 +52,7 @@ const LAYERS: &[(&str, &[&str], &[&str])] = &[
         &["csv"],
     ),
     ("eval", &["error", "files", "noise", "parallel", "event", "forecast", "trajectory"], &["csv"]),
-    ("anomaly", &["error", "files", "noise", "train", "trajectory", "forecast", "eval"], &["csv"]),
+    ("anomaly", &["error", "event", "files", "noise", "train", "trajectory", "forecast", "eval"], &["csv"]),
 ];
 
 /// Crates that only one place may name.

@@ -7,6 +7,7 @@ mod inspect;
 mod read;
 mod report;
 mod sampler;
+mod score;
 mod text;
 
 pub(crate) use anomaly::AnomalyArgs;
@@ -21,6 +22,7 @@ pub(crate) use inspect::InspectArgs;
 pub(crate) use read::{FrameArgs, ReadArgs};
 pub(crate) use report::{ReportArgs, Subset};
 pub(crate) use sampler::SamplerArgs;
+pub(crate) use score::ScoreArgs;
 pub(crate) use text::{Span, key_value};
 
 use bench::device;
@@ -42,6 +44,7 @@ Examples:
   ebmotion predict arm.safetensors logs/last.csv --horizon 4s --samples 64 -o forecast.json
   ebmotion report arm.safetensors logs/ -o report/
   ebmotion anomaly arm.safetensors logs/today.csv
+  ebmotion score arm.safetensors logs/
   ebmotion view forecast.json -o forecast.rrd
 
 Exit status: 0 done; 2 the input is at fault (the message says where); 130 interrupted; 1 anything else."
@@ -66,6 +69,8 @@ pub(crate) enum Verb {
     Report(ReportArgs),
     /// Finds what is wrong in a log: stretches that are unlike the motion a model was trained on.
     Anomaly(AnomalyArgs),
+    /// Scores every episode of a data set, the worst first: which to leave out, and why.
+    Score(ScoreArgs),
     /// Turns a forecast into a rerun recording.
     View(ViewArgs),
     /// Trains, forecasts, compares and draws on the embedded robot-hand logs: everything at once, no set-up.
