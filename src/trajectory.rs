@@ -3,7 +3,7 @@
 //! The crate `ebmotion-logs`, handed on: `log file -> Recording -> Frames -> Windows -> normalised tensors`.
 
 pub use ebmotion_logs::{
-    Beyond, BeyondLimits, Channel, ChannelFaults, ChannelReport, ConstantStretch, DEFAULT_TOLERANCE, Episode,
-    EpisodeReport, Frames, GapReport, InspectOptions, Inspection, JointLimits, Labels, LogGroup, Normaliser, OnGap,
-    ReadOptions, Recording, Scalar, ShortEpisode, Split, Stuck, WindowSpec, Windows, inspect, inspect_with,
+    Channel, ChannelFaults, ChannelReport, ConstantStretch, Curve, DEFAULT_TOLERANCE, Episode, EpisodeReport, Finding,
+    FindingKind, Frames, GapReport, Inspection, JointLimits, Labels, LogGroup, Normaliser, OnGap, Place, ReadOptions,
+    Recording, Scalar, Severity, ShortEpisode, Split, Stuck, WindowSpec, Windows, inspect, inspect_with,
 };

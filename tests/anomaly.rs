@@ -77,6 +77,54 @@ fn corruptions_of_hand_motion_are_found_at_the_false_alarm_rate_asked_for() {
         assert!(found.auroc > floor, "{found:?}");
         assert!(found.interval[0] <= found.auroc && found.auroc <= found.interval[1], "{found:?}");
     }
+
+    // Whole episodes: of the test's none in particular is told, and about one in twenty has a p-value of 5 %.
+    let mut frames = dataset.frames.clone();
+    frames.episodes = dataset.split.test.iter().map(|e| dataset.frames.episodes[*e].clone()).collect();
+    let scores = detector.score_episodes(&frames, 0.05, &mut Silent).unwrap();
+    assert_eq!(scores.episodes.len(), frames.episodes.len());
+    let share = scores.episodes.iter().filter(|e| e.p_value <= 0.05).count() as f64 / count;
+    let error = (0.05_f64 * 0.95 / count).sqrt();
+    assert!(share <= 0.05 + 4.0 * error, "{share}: {:?}", &scores.episodes[..5]);
+    assert!(scores.suspects().count() <= 2, "{:?}", scores.suspects().collect::<Vec<_>>());
+
+    // In four of them another thing is wrong. A joint that stands beyond all that was seen is told as that.
+    let width = frames.channels.len();
+    let channel = |name: &str| frames.channels.iter().position(|c| c.name == name).unwrap();
+    let (shifted, stuck) = (channel("q_MFJ2"), channel("q_THJ4"));
+    let most = dataset.frames.episodes.iter().flat_map(|e| e.values.iter().skip(shifted).step_by(width));
+    let beyond = most.fold(f64::NEG_INFINITY, |a, b| a.max(*b)) + 0.5;
+    let frame_of = |secs: f64| (secs * frames.rate_hz) as usize;
+    for e in [3, 11] {
+        let values = &mut frames.episodes[e].values;
+        values.iter_mut().skip(shifted).step_by(width).for_each(|v| *v += beyond);
+    }
+    let half = frames.episodes[20].values.len() / width / 2;
+    for t in half..2 * half {
+        let values = &mut frames.episodes[20].values;
+        values[t * width + stuck] = values[half * width + stuck];
+    }
+    let reversed: Vec<f64> = frames.episodes[30].values.chunks_exact(width).rev().flatten().copied().collect();
+    frames.episodes[30].values = reversed;
+    let scores = detector.score_episodes(&frames, 0.05, &mut Silent).unwrap();
+    let of = |e: usize| scores.episodes.iter().find(|s| s.episode == frames.episodes[e].id).unwrap();
+    for e in [3, 11] {
+        let found = of(e);
+        assert_eq!(
+            (found.suspect, found.cause, found.channel.as_deref()),
+            (true, "range", Some("q_MFJ2")),
+            "{found:?}"
+        );
+        assert!(scores.episodes[..3].contains(found), "{found:?}");
+    }
+    assert!(of(30).suspect && of(30).cause == "time_reversal", "{:?}", of(30));
+    let found = of(20);
+    assert!(found.p_value < 0.05 && frame_of(found.end_secs) > half, "{found:?}");
+    // The windows of `anomaly` say the same cause.
+    let windows = detector.search(&frames, 0.01).unwrap().windows;
+    let own = |e: usize| windows.iter().filter(move |w| w.episode == of(e).episode);
+    assert!(own(3).all(|w| w.judge == "range" && w.channel.as_deref() == Some("q_MFJ2")));
+    assert!(own(30).all(|w| w.judge != "range"));
 }
 
 /// 40 windows of 24 frames of a smooth channel; the score is the largest step in a window.

@@ -69,7 +69,7 @@ const LAYERS: &[(&str, &[&str], &[&str])] = &[
         &["csv"],
     ),
     ("eval", &["error", "files", "noise", "parallel", "event", "forecast", "trajectory", "kinematics"], &["csv"]),
-    ("anomaly", &["error", "files", "noise", "train", "trajectory", "forecast", "eval"], &["csv"]),
+    ("anomaly", &["error", "event", "files", "noise", "train", "trajectory", "forecast", "eval"], &["csv"]),
 ];
 
 /// Crates that only one place may name.

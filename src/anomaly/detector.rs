@@ -1,6 +1,7 @@
 //! All anomaly scores together, calibrated, beside the model in its file.
 
 use super::one_sided::OneSided;
+use super::range::{RANGE, Range};
 use super::saved::{numbers, vector};
 use super::score::{AnomalyScore, FRAMES, STRIDE, ScoreSpec};
 use super::score_distribution::ScoreDistribution;
@@ -63,9 +64,11 @@ pub struct WindowScore {
     pub score: f64,
     /// Share of normal windows with at least this score.
     pub p_value: f64,
-    /// The anomaly score that has the largest part in it.
+    /// The anomaly score that has the largest part in it; `range` where a channel lies outside the range in which it lay
+    /// in training, whatever the scores say: what they are asked of is motion within it.
     pub leading: &'static str,
-    /// The channel that stands out most, by the scores that look at channels; none where no score does.
+    /// The channel that stands out most, by the scores that look at channels; that which lies outside its range; none where
+    /// no score looks at channels.
     pub channel: Option<usize>,
 }
 
@@ -76,6 +79,8 @@ pub struct Detector<'a> {
     normal: Normal,
     /// Scores of the validation windows.
     combined: ScoreDistribution,
+    /// In which each channel lay in training and validation.
+    range: Range,
 }
 
 impl<'a> Detector<'a> {
@@ -102,8 +107,9 @@ impl<'a> Detector<'a> {
         let own = each(scores, |spec| (spec.fit)(model, &training))?;
         let scores = highest(&own, &validation)?;
         let all: Vec<usize> = (0..episodes.len()).collect();
-        let mut detector =
-            Self { model, normal: Normal::new(&scores, &all)?, own, combined: ScoreDistribution::new(Vec::new()) };
+        let range = Range::seen(&[&training, &validation], &model.info().channels);
+        let (normal, combined) = (Normal::new(&scores, &all)?, ScoreDistribution::new(Vec::new()));
+        let mut detector = Self { model, normal, own, combined, range };
         // Scored by the distributions of the other episodes, as windows will be that they have never seen.
         let mut combined = Vec::with_capacity(episodes.len());
         let normal = detector.normal.clone();
@@ -157,7 +163,13 @@ impl<'a> Detector<'a> {
             return Err(Error::Shape { what: "windows to score", found, expected });
         }
         let scores = highest(&self.own, windows)?;
-        Ok(self.window_scores(&scores, &(0..windows.len()).collect::<Vec<_>>()))
+        let mut judged = self.window_scores(&scores, &(0..windows.len()).collect::<Vec<_>>());
+        for (judged, window) in judged.iter_mut().zip(windows.values.chunks_exact(frames * d)) {
+            if let Some(channel) = self.range.outside(window) {
+                (judged.leading, judged.channel) = (RANGE, Some(channel));
+            }
+        }
+        Ok(judged)
     }
 
     /// Every anomaly score, `(N,)` each (the largest where there is one a channel), and `combined`.
@@ -178,6 +190,11 @@ impl<'a> Detector<'a> {
         self.combined.scores().len()
     }
 
+    /// Share of normal windows with at least this score, going on exponentially beyond the highest of them.
+    pub(super) fn tail(&self, score: f64) -> f64 {
+        (-self.combined.surprise(score)).exp()
+    }
+
     /// Adds this to the file of the model.
     ///
     /// # Errors
@@ -192,6 +209,7 @@ impl<'a> Detector<'a> {
         }
         put(vector("combined.correlations", &self.normal.correlations)?);
         put(vector("combined.distribution", self.combined.scores())?);
+        put((RANGE.into(), self.range.to_tensor()?));
         put((WINDOW.into(), Tensor::new(&[self.frames() as u32], &Device::Cpu)?));
         archive.save(path)
     }
@@ -241,7 +259,13 @@ impl<'a> Detector<'a> {
             Ok((Normal { distributions, correlations, one_sided }, of(COMBINED)?))
         };
         let (normal, combined) = read().map_err(damaged)?;
-        Ok(Self { model, own, normal, combined })
+        let channels = model.info().channels.len();
+        // Calibrations made before ranges were kept name causes without them.
+        let range = match archive.tensors.get(&format!("{PREFIX}{RANGE}")) {
+            Some(tensor) => Range::from_tensor(tensor, channels).map_err(damaged)?,
+            None => Range::none(channels),
+        };
+        Ok(Self { model, own, normal, combined, range })
     }
 }
 
@@ -254,7 +278,7 @@ fn each<'a>(
     for row in rows {
         let Some(score) = make(row)? else { continue };
         let name = score.name();
-        if name == COMBINED || scores.iter().any(|other| other.name() == name) {
+        if name == COMBINED || name == RANGE || scores.iter().any(|other| other.name() == name) {
             return Err(Error::config("anomaly scores", format!("`{name}` twice"), "a name for each"));
         }
         scores.push(score);

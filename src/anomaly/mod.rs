@@ -3,7 +3,8 @@
 //! An [`AnomalyScore`] scores windows, higher being stranger, some of them channel by channel. A [`Detector`] joins the
 //! scores: each becomes a normal deviate by its distribution over validation windows, all of them one likelihood ratio
 //! of "higher than normal" (Kudo 1963). That again is compared with the validation windows, so a false-alarm rate can
-//! be asked for. A new score is one file with a [`ScoreSpec`] and one row of [`SCORES`].
+//! be asked for. [`Detector::score_episodes`] says the same of whole episodes. A new score is one file with a
+//! [`ScoreSpec`] and one row of [`SCORES`].
 
 mod channel_swap;
 #[cfg(test)]
@@ -12,10 +13,12 @@ mod corruption;
 mod denoising;
 mod detector;
 mod energy;
+mod episodes;
 mod findings;
 mod gaussian;
 mod mahalanobis;
 mod one_sided;
+mod range;
 mod reconstruction;
 mod saved;
 mod score;
@@ -28,6 +31,7 @@ mod time_reversal;
 mod tests;
 
 pub use detector::{Detector, WindowScore};
+pub use episodes::{EpisodeScore, EpisodeScores};
 pub use findings::{Finding, Findings, Stretch};
 pub use score::{AnomalyScore, ScoreSpec};
 pub use table::{BASELINE_SCORES, SCORES};

@@ -45,6 +45,9 @@ pub struct DataConfig {
     pub test_share: f64,
     /// Leaves out episodes that are too short for a window instead of refusing them.
     pub skip_short: bool,
+    /// Episodes that are left out, by name; `*` stands for any characters. A name that fits none is an error.
+    #[serde(default)]
+    pub exclude_episodes: Vec<String>,
     /// How log files are read.
     pub read: ReadOptions,
 }
@@ -228,6 +231,7 @@ impl Default for RunConfig {
                 validation_share: 0.1,
                 test_share: 0.2,
                 skip_short: false,
+                exclude_episodes: Vec::new(),
                 read: ReadOptions::default(),
             },
             model: ModelConfig::Denoising(DenoisingConfig::default()),

@@ -42,12 +42,15 @@ pub struct Dataset {
 }
 
 impl DataConfig {
-    /// Logs, or folders of them, as frames: read and brought to one rate as these settings say.
+    /// Logs, or folders of them, as frames: read, freed of the episodes to leave out and brought to one rate as these
+    /// settings say.
     ///
     /// # Errors
-    /// As [`Recording::read`] and [`Frames::resample`].
+    /// As [`Recording::read`], [`Recording::leave_out`] and [`Frames::resample`].
     pub fn frames(&self, paths: &[impl AsRef<Path>]) -> Result<Frames> {
-        Frames::resample(&Recording::read(paths, &self.read)?, self.rate_hz, self.rate_tolerance)
+        let mut recording = Recording::read(paths, &self.read)?;
+        recording.leave_out(&self.exclude_episodes)?;
+        Frames::resample(&recording, self.rate_hz, self.rate_tolerance)
     }
 }
 

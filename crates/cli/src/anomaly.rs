@@ -4,17 +4,13 @@ use super::args::AnomalyArgs;
 use super::console::Console;
 use super::output::{self, Inputs};
 use super::train;
+use ebmotion::Result;
 use ebmotion::anomaly::{Detector, Findings};
 use ebmotion::forecast::Model;
 use ebmotion::trajectory::Recording;
-use ebmotion::{Error, Result};
 
 pub(super) fn run(args: &AnomalyArgs, console: &mut Console) -> Result<()> {
-    let csv = match args.output.as_deref().map(|p| (p, p.extension().and_then(|e| e.to_str()))) {
-        None | Some((_, Some("json"))) => false,
-        Some((_, Some("csv"))) => true,
-        Some((path, _)) => return Err(Error::config("output", path.display(), "a file that ends in .csv or .json")),
-    };
+    let csv = output::is_csv(args.output.as_deref())?;
     Inputs::new(Recording::files(&args.logs)?.iter().chain([&args.model])).spared_by(&args.output)?;
     args.output.as_deref().map_or(Ok(()), output::check_writable)?;
     let model = Model::load(&args.model)?;

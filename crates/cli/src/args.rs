@@ -3,10 +3,12 @@
 mod anomaly;
 mod bench;
 mod image;
+mod inspect;
 mod read;
 mod report;
 mod robot;
 mod sampler;
+mod score;
 mod text;
 
 pub(crate) use anomaly::AnomalyArgs;
@@ -17,10 +19,12 @@ pub(crate) use image::{
     Again, ClassifierArgs, Common, ComposeArgs, ContinualArgs, CrossClassArgs, Experiment, GenerateArgs, ImageArgs,
     ImageTrainArgs, LikelihoodArgs, MeasureArgs, MendArgs, OodArgs, RobustArgs, ShowArgs, Watched,
 };
+pub(crate) use inspect::InspectArgs;
 pub(crate) use read::{FrameArgs, ReadArgs};
 pub(crate) use report::{ReportArgs, Subset};
 pub(crate) use robot::RobotArgs;
 pub(crate) use sampler::SamplerArgs;
+pub(crate) use score::ScoreArgs;
 pub(crate) use text::{Span, key_value};
 
 use bench::device;
@@ -43,6 +47,7 @@ Examples:
   ebmotion predict arm.safetensors logs/last.csv --horizon 4s --samples 64 -o forecast.json
   ebmotion report arm.safetensors logs/ -o report/
   ebmotion anomaly arm.safetensors logs/today.csv
+  ebmotion score arm.safetensors logs/
   ebmotion view forecast.json -o forecast.rrd
 
 Exit status: 0 done; 2 the input is at fault (the message says where); 130 interrupted; 1 anything else."
@@ -57,7 +62,7 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Shows what a log holds: channels, units, rate, gaps, stuck channels, ranges.
+    /// Shows what a log holds and what is wrong with it: gaps, spikes, stuck channels, wraps and more.
     Inspect(InspectArgs),
     /// Trains a model on logs.
     Train(TrainArgs),
@@ -67,6 +72,8 @@ pub(crate) enum Verb {
     Report(ReportArgs),
     /// Finds what is wrong in a log: stretches that are unlike the motion a model was trained on.
     Anomaly(AnomalyArgs),
+    /// Scores every episode of a data set, the worst first: which to leave out, and why.
+    Score(ScoreArgs),
     /// Turns a forecast into a rerun recording.
     View(ViewArgs),
     /// Trains, forecasts, compares and draws on the embedded robot-hand logs: everything at once, no set-up.
@@ -80,26 +87,6 @@ pub(crate) enum Verb {
         /// The shell.
         shell: clap_complete::Shell,
     },
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  ebmotion inspect logs/run1.csv
-  ebmotion inspect logs/ --json > logs.json
-  ebmotion inspect logs/ --urdf arm.urdf                     also values and speeds beyond the joints' limits")]
-pub(crate) struct InspectArgs {
-    /// Log files, or folders of them.
-    #[arg(required = true, value_name = "LOG")]
-    pub(crate) logs: Vec<PathBuf>,
-    /// Prints JSON instead of tables.
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// The robot as a URDF file: values and speeds beyond its joints' limits are told (docs/robots.md).
-    #[arg(long, value_name = "FILE")]
-    pub(crate) urdf: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) read: ReadArgs,
 }
 
 #[derive(Debug, Args)]

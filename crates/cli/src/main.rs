@@ -13,6 +13,7 @@ mod options;
 mod output;
 mod predict;
 mod report;
+mod score;
 mod telemetry;
 mod train;
 mod view;
@@ -89,6 +90,7 @@ fn perform(cli: &Cli) -> Result<()> {
         Verb::Predict(args) => predict::run(args, &mut console),
         Verb::Report(args) => report::run(args, &mut console),
         Verb::Anomaly(args) => anomaly::run(args, &mut console),
+        Verb::Score(args) => score::run(args, &mut console),
         Verb::View(args) => view::run(args, &mut console),
         Verb::Demo(args) => demo::run(args, &mut console),
         Verb::Image(args) => image::run(args, &mut console),

@@ -1,13 +1,17 @@
 //! What the library calls a setting, the command line calls an option.
 
 /// Settings that messages of the library name, and the options that set them.
-const OPTIONS: [(&str, &str); 11] = [
+const OPTIONS: [(&str, &str); 15] = [
     ("beside", "--beside"),
+    ("channels", "--channels"),
     ("delimiter", "--delimiter"),
     ("device", "--device"),
+    ("exclude_episodes", "--exclude"),
     ("false_alarms", "--false-alarms"),
+    ("false_discoveries", "--false-discoveries"),
     ("ignore", "--ignore"),
     ("link", "--link"),
+    ("max_gap", "--max-gap"),
     ("on_gap", "--on-gap"),
     ("overwrite", "--overwrite"),
     ("resume", "--resume"),

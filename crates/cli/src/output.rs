@@ -69,6 +69,15 @@ fn identity(path: &Path) -> Option<PathBuf> {
     path.canonicalize().ok()
 }
 
+/// Whether a table of results is written as CSV, and not as JSON, by the end of the file's name.
+pub(crate) fn is_csv(path: Option<&Path>) -> Result<bool> {
+    match path.map(|p| (p, p.extension().and_then(|e| e.to_str()))) {
+        None | Some((_, Some("json"))) => Ok(false),
+        Some((_, Some("csv"))) => Ok(true),
+        Some((path, _)) => Err(Error::config("output", path.display(), "a file that ends in .csv or .json")),
+    }
+}
+
 /// Fails now rather than after the work when nothing can be written to the file's folder.
 pub(crate) fn check_writable(path: &Path) -> Result<()> {
     if path.is_dir() {

@@ -23,7 +23,10 @@ pub(super) fn run(args: &ReportArgs, console: &mut Console) -> Result<()> {
     let model = args.sampler.apply(Model::load(&args.model)?)?.on(&device)?;
     let rows = baselines(&args.baselines)?;
     let changes = baseline_changes(&args.baseline_set, &rows)?;
-    let (config, frames) = train::read_frames_for(&model, &args.logs, &args.read)?;
+    // The split is drawn anew: of the same episodes as in training it is the same.
+    let excluded = args.exclude.as_ref().unwrap_or(&model.info().config.data.exclude_episodes);
+    let excluded = excluded.iter().filter(|name| !name.is_empty()).cloned().collect();
+    let (config, frames) = train::read_frames_but(&model, &args.logs, &args.read, excluded)?;
     let mut dataset =
         Dataset::new(frames, &config)?.with_normaliser(model.info().normaliser.clone()).on(device.clone());
     match args.on {

@@ -114,13 +114,25 @@ fn config_text(config: &RunConfig) -> Result<String> {
     Ok(format!("# Settings of `ebmotion train`, as resolved. Use with --config.\n\n{body}"))
 }
 
-/// Logs as a model needs them: read with its settings (but for those given now), at its rate, with its channels.
+/// Logs as a model needs them: read with its settings (but for those given now), at its rate, with its channels. What
+/// its training left out is in other logs, or what is asked about: nothing is left out.
 pub(super) fn read_frames_for(
     model: &Model,
     logs: &[std::path::PathBuf],
     read: &ReadArgs,
 ) -> Result<(RunConfig, Frames)> {
+    read_frames_but(model, logs, read, Vec::new())
+}
+
+/// As [`read_frames_for`], without the episodes `exclude`.
+pub(super) fn read_frames_but(
+    model: &Model,
+    logs: &[std::path::PathBuf],
+    read: &ReadArgs,
+    exclude: Vec<String>,
+) -> Result<(RunConfig, Frames)> {
     let mut config = model.info().config.clone();
+    config.data.exclude_episodes = exclude;
     config.data.rate_hz = Some(model.info().rate_hz);
     read.apply(&mut config);
     let frames = config.data.frames(logs)?;

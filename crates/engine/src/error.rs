@@ -148,6 +148,14 @@ pub enum Error {
         /// The writer's own reason.
         why: String,
     },
+    /// A strict check does not let pass what it found, which was told where it was found.
+    #[error("{count} findings of the kind warning or error, the gravest `{gravest}`: expected none")]
+    NotClean {
+        /// How many.
+        count: usize,
+        /// The kind of the gravest.
+        gravest: &'static str,
+    },
     /// Something asked of a part that does not do it.
     #[error("{what} cannot {action}: {why}")]
     Unsupported {

@@ -3,6 +3,7 @@
 //! The way of the data is `log file -> Recording -> Frames -> Windows -> normalised numbers`.
 
 mod angle;
+mod exclude;
 pub mod files;
 mod inspect;
 mod labels;
@@ -17,8 +18,8 @@ mod window;
 pub use ebmotion_engine::error::{Error, Result};
 pub(crate) use ebmotion_engine::{error, noise};
 pub use inspect::{
-    Beyond, BeyondLimits, ChannelFaults, ChannelReport, ConstantStretch, EpisodeReport, GapReport, InspectOptions,
-    Inspection, JointLimits, LogGroup, Stuck, inspect, inspect_with,
+    ChannelFaults, ChannelReport, ConstantStretch, Curve, EpisodeReport, Finding, FindingKind, GapReport, Inspection,
+    JointLimits, LogGroup, Place, Severity, Stuck, inspect, inspect_with,
 };
 pub use labels::Labels;
 pub use normalise::{Normaliser, Scalar};

@@ -47,6 +47,9 @@ pub(crate) struct FrameArgs {
     /// Leave out episodes that are too short for a window instead of refusing them.
     #[arg(long)]
     pub(crate) skip_short: bool,
+    /// Episodes to leave out (comma-separated names, `*` stands for any text); a name that fits none is an error.
+    #[arg(long, value_name = "EPISODES", value_delimiter = ',')]
+    pub(crate) exclude: Option<Vec<String>>,
 }
 
 impl ReadArgs {
@@ -88,6 +91,9 @@ impl FrameArgs {
             config.data.rate_hz = self.rate;
         }
         config.data.skip_short |= self.skip_short;
+        if let Some(v) = &self.exclude {
+            config.data.exclude_episodes.clone_from(v);
+        }
     }
 }
 

@@ -64,6 +64,10 @@ pub(crate) struct ReportArgs {
     /// the ways that motion can take where the label changes.
     #[arg(long, value_name = "COLUMN")]
     pub(crate) label: Option<String>,
+    /// Episodes to leave out (comma-separated names, `*` stands for any text) in place of those that the training left
+    /// out; `--exclude=` leaves none out.
+    #[arg(long, value_name = "EPISODES", value_delimiter = ',')]
+    pub(crate) exclude: Option<Vec<String>>,
     #[command(flatten)]
     pub(crate) sampler: SamplerArgs,
     /// Folder of the report.

@@ -5,6 +5,7 @@ mod anomaly;
 mod bad_input;
 mod bench;
 mod breaking_off;
+mod doctor;
 mod golden;
 mod image;
 mod image_breaking_off;
@@ -13,6 +14,7 @@ mod image_train;
 mod outputs;
 mod reporting;
 mod robot;
+mod score;
 mod whole_way;
 
 use ebmotion::train::Archive;

@@ -47,16 +47,16 @@ fn inspect_tells_what_a_joint_cannot_do() {
     let low = column.iter().filter(|v| **v < -0.9 - 2.1e-3).count();
     let fast = column.chunks(80).flat_map(|e| e.windows(2)).filter(|w| (w[1] - w[0]).abs() > 0.05).count();
     assert!(low > 10 && fast > 10);
-    assert!(text.contains(&format!("q_a: {low} values outside its limits -0.9 to 1.2, first at line ")), "{text}");
-    assert!(text.contains("the farthest is -0.99"), "{text}");
-    assert!(text.contains(&format!("q_a: {fast} steps faster than its limit 1 a second")), "{text}");
+    assert!(text.contains(&format!("{low} values outside [-0.9, 1.2], up to -0.99")), "{text}");
+    assert!(text.contains(&format!("{fast} steps faster than 1 a second")), "{text}");
     assert!(text.contains("Limits of robot `finger` are known of q_a."), "{text}");
     let json = succeeds(folder.path(), &[&args[..], &["--json"]].concat()).stdout;
     let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
-    let beyond = &json["groups"][0]["beyond_limits"][0];
-    assert_eq!((beyond["name"].as_str(), beyond["values"]["count"].as_u64()), (Some("q_a"), Some(low as u64)));
+    let findings = json["findings"].as_array().unwrap();
+    let outside = findings.iter().find(|f| f["kind"] == "outside_limits").unwrap();
+    assert_eq!((outside["channel"].as_str(), outside["count"].as_u64()), (Some("q_a"), Some(low as u64)));
     let plain = succeeds(folder.path(), &["inspect", "log.csv", "--json"]).stdout;
-    assert!(!String::from_utf8(plain).unwrap().contains("beyond_limits"));
+    assert!(!String::from_utf8(plain).unwrap().contains("outside_limits"));
 }
 
 #[test]

@@ -268,7 +268,7 @@ fn quiet_is_quiet_and_colours_stay_away_from_files() {
 #[test]
 fn every_verb_explains_itself_with_examples() {
     let folder = tempfile::tempdir().unwrap();
-    for verb in ["inspect", "train", "predict", "report", "view", "demo"] {
+    for verb in ["inspect", "train", "predict", "report", "anomaly", "score", "view", "demo"] {
         let help = succeeds(folder.path(), &[verb, "--help"]);
         let text = String::from_utf8(help.stdout).unwrap();
         assert!(text.contains("Examples:") && text.contains(&format!("ebmotion {verb}")), "{text}");

@@ -1,71 +1,66 @@
-//! The values of one channel over all episodes.
+//! The figures of one channel over all episodes.
 
-use super::episode::Stretch;
+use super::checks::{holds, jumps, stuck};
+use super::finding::Place;
+use super::group::Group;
 use super::{ChannelFaults, ChannelReport, ConstantStretch, Stuck};
 use crate::normalise::moments;
-use crate::read::header::period;
-use crate::read::table::{FaultKind, Table};
-use std::f64::consts::TAU;
+use crate::read::table::FaultKind;
 
-/// A channel that keeps its value longer than this while others move is stuck, seconds.
-const STUCK_SECS: f64 = 1.0;
-/// A jump within this share of a period of the whole period is a wrap.
-const WRAP_SLACK: f64 = 0.1;
-
-pub(super) fn report(group: &[(String, Table)], stretches: &[Stretch], c: usize) -> ChannelReport {
-    let channel = group[0].1.channels[c].clone();
-    let width = group[0].1.channels.len();
-    let all = group.iter().flat_map(move |(_, t)| t.values.iter().skip(c).step_by(width).copied());
-    let finite = all.filter(|v| v.is_finite());
-    let values = finite.clone().count();
+pub(super) fn report(group: &Group<'_>, c: usize) -> ChannelReport {
+    let channel = group.channels[c].clone();
+    let finite = || group.all_values(c).map(|(.., value)| value);
+    let values = finite().count();
     let some = |v: f64| (values > 0).then_some(v);
-    let (mean, std) = moments(finite.clone());
-    let (min, max) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(v), b.max(v)));
-
-    let mut runs = Runs::default();
-    for stretch in stretches {
-        runs.scan(stretch, c, width);
-    }
-    let constant = values > 1 && runs.changes == 0 && max - min <= 0.0;
-    let stuck = match (constant, runs.stuck) {
-        (true, _) => Some(Stuck::Constant),
-        (false, 0) => None,
-        (false, _) => Some(Stuck::Run),
-    };
-    let candidates = match channel.period.or(period(channel.unit.as_deref())) {
-        _ if channel.unit.is_none() && channel.period.is_none() => vec![TAU, 360.0],
-        Some(period) => vec![period],
-        None => Vec::new(),
-    };
-    let wraps = |period: f64| {
-        // An angle that wraps stays within one period; larger ranges are something else.
-        if max - min > 1.02 * period {
-            return 0;
-        }
-        runs.large_steps.iter().filter(|step| (**step - period).abs() < WRAP_SLACK * period).count()
-    };
-    let (wrap_jumps, suspected) =
-        candidates.iter().map(|p| (wraps(*p), *p)).max_by_key(|(count, _)| *count).unwrap_or((0, TAU));
+    let (mean, std) = moments(finite());
+    let (min, max) = finite().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(v), b.max(v)));
+    let facts = &group.facts[c];
+    let stuck: Vec<(Place, f64)> = stuck(group, c);
+    let wraps = jumps(group, c);
     ChannelReport {
         values,
         min: some(min),
         max: some(max),
         mean: some(mean),
         std: some(std),
-        changes: (runs.steps > 0).then(|| runs.changes as f64 / runs.steps as f64),
+        changes: (facts.steps > 0).then(|| facts.changes as f64 / facts.steps as f64),
         faults: faults(group, c),
-        longest_hold: runs.longest,
-        stuck,
-        stuck_holds: if constant { 0 } else { runs.stuck },
-        wrap_jumps,
-        suspected_period: (wrap_jumps > 0 && channel.period.is_none()).then_some(suspected),
+        longest_hold: longest_hold(group, c),
+        stuck: match (facts.constant(), stuck.is_empty()) {
+            (true, _) => Some(Stuck::Constant),
+            (false, false) => Some(Stuck::Run),
+            (false, true) => None,
+        },
+        stuck_holds: stuck.len(),
+        wrap_jumps: wraps.as_ref().map_or(0, |jumps| jumps.places.len()),
+        suspected_period: wraps.filter(|_| channel.period.is_none()).map(|jumps| jumps.period),
         channel,
     }
 }
 
-fn faults(group: &[(String, Table)], c: usize) -> ChannelFaults {
+fn longest_hold(group: &Group<'_>, c: usize) -> Option<ConstantStretch> {
+    let mut longest: Option<ConstantStretch> = None;
+    for piece in group.pieces(c) {
+        for hold in holds(&piece) {
+            let (first, last) = (*hold.start(), *hold.end());
+            let secs = piece.secs(first, last);
+            if longest.as_ref().is_none_or(|longest| secs > longest.secs) {
+                longest = Some(ConstantStretch {
+                    episode: piece.stretch.id.clone(),
+                    line: piece.stretch.table.lines[piece.rows[first]],
+                    frames: last - first + 1,
+                    secs,
+                    value: piece.values[first],
+                });
+            }
+        }
+    }
+    longest
+}
+
+fn faults(group: &Group<'_>, c: usize) -> ChannelFaults {
     let mut counts = ChannelFaults::default();
-    for (_, table) in group {
+    for (_, table) in group.tables {
         for fault in table.faults.iter().filter(|f| f.channel == Some(c)) {
             *match fault.kind {
                 FaultKind::Empty => &mut counts.empty,
@@ -80,62 +75,4 @@ fn faults(group: &[(String, Table)], c: usize) -> ChannelFaults {
         }
     }
     counts
-}
-
-/// Stretches with the same value, and steps between values, in file order.
-#[derive(Default)]
-struct Runs {
-    longest: Option<ConstantStretch>,
-    stuck: usize,
-    steps: usize,
-    changes: usize,
-    /// Sizes of the steps that could be a wrap of the smallest period.
-    large_steps: Vec<f64>,
-}
-
-impl Runs {
-    fn scan(&mut self, stretch: &Stretch, c: usize, width: usize) {
-        let value = |row: usize| stretch.table.values[row * width + c];
-        // Row at which the current value began; the last row before the present one.
-        let mut current: Option<(usize, usize)> = None;
-        for row in stretch.run.rows.clone() {
-            let now = value(row);
-            if !now.is_finite() {
-                self.close(stretch, current.take(), &value);
-                continue;
-            }
-            current = match current {
-                None => Some((row, row)),
-                Some((first, last)) => {
-                    let step = (now - value(last)).abs();
-                    self.steps += 1;
-                    if step > 0.0 {
-                        self.changes += 1;
-                        if step > TAU * (1.0 - WRAP_SLACK) {
-                            self.large_steps.push(step);
-                        }
-                        self.close(stretch, Some((first, last)), &value);
-                        Some((row, row))
-                    } else {
-                        Some((first, row))
-                    }
-                }
-            };
-        }
-        self.close(stretch, current, &value);
-    }
-
-    fn close(&mut self, stretch: &Stretch, run: Option<(usize, usize)>, value: &impl Fn(usize) -> f64) {
-        let Some((first, last)) = run else { return };
-        let frames = last - first + 1;
-        let secs = (frames - 1) as f64 * stretch.pace.map_or(0.0, |p| p.median);
-        if secs > STUCK_SECS && stretch.moves(first, last) {
-            self.stuck += 1;
-        }
-        if self.longest.as_ref().is_none_or(|longest| secs > longest.secs) {
-            let line = stretch.table.lines[first];
-            self.longest =
-                Some(ConstantStretch { episode: stretch.id.clone(), line, frames, secs, value: value(first) });
-        }
-    }
 }

@@ -1,70 +1,118 @@
-//! Values beyond what a joint can do.
+//! Limits of joints, and what goes beyond them.
 
 use super::episode::Stretch;
-use super::options::JointLimits;
-use super::{Beyond, BeyondLimits};
-use crate::read::table::Table;
+use super::finding::{Finding, FindingKind, Place, Severity};
+use super::group::Group;
+use super::text::{count, short};
+use serde::{Deserialize, Serialize};
 
 /// Part of its range by which a value may lie beyond it: ends are rounded where they are written down, and a joint may
 /// rest against its stop.
-const SLACK: f64 = 1e-3;
+const REST: f64 = 1e-3;
+/// By how much of its range a joint may pass its limits before that is a warning: controllers overshoot.
+const SLACK: f64 = 0.01;
 
-/// The channels of a group of files that go beyond their limits.
-pub(super) fn beyond(tables: &[(String, Table)], stretches: &[Stretch], limits: &[JointLimits]) -> Vec<BeyondLimits> {
-    let channels = &tables[0].1.channels;
-    let found = channels.iter().enumerate().filter_map(|(c, channel)| {
-        let limits = limits.iter().find(|limits| limits.name == channel.name)?;
-        let mut found = BeyondLimits { limits: limits.clone(), values: None, steps: None };
-        for stretch in stretches {
-            found.scan(stretch, c, channel.period);
-        }
-        (found.values.is_some() || found.steps.is_some()).then_some(found)
-    });
-    found.collect()
+/// What one joint can do, in the unit of the channel that it drives. What is `None` is not known and not checked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JointLimits {
+    /// Name of the channel, without its unit.
+    pub name: String,
+    /// Least value.
+    pub lower: Option<f64>,
+    /// Largest value.
+    pub upper: Option<f64>,
+    /// Largest speed, per second.
+    pub velocity: Option<f64>,
 }
 
-impl BeyondLimits {
-    fn scan(&mut self, stretch: &Stretch, c: usize, period: Option<f64>) {
-        let JointLimits { lower, upper, velocity, .. } = self.limits;
-        let range = lower.zip(upper).map_or(0.0, |(lower, upper)| upper - lower);
-        let (table, width) = (stretch.table, stretch.table.channels.len());
-        let outside = |value: f64| {
-            let below = lower.map_or(f64::NEG_INFINITY, |lower| lower - value);
-            below.max(upper.map_or(f64::NEG_INFINITY, |upper| value - upper))
-        };
-        // The row before, with its time and value.
-        let mut before: Option<(f64, f64)> = None;
-        for row in stretch.run.rows.clone() {
-            let (time, value) = (table.time_secs[row], table.values[row * width + c]);
-            if !(value.is_finite() && time.is_finite()) {
-                before = None;
-                continue;
-            }
-            if outside(value) > SLACK * range {
-                add(&mut self.values, table, row, value, |a, b| outside(a) > outside(b));
-            }
-            if let (Some((then, from)), Some(most), Some(pace)) = (before, velocity, stretch.pace) {
-                let step = value - from;
-                let step = period.map_or(step, |period| step - period * (step / period).round());
-                let speed = (step / (time - then).max(pace.median)).abs();
-                if speed > most {
-                    add(&mut self.steps, table, row, speed, |a, b| a > b);
-                }
-            }
-            before = Some((time, value));
-        }
+impl JointLimits {
+    /// By how much a value lies beyond them; below 0 within.
+    fn excess(&self, value: f64) -> f64 {
+        let below = self.lower.map_or(f64::NEG_INFINITY, |lower| lower - value);
+        below.max(self.upper.map_or(f64::NEG_INFINITY, |upper| value - upper))
+    }
+
+    /// From the least to the largest value; 0 where one of them is not known.
+    fn range(&self) -> f64 {
+        self.lower.zip(self.upper).map_or(0.0, |(lower, upper)| upper - lower)
     }
 }
 
-fn add(found: &mut Option<Beyond>, table: &Table, row: usize, value: f64, worse: impl Fn(f64, f64) -> bool) {
-    match found {
-        None => {
-            let first_path = table.source.path.clone();
-            *found = Some(Beyond { count: 1, worst: value, first_path, first_line: table.lines[row] });
-        }
-        Some(found) => {
-            found.count += 1;
-            found.worst = if worse(value, found.worst) { value } else { found.worst };
+pub(super) fn check(group: &Group<'_>) -> Vec<Finding> {
+    let of = |(c, channel): (usize, &crate::Channel)| {
+        let limits = group.limits.iter().find(|limits| limits.name == channel.name)?;
+        Some([outside(group, c, limits), too_fast(group, c, limits)])
+    };
+    group.channels.iter().enumerate().filter_map(of).flatten().flatten().collect()
+}
+
+/// Places of what is beyond a limit, and the worst of it.
+#[derive(Default)]
+struct Beyond {
+    places: Vec<Place>,
+    worst: f64,
+    most: f64,
+}
+
+impl Beyond {
+    fn add(&mut self, place: Place, value: f64, excess: f64) {
+        self.places.push(place);
+        if excess > self.most {
+            (self.most, self.worst) = (excess, value);
         }
     }
+
+    fn finding(self, kind: FindingKind, severity: Severity, channel: &str, seen: String) -> Option<Finding> {
+        let first = self.places.first()?;
+        let seen =
+            format!("{seen}, up to {}, first at line {} of {}", short(Some(self.worst)), first.line, first.episode);
+        let worst = self.worst;
+        Some(Finding::new(kind, severity, seen).channel(channel).at(self.places).figure("worst", worst))
+    }
+}
+
+fn outside(group: &Group<'_>, c: usize, limits: &JointLimits) -> Option<Finding> {
+    let mut beyond = Beyond::default();
+    for (stretch, row, value) in group.all_values(c) {
+        let excess = limits.excess(value);
+        if excess > REST * limits.range() {
+            beyond.add(stretch.place(row), value, excess);
+        }
+    }
+    let severity = if beyond.most > SLACK * limits.range() { Severity::Warning } else { Severity::Note };
+    let end = |value: Option<f64>| value.map_or_else(|| "-".into(), |v| short(Some(v)));
+    let many = count(beyond.places.len(), "value");
+    let seen = format!("{many} outside [{}, {}]", end(limits.lower), end(limits.upper));
+    let mut finding = beyond.finding(FindingKind::OutsideLimits, severity, &limits.name, seen)?;
+    for (name, value) in [("lower", limits.lower), ("upper", limits.upper)] {
+        if let Some(value) = value {
+            finding = finding.figure(name, value);
+        }
+    }
+    Some(finding.advice("is it the joint of that name, in that unit, with that zero?"))
+}
+
+fn too_fast(group: &Group<'_>, c: usize, limits: &JointLimits) -> Option<Finding> {
+    let velocity = limits.velocity?;
+    let period = group.channels[c].period;
+    let mut beyond = Beyond::default();
+    // The value before, with its stretch and time.
+    let mut before: Option<(&Stretch<'_>, f64, f64)> = None;
+    for (stretch, row, value) in group.all_values(c) {
+        let time = stretch.table.time_secs[row];
+        if let (Some((same, then, from)), Some(usual)) = (before, stretch.step)
+            && std::ptr::eq(same, stretch)
+        {
+            let step = value - from;
+            let step = period.map_or(step, |period| step - period * (step / period).round());
+            let speed = (step / (time - then).max(usual)).abs();
+            if speed > velocity {
+                beyond.add(stretch.place(row), speed, speed - velocity);
+            }
+        }
+        before = time.is_finite().then_some((stretch, time, value));
+    }
+    let seen = format!("{} faster than {} a second", count(beyond.places.len(), "step"), short(Some(velocity)));
+    let finding = beyond.finding(FindingKind::TooFast, Severity::Warning, &limits.name, seen)?;
+    Some(finding.figure("velocity", velocity).advice("are there spikes, or rows missing?"))
 }

@@ -1,15 +1,29 @@
 //! What can be found in a log.
 
-use super::options::JointLimits;
+use super::{Curve, Finding, Severity};
 use crate::Channel;
 use crate::files::FileRecord;
 use serde::Serialize;
 
+/// The first word of an inspection as JSON: its form, which `docs/inspect.md` describes.
+pub(super) const FORMAT: &str = "ebmotion inspection 1";
+
 /// What [`inspect`](super::inspect) found in some logs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Inspection {
+    /// Always `ebmotion inspection 1`.
+    pub format: &'static str,
+    /// Everything that was found, the gravest first.
+    pub findings: Vec<Finding>,
     /// Files with the same channels and units, together; more than one group cannot be read as one recording.
     pub groups: Vec<LogGroup>,
+}
+
+impl Inspection {
+    /// The gravest severity of all findings; `None` where nothing was found.
+    pub fn gravest(&self) -> Option<Severity> {
+        self.findings.iter().map(|finding| finding.severity).max()
+    }
 }
 
 /// Files with the same channels.
@@ -19,13 +33,18 @@ pub struct LogGroup {
     pub sources: Vec<FileRecord>,
     /// Rows in all files.
     pub rows: usize,
+    /// The rate of training, frames per second; where reading refuses the files, that of their rows in the order of
+    /// time. `None` with fewer than two different times.
+    pub rate_hz: Option<f64>,
+    /// What was guessed, left out or counted while reading, a sentence each.
+    pub notes: Vec<String>,
     /// Each recorded episode, in file order.
     pub episodes: Vec<EpisodeReport>,
     /// Each channel, over all episodes.
     pub channels: Vec<ChannelReport>,
-    /// Channels that go beyond the limits that were given.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub beyond_limits: Vec<BeyondLimits>,
+    /// The course of each channel, to be drawn; not in the JSON.
+    #[serde(skip)]
+    pub curves: Vec<Curve>,
 }
 
 /// The time of one recorded episode.
@@ -39,17 +58,17 @@ pub struct EpisodeReport {
     pub rows: usize,
     /// From the earliest to the latest time stamp, seconds.
     pub duration_secs: f64,
-    /// One over the median step; `None` with fewer than two different times.
+    /// Its rate by itself, told as training does; `None` with fewer than two different times.
     pub rate_hz: Option<f64>,
-    /// Standard deviation of the regular steps (within half a median of the median) as a share of the median step.
+    /// Standard deviation of the steps, those over missing rows left out, as a share of the usual step.
     pub jitter: Option<f64>,
-    /// Gaps, counted after sorting by time.
+    /// Missing rows, counted after sorting by time. A long step that the steps around it make up for is none.
     pub gaps: Option<GapReport>,
     /// Rows whose time lies before that of the row above.
     pub backwards: usize,
     /// Line of the first of them.
     pub backwards_line: Option<u64>,
-    /// Rows that lie, after sorting, less than half a median step after another one: repeated rows or stamps.
+    /// Rows at exactly the time of another one: repeated rows or stamps.
     pub repeated: usize,
     /// Line of the first of them.
     pub repeated_line: Option<u64>,
@@ -57,10 +76,10 @@ pub struct EpisodeReport {
     pub bad_times: usize,
 }
 
-/// Steps longer than the allowed number of median steps.
+/// Missing rows.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct GapReport {
-    /// Number of gaps.
+    /// Number of steps over them.
     pub count: usize,
     /// Frames missing in all gaps together.
     pub missing_frames: usize,
@@ -96,37 +115,13 @@ pub struct ChannelReport {
     pub longest_hold: Option<ConstantStretch>,
     /// Whether the channel stands still when it should not.
     pub stuck: Option<Stuck>,
-    /// Stretches of more than one second with exactly the same value while other channels move.
+    /// Stretches of more than one second with exactly the same value while other channels move, of a channel that
+    /// changes all the time otherwise.
     pub stuck_holds: usize,
-    /// Steps of nearly a whole period within a range of a period: an angle that wraps.
+    /// Steps of a whole period but for the motion before and after: an angle that wraps.
     pub wrap_jumps: usize,
-    /// The period that those steps suggest, where none is declared.
+    /// The period of those steps, where none is declared.
     pub suspected_period: Option<f64>,
-}
-
-/// A channel that goes where, or as fast as, its joint cannot.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct BeyondLimits {
-    /// Its limits.
-    #[serde(flatten)]
-    pub limits: JointLimits,
-    /// Values outside the limits by more than a thousandth of the range.
-    pub values: Option<Beyond>,
-    /// Steps that are faster than the limit; a step counts as long as the median step at least.
-    pub steps: Option<Beyond>,
-}
-
-/// Values or steps beyond a limit.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Beyond {
-    /// How many.
-    pub count: usize,
-    /// The one farthest beyond: a value, or a speed without its sign.
-    pub worst: f64,
-    /// File of the first.
-    pub first_path: String,
-    /// Line of the first.
-    pub first_line: u64,
 }
 
 /// Cells that hold no finite number.
@@ -162,7 +157,7 @@ pub struct ConstantStretch {
     pub line: u64,
     /// Rows.
     pub frames: usize,
-    /// Its steps at the episode's median step, seconds.
+    /// From its first to its last row, seconds.
     pub secs: f64,
     /// The value.
     pub value: f64,
@@ -174,6 +169,7 @@ pub struct ConstantStretch {
 pub enum Stuck {
     /// It never changes.
     Constant,
-    /// It keeps exactly its value for more than one second while other channels move.
+    /// It keeps exactly one value for more than one second while other channels move, although it changes all the time
+    /// otherwise.
     Run,
 }

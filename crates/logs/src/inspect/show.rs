@@ -1,8 +1,8 @@
 //! The report for people: tables of at most 100 columns, then what was found in words.
 
-use super::{BeyondLimits, ChannelReport, EpisodeReport, Inspection, LogGroup, Stuck};
+use super::text::{count, short};
+use super::{ChannelReport, EpisodeReport, Finding, Inspection, LogGroup, Severity};
 use std::fmt::{Display, Formatter, Result};
-use std::path::Path;
 
 const WIDTH: usize = 100;
 /// Of more episodes than this only those with findings are listed.
@@ -16,14 +16,31 @@ impl Display for Inspection {
             }
             write!(f, "{group}")?;
         }
-        if self.groups.len() > 1 {
-            let text = format!(
-                "The files hold {} different sets of channels: they cannot be read as one recording.",
-                self.groups.len()
-            );
-            writeln!(f, "\n{text}")?;
+        if self.findings.is_empty() {
+            return writeln!(f, "\nNothing suspicious.");
+        }
+        let number = |severity: Severity| self.findings.iter().filter(|f| f.severity == severity).count();
+        let counts: Vec<String> = [Severity::Error, Severity::Warning, Severity::Note]
+            .into_iter()
+            .filter(|severity| number(*severity) > 0)
+            .map(|severity| count(number(severity), severity.name()))
+            .collect();
+        writeln!(f, "\nFound: {}", counts.join(", "))?;
+        for finding in &self.findings {
+            bullet(f, &finding.to_string())?;
         }
         Ok(())
+    }
+}
+
+impl Display for Finding {
+    fn fmt(&self, f: &mut Formatter) -> Result {
+        write!(f, "{} {}", self.severity.name(), self.kind.name())?;
+        if let Some(channel) = &self.channel {
+            write!(f, ", {channel}")?;
+        }
+        write!(f, ": {}", self.seen)?;
+        if self.advice.is_empty() { Ok(()) } else { write!(f, "; {}", self.advice) }
     }
 }
 
@@ -35,13 +52,7 @@ impl Display for LogGroup {
             [] => String::new(),
         };
         let secs: f64 = self.episodes.iter().map(|e| e.duration_secs).sum();
-        let rates = || self.episodes.iter().filter_map(|e| e.rate_hz);
-        let (slowest, fastest) = rates().fold((f64::INFINITY, 0.0_f64), |(lo, hi), r| (lo.min(r), hi.max(r)));
-        let rate = match fastest - slowest {
-            spread if spread < 0.005 * fastest => format!("{} Hz", short(Some(fastest))),
-            _ if fastest > 0.0 => format!("{} to {} Hz", short(Some(slowest)), short(Some(fastest))),
-            _ => "no rate".to_string(),
-        };
+        let rate = self.rate_hz.map_or_else(|| "no rate".to_string(), |rate| format!("{} Hz", short(Some(rate))));
         let sizes = [
             count(self.sources.len(), "file"),
             count(self.episodes.len(), "episode"),
@@ -54,7 +65,7 @@ impl Display for LogGroup {
         writeln!(f, "{}\n", sizes.join(", "))?;
 
         let listed: Vec<&EpisodeReport> = match self.episodes.len() > EPISODES {
-            true => self.episodes.iter().filter(|e| !e.findings().is_empty()).take(EPISODES).collect(),
+            true => self.episodes.iter().filter(|e| !e.is_in_order()).take(EPISODES).collect(),
             false => self.episodes.iter().collect(),
         };
         let rows = listed.iter().map(|e| e.row()).collect();
@@ -70,22 +81,11 @@ impl Display for LogGroup {
         writeln!(f)?;
         let rows = self.channels.iter().map(ChannelReport::row).collect();
         table(f, &["channel", "unit", "min", "max", "mean", "std", "changes %", "held s", "bad"], rows)?;
-
-        let findings = self.findings();
-        writeln!(f, "\n{}", if findings.is_empty() { "Nothing suspicious." } else { "Found:" })?;
-        for finding in &findings {
-            bullet(f, finding)?;
+        for note in &self.notes {
+            writeln!(f)?;
+            bullet(f, note)?;
         }
         Ok(())
-    }
-}
-
-impl LogGroup {
-    /// What is suspicious, each in a sentence with its place.
-    pub fn findings(&self) -> Vec<String> {
-        let episodes = self.episodes.iter().flat_map(EpisodeReport::findings);
-        let channels = self.channels.iter().flat_map(ChannelReport::findings);
-        episodes.chain(channels).chain(self.beyond_limits.iter().flat_map(BeyondLimits::findings)).collect()
     }
 }
 
@@ -106,32 +106,9 @@ impl EpisodeReport {
         ]
     }
 
-    fn findings(&self) -> Vec<String> {
-        let mut found = Vec::new();
-        let id = &self.id;
-        if let Some(g) = &self.gaps {
-            found.push(format!(
-                "{id}: {} with {} missing; the longest is {} s at {} s (line {}); `on_gap = split` splits there",
-                count(g.count, "gap"),
-                count(g.missing_frames, "frame"),
-                short(Some(g.longest_secs)),
-                short(Some(g.longest_from_secs)),
-                g.longest_line
-            ));
-        }
-        if let Some(line) = self.backwards_line {
-            found.push(format!("{id}: time runs backwards at {}, first at line {line}", count(self.backwards, "row")));
-        }
-        if let Some(line) = self.repeated_line {
-            found.push(format!(
-                "{id}: {} at the time of another row, first at line {line}",
-                count(self.repeated, "row")
-            ));
-        }
-        if self.bad_times > 0 {
-            found.push(format!("{id}: {} without a finite time", count(self.bad_times, "row")));
-        }
-        found
+    /// Whether no row is missing, stands twice or in the wrong place.
+    fn is_in_order(&self) -> bool {
+        self.gaps.is_none() && self.backwards + self.repeated + self.bad_times == 0
     }
 }
 
@@ -149,90 +126,6 @@ impl ChannelReport {
             self.faults.total().to_string(),
         ]
     }
-
-    fn findings(&self) -> Vec<String> {
-        let mut found = Vec::new();
-        let name = &self.channel.name;
-        let faults = &self.faults;
-        if let (Some(line), Some(path)) = (faults.first_line, &faults.first_path) {
-            let kinds =
-                [("empty", faults.empty), ("NaN", faults.nan), ("infinite", faults.infinite), ("text", faults.text)];
-            let kinds: Vec<String> =
-                kinds.iter().filter(|(_, n)| *n > 0).map(|(kind, n)| format!("{n} {kind}")).collect();
-            let file = Path::new(path).file_name().unwrap_or_default().display();
-            found.push(format!("{name}: cells without a number: {}, first at line {line} of {file}", kinds.join(", ")));
-        }
-        match (self.stuck, &self.longest_hold) {
-            (Some(Stuck::Constant), _) => found.push(format!("{name}: never changes, always {}", short(self.min))),
-            (Some(Stuck::Run), Some(run)) => found.push(format!(
-                "{name}: stands still for more than 1 s while others move ({}); the longest is {} frames ({} s) \
-                 at {} from line {} of {}",
-                count(self.stuck_holds, "time"),
-                run.frames,
-                short(Some(run.secs)),
-                short(Some(run.value)),
-                run.line,
-                run.episode
-            )),
-            _ => {}
-        }
-        if let Some(period) = self.suspected_period {
-            found.push(format!(
-                "{name}: jumps by nearly {} ({}): an angle that wraps? `wrap = {name}` declares it",
-                short(Some(period)),
-                count(self.wrap_jumps, "time")
-            ));
-        }
-        found
-    }
-}
-
-impl BeyondLimits {
-    fn findings(&self) -> Vec<String> {
-        let (mut found, name) = (Vec::new(), &self.limits.name);
-        let file = |path: &str| Path::new(path).file_name().unwrap_or_default().display().to_string();
-        if let Some(values) = &self.values {
-            found.push(format!(
-                "{name}: {} outside its limits {} to {}, first at line {} of {}; the farthest is {}",
-                count(values.count, "value"),
-                short(self.limits.lower),
-                short(self.limits.upper),
-                values.first_line,
-                file(&values.first_path),
-                short(Some(values.worst))
-            ));
-        }
-        if let Some(steps) = &self.steps {
-            found.push(format!(
-                "{name}: {} faster than its limit {} a second, first at line {} of {}; the fastest is {} a second",
-                count(steps.count, "step"),
-                short(self.limits.velocity),
-                steps.first_line,
-                file(&steps.first_path),
-                short(Some(steps.worst))
-            ));
-        }
-        found
-    }
-}
-
-/// A number in at most nine characters.
-fn short(value: Option<f64>) -> String {
-    let Some(v) = value else { return "-".into() };
-    let size = v.abs();
-    if size < f64::MIN_POSITIVE {
-        return "0".into();
-    }
-    if !(1e-3..1e6).contains(&size) {
-        return format!("{v:.2e}");
-    }
-    let decimals = (4.0 - size.log10().floor()).clamp(0.0, 7.0) as usize;
-    let text = format!("{v:.decimals$}");
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_string() } else { text }
-}
-
-fn count(n: usize, what: &str) -> String {
-    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 fn cut(text: &str, width: usize) -> String {

@@ -12,7 +12,7 @@ pub(crate) mod table;
 use super::Recording;
 use crate::error::{Error, Result};
 use episodes::Reference;
-pub(crate) use episodes::id as episode_id;
+pub(crate) use episodes::{episodes as episodes_of, id as episode_id};
 use input::Input;
 pub use options::{OnGap, ReadOptions};
 use std::path::{Path, PathBuf};

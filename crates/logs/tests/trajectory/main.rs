@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod bad_input;
+mod dirty;
+mod faults;
 mod frames;
 mod inspection;
 mod reading;
