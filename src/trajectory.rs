@@ -4,6 +4,6 @@
 
 pub use ebmotion_logs::{
     Channel, ChannelFaults, ChannelReport, ConstantStretch, DEFAULT_TOLERANCE, Episode, EpisodeReport, Frames,
-    GapReport, Inspection, Labels, LogGroup, Normaliser, OnGap, ReadOptions, Recording, Scalar, ShortEpisode, Split,
-    Stuck, WindowSpec, Windows, inspect,
+    GapReport, Inspection, Labels, LogGroup, Normaliser, OnBackwards, OnGap, OnRepeat, ReadOptions, Recording, Scalar,
+    ShortEpisode, Split, Stuck, WindowSpec, Windows, inspect,
 };

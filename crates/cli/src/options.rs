@@ -1,13 +1,16 @@
 //! What the library calls a setting, the command line calls an option.
 
 /// Settings that messages of the library name, and the options that set them.
-const OPTIONS: [(&str, &str); 10] = [
+const OPTIONS: [(&str, &str); 13] = [
     ("beside", "--beside"),
     ("delimiter", "--delimiter"),
     ("device", "--device"),
     ("false_alarms", "--false-alarms"),
     ("ignore", "--ignore"),
+    ("max_gap", "--max-gap"),
+    ("on_backwards", "--on-backwards"),
     ("on_gap", "--on-gap"),
+    ("on_repeat", "--on-repeat"),
     ("overwrite", "--overwrite"),
     ("resume", "--resume"),
     ("time_column", "--time-column"),

@@ -6,6 +6,7 @@
 mod bad_input;
 mod frames;
 mod inspection;
+mod mending;
 mod reading;
 
 use ebmotion_logs::{Error, Result};
