@@ -51,7 +51,9 @@ impl Labels {
                     });
                     (table.time_secs[row], number)
                 });
-                recorded.insert(episode_id(&stem, run), labelled.collect());
+                let mut labelled: Vec<(f64, u32)> = labelled.collect();
+                labelled.sort_by(|a, b| a.0.total_cmp(&b.0));
+                recorded.insert(episode_id(&stem, run), labelled);
             }
         }
         let of_frame = frames.episodes.iter().map(|episode| {
@@ -95,6 +97,7 @@ mod tests {
                 episode("log/0#2", vec![0.1, 0.149, 0.151, 0.3]),
             ],
             sources: Vec::new(),
+            notes: Vec::new(),
         };
         let options = ReadOptions { ignore: vec!["kind".into()], ..ReadOptions::default() };
         let labels = Labels::read(&[&path], &options, "kind", &frames)?;

@@ -6,6 +6,7 @@ mod angle;
 pub mod files;
 mod inspect;
 mod labels;
+mod lowpass;
 mod normalise;
 mod pace;
 mod read;
@@ -21,7 +22,7 @@ pub use inspect::{
 };
 pub use labels::Labels;
 pub use normalise::{Normaliser, Scalar};
-pub use read::{OnGap, ReadOptions};
+pub use read::{OnBackwards, OnGap, OnRepeat, ReadOptions};
 pub use recording::{Channel, Episode, Frames, Recording};
 pub use resample::DEFAULT_TOLERANCE;
 pub use split::Split;
