@@ -2,7 +2,7 @@
 
 use super::conditions::{ForecastConditions, Units as ChannelUnits};
 use super::config::RunConfig;
-use super::dataset::Dataset;
+use super::dataset::{CUT, Dataset};
 use super::file::{self, VERSION};
 use super::motion::{MotionModel, TrainedMotion, of_kind};
 use super::result::{Forecast, FutureArray, Origin};
@@ -225,7 +225,13 @@ impl Model {
     /// # Errors
     /// [`Error::Data`] naming one that it has seen.
     pub fn check_unseen(&self, dataset: &Dataset) -> Result<()> {
-        let seen = |e: &usize| self.info.seen.contains(&dataset.fingerprint(*e));
+        let has = |fingerprint: &String| self.info.seen.contains(fingerprint);
+        // Blocks of what was seen as a whole, and wholes of which blocks were seen.
+        let whole = dataset.cut_from.iter().any(has);
+        let seen = |e: &usize| {
+            let own = dataset.fingerprint(*e);
+            whole || has(&own) || has(&format!("{CUT}{own}"))
+        };
         let known: Vec<usize> = dataset.split.test.iter().copied().filter(seen).collect();
         let Some(first) = known.first() else { return Ok(()) };
         let name = &dataset.frames.episodes[*first].id;

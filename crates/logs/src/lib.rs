@@ -3,6 +3,7 @@
 //! The way of the data is `log file -> Recording -> Frames -> Windows -> normalised numbers`.
 
 mod angle;
+mod blocks;
 pub mod files;
 mod inspect;
 mod labels;

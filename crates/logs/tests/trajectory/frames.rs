@@ -401,3 +401,39 @@ fn resampling_keeps_within_the_samples_whatever_the_stamps() {
         assert!(((e.values.len() as f64 - 1.0) - (span * frames.rate_hz).floor()).abs() <= 1.0);
     }
 }
+
+#[test]
+fn one_long_log_is_cut_into_blocks_that_share_nothing() {
+    let one = |lengths: &[usize]| {
+        let mut frames = numbered(lengths);
+        frames.episodes.iter_mut().enumerate().for_each(|(i, e)| e.id = format!("log#{}", i + 1));
+        frames
+    };
+    // 4000 frames, 40 as a guard: ten blocks, 3640 frames together.
+    let mut log = one(&[4000]);
+    log.episodes[0].id = "log".into();
+    let blocks = log.clone().in_blocks(40).unwrap();
+    let ids: Vec<&str> = blocks.episodes.iter().map(|e| e.id.as_str()).collect();
+    assert_eq!((ids.len(), ids[0], ids[9]), (10, "log#1", "log#10"));
+    assert!(blocks.episodes.iter().all(|e| e.values.len() == 364));
+    assert!(blocks.episodes.windows(2).all(|w| w[1].values[0] - w[0].values[363] == 41.0));
+    assert!((blocks.episodes[3].time_secs[0] - 0.1 * blocks.episodes[3].values[0]).abs() < 1e-9);
+    assert!(blocks.notes[0].contains("10 blocks of about 36.40 s, at least 4.00 s (40 frames) apart"));
+    let split = Split::by_block(&blocks, 0.1, 0.2, 5).unwrap();
+    assert_eq!((split.train.len(), split.validation.len(), split.test.len()), (7, 1, 2));
+    assert_eq!(split, Split::by_block(&log.clone().in_blocks(40).unwrap(), 0.1, 0.2, 5).unwrap());
+    assert_ne!(split, Split::by_block(&blocks, 0.1, 0.2, 6).unwrap());
+    // The least: three blocks of a window, two guards.
+    assert_eq!(one(&[200]).in_blocks(40).unwrap().episodes.len(), 3);
+    let error = one(&[199]).in_blocks(40).unwrap_err().to_string();
+    assert!(error.contains("found 1 with 199 frames") && error.contains("at least 200 frames"), "{error}");
+    // Pieces of one recorded episode: all begin at time 0 here, so each leaves out a guard after the one before.
+    let pieces = one(&[500, 30, 900, 60]).in_blocks(40).unwrap();
+    let found: Vec<(f64, usize)> = pieces.episodes.iter().map(|e| (e.values[0], e.values.len())).collect();
+    assert_eq!(found, [(0.0, 500), (2040.0, 410), (2490.0, 410)]);
+    assert!(pieces.notes[0].contains("2 shorter than that left out"), "{:?}", pieces.notes);
+    // Two recorded episodes; nothing is left out between them.
+    let two = numbered(&[600, 1200]).in_blocks(40).unwrap();
+    let found: Vec<(&str, usize)> = two.episodes.iter().map(|e| (e.id.as_str(), e.values.len())).collect();
+    assert_eq!(found, [("log/0#1", 600), ("log/1#1", 373), ("log/1#2", 373), ("log/1#3", 374)]);
+}
