@@ -238,10 +238,13 @@ pub fn compare(
             .filter(|(name, _)| modes.is_some() || *name != mode_gap::SPEC.name)
             .collect(),
         bootstrap: BootstrapProtocol::new(&evaluator, &options.evaluation),
-        notes: vec![
+        notes: [
             format!("Test windows begin every {} frames of each test episode.", options.stride),
             "The floor compares the test windows with windows of as many training episodes.".into(),
-        ],
+        ]
+        .into_iter()
+        .chain(dataset.frames.notes.iter().map(|note| format!("Of the logs: {note}.")))
+        .collect(),
     };
     let shown = shown.ok_or_else(|| Error::data("forecasters to compare", 0, "at least 1"))?;
     Ok(Comparison { report: Report { forecasters, floor, comparisons, protocol, cost }, shown })
@@ -317,9 +320,12 @@ fn show(
             _ => energies = None,
         }
         futures.extend(units(drawn)?);
+        let episode = &dataset.frames.episodes[listed.episode_of(i)];
+        let start_secs = (listed.start_of(i) + context) as f64 / dataset.frames.rate_hz;
         origins.push(Origin {
-            episode: Some(dataset.frames.episodes[listed.episode_of(i)].id.clone()),
-            start_secs: (listed.start_of(i) + context) as f64 / dataset.frames.rate_hz,
+            episode: Some(episode.id.clone()),
+            start_secs,
+            time_secs: episode.time_secs[0] + start_secs,
             history: units(past)?,
             truth: units(truth)?,
             truth_energy,
@@ -333,5 +339,6 @@ fn show(
         futures: FutureArray::new(futures, [origins.len(), s, h, d])?,
         origins,
         energies,
+        notes: Vec::new(),
     })
 }

@@ -102,8 +102,11 @@ impl Index<[usize; 4]> for FutureArray {
 pub struct Origin {
     /// Name of the episode, where it is of one.
     pub episode: Option<String>,
-    /// Seconds from the start of the episode (or of the history that was given) to the forecast's start.
+    /// Seconds from the first frame of the episode (or of the history that was given) to the first frame of the
+    /// forecast, which is the one after the last frame that the forecaster saw.
     pub start_secs: f64,
+    /// The log's own time of the first frame of the forecast, seconds; `start_secs` where there is no log.
+    pub time_secs: f64,
     /// `(K, D)`: the frames that the forecaster saw.
     pub history: Vec<f64>,
     /// `(H', D)`: the frames that followed, as far as they are known.
@@ -150,10 +153,14 @@ pub struct Forecast {
     /// `(B, S, H, D)`: the futures. Channels that wrap go on from the history without a jump.
     pub futures: FutureArray,
     /// `(B, S, H)` row-major: energy of the chunk in which each frame lies, nats. None before [`Model::with_energies`],
-    /// from a forecaster without an energy, and for a horizon shorter than a chunk.
+    /// from a forecaster without an energy, and from [`Model::with_energies`] for a horizon shorter than a chunk
+    /// ([`Model::forecast_episode`] draws such a chunk to its end).
     ///
     /// [`Model::with_energies`]: super::Model::with_energies
+    /// [`Model::forecast_episode`]: super::Model::forecast_episode
     pub energies: Option<Vec<f64>>,
+    /// What was guessed, left out or mended in the log, and what stands out in it, a sentence each.
+    pub notes: Vec<String>,
 }
 
 impl Forecast {
@@ -181,6 +188,7 @@ impl Forecast {
     /// #     origins: Vec::new(),
     /// #     futures: FutureArray::new(vec![0.3, 0.1, 0.2, 0.5, 0.4], [1, 5, 1, 1])?,
     /// #     energies: None,
+    /// #     notes: Vec::new(),
     /// # };
     /// // `forecast`: one window, of which five futures end at 0.1, 0.2, 0.3, 0.4 and 0.5 rad.
     /// let quantiles = forecast.quantiles(&[0.0, 0.5, 1.0])?;
@@ -216,11 +224,30 @@ impl Forecast {
         let values = part(&self.futures.values, samples * horizon * channels);
         let energies = self.energies.as_ref().map(|e| part(e, samples * horizon));
         let futures = FutureArray { values, shape: [1, samples, horizon, channels] };
-        Some(Self { model: self.model.clone(), channels: self.channels.clone(), origins, futures, energies, ..*self })
+        let (model, channels, notes) = (self.model.clone(), self.channels.clone(), self.notes.clone());
+        Some(Self { model, channels, origins, futures, energies, notes, ..*self })
     }
 
-    /// Writes a table: a row for each future and frame with `sample, step, time [s], energy [nats]` (the energy where
-    /// there is one), then the channels.
+    /// Its first `frames` frames, all of them where there are fewer.
+    pub(super) fn until(mut self, frames: usize) -> Self {
+        let ([windows, samples, horizon, channels], d) = (self.futures.shape, self.channels.len());
+        let kept = frames.clamp(1, horizon);
+        let cut = |all: &[f64], width: usize| -> Vec<f64> {
+            all.chunks_exact(horizon * width).flat_map(|future| &future[..kept * width]).copied().collect()
+        };
+        self.futures.values = cut(&self.futures.values, channels);
+        self.futures.shape = [windows, samples, kept, channels];
+        self.energies = self.energies.map(|energies| cut(&energies, 1));
+        for origin in &mut self.origins {
+            origin.truth.truncate(kept * d);
+            origin.truth_energy.iter_mut().for_each(|energy| energy.truncate(kept));
+        }
+        self
+    }
+
+    /// Writes a table: a row for each future and frame with `sample, step, time [s], ahead [s], energy [nats]` (the
+    /// energy where there is one), then the channels. `time` is the log's own, `ahead` counts from the last frame that
+    /// the forecaster saw.
     ///
     /// ```
     /// # use ebmotion::forecast::{Forecast, FutureArray, Origin};
@@ -231,24 +258,26 @@ impl Forecast {
     /// #     seed: 7,
     /// #     channels: vec![Channel { name: "elbow".into(), unit: Some("rad".into()), period: None }],
     /// #     rate_hz: 25.0,
-    /// #     origins: vec![Origin { episode: None, start_secs: 0.0, history, truth, truth_energy }],
+    /// #     origins: vec![Origin { episode: None, start_secs: 7.0, time_secs: 107.0, history, truth, truth_energy }],
     /// #     futures: FutureArray::new(vec![0.1, 0.25], [1, 1, 2, 1])?,
     /// #     energies: None,
+    /// #     notes: Vec::new(),
     /// # };
     /// # let folder = tempfile::tempdir().map_err(ebmotion::Error::io(".", "create a folder"))?;
     /// # let path = folder.path().join("forecast.csv");
     /// forecast.write_csv(&path)?; // one future of two frames at 25 Hz
     /// # let text = std::fs::read_to_string(&path).map_err(ebmotion::Error::io(&path, "read"))?;
-    /// assert_eq!(text, "sample,step,time [s],elbow [rad]\n0,1,0.040000,0.100000\n0,2,0.080000,0.250000\n");
+    /// let rows = ["sample,step,time [s],ahead [s],elbow [rad]", "0,1,107.000000,0.040000,0.100000"];
+    /// assert!(text.starts_with(&rows.join("\n")));
     /// # Ok::<(), ebmotion::Error>(())
     /// ```
     ///
     /// # Errors
     /// [`Error::Data`] for more windows than one; [`Error::Io`] when the file cannot be written.
     pub fn write_csv(&self, path: &Path) -> Result<()> {
-        self.only()?;
+        let begin = self.only()?.time_secs;
         let [_, samples, horizon, _] = self.futures.shape;
-        let mut header = vec!["sample".to_string(), "step".into(), "time [s]".into()];
+        let mut header = vec!["sample".to_string(), "step".into(), "time [s]".into(), "ahead [s]".into()];
         if self.energies.is_some() {
             header.push("energy [nats]".into());
         }
@@ -258,8 +287,9 @@ impl Forecast {
         }));
         let row = |i: usize| {
             let (sample, frame) = (i / horizon, i % horizon);
-            let time = (frame + 1) as f64 / self.rate_hz;
-            let mut row = vec![sample.to_string(), (frame + 1).to_string(), format!("{time:.6}")];
+            let (time, ahead) = (begin + frame as f64 / self.rate_hz, (frame + 1) as f64 / self.rate_hz);
+            let [time, ahead] = [time, ahead].map(|secs| format!("{secs:.6}"));
+            let mut row = vec![sample.to_string(), (frame + 1).to_string(), time, ahead];
             row.extend(self.energies.iter().map(|energies| format!("{:.6}", energies[i])));
             let d = self.channels.len();
             row.extend(self.futures.values[i * d..(i + 1) * d].iter().map(|v| format!("{v:.6}")));
@@ -281,6 +311,7 @@ impl Forecast {
             seed: self.seed,
             episode: origin.episode.clone().unwrap_or_default(),
             start_secs: origin.start_secs,
+            time_secs: Some(origin.time_secs),
             channels: self.channels.clone(),
             rate_hz: self.rate_hz,
             history: origin.history.chunks_exact(d).collect(),
@@ -288,6 +319,7 @@ impl Forecast {
             samples: self.futures.values.chunks_exact(horizon * d).map(|s| s.chunks_exact(d).collect()).collect(),
             energies: self.energies.as_ref().map(|e| e.chunks_exact(horizon).collect()),
             truth_energy: origin.truth_energy.as_deref(),
+            notes: self.notes.clone(),
         };
         let text = serde_json::to_string(&file).map_err(|e| Error::Other(format!("forecast as JSON: {e}")))?;
         files::write_bytes(path, (text + "\n").as_bytes())
@@ -323,6 +355,7 @@ impl Forecast {
         let origin = Origin {
             episode: Some(file.episode).filter(|name| !name.is_empty()),
             start_secs: file.start_secs,
+            time_secs: file.time_secs.unwrap_or(file.start_secs),
             history: file.history.concat(),
             truth: file.truth.concat(),
             truth_energy: file.truth_energy,
@@ -338,6 +371,7 @@ impl Forecast {
                 [1, samples, horizon, d],
             )?,
             energies: file.energies.map(|e| e.concat()),
+            notes: file.notes,
         })
     }
 
@@ -363,6 +397,9 @@ struct ForecastFile<Row> {
     /// Empty where the forecast is of no episode.
     episode: String,
     start_secs: f64,
+    /// Files of before had none.
+    #[serde(default)]
+    time_secs: Option<f64>,
     channels: Vec<Channel>,
     rate_hz: f64,
     /// `(K)(D)`
@@ -375,6 +412,8 @@ struct ForecastFile<Row> {
     energies: Option<Vec<Row>>,
     /// `(H')`
     truth_energy: Option<Row>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
 }
 
 #[cfg(test)]
@@ -388,6 +427,7 @@ mod tests {
         let origin = |episode: Option<&str>| Origin {
             episode: episode.map(str::to_string),
             start_secs: 0.5,
+            time_secs: 1.7e9 + 0.5,
             history: vec![1.0, 2.0, 3.0, 4.0],
             truth: vec![5.0, 0.1 + 0.2],
             truth_energy: None,
@@ -400,6 +440,7 @@ mod tests {
             origins: vec![origin(Some("log.csv/0")), origin(None)],
             futures: FutureArray::new((0..40).map(value).collect(), [2, 5, 2, 2]).unwrap(),
             energies: Some((0..20).map(f64::from).collect()),
+            notes: vec!["one row left out".into()],
         }
     }
 
@@ -453,8 +494,8 @@ mod tests {
         forecast().window(0).unwrap().write_csv(&path).unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
         let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines[0], "sample,step,time [s],energy [nats],a [rad],b [rad]");
-        assert_eq!(lines[4], "1,2,0.200000,3.000000,32.000000,33.000000");
+        assert_eq!(lines[0], "sample,step,time [s],ahead [s],energy [nats],a [rad],b [rad]");
+        assert_eq!(lines[4], "1,2,1700000000.600000,0.200000,3.000000,32.000000,33.000000");
         assert_eq!(lines.len(), 11);
     }
 }

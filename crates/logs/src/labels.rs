@@ -26,7 +26,8 @@ impl Labels {
     /// an empty cell of it; [`Error::Data`] when `frames` has an episode that these logs do not have.
     pub fn read(paths: &[impl AsRef<Path>], options: &ReadOptions, column: &str, frames: &Frames) -> Result<Self> {
         let only = Some(vec![column.to_string()]);
-        let options = ReadOptions { channels: only, ignore: Vec::new(), wrap: Vec::new(), ..options.clone() };
+        let options =
+            ReadOptions { channels: only, ignore: Vec::new(), wrap: Vec::new(), of_model: None, ..options.clone() };
         let mut names: Vec<String> = Vec::new();
         let mut numbers: BTreeMap<String, u32> = BTreeMap::new();
         // Of each recorded episode: times and labels of its rows.

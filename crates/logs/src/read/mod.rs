@@ -6,6 +6,7 @@ mod fill;
 pub(crate) mod header;
 mod input;
 mod numbers;
+mod of_model;
 mod options;
 mod order;
 mod paths;
@@ -209,6 +210,9 @@ impl Assembly {
     fn finish(self) -> Result<Recording> {
         let mut recording = self.recording.ok_or_else(|| Error::data("logs", "no file", "at least one log file"))?;
         recording.notes.extend(self.repairs.notes());
+        // What is so in every file is said once.
+        let mut said = std::collections::HashSet::new();
+        recording.notes.retain(|note| said.insert(note.clone()));
         Ok(recording)
     }
 }
