@@ -10,7 +10,7 @@ pub(crate) struct Pace {
     /// Median step, seconds.
     pub median: f64,
     /// The typical step, seconds: count over duration, without gaps. Of an even log the mean of the steps within half a
-    /// median of the median; unlike the median it is exact where stamps are rounded (30 Hz in milliseconds gives 33.3
+    /// median of the median (or more where they jitter more); unlike the median it is exact where stamps are rounded (30 Hz in milliseconds gives 33.3
     /// ms, not 33), because the rounding errors of neighbours cancel.
     pub step: f64,
     /// Standard deviation of those steps, seconds.
@@ -42,7 +42,11 @@ impl Pace {
             && 16 * steps.iter().filter(|s| **s <= 0.0).count() <= n
             && steps.iter().any(|s| regular(s));
         if even {
-            return Some(Self::mean(steps.iter().filter(|s| regular(s)), median, even));
+            // Where stamps jitter so much that steps leave that band on both sides, five standard deviations (1.48
+            // median deviations each) belong to it, as long as a step over a missing row does not.
+            let mut deviations: Vec<f64> = steps.iter().map(|s| (s - median).abs()).collect();
+            let band = (5.0 * 1.48 * self::median(&mut deviations)?).clamp(0.5 * median, 0.95 * median);
+            return Some(Self::mean(steps.iter().filter(|s| (**s - median).abs() <= band), median, even));
         }
         // Gaps are longer than one and a half times all but the longest sixteenth.
         let positive = steps.iter().copied().find(|s| *s > 0.0)?;

@@ -72,9 +72,10 @@ impl Frames {
         let mut notes = recording.notes.clone();
         if filter.is_some() {
             notes.push(format!(
-                "recorded at {recorded:.6} Hz and thinned to {rate_hz} Hz; before, a filter took away what is faster \
-                 than that shows (half the amplitude at {:.3} Hz)",
-                CUTOFF * rate_hz
+                "recorded at {} Hz and thinned to {rate_hz} Hz; before, a low-pass filter without delay took faster \
+                 motion away (half the amplitude at {} Hz)",
+                rounded(recorded),
+                rounded(CUTOFF * rate_hz)
             ));
         }
         let resampled = |episode: &Episode| -> Result<Episode> {
@@ -145,6 +146,11 @@ fn check_length(episode: &Episode, rate_hz: f64) -> Result<()> {
         return Err(Error::data(format!("episode `{}`", episode.id), found, format!("at most {most:.0}")));
     }
     Ok(())
+}
+
+/// To the digits that a person reads.
+fn rounded(rate_hz: f64) -> f64 {
+    (rate_hz * 1e6).round() / 1e6
 }
 
 fn check(episode: &Episode, width: usize) -> Result<()> {

@@ -195,7 +195,7 @@ fn a_faster_log_is_thinned_with_a_word_and_a_filter() {
     swing(&f.join("fast.csv"), 4000, 200.0, 0.0, shaken, "time [s],q_a,q_b");
     let args = ["predict", "m.safetensors", "fast.csv", "--at", "10s", "--horizon", "4f", "--samples", "2"];
     let output = run(f, &[&args[..], &["-o", "x.json"]].concat());
-    says(&output, &["note: recorded at 200.000000 Hz and thinned to 20 Hz"]);
+    says(&output, &["note: recorded at 200 Hz and thinned to 20 Hz"]);
     let forecast = json(&f.join("x.json"));
     for (k, frame) in forecast["history"].as_array().unwrap().iter().enumerate() {
         let truth = joints((196 + k) as f64 / 20.0);
@@ -225,7 +225,7 @@ fn what_was_mended_is_told_and_kept() {
     refused(&["--on-backwards", "sort"], "--on-repeat drop");
     refused(&["--on-backwards", "sort", "--on-repeat", "drop"], "--max-gap 2.1");
     let output = with(&["--on-backwards", "sort", "--on-repeat", "drop", "--max-gap", "2.1"]);
-    let notes = ["note: 1 row out of order", "note: 1 row exactly as the row above", "note: 1 stretch of missing rows"];
+    let notes = ["note: 1 row out of order", "note: 1 row exactly as the row above", "note: 1 step over missing"];
     says(&output, &notes);
     let archive = Archive::load(&f.join("m.safetensors")).unwrap();
     assert_eq!(archive.meta["notes"].as_array().unwrap().len(), 4, "{}", archive.meta["notes"]);

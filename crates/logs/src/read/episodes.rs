@@ -123,11 +123,12 @@ impl Gaps<'_> {
     fn error(&self, row: usize, step: f64, all: &[Track]) -> Error {
         let typical = self.pace.map_or(f64::INFINITY, |pace| pace.step);
         let steps = |step: f64| step / typical;
-        let found = format!("a gap of {step:.6} s ({:.1} typical steps)", steps(step));
+        let found = format!("a gap of {step:.6} s ({:.2} typical steps)", steps(step));
         let longest = all.iter().flat_map(Track::steps).map(steps).fold(0.0, f64::max);
         let mut ways = vec!["`on_gap = split` begins a new episode here".to_string()];
         if longest <= SHORT_GAP {
-            ways.push(format!("`max_gap = {:.1}` interpolates all gaps of this log", longest.max(1.9) + 0.1));
+            let enough = (10.0 * longest + 0.2).ceil() / 10.0;
+            ways.push(format!("`max_gap = {enough:.1}` interpolates all gaps of this log"));
         }
         if self.pace.is_some_and(|pace| !pace.even) {
             ways.push("`on_repeat = spread` spreads rows that come in bursts evenly".into());
@@ -169,7 +170,7 @@ fn usable_rows(table: &Table, options: &ReadOptions, repairs: &mut Repairs) -> R
             continue;
         }
         if options.on_gap == OnGap::Error {
-            let expected = format!("{}, here in a stretch longer than `max_gap`", missing_cell());
+            let expected = format!("{}; here more are missing than are interpolated", missing_cell());
             return Err(table.error(fault.row, fault.channel, fault.found(), expected));
         }
         usable[fault.row] = false;

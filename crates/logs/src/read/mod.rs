@@ -11,6 +11,7 @@ mod options;
 mod order;
 mod paths;
 mod repairs;
+mod second_source;
 mod spread;
 pub(crate) mod table;
 mod track;

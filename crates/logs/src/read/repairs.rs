@@ -51,20 +51,21 @@ impl Repairs {
             (&self.restarts, "time", "time ran backwards and another episode begins"),
             (&self.repeated, "row", "exactly as the row above, left out"),
             (&self.second_source, "row", "of a second source between those of the first, left out"),
-            (&self.spread, "row", "at the time of another row, spread evenly up to the next time"),
+            (&self.spread, "row", "at the time of another row, or nearly, spread evenly up to the next time"),
             (&self.cells, "cell", "without a number, interpolated"),
-            (&self.bridged, "stretch", "of missing rows, interpolated"),
+            (&self.bridged, "step", "over missing or late rows, interpolated"),
             (&self.left_out, "row", "with a cell that is no number, left out: another episode begins"),
             (&self.gaps, "gap", "in time, where another episode begins"),
         ];
         let note = |(count, what, how): (&Count, &str, &str)| {
-            let plural = match (count.times, what) {
-                (1, _) => "",
-                (_, "stretch") => "es",
-                _ => "s",
-            };
+            let plural = if count.times == 1 { "" } else { "s" };
             format!("{} {what}{plural} {how} (the first: {})", count.times, count.first)
         };
         kinds.into_iter().filter(|(count, ..)| count.times > 0).map(note).collect()
     }
+}
+
+/// For messages that tell the first one of `rows`: how many more there are.
+pub(super) fn others(rows: usize) -> String {
+    if rows > 1 { format!(" (and {} more times)", rows - 1) } else { String::new() }
 }

@@ -1,6 +1,7 @@
 //! What is wrong in time and can be mended: by choice, by a stated rule, and counted.
 
 use crate::{kept, log_at, log_error, read, unpacked};
+use ebmotion_engine::noise::Noise;
 use ebmotion_logs::{Frames, OnBackwards, OnGap, OnRepeat, ReadOptions, Recording};
 use std::f64::consts::TAU;
 
@@ -91,6 +92,32 @@ fn a_second_publisher_is_refused_or_left_out() {
     assert_eq!(log.episodes[0].values, fresh.iter().flat_map(|r| r[1..].to_vec()).collect::<Vec<_>>());
 }
 
+/// The same with stamps that jitter by 5 % of a step, and with stale states at other times of the second.
+#[test]
+fn a_second_publisher_is_found_among_stamps_that_jitter() {
+    let wave = |t: f64| (TAU * 0.4 * t).sin();
+    for seed in 0..20 {
+        let mut jitter = vec![0.0; 300];
+        Noise::new(seed).next_draw().normal(0, &mut jitter);
+        let fresh: Vec<f64> = (0..300).map(|k| 1.0 + 0.02 * (k as f64 + 0.05 * jitter[k])).collect();
+        let mut rows: Vec<(f64, f64)> = fresh.iter().map(|t| (*t, wave(*t))).collect();
+        let phase = 0.1 * seed as f64 / 20.0 + 0.003;
+        rows.extend((0..59).map(|k| 1.0 + 0.1 * f64::from(k) + phase).map(|t| (t, wave(t - 0.1))));
+        rows.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let text: String = rows.iter().map(|(t, v)| format!("{t:.9},{v:.6}\n")).collect();
+        let text = format!("time,x\n{text}");
+        let error = log_error(read(&text, &ReadOptions::default()));
+        assert!(error.3.contains("on_repeat = drop"), "{seed}: {error:?}");
+        let log = read(&text, &repeat(OnRepeat::Drop)).unwrap();
+        let kept = &log.episodes[0].time_secs;
+        assert!((298..=302).contains(&kept.len()), "{seed}: {}", kept.len());
+        // Where both fall at nearly one time it may be the fresh one that is left out.
+        let of_fresh = kept.iter().filter(|t| fresh.iter().any(|f| (f - **t).abs() < 1e-8)).count();
+        assert!(of_fresh >= 296, "{seed}: {of_fresh}");
+        assert!((log.rate_hz().unwrap() - 50.0).abs() < 0.1, "{seed}");
+    }
+}
+
 /// Stale states every tenth of a second, at any place between two fresh ones.
 #[test]
 fn the_second_publisher_is_found_wherever_it_falls() {
@@ -139,14 +166,14 @@ fn short_gaps_are_interpolated_up_to_the_largest_gap() {
     let times: Vec<f64> = (0..60).filter(|k| !missing.contains(k)).map(f64::from).collect();
     let text = log_at(times.clone()).replace("time", "time [s]");
     let error = log_error(read(&text, &ReadOptions::default()));
-    assert!(error.0 == Some(9) && error.2.contains("2.0 typical steps"), "{error:?}");
+    assert!(error.0 == Some(9) && error.2.contains("2.00 typical steps"), "{error:?}");
     assert!(error.3.contains("`max_gap = 3.1` interpolates all"), "{error:?}");
     let line = |k: f64| times.iter().position(|t| *t >= k).unwrap() as f64;
     let bridging = |max_gap: f64| ReadOptions { max_gap, ..Default::default() };
     let error = log_error(read(&text, &bridging(2.5)));
-    assert!(error.2.contains("3.0 typical steps"), "{error:?}");
+    assert!(error.2.contains("3.00 typical steps"), "{error:?}");
     let log = read(&text, &bridging(3.1)).unwrap();
-    noted(&log, &["3 stretches of missing rows", "interpolated", "line 9"]);
+    noted(&log, &["3 steps over missing", "interpolated", "line 9"]);
     let frames = Frames::resample(&log, None, 0.02).unwrap();
     assert_eq!((frames.rate_hz, frames.episodes.len(), frames.episodes[0].values.len()), (1.0, 1, 60));
     for k in 0..60 {
@@ -214,6 +241,12 @@ fn one_rate_whatever_the_stamps_are_like() {
     assert!(error.3.contains("on_repeat = spread"), "{error:?}");
     assert_eq!(rate(&bursts, &repeat(OnRepeat::Spread)), 100.0);
     assert_eq!(rate(&bursts, &ReadOptions { max_gap: 3.1, ..Default::default() }), 100.0);
+    // Jitter of a fifth of a step: some steps are gaps, and some are as much too short.
+    let mut jitter = vec![0.0; 1000];
+    Noise::new(8).next_draw().normal(0, &mut jitter);
+    let jittery = |k: usize| 0.01 * (k as f64 + 0.2 * jitter[k]);
+    let found = rate(&jittery, &ReadOptions { max_gap: 3.0, ..Default::default() });
+    assert!((found - 100.0).abs() < 0.1, "{found}");
     // Two in a hundred rows missing.
     let dropped = |k: usize| 0.01 * (k + k / 49) as f64;
     assert_eq!(rate(&dropped, &ReadOptions { max_gap: 2.1, ..Default::default() }), 100.0);
