@@ -4,6 +4,6 @@
 
 pub use ebmotion_logs::{
     Channel, ChannelFaults, ChannelReport, ConstantStretch, Curve, DEFAULT_TOLERANCE, Episode, EpisodeReport, Finding,
-    FindingKind, Frames, GapReport, Inspection, JointLimits, Labels, LogGroup, Normaliser, OnGap, Place, ReadOptions,
+    FindingKind, Frames, GapReport, Inspection, JointLimits, Labels, LogGroup, Normaliser, OnBackwards, OnGap, OnRepeat, Place, ReadOptions,
     Recording, Scalar, Severity, ShortEpisode, Split, Stuck, WindowSpec, Windows, inspect, inspect_with,
 };

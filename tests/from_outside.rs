@@ -210,7 +210,13 @@ fn frames() -> Result<Frames> {
         Ok(Episode { id: format!("e{e}"), time_secs: (0..200).map(|t| t as f64 / 25.0).collect(), values })
     };
     let episodes = (0..20).map(episode).collect::<Result<_>>()?;
-    Ok(Frames { channels: vec![channel("shoulder"), channel("elbow")], rate_hz: 25.0, episodes, sources: Vec::new() })
+    Ok(Frames {
+        channels: vec![channel("shoulder"), channel("elbow")],
+        rate_hz: 25.0,
+        episodes,
+        sources: Vec::new(),
+        notes: Vec::new(),
+    })
 }
 
 fn config() -> Result<RunConfig> {

@@ -135,3 +135,52 @@ fn histories_that_cannot_be_continued_are_refused() -> Result<()> {
     assert!(matches!(nothing, Err(Error::Config { .. })));
     Ok(())
 }
+
+/// One long log is seen in blocks: its other blocks are new, a log that holds it whole is not, whatever the seed.
+#[test]
+fn a_log_cut_into_blocks_is_known_again() -> Result<()> {
+    let config = config()?;
+    let swing = |rows: usize, phase: f64| -> Result<Frames> {
+        let row = |t: usize| format!("{:.2},{:.6},{:.6}\n", t as f64 * 0.05, 0.0, (0.2 * t as f64 + phase).sin());
+        let text: String = (0..rows).map(row).collect();
+        let log = format!("time,turn [rad],swing [rad]\n{text}");
+        let recording = Recording::from_bytes(&format!("{phase}.csv"), log.as_bytes(), &config.data.read)?;
+        Frames::resample(&recording, None, 0.02)
+    };
+    let joined = |parts: &[&Frames]| {
+        let episodes = parts.iter().flat_map(|frames| frames.episodes.clone()).collect();
+        Frames { episodes, ..parts[0].clone() }
+    };
+    let (long, others) = (swing(2000, 0.0)?, [swing(600, 1.0)?, swing(600, 2.0)?, swing(600, 3.0)?]);
+    let blocks = Dataset::new(long.clone(), &config)?;
+    assert_eq!(blocks.frames.episodes.len(), 5);
+    let model = Model::train(&blocks, &config, None, false, &mut Silent)?;
+    assert!(model.info().notes[0].contains("cut in time into 5 blocks"), "{:?}", model.info().notes);
+    let (range, [low, high]) = (&model.info().seen_range, [-1.0, 1.0]);
+    assert!(range[1][0] >= low && range[1][0] < -0.99 && range[1][1] <= high && range[1][1] > 0.99, "{range:?}");
+    model.check_unseen(&blocks)?;
+    // The program's own settings, which have the chunk that the data chose, find the same blocks.
+    let again = Dataset::new(long.clone(), &model.info().config)?;
+    assert_eq!((&again.frames, &again.split), (&blocks.frames, &blocks.split));
+    // Another seed keeps other blocks; one of them was seen. The whole log among others was seen.
+    let seen = |frames: &Frames, seed: u64| -> Result<bool> {
+        let dataset = Dataset::new(frames.clone(), &RunConfig { seed, ..config.clone() })?;
+        Ok(model.check_unseen(&dataset).is_err())
+    };
+    assert!((1..10).map(|seed| seen(&long, seed)).collect::<Result<Vec<_>>>()?.contains(&true));
+    let all = joined(&[&long, &others[0], &others[1], &others[2]]);
+    let tested = |seed: u64| -> Result<bool> {
+        let dataset = Dataset::new(all.clone(), &RunConfig { seed, ..config.clone() })?;
+        Ok(dataset.split.test.iter().any(|e| dataset.frames.episodes[*e].values.len() == 4000))
+    };
+    for seed in 0..10 {
+        assert_eq!(seen(&all, seed)?, tested(seed)?, "{seed}");
+    }
+    // A model that saw a log as a whole does not test on blocks of it.
+    let whole = Dataset::new(all.clone(), &config)?;
+    let model = Model::train(&whole, &config, None, false, &mut Silent)?;
+    let trained = whole.frames.episodes[whole.split.train[0]].clone();
+    let alone = Frames { episodes: vec![trained], ..all.clone() };
+    assert!(matches!(model.check_unseen(&Dataset::new(alone, &config)?), Err(Error::Data { .. })));
+    model.check_unseen(&Dataset::new(swing(800, 4.0)?, &config)?)
+}

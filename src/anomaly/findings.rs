@@ -57,6 +57,8 @@ pub struct Findings {
     pub windows: Vec<Finding>,
     /// Episodes that are too short for a window.
     pub left_out: Vec<ShortEpisode>,
+    /// What was guessed, left out or mended in the logs, and what stands out in them, a sentence each.
+    pub notes: Vec<String>,
 }
 
 impl Detector<'_> {
@@ -110,6 +112,7 @@ impl Detector<'_> {
             calibrated_on: self.calibrated_on(),
             windows: windows.collect(),
             left_out: listed.too_short().to_vec(),
+            notes: frames.notes.clone(),
         })
     }
 }
@@ -130,8 +133,8 @@ impl Findings {
     ///     judge: "energy", channel: Some("q_elbow".into()),
     /// };
     /// let windows = vec![window(0.0, 5.0), window(1.0, 9.0), window(8.0, 7.0)];
-    /// let (model, left_out) = ("ebm".into(), Vec::new());
-    /// let found = Findings { model, false_alarms: 0.01, calibrated_on: 500, windows, left_out };
+    /// let (model, left_out, notes) = ("ebm".into(), Vec::new(), Vec::new());
+    /// let found = Findings { model, false_alarms: 0.01, calibrated_on: 500, windows, left_out, notes };
     /// let told: Vec<_> = found.stretches().iter().map(|s| (s.start_secs, s.end_secs, s.worst.score)).collect();
     /// assert_eq!(told, [(0.0, 3.0, 9.0), (8.0, 10.0, 7.0)]);
     /// ```
@@ -187,6 +190,7 @@ impl Findings {
             false_alarms: self.false_alarms,
             calibrated_on: self.calibrated_on,
             windows: &self.windows,
+            notes: &self.notes,
         };
         Ok(serde_json::to_string(&file).map_err(Error::unwritable("anomalies", "JSON"))? + "\n")
     }
@@ -208,6 +212,8 @@ struct FindingsFile<'a> {
     false_alarms: f64,
     calibrated_on: usize,
     windows: &'a [Finding],
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    notes: &'a [String],
 }
 
 #[cfg(test)]
@@ -234,8 +240,14 @@ mod tests {
             window("a", 2.5, 5.0, true),
             window("b", 2.75, 20.0, true),
         ];
-        let found =
-            Findings { model: "ebm".into(), false_alarms: 0.01, calibrated_on: 100, windows, left_out: Vec::new() };
+        let found = Findings {
+            model: "ebm".into(),
+            false_alarms: 0.01,
+            calibrated_on: 100,
+            windows,
+            left_out: Vec::new(),
+            notes: Vec::new(),
+        };
         let told: Vec<_> = found
             .stretches()
             .iter()

@@ -129,7 +129,7 @@ fn panel(shown: &Forecast, window: usize, channel: usize) -> ForecastPanel {
 /// # let swing = |i: u32| time_secs.iter().map(|t| (2.0 * t + f64::from(i)).sin()).collect();
 /// # let episode = |i| Episode { id: format!("swing/{i}"), time_secs: time_secs.clone(), values: swing(i) };
 /// # let channels = vec![Channel { name: "q".into(), unit: None, period: None }];
-/// # let frames = Frames { channels, rate_hz: 25.0, episodes: (0..12).map(episode).collect(), sources: Vec::new() };
+/// # let frames = Frames { channels, rate_hz: 25.0, episodes: (0..12).map(episode).collect(), sources: Vec::new(), notes: Vec::new() };
 ///
 /// // `frames`: a pendulum that swings, twelve times.
 /// let dataset = Dataset::new(frames, &RunConfig::default())?;
@@ -245,13 +245,13 @@ pub fn compare(
             .filter(|(name, _)| forecasters.values().any(|results| results.contains_key(name)))
             .collect(),
         bootstrap: BootstrapProtocol::new(&evaluator, &options.evaluation),
-        notes: notes(options),
+        notes: notes(options, &dataset.frames.notes),
     };
     let shown = shown.ok_or_else(|| Error::data("forecasters to compare", 0, "at least 1"))?;
     Ok(Comparison { report: Report { forecasters, floor, comparisons, protocol, cost }, shown })
 }
 
-fn notes(options: &CompareOptions) -> Vec<String> {
+fn notes(options: &CompareOptions, of_logs: &[String]) -> Vec<String> {
     let mut notes = vec![
         format!("Test windows begin every {} frames of each test episode.", options.stride),
         "The floor compares the test windows with windows of as many training episodes.".into(),
@@ -260,6 +260,7 @@ fn notes(options: &CompareOptions) -> Vec<String> {
         let names = links.links().iter().map(|link| format!("`{link}`")).collect::<Vec<_>>().join(", ");
         format!("Errors in mm are those of the links {names} of the robot `{}`.", links.robot())
     }));
+    notes.extend(of_logs.iter().map(|note| format!("Of the logs: {note}.")));
     notes
 }
 
@@ -333,9 +334,12 @@ fn show(
             _ => energies = None,
         }
         futures.extend(units(drawn)?);
+        let episode = &dataset.frames.episodes[listed.episode_of(i)];
+        let start_secs = (listed.start_of(i) + context) as f64 / dataset.frames.rate_hz;
         origins.push(Origin {
-            episode: Some(dataset.frames.episodes[listed.episode_of(i)].id.clone()),
-            start_secs: (listed.start_of(i) + context) as f64 / dataset.frames.rate_hz,
+            episode: Some(episode.id.clone()),
+            start_secs,
+            time_secs: episode.time_secs[0] + start_secs,
             history: units(past)?,
             truth: units(truth)?,
             truth_energy,
@@ -349,5 +353,6 @@ fn show(
         futures: FutureArray::new(futures, [origins.len(), s, h, d])?,
         origins,
         energies,
+        notes: Vec::new(),
     })
 }

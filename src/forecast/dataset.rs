@@ -1,11 +1,12 @@
 //! Frames cut into episodes for training, validation and test.
 
+use super::auto::CHUNK;
 use super::config::{DataConfig, RunConfig};
 use super::windows::WindowArray;
 use crate::error::Result;
 use crate::files::sha256_hex;
 use crate::train::CheckpointPlan;
-use crate::trajectory::{Frames, Normaliser, Recording, Split, WindowSpec, Windows};
+use crate::trajectory::{Episode, Frames, Normaliser, Recording, Split, WindowSpec, Windows};
 use candle_core::Device;
 use std::path::Path;
 
@@ -20,7 +21,7 @@ use std::path::Path;
 /// let swing = |i: u32| time_secs.iter().map(|t| (2.0 * t + f64::from(i)).sin()).collect();
 /// let episode = |i| Episode { id: format!("swing/{i}"), time_secs: time_secs.clone(), values: swing(i) };
 /// let channels = vec![Channel { name: "q".into(), unit: Some("rad".into()), period: None }];
-/// let frames = Frames { channels, rate_hz: 25.0, episodes: (0..5).map(episode).collect(), sources: Vec::new() };
+/// let frames = Frames { channels, rate_hz: 25.0, episodes: (0..5).map(episode).collect(), sources: Vec::new(), notes: Vec::new() };
 ///
 /// let dataset = Dataset::new(frames, &RunConfig::default())?;
 /// assert_eq!(dataset.split.train.len(), 3);
@@ -39,7 +40,15 @@ pub struct Dataset {
     /// Where [`Model::train`](super::Model::train) trains: the CPU unless [`Dataset::on`] says otherwise.
     pub device: Device,
     pub(super) skip_short: bool,
+    /// Fingerprints of the episodes that the blocks were cut from; none where there were episodes enough.
+    pub(super) cut_from: Vec<String>,
 }
+
+/// Before the fingerprint of an episode that was seen in blocks.
+pub(super) const CUT: &str = "cut:";
+
+/// Fewer recorded episodes are cut into blocks.
+const FEW: usize = 3;
 
 impl DataConfig {
     /// Logs, or folders of them, as frames: read, freed of the episodes to leave out and brought to one rate as these
@@ -63,15 +72,23 @@ impl Dataset {
         Self::new(config.data.frames(paths)?, config)
     }
 
-    /// Splits by episode and fits the normaliser.
+    /// Splits by episode and fits the normaliser. Fewer than three recorded episodes are cut in time into blocks first
+    /// ([`Frames::in_blocks`]), as far apart as a window of the training is long: the context and a chunk, or 32 frames
+    /// where chunks are shorter or left to the data. A note says so.
     ///
     /// # Errors
-    /// As [`Split::by_episode`] and [`Normaliser::fit`].
+    /// As [`Split::by_episode`], [`Frames::in_blocks`] and [`Normaliser::fit`].
     pub fn new(frames: Frames, config: &RunConfig) -> Result<Self> {
         let data = &config.data;
-        let split = Split::by_episode(&frames, data.validation_share, data.test_share, config.seed)?;
+        let few = frames.recorded_episodes() < FEW;
+        let cut_from = if few { frames.episodes.iter().map(fingerprint).collect() } else { Vec::new() };
+        let (context, chunk) = config.model.frames();
+        // Not the chunk that the data choose: it must be the same in training and afterwards.
+        let frames = if few { frames.in_blocks(context + chunk.max(CHUNK[1]))? } else { frames };
+        let split = if few { Split::by_block } else { Split::by_episode };
+        let split = split(&frames, data.validation_share, data.test_share, config.seed)?;
         let normaliser = Normaliser::fit(&frames, &split.train)?;
-        Ok(Self { frames, split, normaliser, device: Device::Cpu, skip_short: data.skip_short })
+        Ok(Self { frames, split, normaliser, device: Device::Cpu, skip_short: data.skip_short, cut_from })
     }
 
     /// The same episodes, for training on `device`.
@@ -113,13 +130,13 @@ impl Dataset {
 
     /// SHA-256 of an episode's numbers: the same motion is recognised under any name.
     pub fn fingerprint(&self, episode: usize) -> String {
-        let bytes: Vec<u8> = self.frames.episodes[episode].values.iter().flat_map(|v| v.to_le_bytes()).collect();
-        sha256_hex(&bytes)[..16].to_string()
+        fingerprint(&self.frames.episodes[episode])
     }
 
-    /// Fingerprints of the episodes that training sees and chooses weights by.
+    /// Fingerprints of the episodes that training sees and chooses weights by, and of those that these are blocks of.
     pub(super) fn seen(&self) -> Vec<String> {
-        self.split.train.iter().chain(&self.split.validation).map(|e| self.fingerprint(*e)).collect()
+        let own = self.split.train.iter().chain(&self.split.validation).map(|e| self.fingerprint(*e));
+        own.chain(self.cut_from.iter().map(|whole| format!("{CUT}{whole}"))).collect()
     }
 
     /// How a training is kept in a file: what it is of is these episodes and `of`, an object.
@@ -131,4 +148,9 @@ impl Dataset {
         identity["normaliser"] = serde_json::json!(self.normaliser);
         CheckpointPlan { path: path.to_path_buf(), resume, identity }
     }
+}
+
+fn fingerprint(episode: &Episode) -> String {
+    let bytes: Vec<u8> = episode.values.iter().flat_map(|v| v.to_le_bytes()).collect();
+    sha256_hex(&bytes)[..16].to_string()
 }

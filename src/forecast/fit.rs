@@ -52,8 +52,7 @@ impl Model {
         }
         let outcome = run.ended();
         let seconds = outcome.earlier_seconds + begun.elapsed().as_secs_f64();
-        let normaliser = dataset.normaliser.clone();
-        let info = Model::header(config, &dataset.frames, normaliser, dataset.seen(), outcome, seconds);
+        let info = Model::header(config, dataset, outcome, seconds);
         Ok(Model { info, row, motion: motion.into() })
     }
 

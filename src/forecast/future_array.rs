@@ -53,6 +53,15 @@ impl FutureArray {
         &self.values[(window * samples + sample) * horizon * channels..][..horizon * channels]
     }
 
+    /// The first `frames` frames of every future, at least 1 and at most as many as there are.
+    pub(super) fn until(&self, frames: usize) -> Self {
+        let [windows, samples, horizon, channels] = self.shape;
+        let kept = frames.clamp(1, horizon);
+        let futures = self.values.chunks_exact(horizon * channels);
+        let values = futures.flat_map(|future| &future[..kept * channels]).copied().collect();
+        Self { values, shape: [windows, samples, kept, channels] }
+    }
+
     /// The futures of one window, `None` where there are fewer.
     pub(super) fn window(&self, window: usize) -> Option<Self> {
         let [_, samples, horizon, channels] = self.shape;

@@ -22,6 +22,7 @@ mod result;
 mod roll;
 mod tensors;
 mod trained;
+mod unfamiliar;
 mod windows;
 
 pub use baseline::{BASELINES, Baseline, BaselineRun, Contender, baseline_named};
@@ -38,4 +39,5 @@ pub use motion::{MotionModel, MotionRun, TrainedMotion};
 pub use network::Convolution;
 pub use result::{Forecast, Origin};
 pub use trained::{Model, ModelInfo};
+pub use unfamiliar::Unfamiliar;
 pub use windows::WindowArray;

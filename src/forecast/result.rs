@@ -11,15 +11,18 @@ use std::path::Path;
 const FORMAT: &str = "ebmotion forecast 1";
 
 /// The first columns of every table: which future, which frame of it, when that is.
-pub(super) const ROW: [&str; 3] = ["sample", "step", "time [s]"];
+pub(super) const ROW: [&str; 4] = ["sample", "step", "time [s]", "ahead [s]"];
 
 /// Where a forecast begins and what it continues, in the channels' units.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Origin {
     /// Name of the episode, where it is of one.
     pub episode: Option<String>,
-    /// Seconds from the start of the episode (or of the history that was given) to the forecast's start.
+    /// Seconds from the first frame of the episode (or of the history that was given) to the first frame of the
+    /// forecast, which is the one after the last frame that the forecaster saw.
     pub start_secs: f64,
+    /// The log's own time of the first frame of the forecast, seconds; `start_secs` where there is no log.
+    pub time_secs: f64,
     /// `(K, D)`: the frames that the forecaster saw.
     pub history: Vec<f64>,
     /// `(H', D)`: the frames that followed, as far as they are known.
@@ -66,10 +69,14 @@ pub struct Forecast {
     /// `(B, S, H, D)`: the futures. Channels that wrap go on from the history without a jump.
     pub futures: FutureArray,
     /// `(B, S, H)` row-major: energy of the chunk in which each frame lies, nats. None before [`Model::with_energies`],
-    /// from a forecaster without an energy, and for a horizon shorter than a chunk.
+    /// from a forecaster without an energy, and from [`Model::with_energies`] for a horizon shorter than a chunk
+    /// ([`Model::forecast_episode`] draws such a chunk to its end).
     ///
     /// [`Model::with_energies`]: super::Model::with_energies
+    /// [`Model::forecast_episode`]: super::Model::forecast_episode
     pub energies: Option<Vec<f64>>,
+    /// What was guessed, left out or mended in the log, and what stands out in it, a sentence each.
+    pub notes: Vec<String>,
 }
 
 impl Forecast {
@@ -97,6 +104,7 @@ impl Forecast {
     /// #     origins: Vec::new(),
     /// #     futures: FutureArray::new(vec![0.3, 0.1, 0.2, 0.5, 0.4], [1, 5, 1, 1])?,
     /// #     energies: None,
+    /// #     notes: Vec::new(),
     /// # };
     /// // `forecast`: one window, of which five futures end at 0.1, 0.2, 0.3, 0.4 and 0.5 rad.
     /// let quantiles = forecast.quantiles(&[0.0, 0.5, 1.0])?;
@@ -133,11 +141,27 @@ impl Forecast {
             Some(all) => Some(all.chunks_exact(samples * horizon).nth(window)?.to_vec()),
             None => None,
         };
-        Some(Self { model: self.model.clone(), channels: self.channels.clone(), origins, futures, energies, ..*self })
+        let (model, channels, notes) = (self.model.clone(), self.channels.clone(), self.notes.clone());
+        Some(Self { model, channels, origins, futures, energies, notes, ..*self })
     }
 
-    /// Writes a table: a row for each future and frame with `sample, step, time [s], energy [nats]` (the energy where
-    /// there is one), then the channels.
+    /// Its first `frames` frames, all of them where there are fewer.
+    pub(super) fn until(mut self, frames: usize) -> Self {
+        let [_, _, horizon, d] = self.futures.shape();
+        let kept = frames.clamp(1, horizon);
+        self.futures = self.futures.until(kept);
+        let cut = |all: &[f64]| all.chunks_exact(horizon).flat_map(|future| &future[..kept]).copied().collect();
+        self.energies = self.energies.map(|energies| cut(&energies));
+        for origin in &mut self.origins {
+            origin.truth.truncate(kept * d);
+            origin.truth_energy.iter_mut().for_each(|energy| energy.truncate(kept));
+        }
+        self
+    }
+
+    /// Writes a table: a row for each future and frame with `sample, step, time [s], ahead [s], energy [nats]` (the
+    /// energy where there is one), then the channels. `time` is the log's own, `ahead` counts from the last frame that
+    /// the forecaster saw.
     ///
     /// ```
     /// # use ebmotion::forecast::{Forecast, FutureArray, Origin};
@@ -148,15 +172,17 @@ impl Forecast {
     /// #     seed: 7,
     /// #     channels: vec![Channel { name: "elbow".into(), unit: Some("rad".into()), period: None }],
     /// #     rate_hz: 25.0,
-    /// #     origins: vec![Origin { episode: None, start_secs: 0.0, history, truth, truth_energy }],
+    /// #     origins: vec![Origin { episode: None, start_secs: 7.0, time_secs: 107.0, history, truth, truth_energy }],
     /// #     futures: FutureArray::new(vec![0.1, 0.25], [1, 1, 2, 1])?,
     /// #     energies: None,
+    /// #     notes: Vec::new(),
     /// # };
     /// # let folder = tempfile::tempdir().map_err(ebmotion::Error::io(".", "create a folder"))?;
     /// # let path = folder.path().join("forecast.csv");
     /// forecast.write_csv(&path)?; // one future of two frames at 25 Hz
     /// # let text = std::fs::read_to_string(&path).map_err(ebmotion::Error::io(&path, "read"))?;
-    /// assert_eq!(text, "sample,step,time [s],elbow [rad]\n0,1,0.040000,0.100000\n0,2,0.080000,0.250000\n");
+    /// let rows = ["sample,step,time [s],ahead [s],elbow [rad]", "0,1,107.000000,0.040000,0.100000"];
+    /// assert!(text.starts_with(&rows.join("\n")));
     /// # Ok::<(), ebmotion::Error>(())
     /// ```
     ///
@@ -196,6 +222,7 @@ impl Forecast {
             seed: self.seed,
             episode: origin.episode.clone().unwrap_or_default(),
             start_secs: origin.start_secs,
+            time_secs: Some(origin.time_secs),
             channels: self.channels.clone(),
             rate_hz: self.rate_hz,
             history: origin.history.chunks_exact(d).collect(),
@@ -203,6 +230,7 @@ impl Forecast {
             samples: self.futures.values().chunks_exact(horizon * d).map(|s| s.chunks_exact(d).collect()).collect(),
             energies: self.energies.as_ref().map(|e| e.chunks_exact(horizon).collect()),
             truth_energy: origin.truth_energy.as_deref(),
+            notes: self.notes.clone(),
         };
         let text = serde_json::to_string(&file).map_err(Error::unwritable("a forecast", "JSON"))?;
         files::write_bytes(path, (text + "\n").as_bytes())
@@ -238,6 +266,7 @@ impl Forecast {
         let origin = Origin {
             episode: Some(file.episode).filter(|name| !name.is_empty()),
             start_secs: file.start_secs,
+            time_secs: file.time_secs.unwrap_or(file.start_secs),
             history: file.history.concat(),
             truth: file.truth.concat(),
             truth_energy: file.truth_energy,
@@ -253,6 +282,7 @@ impl Forecast {
                 [1, samples, horizon, d],
             )?,
             energies: file.energies.map(|e| e.concat()),
+            notes: file.notes,
         })
     }
 
@@ -260,8 +290,10 @@ impl Forecast {
     pub(super) fn row(&self, i: usize) -> Vec<String> {
         let [_, _, horizon, _] = self.futures.shape();
         let (sample, frame) = (i / horizon, i % horizon);
-        let time = (frame + 1) as f64 / self.rate_hz;
-        vec![sample.to_string(), (frame + 1).to_string(), format!("{time:.6}")]
+        let begin = self.origins.first().map_or(0.0, |origin| origin.time_secs);
+        let (time, ahead) = (begin + frame as f64 / self.rate_hz, (frame + 1) as f64 / self.rate_hz);
+        let [time, ahead] = [time, ahead].map(|secs| format!("{secs:.6}"));
+        vec![sample.to_string(), (frame + 1).to_string(), time, ahead]
     }
 
     /// Where the one window begins.
@@ -286,6 +318,9 @@ struct ForecastFile<Row> {
     /// Empty where the forecast is of no episode.
     episode: String,
     start_secs: f64,
+    /// Files of before had none.
+    #[serde(default)]
+    time_secs: Option<f64>,
     channels: Vec<Channel>,
     rate_hz: f64,
     /// `(K)(D)`
@@ -298,6 +333,8 @@ struct ForecastFile<Row> {
     energies: Option<Vec<Row>>,
     /// `(H')`
     truth_energy: Option<Row>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
 }
 
 #[cfg(test)]
@@ -311,6 +348,7 @@ mod tests {
         let origin = |episode: Option<&str>| Origin {
             episode: episode.map(str::to_string),
             start_secs: 0.5,
+            time_secs: 1.7e9 + 0.5,
             history: vec![1.0, 2.0, 3.0, 4.0],
             truth: vec![5.0, 0.1 + 0.2],
             truth_energy: None,
@@ -323,6 +361,7 @@ mod tests {
             origins: vec![origin(Some("log.csv/0")), origin(None)],
             futures: FutureArray::new((0..40).map(value).collect(), [2, 5, 2, 2]).unwrap(),
             energies: Some((0..20).map(f64::from).collect()),
+            notes: vec!["one row left out".into()],
         }
     }
 
@@ -376,8 +415,8 @@ mod tests {
         forecast().window(0).unwrap().write_csv(&path).unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
         let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines[0], "sample,step,time [s],energy [nats],a [rad],b [rad]");
-        assert_eq!(lines[4], "1,2,0.200000,3.000000,32.000000,33.000000");
+        assert_eq!(lines[0], "sample,step,time [s],ahead [s],energy [nats],a [rad],b [rad]");
+        assert_eq!(lines[4], "1,2,1700000000.600000,0.200000,3.000000,32.000000,33.000000");
         assert_eq!(lines.len(), 11);
     }
 }

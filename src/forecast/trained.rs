@@ -1,12 +1,13 @@
 //! A trained model: everything that a forecast in the log's own units needs, in one file.
 
 use super::conditions::{ForecastConditions, Units as ChannelUnits};
-use super::config::RunConfig;
-use super::dataset::Dataset;
+use super::config::{DataConfig, RunConfig};
+use super::dataset::{CUT, Dataset};
 use super::file::{self, VERSION};
 use super::future_array::FutureArray;
 use super::motion::{MotionModel, TrainedMotion, of_kind};
 use super::result::{Forecast, Origin};
+use super::unfamiliar::range_seen;
 use super::{Forecaster, LevelForecaster, Request};
 use crate::error::{Error, Result};
 use crate::files::FileRecord;
@@ -45,6 +46,12 @@ pub struct ModelInfo {
     pub sources: Vec<FileRecord>,
     /// Fingerprints of the episodes used for training and validation, so that a report can refuse to test on them.
     pub seen: Vec<String>,
+    /// `(D)`: lowest and highest value of each channel in those episodes, in its unit; none in files of before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub seen_range: Vec<[f64; 2]>,
+    /// What was guessed, left out or mended when the logs were read and brought to one rate.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// How the training ended.
     pub outcome: Outcome,
     /// Seconds of training, earlier parts of a resumed run left out.
@@ -165,26 +172,37 @@ impl Model {
         Ok(Self { info, row, motion })
     }
 
-    pub(super) fn header(
-        config: &RunConfig,
-        frames: &Frames,
-        normaliser: Normaliser,
-        seen: Vec<String>,
-        outcome: Outcome,
-        train_seconds: f64,
-    ) -> ModelInfo {
+    pub(super) fn header(config: &RunConfig, dataset: &Dataset, outcome: Outcome, train_seconds: f64) -> ModelInfo {
+        let frames = &dataset.frames;
         ModelInfo {
             kind: KIND.into(),
             version: VERSION,
             config: config.clone(),
             channels: frames.channels.clone(),
             rate_hz: frames.rate_hz,
-            normaliser,
+            normaliser: dataset.normaliser.clone(),
             sources: frames.sources.clone(),
-            seen,
+            seen: dataset.seen(),
+            seen_range: range_seen(dataset),
+            notes: frames.notes.clone(),
             outcome,
             train_seconds,
         }
+    }
+
+    /// Logs, or folders of them, as this model needs them: read as `data` says, with the model's channels, which are
+    /// taken by name, at its rate. Other channels are left out; a channel without a unit is taken to be in that of the
+    /// other side; notes say so.
+    ///
+    /// # Errors
+    /// As [`DataConfig::frames`]; [`Error::Log`] naming the channels that are missing and those of another unit.
+    pub fn frames(&self, paths: &[impl AsRef<Path>], data: &DataConfig) -> Result<Frames> {
+        let mut data = data.clone();
+        data.rate_hz = Some(self.info.rate_hz);
+        data.read.of_model = Some(self.info.channels.clone());
+        let frames = data.frames(paths)?;
+        self.check_fits(&frames)?;
+        Ok(frames)
     }
 
     /// Checks that motion has the channels, units and rate that this model was trained on.
@@ -227,7 +245,13 @@ impl Model {
     /// # Errors
     /// [`Error::Data`] naming one that it has seen.
     pub fn check_unseen(&self, dataset: &Dataset) -> Result<()> {
-        let seen = |e: &usize| self.info.seen.contains(&dataset.fingerprint(*e));
+        let has = |fingerprint: &String| self.info.seen.contains(fingerprint);
+        // Blocks of what was seen as a whole, and wholes of which blocks were seen.
+        let whole = dataset.cut_from.iter().any(has);
+        let seen = |e: &usize| {
+            let own = dataset.fingerprint(*e);
+            whole || has(&own) || has(&format!("{CUT}{own}"))
+        };
         let known: Vec<usize> = dataset.split.test.iter().copied().filter(seen).collect();
         let Some(first) = known.first() else { return Ok(()) };
         let name = &dataset.frames.episodes[*first].id;
@@ -278,6 +302,7 @@ impl Model {
         let origin = Origin {
             episode: None,
             start_secs: (history.len() / d) as f64 / self.info.rate_hz,
+            time_secs: (history.len() / d) as f64 / self.info.rate_hz,
             history: history[history.len() - self.forecaster().context_frames() * d..].to_vec(),
             truth: Vec::new(),
             truth_energy: None,
@@ -290,11 +315,12 @@ impl Model {
             origins: vec![origin],
             futures: FutureArray::new(values, [1, samples, horizon, d])?,
             energies: None,
+            notes: Vec::new(),
         })
     }
 
     /// Possible continuations of an episode of a log from frame `at` on (from its end at its length), beside what
-    /// followed there, and the energies of both.
+    /// followed there, and the energies of both: of whole chunks, also where the horizon ends within one.
     ///
     /// # Errors
     /// As [`Model::check_fits`] and [`Model::forecast`]; [`Error::Data`] where there is no such episode, or too few of
@@ -318,15 +344,20 @@ impl Model {
             let expected = format!("{context} to {length}: the model reads {context} frames before it");
             return Err(Error::data(format!("start of the forecast in `{}`", episode.id), found, expected));
         }
-        let mut forecast = self.forecast(&episode.values[(at - context) * d..at * d], request, seed)?;
+        request.check()?;
+        // An energy is that of a chunk: a future that ends within one is drawn to its end, and cut.
+        let drawn = Request { horizon: request.horizon.max(self.info.config.model.frames().1), ..*request };
+        let mut forecast = self.forecast(&episode.values[(at - context) * d..at * d], &drawn, seed)?;
         forecast.rate_hz = frames.rate_hz;
-        let end = at.saturating_add(request.horizon).min(length);
+        let end = at.saturating_add(drawn.horizon).min(length);
         for origin in &mut forecast.origins {
             origin.episode = Some(episode.id.clone());
             origin.start_secs = at as f64 / frames.rate_hz;
+            origin.time_secs = episode.time_secs[0] + origin.start_secs;
             origin.truth = episode.values[at * d..end * d].to_vec();
         }
-        self.with_energies(forecast)
+        forecast.notes.clone_from(&frames.notes);
+        Ok(self.with_energies(forecast)?.until(request.horizon))
     }
 
     /// The same forecast with the energies of its futures and of its truth, as far as they reach over a chunk.

@@ -17,7 +17,11 @@ pub(super) fn run(args: &AnomalyArgs, console: &mut Console) -> Result<()> {
     let detector = Detector::load(&model, &args.model)?;
     detector.check_rate(args.false_alarms)?;
     let (_, frames) = train::read_frames_for(&model, &args.logs, &args.read)?;
+    console.notes(&frames.notes);
+    let unfamiliar = model.unfamiliar(&frames, 0..frames.episodes.len(), 0..usize::MAX);
+    train::say_unfamiliar(&unfamiliar, false, console)?;
     let mut found = detector.search(&frames, args.false_alarms)?;
+    found.notes.extend(unfamiliar.iter().map(ToString::to_string));
     found.model = args.model.display().to_string();
     for short in &found.left_out {
         let least = detector.frames();

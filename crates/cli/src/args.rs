@@ -173,6 +173,9 @@ pub(crate) struct PredictArgs {
     /// Where in the episode the forecast begins, from its start (`2.5s`, `60f`); its end where it is not given.
     #[arg(long, value_name = "TIME", value_parser = span)]
     pub(crate) at: Option<Span>,
+    /// Refuses a log whose last frames before the forecast lie far outside what training saw, instead of warning.
+    #[arg(long)]
+    pub(crate) strict: bool,
     #[command(flatten)]
     pub(crate) sampler: SamplerArgs,
     /// Where the forecast is written: .csv or .json.

@@ -63,6 +63,11 @@ impl Console {
             }
         }
     }
+
+    /// What was guessed, left out or mended in logs, each on a line of its own.
+    pub(crate) fn notes(&self, notes: &[String]) {
+        notes.iter().for_each(|note| self.say(&format!("note: {note}")));
+    }
 }
 
 impl Sink for Console {

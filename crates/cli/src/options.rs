@@ -1,7 +1,7 @@
 //! What the library calls a setting, the command line calls an option.
 
 /// Settings that messages of the library name, and the options that set them.
-const OPTIONS: [(&str, &str); 15] = [
+const OPTIONS: [(&str, &str); 17] = [
     ("beside", "--beside"),
     ("channels", "--channels"),
     ("delimiter", "--delimiter"),
@@ -12,7 +12,9 @@ const OPTIONS: [(&str, &str); 15] = [
     ("ignore", "--ignore"),
     ("link", "--link"),
     ("max_gap", "--max-gap"),
+    ("on_backwards", "--on-backwards"),
     ("on_gap", "--on-gap"),
+    ("on_repeat", "--on-repeat"),
     ("overwrite", "--overwrite"),
     ("resume", "--resume"),
     ("time_column", "--time-column"),

@@ -30,24 +30,30 @@ pub(super) fn run(args: &PredictArgs, console: &mut Console) -> Result<()> {
     let model = args.sampler.apply(Model::load(&args.model)?)?.on(&device)?;
     let (_, frames) = train::read_frames_for(&model, std::slice::from_ref(&args.log), &args.read)?;
     let drive = args.robot.drive(&frames.channels)?;
+    console.notes(&frames.notes);
     let episode = choose(&frames.episodes, args.episode.as_deref())?;
     let rate = frames.rate_hz;
     let horizon = args.horizon.horizon(rate)?;
     let start = args.at.map_or(frames.episodes[episode].time_secs.len(), |at| at.frames(rate));
+    let seen = start.saturating_sub(model.forecaster().context_frames())..start;
+    let unfamiliar = model.unfamiliar(&frames, episode..episode + 1, seen);
+    train::say_unfamiliar(&unfamiliar, args.strict, console)?;
     let request = Request { horizon, samples: args.samples };
     let mut forecast = model.forecast_episode(&frames, episode, start, &request, args.seed)?;
     forecast.model = args.model.display().to_string();
+    forecast.notes.extend(unfamiliar.iter().map(ToString::to_string));
     match kind {
         Kind::Csv => forecast.write_csv(&args.output)?,
         Kind::Json => forecast.write_json(&args.output)?,
     }
     console.say(&format!(
-        "{}: {} futures of {horizon} frames ({} s) after second {:.2} of `{}`",
+        "{}: {} futures of {horizon} frames ({} s) from second {:.2} of `{}` on, at {:.6} s of the log",
         args.output.display(),
         args.samples,
         horizon as f64 / rate,
         start as f64 / rate,
-        frames.episodes[episode].id
+        frames.episodes[episode].id,
+        forecast.origins.first().map_or(0.0, |origin| origin.time_secs)
     ));
     if let Some(drive) = &drive {
         forecast.write_link_poses(drive, &poses)?;

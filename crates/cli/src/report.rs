@@ -29,6 +29,9 @@ pub(super) fn run(args: &ReportArgs, console: &mut Console) -> Result<()> {
     let (config, frames) = train::read_frames_but(&model, &args.logs, &args.read, excluded)?;
     let mut dataset =
         Dataset::new(frames, &config)?.with_normaliser(model.info().normaliser.clone()).on(device.clone());
+    console.notes(&dataset.frames.notes);
+    let unfamiliar = model.unfamiliar(&dataset.frames, 0..dataset.frames.episodes.len(), 0..usize::MAX);
+    train::say_unfamiliar(&unfamiliar, false, console)?;
     match args.on {
         Subset::Test => model.check_unseen(&dataset)?,
         Subset::Validation => dataset.split.test.clone_from(&dataset.split.validation),
@@ -67,6 +70,7 @@ pub(super) fn run(args: &ReportArgs, console: &mut Console) -> Result<()> {
         comparison.report.protocol.data.push(FileRecord::of(urdf, &bytes));
     }
     let notes = &mut comparison.report.protocol.notes;
+    notes.extend(unfamiliar.iter().map(|found| format!("Of the logs: {found}")));
     if args.on == Subset::Validation {
         notes.push("These are the validation episodes: figures to choose settings by, not figures of a test.".into());
     }

@@ -5,7 +5,7 @@ use super::console::Console;
 use super::output::{self, Inputs};
 use super::telemetry::Telemetry;
 use ebmotion::anomaly::Detector;
-use ebmotion::forecast::{Dataset, Model, RunConfig};
+use ebmotion::forecast::{Dataset, Model, RunConfig, Unfamiliar};
 use ebmotion::trajectory::{Frames, Recording};
 use ebmotion::{Error, Result};
 use ebmotion_logs::files;
@@ -29,6 +29,7 @@ pub(super) fn run(args: &TrainArgs, console: &mut Console) -> Result<()> {
     Inputs::new(Recording::files(&args.logs)?.iter().chain(&args.config)).spared_by(outputs)?;
     output::check_model(path, &checkpoint, args.resume, args.overwrite)?;
     let dataset = Dataset::read(&args.logs, &config)?.on(device);
+    console.notes(&dataset.frames.notes);
     let config = config.for_data(&dataset)?;
     let split = &dataset.split;
     console.say(&format!(
@@ -133,9 +134,17 @@ pub(super) fn read_frames_but(
 ) -> Result<(RunConfig, Frames)> {
     let mut config = model.info().config.clone();
     config.data.exclude_episodes = exclude;
-    config.data.rate_hz = Some(model.info().rate_hz);
     read.apply(&mut config);
-    let frames = config.data.frames(logs)?;
-    model.check_fits(&frames)?;
+    config.data.rate_hz = Some(model.info().rate_hz);
+    let frames = model.frames(logs, &config.data)?;
     Ok((config, frames))
+}
+
+/// Says what lies far outside what training saw; refuses it where that was asked for.
+pub(super) fn say_unfamiliar(found: &[Unfamiliar], strict: bool, console: &Console) -> Result<()> {
+    if let (Some(first), true) = (found.first(), strict) {
+        return Err(Error::data("values of the log", first, "values like those of the training, by --strict"));
+    }
+    found.iter().for_each(|found| console.say(&format!("warning: {found}")));
+    Ok(())
 }

@@ -25,6 +25,15 @@ pub(crate) fn unwrap(values: &mut [f64], width: usize, channel: usize, period: f
     }
 }
 
+/// Period of an angle in `unit`; `None` where the unit is not one of angles.
+pub(crate) fn period(unit: Option<&str>) -> Option<f64> {
+    match unit {
+        None | Some("rad" | "radian" | "radians") => Some(std::f64::consts::TAU),
+        Some("deg" | "degree" | "degrees" | "°") => Some(360.0),
+        Some(_) => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

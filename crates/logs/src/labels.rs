@@ -26,7 +26,8 @@ impl Labels {
     /// an empty cell of it; [`Error::Data`] when `frames` has an episode that these logs do not have.
     pub fn read(paths: &[impl AsRef<Path>], options: &ReadOptions, column: &str, frames: &Frames) -> Result<Self> {
         let only = Some(vec![column.to_string()]);
-        let options = ReadOptions { channels: only, ignore: Vec::new(), wrap: Vec::new(), ..options.clone() };
+        let options =
+            ReadOptions { channels: only, ignore: Vec::new(), wrap: Vec::new(), of_model: None, ..options.clone() };
         let mut names: Vec<String> = Vec::new();
         let mut numbers: BTreeMap<String, u32> = BTreeMap::new();
         // Of each recorded episode: times and labels of its rows.
@@ -51,7 +52,9 @@ impl Labels {
                     });
                     (table.time_secs[row], number)
                 });
-                recorded.insert(episode_id(&stem, run), labelled.collect());
+                let mut labelled: Vec<(f64, u32)> = labelled.collect();
+                labelled.sort_by(|a, b| a.0.total_cmp(&b.0));
+                recorded.insert(episode_id(&stem, run), labelled);
             }
         }
         let of_frame = frames.episodes.iter().map(|episode| {
@@ -95,6 +98,7 @@ mod tests {
                 episode("log/0#2", vec![0.1, 0.149, 0.151, 0.3]),
             ],
             sources: Vec::new(),
+            notes: Vec::new(),
         };
         let options = ReadOptions { ignore: vec!["kind".into()], ..ReadOptions::default() };
         let labels = Labels::read(&[&path], &options, "kind", &frames)?;

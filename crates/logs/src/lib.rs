@@ -3,10 +3,12 @@
 //! The way of the data is `log file -> Recording -> Frames -> Windows -> normalised numbers`.
 
 mod angle;
+mod blocks;
 mod exclude;
 pub mod files;
 mod inspect;
 mod labels;
+mod lowpass;
 mod normalise;
 mod pace;
 mod read;
@@ -23,7 +25,7 @@ pub use inspect::{
 };
 pub use labels::Labels;
 pub use normalise::{Normaliser, Scalar};
-pub use read::{OnGap, ReadOptions};
+pub use read::{OnBackwards, OnGap, OnRepeat, ReadOptions};
 pub use recording::{Channel, Episode, Frames, Recording};
 pub use resample::DEFAULT_TOLERANCE;
 pub use split::Split;

@@ -1,4 +1,5 @@
-//! The step of a log's time stamps: robust against gaps, exact where the stamps are only rounded.
+//! The pace of a log: one rate for all verbs, count over duration, robust against gaps and exact where stamps are
+//! rounded.
 
 use super::Recording;
 use crate::error::{Error, Result};
@@ -8,29 +9,56 @@ use crate::error::{Error, Result};
 pub(crate) struct Pace {
     /// Median step, seconds.
     pub median: f64,
-    /// Mean of the steps within half a median of the median, seconds. Unlike the median it is exact where stamps are
-    /// rounded (30 Hz in milliseconds gives 33.3 ms, not 33) because the rounding errors of neighbours cancel.
+    /// The typical step, seconds: count over duration, without gaps. Of an even log the mean of the steps within half a
+    /// median of the median (or more where they jitter more); unlike the median it is exact where stamps are rounded (30 Hz in milliseconds gives 33.3
+    /// ms, not 33), because the rounding errors of neighbours cancel.
     pub step: f64,
     /// Standard deviation of those steps, seconds.
     pub spread: f64,
     /// Number of those steps.
     pub count: usize,
+    /// Whether most steps are like the median one. They are not where rows come in bursts, by turns late and early, or
+    /// several with the same stamp.
+    pub even: bool,
 }
 
 impl Pace {
-    /// The pace of `steps` (seconds, in any order; they are reordered); `None` without a positive step.
+    /// The pace of `steps` (seconds, in any order; they are sorted, negative ones left out); `None` where none is
+    /// positive.
     pub fn of(steps: &mut Vec<f64>) -> Option<Self> {
-        steps.retain(|s| *s > 0.0);
-        let median = median(steps)?;
-        let regular = || steps.iter().filter(|s| (**s - median).abs() <= 0.5 * median);
-        let count = regular().count();
-        // With two steps the median may lie between them, far from both.
-        if count == 0 {
-            return Some(Self { median, step: median, spread: 0.0, count: steps.len() });
+        steps.retain(|s| s.is_finite() && *s >= 0.0);
+        steps.sort_unstable_by(f64::total_cmp);
+        if !steps.last().is_some_and(|longest| *longest > 0.0) {
+            return None;
         }
-        let step = regular().sum::<f64>() / count as f64;
-        let spread = (regular().map(|s| (s - step).powi(2)).sum::<f64>() / count as f64).sqrt();
-        Some(Self { median, step, spread, count })
+        let n = steps.len();
+        let median = 0.5 * (steps[(n - 1) / 2] + steps[n / 2]);
+        let regular = |s: &f64| (s - median).abs() <= 0.5 * median;
+        // The longest few may be gaps: they say nothing about how even the others are.
+        let others = &steps[..n - (n / 16).max(usize::from(n > 2))];
+        let secs = |of: &mut dyn Iterator<Item = &f64>| of.sum::<f64>();
+        let even = 2.0 * secs(&mut others.iter().filter(|s| regular(s))) >= secs(&mut others.iter())
+            && 4 * steps.iter().filter(|s| **s < 0.5 * median).count() <= n
+            && 16 * steps.iter().filter(|s| **s <= 0.0).count() <= n
+            && steps.iter().any(|s| regular(s));
+        if even {
+            // Where stamps jitter so much that steps leave that band on both sides, five standard deviations (1.48
+            // median deviations each) belong to it, as long as a step over a missing row does not.
+            let mut deviations: Vec<f64> = steps.iter().map(|s| (s - median).abs()).collect();
+            let band = (5.0 * 1.48 * self::median(&mut deviations)?).clamp(0.5 * median, 0.95 * median);
+            return Some(Self::mean(steps.iter().filter(|s| (**s - median).abs() <= band), median, even));
+        }
+        // Gaps are longer than one and a half times all but the longest sixteenth.
+        let positive = steps.iter().copied().find(|s| *s > 0.0)?;
+        let longest = 1.5 * steps[n - 1 - n / 16].max(positive);
+        Some(Self::mean(steps.iter().filter(|s| **s <= longest), median, even))
+    }
+
+    fn mean<'a>(steps: impl Iterator<Item = &'a f64> + Clone, median: f64, even: bool) -> Self {
+        let (count, sum) = steps.clone().fold((0, 0.0), |(n, sum), s| (n + 1, sum + s));
+        let step = sum / count as f64;
+        let spread = (steps.map(|s| (s - step).powi(2)).sum::<f64>() / count as f64).sqrt();
+        Self { median, step, spread, count, even }
     }
 
     /// Steps per second.
@@ -65,8 +93,9 @@ pub(crate) fn median(values: &mut [f64]) -> Option<f64> {
 }
 
 impl Recording {
-    /// The recorded rate, frames per second: one over the mean of the regular steps (those within half of the median
-    /// step) of all episodes.
+    /// The recorded rate, frames per second: rows over duration, gaps left aside, of all episodes together. Where most
+    /// steps are alike (within half of the median step) it is one over their mean; where rows come in bursts or by
+    /// turns late and early, one over the mean of all steps but the few that are far longer than the others.
     ///
     /// The number is freed from rounding noise: where a rate, or else a period in seconds, of at most four digits lies
     /// within its uncertainty (1e-6 relative, or two standard errors of the mean step where the stamps jitter, at most
@@ -86,19 +115,28 @@ impl Recording {
     /// # Errors
     /// [`Error::Data`] when no episode has two frames.
     pub fn rate_hz(&self) -> Result<f64> {
-        let mut steps: Vec<f64> =
-            self.episodes.iter().flat_map(|e| e.time_secs.windows(2).map(|w| w[1] - w[0])).collect();
-        let pace = Pace::of(&mut steps).ok_or_else(|| {
-            Error::data("recorded rate", "no episode of two rows", "at least two rows in one episode")
-        })?;
-        // The errors of an episode's stamps cancel but for its first and last one.
-        let error = pace.spread * (self.episodes.len() as f64).sqrt() / (pace.count as f64 * pace.step);
-        Ok(plain(pace.rate_hz(), (2.0 * error).clamp(1e-6, 1e-3)))
+        rate_hz(self.episodes.iter().map(|e| &e.time_secs[..]))
+            .ok_or_else(|| Error::data("recorded rate", "no episode of two rows", "at least two rows in one episode"))
     }
 }
 
+/// The rate of episodes with these time stamps (ascending, seconds), frames per second: what every verb says and uses.
+/// `None` where no time passes.
+pub(crate) fn rate_hz<'a>(episodes: impl Iterator<Item = &'a [f64]>) -> Option<f64> {
+    let mut count = 0_usize;
+    let mut steps = Vec::new();
+    for time in episodes {
+        count += 1;
+        steps.extend(time.windows(2).map(|w| w[1] - w[0]));
+    }
+    let pace = Pace::of(&mut steps)?;
+    // The errors of an episode's stamps cancel but for its first and last one.
+    let error = pace.spread * (count as f64).sqrt() / (pace.count as f64 * pace.step);
+    Some(plain(pace.rate_hz(), (2.0 * error).clamp(1e-6, 1e-3)))
+}
+
 /// The plainest rate within the relative `tolerance` of `rate_hz`.
-fn plain(rate_hz: f64, tolerance: f64) -> f64 {
+pub(crate) fn plain(rate_hz: f64, tolerance: f64) -> f64 {
     let short = |x: f64| (1..=4).map(|digits| rounded(x, digits)).find(|y| (y - x).abs() <= tolerance * x);
     if let Some(rate) = short(rate_hz) {
         return rate;

@@ -66,4 +66,6 @@ pub struct Frames {
     pub episodes: Vec<Episode>,
     /// As in [`Recording::sources`].
     pub sources: Vec<FileRecord>,
+    /// [`Recording::notes`], and what was done to come to one rate, or to parts of a log, a sentence each.
+    pub notes: Vec<String>,
 }

@@ -1,6 +1,7 @@
 //! One fixed rate for all episodes.
 
 use super::angle::unwrap;
+use super::lowpass::{CUTOFF, LowPass};
 use super::{Episode, Frames, Recording};
 use crate::error::{Error, Result};
 
@@ -9,6 +10,9 @@ pub const DEFAULT_TOLERANCE: f64 = 0.02;
 
 /// A rate above the recorded one by more than this factor invents frames.
 const MAX_UPSAMPLING: f64 = 1.01;
+
+/// Frames that may be made of one sample, on average.
+const MOST_INTERPOLATED: f64 = 1000.0;
 
 /// Rounding that a product of times and rates may gather, frames.
 const ROUNDING: f64 = 1e-6;
@@ -25,8 +29,10 @@ impl Frames {
     /// unwrapped; a joint that really turns more than half a period between two samples cannot be told from one that
     /// turns the other way.
     ///
-    /// A lower rate than the recorded one only picks or interpolates: it is no low-pass filter, and motion faster than
-    /// half of the new rate folds into slower motion.
+    /// A rate more than 1 % below the recorded one thins the recording: it is brought to the recorded rate, low-pass
+    /// filtered without delay (a windowed sinc with half the amplitude at 0.4 of the new rate, and less than 1/400 from
+    /// half of it on), and then picked or interpolated, so that faster motion does not fold into slower motion. A note
+    /// says so ([`Frames::notes`]).
     ///
     /// ```
     /// use ebmotion_logs::{DEFAULT_TOLERANCE, Frames, ReadOptions, Recording};
@@ -34,15 +40,16 @@ impl Frames {
     /// let log = b"time [s],x\n0.0,0\n0.1,1\n0.2,2\n0.3,3\n0.4,4\n";
     /// let recording = Recording::from_bytes("log.csv", log, &ReadOptions::default())?;
     /// let frames = Frames::resample(&recording, Some(5.0), DEFAULT_TOLERANCE)?;
-    /// assert_eq!(frames.episodes[0].values, [0.0, 2.0, 4.0]);
+    /// assert!(frames.episodes[0].values.iter().zip([0.0, 2.0, 4.0]).all(|(a, b)| (a - b).abs() < 1e-9));
+    /// assert!(frames.notes[0].contains("thinned"));
     /// assert!(Frames::resample(&recording, Some(20.0), DEFAULT_TOLERANCE).is_err()); // recorded at 10 Hz
     /// # Ok::<(), ebmotion_logs::Error>(())
     /// ```
     ///
     /// # Errors
     /// [`Error::Config`] when `rate_hz` is not positive and finite or `tolerance` is out of range; [`Error::Data`] when
-    /// `rate_hz` is more than 1.01 times the recorded rate, when no rate can be told, or when an episode's arrays do
-    /// not fit the channels or its times do not increase.
+    /// `rate_hz` is more than 1.01 times the recorded rate, when no rate can be told, when an episode's arrays do not
+    /// fit the channels or its times do not increase, or when it would be interpolated to a thousand times its samples.
     pub fn resample(recording: &Recording, rate_hz: Option<f64>, tolerance: f64) -> Result<Self> {
         if !(0.0..0.5).contains(&tolerance) {
             return Err(Error::config("tolerance", tolerance, "a share of a frame, from 0 to below 0.5"));
@@ -60,7 +67,18 @@ impl Frames {
             let expected = format!("at most the recorded {recorded:.6} Hz: frames in between would be invented");
             return Err(Error::data("rate", format!("{rate_hz} Hz"), expected));
         }
-        let resampled = |episode: &Episode| {
+        let ratio = recorded / rate_hz;
+        let filter = (ratio > MAX_UPSAMPLING).then(|| LowPass::new(ratio));
+        let mut notes = recording.notes.clone();
+        if filter.is_some() {
+            notes.push(format!(
+                "recorded at {} Hz and thinned to {rate_hz} Hz; before, a low-pass filter without delay took faster \
+                 motion away (half the amplitude at {} Hz)",
+                rounded(recorded),
+                rounded(CUTOFF * rate_hz)
+            ));
+        }
+        let resampled = |episode: &Episode| -> Result<Episode> {
             let mut values = episode.values.clone();
             for (i, channel) in recording.channels.iter().enumerate() {
                 if let Some(period) = channel.period {
@@ -68,21 +86,71 @@ impl Frames {
                 }
             }
             let time = &episode.time_secs;
-            let values = match nearest(time, rate_hz, tolerance) {
-                Some(samples) => samples.iter().flat_map(|k| &values[k * width..(k + 1) * width]).copied().collect(),
-                None => interpolated(time, &values, width, rate_hz),
+            let own = if filter.is_some() { recorded } else { rate_hz };
+            check_length(episode, own)?;
+            let values = brought(time, &values, width, own, tolerance);
+            let values = match &filter {
+                Some(filter) => thinned(filter, &values, width, ratio, tolerance),
+                None => values,
             };
             let frames = values.len() / width;
             let time_secs = (0..frames).map(|k| time[0] + k as f64 / rate_hz).collect();
-            Episode { id: episode.id.clone(), time_secs, values }
+            Ok(Episode { id: episode.id.clone(), time_secs, values })
         };
         Ok(Self {
             channels: recording.channels.clone(),
             rate_hz,
-            episodes: recording.episodes.iter().map(resampled).collect(),
+            episodes: recording.episodes.iter().map(resampled).collect::<Result<_>>()?,
             sources: recording.sources.clone(),
+            notes,
         })
     }
+}
+
+/// The values `(T, width)` at `time` as frames of `rate_hz`.
+fn brought(time: &[f64], values: &[f64], width: usize, rate_hz: f64, tolerance: f64) -> Vec<f64> {
+    match nearest(time, rate_hz, tolerance) {
+        Some(samples) => samples.iter().flat_map(|k| &values[k * width..(k + 1) * width]).copied().collect(),
+        None => interpolated(time, values, width, rate_hz),
+    }
+}
+
+/// One of every `ratio` filtered rows of `values`; between two rows, what lies on the line between them.
+fn thinned(filter: &LowPass, values: &[f64], width: usize, ratio: f64, tolerance: f64) -> Vec<f64> {
+    let last = (values.len() / width - 1) as f64;
+    let frames = ((last + tolerance.max(ROUNDING)) / ratio).floor() as usize + 1;
+    let ends = filter.ends(values, width);
+    let mut out = vec![0.0; frames * width];
+    let mut next = vec![0.0; width];
+    for (frame, out) in out.chunks_exact_mut(width).enumerate() {
+        let position = (frame as f64 * ratio).min(last);
+        let near = position.round();
+        if (position - near).abs() <= tolerance.max(ROUNDING) {
+            filter.row(values, &ends, near as usize, out);
+            continue;
+        }
+        filter.row(values, &ends, position.floor() as usize, out);
+        filter.row(values, &ends, position.ceil() as usize, &mut next);
+        out.iter_mut().zip(&next).for_each(|(a, b)| *a += position.fract() * (b - *a));
+    }
+    out
+}
+
+/// Steps may be long where that was asked for, but frames are not made without end.
+fn check_length(episode: &Episode, rate_hz: f64) -> Result<()> {
+    let samples = episode.time_secs.len();
+    let frames = (episode.time_secs[samples - 1] - episode.time_secs[0]) * rate_hz;
+    let most = MOST_INTERPOLATED * samples as f64;
+    if frames > most {
+        let found = format!("{frames:.0} frames to be made of {samples} samples");
+        return Err(Error::data(format!("episode `{}`", episode.id), found, format!("at most {most:.0}")));
+    }
+    Ok(())
+}
+
+/// To the digits that a person reads.
+fn rounded(rate_hz: f64) -> f64 {
+    (rate_hz * 1e6).round() / 1e6
 }
 
 fn check(episode: &Episode, width: usize) -> Result<()> {

@@ -5,6 +5,9 @@ use crate::error::{Error, Result};
 use crate::noise::Noise;
 use serde::{Deserialize, Serialize};
 
+/// Parts that a split needs: for training, validation and test.
+pub(super) const FEWEST: usize = 3;
+
 /// Label of the split's own stream of random numbers.
 const STREAM: u64 = 0x0073_706c_6974;
 
@@ -41,6 +44,30 @@ impl Split {
     /// [`Error::Config`] for shares out of range; [`Error::Data`] with the counts when there are fewer than three
     /// recorded episodes or the shares leave none to train on.
     pub fn by_episode(frames: &Frames, validation_share: f64, test_share: f64, seed: u64) -> Result<Self> {
+        let mut recorded: Vec<(&str, Vec<usize>)> = Vec::new();
+        for (i, episode) in frames.episodes.iter().enumerate() {
+            let id = recorded_id(&episode.id);
+            match recorded.iter_mut().find(|(known, _)| *known == id) {
+                Some((_, pieces)) => pieces.push(i),
+                None => recorded.push((id, vec![i])),
+            }
+        }
+        let recorded: Vec<Vec<usize>> = recorded.into_iter().map(|(_, pieces)| pieces).collect();
+        Self::draw("recorded episodes", &recorded, [validation_share, test_share], seed)
+    }
+
+    /// The same where every episode counts for itself, also those of one recorded episode: blocks that lie far enough
+    /// apart, as [`Frames::in_blocks`] cuts them.
+    ///
+    /// # Errors
+    /// As [`Split::by_episode`], for episodes.
+    pub fn by_block(frames: &Frames, validation_share: f64, test_share: f64, seed: u64) -> Result<Self> {
+        let blocks: Vec<Vec<usize>> = (0..frames.episodes.len()).map(|i| vec![i]).collect();
+        Self::draw("blocks", &blocks, [validation_share, test_share], seed)
+    }
+
+    /// Draws which of the groups of episodes serve what.
+    fn draw(what: &str, groups: &[Vec<usize>], [validation_share, test_share]: [f64; 2], seed: u64) -> Result<Self> {
         for (key, share) in [("validation_share", validation_share), ("test_share", test_share)] {
             if !(0.0..1.0).contains(&share) {
                 return Err(Error::config(key, share, "a share from 0 to below 1"));
@@ -50,27 +77,19 @@ impl Split {
             let found = validation_share + test_share;
             return Err(Error::config("validation_share + test_share", found, "a sum below 1"));
         }
-        let mut recorded: Vec<(&str, Vec<usize>)> = Vec::new();
-        for (i, episode) in frames.episodes.iter().enumerate() {
-            let id = recorded_id(&episode.id);
-            match recorded.iter_mut().find(|(known, _)| *known == id) {
-                Some((_, pieces)) => pieces.push(i),
-                None => recorded.push((id, vec![i])),
-            }
-        }
-        let n = recorded.len();
+        let n = groups.len();
         let count = |share: f64| ((share * n as f64).round() as usize).max(1);
         let (validation, test) = (count(validation_share), count(test_share));
-        if n < 3 || validation + test >= n {
+        if n < FEWEST || validation + test >= n {
             let found = format!("{n} ({validation} for validation and {test} for test leave none to train on)");
-            let found = if n < 3 { n.to_string() } else { found };
-            let expected =
-                format!("at least {}: one each for training, validation and test", 3.max(validation + test + 1));
-            return Err(Error::data("recorded episodes", found, expected));
+            let found = if n < FEWEST { n.to_string() } else { found };
+            let least = FEWEST.max(validation + test + 1);
+            let expected = format!("at least {least}: one each for training, validation and test");
+            return Err(Error::data(what, found, expected));
         }
         let order = Noise::new(seed).fork(STREAM).permutation(n);
         let pick = |positions: &[usize]| {
-            let mut indices: Vec<usize> = positions.iter().flat_map(|p| recorded[*p].1.iter().copied()).collect();
+            let mut indices: Vec<usize> = positions.iter().flat_map(|p| groups[*p].iter().copied()).collect();
             indices.sort_unstable();
             indices
         };

@@ -2,14 +2,15 @@
 
 use clap::Args;
 use ebmotion::forecast::RunConfig;
-use ebmotion::trajectory::OnGap;
+use ebmotion::trajectory::{OnBackwards, OnGap, OnRepeat};
+use serde::de::DeserializeOwned;
 
 /// How logs are read: given for `inspect` and `train`; the other verbs take it from the model and change what is given.
 #[derive(Debug, Args, Default)]
 #[command(next_help_heading = "Reading logs")]
 pub(crate) struct ReadArgs {
     /// What to do at missing time steps and NaN cells: refuse the log, or split the episode there.
-    #[arg(long, value_name = "error|split", value_parser = on_gap)]
+    #[arg(long, value_name = "error|split", value_parser = named::<OnGap>)]
     pub(crate) on_gap: Option<OnGap>,
     /// Take only these channels (comma-separated names, `*` stands for any text).
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
@@ -26,7 +27,8 @@ pub(crate) struct ReadArgs {
     /// Column that numbers the episodes of a file.
     #[arg(long, value_name = "NAME")]
     pub(crate) episode_column: Option<String>,
-    /// A step longer than this many median steps is a gap; 1.5 where it is not given.
+    /// A step longer than this many typical steps is a gap; 1.5 where it is not given. From 2 on missing rows and cells
+    /// are interpolated up to there.
     #[arg(long, value_name = "STEPS")]
     pub(crate) max_gap: Option<f64>,
     /// What separates the columns; a comma where it is not given.
@@ -35,6 +37,13 @@ pub(crate) struct ReadArgs {
     /// Numbers are written with a decimal comma.
     #[arg(long)]
     pub(crate) decimal_comma: bool,
+    /// What to do with rows at the time of another row, and of a second source in between: refuse the log, leave them
+    /// out, or spread them evenly (stamps of too few digits, bursts).
+    #[arg(long, value_name = "error|drop|spread", value_parser = named::<OnRepeat>)]
+    pub(crate) on_repeat: Option<OnRepeat>,
+    /// What to do where time runs backwards: refuse the log, sort the rows, or begin another episode.
+    #[arg(long, value_name = "error|sort|split", value_parser = named::<OnBackwards>)]
+    pub(crate) on_backwards: Option<OnBackwards>,
 }
 
 /// How recordings become frames.
@@ -81,6 +90,12 @@ impl ReadArgs {
             read.delimiter = v;
         }
         read.decimal_comma |= self.decimal_comma;
+        if let Some(v) = self.on_repeat {
+            read.on_repeat = v;
+        }
+        if let Some(v) = self.on_backwards {
+            read.on_backwards = v;
+        }
     }
 }
 
@@ -97,10 +112,7 @@ impl FrameArgs {
     }
 }
 
-fn on_gap(text: &str) -> std::result::Result<OnGap, String> {
-    match text {
-        "error" => Ok(OnGap::Error),
-        "split" => Ok(OnGap::Split),
-        _ => Err("expected `error` or `split`".into()),
-    }
+/// A choice by the name that settings files have for it.
+fn named<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    serde_json::from_value(text.into()).map_err(|e| e.to_string())
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod anomaly;
+mod as_they_are;
 mod bad_input;
 mod bench;
 mod breaking_off;

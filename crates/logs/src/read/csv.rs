@@ -62,7 +62,7 @@ fn parse(path: &Path, source: FileRecord, bytes: &[u8], options: &ReadOptions) -
         lines: Vec::new(),
         faults: Vec::new(),
         runs: Vec::new(),
-        notes: Vec::new(),
+        notes: header.notes.clone(),
         path: path.clone(),
     };
     let mut seen: HashMap<String, u64> = HashMap::new();

@@ -1,13 +1,20 @@
 //! From a file's rows to its episodes: what a log must be, checked row by row.
 
+use super::fill::fill;
+use super::order::tracks;
+use super::repairs::Repairs;
 use super::table::{FaultKind, Run, Table};
+use super::track::{Track, pace};
 use super::{OnGap, ReadOptions};
 use crate::Episode;
 use crate::error::{Error, Result};
-use crate::pace::{Pace, median};
+use crate::pace::Pace;
 
 /// So many steps in a row that are all too long, or all too short, are another rate and not gaps.
 const RUN_OF_ANOTHER_RATE: usize = 10;
+
+/// Longer gaps than this, in typical steps, are better not interpolated.
+const SHORT_GAP: f64 = 10.0;
 
 /// The rate of the first episode.
 pub(crate) struct Reference {
@@ -15,54 +22,43 @@ pub(crate) struct Reference {
     id: String,
 }
 
-/// The episodes of a table, named after `stem`.
+/// The episodes of a table, named after `stem`; what is mended on the way is counted.
 pub(crate) fn episodes(
     stem: &str,
-    table: &Table,
+    table: &mut Table,
     options: &ReadOptions,
     reference: &mut Option<Reference>,
+    repairs: &mut Repairs,
 ) -> Result<Vec<Episode>> {
-    let usable = usable_rows(table, options)?;
-    check_order(table)?;
-    for run in &table.runs {
-        check_rate(stem, table, run, reference)?;
+    check_cells(table, options)?;
+    let tracks = tracks(table, options, repairs)?;
+    for run in 0..table.runs.len() {
+        check_rate(stem, table, run, &tracks, reference)?;
     }
-    let mut steps: Vec<f64> = table.runs.iter().flat_map(|run| steps(table, run)).map(|(_, step)| step).collect();
-    let median_step = median(&mut steps).unwrap_or(f64::INFINITY);
-    let longest = options.max_gap * median_step;
-    let width = table.channels.len();
+    let pace = pace(&tracks);
+    let longest = pace.map_or(f64::INFINITY, |pace| options.max_gap * pace.step);
+    for track in &tracks {
+        check_one_rate(table, track, pace, options)?;
+    }
+    if options.bridges() {
+        fill(table, &tracks, longest, repairs);
+    }
+    let usable = usable_rows(table, options, repairs)?;
+    let gaps = Gaps { table, options, pace, longest, usable };
 
     let mut episodes = Vec::new();
-    for run in &table.runs {
-        check_one_rate(table, run, median_step, options)?;
-        let id = id(stem, run);
-        let mut pieces: Vec<Vec<usize>> = Vec::new();
-        let mut before: Option<usize> = None;
-        for row in run.rows.clone().filter(|row| usable[*row]) {
-            let step = before.map(|b| table.time_secs[row] - table.time_secs[b]);
-            let gap = step.filter(|step| *step > longest);
-            if let (Some(step), OnGap::Error) = (gap, options.on_gap) {
-                let found = format!("a gap of {step:.6} s ({:.1} median steps)", step / median_step);
-                let expected = format!(
-                    "steps of at most {} median steps of {median_step:.6} s (`on_gap = split` begins a new episode \
-                     here)",
-                    options.max_gap
-                );
-                return Err(table.error(row, None, found, expected));
-            }
-            // A row left out splits the episode, however little time it took.
-            let adjacent = before.is_some_and(|b| b + 1 == row);
-            match pieces.last_mut() {
-                Some(piece) if adjacent && gap.is_none() => piece.push(row),
-                _ => pieces.push(vec![row]),
-            }
-            before = Some(row);
+    let mut next = tracks.iter().peekable();
+    for (run, recorded) in table.runs.iter().enumerate() {
+        let mut pieces = Vec::new();
+        while let Some(track) = next.next_if(|track| track.run == run) {
+            pieces.extend(gaps.pieces(track, &tracks, repairs)?);
         }
-        let split = pieces.len() > 1;
-        for (part, rows) in pieces.into_iter().enumerate() {
+        let (id, split) = (id(stem, recorded), pieces.len() > 1);
+        for (part, (rows, time_secs)) in pieces.into_iter().enumerate() {
+            let width = table.channels.len();
             episodes.push(Episode {
                 id: if split { format!("{id}#{}", part + 1) } else { id.clone() },
-                time_secs: rows.iter().map(|r| table.time_secs[*r]).collect(),
+                time_secs,
                 values: rows.iter().flat_map(|r| &table.values[r * width..(r + 1) * width]).copied().collect(),
             });
         }
@@ -79,49 +75,127 @@ pub(crate) fn episodes(
     Ok(episodes)
 }
 
-/// `(rows,)`: whether every cell of the row is a finite number.
-fn usable_rows(table: &Table, options: &ReadOptions) -> Result<Vec<bool>> {
-    let mut usable = vec![true; table.rows()];
+/// Where the tracks of a table are cut.
+struct Gaps<'a> {
+    table: &'a Table,
+    options: &'a ReadOptions,
+    pace: Option<Pace>,
+    /// Longest step that is no gap, seconds.
+    longest: f64,
+    /// `(rows,)`: whether every cell of the row is a finite number.
+    usable: Vec<bool>,
+}
+
+impl Gaps<'_> {
+    /// The pieces of a track between gaps and unusable rows: rows and times.
+    fn pieces(&self, track: &Track, all: &[Track], repairs: &mut Repairs) -> Result<Vec<(Vec<usize>, Vec<f64>)>> {
+        let mut pieces: Vec<(Vec<usize>, Vec<f64>)> = Vec::new();
+        let mut before: Option<usize> = None;
+        for i in (0..track.rows.len()).filter(|i| self.usable[track.rows[*i]]) {
+            let (row, time) = (track.rows[i], track.time[i]);
+            let step = before.map(|b| time - track.time[b]);
+            let gap = step.filter(|step| *step > self.longest);
+            // A row left out splits the episode, however little time it took, unless missing rows are bridged.
+            let adjacent = before.is_some_and(|b| b + 1 == i) || self.options.bridges();
+            match (gap, self.options.on_gap) {
+                (Some(step), OnGap::Error) => return Err(self.error(row, step, all)),
+                (Some(_), OnGap::Split) => repairs.gaps.add(1, self.table, row),
+                (None, _) => {
+                    let typical = self.pace.map_or(f64::INFINITY, |pace| pace.step);
+                    let missing = step.is_some_and(|step| step > 1.5 * typical);
+                    if self.options.bridges() && missing {
+                        repairs.bridged.add(1, self.table, row);
+                    }
+                }
+            }
+            match pieces.last_mut() {
+                Some((rows, times)) if adjacent && gap.is_none() => {
+                    rows.push(row);
+                    times.push(time);
+                }
+                _ => pieces.push((vec![row], vec![time])),
+            }
+            before = Some(i);
+        }
+        Ok(pieces)
+    }
+
+    fn error(&self, row: usize, step: f64, all: &[Track]) -> Error {
+        let typical = self.pace.map_or(f64::INFINITY, |pace| pace.step);
+        let steps = |step: f64| step / typical;
+        let found = format!("a gap of {step:.6} s ({:.2} typical steps)", steps(step));
+        let longest = all.iter().flat_map(Track::steps).map(steps).fold(0.0, f64::max);
+        let mut ways = vec!["`on_gap = split` begins a new episode here".to_string()];
+        if longest <= SHORT_GAP {
+            let enough = (10.0 * longest + 0.2).ceil() / 10.0;
+            ways.push(format!("`max_gap = {enough:.1}` interpolates all gaps of this log"));
+        }
+        if self.pace.is_some_and(|pace| !pace.even) {
+            ways.push("`on_repeat = spread` spreads rows that come in bursts evenly".into());
+        }
+        let expected =
+            format!("steps of at most {} typical steps of {typical:.6} s ({})", self.options.max_gap, ways.join("; "));
+        self.table.error(row, None, found, expected)
+    }
+}
+
+/// Refuses cells that nothing mends.
+fn check_cells(table: &Table, options: &ReadOptions) -> Result<()> {
     for fault in &table.faults {
         let name = table.column(fault.channel);
         let expected = match (fault.kind, fault.channel) {
             (FaultKind::Text, Some(_)) => format!("a number (`ignore = {name}` leaves the column out)"),
             (FaultKind::Text, None) => "a time as a number".into(),
-            _ if options.on_gap == OnGap::Error => {
-                "a finite number (`on_gap = split` leaves the row out and begins a new episode after it)".into()
-            }
-            _ => {
-                usable[fault.row] = false;
-                continue;
-            }
+            _ if options.on_gap == OnGap::Error && !options.bridges() => missing_cell(),
+            _ => continue,
         };
         return Err(table.error(fault.row, fault.channel, fault.found(), expected));
+    }
+    Ok(())
+}
+
+fn missing_cell() -> String {
+    "a finite number (`on_gap = split` leaves the row out and begins a new episode after it; `max_gap = 2.5` \
+     interpolates single ones)"
+        .into()
+}
+
+/// `(rows,)`: whether every cell of the row is a finite number, now that what is to be filled is filled.
+fn usable_rows(table: &Table, options: &ReadOptions, repairs: &mut Repairs) -> Result<Vec<bool>> {
+    let width = table.channels.len();
+    let mut usable = vec![true; table.rows()];
+    for fault in &table.faults {
+        let filled = fault.channel.is_some_and(|c| table.values[fault.row * width + c].is_finite());
+        if filled || !usable[fault.row] {
+            continue;
+        }
+        if options.on_gap == OnGap::Error {
+            let expected = format!("{}; here more are missing than are interpolated", missing_cell());
+            return Err(table.error(fault.row, fault.channel, fault.found(), expected));
+        }
+        usable[fault.row] = false;
+        repairs.left_out.add(1, table, fault.row);
     }
     Ok(usable)
 }
 
-/// Time must run forward within every recorded episode.
-fn check_order(table: &Table) -> Result<()> {
-    let mut all = table.runs.iter().flat_map(|run| steps(table, run));
-    let Some((row, step)) = all.find(|(_, step)| *step <= 0.0) else { return Ok(()) };
-    let now = table.time_secs[row];
-    let found = if step < 0.0 {
-        format!("{now} s, {:.6} s before the row above: time runs backwards", -step)
-    } else {
-        format!("{now} s, the time of the row above: time is repeated")
-    };
-    Err(table.error(row, None, found, "a later time than in the row above"))
-}
-
 /// All recorded episodes must have the first one's rate.
-fn check_rate(stem: &str, table: &Table, run: &Run, reference: &mut Option<Reference>) -> Result<()> {
-    let Some(pace) = Pace::of(&mut steps(table, run).map(|(_, step)| step).collect()) else { return Ok(()) };
+fn check_rate(
+    stem: &str,
+    table: &Table,
+    run: usize,
+    tracks: &[Track],
+    reference: &mut Option<Reference>,
+) -> Result<()> {
+    let own = tracks.iter().filter(|track| track.run == run);
+    let Some(pace) = Pace::of(&mut own.flat_map(Track::steps).collect()) else { return Ok(()) };
+    let id = id(stem, &table.runs[run]);
     match reference {
-        None => *reference = Some(Reference { pace, id: id(stem, run) }),
+        None => *reference = Some(Reference { pace, id }),
         Some(Reference { pace: first, id: first_id }) if pace.differs_from(first) => {
-            let found = format!("another rate in episode `{}`, {:.6} Hz", id(stem, run), pace.rate_hz());
+            let found = format!("another rate in episode `{id}`, {:.6} Hz", pace.rate_hz());
             let expected = format!("{:.6} Hz within 1 %, as in episode `{first_id}`", first.rate_hz());
-            return Err(table.error(run.rows.start, None, found, expected));
+            return Err(table.error(table.runs[run].rows.start, None, found, expected));
         }
         Some(_) => {}
     }
@@ -129,31 +203,23 @@ fn check_rate(stem: &str, table: &Table, run: &Run, reference: &mut Option<Refer
 }
 
 /// One episode must not change its rate.
-fn check_one_rate(table: &Table, run: &Run, median_step: f64, options: &ReadOptions) -> Result<()> {
-    let (mut side, mut length) = (0, 0);
-    let mut begin = run.rows.start;
-    for (row, step) in steps(table, run) {
-        let now = i32::from(step > options.max_gap * median_step) - i32::from(step * options.max_gap < median_step);
+fn check_one_rate(table: &Table, track: &Track, pace: Option<Pace>, options: &ReadOptions) -> Result<()> {
+    let Some(Pace { median, step: typical, .. }) = pace else { return Ok(()) };
+    let (mut side, mut length, mut begin) = (0, 0, 0);
+    for (i, step) in track.steps().enumerate() {
+        let now = i32::from(step > options.max_gap * median) - i32::from(step * options.max_gap < median);
         if now != side {
-            (side, length, begin) = (now, 0, row);
+            (side, length, begin) = (now, 0, i + 1);
         }
         length += 1;
         if side != 0 && length >= RUN_OF_ANOTHER_RATE {
             let found =
                 format!("another rate within an episode, {length} steps of about {step:.6} s one after the other");
-            return Err(table.error(begin, None, found, format!("one rate, steps of about {median_step:.6} s")));
+            let expected = format!("one rate, steps of about {typical:.6} s");
+            return Err(table.error(track.rows[begin], None, found, expected));
         }
     }
     Ok(())
-}
-
-/// Rows of `run` from the second one on, each with its time after the row before; rows without a time are passed over.
-fn steps<'a>(table: &'a Table, run: &Run) -> impl Iterator<Item = (usize, f64)> + 'a {
-    let mut before = None;
-    run.rows.clone().filter(|row| table.time_secs[*row].is_finite()).filter_map(move |row| {
-        let now = table.time_secs[row];
-        before.replace(now).map(|before: f64| (row, now - before))
-    })
 }
 
 pub(crate) fn id(stem: &str, run: &Run) -> String {

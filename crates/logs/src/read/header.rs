@@ -1,7 +1,9 @@
 //! What the column names of a log mean: time, episode, channels, units; and which channels are wanted.
 
 use super::ReadOptions;
+use super::of_model::by_name;
 use crate::Channel;
+pub(crate) use crate::angle::period;
 use crate::error::{Error, Result};
 use std::path::Path;
 
@@ -20,6 +22,8 @@ pub(crate) struct Header {
     pub columns: Vec<usize>,
     /// The selected channels.
     pub channels: Vec<Channel>,
+    /// What [`select`] says of the selection.
+    pub notes: Vec<String>,
 }
 
 impl Header {
@@ -87,12 +91,22 @@ impl Header {
             let found = format!("no channel beside {}", list(named.iter().map(|n| n.0)));
             return Err(error(None, found, "at least one column of measured values".into()));
         }
-        let (columns, channels) = select(path, &named, &all, options)?;
-        Ok(Self { time, time_column: time_column.into(), secs_per_unit, episode, columns, channels })
+        let Selected { columns, channels, notes } = select(path, &named, &all, options)?;
+        Ok(Self { time, time_column: time_column.into(), secs_per_unit, episode, columns, channels, notes })
     }
 }
 
-/// The wanted ones of the columns `all`, whose names and units `named` has: their places, and the channels they are.
+/// The columns that are wanted.
+pub(crate) struct Selected {
+    /// Their places.
+    pub columns: Vec<usize>,
+    /// What they are as channels.
+    pub channels: Vec<Channel>,
+    /// What was left out or taken for granted, a sentence each.
+    pub notes: Vec<String>,
+}
+
+/// The wanted ones of the columns `all`, whose names and units `named` has.
 ///
 /// # Errors
 /// [`Error::Log`] for a pattern that fits nothing, a selection that leaves nothing, and a unit that does not wrap.
@@ -101,7 +115,11 @@ pub(crate) fn select(
     named: &[(&str, Option<&str>)],
     all: &[usize],
     options: &ReadOptions,
-) -> Result<(Vec<usize>, Vec<Channel>)> {
+) -> Result<Selected> {
+    if let Some(model) = &options.of_model {
+        let (columns, notes) = by_name(path, named, all, model)?;
+        return Ok(Selected { columns, channels: model.clone(), notes });
+    }
     let error = |column: Option<String>, found: String, expected: String| Error::Log {
         path: path.to_path_buf(),
         line: Some(1),
@@ -147,16 +165,7 @@ pub(crate) fn select(
             Ok(Channel { name: name.into(), unit: unit.map(Into::into), period: period.transpose()? })
         })
         .collect::<Result<Vec<_>>>()?;
-    Ok((columns, channels))
-}
-
-/// Period of an angle in `unit`; `None` where the unit is not one of angles.
-pub(crate) fn period(unit: Option<&str>) -> Option<f64> {
-    match unit {
-        None | Some("rad" | "radian" | "radians") => Some(std::f64::consts::TAU),
-        Some("deg" | "degree" | "degrees" | "°") => Some(360.0),
-        Some(_) => None,
-    }
+    Ok(Selected { columns, channels, notes: Vec::new() })
 }
 
 /// `q_FFJ3 [rad]` -> (`q_FFJ3`, `rad`). A number in brackets is an index and belongs to the name: `position[0]`.

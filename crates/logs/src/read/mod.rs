@@ -2,19 +2,27 @@
 
 mod csv;
 mod episodes;
+mod fill;
 pub(crate) mod header;
 mod input;
 mod numbers;
+mod of_model;
 mod options;
+mod order;
 mod paths;
+mod repairs;
+mod second_source;
+mod spread;
 pub(crate) mod table;
+mod track;
 
 use super::Recording;
 use crate::error::{Error, Result};
 use episodes::Reference;
 pub(crate) use episodes::{episodes as episodes_of, id as episode_id};
 use input::Input;
-pub use options::{OnGap, ReadOptions};
+pub use options::{OnBackwards, OnGap, OnRepeat, ReadOptions};
+use repairs::Repairs;
 use std::path::{Path, PathBuf};
 use table::Table;
 
@@ -54,8 +62,8 @@ impl Recording {
     /// out of range; [`Error::Log`] with file, line and column for a file that is not as described: no time column, no
     /// channel, a name that is empty or used twice, no rows, a row of another length, a cell without a finite number,
     /// time that stands still or runs backwards, a gap, another rate or other channels than before, a selected channel
-    /// that is not there, text that is not UTF-8, a damaged gzip file, a file given twice. Of these only gaps and
-    /// cells without a finite number become new episodes under [`OnGap::Split`]; nothing else is mended.
+    /// that is not there, text that is not UTF-8, a damaged gzip file, a file given twice. Of these [`OnGap`],
+    /// [`ReadOptions::max_gap`], [`OnBackwards`] and [`OnRepeat`] mend what they say, counted in [`Recording::notes`].
     pub fn read(paths: &[impl AsRef<Path>], options: &ReadOptions) -> Result<Self> {
         let mut into = Assembly::default();
         let files = paths::log_files(paths, &extensions(), is_one_log)?;
@@ -141,10 +149,12 @@ struct Assembly {
     recording: Option<Recording>,
     /// The first episode's rate, by which all others are measured.
     reference: Option<Reference>,
+    /// What was mended so far.
+    repairs: Repairs,
 }
 
 impl Assembly {
-    fn add(&mut self, stem: &str, table: Table, options: &ReadOptions) -> Result<()> {
+    fn add(&mut self, stem: &str, mut table: Table, options: &ReadOptions) -> Result<()> {
         if let Some(first) = &self.recording {
             let error = |column: Option<&str>, found: String, expected: String| Error::Log {
                 path: table.path.clone(),
@@ -173,7 +183,7 @@ impl Assembly {
                 return Err(error(column, name(b.get(i)), expected));
             }
         }
-        let episodes = episodes::episodes(stem, &table, options, &mut self.reference)?;
+        let episodes = episodes::episodes(stem, &mut table, options, &mut self.reference, &mut self.repairs)?;
         match &mut self.recording {
             None => {
                 let (sources, notes) = (vec![table.source], table.notes);
@@ -199,6 +209,11 @@ impl Assembly {
     }
 
     fn finish(self) -> Result<Recording> {
-        self.recording.ok_or_else(|| Error::data("logs", "no file", "at least one log file"))
+        let mut recording = self.recording.ok_or_else(|| Error::data("logs", "no file", "at least one log file"))?;
+        recording.notes.extend(self.repairs.notes());
+        // What is so in every file is said once.
+        let mut said = std::collections::HashSet::new();
+        recording.notes.retain(|note| said.insert(note.clone()));
+        Ok(recording)
     }
 }

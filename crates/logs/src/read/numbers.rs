@@ -1,6 +1,6 @@
 //! What formats that hold numbers, and no text, read a log into: all columns, nothing chosen and nothing judged.
 
-use super::header::select;
+use super::header::{Selected, select};
 use super::table::{Fault, FaultKind, Run, Table};
 use super::{Input, ReadOptions};
 use crate::error::Result;
@@ -61,7 +61,7 @@ impl Numbers {
         if all.is_empty() {
             return Err(input.error("no column of measured values", "at least one"));
         }
-        let (columns, channels) = select(&input.path, &named, &all, options)?;
+        let Selected { columns, channels, notes } = select(&input.path, &named, &all, options)?;
         let mut values = Vec::with_capacity(rows * columns.len());
         let mut faults = Vec::new();
         let fault = |row: usize, channel: Option<usize>, value: f64| Fault {
@@ -94,7 +94,7 @@ impl Numbers {
             lines: self.lines,
             faults,
             runs: if self.runs.is_empty() { whole() } else { self.runs },
-            notes: self.notes,
+            notes: self.notes.into_iter().chain(notes).collect(),
         })
     }
 }

@@ -1,5 +1,6 @@
 //! How logs are read.
 
+use crate::Channel;
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +26,9 @@ use serde::{Deserialize, Serialize};
 pub struct ReadOptions {
     /// What happens at a gap in time and at a cell without a finite number.
     pub on_gap: OnGap,
-    /// A step longer than this many median steps of the file is a gap. Above 1, default 1.5.
+    /// A step longer than this many typical steps of the file is a gap. Above 1, default 1.5. From 2 on, where rows may
+    /// be missing without a gap, missing rows and cells are interpolated up to there: linearly in time, along the
+    /// shorter arc where a channel wraps.
     pub max_gap: f64,
     /// The channels to keep, by name without unit; `*` stands for any characters. `None` keeps all.
     pub channels: Option<Vec<String>>,
@@ -42,6 +45,14 @@ pub struct ReadOptions {
     pub delimiter: char,
     /// Numbers are written as `0,5` (with another delimiter than `,`).
     pub decimal_comma: bool,
+    /// What happens where rows repeat a time or come between those of another source.
+    pub on_repeat: OnRepeat,
+    /// What happens where time runs backwards.
+    pub on_backwards: OnBackwards,
+    /// The channels of a model, where a log is read for one: they are taken by name and in this order, others are left
+    /// out, with a note. In place of `channels`, `ignore` and `wrap`.
+    #[serde(skip)]
+    pub of_model: Option<Vec<Channel>>,
 }
 
 /// What to do where a log has a gap: missing rows, or cells without a finite number.
@@ -53,6 +64,34 @@ pub enum OnGap {
     Error,
     /// End the episode before the gap and begin another one after it. A row with a cell that is not a finite number
     /// is left out.
+    Split,
+}
+
+/// What to do with rows at the time of another row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnRepeat {
+    /// Refuse the log and say where the first one is.
+    #[default]
+    Error,
+    /// Leave out rows that repeat the row above in time and all values, and rows of a second source: far closer to
+    /// another row than the log's pace, and not on the way between their neighbours.
+    Drop,
+    /// Spread rows with the same time, or nearly, evenly up to the next time. Where most rows share a stamp (too few
+    /// digits, bursts of rows) all rows between gaps are put on the straight line fitted to their stamps.
+    Spread,
+}
+
+/// What to do where the time of a row lies before that of the row above.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnBackwards {
+    /// Refuse the log and say where.
+    #[default]
+    Error,
+    /// Sort the rows of an episode by time: rows that were swapped.
+    Sort,
+    /// Begin another episode: a clock that was set back, a log that begins anew.
     Split,
 }
 
@@ -68,6 +107,9 @@ impl Default for ReadOptions {
             episode_column: None,
             delimiter: ',',
             decimal_comma: false,
+            on_repeat: OnRepeat::Error,
+            on_backwards: OnBackwards::Error,
+            of_model: None,
         }
     }
 }
@@ -75,13 +117,18 @@ impl Default for ReadOptions {
 impl ReadOptions {
     pub(super) fn validate(&self) -> Result<()> {
         if !(self.max_gap.is_finite() && self.max_gap > 1.0) {
-            return Err(Error::config("max_gap", self.max_gap, "a number of median steps above 1"));
+            return Err(Error::config("max_gap", self.max_gap, "a number of typical steps above 1"));
         }
         let delimiter = self.delimiter_byte()?;
         if self.decimal_comma && delimiter == b',' {
             return Err(Error::config("decimal_comma", true, "another delimiter than `,`"));
         }
         Ok(())
+    }
+
+    /// Whether missing rows are interpolated: a step over one of them is two steps long.
+    pub(super) fn bridges(&self) -> bool {
+        self.max_gap >= 2.0
     }
 
     pub(super) fn delimiter_byte(&self) -> Result<u8> {

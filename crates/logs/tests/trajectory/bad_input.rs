@@ -37,7 +37,7 @@ const CASES: &[Case] = &[
     ("NaN time", "time,x\n0,1\nnan,2\n", Some(3), Some("time"), "`nan`", "on_gap = split"),
     ("backwards", "time,x\n0,1\n0.2,1\n0.1,1\n", Some(4), Some("time"), "backwards", "later"),
     ("repeated", "time,x\n0,1\n0.1,1\n0.1,2\n", Some(4), Some("time"), "repeated", "later"),
-    ("gap", "time,x\n0,1\n0.1,1\n0.2,1\n0.5,1\n0.6,1\n", Some(5), Some("time"), "3.0 median steps", "on_gap = split"),
+    ("gap", "time,x\n0,1\n0.1,1\n0.2,1\n0.5,1\n0.6,1\n", Some(5), Some("time"), "3.00 typical steps", "on_gap = split"),
     ("time unit", "time [min],x\n0,1\n", Some(1), Some("time"), "`min`", "s, ms, us, ns"),
     ("again", "time,episode,x\n0,a,1\n0,b,1\n1,a,1\n", Some(4), Some("episode"), "began at line 2", "one after"),
     ("episode empty", "time,episode,x\n0,a,1\n1,,1\n", Some(3), Some("episode"), "empty cell", "episode"),

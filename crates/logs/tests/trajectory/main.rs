@@ -8,6 +8,7 @@ mod dirty;
 mod faults;
 mod frames;
 mod inspection;
+mod mending;
 mod reading;
 
 use ebmotion_logs::{Error, Result};

@@ -66,9 +66,11 @@ fn splitting_begins_new_episodes_at_gaps_and_missing_values() {
             ("log/b", vec![5.0, 6.0])
         ]
     );
-    // A larger threshold closes the hole in time, but not the one in the values.
+    // A larger threshold closes the hole in time and the one in the values, which is interpolated.
     let options = ReadOptions { on_gap: OnGap::Split, max_gap: 10.0, ..Default::default() };
-    assert_eq!(read(text, &options).unwrap().episodes.len(), 3);
+    let log = read(text, &options).unwrap();
+    assert_eq!(log.episodes.len(), 2);
+    assert_eq!(log.episodes[0].values, [0.0, 1.0, 2.0, 3.0, 4.0, 9.0, 10.0]);
 }
 
 #[test]
