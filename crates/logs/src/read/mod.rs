@@ -7,6 +7,8 @@ mod input;
 mod numbers;
 mod options;
 mod paths;
+#[cfg(feature = "ros")]
+pub(crate) mod ros;
 pub(crate) mod table;
 
 use super::Recording;
@@ -19,7 +21,17 @@ use std::path::{Path, PathBuf};
 use table::Table;
 
 /// One row per format; the first whose `is` says so reads the log.
-const FORMATS: &[Format] = &[csv::FORMAT];
+const FORMATS: &[Format] = &[
+    #[cfg(feature = "ros")]
+    ros::MCAP,
+    #[cfg(feature = "ros")]
+    ros::ROSBAG1,
+    #[cfg(feature = "ros")]
+    ros::ROSBAG2,
+    #[cfg(feature = "ros")]
+    ros::SQLITE,
+    csv::FORMAT,
+];
 
 /// A format of logs.
 pub(crate) struct Format {
