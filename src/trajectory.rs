@@ -2,6 +2,8 @@
 //!
 //! The crate `ebmotion-logs`, handed on: `log file -> Recording -> Frames -> Windows -> normalised tensors`.
 
+#[cfg(feature = "ros")]
+pub use ebmotion_logs::write_mcap;
 pub use ebmotion_logs::{
     Channel, ChannelFaults, ChannelReport, ConstantStretch, DEFAULT_TOLERANCE, Episode, EpisodeReport, Frames,
     GapReport, Inspection, Labels, LogGroup, Normaliser, OnGap, ReadOptions, Recording, Scalar, ShortEpisode, Split,

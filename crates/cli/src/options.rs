@@ -1,7 +1,7 @@
 //! What the library calls a setting, the command line calls an option.
 
 /// Settings that messages of the library name, and the options that set them.
-const OPTIONS: [(&str, &str); 10] = [
+const OPTIONS: [(&str, &str); 11] = [
     ("beside", "--beside"),
     ("delimiter", "--delimiter"),
     ("device", "--device"),
@@ -11,6 +11,7 @@ const OPTIONS: [(&str, &str); 10] = [
     ("overwrite", "--overwrite"),
     ("resume", "--resume"),
     ("time_column", "--time-column"),
+    ("topic", "--topic"),
     ("wrap", "--wrap"),
 ];
 

@@ -12,6 +12,8 @@ mod image_scores;
 mod image_train;
 mod outputs;
 mod reporting;
+#[cfg(feature = "ros")]
+mod ros;
 mod whole_way;
 
 use ebmotion::train::Archive;

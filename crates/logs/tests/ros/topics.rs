@@ -161,8 +161,8 @@ fn json_is_read_by_its_keys() {
 
 #[test]
 fn arrays_are_named_by_the_lists_beside_them() {
-    const TEXT: &str = "string[] joint_names\nPoint actual\nfloat64[2] gains\nuint8[3] bytes\nbool on\nint32 seq\n====\n\
-        MSG: my/Point\nfloat64[] positions\nfloat32 load\n";
+    const TEXT: &str = "string[] joint_names\nPoint actual\nfloat64[2] gains\nuint8[3] bytes\nbool on\nint32 seq\n\
+        ====\nMSG: my/Point\nfloat64[] positions\nfloat32 load\n";
     let topic = Topic { name: "/state", of: "my/msg/State", text: TEXT, encoding: "cdr", metadata: &[] };
     let message = |names: &[&str], values: &[f64]| {
         let cdr = Cdr::new().texts(names).numbers(values).u32(2.5_f32.to_bits()).f64(7.0).f64(8.0);

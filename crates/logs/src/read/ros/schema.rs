@@ -200,7 +200,11 @@ impl Compiler {
     ) -> Result<Option<(Type, &'l str, Count)>, String> {
         let line = line.split('#').next().unwrap_or_default().trim();
         let Some((type_text, rest)) = line.split_once(char::is_whitespace) else {
-            return if line.is_empty() { Ok(None) } else { Err(format!("the line `{line}` in the definition of `{inside}`")) };
+            return if line.is_empty() {
+                Ok(None)
+            } else {
+                Err(format!("the line `{line}` in the definition of `{inside}`"))
+            };
         };
         let rest = rest.trim_start();
         let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
