@@ -2,6 +2,8 @@
 //!
 //! The crate `ebmotion-logs`, handed on: `log file -> Recording -> Frames -> Windows -> normalised tensors`.
 
+#[cfg(feature = "ros")]
+pub use ebmotion_logs::write_mcap;
 pub use ebmotion_logs::{
     Channel, ChannelFaults, ChannelReport, ConstantStretch, Curve, DEFAULT_TOLERANCE, Episode, EpisodeReport, Finding,
     FindingKind, Frames, GapReport, Inspection, JointLimits, Labels, LogGroup, Normaliser, OnBackwards, OnGap, OnRepeat, Place, ReadOptions,

@@ -1,7 +1,7 @@
 //! What the library calls a setting, the command line calls an option.
 
 /// Settings that messages of the library name, and the options that set them.
-const OPTIONS: [(&str, &str); 17] = [
+const OPTIONS: &[(&str, &str)] = &[
     ("beside", "--beside"),
     ("channels", "--channels"),
     ("delimiter", "--delimiter"),
@@ -18,6 +18,7 @@ const OPTIONS: [(&str, &str); 17] = [
     ("overwrite", "--overwrite"),
     ("resume", "--resume"),
     ("time_column", "--time-column"),
+    ("topic", "--topic"),
     ("wrap", "--wrap"),
 ];
 
@@ -47,7 +48,7 @@ mod tests {
             .flat_map(|verb| verb.get_arguments().filter_map(|a| a.get_long()).map(|long| format!("--{long}")))
             .collect();
         for (_, option) in OPTIONS {
-            assert!(known.iter().any(|k| k == option), "{option}");
+            assert!(known.iter().any(|k| k == *option), "{option}");
         }
     }
 }

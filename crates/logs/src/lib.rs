@@ -16,6 +16,8 @@ mod recording;
 mod resample;
 mod split;
 mod window;
+#[cfg(feature = "ros")]
+mod write;
 
 pub use ebmotion_engine::error::{Error, Result};
 pub(crate) use ebmotion_engine::{error, noise};
@@ -30,3 +32,5 @@ pub use recording::{Channel, Episode, Frames, Recording};
 pub use resample::DEFAULT_TOLERANCE;
 pub use split::Split;
 pub use window::{ShortEpisode, WindowSpec, Windows};
+#[cfg(feature = "ros")]
+pub use write::write_mcap;

@@ -24,6 +24,9 @@ pub(crate) struct ReadArgs {
     /// Column of the time stamps.
     #[arg(long, value_name = "NAME")]
     pub(crate) time_column: Option<String>,
+    /// Topic of a log of ROS; NAME#N for the Nth of several streams on it.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) topic: Option<String>,
     /// Column that numbers the episodes of a file.
     #[arg(long, value_name = "NAME")]
     pub(crate) episode_column: Option<String>,
@@ -79,6 +82,9 @@ impl ReadArgs {
         }
         if let Some(v) = &self.time_column {
             read.time_column = Some(v.clone());
+        }
+        if let Some(v) = &self.topic {
+            read.topic = Some(v.clone());
         }
         if let Some(v) = &self.episode_column {
             read.episode_column = Some(v.clone());

@@ -16,6 +16,8 @@ mod outputs;
 mod reporting;
 mod robot;
 mod score;
+#[cfg(feature = "ros")]
+mod ros;
 mod whole_way;
 
 use ebmotion::train::Archive;

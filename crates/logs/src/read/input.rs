@@ -5,6 +5,8 @@ use crate::files::FileRecord;
 use sha2::{Digest as _, Sha256};
 use std::borrow::Cow;
 use std::fs::File;
+#[cfg(feature = "ros")]
+use std::io::Seek;
 use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 
@@ -13,7 +15,14 @@ const HEAD: u64 = 64 * 1024;
 /// First bytes of a gzip file.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
+#[cfg(feature = "ros")]
+/// What can be read in any order.
+pub(crate) trait ReadSeek: Read + Seek {}
+#[cfg(feature = "ros")]
+impl<T: Read + Seek> ReadSeek for T {}
+
 /// A log before it is read.
+#[derive(Clone)]
 pub(crate) struct Input<'a> {
     /// Where it lies, or the name that stands for it in messages.
     pub path: PathBuf,
@@ -65,6 +74,28 @@ impl<'a> Input<'a> {
         let mut start = Vec::new();
         self.packed()?.take(2).read_to_end(&mut start).map_err(Error::io(&self.path, "read"))?;
         Ok(start == GZIP)
+    }
+
+    /// The contents in any order; `None` of what is packed.
+    ///
+    /// # Errors
+    /// [`Error::Io`] naming the file.
+    #[cfg(feature = "ros")]
+    pub fn seekable(&self) -> Result<Option<Box<dyn ReadSeek + '_>>> {
+        Ok(match (self.is_packed()?, self.memory) {
+            (true, _) => None,
+            (false, Some(bytes)) => Some(Box::new(Cursor::new(bytes))),
+            (false, None) => Some(Box::new(File::open(&self.path).map_err(Error::io(&self.path, "read"))?)),
+        })
+    }
+
+    /// The file, where the contents lie in one as they are.
+    ///
+    /// # Errors
+    /// [`Error::Io`] naming the file.
+    #[cfg(feature = "ros")]
+    pub fn plain_file(&self) -> Result<Option<&Path>> {
+        Ok((self.memory.is_none() && !self.is_packed()?).then_some(self.path.as_path()))
     }
 
     /// The first bytes, unpacked, by which a format is told; nothing of a folder, or of what cannot be unpacked.

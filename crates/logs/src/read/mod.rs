@@ -13,6 +13,8 @@ mod paths;
 mod repairs;
 mod second_source;
 mod spread;
+#[cfg(feature = "ros")]
+pub(crate) mod ros;
 pub(crate) mod table;
 mod track;
 
@@ -27,7 +29,17 @@ use std::path::{Path, PathBuf};
 use table::Table;
 
 /// One row per format; the first whose `is` says so reads the log.
-const FORMATS: &[Format] = &[csv::FORMAT];
+const FORMATS: &[Format] = &[
+    #[cfg(feature = "ros")]
+    ros::MCAP,
+    #[cfg(feature = "ros")]
+    ros::ROSBAG1,
+    #[cfg(feature = "ros")]
+    ros::ROSBAG2,
+    #[cfg(feature = "ros")]
+    ros::SQLITE,
+    csv::FORMAT,
+];
 
 /// A format of logs.
 pub(crate) struct Format {

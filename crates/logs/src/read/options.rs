@@ -39,6 +39,9 @@ pub struct ReadOptions {
     /// Name of the time column, default `time`. Its unit stands in the header (`[s]`, `[ms]`, `[us]`, `[ns]`); without
     /// one it is nanoseconds where every stamp is an integer and the median step at least 1000, else seconds.
     pub time_column: Option<String>,
+    /// The topic of a log of ROS that is read, `NAME`, or `NAME#N` for the Nth of several streams on it. Without it the
+    /// only topic with numbers, or the only one of joint states.
+    pub topic: Option<String>,
     /// Name of the episode column. Without it the column `episode` is taken where there is one.
     pub episode_column: Option<String>,
     /// What separates the columns of a CSV file, an ASCII character, default `,`.
@@ -104,6 +107,7 @@ impl Default for ReadOptions {
             ignore: Vec::new(),
             wrap: Vec::new(),
             time_column: None,
+            topic: None,
             episode_column: None,
             delimiter: ',',
             decimal_comma: false,
