@@ -21,7 +21,7 @@ pub use inspect::{
 };
 pub use labels::Labels;
 pub use normalise::{Normaliser, Scalar};
-pub use read::{OnGap, ReadOptions};
+pub use read::{Fill, OnGap, ReadOptions, TimeUnit};
 pub use recording::{Channel, Episode, Frames, Recording};
 pub use resample::DEFAULT_TOLERANCE;
 pub use split::Split;

@@ -4,17 +4,22 @@ mod csv;
 mod episodes;
 pub(crate) mod header;
 mod input;
+mod matching;
 mod numbers;
 mod options;
+mod packed;
 mod paths;
 pub(crate) mod table;
+mod units;
+mod wrap;
 
 use super::Recording;
 use crate::error::{Error, Result};
 use episodes::Reference;
 pub(crate) use episodes::id as episode_id;
 use input::Input;
-pub use options::{OnGap, ReadOptions};
+use packed::Packing;
+pub use options::{Fill, OnGap, ReadOptions, TimeUnit};
 use std::path::{Path, PathBuf};
 use table::Table;
 
@@ -25,7 +30,7 @@ const FORMATS: &[Format] = &[csv::FORMAT];
 pub(crate) struct Format {
     /// What messages call it.
     pub name: &'static str,
-    /// Endings by which files of a folder are taken for logs (also with `.gz`), and which an episode's name leaves out.
+    /// Endings by which files of a folder are taken for logs (also with `.gz` or `.zst`), and which an episode's name leaves out.
     pub extensions: &'static [&'static str],
     /// Whether a log is of this format, by its first bytes (none of a folder). Files are told by content alone.
     pub is: fn(&Input, &[u8]) -> bool,
@@ -63,7 +68,7 @@ impl Recording {
         for (path, stem) in files.iter().zip(stems) {
             into.add(&stem, table(&Input::at(path), options)?, options)?;
         }
-        into.finish()
+        into.finish(options)
     }
 
     /// Reads one log from memory; `name` stands for its path, in messages and by its ending.
@@ -98,7 +103,7 @@ impl Recording {
         for ((path, stem), (_, bytes)) in files.iter().zip(stems).zip(logs) {
             into.add(&stem, table(&Input::in_memory(path, bytes), options)?, options)?;
         }
-        into.finish()
+        into.finish(options)
     }
 }
 
@@ -117,16 +122,22 @@ pub(crate) fn tables(paths: &[impl AsRef<Path>], options: &ReadOptions) -> Resul
     let files = paths::log_files(paths, &extensions(), is_one_log)?;
     let stems = paths::stems(&files, &extensions());
     let read = |(path, stem): (&PathBuf, String)| Ok((stem, table(&Input::at(path), options)?));
-    files.iter().zip(stems).map(read).collect()
+    let mut tables: Vec<(String, Table)> = files.iter().zip(stems).map(read).collect::<Result<_>>()?;
+    matching::settle(&mut tables, options)?;
+    Ok(tables)
 }
 
 /// Tells the format of a log and reads it.
 fn table(input: &Input, options: &ReadOptions) -> Result<Table> {
     options.validate()?;
     let head = input.head()?;
-    let packed = input.path.extension().is_some_and(|e| e.eq_ignore_ascii_case("gz"));
-    if packed && !input.is_packed()? {
-        return Err(input.error("no gzip file", "gzip data in a file that ends in `.gz`"));
+    let ends = |p: &Packing| input.path.to_string_lossy().to_lowercase().ends_with(p.ending());
+    if let Some(said) = Packing::ALL.into_iter().find(ends)
+        && !input.is_folder()
+        && input.packing()? != Some(said)
+    {
+        let (name, ending) = (said.name(), said.ending());
+        return Err(input.error(format!("no {name} file"), format!("{name} data in a file that ends in `{ending}`")));
     }
     let Some(format) = FORMATS.iter().find(|f| (f.is)(input, &head)) else {
         let known: Vec<&str> = FORMATS.iter().map(|f| f.name).collect();
@@ -144,33 +155,16 @@ struct Assembly {
 }
 
 impl Assembly {
-    fn add(&mut self, stem: &str, table: Table, options: &ReadOptions) -> Result<()> {
+    fn add(&mut self, stem: &str, mut table: Table, options: &ReadOptions) -> Result<()> {
         if let Some(first) = &self.recording {
-            let error = |column: Option<&str>, found: String, expected: String| Error::Log {
-                path: table.path.clone(),
-                line: Some(1),
-                column: column.map(Into::into),
-                found,
-                expected,
-            };
             let first_path = &first.sources[0].path;
             if let Some(twin) = first.sources.iter().find(|s| s.sha256 == table.source.sha256) {
                 let found = format!("the same contents as in {}", twin.path);
-                return Err(error(None, found, "every log once".into()));
+                let (path, expected) = (table.path, "every log once".into());
+                return Err(Error::Log { path, line: Some(1), column: None, found, expected });
             }
-            let (a, b) = (&first.channels, &table.channels);
-            if let Some(i) = (0..a.len().max(b.len())).find(|i| a.get(*i) != b.get(*i)) {
-                let name = |c: Option<&super::Channel>| match c {
-                    Some(c) => format!(
-                        "channel `{}` with {}",
-                        c.name,
-                        c.unit.as_ref().map_or("no unit".into(), |u| format!("unit `{u}`"))
-                    ),
-                    None => "no further channel".into(),
-                };
-                let column = b.get(i).or(a.get(i)).map(|c| c.name.as_str());
-                let expected = format!("{} as in {first_path}", name(a.get(i)));
-                return Err(error(column, name(b.get(i)), expected));
+            if !matching::bring_to_order(&first.channels, &mut table) {
+                return Err(matching::other_channels(&first.channels, first_path, &table));
             }
         }
         let episodes = episodes::episodes(stem, &table, options, &mut self.reference)?;
@@ -192,13 +186,19 @@ impl Assembly {
                 }
                 recording.episodes.extend(episodes);
                 recording.sources.push(table.source);
-                recording.notes.extend(table.notes);
+                // What is true of all files is said once.
+                let new = table.notes.into_iter().filter(|note| !recording.notes.contains(note)).collect::<Vec<_>>();
+                recording.notes.extend(new);
             }
         }
         Ok(())
     }
 
-    fn finish(self) -> Result<Recording> {
-        self.recording.ok_or_else(|| Error::data("logs", "no file", "at least one log file"))
+    fn finish(self, options: &ReadOptions) -> Result<Recording> {
+        let mut recording = self.recording.ok_or_else(|| Error::data("logs", "no file", "at least one log file"))?;
+        let blocks: Vec<&[f64]> = recording.episodes.iter().map(|e| &e.values[..]).collect();
+        let notes = wrap::settle(&mut recording.channels, &blocks, options)?;
+        recording.notes.extend(notes);
+        Ok(recording)
     }
 }

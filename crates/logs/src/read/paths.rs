@@ -1,5 +1,6 @@
 //! Which files are meant, and what their episodes are called.
 
+use super::packed::Packing;
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
 
@@ -27,7 +28,7 @@ pub(crate) fn log_files(
             }
         }
         if inside.is_empty() {
-            let expected = format!("at least one file that ends in {} (or that and .gz)", extensions.join(", "));
+            let expected = format!("at least one file that ends in {} (or that and .gz or .zst)", extensions.join(", "));
             return Err(Error::data(format!("folder {}", path.display()), "no log file", expected));
         }
         inside.sort();
@@ -59,7 +60,7 @@ pub(crate) fn stems(files: &[PathBuf], extensions: &[&str]) -> Vec<String> {
 fn stem(path: &Path, extensions: &[&str]) -> Option<String> {
     let text = path.to_string_lossy();
     let lower = text.to_lowercase();
-    let inner = lower.strip_suffix(".gz").unwrap_or(&lower);
+    let inner = Packing::ALL.iter().find_map(|p| lower.strip_suffix(p.ending())).unwrap_or(&lower);
     // Lowercasing may change the length of a letter; the endings themselves are ASCII.
     let ending = extensions.iter().find(|e| inner.ends_with(**e))?.len() + lower.len() - inner.len();
     text.get(..text.len().checked_sub(ending)?).map(Into::into)

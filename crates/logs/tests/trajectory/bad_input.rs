@@ -195,8 +195,8 @@ fn options_out_of_range_are_refused() {
     for options in [
         ReadOptions { max_gap: 1.0, ..Default::default() },
         ReadOptions { max_gap: f64::NAN, ..Default::default() },
-        ReadOptions { delimiter: 'ä', ..Default::default() },
-        ReadOptions { decimal_comma: true, ..Default::default() },
+        ReadOptions { delimiter: Some('ä'), ..Default::default() },
+        ReadOptions { decimal_comma: Some(true), ..Default::default() },
     ] {
         assert!(matches!(read("time,x\n0,1\n", &options), Err(Error::Config { .. })), "{options:?}");
     }

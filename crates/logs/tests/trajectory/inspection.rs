@@ -148,8 +148,8 @@ fn a_log_with_decimal_commas_is_read_as_soon_as_that_is_said() {
     let error = inspect(&[&cobot], &ReadOptions::default()).unwrap_err().to_string();
     assert!(error.contains("delimiter = ';'"), "{error}");
     let options = ReadOptions {
-        delimiter: ';',
-        decimal_comma: true,
+        delimiter: Some(';'),
+        decimal_comma: Some(true),
         time_column: Some("Num".into()),
         ignore: vec!["Timestamp".into(), "Robot_ProtectiveStop".into(), "grip_lost".into()],
         ..Default::default()
