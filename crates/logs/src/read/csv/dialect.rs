@@ -185,11 +185,19 @@ fn cut(text: &[u8], all: bool) -> Vec<Line> {
 
 /// The cells of a line, without quotes and space around them.
 fn cells(line: &str, delimiter: u8) -> Vec<String> {
-    let mut reader = ::csv::ReaderBuilder::new();
-    reader.has_headers(false).flexible(true).delimiter(delimiter).trim(::csv::Trim::All);
-    let record = reader.from_reader(line.as_bytes()).into_records().next();
-    let cells = record.and_then(std::result::Result::ok).unwrap_or_default();
-    cells.iter().filter(|cell| delimiter != b' ' || !cell.is_empty()).map(Into::into).collect()
+    let (mut cells, mut cell, mut quoted) = (Vec::new(), String::new(), false);
+    let mut letters = line.chars().peekable();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '"' if quoted && letters.peek() == Some(&'"') => cell.extend(letters.next()),
+            '"' if quoted || cell.trim().is_empty() => quoted = !quoted,
+            _ if letter == char::from(delimiter) && !quoted => cells.push(std::mem::take(&mut cell)),
+            _ => cell.push(letter),
+        }
+    }
+    cells.push(cell);
+    let trimmed = cells.iter().map(|cell| cell.trim().to_string());
+    trimmed.filter(|cell| delimiter != b' ' || !cell.is_empty()).collect()
 }
 
 /// The delimiter by which all lines have as many cells as the first one, or as there are names.

@@ -138,10 +138,11 @@ impl Rows<'_> {
     }
 
     fn put(&mut self, row: &Records, column: usize, output: usize, from: usize) -> Result<()> {
-        match self.cells.number(row.field(column)) {
+        let cell = row.field(column);
+        match self.cells.number(cell) {
             Ok(value) => self.sheet.values[from + output] = value,
             Err(NoNumber::Fault(FaultKind::Empty)) => {}
-            Err(why) => self.fault(row, column, Some(output), from, why, row.field(column))?,
+            Err(why) => self.fault(row, column, Some(output), from, why, cell)?,
         }
         Ok(())
     }
