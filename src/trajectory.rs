@@ -3,7 +3,7 @@
 //! The crate `ebmotion-logs`, handed on: `log file -> Recording -> Frames -> Windows -> normalised tensors`.
 
 pub use ebmotion_logs::{
-    Channel, ChannelFaults, ChannelReport, ConstantStretch, DEFAULT_TOLERANCE, Episode, EpisodeReport, Frames,
+    Channel, ChannelFaults, ChannelReport, ConstantStretch, DEFAULT_TOLERANCE, Episode, EpisodeReport, Fill, Frames,
     GapReport, Inspection, Labels, LogGroup, Normaliser, OnGap, ReadOptions, Recording, Scalar, ShortEpisode, Split,
-    Stuck, WindowSpec, Windows, inspect,
+    Stuck, TimeUnit, WindowSpec, Windows, inspect,
 };

@@ -171,10 +171,13 @@ impl Model {
         outcome: Outcome,
         train_seconds: f64,
     ) -> ModelInfo {
+        let mut config = config.clone();
+        // A log in which an angle never turns that far is to be read with the same period.
+        config.data.read = config.data.read.with_periods(&frames.channels);
         ModelInfo {
             kind: KIND.into(),
             version: VERSION,
-            config: config.clone(),
+            config,
             channels: frames.channels.clone(),
             rate_hz: frames.rate_hz,
             normaliser,

@@ -1,24 +1,34 @@
 //! What the library calls a setting, the command line calls an option.
 
 /// Settings that messages of the library name, and the options that set them.
-const OPTIONS: [(&str, &str); 10] = [
+const OPTIONS: [(&str, &str); 19] = [
     ("beside", "--beside"),
+    ("channels", "--channels"),
+    ("decimal_comma", "--decimal-comma"),
     ("delimiter", "--delimiter"),
     ("device", "--device"),
+    ("episode_column", "--episode-column"),
     ("false_alarms", "--false-alarms"),
+    ("fill", "--fill"),
+    ("header", "--header"),
+    ("hz", "--hz"),
     ("ignore", "--ignore"),
+    ("missing", "--missing"),
     ("on_gap", "--on-gap"),
     ("overwrite", "--overwrite"),
+    ("pivot", "--pivot"),
     ("resume", "--resume"),
     ("time_column", "--time-column"),
+    ("time_unit", "--time-unit"),
     ("wrap", "--wrap"),
 ];
 
 /// A message of the library in the words of the command line: `` `on_gap = split` `` becomes `` `--on-gap split` ``,
-/// `` `resume = true` `` becomes `` `--resume` ``, and a setting at fault is told by its option.
+/// `` `resume = true` `` becomes `` `--resume` ``, `` `decimal_comma = false` `` `` `--decimal-comma=false` ``, and a setting at fault is told by its option.
 pub(crate) fn named(message: &str) -> String {
     OPTIONS.iter().fold(message.to_string(), |text, (setting, option)| {
         text.replace(&format!("`{setting} = true`"), &format!("`{option}`"))
+            .replace(&format!("`{setting} = false`"), &format!("`{option}=false`"))
             .replace(&format!("`{setting} = "), &format!("`{option} "))
             .replace(&format!("setting `{setting}`"), &format!("setting `{option}`"))
     })

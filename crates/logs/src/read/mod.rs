@@ -2,6 +2,7 @@
 
 mod csv;
 mod episodes;
+mod extremes;
 pub(crate) mod header;
 mod input;
 mod matching;
@@ -167,6 +168,7 @@ impl Assembly {
                 return Err(matching::other_channels(&first.channels, first_path, &table));
             }
         }
+        extremes::check(&mut table)?;
         let episodes = episodes::episodes(stem, &table, options, &mut self.reference)?;
         match &mut self.recording {
             None => {

@@ -98,8 +98,8 @@ pub(super) fn guessed(stamps: &[f64], steps: &mut Vec<f64>) -> Result<(TimeUnit,
         let also = [TimeUnit::Ms, TimeUnit::Us, TimeUnit::Ns].into_iter().find(possible);
         let note = hz.zip(also).map(|(hz, also)| {
             format!(
-                "the stamps are whole numbers without a unit: taken for seconds, {hz} Hz (`time_unit = {}` makes them \
-                 {})",
+                "the stamps are whole numbers without a unit: taken for seconds, {} Hz (`time_unit = {}` makes them {})",
+                short(hz),
                 also.short(),
                 also.word()
             )
@@ -110,7 +110,7 @@ pub(super) fn guessed(stamps: &[f64], steps: &mut Vec<f64>) -> Result<(TimeUnit,
     let step = median.unwrap_or_default();
     match fitting.as_slice() {
         [unit] if whole => {
-            let hz = rate(*unit).unwrap_or_default();
+            let hz = short(rate(*unit).unwrap_or_default());
             let note = format!("the stamps are {}: only so their steps of {step} make a log's rate, {hz} Hz", unit.word());
             Ok((*unit, Some(note)))
         }

@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod bad_input;
+mod cases;
+mod dialects;
 mod frames;
 mod inspection;
 mod reading;

@@ -46,15 +46,15 @@ pub(super) fn find(columns: &Columns, options: &ReadOptions, notes: &mut Vec<Str
         return Ok(pair(columns, *i, *j, beside, notes));
     }
     let name = columns.names[i].clone();
-    if options.time_column.is_none() && name != "time" {
-        notes.push(format!("the time is the column `{name}`"));
-    }
     let first = columns.sample(i).find(|cell| !cell.is_empty()).unwrap_or_default();
     let kind = kind_of(first).unwrap_or(Kind::Number);
     let date = columns.names.iter().position(|n| n.eq_ignore_ascii_case("date"));
     if let (Kind::Clock, Some(date)) = (kind, date) {
         notes.push(format!("the time is the columns `{}` and `{name}`, taken as UTC", columns.names[date]));
         return Ok(Stamps { time: Time::DateAndClock(date, i), name, unit: None, beside });
+    }
+    if options.time_column.is_none() && name != "time" {
+        notes.push(format!("the time is the column `{name}`"));
     }
     match kind {
         Kind::Local => notes.push(format!("the stamps of `{name}` are dates without a zone: taken as UTC")),
