@@ -33,7 +33,13 @@ pub(super) fn check(table: &mut Table) -> Result<()> {
         let first = |spread: f64| (0..table.rows()).find(|row| beyond(table.values[row * width + c], spread));
         let shown = |row: usize, spread: f64| {
             let value = table.values[row * width + c];
-            (value, format!("`{value:e}`, {:.0e} times the channel's spread from its median {median:e}", (value - median).abs() / spread))
+            (
+                value,
+                format!(
+                    "`{value:e}`, {:.0e} times the channel's spread from its median {median:e}",
+                    (value - median).abs() / spread
+                ),
+            )
         };
         let large = half.max(median.abs()).max(1.0);
         let name = &table.channels[c].name;

@@ -40,7 +40,7 @@ impl<'a> Input<'a> {
     ///
     /// # Errors
     /// [`Error::Io`] naming the file.
-    fn packed(&self) -> Result<Box<dyn Read + '_>> {
+    fn packed(&self) -> Result<Box<dyn Read + Send + '_>> {
         Ok(match self.memory {
             Some(bytes) => Box::new(Cursor::new(bytes)),
             None => Box::new(File::open(&self.path).map_err(Error::io(&self.path, "read"))?),
@@ -51,7 +51,7 @@ impl<'a> Input<'a> {
     ///
     /// # Errors
     /// [`Error::Io`] naming the file; errors of a damaged archive come from reading.
-    pub fn stream(&self) -> Result<Box<dyn Read + '_>> {
+    pub fn stream(&self) -> Result<Box<dyn Read + Send + '_>> {
         let packed = self.packed()?;
         Ok(match self.packing()? {
             Some(packing) => packing.unpacked(packed),
@@ -95,7 +95,7 @@ impl<'a> Input<'a> {
         Ok(head)
     }
 
-    /// All bytes, unpacked.
+    /// All bytes, unpacked, for formats that need them at once.
     ///
     /// # Errors
     /// [`Error::Io`] naming the file; [`Error::Log`] for a damaged archive.

@@ -59,7 +59,11 @@ pub(super) fn other_channels(first: &[Channel], first_path: &str, table: &Table)
                 return Error::data("channels", "the same name twice", "each name once");
             };
             let expected = first.iter().find(|c| c.name == own.name).map_or(String::new(), unit);
-            error(&own.name, format!("channel `{}` with {}", own.name, unit(own)), format!("{expected} as in {first_path}"))
+            error(
+                &own.name,
+                format!("channel `{}` with {}", own.name, unit(own)),
+                format!("{expected} as in {first_path}"),
+            )
         }
         ([column, ..], []) => error(
             column,

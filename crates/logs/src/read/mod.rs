@@ -19,8 +19,8 @@ use crate::error::{Error, Result};
 use episodes::Reference;
 pub(crate) use episodes::id as episode_id;
 use input::Input;
-use packed::Packing;
 pub use options::{Fill, OnGap, ReadOptions, TimeUnit};
+use packed::Packing;
 use std::path::{Path, PathBuf};
 use table::Table;
 

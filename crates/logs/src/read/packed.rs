@@ -46,7 +46,7 @@ impl Packing {
 
     /// The contents of a packed file. Errors of a damaged one are of the kinds `InvalidInput`, `InvalidData` and
     /// `UnexpectedEof`.
-    pub fn unpacked<'a>(self, packed: Box<dyn Read + 'a>) -> Box<dyn Read + 'a> {
+    pub fn unpacked<'a>(self, packed: Box<dyn Read + Send + 'a>) -> Box<dyn Read + Send + 'a> {
         match self {
             Self::Gzip => Box::new(flate2::read::MultiGzDecoder::new(packed)),
             Self::Zstd => Box::new(Zstd { source: BufReader::new(packed), decoder: FrameDecoder::new(), open: false }),
@@ -56,7 +56,7 @@ impl Packing {
 
 /// The frames of a zstd file, one after the other.
 struct Zstd<'a> {
-    source: BufReader<Box<dyn Read + 'a>>,
+    source: BufReader<Box<dyn Read + Send + 'a>>,
     decoder: FrameDecoder,
     /// Whether a frame is being read.
     open: bool,

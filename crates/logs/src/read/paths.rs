@@ -20,7 +20,8 @@ pub(crate) fn log_files(
         let mut inside = Vec::new();
         gather(path, extensions, is_one_log, &mut inside)?;
         if inside.is_empty() {
-            let expected = format!("at least one file that ends in {} (or that and .gz or .zst)", extensions.join(", "));
+            let expected =
+                format!("at least one file that ends in {} (or that and .gz or .zst)", extensions.join(", "));
             return Err(Error::data(format!("folder {}", path.display()), "no log file", expected));
         }
         files.append(&mut inside);

@@ -5,10 +5,10 @@ use crate::pace::median;
 
 /// Units of columns beside those of time, without powers and quotients.
 const UNITS: &[&str] = &[
-    "-", "%", "1", "rad", "radian", "radians", "deg", "degree", "degrees", "°", "m", "mm", "cm", "um", "µm", "km", "in",
-    "N", "mN", "kN", "Nm", "mNm", "Nmm", "A", "mA", "V", "mV", "W", "kW", "J", "Hz", "kHz", "rpm", "RPM", "Pa", "kPa",
-    "MPa", "bar", "K", "C", "°C", "degC", "F", "°F", "g", "kg", "T", "mT", "uT", "µT", "G", "px", "tick", "ticks",
-    "count", "counts", "step", "steps", "min", "h", "l", "ml", "Ohm", "Ω",
+    "-", "%", "1", "rad", "radian", "radians", "deg", "degree", "degrees", "°", "m", "mm", "cm", "um", "µm", "km",
+    "in", "N", "mN", "kN", "Nm", "mNm", "Nmm", "A", "mA", "V", "mV", "W", "kW", "J", "Hz", "kHz", "rpm", "RPM", "Pa",
+    "kPa", "MPa", "bar", "K", "C", "°C", "degC", "F", "°F", "g", "kg", "T", "mT", "uT", "µT", "G", "px", "tick",
+    "ticks", "count", "counts", "step", "steps", "min", "h", "l", "ml", "Ohm", "Ω",
 ];
 
 /// Slowest and fastest rate that a log has whose unit of time nobody says, Hz.
@@ -111,7 +111,8 @@ pub(super) fn guessed(stamps: &[f64], steps: &mut Vec<f64>) -> Result<(TimeUnit,
     match fitting.as_slice() {
         [unit] if whole => {
             let hz = short(rate(*unit).unwrap_or_default());
-            let note = format!("the stamps are {}: only so their steps of {step} make a log's rate, {hz} Hz", unit.word());
+            let note =
+                format!("the stamps are {}: only so their steps of {step} make a log's rate, {hz} Hz", unit.word());
             Ok((*unit, Some(note)))
         }
         _ => {
@@ -136,7 +137,8 @@ mod tests {
 
     #[test]
     fn units_are_known_and_words_are_not() {
-        for unit in ["rad", "deg/s", "rad/s^2", "m/s²", "N*m", "N·m", "°", "msec", "S", "%", "-", "kg*m/s^2", "°C"] {
+        for unit in ["rad", "deg/s", "rad/s^2", "m/s²", "N*m", "N·m", "°", "msec", "S", "%", "-", "kg*m/s^2", "°C"]
+        {
             assert!(is_unit(unit), "{unit}");
         }
         for word in ["left", "", "q1", "joint", "time", "m/left", "1.5"] {
@@ -148,7 +150,8 @@ mod tests {
     fn the_size_and_the_steps_of_stamps_say_their_unit() {
         let guess = |first: f64, step: f64| {
             let stamps: Vec<f64> = (0..5).map(|k| first + step * f64::from(k)).collect();
-            guessed(&stamps, &mut stamps.windows(2).map(|w| w[1] - w[0]).collect()).map(|(unit, note)| (unit, note.is_some()))
+            guessed(&stamps, &mut stamps.windows(2).map(|w| w[1] - w[0]).collect())
+                .map(|(unit, note)| (unit, note.is_some()))
         };
         assert_eq!(guess(1.7e9, 0.02), Ok((TimeUnit::S, false)));
         assert_eq!(guess(1.7e12, 20.0), Ok((TimeUnit::Ms, true)));

@@ -132,7 +132,8 @@ fn files_must_hold_the_same_channels() {
         ("time,x [rad],y,z", "z", "channels that are not in"),
         ("time,x [rad]", "y", "no channel `y`"),
     ] {
-        let cells = ["0,1,2,3", "1,1,2,4"].map(|row| row.split(',').take(header.split(',').count()).collect::<Vec<_>>().join(","));
+        let cells = ["0,1,2,3", "1,1,2,4"]
+            .map(|row| row.split(',').take(header.split(',').count()).collect::<Vec<_>>().join(","));
         std::fs::write(&b, format!("{header}\n{}\n{}\n", cells[0], cells[1])).unwrap();
         let error = Recording::read(&[&a, &b], &ReadOptions::default()).unwrap_err();
         let Error::Log { path, column: at, .. } = &error else { panic!("{error}") };

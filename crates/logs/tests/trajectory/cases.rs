@@ -154,7 +154,10 @@ fn names_that_stand_twice_matter_where_they_are_used() {
     let path = "07-libfranka-duplicate-headers/franka.csv";
     let ms = ReadOptions { time_unit: Some(TimeUnit::Ms), ..Default::default() };
     let error = refused(path, &ms);
-    assert!(error.contains("`q_d[0]`: found the name twice, in columns 10 and 24") && error.contains("q_d[0].1"), "{error}");
+    assert!(
+        error.contains("`q_d[0]`: found the name twice, in columns 10 and 24") && error.contains("q_d[0].1"),
+        "{error}"
+    );
     let log = case(path, &ReadOptions { ignore: list(&["q_d*", "success*"]), ..ms.clone() });
     assert_eq!((log.channels.len(), log.rate_hz().unwrap()), (14, 1000.0));
     assert_eq!(case(path, &ReadOptions { channels: Some(list(&["q[*"])), ..ms.clone() }).channels.len(), 7);
@@ -212,6 +215,20 @@ fn a_table_of_lerobot_is_read() {
     }
     let log = case("10-lerobot-to-csv/dataset.csv", &ReadOptions::default());
     assert_eq!(names(&log)[2..4], ["observation.state[2]", "action[0]"]);
+    // A column's name stands for all items of its lists; what is left out may be named.
+    for (channels, ignore, left) in [
+        (None, &["action", "task_index"][..], "observation.state"),
+        (Some(list(&["action"])), &[], "action"),
+        (None, &["observation*", "timestamp"], "action"),
+    ] {
+        let options = ReadOptions { channels, ignore: list(ignore), ..Default::default() };
+        if ignore.contains(&"timestamp") {
+            assert!(refused("10-lerobot-to-csv/dataset.csv", &options).contains("`timestamp`"));
+            continue;
+        }
+        let expected: Vec<String> = (0..3).map(|k| format!("{left}[{k}]")).collect();
+        assert_eq!(names(&case("10-lerobot-to-csv/dataset.csv", &options)), expected);
+    }
     let asked = ReadOptions { channels: Some(list(&["action[1]", "frame_index"])), ..Default::default() };
     let log = case("10-lerobot-to-csv/dataset.csv", &asked);
     assert_eq!(log.episodes[0].values[..4], [-0.09563226, 0.0, -0.1443099, 1.0]);
@@ -230,8 +247,15 @@ fn the_long_form_is_put_together() {
     let one = ReadOptions { channels: Some(list(&["joint2.*"])), ..Default::default() };
     assert_eq!(case(path, &one).episodes[0].values, values.iter().skip(1).step_by(3).copied().collect::<Vec<_>>());
 
-    let log = read("t [s],key,value\n0,a,1\n0,b,2\n0.1,b,4\n0.1,a,3\n", &ReadOptions { time_column: Some("t".into()), ..Default::default() });
+    let log = read(
+        "t [s],key,value\n0,a,1\n0,b,2\n0.1,b,4\n0.1,a,3\n",
+        &ReadOptions { time_column: Some("t".into()), ..Default::default() },
+    );
     assert_eq!(log.unwrap().episodes[0].values, [1.0, 2.0, 3.0, 4.0]);
+    let each: String = (0..300).map(|k| format!("{k}.5,key{k},1\n")).collect();
+    let pivot = ReadOptions { pivot: Some("key".into()), ..Default::default() };
+    let error = log_error(read(&format!("time,key,value\n{each}"), &pivot));
+    assert!(error.2.contains("300 names at 300 times in 300 rows"), "{error:?}");
     let error = log_error(read("time,joint,value\n0,a,1\n0,b,2\n0.1,a,3\n0.1,a,4\n", &ReadOptions::default()));
     assert!(error.0 == Some(5) && error.2.contains("`a` twice at the same time"), "{error:?}");
     let error = log_error(read("time,joint,value\n0,a,1\n0,b,2\n0.1,a,3\n0.2,a,4\n0.2,b,5\n", &ReadOptions::default()));
@@ -280,13 +304,18 @@ fn encodings_are_read_or_named() {
         assert_eq!(log.channels == expected.channels, path != "unicode_names", "{path}");
     }
     let error = refused("22-encodings/latin1.csv", &ReadOptions::default());
-    assert!(error.contains("line 1, column `2`") && error.contains("0xb0") && error.contains("Latin-1 it is `°`"), "{error}");
+    assert!(
+        error.contains("line 1, column `2`") && error.contains("0xb0") && error.contains("Latin-1 it is `°`"),
+        "{error}"
+    );
 }
 
 #[test]
 fn words_for_missing_values_are_no_numbers() {
     let split = ReadOptions { on_gap: OnGap::Split, ..Default::default() };
-    for path in ["NA", "NULL", "N_A", "None", "dash", "excel", "inf", "nan_ind", "neg_nan", "null", "qnan", "quote", "space"] {
+    for path in
+        ["NA", "NULL", "N_A", "None", "dash", "excel", "inf", "nan_ind", "neg_nan", "null", "qnan", "quote", "space"]
+    {
         let path = format!("25-missing-tokens/{path}.csv");
         let error = refused(&path, &ReadOptions::default());
         assert!(error.contains("line 22, column `q1`") && error.contains("on_gap = split"), "{error}");
@@ -310,7 +339,10 @@ fn packed_files_are_read() {
     let plain = case("27-packed/log.csv", &ReadOptions::default());
     let zstd = case("27-packed/log3.csv.zst", &ReadOptions::default());
     assert_eq!((zstd.episodes[0].id.as_str(), &zstd.episodes[0].values), ("log3", &plain.episodes[0].values));
-    assert_eq!(case("27-packed/log2.csv.gz", &ReadOptions::default()).episodes[0].values[..600], plain.episodes[0].values);
+    assert_eq!(
+        case("27-packed/log2.csv.gz", &ReadOptions::default()).episodes[0].values[..600],
+        plain.episodes[0].values
+    );
     let error = refused("27-packed/cut.csv.gz", &ReadOptions::default());
     assert!(error.contains("a damaged gzip file"), "{error}");
     // Frames one after the other, one to be skipped between them; cut anywhere it is refused.

@@ -30,7 +30,9 @@ fn every_dialect_says_the_same() {
     let csv = plain(",", "\n", 60);
     let body = csv.split_once('\n').unwrap().1;
     let commas = plain(";", "\n", 60).replace('.', ",");
-    let each = |f: &dyn Fn(usize, &str) -> String| -> String { csv.lines().enumerate().map(|(k, l)| f(k, l) + "\n").collect() };
+    let each = |f: &dyn Fn(usize, &str) -> String| -> String {
+        csv.lines().enumerate().map(|(k, l)| f(k, l) + "\n").collect()
+    };
     let auto = ReadOptions::default();
     let cases: Vec<(&str, String, ReadOptions)> = vec![
         ("commas", csv.clone(), auto.clone()),
@@ -42,17 +44,41 @@ fn every_dialect_says_the_same() {
         ("blank lines", plain(",", "\n\n", 60), auto.clone()),
         ("a byte order mark", format!("\u{feff}{csv}"), auto.clone()),
         ("decimal commas", commas.clone(), auto.clone()),
-        ("decimal commas in quotes", each(&|k, l| if k == 0 { l.into() } else {
-            l.split(',').map(|c| format!("\"{}\"", c.replace('.', ","))).collect::<Vec<_>>().join(",")
-        }), auto.clone()),
+        (
+            "decimal commas in quotes",
+            each(&|k, l| {
+                if k == 0 {
+                    l.into()
+                } else {
+                    l.split(',').map(|c| format!("\"{}\"", c.replace('.', ","))).collect::<Vec<_>>().join(",")
+                }
+            }),
+            auto.clone(),
+        ),
         ("quotes", each(&|_, l| l.split(',').map(|c| format!("\"{c}\"")).collect::<Vec<_>>().join(",")), auto.clone()),
         ("spaces around", each(&|_, l| l.replace(',', " , ")), auto.clone()),
         ("a delimiter at the end", each(&|_, l| format!("{l},")), auto.clone()),
-        ("a delimiter at the end of values", each(&|k, l| if k == 0 { l.into() } else { format!("{l},") }), auto.clone()),
-        ("an index without a name", each(&|k, l| if k == 0 { format!(",{l}") } else { format!("{},{l}", k - 1) }), auto.clone()),
+        (
+            "a delimiter at the end of values",
+            each(&|k, l| if k == 0 { l.into() } else { format!("{l},") }),
+            auto.clone(),
+        ),
+        (
+            "an index without a name",
+            each(&|k, l| if k == 0 { format!(",{l}") } else { format!("{},{l}", k - 1) }),
+            auto.clone(),
+        ),
         ("an index", each(&|k, l| if k == 0 { format!("index,{l}") } else { format!("{},{l}", k + 5) }), auto.clone()),
-        ("a column that counts", each(&|k, l| if k == 0 { format!("{l},whatever") } else { format!("{l},{}", k + 5) }), auto.clone()),
-        ("an index of pandas", each(&|k, l| if k == 0 { format!("Unnamed: 0,{l}") } else { format!("{k},{l}") }), auto.clone()),
+        (
+            "a column that counts",
+            each(&|k, l| if k == 0 { format!("{l},whatever") } else { format!("{l},{}", k + 5) }),
+            auto.clone(),
+        ),
+        (
+            "an index of pandas",
+            each(&|k, l| if k == 0 { format!("Unnamed: 0,{l}") } else { format!("{k},{l}") }),
+            auto.clone(),
+        ),
         ("units below", csv.replacen('\n', "\ns,-,-\n", 1), auto.clone()),
         ("units below in brackets", csv.replacen('\n', "\n[s],[rad],[rad]\n", 1), auto.clone()),
         ("comments", format!("# a log\n% of something, \"said\"\n{csv}# the end\n"), auto.clone()),
@@ -62,8 +88,11 @@ fn every_dialect_says_the_same() {
         ("Excel's mark", format!("sep=;\n{commas}"), auto.clone()),
         ("no header", body.into(), names()),
         ("a column without values", each(&|k, l| format!("{l},{}", if k == 0 { "dead" } else { "nan" })), auto.clone()),
-        ("no times", csv.lines().map(|l| l.split_once(',').unwrap().1.to_string() + "\n").collect(),
-            ReadOptions { hz: Some(50.0), ..auto.clone() }),
+        (
+            "no times",
+            csv.lines().map(|l| l.split_once(',').unwrap().1.to_string() + "\n").collect(),
+            ReadOptions { hz: Some(50.0), ..auto.clone() },
+        ),
         ("a delimiter that is said", plain("|", "\n", 60), ReadOptions { delimiter: Some('|'), ..auto.clone() }),
     ];
     let (values, times) = truth(60);
@@ -78,9 +107,12 @@ fn every_dialect_says_the_same() {
 
 #[test]
 fn a_channel_is_not_taken_for_an_index() {
-    let rows = |f: &dyn Fn(i32) -> f64| -> String { (0..60).map(|k| format!("{},{},{}\n", f64::from(k) / 50.0, f(k), k % 7)).collect() };
+    let rows = |f: &dyn Fn(i32) -> f64| -> String {
+        (0..60).map(|k| format!("{},{},{}\n", f64::from(k) / 50.0, f(k), k % 7)).collect()
+    };
     // A finger called `index` that moves; ticks that run up evenly; the only channel there is.
-    let finger = read(&format!("time,index,thumb\n{}", rows(&|k| f64::from(k).sin())), &ReadOptions::default()).unwrap();
+    let finger =
+        read(&format!("time,index,thumb\n{}", rows(&|k| f64::from(k).sin())), &ReadOptions::default()).unwrap();
     assert_eq!(finger.channels.len(), 2);
     let ticks = read(&format!("time,pos_ticks,q\n{}", rows(&|k| f64::from(3 * k))), &ReadOptions::default()).unwrap();
     assert_eq!(ticks.channels.len(), 2);
@@ -139,9 +171,15 @@ fn every_prefix_of_a_log_is_right_or_refused() {
     let zeros = [csv.as_bytes(), &[0; 20]].concat();
     let whole = Recording::from_bytes("log.csv", &zeros, &ReadOptions::default()).unwrap();
     assert_eq!(whole.episodes[0].values, truth(100).0);
-    for name in ["10-lerobot-to-csv/expanded.csv", "11-long-form/joint_states_converted.csv", "02-rostopic-echo-p/run0.csv"] {
+    for name in
+        ["10-lerobot-to-csv/expanded.csv", "11-long-form/joint_states_converted.csv", "02-rostopic-echo-p/run0.csv"]
+    {
         let bytes = std::fs::read(crate::kept("cases").join(name)).unwrap();
-        check_prefixes(&bytes, &ReadOptions { on_gap: ebmotion_logs::OnGap::Split, ..Default::default() }, bytes.len() / 2);
+        check_prefixes(
+            &bytes,
+            &ReadOptions { on_gap: ebmotion_logs::OnGap::Split, ..Default::default() },
+            bytes.len() / 2,
+        );
     }
 }
 
@@ -153,7 +191,41 @@ fn whatever_a_file_holds_is_read_or_refused() {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) % below
     };
-    let pieces = ["time", "x", ",", ",", ";", "\t", "\n", "\n", "\r", "\"", "1", "0.5", "-", "nan", "[1 2]", "#", "%", " ", "\0", "é", "name0", "1e999", "a", "[", "]", "2025-04-17 17:00:08", "sec", "nanosec", "episode", "+", "(", ")", "'"];
+    let pieces = [
+        "time",
+        "x",
+        ",",
+        ",",
+        ";",
+        "\t",
+        "\n",
+        "\n",
+        "\r",
+        "\"",
+        "1",
+        "0.5",
+        "-",
+        "nan",
+        "[1 2]",
+        "#",
+        "%",
+        " ",
+        "\0",
+        "é",
+        "name0",
+        "1e999",
+        "a",
+        "[",
+        "]",
+        "2025-04-17 17:00:08",
+        "sec",
+        "nanosec",
+        "episode",
+        "+",
+        "(",
+        ")",
+        "'",
+    ];
     let csv = plain(",", "\n", 30);
     for _ in 0..20_000 {
         let mut bytes: Vec<u8> = match next(3) {

@@ -1,6 +1,6 @@
 //! What `inspect` finds in dirty logs.
 
-use crate::{kept, unpacked};
+use crate::kept;
 use ebmotion_logs::{Inspection, LogGroup, ReadOptions, Stuck, inspect};
 use std::f64::consts::{PI, TAU};
 use std::fmt::Write;

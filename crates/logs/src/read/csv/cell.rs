@@ -6,8 +6,29 @@ use super::super::table::FaultKind;
 /// Words for a missing value, in small letters, beside what every language reads as NaN: of pandas, R, SQL, Python,
 /// YAML, Excel, and of Microsoft's C library.
 const MISSING: &[&str] = &[
-    "na", "n/a", "#n/a", "#na", "<na>", "null", "none", "nil", "nat", "-", "--", ".nan", "-.nan", "nan(ind)",
-    "-nan(ind)", "nan(snan)", "-nan(snan)", "1.#nan", "1.#qnan", "-1.#qnan", "1.#ind", "-1.#ind", "1.#snan",
+    "na",
+    "n/a",
+    "#n/a",
+    "#na",
+    "<na>",
+    "null",
+    "none",
+    "nil",
+    "nat",
+    "-",
+    "--",
+    ".nan",
+    "-.nan",
+    "nan(ind)",
+    "-nan(ind)",
+    "nan(snan)",
+    "-nan(snan)",
+    "1.#nan",
+    "1.#qnan",
+    "-1.#qnan",
+    "1.#ind",
+    "-1.#ind",
+    "1.#snan",
 ];
 const INFINITE: &[&str] = &["1.#inf", "-1.#inf", ".inf", "-.inf", "+.inf"];
 
@@ -122,7 +143,9 @@ fn leading_digits(bytes: &[u8], mut number: u64) -> (usize, u64) {
 fn eight_digits(digits: [u8; 8]) -> Option<u64> {
     let bytes = u64::from_le_bytes(digits);
     let high = 0xf0f0_f0f0_f0f0_f0f0;
-    if bytes & high & bytes.wrapping_add(0x0606_0606_0606_0606) != 0x3030_3030_3030_3030 || bytes & high != 0x3030_3030_3030_3030 {
+    if bytes & high & bytes.wrapping_add(0x0606_0606_0606_0606) != 0x3030_3030_3030_3030
+        || bytes & high != 0x3030_3030_3030_3030
+    {
         return None;
     }
     let ones = bytes & 0x0f0f_0f0f_0f0f_0f0f;
@@ -173,12 +196,34 @@ mod tests {
         let options = ReadOptions { missing: vec!["-9999".into(), "lost".into()], ..Default::default() };
         let (dots, commas) = (Cells::new(false, &options), Cells::new(true, &options));
         for (cell, expected) in [
-            ("1.5", Ok(1.5)), ("+.5", Ok(0.5)), ("1e-3", Ok(1e-3)), ("", Err(Empty)), ("NaN", Err(Nan)), ("-nan", Err(Nan)),
-            ("NA", Err(Nan)), ("N/A", Err(Nan)), ("#N/A", Err(Nan)), ("null", Err(Nan)), ("NULL", Err(Nan)),
-            ("None", Err(Nan)), ("-", Err(Nan)), ("-nan(ind)", Err(Nan)), ("1.#QNAN", Err(Nan)), (".nan", Err(Nan)),
-            ("-9999", Err(Nan)), ("-9999.0", Err(Nan)), ("lost", Err(Nan)), ("inf", Err(Infinite)), ("1.#INF", Err(Infinite)),
-            ("1e999", Err(Infinite)), ("True", Err(Text)), ("0,5", Err(Text)), ("1,503.25", Err(Text)), ("\u{fffd}", Err(Text)),
-            ("1 503", Err(Text)), ("0x10", Err(Text)),
+            ("1.5", Ok(1.5)),
+            ("+.5", Ok(0.5)),
+            ("1e-3", Ok(1e-3)),
+            ("", Err(Empty)),
+            ("NaN", Err(Nan)),
+            ("-nan", Err(Nan)),
+            ("NA", Err(Nan)),
+            ("N/A", Err(Nan)),
+            ("#N/A", Err(Nan)),
+            ("null", Err(Nan)),
+            ("NULL", Err(Nan)),
+            ("None", Err(Nan)),
+            ("-", Err(Nan)),
+            ("-nan(ind)", Err(Nan)),
+            ("1.#QNAN", Err(Nan)),
+            (".nan", Err(Nan)),
+            ("-9999", Err(Nan)),
+            ("-9999.0", Err(Nan)),
+            ("lost", Err(Nan)),
+            ("inf", Err(Infinite)),
+            ("1.#INF", Err(Infinite)),
+            ("1e999", Err(Infinite)),
+            ("True", Err(Text)),
+            ("0,5", Err(Text)),
+            ("1,503.25", Err(Text)),
+            ("\u{fffd}", Err(Text)),
+            ("1 503", Err(Text)),
+            ("0x10", Err(Text)),
         ] {
             assert_eq!(dots.number(cell.as_bytes()), expected.map_err(NoNumber::Fault), "{cell}");
         }
@@ -229,7 +274,10 @@ mod tests {
 
     #[test]
     fn lists_and_thousands() {
-        let items = |cell: &'static str| list(cell.as_bytes()).map(|items| items.map(|i| String::from_utf8_lossy(i).into_owned()).collect::<Vec<_>>());
+        let items = |cell: &'static str| {
+            list(cell.as_bytes())
+                .map(|items| items.map(|i| String::from_utf8_lossy(i).into_owned()).collect::<Vec<_>>())
+        };
         assert_eq!(items("[ 0.5  -1.\n 2e-3]").unwrap(), ["0.5", "-1.", "2e-3"]);
         assert_eq!(items("[0.5, -1]").unwrap(), ["0.5", "-1"]);
         assert_eq!(items("array([1, 2])").unwrap(), ["1", "2"]);

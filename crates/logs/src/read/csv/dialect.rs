@@ -41,7 +41,14 @@ struct Line {
     foreign: Option<u8>,
 }
 
+/// A line and its cells.
+type Row = (u64, Vec<String>);
+
 impl Line {
+    fn is_comment(&self) -> bool {
+        is_comment(self.text.as_bytes())
+    }
+
     fn new(number: u64, bytes: &[u8]) -> Self {
         let foreign = std::str::from_utf8(bytes).err().and_then(|e| bytes.get(e.valid_up_to()).copied());
         Self { number, text: String::from_utf8_lossy(bytes).into_owned(), foreign }
@@ -55,7 +62,7 @@ impl Dialect {
     /// [`Error::Io`] where it cannot be read; [`Error::Log`] for a log without a header or without rows, a header that
     /// is not UTF-8, and where more than one way to read it is left, naming the setting that decides.
     pub fn of(input: &Input, options: &ReadOptions) -> Result<Self> {
-        let error = |line: u64, found: String, expected: &str| Error::Log {
+        let error = |(line, found): (u64, String), expected: &str| Error::Log {
             path: input.path.clone(),
             line: Some(line),
             column: None,
@@ -63,76 +70,74 @@ impl Dialect {
             expected: expected.into(),
         };
         let mut lines = sample(input)?;
-        let mut notes = Vec::new();
         let mut said = options.delimiter_byte()?;
         // What Excel reads to be told the delimiter.
-        if let Some([b's', b'e', b'p', b'=', mark]) = lines.first().map(|l| l.text.as_bytes()) {
+        if let Some([b's', b'e', b'p', b'=', mark]) = lines.first().map(|l| l.text.as_bytes())
+            && DELIMITERS.contains(&char::from(*mark))
+        {
             said = said.or(Some(*mark));
             lines.remove(0);
         }
-        let begin = lines.iter().position(|l| !is_comment(l.text.as_bytes())).unwrap_or(lines.len());
+        let begin = lines.iter().position(|l| !l.is_comment()).unwrap_or(lines.len());
         let (comments, lines) = lines.split_at(begin);
-        let lines: Vec<&Line> = lines.iter().filter(|l| !is_comment(l.text.as_bytes())).collect();
+        let lines: Vec<&Line> = lines.iter().filter(|l| !l.is_comment()).collect();
         let Some(first) = lines.first() else {
-            let (line, found) = match comments.first() {
-                None => (1, "an empty file"),
-                Some(comment) => (comment.number, "nothing but comments"),
-            };
-            return Err(error(line, found.into(), "a header row and at least one row of values"));
+            let empty = || (1, "an empty file".to_string());
+            let found = comments.first().map_or_else(empty, |c| (c.number, "nothing but comments".to_string()));
+            return Err(error(found, "a header row and at least one row of values"));
         };
-        let delimiter = match said {
-            Some(byte) => byte,
-            None => {
-                let given = options.header.as_ref().map(Vec::len);
-                let all: Vec<&str> = lines.iter().map(|l| l.text.as_str()).collect();
-                found_delimiter(&all, given).map_err(|found| {
-                    error(first.number, found, "one way to cut the rows into columns (`delimiter = CHARACTER` decides)")
-                })?
-            }
-        };
-        let mut rows: Vec<(u64, Vec<String>)> =
-            lines.iter().map(|l| (l.number, cells(&l.text, delimiter))).collect();
+        let delimiter = said.map_or_else(|| found_delimiter(&lines, options), Ok).map_err(|found| {
+            let expected = "one way to cut the rows into columns (`delimiter = CHARACTER` decides)";
+            error((first.number, found), expected)
+        })?;
+        let mut rows: Vec<Row> = lines.iter().map(|l| (l.number, cells(&l.text, delimiter))).collect();
         let above = comments.last().map(|l| (l.number, cells(&uncommented(&l.text), delimiter)));
         let (header_line, mut names) = header(&mut rows, above, options).map_err(|(line, found)| {
             let expected = "one header row with the columns' names (`header = NAMES` says them for a log without one)";
-            error(line, found.into(), expected)
+            error((line, found.into()), expected)
         })?;
-        let whole = || comments.iter().chain(lines.iter().copied());
-        let foreign = whole().find(|l| l.number == header_line).and_then(|l| l.foreign);
-        if let (Some(byte), Some(column)) = (foreign, names.iter().position(|n| n.contains('\u{fffd}'))) {
+        let foreign = comments.iter().chain(lines.iter().copied()).find(|l| l.number == header_line);
+        let column = names.iter().position(|n| n.contains('\u{fffd}'));
+        if let (Some(byte), Some(column)) = (foreign.and_then(|l| l.foreign), column) {
             return Err(not_utf8(input, header_line, column, byte));
         }
-        if let Some((line, row)) = rows.first()
-            && let Some(units) = units_row(row)
-        {
-            notes.push(format!("line {line} holds the columns' units"));
-            for (name, unit) in names.iter_mut().zip(units).filter(|(_, unit)| !unit.is_empty()) {
-                *name = format!("{name} [{unit}]");
-            }
-            rows.remove(0);
-        }
+        let notes = take_units(&mut rows, &mut names);
         let Some((first_line, row)) = rows.first() else {
-            return Err(error(header_line, "a header and no rows".into(), "at least one row of values"));
+            return Err(error((header_line, "a header and no rows".into()), "at least one row of values"));
         };
-        let no_value = row.iter().any(|cell| !cell.is_empty()) && row.iter().all(|cell| !is_value(cell));
-        if row.len() > 1 && rows.len() > 1 && options.header.is_none() && no_value {
-            return Err(error(*first_line, "a second row of names".into(), "one header row, with no more than units below it"));
+        if row.len() > 1 && rows.len() > 1 && options.header.is_none() && has_no_value(row) {
+            let expected = "one header row, with no more than units below it";
+            return Err(error((*first_line, "a second row of names".into()), expected));
         }
         let first_line = *first_line;
         let rows: Vec<Vec<String>> = rows.into_iter().map(|(_, row)| row).collect();
-        let decimal_comma = match options.decimal_comma {
-            Some(said) => said,
-            None => found_comma(&rows).map_err(|(found, cell)| {
-                let expected = "a decimal comma (`decimal_comma = true` for that), or numbers without separators of thousands";
-                error(first_line, format!("`{cell}`, {found}"), expected)
-            })?,
-        };
-        let quoted = lines.iter().any(|l| l.text.contains('"'));
-        if decimal_comma && delimiter == b',' && !quoted {
+        let decimal_comma = options.decimal_comma.map_or_else(|| found_comma(&rows), Ok).map_err(|found| {
+            let expected =
+                "a decimal comma (`decimal_comma = true` for that), or numbers without separators of thousands";
+            error((first_line, found), expected)
+        })?;
+        if decimal_comma && delimiter == b',' && !lines.iter().any(|l| l.text.contains('"')) {
             return Err(Error::config("decimal_comma", true, "another delimiter than `,`, or numbers in quotes"));
         }
         Ok(Self { delimiter, decimal_comma, names, header_line, first_line, rows, notes })
     }
+}
+
+/// Joins the units in a row below the header to the names.
+fn take_units(rows: &mut Vec<Row>, names: &mut [String]) -> Vec<String> {
+    let Some((line, units)) = rows.first().and_then(|(line, row)| Some((*line, units_row(row)?))) else {
+        return Vec::new();
+    };
+    for (name, unit) in names.iter_mut().zip(units).filter(|(_, unit)| !unit.is_empty()) {
+        *name = format!("{name} [{unit}]");
+    }
+    rows.remove(0);
+    vec![format!("line {line} holds the columns' units")]
+}
+
+/// Whether a row holds something and nothing of it can be a value.
+fn has_no_value(row: &[String]) -> bool {
+    row.iter().any(|cell| !cell.is_empty()) && row.iter().all(|cell| !is_value(cell))
 }
 
 /// The first lines that are not blank.
@@ -204,12 +209,13 @@ fn cells(line: &str, delimiter: u8) -> Vec<String> {
 ///
 /// # Errors
 /// What was found, where two do that.
-fn found_delimiter(lines: &[&str], names: Option<usize>) -> std::result::Result<u8, String> {
+fn found_delimiter(lines: &[&Line], options: &ReadOptions) -> std::result::Result<u8, String> {
+    let names = options.header.as_ref().map(Vec::len);
     let fit = |delimiter: &char| {
-        let counts: Vec<usize> = lines.iter().map(|l| cells(l, *delimiter as u8).len()).collect();
+        let counts: Vec<usize> = lines.iter().map(|l| cells(&l.text, *delimiter as u8).len()).collect();
         let columns = names.unwrap_or(counts[0]);
         let alike = counts.iter().filter(|n| **n == columns).count();
-        (columns > 1 && (names.is_none() || counts[0] == columns)).then_some((alike, columns, *delimiter))
+        (columns > 1 && counts[0] == columns).then_some((alike, columns, *delimiter))
     };
     let mut fits: Vec<_> = DELIMITERS[..3].iter().filter_map(fit).collect();
     if fits.iter().all(|(alike, ..)| *alike <= 1) && lines.len() > 1 {
@@ -230,10 +236,10 @@ fn found_delimiter(lines: &[&str], names: Option<usize>) -> std::result::Result<
 /// # Errors
 /// A line and what was found there.
 fn header(
-    rows: &mut Vec<(u64, Vec<String>)>,
-    above: Option<(u64, Vec<String>)>,
+    rows: &mut Vec<Row>,
+    above: Option<Row>,
     options: &ReadOptions,
-) -> std::result::Result<(u64, Vec<String>), (u64, &'static str)> {
+) -> std::result::Result<Row, (u64, &'static str)> {
     let Some((line, row)) = rows.first() else { return Err((1, "no row")) };
     if let Some(names) = &options.header {
         if !row.iter().any(|cell| is_value(cell)) {
@@ -264,7 +270,11 @@ fn header(
 /// A comment as a header: without its mark, but `%time` is a name.
 fn uncommented(line: &str) -> String {
     let line = line.trim_start();
-    if line.starts_with("%time") { line.into() } else { line.trim_start_matches(['#', '%']).trim_start_matches(' ').into() }
+    if line.starts_with("%time") {
+        line.into()
+    } else {
+        line.trim_start_matches(['#', '%']).trim_start_matches(' ').into()
+    }
 }
 
 /// The units in a row that holds nothing else.
@@ -279,8 +289,8 @@ fn units_row(row: &[String]) -> Option<Vec<String>> {
 /// Whether numbers are written with a comma.
 ///
 /// # Errors
-/// What was found, and the cell, where a comma may as well separate thousands.
-fn found_comma(rows: &[Vec<String>]) -> std::result::Result<bool, (&'static str, String)> {
+/// What was found where a comma may as well separate thousands.
+fn found_comma(rows: &[Vec<String>]) -> std::result::Result<bool, String> {
     let all = || rows.iter().flatten();
     let mut with_comma = all().filter(|cell| is_comma_number(cell)).peekable();
     let Some(first) = with_comma.peek().map(|cell| (*cell).clone()) else { return Ok(false) };
@@ -290,7 +300,7 @@ fn found_comma(rows: &[Vec<String>]) -> std::result::Result<bool, (&'static str,
     // Beside numbers with a dot they are thousands, which are refused where they stand.
     match all().any(|cell| cell.contains('.') && is_number(cell)) {
         true => Ok(false),
-        false => Err(("whose comma may stand before decimals or thousands", first)),
+        false => Err(format!("`{first}`, whose comma may stand before decimals or thousands")),
     }
 }
 

@@ -26,7 +26,7 @@ impl Encoding {
 }
 
 /// The text of `stream` as UTF-8 without a byte order mark.
-pub(super) fn decoded<'a>(mut stream: Box<dyn Read + 'a>) -> Result<Box<dyn Read + 'a>> {
+pub(super) fn decoded<'a>(mut stream: Box<dyn Read + Send + 'a>) -> Result<Box<dyn Read + Send + 'a>> {
     let mut head = Vec::new();
     stream.by_ref().take(UTF8_MARK.len() as u64).read_to_end(&mut head)?;
     let encoding = Encoding::of(&head);
@@ -39,13 +39,19 @@ pub(super) fn decoded<'a>(mut stream: Box<dyn Read + 'a>) -> Result<Box<dyn Read
     let whole = Cursor::new(head).chain(stream);
     Ok(match encoding {
         Encoding::Utf8 => Box::new(whole),
-        _ => Box::new(Utf16 { from: whole, big: encoding == Encoding::Utf16Be, bytes: Vec::new(), text: Vec::new(), at: 0 }),
+        _ => Box::new(Utf16 {
+            from: whole,
+            big: encoding == Encoding::Utf16Be,
+            bytes: Vec::new(),
+            text: Vec::new(),
+            at: 0,
+        }),
     })
 }
 
 /// UTF-16 read as UTF-8. What is no letter becomes U+FFFD, which no number holds; half a unit at the end is left out.
 struct Utf16<'a> {
-    from: Chain<Cursor<Vec<u8>>, Box<dyn Read + 'a>>,
+    from: Chain<Cursor<Vec<u8>>, Box<dyn Read + Send + 'a>>,
     big: bool,
     /// Read and not yet decoded.
     bytes: Vec<u8>,

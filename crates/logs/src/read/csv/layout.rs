@@ -1,15 +1,16 @@
 //! What stands in each column of a text log: time, episode, channels, lists, names of joints.
 
-use super::super::header::{list, name_and_unit, select};
+use super::super::header::{glob, list, name_and_unit, select};
 use super::super::options::TimeUnit;
 use super::super::{Input, ReadOptions};
-use super::cell::{self, is_value};
 use super::dialect::Dialect;
+use super::entries::{Entry, Joints, Place};
 use super::names;
 use super::stamps;
 use super::time::Time;
 use crate::Channel;
 use crate::error::{Error, Result};
+use std::collections::HashSet;
 
 /// What stands in each column.
 #[derive(Debug)]
@@ -85,7 +86,8 @@ impl<'a> Columns<'a> {
     fn new(input: &'a Input<'a>, dialect: &'a Dialect) -> Self {
         let cells: Vec<String> = dialect.names.iter().map(|name| names::joined(name)).collect();
         let named = cells.iter().map(|cell| name_and_unit(cell));
-        let (names, units): (Vec<_>, Vec<_>) = named.map(|(name, unit)| (name.to_string(), unit.map(Into::into))).unzip();
+        let (names, units): (Vec<_>, Vec<_>) =
+            named.map(|(name, unit)| (name.to_string(), unit.map(Into::into))).unzip();
         let (twin_of, names) = names::each_once(names);
         Self { input, dialect, names, units, twin_of }
     }
@@ -181,6 +183,29 @@ impl Layout {
 
     /// Gives the columns `left` their roles, and what is read from them.
     fn choose(&mut self, columns: &Columns, left: &[usize], options: &ReadOptions) -> Result<()> {
+        let entries = self.entries(columns, left);
+        // In a log with a row for each channel names are chosen when all of them are known.
+        let options = &match self.pivot {
+            Some(_) => ReadOptions { channels: None, ignore: Vec::new(), wrap: Vec::new(), ..options.clone() },
+            None => self.for_entries(columns, &entries, options),
+        };
+        let kept = |e: &Entry| !names::is_bookkeeping(columns.plain_name(e.column)) || options.asks_for(&e.name);
+        let all: Vec<usize> = (0..entries.len()).filter(|i| kept(&entries[*i])).collect();
+        self.tell_left_out(entries.iter().filter(|e| !kept(e)).map(|e| e.name.as_str()));
+        if all.is_empty() {
+            let found = format!("no channel beside {}", columns.all());
+            return Err(columns.error(None, found, "at least one column of measured values"));
+        }
+        let named: Vec<(&str, Option<&str>)> = entries.iter().map(|e| (e.name.as_str(), e.unit.as_deref())).collect();
+        let (chosen, channels) = select(&columns.input.path, &named, &all, options).map_err(|e| at_line(e, columns))?;
+        check_twins(columns, &entries, &chosen, options, &mut self.notes)?;
+        self.outputs = channels.into_iter().map(|channel| Output::new(channel, options)).collect();
+        self.give_roles(columns, &entries, &chosen);
+        Ok(())
+    }
+
+    /// What may become a channel; columns that say something of others get their roles.
+    fn entries(&mut self, columns: &Columns, left: &[usize]) -> Vec<Entry> {
         let mut entries = Vec::new();
         let joints = Joints::of(columns, left);
         for i in left.iter().copied().filter(|i| Some(*i) != self.pivot) {
@@ -192,59 +217,67 @@ impl Layout {
         if let Some(joints) = joints {
             entries.extend(joints.entries());
             self.of_joint = vec![vec![None; joints.names.len()]; joints.kinds.len()];
+            self.notes.push(format!(
+                "the joints of each row are named in its cells: {}",
+                list(joints.names.iter().map(String::as_str))
+            ));
             self.joints = joints.names;
         }
-        // In a log with a row for each channel names are chosen when all of them are known.
-        let options = &if self.pivot.is_some() {
-            ReadOptions { channels: None, ignore: Vec::new(), wrap: Vec::new(), ..options.clone() }
-        } else {
-            options.clone()
-        };
-        let kept = |e: &Entry| !names::is_bookkeeping(columns.plain_name(e.column)) || options.asks_for(&e.name);
-        let all: Vec<usize> = (0..entries.len()).filter(|i| kept(&entries[*i])).collect();
-        self.tell_left_out(entries.iter().filter(|e| !kept(e)).map(|e| e.name.as_str()));
-        if all.is_empty() {
-            let found = format!("no channel beside {}", columns.all());
-            return Err(columns.error(None, found, "at least one column of measured values"));
-        }
-        let named: Vec<(&str, Option<&str>)> = entries.iter().map(|e| (e.name.as_str(), e.unit.as_deref())).collect();
-        // What is left out already may be named there.
-        let fits_left_out = |pattern: &String| {
-            let fits = |name: &str| super::super::header::glob(pattern, name);
-            let one_of = |all: &[usize]| all.iter().any(|i| fits(&entries[*i].name));
-            !one_of(&all) && columns.names.iter().any(|name| fits(name))
-        };
+        entries
+    }
+
+    /// The options as they are meant: the name of a column of lists stands for all their items, and what is no channel
+    /// anyway may be named as such.
+    fn for_entries(&self, columns: &Columns, entries: &[Entry], options: &ReadOptions) -> ReadOptions {
         let mut options = options.clone();
-        options.ignore.retain(|pattern| !fits_left_out(pattern));
-        let (chosen, channels) = select(&columns.input.path, &named, &all, &options).map_err(|e| at_line(e, columns))?;
-        check_twins(columns, &entries, &chosen, &options, &mut self.notes)?;
-        for entry in &entries {
+        let lists = || entries.iter().filter(|e| matches!(e.place, Place::Item(0)));
+        let with_items = |patterns: &mut Vec<String>| {
+            for pattern in patterns {
+                if let Some(e) = lists().find(|e| columns.names[e.column] == *pattern) {
+                    *pattern = format!("{}[*]", columns.names[e.column]);
+                }
+            }
+        };
+        options.channels.iter_mut().for_each(with_items);
+        with_items(&mut options.ignore);
+        let left_out = |pattern: &String| {
+            let no_motion = |e: &Entry| names::is_bookkeeping(columns.plain_name(e.column)) && glob(pattern, &e.name);
+            let says_names =
+                |(i, role): (usize, &Role)| matches!(role, Role::Name(_)) && glob(pattern, &columns.names[i]);
+            entries.iter().any(no_motion) || self.roles.iter().enumerate().any(says_names)
+        };
+        let fits_none = |pattern: &String| {
+            !entries.iter().any(|e| glob(pattern, &e.name) && !names::is_bookkeeping(columns.plain_name(e.column)))
+        };
+        options.ignore.retain(|pattern| !(fits_none(pattern) && left_out(pattern)));
+        options
+    }
+
+    /// Gives the columns of entries their roles; output `k` is the entry `chosen[k]`.
+    fn give_roles(&mut self, columns: &Columns, entries: &[Entry], chosen: &[usize]) {
+        let mut outputs = vec![None; entries.len()];
+        chosen.iter().enumerate().for_each(|(output, i)| outputs[*i] = Some(output));
+        for (entry, output) in entries.iter().zip(outputs) {
             // What is there in every row says nothing of rates.
             let sparse = || columns.sample(entry.column).any(str::is_empty);
-            self.roles[entry.column] = match (&self.roles[entry.column], entry.place) {
-                (Role::Skip, Place::Cell) if sparse() => Role::Other,
-                (Role::Skip, Place::Item(_)) => Role::List(Vec::new()),
-                (role, _) => role.clone(),
-            };
-        }
-        for (output, (entry, channel)) in chosen.iter().map(|i| &entries[*i]).zip(channels).enumerate() {
-            self.outputs.push(Output::new(channel, &options));
-            match (entry.place, &mut self.roles[entry.column]) {
-                (Place::Item(item), Role::List(items)) => {
-                    items.resize(items.len().max(item + 1), None);
-                    items[item] = Some(output);
-                }
-                (Place::Joint { kind, joint }, _) => self.of_joint[kind][joint] = Some(output),
-                (_, role) => *role = Role::Value(output),
+            let role = &mut self.roles[entry.column];
+            match (entry.place, output) {
+                (Place::Cell, Some(output)) => *role = Role::Value(output),
+                (Place::Cell, None) if sparse() => *role = Role::Other,
+                (Place::Cell, None) => {}
+                (Place::Joint { kind, joint }, _) => self.of_joint[kind][joint] = output,
+                (Place::Item(_), _) => match role {
+                    // Items behind the last wanted one count as well: a list has one length.
+                    Role::List(items) => items.push(output),
+                    _ => *role = Role::List(vec![output]),
+                },
             }
         }
-        for entry in &entries {
-            // Items behind the last wanted one count as well: a list has one length.
-            if let (Place::Item(item), Role::List(items)) = (entry.place, &mut self.roles[entry.column]) {
-                items.resize(items.len().max(item + 1), None);
+        for role in &mut self.roles {
+            if matches!(role, Role::List(items) if items.iter().all(Option::is_none)) {
+                *role = Role::Skip;
             }
         }
-        Ok(())
     }
 
     fn tell_left_out<'n>(&mut self, names: impl Iterator<Item = &'n str>) {
@@ -253,94 +286,6 @@ impl Layout {
             let verb = if names.len() == 1 { "is" } else { "are" };
             self.notes.push(format!("{} {verb} no motion by name and left out", list(names.into_iter())));
         }
-    }
-}
-
-/// Something that may become a channel.
-struct Entry {
-    column: usize,
-    name: String,
-    unit: Option<String>,
-    place: Place,
-}
-
-#[derive(Clone, Copy)]
-enum Place {
-    Cell,
-    /// An item of a list, from 0.
-    Item(usize),
-    /// A kind of quantity of a joint, both by number.
-    Joint { kind: usize, joint: usize },
-}
-
-impl Entry {
-    /// Of a column: one, or one for each item of its lists.
-    fn of(columns: &Columns, column: usize) -> Vec<Self> {
-        let (name, unit) = (&columns.names[column], &columns.units[column]);
-        let first = columns.sample(column).find(|cell| !cell.is_empty()).unwrap_or_default();
-        match cell::list(first.as_bytes()) {
-            None => vec![Self { column, name: name.clone(), unit: unit.clone(), place: Place::Cell }],
-            Some(items) => (0..items.count())
-                .map(|k| Self { column, name: format!("{name}[{k}]"), unit: unit.clone(), place: Place::Item(k) })
-                .collect(),
-        }
-    }
-}
-
-/// Joints that cells name: columns such as `name0` beside `position0` and `velocity0`.
-struct Joints {
-    names: Vec<String>,
-    /// What stands before the words and the word, of each kind of quantity.
-    kinds: Vec<(String, String)>,
-    roles: Vec<(usize, Role)>,
-}
-
-impl Joints {
-    fn of(columns: &Columns, left: &[usize]) -> Option<Self> {
-        let part = |i: usize| names::numbered(&columns.names[i]);
-        let is_name = |i: usize| {
-            part(i).is_some_and(|(_, word, _)| word.eq_ignore_ascii_case("name"))
-                && columns.sample(i).all(|cell| !cell.is_empty() && !is_value(cell))
-        };
-        let slots: Vec<usize> = left.iter().copied().filter(|i| is_name(*i)).collect();
-        let first: Vec<String> = slots.iter().filter_map(|i| columns.sample(*i).next()).map(Into::into).collect();
-        if slots.is_empty() || first.len() != slots.len() {
-            return None;
-        }
-        let mut joints = Self { names: first, kinds: Vec::new(), roles: Vec::new() };
-        joints.roles.extend(slots.iter().enumerate().map(|(slot, i)| (*i, Role::Name(slot))));
-        for i in left.iter().copied().filter(|i| !slots.contains(i)) {
-            let Some((before, word, number)) = part(i) else { continue };
-            let of_same = |j: &usize| part(*j).is_some_and(|(b, _, n)| b == before && n == number);
-            let Some(slot) = slots.iter().position(of_same) else { continue };
-            let kind = joints.kinds.iter().position(|(b, w)| b == before && w == word).unwrap_or_else(|| {
-                joints.kinds.push((before.into(), word.into()));
-                joints.kinds.len() - 1
-            });
-            joints.roles.push((i, Role::OfJoint { slot, kind }));
-        }
-        (!joints.kinds.is_empty()).then_some(joints)
-    }
-
-    fn role(&self, column: usize) -> Option<Role> {
-        self.roles.iter().find(|(i, _)| *i == column).map(|(_, role)| role.clone())
-    }
-
-    /// Each kind of quantity of each joint.
-    fn entries(&self) -> Vec<Entry> {
-        let mut entries = Vec::new();
-        for (kind, (before, word)) in self.kinds.iter().enumerate() {
-            let of_kind = |role: &Role| matches!(role, Role::OfJoint { kind: k, .. } if *k == kind);
-            let Some(column) = self.roles.iter().find(|(_, role)| of_kind(role)).map(|(i, _)| *i) else { continue };
-            for (joint, name) in self.names.iter().enumerate() {
-                let has = |role: &Role| matches!(role, Role::OfJoint { kind: k, slot } if *k == kind && *slot == joint);
-                if self.roles.iter().any(|(_, role)| has(role)) {
-                    let name = names::of_joint(before, name, word);
-                    entries.push(Entry { column, name, unit: None, place: Place::Joint { kind, joint } });
-                }
-            }
-        }
-        entries
     }
 }
 
@@ -393,9 +338,10 @@ fn check_twins(
     options: &ReadOptions,
     notes: &mut Vec<String>,
 ) -> Result<()> {
+    let read: HashSet<usize> = chosen.iter().map(|i| entries[*i].column).collect();
     for entry in chosen.iter().map(|i| &entries[*i]) {
         let Some(first) = columns.twin_of[entry.column] else { continue };
-        let both = chosen.iter().any(|i| entries[*i].column == first);
+        let both = read.contains(&first);
         if both && options.channels.is_none() {
             let name = &columns.names[entry.column];
             let expected = format!(
@@ -404,7 +350,12 @@ fn check_twins(
             );
             return Err(twice(columns, first, entry.column, &expected));
         }
-        notes.push(format!("the name `{}` stands twice: `{}` is column {}", columns.names[first], entry.name, entry.column + 1));
+        notes.push(format!(
+            "the name `{}` stands twice: `{}` is column {}",
+            columns.names[first],
+            entry.name,
+            entry.column + 1
+        ));
     }
     Ok(())
 }

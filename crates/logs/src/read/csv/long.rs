@@ -35,24 +35,28 @@ pub(super) fn key(columns: &Columns, left: &[usize], layout: &Layout, options: &
         let wanted = |i: &usize| !fits(&options.ignore, *i) && !names::is_bookkeeping(columns.plain_name(*i));
         left.iter().copied().filter(wanted)
     };
-    let is_text = |i: usize| columns.sample(i).all(|cell| !cell.is_empty() && !is_value(cell) && !cell.starts_with('['));
+    let is_text =
+        |i: usize| columns.sample(i).all(|cell| !cell.is_empty() && !is_value(cell) && !cell.starts_with('['));
     let texts: Vec<usize> = left().filter(|i| is_text(*i)).collect();
     let ([key], Time::Column(time, _)) = (texts.as_slice(), layout.time) else { return Ok(None) };
     let rows: Vec<(&str, &str)> = columns.sample(time).zip(columns.sample(*key)).collect();
-    let share = |of: &dyn Fn(&[(&str, &str)]) -> bool| {
-        let count = rows.windows(2).filter(|w| of(w)).count();
-        2 * count + 1 >= rows.len()
-    };
+    // Whether something holds for at least half of the steps from row to row.
+    let mostly = |steps: usize| 2 * steps + 1 >= rows.len();
+    let steps = || rows.windows(2).filter(|w| w[0].1 != w[1].1);
     // Several channels at each time, or a single column of values that are not all of one thing.
-    let at_once = share(&|w| w[0].0 == w[1].0 && w[0].1 != w[1].1);
-    let in_turn = left().count() == 2 && share(&|w| w[0].1 != w[1].1);
+    let at_once = mostly(steps().filter(|w| w[0].0 == w[1].0).count());
+    let in_turn = left().count() == 2 && mostly(steps().count());
     Ok((rows.len() > 1 && (at_once || in_turn)).then_some(*key))
 }
+
+/// How many times as many cells the rows of a log may have when they are put together.
+const EMPTIER: usize = 64;
 
 /// A row for each time, with the channels beside each other.
 ///
 /// # Errors
-/// [`crate::Error::Log`] for a channel twice at the same time, and as [`select`].
+/// [`crate::Error::Log`] for a channel twice at the same time, for names of which nearly every row has another one, and
+/// as [`select`].
 pub(super) fn pivoted(sheet: Sheet, keys: &Keys, column: &str, input: &Input, options: &ReadOptions) -> Result<Sheet> {
     let kinds: Vec<usize> = (0..sheet.width()).filter(|c| !sheet.column(*c).all(is_empty)).collect();
     let all: Vec<(usize, usize)> =
@@ -65,53 +69,81 @@ pub(super) fn pivoted(sheet: Sheet, keys: &Keys, column: &str, input: &Input, op
     let named: Vec<(&str, Option<&str>)> = named.iter().map(String::as_str).zip(units()).collect();
     let (chosen, channels) = select(&input.path, &named, &(0..all.len()).collect::<Vec<_>>(), options)?;
 
+    let same = |row: usize| sheet.time[row].to_bits() == sheet.time[row - 1].to_bits();
+    let times: usize =
+        sheet.runs.iter().map(|run| 1 + run.rows.clone().skip(1).filter(|row| !same(*row)).count()).sum();
+    if times.saturating_mul(chosen.len()) > EMPTIER * sheet.values.len() {
+        let found = format!("{} names at {times} times in {} rows", keys.names.len(), sheet.rows());
+        return Err(sheet.error(input, 0, Some(column), found, "a column that names each channel many times".into()));
+    }
     let mut place = vec![None; keys.names.len() * sheet.width()];
     for (output, i) in chosen.iter().enumerate() {
         place[all[*i].0 * sheet.width() + all[*i].1] = Some(output);
     }
-    let outputs = channels.into_iter().map(|channel| Output::new(channel, options)).collect();
     let mut notes = sheet.notes.clone();
     notes.push(format!("each row is of one channel, named in `{column}`: rows of the same time are put together"));
-    let (time_column, unit) = (sheet.time_column.clone(), sheet.unit);
-    let (time, values, lines) = (Vec::new(), Vec::new(), Vec::new());
-    let (faults, runs) = (Vec::new(), Vec::new());
-    let mut new = Sheet { time_column, unit, has_unit: sheet.has_unit, time, outputs, values, lines, faults, runs, notes };
-    let mut old_faults = sheet.faults.iter().peekable();
-    // Last row in which each channel of the old sheet was seen.
+    let mut new = Sheet {
+        time_column: sheet.time_column.clone(),
+        unit: sheet.unit,
+        has_unit: sheet.has_unit,
+        time: Vec::new(),
+        outputs: channels.into_iter().map(|channel| Output::new(channel, options)).collect(),
+        values: Vec::new(),
+        lines: Vec::new(),
+        faults: Vec::new(),
+        runs: Vec::new(),
+        notes,
+    };
+    put_together(&sheet, &mut new, &kinds, &place, keys).map_err(|(row, key)| {
+        let found = format!("`{}` twice at the same time", keys.names[key]);
+        sheet.error(input, row, Some(column), found, "each channel once at a time".into())
+    })?;
+    Ok(new)
+}
+
+/// Fills `new` with the rows of `old`; `place` has the output, or none, of each kind of quantity of each channel.
+///
+/// # Errors
+/// A row and its channel, where that has been seen at the same time.
+fn put_together(
+    old: &Sheet,
+    new: &mut Sheet,
+    kinds: &[usize],
+    place: &[Option<usize>],
+    keys: &Keys,
+) -> std::result::Result<(), (usize, usize)> {
+    let (width, new_width) = (old.width(), new.width());
+    let mut faults = old.faults.iter().peekable();
+    // Last row in which each channel was seen.
     let mut seen = vec![usize::MAX; keys.names.len()];
-    for run in &sheet.runs {
+    for run in &old.runs {
         let first = new.rows();
         for row in run.rows.clone() {
-            let same = new.rows() > first && new.time.last().is_some_and(|t| t.to_bits() == sheet.time[row].to_bits());
+            let same = new.rows() > first && old.time[row].to_bits() == old.time[row - 1].to_bits();
             if !same {
-                new.time.push(sheet.time[row]);
-                new.lines.push(sheet.lines[row]);
-                new.values.resize(new.values.len() + new.outputs.len(), EMPTY);
+                new.time.push(old.time[row]);
+                new.lines.push(old.lines[row]);
+                new.values.resize(new.values.len() + new_width, EMPTY);
             }
             let at = new.rows() - 1;
             let key = keys.of_row[row] as usize;
             if std::mem::replace(&mut seen[key], at) == at {
-                let found = format!("`{}` twice at the same time", keys.names[key]);
-                return Err(sheet.error(input, row, Some(column), found, "each channel once at a time".into()));
+                return Err((row, key));
             }
-            for kind in &kinds {
-                if let Some(output) = place[key * sheet.width() + kind] {
-                    let width = new.outputs.len();
-                    new.values[at * width + output] = sheet.values[row * sheet.width() + kind];
+            for kind in kinds {
+                if let Some(output) = place[key * width + kind] {
+                    new.values[at * new_width + output] = old.values[row * width + kind];
                 }
             }
-            while let Some(fault) = old_faults.next_if(|fault| fault.row == row) {
-                let channel = match fault.channel {
-                    None => None,
-                    Some(kind) => match place[key * sheet.width() + kind] {
-                        None => continue,
-                        output => output,
-                    },
-                };
-                new.faults.push(Fault { row: at, channel, kind: fault.kind, text: fault.text.clone() });
+            while let Some(fault) = faults.next_if(|fault| fault.row == row) {
+                let channel = fault.channel.map(|kind| place[key * width + kind]);
+                if channel != Some(None) {
+                    let (channel, kind, text) = (channel.flatten(), fault.kind, fault.text.clone());
+                    new.faults.push(Fault { row: at, channel, kind, text });
+                }
             }
         }
         new.runs.push(Run { episode: run.episode.clone(), rows: first..new.rows() });
     }
-    Ok(new)
+    Ok(())
 }

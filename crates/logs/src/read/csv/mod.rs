@@ -1,8 +1,10 @@
 //! Tables as text: CSV and its dialects.
 
+mod batches;
 mod cell;
 mod dialect;
 mod encoding;
+mod entries;
 mod layout;
 mod long;
 mod names;

@@ -1,28 +1,103 @@
 //! What the names of columns say of what stands in them.
 
 use super::super::options::TimeUnit;
+use std::collections::{HashMap, HashSet};
 
 /// Words before `_time` that make it a stamp: `log_time`, but not `cycle_time`.
 const CLOCKS: &[&str] = &[
-    "controller", "device", "elapsed", "epoch", "gps", "header", "host", "local", "log", "pub", "publish", "rec",
-    "receive", "received", "record", "recv", "robot", "ros", "sample", "sensor", "server", "sim", "sys", "system",
-    "unix", "utc", "wall",
+    "controller",
+    "device",
+    "elapsed",
+    "epoch",
+    "gps",
+    "header",
+    "host",
+    "local",
+    "log",
+    "pub",
+    "publish",
+    "rec",
+    "receive",
+    "received",
+    "record",
+    "recv",
+    "robot",
+    "ros",
+    "sample",
+    "sensor",
+    "server",
+    "sim",
+    "sys",
+    "system",
+    "unix",
+    "utc",
+    "wall",
 ];
 /// Last parts of names under which no motion is logged.
 const BOOKKEEPING: &[&str] = &[
-    "episode_index", "episode_id", "frame_count", "frame_counter", "frame_id", "frame_idx", "frame_index", "frame_no",
-    "frame_number", "index_in_episode", "message_index", "msg_index", "nanosec", "nanosecs", "nanoseconds", "nsec",
-    "nsecs", "packet_counter", "row_index", "sample_index", "seq", "seq_num", "sequence", "sequence_number",
-    "step_index", "task_index",
+    "episode_index",
+    "episode_id",
+    "frame_count",
+    "frame_counter",
+    "frame_id",
+    "frame_idx",
+    "frame_index",
+    "frame_no",
+    "frame_number",
+    "index_in_episode",
+    "message_index",
+    "msg_index",
+    "nanosec",
+    "nanosecs",
+    "nanoseconds",
+    "nsec",
+    "nsecs",
+    "packet_counter",
+    "row_index",
+    "sample_index",
+    "seq",
+    "seq_num",
+    "sequence",
+    "sequence_number",
+    "step_index",
+    "task_index",
 ];
 /// Names of columns that count, if their values do.
 const COUNTING: &[&str] = &[
-    "", "#", "cnt", "count", "counter", "cycle", "cycles", "frame", "frames", "i", "id", "idx", "index", "iter",
-    "iteration", "k", "line", "msg", "n", "no", "nr", "num", "number", "packet", "record", "row", "sample", "samples",
-    "step", "steps",
+    "",
+    "#",
+    "cnt",
+    "count",
+    "counter",
+    "cycle",
+    "cycles",
+    "frame",
+    "frames",
+    "i",
+    "id",
+    "idx",
+    "index",
+    "iter",
+    "iteration",
+    "k",
+    "line",
+    "msg",
+    "n",
+    "no",
+    "nr",
+    "num",
+    "number",
+    "packet",
+    "record",
+    "row",
+    "sample",
+    "samples",
+    "step",
+    "steps",
 ];
-const COUNTING_ENDS: &[&str] =
-    &["_cnt", "_count", "_counter", "_frame", "_id", "_idx", "_index", "_no", "_nr", "_num", "_number", "_seq", "_step"];
+const COUNTING_ENDS: &[&str] = &[
+    "_cnt", "_count", "_counter", "_frame", "_id", "_idx", "_index", "_no", "_nr", "_num", "_number", "_seq", "_step",
+];
 
 /// The last part of `a/b.c`, in small letters.
 fn last(name: &str) -> String {
@@ -114,17 +189,18 @@ pub(super) fn of_joint(before: &str, joint: &str, word: &str) -> String {
 
 /// Each name once: the second `x` is `x.1`, as in pandas. The first value says which are such.
 pub(super) fn each_once(names: Vec<String>) -> (Vec<Option<usize>>, Vec<String>) {
+    let mut first_of: HashMap<&str, usize> = HashMap::new();
+    let all: HashSet<&str> = names.iter().map(String::as_str).collect();
     let (mut twin_of, mut unique): (Vec<Option<usize>>, Vec<String>) = (Vec::new(), Vec::new());
-    for name in &names {
-        let first = unique.iter().position(|known| known == name && !name.is_empty());
-        let mut new = name.clone();
-        let mut k = 1;
-        while first.is_some() && (unique.contains(&new) || names.contains(&new)) {
-            new = format!("{name}.{k}");
-            k += 1;
-        }
-        twin_of.push(first);
-        unique.push(new);
+    let mut taken: HashSet<String> = HashSet::new();
+    for (i, name) in names.iter().enumerate() {
+        let first = *first_of.entry(name).or_insert(i);
+        let twin = (first < i && !name.is_empty()).then_some(first);
+        let free = |new: &String| !all.contains(new.as_str()) && !taken.contains(new);
+        let new = twin.and_then(|_| (1..=names.len()).map(|k| format!("{name}.{k}")).find(free));
+        taken.extend(new.clone());
+        twin_of.push(twin);
+        unique.push(new.unwrap_or_else(|| name.clone()));
     }
     (twin_of, unique)
 }
@@ -137,9 +213,21 @@ mod tests {
     fn stamps_are_known_by_name() {
         use TimeUnit::{Ms, Ns, S, Us};
         for (name, unit) in [
-            ("time", None), ("Time", None), ("%time", None), ("timestamp", None), ("field.header.stamp", None), ("datetime", None),
-            ("timestamp_ms", Some(Ms)), ("time_us", Some(Us)), ("TimeUS", Some(Us)), ("time_s", Some(S)), ("t_ms", Some(Ms)),
-            ("timestamp_ns", Some(Ns)), ("log_time", None), ("recv_time_ns", Some(Ns)), ("/clock/stamp", None),
+            ("time", None),
+            ("Time", None),
+            ("%time", None),
+            ("timestamp", None),
+            ("field.header.stamp", None),
+            ("datetime", None),
+            ("timestamp_ms", Some(Ms)),
+            ("time_us", Some(Us)),
+            ("TimeUS", Some(Us)),
+            ("time_s", Some(S)),
+            ("t_ms", Some(Ms)),
+            ("timestamp_ns", Some(Ns)),
+            ("log_time", None),
+            ("recv_time_ns", Some(Ns)),
+            ("/clock/stamp", None),
         ] {
             assert_eq!(time_unit(name), Some(unit), "{name}");
         }
@@ -162,7 +250,8 @@ mod tests {
         assert_eq!(joined("('left', 'q1')"), "left.q1");
         assert_eq!(joined("('time', '')"), "time");
         assert_eq!(joined("q (left)"), "q (left)");
-        for name in ["frame_index", "field.header.seq", "header.stamp.nanosec", "next.done", "Unnamed: 0", "timestamp"] {
+        for name in ["frame_index", "field.header.seq", "header.stamp.nanosec", "next.done", "Unnamed: 0", "timestamp"]
+        {
             assert!(is_bookkeeping(name), "{name}");
         }
         for name in ["index", "q1", "position", "index_finger", "torque.index"] {

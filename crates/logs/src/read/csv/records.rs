@@ -17,7 +17,7 @@ const EXCEL: [&[u8]; 6] = [b"#N/A", b"#NA", b"#NUM!", b"#DIV/0!", b"#VALUE!", b"
 /// The rows of a text log, one after the other.
 pub(super) struct Records<'a> {
     input: &'a Input<'a>,
-    from: Box<dyn Read + 'a>,
+    from: Box<dyn Read + Send + 'a>,
     delimiter: u8,
     /// Text read, of which `at..end` is still to be cut into rows.
     buffer: Vec<u8>,
@@ -126,15 +126,9 @@ impl<'a> Records<'a> {
         }
     }
 
-    /// Fields of the present row.
-    pub fn len(&self) -> usize {
-        self.fields.len()
-    }
-
-    /// A field of the present row without quotes and space around it; empty behind the last one.
-    pub fn field(&self, i: usize) -> &[u8] {
-        let of = if self.quoted { &self.unquoted } else { &self.buffer };
-        self.fields.get(i).map_or(&[], |range| of[range.clone()].trim_ascii())
+    /// The present row: a text, and where in it its fields lie.
+    pub fn row(&self) -> (&[u8], &[Range<usize>]) {
+        (if self.quoted { &self.unquoted } else { &self.buffer }, &self.fields)
     }
 
     /// Line of the present row, from 1.

@@ -2,6 +2,7 @@
 
 use super::super::table::{Fault, FaultKind, Run};
 use super::super::{Input, ReadOptions};
+use super::batches::{Row, for_each};
 use super::cell::{Cells, NoNumber, list};
 use super::dialect::{Dialect, not_utf8};
 use super::layout::{Layout, Role};
@@ -50,7 +51,7 @@ pub(super) struct Keys {
 /// length, joints that are not known, numbers that might be others, episodes in two places, and as
 /// [`Records::advance`].
 pub(super) fn read(input: &Input, dialect: &Dialect, layout: &Layout, options: &ReadOptions) -> Result<(Sheet, Keys)> {
-    let mut records = Records::new(input, dialect.delimiter, dialect.first_line)?;
+    let records = Records::new(input, dialect.delimiter, dialect.first_line)?;
     let named = layout.roles.iter().rposition(|role| *role != Role::Blank).map_or(0, |i| i + 1);
     let sheet = Sheet {
         time_column: layout.time_column.clone(),
@@ -77,15 +78,13 @@ pub(super) fn read(input: &Input, dialect: &Dialect, layout: &Layout, options: &
         of_others: 0,
         keys: Keys::default(),
     };
-    while records.advance()? {
-        rows.add(&records)?;
-    }
+    let records = for_each(records, |row| rows.add(row))?;
     rows.end(&records, dialect)
 }
 
 impl Rows<'_> {
     /// Adds a row.
-    fn add(&mut self, row: &Records) -> Result<()> {
+    fn add(&mut self, row: &Row) -> Result<()> {
         self.check_length(row)?;
         let from = self.sheet.values.len();
         self.sheet.values.resize(from + self.sheet.outputs.len(), EMPTY);
@@ -127,7 +126,7 @@ impl Rows<'_> {
 
     /// A row has as many fields as the header; those without a name at its end may be missing, an empty one more be
     /// there.
-    fn check_length(&self, row: &Records) -> Result<()> {
+    fn check_length(&self, row: &Row) -> Result<()> {
         let fields = row.len();
         let empty_end = |from: usize| (from..fields).all(|i| row.field(i).is_empty());
         if fields < self.named || fields > self.columns && !empty_end(self.columns) {
@@ -137,7 +136,7 @@ impl Rows<'_> {
         Ok(())
     }
 
-    fn put(&mut self, row: &Records, column: usize, output: usize, from: usize) -> Result<()> {
+    fn put(&mut self, row: &Row, column: usize, output: usize, from: usize) -> Result<()> {
         let cell = row.field(column);
         match self.cells.number(cell) {
             Ok(value) => self.sheet.values[from + output] = value,
@@ -147,7 +146,7 @@ impl Rows<'_> {
         Ok(())
     }
 
-    fn put_list(&mut self, row: &Records, column: usize, items: &[Option<usize>], from: usize) -> Result<()> {
+    fn put_list(&mut self, row: &Row, column: usize, items: &[Option<usize>], from: usize) -> Result<()> {
         let cell = row.field(column);
         if cell.is_empty() {
             return Ok(());
@@ -174,13 +173,14 @@ impl Rows<'_> {
 
     fn list_name(&self, items: &[Option<usize>]) -> String {
         let output = items.iter().flatten().next().map(|output| &self.layout.outputs[*output].channel.name);
-        output.map_or_else(String::new, |name| name.rsplit_once('[').map_or(name.as_str(), |(name, _)| name).to_string())
+        output
+            .map_or_else(String::new, |name| name.rsplit_once('[').map_or(name.as_str(), |(name, _)| name).to_string())
     }
 
     /// Notes a cell that is no number; one that would be another number is refused at once.
     fn fault(
         &mut self,
-        row: &Records,
+        row: &Row,
         column: usize,
         channel: Option<usize>,
         from: usize,
@@ -211,7 +211,7 @@ impl Rows<'_> {
     }
 
     /// Finds which joint stands in each slot.
-    fn name_slots(&mut self, row: &Records) -> Result<()> {
+    fn name_slots(&mut self, row: &Row) -> Result<()> {
         for (i, role) in self.layout.roles.iter().enumerate() {
             let Role::Name(slot) = role else { continue };
             let cell = row.field(i);
@@ -221,7 +221,12 @@ impl Rows<'_> {
             let Some(joint) = self.layout.joints.iter().position(|joint| joint.as_bytes() == cell) else {
                 let found = format!("the joint `{}`", shown(cell));
                 let known = super::super::header::list(self.layout.joints.iter().map(String::as_str));
-                return Err(self.error(row, Some(&format!("{}", i + 1)), found, &format!("one of {known} as in the first row")));
+                return Err(self.error(
+                    row,
+                    Some(&format!("{}", i + 1)),
+                    found,
+                    &format!("one of {known} as in the first row"),
+                ));
             };
             self.slots.resize((*slot + 1).max(self.slots.len()), (Vec::new(), 0));
             self.slots[*slot] = (cell.to_vec(), joint);
@@ -237,7 +242,7 @@ impl Rows<'_> {
     }
 
     /// Whether only columns that are not wanted have values in this row: it is one of another topic.
-    fn is_of_others(&self, row: &Records, from: usize) -> bool {
+    fn is_of_others(&self, row: &Row, from: usize) -> bool {
         let outputs = self.layout.outputs.iter().zip(&self.sheet.values[from..]);
         let none = outputs.filter(|(output, _)| !output.counting).all(|(_, value)| is_empty(*value));
         let other = |(i, role): (usize, &Role)| *role == Role::Other && !row.field(i).is_empty();
@@ -245,10 +250,15 @@ impl Rows<'_> {
     }
 
     /// The channel that a row is about, where each row is about one.
-    fn key(&mut self, row: &Records, column: usize) -> Result<()> {
+    fn key(&mut self, row: &Row, column: usize) -> Result<()> {
         let name = String::from_utf8_lossy(row.field(column)).into_owned();
         if name.is_empty() {
-            return Err(self.error(row, Some(&(column + 1).to_string()), "an empty cell".into(), "the name of the row's channel"));
+            return Err(self.error(
+                row,
+                Some(&(column + 1).to_string()),
+                "an empty cell".into(),
+                "the name of the row's channel",
+            ));
         }
         let keys = &mut self.keys;
         let number = *keys.index.entry(name.clone()).or_insert_with(|| {
@@ -260,12 +270,10 @@ impl Rows<'_> {
     }
 
     /// Puts the row into its episode.
-    fn episode(&mut self, row: &Records) -> Result<()> {
+    fn episode(&mut self, row: &Row) -> Result<()> {
         let number = self.sheet.rows();
-        let id = match &self.layout.episode {
-            None => None,
-            Some((i, _)) => Some(std::str::from_utf8(row.field(*i)).unwrap_or_default()),
-        };
+        let episode = self.layout.episode.as_ref();
+        let id = episode.map(|(i, _)| std::str::from_utf8(row.field(*i)).unwrap_or_default());
         if let Some(run) = self.sheet.runs.last_mut()
             && run.episode.as_deref() == id
         {
@@ -291,7 +299,7 @@ impl Rows<'_> {
     }
 
     /// Adds the row's time.
-    fn stamp(&mut self, row: &Records) -> Result<()> {
+    fn stamp(&mut self, row: &Row) -> Result<()> {
         let number = self.sheet.rows();
         let place = self.sheet.runs.last().map_or(0, |run| number - run.rows.start);
         match self.layout.time.read(row, &self.cells, place) {
@@ -330,7 +338,8 @@ impl Rows<'_> {
             notes.push(format!("{path}: {} rows hold none of the chosen channels and are left out", self.of_others));
         }
         if self.sheet.rows() == 0 {
-            let found = if self.of_others > 0 { "no row with a value of the chosen channels" } else { "a header and no rows" };
+            let found =
+                if self.of_others > 0 { "no row with a value of the chosen channels" } else { "a header and no rows" };
             return Err(Error::Log {
                 path: self.input.path.clone(),
                 line: Some(dialect.header_line),
@@ -342,7 +351,7 @@ impl Rows<'_> {
         Ok((self.sheet, self.keys))
     }
 
-    fn error(&self, row: &Records, column: Option<&str>, found: String, expected: &str) -> Error {
+    fn error(&self, row: &Row, column: Option<&str>, found: String, expected: &str) -> Error {
         Error::Log {
             path: self.input.path.clone(),
             line: Some(row.line()),
@@ -362,4 +371,3 @@ fn shown(cell: &[u8]) -> String {
     }
     short
 }
-

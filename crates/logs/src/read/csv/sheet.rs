@@ -68,7 +68,11 @@ impl Sheet {
     pub fn leave_out(&mut self) {
         let text: Vec<bool> = {
             let mut text = vec![false; self.width()];
-            self.faults.iter().filter(|f| f.kind != FaultKind::Nan).filter_map(|f| f.channel).for_each(|c| text[c] = true);
+            self.faults
+                .iter()
+                .filter(|f| f.kind != FaultKind::Nan)
+                .filter_map(|f| f.channel)
+                .for_each(|c| text[c] = true);
             text
         };
         let free = |c: &usize| !self.outputs[*c].asked;
@@ -108,7 +112,11 @@ impl Sheet {
                 if same + other == 0 {
                     step = by;
                 }
-                if (by - step).abs() > 0.0 { other += 1 } else { same += 1 }
+                if (by - step).abs() > 0.0 {
+                    other += 1
+                } else {
+                    same += 1
+                }
                 // By its name: frames may be missing. By its values alone: not one.
                 let few = if output.counting { other > 2 + same / 10 } else { other > 0 };
                 if few {
@@ -175,14 +183,15 @@ impl Sheet {
     ///
     /// # Errors
     /// [`Error::Log`] where nothing says their unit.
-    fn to_secs(&mut self, input: &Input) -> Result<()> {
+    fn bring_to_secs(&mut self, input: &Input) -> Result<()> {
         if !self.has_unit {
             return Ok(());
         }
         let unit = match self.unit {
             Some(unit) => unit,
             None => {
-                let in_run = |run: &Run| self.time[run.rows.clone()].windows(2).map(|w| w[1] - w[0]).collect::<Vec<_>>();
+                let in_run =
+                    |run: &Run| self.time[run.rows.clone()].windows(2).map(|w| w[1] - w[0]).collect::<Vec<_>>();
                 let (unit, note) = guessed(&self.time, &mut self.runs.iter().flat_map(in_run).collect())
                     .map_err(|(found, expected)| self.error(input, 0, Some(&self.time_column), found, expected))?;
                 self.notes.extend(note);
@@ -201,7 +210,7 @@ impl Sheet {
     pub fn table(mut self, input: &Input, source: FileRecord, options: &ReadOptions) -> Result<Table> {
         self.leave_out();
         super::sparse::join(&mut self, input, options)?;
-        self.to_secs(input)?;
+        self.bring_to_secs(input)?;
         let width = self.width();
         let mut faults = self.faults;
         let empty = self.values.iter().enumerate().filter(|(_, v)| is_empty(**v));

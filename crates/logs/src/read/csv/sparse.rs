@@ -28,7 +28,10 @@ pub(super) fn join(sheet: &mut Sheet, input: &Input, options: &ReadOptions) -> R
         let name = |c: usize| &sheet.outputs[c].channel.name;
         let found = format!(
             "channels of several rates: of {} rows {most} hold `{}` and {} hold `{}`",
-            sheet.rows(), name(fastest), filled[least], name(least)
+            sheet.rows(),
+            name(fastest),
+            filled[least],
+            name(least)
         );
         let expected = "how they go together (`fill = last` takes the last value before, `fill = linear` the line between \
                         two; `channels = NAMES` takes those of one rate)";
@@ -66,9 +69,15 @@ fn check_forward(sheet: &Sheet, input: &Input) -> Result<()> {
     for run in &sheet.runs {
         for row in run.rows.clone().skip(1) {
             let (before, now) = (sheet.time[row - 1], sheet.time[row]);
-            if !(now >= before) {
+            if now < before || now.is_nan() || before.is_nan() {
                 let found = format!("{now} after {before}: time runs backwards or is missing");
-                return Err(sheet.error(input, row, Some(&sheet.time_column), found, "times in order, to join rates".into()));
+                return Err(sheet.error(
+                    input,
+                    row,
+                    Some(&sheet.time_column),
+                    found,
+                    "times in order, to join rates".into(),
+                ));
             }
         }
     }
@@ -77,15 +86,7 @@ fn check_forward(sheet: &Sheet, input: &Input) -> Result<()> {
 
 /// Fills an output in the rows `base` of an episode. Rows before its first value, and with lines also after its last,
 /// are not kept; a cell farther from its values than a gap may be long stays empty.
-fn fill_column(
-    sheet: &mut Sheet,
-    c: usize,
-    run: usize,
-    base: &[bool],
-    kept: &mut [bool],
-    fill: Fill,
-    max_gap: f64,
-) {
+fn fill_column(sheet: &mut Sheet, c: usize, run: usize, base: &[bool], kept: &mut [bool], fill: Fill, max_gap: f64) {
     let (width, rows) = (sheet.width(), sheet.runs[run].rows.clone());
     let own: Vec<(f64, f64)> =
         rows.clone().map(|r| (sheet.time[r], sheet.values[r * width + c])).filter(|(_, v)| !v.is_nan()).collect();

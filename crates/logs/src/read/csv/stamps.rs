@@ -129,7 +129,11 @@ fn guess(columns: &Columns, pairs: &[(usize, usize)]) -> Result<Guess> {
         _ => {
             let all = plain.iter().chain(pairs.iter().map(|(i, _)| i)).chain(&parts);
             let found = super::super::header::list(all.map(|i| columns.names[*i].as_str()));
-            Err(columns.error(None, format!("more than one column of stamps: {found}"), "one time (`time_column = NAME` says which)"))
+            Err(columns.error(
+                None,
+                format!("more than one column of stamps: {found}"),
+                "one time (`time_column = NAME` says which)",
+            ))
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Stamps of a text log: numbers, dates and times of day, in one column or two.
 
 use super::super::table::FaultKind;
+use super::batches::Row;
 use super::cell::{Cells, NoNumber};
-use super::records::Records;
 use jiff::civil::{DateTime, Time as Clock};
 use jiff::{Timestamp, tz::TimeZone};
 
@@ -48,10 +48,12 @@ impl Time {
     }
 
     /// The time of a row that is the `k`-th of its episode: in seconds, or in the unit of its column.
-    pub fn read(&self, row: &Records, cells: &Cells, k: usize) -> Result<f64, NoNumber> {
+    pub fn read(&self, row: &Row, cells: &Cells, k: usize) -> Result<f64, NoNumber> {
         match *self {
             Self::Column(i, Kind::Number) => cells.number(row.field(i)),
-            Self::Column(i, kind) => text(row.field(i)).and_then(|t| secs(t, kind).ok_or(TEXT)).or_else(|why| missing(row, cells, i, why)),
+            Self::Column(i, kind) => {
+                text(row.field(i)).and_then(|t| secs(t, kind).ok_or(TEXT)).or_else(|why| missing(row, cells, i, why))
+            }
             Self::SecsAndNanos(i, j) => {
                 let (secs, nanos) = (cells.number(row.field(i))?, cells.number(row.field(j))?);
                 if (0.0..1e9).contains(&nanos) { Ok(secs + nanos * 1e-9) } else { Err(TEXT) }
@@ -65,8 +67,9 @@ impl Time {
     }
 
     /// The cells of a row that hold it, for messages.
-    pub fn shown(&self, row: &Records) -> String {
-        let cells: Vec<_> = self.columns().iter().map(|i| String::from_utf8_lossy(row.field(*i)).into_owned()).collect();
+    pub fn shown(&self, row: &Row) -> String {
+        let cells: Vec<_> =
+            self.columns().iter().map(|i| String::from_utf8_lossy(row.field(*i)).into_owned()).collect();
         cells.join(" ")
     }
 }
@@ -78,7 +81,7 @@ fn text(cell: &[u8]) -> Result<&str, NoNumber> {
 }
 
 /// A stamp that is no date may still be a word for a missing one; a number is not.
-fn missing(row: &Records, cells: &Cells, i: usize, why: NoNumber) -> Result<f64, NoNumber> {
+fn missing(row: &Row, cells: &Cells, i: usize, why: NoNumber) -> Result<f64, NoNumber> {
     match cells.number(row.field(i)) {
         Err(no @ NoNumber::Fault(FaultKind::Empty | FaultKind::Nan)) => Err(no),
         _ => Err(why),
@@ -141,7 +144,9 @@ mod tests {
             assert_eq!(kind_of(cell), Some(kind), "{cell}");
             assert!((secs(cell, kind).unwrap() - expected).abs() < 1e-6, "{cell}");
         }
-        for cell in ["20250417", "1.5", "soon", "", "17.04.2025 17:00:08", "2025-13-01 00:00:00", "25:00:00", "a:b:c:d:e"] {
+        for cell in
+            ["20250417", "1.5", "soon", "", "17.04.2025 17:00:08", "2025-13-01 00:00:00", "25:00:00", "a:b:c:d:e"]
+        {
             assert_eq!(kind_of(cell), None, "{cell}");
         }
     }
