@@ -48,20 +48,24 @@ impl Recording {
         paths::log_files(paths, &extensions(), is_one_log)
     }
 
-    /// Reads log files; a folder stands for all log files directly in it, sorted by name.
+    /// Reads log files; a folder stands for all log files directly in it, sorted by name, or, where there are none, for
+    /// those in the folders within.
     ///
-    /// Formats are told by the ending: `.csv`, and `.csv.gz`. All files must hold the same channels with the same
-    /// units at the same rate (the mean step of an episode within 1 % of the first episode's). An episode is named
-    /// after its file's stem, then `/` and the value of the episode column where there is one, then `#` and the number
-    /// of the piece, from 1, where a gap has split it.
+    /// Formats are told by what files hold. All files must hold the same channels, in any order, with the same units at
+    /// the same rate (the mean step of an episode within 1 % of the first episode's); the first file's order counts. An
+    /// episode is named after its file's stem, then `/` and the value of the episode column where there is one, then
+    /// `#` and the number of the piece, from 1, where a gap has split it. What was guessed or left out is in
+    /// [`Recording::notes`].
     ///
     /// # Errors
     /// [`Error::Io`] when a path cannot be read; [`Error::Data`] without any log file; [`Error::Config`] for options
-    /// out of range; [`Error::Log`] with file, line and column for a file that is not as described: no time column, no
-    /// channel, a name that is empty or used twice, no rows, a row of another length, a cell without a finite number,
-    /// time that stands still or runs backwards, a gap, another rate or other channels than before, a selected channel
-    /// that is not there, text that is not UTF-8, a damaged gzip file, a file given twice. Of these only gaps and
-    /// cells without a finite number become new episodes under [`OnGap::Split`]; nothing else is mended.
+    /// out of range, and for an angle without unit whose period nothing says; [`Error::Log`] with file, line and column
+    /// for a file that is not as described: no time column or more than one, stamps of no known unit, no channel, a
+    /// name that is empty or used twice, no rows, a row of another length, a cell without a finite number, a value
+    /// beyond all measure, channels of several rates, time that stands still or runs backwards, a gap, another rate or
+    /// other channels than before, a selected channel that is not there, text that is neither UTF-8 nor UTF-16, a quote
+    /// that is not closed, a damaged packed file, a file given twice. Of these only gaps and cells without a finite
+    /// number become new episodes under [`OnGap::Split`]; nothing else is mended.
     pub fn read(paths: &[impl AsRef<Path>], options: &ReadOptions) -> Result<Self> {
         let mut into = Assembly::default();
         let files = paths::log_files(paths, &extensions(), is_one_log)?;

@@ -82,6 +82,20 @@ fn rows_of_several_rates_are_taken_apart_or_joined_as_is_said() {
 }
 
 #[test]
+fn words_for_missing_values_make_a_log_of_several_rates_too() {
+    let text = std::fs::read_to_string(kept("cases").join(SPARSE)).unwrap();
+    let words = text.replace(",,,", ",nan,NaN,").replace(",\n", ",NA\n");
+    let fill = |fill| ReadOptions { fill, ..Default::default() };
+    for how in [Some(Fill::Last), Some(Fill::Linear)] {
+        let (plain, worded) = (read(&text, &fill(how)).unwrap(), read(&words, &fill(how)).unwrap());
+        assert_eq!(plain.episodes, worded.episodes);
+    }
+    let one = ReadOptions { channels: Some(list(&["/grip*"])), ..Default::default() };
+    assert_eq!(read(&text, &one).unwrap().episodes, read(&words, &one).unwrap().episodes);
+    assert!(log_error(read(&words, &fill(None))).2.contains("channels of several rates"));
+}
+
+#[test]
 fn a_slow_channel_that_stops_is_not_carried_on() {
     let mut text = String::from("time,fast,slow\n");
     for k in 0..100 {
@@ -106,7 +120,7 @@ fn rostopic_names_joints_in_cells() {
     let log = Recording::read(&[&a, &b], &ReadOptions::default()).unwrap();
     let joints = ["elbow_joint", "shoulder_lift_joint", "shoulder_pan_joint"];
     let expected: Vec<String> =
-        ["position", "effort"].iter().flat_map(|kind| joints.map(|joint| format!("{joint}.{kind}"))).collect();
+        ["", ".effort"].iter().flat_map(|kind| joints.map(|joint| format!("{joint}{kind}"))).collect();
     assert_eq!(names(&log), expected);
     let values = |run: &str| -> Vec<f64> {
         let of_row = |row: &Vec<String>| [7, 8, 9, 13, 14, 15].map(|i: usize| number(&row[i]));
@@ -240,11 +254,11 @@ fn the_long_form_is_put_together() {
     let values: Vec<f64> = columns(path, 2..3);
     for options in [ReadOptions::default(), ReadOptions { pivot: Some("joint".into()), ..Default::default() }] {
         let log = case(path, &options);
-        assert_eq!(names(&log), ["joint1.position", "joint2.position", "joint3.position"]);
+        assert_eq!(names(&log), ["joint1", "joint2", "joint3"]);
         assert_eq!((log.episodes[0].values.clone(), log.rate_hz().unwrap()), (values.clone(), 100.0));
         noted(&log, &["named in `joint`", "`time_s` are seconds"]);
     }
-    let one = ReadOptions { channels: Some(list(&["joint2.*"])), ..Default::default() };
+    let one = ReadOptions { channels: Some(list(&["joint2"])), ..Default::default() };
     assert_eq!(case(path, &one).episodes[0].values, values.iter().skip(1).step_by(3).copied().collect::<Vec<_>>());
 
     let log = read(

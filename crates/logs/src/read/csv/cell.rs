@@ -167,6 +167,11 @@ pub(super) fn is_value(text: &str) -> bool {
     is_number(text) || super::time::kind_of(text).is_some() || MISSING.contains(&text.to_ascii_lowercase().as_str())
 }
 
+/// Whether a cell holds nothing, or a word for a missing value.
+pub(super) fn is_nothing(text: &str) -> bool {
+    text.is_empty() || MISSING.contains(&text.to_ascii_lowercase().as_str()) || text.parse().is_ok_and(f64::is_nan)
+}
+
 /// Whether a cell is a number, with a dot or a comma.
 pub(super) fn is_number(text: &str) -> bool {
     text.parse::<f64>().is_ok() || is_comma_number(text)

@@ -3,6 +3,7 @@
 use super::super::header::{glob, list, name_and_unit, select};
 use super::super::options::TimeUnit;
 use super::super::{Input, ReadOptions};
+use super::cell::is_nothing;
 use super::dialect::Dialect;
 use super::entries::{Entry, Joints, Place};
 use super::names;
@@ -259,7 +260,7 @@ impl Layout {
         chosen.iter().enumerate().for_each(|(output, i)| outputs[*i] = Some(output));
         for (entry, output) in entries.iter().zip(outputs) {
             // What is there in every row says nothing of rates.
-            let sparse = || columns.sample(entry.column).any(str::is_empty);
+            let sparse = || columns.sample(entry.column).any(is_nothing);
             let role = &mut self.roles[entry.column];
             match (entry.place, output) {
                 (Place::Cell, Some(output)) => *role = Role::Value(output),

@@ -178,11 +178,12 @@ pub(super) fn numbered(name: &str) -> Option<(&str, &str, &str)> {
     (digits > 0 && word_begin < word_end).then_some((&front[..word_begin], &front[word_begin..], number))
 }
 
-/// Names of a joint's quantity: `elbow.position`; what stands before is left out where it says nothing.
+/// Names of a joint's quantity: `elbow.velocity`, and `elbow` for its position, as in logs of ROS; what stands before is
+/// left out where it says nothing.
 pub(super) fn of_joint(before: &str, joint: &str, word: &str) -> String {
     let before = before.trim_start_matches("field.");
     match word.trim_start_matches('_').to_lowercase().as_str() {
-        "value" | "val" | "data" => format!("{before}{joint}"),
+        "position" | "positions" | "pos" | "value" | "val" | "data" => format!("{before}{joint}"),
         _ => format!("{before}{joint}.{word}"),
     }
 }
@@ -247,6 +248,8 @@ mod tests {
         assert_eq!(numbered("name"), None);
         assert_eq!(numbered("12"), None);
         assert_eq!(numbered("[0]"), None);
+        assert_eq!(of_joint("field.", "elbow", "position"), "elbow");
+        assert_eq!(of_joint("left.", "elbow", "effort"), "left.elbow.effort");
         assert_eq!(joined("('left', 'q1')"), "left.q1");
         assert_eq!(joined("('time', '')"), "time");
         assert_eq!(joined("q (left)"), "q (left)");

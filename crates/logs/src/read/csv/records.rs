@@ -97,7 +97,9 @@ impl<'a> Records<'a> {
                 Cut::Open if self.all => {
                     let rest = &self.buffer[self.at..self.end];
                     let zeros = rest.iter().rev().take_while(|byte| **byte == 0).count();
-                    self.rest = Rest { row: (zeros < rest.len()).then_some(self.next_line), zeros };
+                    let text = &rest[..rest.len() - zeros];
+                    let row = !text.trim_ascii().is_empty() && !is_comment(text);
+                    self.rest = Rest { row: row.then_some(self.next_line), zeros };
                     self.at = self.end;
                     return Ok(false);
                 }

@@ -3,11 +3,11 @@
 use super::super::table::{Fault, FaultKind, Run};
 use super::super::{Input, ReadOptions};
 use super::batches::{Row, for_each};
-use super::cell::{Cells, NoNumber, list};
+use super::cell::{Cells, NoNumber, is_nothing, list};
 use super::dialect::{Dialect, not_utf8};
 use super::layout::{Layout, Role};
 use super::records::Records;
-use super::sheet::{EMPTY, Sheet, is_empty};
+use super::sheet::{EMPTY, Sheet};
 use crate::error::{Error, Result};
 use std::collections::{HashMap, HashSet};
 
@@ -113,7 +113,7 @@ impl Rows<'_> {
             self.of_others += 1;
             self.sheet.values.truncate(from);
             let number = self.sheet.rows();
-            self.sheet.faults.retain(|fault| fault.row < number);
+            while self.sheet.faults.pop_if(|fault| fault.row == number).is_some() {}
             return Ok(());
         }
         if let Some(key) = layout.pivot {
@@ -244,9 +244,14 @@ impl Rows<'_> {
     /// Whether only columns that are not wanted have values in this row: it is one of another topic.
     fn is_of_others(&self, row: &Row, from: usize) -> bool {
         let outputs = self.layout.outputs.iter().zip(&self.sheet.values[from..]);
-        let none = outputs.filter(|(output, _)| !output.counting).all(|(_, value)| is_empty(*value));
-        let other = |(i, role): (usize, &Role)| *role == Role::Other && !row.field(i).is_empty();
-        none && self.layout.roles.iter().enumerate().any(other)
+        let none = outputs.filter(|(output, _)| !output.counting).all(|(_, value)| value.is_nan());
+        let number = self.sheet.rows();
+        let of_row = self.sheet.faults.iter().rev().take_while(|fault| fault.row == number);
+        let other = |(i, role): (usize, &Role)| {
+            *role == Role::Other && !is_nothing(std::str::from_utf8(row.field(i)).unwrap_or("text"))
+        };
+        none && of_row.into_iter().all(|fault| fault.kind == FaultKind::Nan)
+            && self.layout.roles.iter().enumerate().any(other)
     }
 
     /// The channel that a row is about, where each row is about one.

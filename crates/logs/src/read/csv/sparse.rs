@@ -1,8 +1,9 @@
 //! Channels of several rates in one log: rows that hold those of one rate and nothing of the others.
 
 use super::super::options::Fill;
+use super::super::table::FaultKind;
 use super::super::{Input, ReadOptions};
-use super::sheet::{EMPTY, Sheet, is_empty};
+use super::sheet::{Sheet, is_empty};
 use crate::error::Result;
 use crate::pace::median;
 
@@ -13,17 +14,22 @@ use crate::pace::median;
 /// for time that runs backwards where they are to be joined.
 pub(super) fn join(sheet: &mut Sheet, input: &Input, options: &ReadOptions) -> Result<()> {
     let width = sheet.width();
-    if !sheet.values.iter().any(|v| is_empty(*v)) {
+    let text = sheet.faults.iter().any(|fault| fault.channel.is_some() && fault.kind != FaultKind::Nan);
+    if text || !sheet.values.iter().any(|v| v.is_nan()) {
         return Ok(());
     }
-    let filled: Vec<usize> = (0..width).map(|c| sheet.column(c).filter(|v| !is_empty(*v)).count()).collect();
+    let filled: Vec<usize> = (0..width).map(|c| sheet.column(c).filter(|v| !v.is_nan()).count()).collect();
     let most = filled.iter().copied().max().unwrap_or(0);
     let Some(fastest) = filled.iter().position(|n| *n == most) else { return Ok(()) };
     let least = filled.iter().enumerate().min_by_key(|(_, n)| **n).map_or(fastest, |(c, _)| c);
     let Some(fill) = options.fill else {
-        let whole = sheet.values.chunks_exact(width).filter(|row| !row.iter().any(|v| is_empty(*v))).count();
-        if 2 * whole >= sheet.rows() {
-            return Ok(()); // single cells are missing
+        let rows_with = |missing: &dyn Fn(f64) -> bool| {
+            sheet.values.chunks_exact(width).filter(|row| row.iter().any(|v| missing(*v))).count()
+        };
+        // Single cells are missing, or whole rows of a single rate.
+        if 2 * rows_with(&is_empty) <= sheet.rows() && (rows_with(&f64::is_nan) < sheet.rows() || most == sheet.rows())
+        {
+            return Ok(());
         }
         let name = |c: usize| &sheet.outputs[c].channel.name;
         let found = format!(
@@ -33,20 +39,22 @@ pub(super) fn join(sheet: &mut Sheet, input: &Input, options: &ReadOptions) -> R
             filled[least],
             name(least)
         );
-        let expected = "how they go together (`fill = last` takes the last value before, `fill = linear` the line between \
-                        two; `channels = NAMES` takes those of one rate)";
-        let row = (0..sheet.rows()).find(|r| sheet.values[r * width..(r + 1) * width].iter().any(|v| is_empty(*v)));
+        let expected = "how they go together (`fill = last` takes the last value before, `fill = linear` the line \
+                        between two; `channels = NAMES` takes those of one rate)";
+        let row = (0..sheet.rows()).find(|r| sheet.values[r * width..(r + 1) * width].iter().any(|v| v.is_nan()));
         return Err(sheet.error(input, row.unwrap_or(0), None, found, expected.into()));
     };
     check_forward(sheet, input)?;
     let before = sheet.rows();
-    let base: Vec<bool> = sheet.column(fastest).map(|v| !is_empty(v)).collect();
+    let base: Vec<bool> = sheet.column(fastest).map(|v| !v.is_nan()).collect();
     let mut kept = base.clone();
     for c in (0..width).filter(|c| *c != fastest) {
         for run in 0..sheet.runs.len() {
             fill_column(sheet, c, run, &base, &mut kept, fill, options.max_gap);
         }
     }
+    let Sheet { faults, values, .. } = &mut *sheet;
+    faults.retain(|fault| fault.channel.is_none_or(|c| values[fault.row * width + c].is_nan()));
     sheet.keep_rows(&kept);
     if sheet.rows() == 0 {
         let found = "no time at which every channel has had a value".to_string();
@@ -95,7 +103,7 @@ fn fill_column(sheet: &mut Sheet, c: usize, run: usize, base: &[bool], kept: &mu
     let period = sheet.outputs[c].channel.period;
     for row in rows.filter(|row| base[*row]) {
         let value = &mut sheet.values[row * width + c];
-        if !is_empty(*value) {
+        if !value.is_nan() {
             continue;
         }
         let now = sheet.time[row];
@@ -108,10 +116,11 @@ fn fill_column(sheet: &mut Sheet, c: usize, run: usize, base: &[bool], kept: &mu
                 let way = period.map_or(way, |p| way - p * (way / p).round());
                 value + way * (now - then) / (next - then)
             }
-            (Fill::Last, Some(_), _) | (Fill::Linear, Some(_), Some(_)) => EMPTY,
+            (Fill::Last, Some(_), _) | (Fill::Linear, Some(_), Some(_)) => *value,
+            (Fill::Linear, Some((then, own)), None) if now <= then => own,
             _ => {
                 kept[row] = false;
-                EMPTY
+                *value
             }
         };
     }
