@@ -5,7 +5,7 @@
 #[cfg(feature = "ros")]
 pub use ebmotion_logs::write_mcap;
 pub use ebmotion_logs::{
-    Channel, ChannelFaults, ChannelReport, ConstantStretch, Curve, DEFAULT_TOLERANCE, Episode, EpisodeReport, Finding,
+    Channel, ChannelFaults, ChannelReport, ConstantStretch, Curve, DEFAULT_TOLERANCE, Episode, EpisodeReport, Fill, Finding,
     FindingKind, Frames, GapReport, Inspection, JointLimits, Labels, LogGroup, Normaliser, OnBackwards, OnGap, OnRepeat, Place, ReadOptions,
-    Recording, Scalar, Severity, ShortEpisode, Split, Stuck, WindowSpec, Windows, inspect, inspect_with,
+    Recording, Scalar, Severity, ShortEpisode, Split, Stuck, TimeUnit, WindowSpec, Windows, inspect, inspect_with,
 };

@@ -174,10 +174,13 @@ impl Model {
 
     pub(super) fn header(config: &RunConfig, dataset: &Dataset, outcome: Outcome, train_seconds: f64) -> ModelInfo {
         let frames = &dataset.frames;
+        let mut config = config.clone();
+        // A log in which an angle never turns that far is to be read with the same period.
+        config.data.read = config.data.read.with_periods(&frames.channels);
         ModelInfo {
             kind: KIND.into(),
             version: VERSION,
-            config: config.clone(),
+            config,
             channels: frames.channels.clone(),
             rate_hz: frames.rate_hz,
             normaliser: dataset.normaliser.clone(),

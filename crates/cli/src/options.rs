@@ -4,29 +4,38 @@
 const OPTIONS: &[(&str, &str)] = &[
     ("beside", "--beside"),
     ("channels", "--channels"),
+    ("decimal_comma", "--decimal-comma"),
     ("delimiter", "--delimiter"),
     ("device", "--device"),
+    ("episode_column", "--episode-column"),
     ("exclude_episodes", "--exclude"),
     ("false_alarms", "--false-alarms"),
     ("false_discoveries", "--false-discoveries"),
+    ("fill", "--fill"),
+    ("header", "--header"),
+    ("hz", "--hz"),
     ("ignore", "--ignore"),
     ("link", "--link"),
     ("max_gap", "--max-gap"),
+    ("missing", "--missing"),
     ("on_backwards", "--on-backwards"),
     ("on_gap", "--on-gap"),
     ("on_repeat", "--on-repeat"),
     ("overwrite", "--overwrite"),
+    ("pivot", "--pivot"),
     ("resume", "--resume"),
     ("time_column", "--time-column"),
+    ("time_unit", "--time-unit"),
     ("topic", "--topic"),
     ("wrap", "--wrap"),
 ];
 
 /// A message of the library in the words of the command line: `` `on_gap = split` `` becomes `` `--on-gap split` ``,
-/// `` `resume = true` `` becomes `` `--resume` ``, and a setting at fault is told by its option.
+/// `` `resume = true` `` becomes `` `--resume` ``, `` `decimal_comma = false` `` `` `--decimal-comma=false` ``, and a setting at fault is told by its option.
 pub(crate) fn named(message: &str) -> String {
     OPTIONS.iter().fold(message.to_string(), |text, (setting, option)| {
         text.replace(&format!("`{setting} = true`"), &format!("`{option}`"))
+            .replace(&format!("`{setting} = false`"), &format!("`{option}=false`"))
             .replace(&format!("`{setting} = "), &format!("`{option} "))
             .replace(&format!("setting `{setting}`"), &format!("setting `{option}`"))
     })

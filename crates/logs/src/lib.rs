@@ -27,7 +27,7 @@ pub use inspect::{
 };
 pub use labels::Labels;
 pub use normalise::{Normaliser, Scalar};
-pub use read::{OnBackwards, OnGap, OnRepeat, ReadOptions};
+pub use read::{Fill, OnBackwards, OnGap, OnRepeat, ReadOptions, TimeUnit};
 pub use recording::{Channel, Episode, Frames, Recording};
 pub use resample::DEFAULT_TOLERANCE;
 pub use split::Split;

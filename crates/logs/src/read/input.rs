@@ -1,5 +1,6 @@
 //! A log before it is read: a file, a folder that is one log, or bytes in memory.
 
+use super::packed::Packing;
 use crate::error::{Error, Result};
 use crate::files::FileRecord;
 use sha2::{Digest as _, Sha256};
@@ -12,8 +13,6 @@ use std::path::{Path, PathBuf};
 
 /// How much of a log is looked at to tell its format, bytes.
 const HEAD: u64 = 64 * 1024;
-/// First bytes of a gzip file.
-const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 #[cfg(feature = "ros")]
 /// What can be read in any order.
@@ -50,30 +49,46 @@ impl<'a> Input<'a> {
     ///
     /// # Errors
     /// [`Error::Io`] naming the file.
-    fn packed(&self) -> Result<Box<dyn Read + '_>> {
+    fn packed(&self) -> Result<Box<dyn Read + Send + '_>> {
         Ok(match self.memory {
             Some(bytes) => Box::new(Cursor::new(bytes)),
             None => Box::new(File::open(&self.path).map_err(Error::io(&self.path, "read"))?),
         })
     }
 
-    /// The contents from the first byte on, unpacked where they begin as gzip does.
+    /// The contents from the first byte on, unpacked where they begin as a packed file does.
     ///
     /// # Errors
     /// [`Error::Io`] naming the file; errors of a damaged archive come from reading.
-    pub fn stream(&self) -> Result<Box<dyn Read + '_>> {
+    pub fn stream(&self) -> Result<Box<dyn Read + Send + '_>> {
         let packed = self.packed()?;
-        Ok(if self.is_packed()? { Box::new(flate2::read::MultiGzDecoder::new(packed)) } else { packed })
+        Ok(match self.packing()? {
+            Some(packing) => packing.unpacked(packed),
+            None => packed,
+        })
     }
 
-    /// Whether it begins as a gzip file does.
+    /// How it is packed, by its first bytes.
     ///
     /// # Errors
     /// [`Error::Io`] naming the file.
-    pub fn is_packed(&self) -> Result<bool> {
+    pub fn packing(&self) -> Result<Option<Packing>> {
         let mut start = Vec::new();
-        self.packed()?.take(2).read_to_end(&mut start).map_err(Error::io(&self.path, "read"))?;
-        Ok(start == GZIP)
+        let head = Packing::HEAD as u64;
+        self.packed()?.take(head).read_to_end(&mut start).map_err(Error::io(&self.path, "read"))?;
+        Ok(Packing::of(&start))
+    }
+
+    /// What an error of reading [`Input::stream`] says of the log.
+    pub fn unreadable(&self, error: std::io::Error) -> Error {
+        use std::io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+        match (self.packing(), error.kind()) {
+            (Ok(Some(packing)), InvalidInput | InvalidData | UnexpectedEof) => {
+                let name = packing.name();
+                self.error(format!("a damaged {name} file ({error})"), format!("a complete {name} file"))
+            }
+            _ => Error::io(&self.path, "read")(error),
+        }
     }
 
     /// The contents in any order; `None` of what is packed.
@@ -111,23 +126,18 @@ impl<'a> Input<'a> {
         Ok(head)
     }
 
-    /// All bytes, unpacked.
+    /// All bytes, unpacked, for formats that need them at once.
     ///
     /// # Errors
     /// [`Error::Io`] naming the file; [`Error::Log`] for a damaged archive.
     pub fn bytes(&self) -> Result<Cow<'a, [u8]>> {
         if let Some(bytes) = self.memory
-            && !bytes.starts_with(&GZIP)
+            && Packing::of(bytes).is_none()
         {
             return Ok(Cow::Borrowed(bytes));
         }
         let mut unpacked = Vec::new();
-        self.stream()?.read_to_end(&mut unpacked).map_err(|e| match e.kind() {
-            std::io::ErrorKind::InvalidInput | std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof => {
-                self.error(format!("a damaged gzip file ({e})"), "a complete gzip file")
-            }
-            _ => Error::io(&self.path, "read")(e),
-        })?;
+        self.stream()?.read_to_end(&mut unpacked).map_err(|e| self.unreadable(e))?;
         Ok(Cow::Owned(unpacked))
     }
 

@@ -3,12 +3,15 @@
 mod csv;
 mod episodes;
 mod fill;
+mod extremes;
 pub(crate) mod header;
 mod input;
+mod matching;
 mod numbers;
 mod of_model;
 mod options;
 mod order;
+mod packed;
 mod paths;
 mod repairs;
 mod second_source;
@@ -17,6 +20,8 @@ mod spread;
 pub(crate) mod ros;
 pub(crate) mod table;
 mod track;
+mod units;
+mod wrap;
 
 use super::Recording;
 use crate::error::{Error, Result};
@@ -25,6 +30,8 @@ pub(crate) use episodes::{episodes as episodes_of, id as episode_id};
 use input::Input;
 pub use options::{OnBackwards, OnGap, OnRepeat, ReadOptions};
 use repairs::Repairs;
+pub use options::{Fill, OnGap, ReadOptions, TimeUnit};
+use packed::Packing;
 use std::path::{Path, PathBuf};
 use table::Table;
 
@@ -45,7 +52,7 @@ const FORMATS: &[Format] = &[
 pub(crate) struct Format {
     /// What messages call it.
     pub name: &'static str,
-    /// Endings by which files of a folder are taken for logs (also with `.gz`), and which an episode's name leaves out.
+    /// Endings by which files of a folder are taken for logs (also with `.gz` or `.zst`), and which an episode's name leaves out.
     pub extensions: &'static [&'static str],
     /// Whether a log is of this format, by its first bytes (none of a folder). Files are told by content alone.
     pub is: fn(&Input, &[u8]) -> bool,
@@ -62,20 +69,20 @@ impl Recording {
         paths::log_files(paths, &extensions(), is_one_log)
     }
 
-    /// Reads log files; a folder stands for all log files directly in it, sorted by name.
+    /// Reads log files; a folder stands for all log files directly in it, sorted by name, or, where there are none, for
+    /// those in the folders within.
     ///
-    /// Formats are told by the ending: `.csv`, and `.csv.gz`. All files must hold the same channels with the same
-    /// units at the same rate (the mean step of an episode within 1 % of the first episode's). An episode is named
-    /// after its file's stem, then `/` and the value of the episode column where there is one, then `#` and the number
-    /// of the piece, from 1, where a gap has split it.
+    /// Formats are told by what files hold. All files must hold the same channels, in any order, with the same units at
+    /// the same rate (the mean step of an episode within 1 % of the first episode's); the first file's order counts. An
+    /// episode is named after its file's stem, then `/` and the value of the episode column where there is one, then
+    /// `#` and the number of the piece, from 1, where a gap has split it. What was guessed or left out is in
+    /// [`Recording::notes`].
     ///
     /// # Errors
     /// [`Error::Io`] when a path cannot be read; [`Error::Data`] without any log file; [`Error::Config`] for options
-    /// out of range; [`Error::Log`] with file, line and column for a file that is not as described: no time column, no
-    /// channel, a name that is empty or used twice, no rows, a row of another length, a cell without a finite number,
-    /// time that stands still or runs backwards, a gap, another rate or other channels than before, a selected channel
-    /// that is not there, text that is not UTF-8, a damaged gzip file, a file given twice. Of these [`OnGap`],
-    /// [`ReadOptions::max_gap`], [`OnBackwards`] and [`OnRepeat`] mend what they say, counted in [`Recording::notes`].
+pub use options::{Fill, OnBackwards, OnGap, OnRepeat, ReadOptions, TimeUnit};
+use packed::Packing;
+use repairs::Repairs;
     pub fn read(paths: &[impl AsRef<Path>], options: &ReadOptions) -> Result<Self> {
         let mut into = Assembly::default();
         let files = paths::log_files(paths, &extensions(), is_one_log)?;
@@ -83,7 +90,7 @@ impl Recording {
         for (path, stem) in files.iter().zip(stems) {
             into.add(&stem, table(&Input::at(path), options)?, options)?;
         }
-        into.finish()
+        into.finish(options)
     }
 
     /// Reads one log from memory; `name` stands for its path, in messages and by its ending.
@@ -118,7 +125,7 @@ impl Recording {
         for ((path, stem), (_, bytes)) in files.iter().zip(stems).zip(logs) {
             into.add(&stem, table(&Input::in_memory(path, bytes), options)?, options)?;
         }
-        into.finish()
+        into.finish(options)
     }
 }
 
@@ -137,16 +144,22 @@ pub(crate) fn tables(paths: &[impl AsRef<Path>], options: &ReadOptions) -> Resul
     let files = paths::log_files(paths, &extensions(), is_one_log)?;
     let stems = paths::stems(&files, &extensions());
     let read = |(path, stem): (&PathBuf, String)| Ok((stem, table(&Input::at(path), options)?));
-    files.iter().zip(stems).map(read).collect()
+    let mut tables: Vec<(String, Table)> = files.iter().zip(stems).map(read).collect::<Result<_>>()?;
+    matching::settle(&mut tables, options)?;
+    Ok(tables)
 }
 
 /// Tells the format of a log and reads it.
 fn table(input: &Input, options: &ReadOptions) -> Result<Table> {
     options.validate()?;
     let head = input.head()?;
-    let packed = input.path.extension().is_some_and(|e| e.eq_ignore_ascii_case("gz"));
-    if packed && !input.is_packed()? {
-        return Err(input.error("no gzip file", "gzip data in a file that ends in `.gz`"));
+    let ends = |p: &Packing| input.path.to_string_lossy().to_lowercase().ends_with(p.ending());
+    if let Some(said) = Packing::ALL.into_iter().find(ends)
+        && !input.is_folder()
+        && input.packing()? != Some(said)
+    {
+        let (name, ending) = (said.name(), said.ending());
+        return Err(input.error(format!("no {name} file"), format!("{name} data in a file that ends in `{ending}`")));
     }
     let Some(format) = FORMATS.iter().find(|f| (f.is)(input, &head)) else {
         let known: Vec<&str> = FORMATS.iter().map(|f| f.name).collect();
@@ -168,34 +181,18 @@ struct Assembly {
 impl Assembly {
     fn add(&mut self, stem: &str, mut table: Table, options: &ReadOptions) -> Result<()> {
         if let Some(first) = &self.recording {
-            let error = |column: Option<&str>, found: String, expected: String| Error::Log {
-                path: table.path.clone(),
-                line: Some(1),
-                column: column.map(Into::into),
-                found,
-                expected,
-            };
             let first_path = &first.sources[0].path;
             if let Some(twin) = first.sources.iter().find(|s| s.sha256 == table.source.sha256) {
                 let found = format!("the same contents as in {}", twin.path);
-                return Err(error(None, found, "every log once".into()));
+                let (path, expected) = (table.path, "every log once".into());
+                return Err(Error::Log { path, line: Some(1), column: None, found, expected });
             }
-            let (a, b) = (&first.channels, &table.channels);
-            if let Some(i) = (0..a.len().max(b.len())).find(|i| a.get(*i) != b.get(*i)) {
-                let name = |c: Option<&super::Channel>| match c {
-                    Some(c) => format!(
-                        "channel `{}` with {}",
-                        c.name,
-                        c.unit.as_ref().map_or("no unit".into(), |u| format!("unit `{u}`"))
-                    ),
-                    None => "no further channel".into(),
-                };
-                let column = b.get(i).or(a.get(i)).map(|c| c.name.as_str());
-                let expected = format!("{} as in {first_path}", name(a.get(i)));
-                return Err(error(column, name(b.get(i)), expected));
+            if !matching::bring_to_order(&first.channels, &mut table) {
+                return Err(matching::other_channels(&first.channels, first_path, &table));
             }
         }
-        let episodes = episodes::episodes(stem, &mut table, options, &mut self.reference, &mut self.repairs)?;
+        extremes::check(&mut table)?;
+        let episodes = episodes::episodes(stem, &table, options, &mut self.reference)?;
         match &mut self.recording {
             None => {
                 let (sources, notes) = (vec![table.source], table.notes);
@@ -214,12 +211,15 @@ impl Assembly {
                 }
                 recording.episodes.extend(episodes);
                 recording.sources.push(table.source);
-                recording.notes.extend(table.notes);
+                // What is true of all files is said once.
+                let new = table.notes.into_iter().filter(|note| !recording.notes.contains(note)).collect::<Vec<_>>();
+                recording.notes.extend(new);
             }
         }
         Ok(())
     }
 
+        extremes::check(&mut table)?;
     fn finish(self) -> Result<Recording> {
         let mut recording = self.recording.ok_or_else(|| Error::data("logs", "no file", "at least one log file"))?;
         recording.notes.extend(self.repairs.notes());

@@ -52,12 +52,8 @@ impl Numbers {
         let named: Vec<(&str, Option<&str>)> =
             self.columns.iter().map(|c| (c.name.as_str(), c.unit.as_deref())).collect();
         // Names that are asked for are taken whatever they are.
-        let asked = |name: &str| {
-            let named = |wanted: &Vec<String>| wanted.iter().any(|w| w == name);
-            options.channels.as_ref().is_some_and(named)
-        };
         let all: Vec<usize> =
-            (0..width).filter(|i| !self.columns[*i].bookkeeping || asked(&self.columns[*i].name)).collect();
+            (0..width).filter(|i| !self.columns[*i].bookkeeping || options.asks_for(&self.columns[*i].name)).collect();
         if all.is_empty() {
             return Err(input.error("no column of measured values", "at least one"));
         }

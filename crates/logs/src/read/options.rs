@@ -1,5 +1,6 @@
 //! How logs are read.
 
+use super::wrap::Wrap;
 use crate::Channel;
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -34,20 +35,34 @@ pub struct ReadOptions {
     pub channels: Option<Vec<String>>,
     /// Channels to leave out, as in `channels`.
     pub ignore: Vec<String>,
-    /// Channels that wrap, as in `channels`: their period is 2 pi for the unit rad or none, 360 for deg.
+    /// Channels that wrap, as in `channels`, each alone or as `NAME=PERIOD`. Alone the period is 2 pi for the unit rad
+    /// and 360 for deg; without a unit it is the one of the two at which the channel is seen to jump.
     pub wrap: Vec<String>,
-    /// Name of the time column, default `time`. Its unit stands in the header (`[s]`, `[ms]`, `[us]`, `[ns]`); without
-    /// one it is nanoseconds where every stamp is an integer and the median step at least 1000, else seconds.
+    /// Name of the time column, or `FIRST+SECOND` for seconds and nanoseconds, or a date and a time of day, in two
+    /// columns. Without it columns called `time`, `timestamp`, `%time` and the like are found.
     pub time_column: Option<String>,
     /// The topic of a log of ROS that is read, `NAME`, or `NAME#N` for the Nth of several streams on it. Without it the
     /// only topic with numbers, or the only one of joint states.
     pub topic: Option<String>,
-    /// Name of the episode column. Without it the column `episode` is taken where there is one.
+    /// Unit of the time column. Without it the column's name or header says it, or else the size of the stamps.
+    pub time_unit: Option<TimeUnit>,
+    /// Rows per second of a text log without times, above 0.
+    pub hz: Option<f64>,
+    /// Name of the episode column. Without it `episode` or `episode_index` is taken where there is one.
     pub episode_column: Option<String>,
-    /// What separates the columns of a CSV file, an ASCII character, default `,`.
-    pub delimiter: char,
-    /// Numbers are written as `0,5` (with another delimiter than `,`).
-    pub decimal_comma: bool,
+    /// What separates the columns of a text log, an ASCII character. Without it the log's content says it.
+    pub delimiter: Option<char>,
+    /// Whether numbers of a text log are written as `0,5`. Without it the log's content says it.
+    pub decimal_comma: Option<bool>,
+    /// Names of the columns, with units as in a header, of a text log that has no header.
+    pub header: Option<Vec<String>>,
+    /// Cells of a text log that stand for a missing value beside `nan`, `NA` and the like, such as `-9999`. Numbers
+    /// are compared as numbers.
+    pub missing: Vec<String>,
+    /// The column that names the channel in a text log with a row for each channel and time.
+    pub pivot: Option<String>,
+    /// What the channels of a text log have where a row holds only those of another rate.
+    pub fill: Option<Fill>,
     /// What happens where rows repeat a time or come between those of another source.
     pub on_repeat: OnRepeat,
     /// What happens where time runs backwards.
@@ -56,6 +71,30 @@ pub struct ReadOptions {
     /// out, with a note. In place of `channels`, `ignore` and `wrap`.
     #[serde(skip)]
     pub of_model: Option<Vec<Channel>>,
+}
+
+/// A unit of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TimeUnit {
+    /// Seconds.
+    S,
+    /// Milliseconds.
+    Ms,
+    /// Microseconds.
+    Us,
+    /// Nanoseconds.
+    Ns,
+}
+
+/// How channels of several rates are brought to the stamps of the fastest one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fill {
+    /// By the last value before.
+    Last,
+    /// By the straight line between the values around.
+    Linear,
 }
 
 /// What to do where a log has a gap: missing rows, or cells without a finite number.
@@ -108,9 +147,15 @@ impl Default for ReadOptions {
             wrap: Vec::new(),
             time_column: None,
             topic: None,
+            time_unit: None,
+            hz: None,
             episode_column: None,
-            delimiter: ',',
-            decimal_comma: false,
+            delimiter: None,
+            decimal_comma: None,
+            header: None,
+            missing: Vec::new(),
+            pivot: None,
+            fill: None,
             on_repeat: OnRepeat::Error,
             on_backwards: OnBackwards::Error,
             of_model: None,
@@ -123,11 +168,15 @@ impl ReadOptions {
         if !(self.max_gap.is_finite() && self.max_gap > 1.0) {
             return Err(Error::config("max_gap", self.max_gap, "a number of typical steps above 1"));
         }
-        let delimiter = self.delimiter_byte()?;
-        if self.decimal_comma && delimiter == b',' {
+        if self.decimal_comma == Some(true) && self.delimiter_byte()? == Some(b',') {
             return Err(Error::config("decimal_comma", true, "another delimiter than `,`"));
         }
-        Ok(())
+        if let Some(hz) = self.hz
+            && !(hz.is_finite() && hz > 0.0)
+        {
+            return Err(Error::config("hz", hz, "a number of rows per second above 0"));
+        }
+        self.wrap.iter().try_for_each(|text| Wrap::parse(text).map(|_| ()))
     }
 
     /// Whether missing rows are interpolated: a step over one of them is two steps long.
@@ -135,10 +184,16 @@ impl ReadOptions {
         self.max_gap >= 2.0
     }
 
-    pub(super) fn delimiter_byte(&self) -> Result<u8> {
-        u8::try_from(self.delimiter)
-            .ok()
-            .filter(|d| d.is_ascii() && !matches!(d, b'"' | b'\n' | b'\r'))
-            .ok_or_else(|| Error::config("delimiter", self.delimiter.escape_default(), "one ASCII character"))
+    /// The delimiter, where one is set.
+    pub(super) fn delimiter_byte(&self) -> Result<Option<u8>> {
+        let Some(set) = self.delimiter else { return Ok(None) };
+        let usable = u8::try_from(set).ok().filter(|d| d.is_ascii() && !matches!(d, b'"' | b'\n' | b'\r'));
+        usable.map(Some).ok_or_else(|| Error::config("delimiter", set.escape_default(), "one ASCII character"))
+    }
+
+    /// Whether a column is asked for by its full name.
+    pub(super) fn asks_for(&self, name: &str) -> bool {
+        self.channels.as_ref().is_some_and(|wanted| wanted.iter().any(|w| w == name))
+            || self.of_model.as_ref().is_some_and(|model| model.iter().any(|c| c.name == name))
     }
 }

@@ -1,10 +1,11 @@
 //! Which files are meant, and what their episodes are called.
 
+use super::packed::Packing;
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
 
 /// The logs meant by `paths`: files and folders that are one log as they are, other folders as the logs directly in
-/// them, sorted.
+/// them, sorted; where there are none, those in the folders within, in the same way.
 pub(crate) fn log_files(
     paths: &[impl AsRef<Path>],
     extensions: &[&str],
@@ -17,26 +18,42 @@ pub(crate) fn log_files(
             continue;
         }
         let mut inside = Vec::new();
-        for entry in std::fs::read_dir(path).map_err(Error::io(path, "list"))? {
-            let entry = entry.map_err(Error::io(path, "list"))?;
-            let hidden = entry.file_name().to_string_lossy().starts_with('.');
-            let path = entry.path();
-            let file = path.is_file() && stem(&path, extensions).is_some();
-            if !hidden && (file || path.is_dir() && is_one_log(&path)) {
-                inside.push(path);
-            }
-        }
+        gather(path, extensions, is_one_log, &mut inside)?;
         if inside.is_empty() {
-            let expected = format!("at least one file that ends in {} (or that and .gz)", extensions.join(", "));
+            let expected =
+                format!("at least one file that ends in {} (or that and .gz or .zst)", extensions.join(", "));
             return Err(Error::data(format!("folder {}", path.display()), "no log file", expected));
         }
-        inside.sort();
         files.append(&mut inside);
     }
     if files.is_empty() {
         return Err(Error::data("logs", "no path", "at least one log file or folder"));
     }
     Ok(files)
+}
+
+/// Adds the logs in a folder. A link to a folder is not followed, so that this ends.
+fn gather(folder: &Path, extensions: &[&str], is_one_log: fn(&Path) -> bool, into: &mut Vec<PathBuf>) -> Result<()> {
+    let (mut logs, mut folders) = (Vec::new(), Vec::new());
+    for entry in std::fs::read_dir(folder).map_err(Error::io(folder, "list"))? {
+        let entry = entry.map_err(Error::io(folder, "list"))?;
+        let path = entry.path();
+        if entry.file_name().to_string_lossy().starts_with('.') {
+            continue;
+        }
+        if path.is_dir() && is_one_log(&path) || path.is_file() && stem(&path, extensions).is_some() {
+            logs.push(path);
+        } else if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            folders.push(path);
+        }
+    }
+    logs.sort();
+    folders.sort();
+    if logs.is_empty() {
+        folders.iter().try_for_each(|inner| gather(inner, extensions, is_one_log, into))?;
+    }
+    into.append(&mut logs);
+    Ok(())
 }
 
 /// Names for the episodes of `files`: the file's name without its ending, with its folders where two would be alike.
@@ -59,7 +76,7 @@ pub(crate) fn stems(files: &[PathBuf], extensions: &[&str]) -> Vec<String> {
 fn stem(path: &Path, extensions: &[&str]) -> Option<String> {
     let text = path.to_string_lossy();
     let lower = text.to_lowercase();
-    let inner = lower.strip_suffix(".gz").unwrap_or(&lower);
+    let inner = Packing::ALL.iter().find_map(|p| lower.strip_suffix(p.ending())).unwrap_or(&lower);
     // Lowercasing may change the length of a letter; the endings themselves are ASCII.
     let ending = extensions.iter().find(|e| inner.ends_with(**e))?.len() + lower.len() - inner.len();
     text.get(..text.len().checked_sub(ending)?).map(Into::into)

@@ -67,17 +67,6 @@ impl Fault {
     }
 }
 
-/// Reads a cell: the number, or why there is none.
-pub(crate) fn number(text: &str) -> Result<f64, FaultKind> {
-    match text.parse::<f64>() {
-        Ok(v) if v.is_finite() => Ok(v),
-        Ok(v) if v.is_nan() => Err(FaultKind::Nan),
-        Ok(_) => Err(FaultKind::Infinite),
-        Err(_) if text.is_empty() => Err(FaultKind::Empty),
-        Err(_) => Err(FaultKind::Text),
-    }
-}
-
 impl Table {
     pub fn rows(&self) -> usize {
         self.time_secs.len()

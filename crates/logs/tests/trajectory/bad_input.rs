@@ -41,7 +41,24 @@ const CASES: &[Case] = &[
     ("time unit", "time [min],x\n0,1\n", Some(1), Some("time"), "`min`", "s, ms, us, ns"),
     ("again", "time,episode,x\n0,a,1\n0,b,1\n1,a,1\n", Some(4), Some("episode"), "began at line 2", "one after"),
     ("episode empty", "time,episode,x\n0,a,1\n1,,1\n", Some(3), Some("episode"), "empty cell", "episode"),
-    ("semicolons", "time;x;y\n0;1;2\n", Some(1), None, "2 times", "delimiter = ';'"),
+    ("two delimiters", "time,x;y\n0,1;2\n0,1;2\n", Some(1), None, "with `;` and with `,`", "delimiter = CHARACTER"),
+    ("no header, dates", "2025-04-17 17:00:08,1\n", Some(1), None, "numbers in the first row", "header = NAMES"),
+    ("two headers", "time,left,left\n,q1,q2\n0,1,2\n", Some(2), None, "a second row of names", "one header row"),
+    ("open quote", "time,x\n0,1\n1,\"2\n2,3\n3,4\n", Some(3), None, "a quote that is not closed", "a closing quote"),
+    ("text after a quote", "time,x\n0,\"1\"2\n", Some(2), None, "text after a closing quote", "delimiter"),
+    ("first stamp", "time,x\nsoon,1\n0,1\n", Some(2), Some("time"), "`soon`", "2025-04-17T17:00:08"),
+    ("mixed stamps", "time,x\n2025-04-17 17:00:08,1\n2025-04-17T17:00:09Z,2\n", Some(3), Some("time"), "09Z", "a time"),
+    ("two times", "timestamp,log_time,x\n0,0,1\n0.1,0.1,2\n", Some(1), None, "`timestamp`, `log_time`", "time_column"),
+    ("no unit", "time,x\n0,1\n1000,1\n2000,1\n", Some(2), Some("time"), "0.001 Hz", "`time_unit = us`: 1000 Hz"),
+    ("beyond measure", "time,x\n0,1\n1,2\n2,1e306\n3,1\n", Some(4), Some("x"), "`1e306`", "missing = 1e306"),
+    ("nanoseconds", "sec,nanosec,x\n1,0,1\n1,2000000000,2\n", Some(3), Some("sec"), "`1 2000000000`", "a time"),
+    ("lists of two lengths", "time,q\n0,[1 2]\n1,[1 2 3]\n", Some(3), Some("q"), "a list of 3", "2 as in the first"),
+    ("text in a list", "time,q\n0,[1 2]\n1,[1 ...]\n", Some(3), Some("q[1]"), "`...`", "a number"),
+    ("no list", "time,q\n0,[1 2]\n1,12\n", Some(3), Some("q"), "`12`", "a list of numbers"),
+    ("thousands", "time;x\n0;1,503\n1;1,506\n", Some(2), None, "decimals or thousands", "decimal_comma = true"),
+    ("a dot between commas", "t [s];x\n0,5;1\n", Some(1), Some("time"), "only `t`, `x`", "time_column = NAME"),
+    ("joint unknown", "time,name0,name1,p0,p1\n0,a,b,1,2\n1,a,c,1,2\n", Some(3), Some("3"), "the joint `c`", "one of `a`"),
+    ("a joint twice", "time,name0,name1,p0,p1\n0,a,b,1,2\n1,a,a,1,2\n", Some(3), None, "`a` twice", "each joint once"),
 ];
 
 #[test]
@@ -109,16 +126,20 @@ fn files_must_hold_the_same_channels() {
     let folder = tempfile::tempdir().unwrap();
     let (a, b) = (folder.path().join("a.csv"), folder.path().join("b.csv"));
     std::fs::write(&a, "time,x [rad],y\n0,1,2\n1,1,2\n").unwrap();
-    for (header, column) in [("time,x [rad],z", "z"), ("time,x [deg],y", "x"), ("time,y,x [rad]", "y")] {
-        std::fs::write(&b, format!("{header}\n0,1,2\n1,1,2\n")).unwrap();
+    for (header, column, found) in [
+        ("time,x [rad],z", "z", "no channel `y`, and `z` instead"),
+        ("time,x [deg],y", "x", "channel `x` with unit `deg`"),
+        ("time,x [rad],y,z", "z", "channels that are not in"),
+        ("time,x [rad]", "y", "no channel `y`"),
+    ] {
+        let cells = ["0,1,2,3", "1,1,2,4"]
+            .map(|row| row.split(',').take(header.split(',').count()).collect::<Vec<_>>().join(","));
+        std::fs::write(&b, format!("{header}\n{}\n{}\n", cells[0], cells[1])).unwrap();
         let error = Recording::read(&[&a, &b], &ReadOptions::default()).unwrap_err();
-        let Error::Log { path, column: found, .. } = &error else { panic!("{error}") };
-        assert_eq!((path, found.as_deref()), (&b, Some(column)));
-        assert!(error.to_string().contains("a.csv"), "{error}");
+        let Error::Log { path, column: at, .. } = &error else { panic!("{error}") };
+        assert_eq!((path, at.as_deref()), (&b, Some(column)));
+        assert!(error.to_string().contains("a.csv") && error.to_string().contains(found), "{error}");
     }
-    std::fs::write(&b, "time,x [rad]\n0,1\n1,1\n").unwrap();
-    let error = Recording::read(&[&a, &b], &ReadOptions::default()).unwrap_err().to_string();
-    assert!(error.contains("no further channel") && error.contains("`y`"), "{error}");
 }
 
 #[test]
@@ -195,8 +216,8 @@ fn options_out_of_range_are_refused() {
     for options in [
         ReadOptions { max_gap: 1.0, ..Default::default() },
         ReadOptions { max_gap: f64::NAN, ..Default::default() },
-        ReadOptions { delimiter: 'ä', ..Default::default() },
-        ReadOptions { decimal_comma: true, ..Default::default() },
+        ReadOptions { delimiter: Some('ä'), ..Default::default() },
+        ReadOptions { decimal_comma: Some(true), ..Default::default() },
     ] {
         assert!(matches!(read("time,x\n0,1\n", &options), Err(Error::Config { .. })), "{options:?}");
     }

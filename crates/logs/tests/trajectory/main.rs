@@ -6,6 +6,8 @@
 mod bad_input;
 mod dirty;
 mod faults;
+mod cases;
+mod dialects;
 mod frames;
 mod inspection;
 mod mending;

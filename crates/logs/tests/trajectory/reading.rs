@@ -23,9 +23,19 @@ fn names_units_episodes_and_values_arrive() {
 #[test]
 fn the_unit_of_time_is_told_or_guessed() {
     for (header, stamps, step) in [
-        ("time", ["0", "40000000", "80000000"], 0.04), // whole numbers, large steps: nanoseconds
-        ("time", ["0", "40", "80"], 40.0),             // whole numbers, small steps: seconds
-        ("time", ["0", "4000.5", "8001"], 4000.5),     // no whole numbers: seconds
+        ("time", ["0", "40000000", "80000000"], 0.04), // any other unit makes it a rate that no log has
+        ("time", ["0", "40", "80"], 0.04),
+        ("time", ["0", "20000", "40000"], 0.02),
+        ("time", ["0", "0.04", "0.08"], 0.04),
+        ("time", ["0", "1", "2"], 1.0),
+        ("time [msec]", ["0", "40", "80"], 0.04),
+        ("time (ms)", ["0", "40", "80"], 0.04),
+        ("time [S]", ["0", "40", "80"], 40.0),
+        ("timestamp_ms", ["1700000000000", "1700000000040", "1700000000080"], 0.04),
+        ("TimeUS", ["0", "40000", "80000"], 0.04),
+        ("time", ["1700000000", "1700000000.04", "1700000000.08"], 0.04),
+        ("time", ["1700000000000", "1700000000040", "1700000000080"], 0.04),
+        ("time", ["1700000000000000", "1700000000040000", "1700000000080000"], 0.04),
         ("time [s]", ["0", "40000000", "80000000"], 4e7),
         ("time [ms]", ["0", "40", "80"], 0.04),
         ("time [us]", ["0", "40000", "80000"], 0.04),
@@ -136,7 +146,8 @@ fn the_dirty_log_is_refused_where_it_is_dirty() {
 fn a_large_log_is_read_in_a_second() {
     let mut text = String::from("time");
     (0..24).for_each(|c| text += &format!(",q{c} [rad]"));
-    for k in 0..60_000 {
+    // The last row has no end and does not count.
+    for k in 0..60_001 {
         text += &format!("\n{}", f64::from(k) * 1e-3);
         (0..24).for_each(|c| text += &format!(",{:.9}", f64::sin(1e-2 * f64::from(k * (c + 1)))));
     }

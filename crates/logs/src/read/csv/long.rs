@@ -1,0 +1,150 @@
+//! Logs with a row for each channel and time: which column names the channel, and the rows that they stand for.
+
+use super::super::header::{Selected, glob, select};
+use super::super::table::{Fault, Run};
+use super::super::{Input, ReadOptions};
+use super::cell::is_value;
+use super::layout::{Columns, Layout, Output};
+use super::names;
+use super::rows::Keys;
+use super::sheet::{EMPTY, Sheet, is_empty};
+use super::time::Time;
+use crate::error::Result;
+
+/// The column that names the channel of each row, where one does.
+///
+/// # Errors
+/// [`crate::Error::Log`] for one that is asked for and not there.
+pub(super) fn key(columns: &Columns, left: &[usize], layout: &Layout, options: &ReadOptions) -> Result<Option<usize>> {
+    if let Some(name) = &options.pivot {
+        return match columns.find(name).filter(|i| left.contains(i)) {
+            Some(i) => Ok(Some(i)),
+            None => {
+                let found = format!("no such column, only {}", columns.all());
+                Err(columns.error(Some(name), found, "the column of the channels' names that was asked for"))
+            }
+        };
+    }
+    let fits = |patterns: &[String], i: usize| patterns.iter().any(|p| glob(p, &columns.names[i]));
+    // Whoever chooses among the columns as they stand there takes them as they are.
+    let chosen = |wanted: &Vec<String>| wanted.iter().all(|p| left.iter().any(|i| glob(p, &columns.names[*i])));
+    if options.channels.as_ref().is_some_and(chosen) {
+        return Ok(None);
+    }
+    let left = || {
+        let wanted = |i: &usize| !fits(&options.ignore, *i) && !names::is_bookkeeping(columns.plain_name(*i));
+        left.iter().copied().filter(wanted)
+    };
+    let is_text =
+        |i: usize| columns.sample(i).all(|cell| !cell.is_empty() && !is_value(cell) && !cell.starts_with('['));
+    let texts: Vec<usize> = left().filter(|i| is_text(*i)).collect();
+    let ([key], Time::Column(time, _)) = (texts.as_slice(), layout.time) else { return Ok(None) };
+    let rows: Vec<(&str, &str)> = columns.sample(time).zip(columns.sample(*key)).collect();
+    // Whether something holds for at least half of the steps from row to row.
+    let mostly = |steps: usize| 2 * steps + 1 >= rows.len();
+    let steps = || rows.windows(2).filter(|w| w[0].1 != w[1].1);
+    // Several channels at each time, or a single column of values that are not all of one thing.
+    let at_once = mostly(steps().filter(|w| w[0].0 == w[1].0).count());
+    let in_turn = left().count() == 2 && mostly(steps().count());
+    Ok((rows.len() > 1 && (at_once || in_turn)).then_some(*key))
+}
+
+/// How many times as many cells the rows of a log may have when they are put together.
+const EMPTIER: usize = 64;
+
+/// A row for each time, with the channels beside each other.
+///
+/// # Errors
+/// [`crate::Error::Log`] for a channel twice at the same time, for names of which nearly every row has another one, and
+/// as [`select`].
+pub(super) fn pivoted(sheet: Sheet, keys: &Keys, column: &str, input: &Input, options: &ReadOptions) -> Result<Sheet> {
+    let kinds: Vec<usize> = (0..sheet.width()).filter(|c| !sheet.column(*c).all(is_empty)).collect();
+    let all: Vec<(usize, usize)> =
+        (0..keys.names.len()).flat_map(|key| kinds.iter().map(move |kind| (key, *kind))).collect();
+    let named: Vec<String> = all
+        .iter()
+        .map(|(key, kind)| names::of_joint("", &keys.names[*key], &sheet.outputs[*kind].channel.name))
+        .collect();
+    let units = || all.iter().map(|(_, kind)| sheet.outputs[*kind].channel.unit.as_deref());
+    let named: Vec<(&str, Option<&str>)> = named.iter().map(String::as_str).zip(units()).collect();
+    let Selected { columns: chosen, channels, notes: of_selection } = select(&input.path, &named, &(0..all.len()).collect::<Vec<_>>(), options)?;
+
+    let same = |row: usize| sheet.time[row].to_bits() == sheet.time[row - 1].to_bits();
+    let times: usize =
+        sheet.runs.iter().map(|run| 1 + run.rows.clone().skip(1).filter(|row| !same(*row)).count()).sum();
+    if times.saturating_mul(chosen.len()) > EMPTIER * sheet.values.len() {
+        let found = format!("{} names at {times} times in {} rows", keys.names.len(), sheet.rows());
+        return Err(sheet.error(input, 0, Some(column), found, "a column that names each channel many times".into()));
+    }
+    let mut place = vec![None; keys.names.len() * sheet.width()];
+    for (output, i) in chosen.iter().enumerate() {
+        place[all[*i].0 * sheet.width() + all[*i].1] = Some(output);
+    }
+    let mut notes = sheet.notes.clone();
+    notes.extend(of_selection);
+    notes.push(format!("each row is of one channel, named in `{column}`: rows of the same time are put together"));
+    let mut new = Sheet {
+        time_column: sheet.time_column.clone(),
+        unit: sheet.unit,
+        has_unit: sheet.has_unit,
+        time: Vec::new(),
+        outputs: channels.into_iter().map(|channel| Output::new(channel, options)).collect(),
+        values: Vec::new(),
+        lines: Vec::new(),
+        faults: Vec::new(),
+        runs: Vec::new(),
+        notes,
+    };
+    put_together(&sheet, &mut new, &kinds, &place, keys).map_err(|(row, key)| {
+        let found = format!("`{}` twice at the same time", keys.names[key]);
+        sheet.error(input, row, Some(column), found, "each channel once at a time".into())
+    })?;
+    Ok(new)
+}
+
+/// Fills `new` with the rows of `old`; `place` has the output, or none, of each kind of quantity of each channel.
+///
+/// # Errors
+/// A row and its channel, where that has been seen at the same time.
+fn put_together(
+    old: &Sheet,
+    new: &mut Sheet,
+    kinds: &[usize],
+    place: &[Option<usize>],
+    keys: &Keys,
+) -> std::result::Result<(), (usize, usize)> {
+    let (width, new_width) = (old.width(), new.width());
+    let mut faults = old.faults.iter().peekable();
+    // Last row in which each channel was seen.
+    let mut seen = vec![usize::MAX; keys.names.len()];
+    for run in &old.runs {
+        let first = new.rows();
+        for row in run.rows.clone() {
+            let same = new.rows() > first && old.time[row].to_bits() == old.time[row - 1].to_bits();
+            if !same {
+                new.time.push(old.time[row]);
+                new.lines.push(old.lines[row]);
+                new.values.resize(new.values.len() + new_width, EMPTY);
+            }
+            let at = new.rows() - 1;
+            let key = keys.of_row[row] as usize;
+            if std::mem::replace(&mut seen[key], at) == at {
+                return Err((row, key));
+            }
+            for kind in kinds {
+                if let Some(output) = place[key * width + kind] {
+                    new.values[at * new_width + output] = old.values[row * width + kind];
+                }
+            }
+            while let Some(fault) = faults.next_if(|fault| fault.row == row) {
+                let channel = fault.channel.map(|kind| place[key * width + kind]);
+                if channel != Some(None) {
+                    let (channel, kind, text) = (channel.flatten(), fault.kind, fault.text.clone());
+                    new.faults.push(Fault { row: at, channel, kind, text });
+                }
+            }
+        }
+        new.runs.push(Run { episode: run.episode.clone(), rows: first..new.rows() });
+    }
+    Ok(())
+}

@@ -1,0 +1,46 @@
+//! Tables as text: CSV and its dialects.
+
+mod batches;
+mod cell;
+mod dialect;
+mod encoding;
+mod entries;
+mod layout;
+mod long;
+mod names;
+mod records;
+mod rows;
+mod sheet;
+mod sparse;
+mod stamps;
+mod time;
+
+use super::table::Table;
+use super::{Format, Input, ReadOptions};
+use crate::error::{Error, Result};
+use dialect::Dialect;
+use encoding::Encoding;
+use layout::Layout;
+
+/// Tables as text.
+pub(crate) const FORMAT: Format = Format { name: "CSV", extensions: &[".csv", ".tsv"], is, read };
+
+/// Whatever no other format claims may be a table as text.
+fn is(input: &Input, head: &[u8]) -> bool {
+    !input.is_folder() && (Encoding::of(head) != Encoding::Utf8 || !head.iter().take(8).any(|byte| *byte == 0))
+}
+
+fn read(input: &Input, options: &ReadOptions) -> Result<Table> {
+    // The file's digest is taken while its rows are read.
+    std::thread::scope(|threads| {
+        let record = threads.spawn(|| input.record(&[]));
+        let dialect = Dialect::of(input, options)?;
+        let layout = Layout::new(input, &dialect, options)?;
+        let (mut sheet, keys) = rows::read(input, &dialect, &layout, options)?;
+        if let Some(column) = layout.pivot {
+            sheet = long::pivoted(sheet, &keys, &dialect.names[column], input, options)?;
+        }
+        let record = record.join().map_err(|_| Error::Other("the thread that reads the digest stopped".into()))??;
+        sheet.table(input, record, options)
+    })
+}
