@@ -94,7 +94,10 @@ impl Rows<'_> {
         let layout = self.layout;
         for (i, role) in layout.roles.iter().enumerate() {
             match role {
-                Role::Value(output) => self.put(row, i, *output, from)?,
+                Role::Value(output) => match self.cells.plain(row.field(i)) {
+                    Some(value) => self.sheet.values[from + *output] = value,
+                    None => self.put(row, i, *output, from)?,
+                },
                 Role::List(items) => self.put_list(row, i, items, from)?,
                 Role::OfJoint { slot, kind } => {
                     let joint = self.slots.get(*slot).map_or(0, |(_, joint)| *joint);
