@@ -7,7 +7,7 @@ use crate::Channel;
 use crate::error::{Error, Result};
 use std::path::Path;
 
-/// The wanted ones of the columns `all`, whose names and units `named` has: their places, and what they are as channels.
+/// The wanted ones of the columns `all`, whose names and units `named` has: their places, and the channels they are.
 ///
 /// # Errors
 /// [`Error::Log`] for a pattern that fits nothing, a selection that leaves nothing, and a unit that does not wrap.

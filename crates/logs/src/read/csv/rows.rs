@@ -195,8 +195,8 @@ impl Rows<'_> {
             NoNumber::Fault(kind) => kind,
             NoNumber::Dot => {
                 let found = format!("`{}`, a dot in a log of decimal commas", shown(cell));
-                let expected = "numbers with a comma and without separators of thousands (`decimal_comma = false` for a \
-                                log of decimal dots)";
+                let expected = "numbers with a comma and without separators of thousands (`decimal_comma = false` for \
+                                a log of decimal dots)";
                 return Err(self.error(row, Some(name), found, expected));
             }
         };
