@@ -31,7 +31,8 @@ const OPTIONS: &[(&str, &str)] = &[
 ];
 
 /// A message of the library in the words of the command line: `` `on_gap = split` `` becomes `` `--on-gap split` ``,
-/// `` `resume = true` `` becomes `` `--resume` ``, `` `decimal_comma = false` `` `` `--decimal-comma=false` ``, and a setting at fault is told by its option.
+/// `` `resume = true` `` becomes `` `--resume` ``, `` `decimal_comma = false` `` becomes `` `--decimal-comma=false` ``,
+/// and a setting at fault is told by its option.
 pub(crate) fn named(message: &str) -> String {
     OPTIONS.iter().fold(message.to_string(), |text, (setting, option)| {
         text.replace(&format!("`{setting} = true`"), &format!("`{option}`"))
@@ -49,8 +50,10 @@ mod tests {
 
     #[test]
     fn settings_are_told_by_their_options() {
-        let message = "setting `device`: found `resume`, expected (`on_gap = split` splits, `resume = true` goes on)";
-        let expected = "setting `--device`: found `resume`, expected (`--on-gap split` splits, `--resume` goes on)";
+        let message = "setting `device`: found `resume`, expected (`on_gap = split` splits, `resume = true` goes on, \
+                       `decimal_comma = false` too)";
+        let expected = "setting `--device`: found `resume`, expected (`--on-gap split` splits, `--resume` goes on, \
+                        `--decimal-comma=false` too)";
         assert_eq!(named(message), expected);
         let known: Vec<String> = Cli::command()
             .get_subcommands()

@@ -1,5 +1,5 @@
-//! How fast logs are read: `cargo bench -p ebmotion-logs --bench reading -- LOG...` prints a line of JSON for each, with
-//! its size and the seconds that one reading took.
+//! How fast logs are read: `cargo bench -p ebmotion-logs --bench reading -- LOG...` prints a line of JSON for each,
+//! with its size and the seconds that one reading took.
 
 // A bench may stop at once.
 #![allow(clippy::unwrap_used)]

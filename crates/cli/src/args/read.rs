@@ -17,8 +17,8 @@ pub(crate) struct ReadArgs {
     /// Leave these columns out (comma-separated names, `*` stands for any text).
     #[arg(long, value_name = "NAMES", value_parser = names)]
     pub(crate) ignore: Option<Vec<Names>>,
-    /// Channels that are angles and wrap around (comma-separated names, `*` stands for any text), each alone or with its
-    /// period, as in `roll=4096`.
+    /// Channels that are angles and wrap around (comma-separated names, `*` stands for any text), each alone or with
+    /// its period, as in `roll=4096`.
     #[arg(long, value_name = "NAMES", value_parser = names)]
     pub(crate) wrap: Option<Vec<Names>>,
     /// Column of the time stamps; `SECS+NANOS` or `DATE+TIME` for two of them.

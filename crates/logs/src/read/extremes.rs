@@ -47,8 +47,8 @@ pub(super) fn check(table: &mut Table) -> Result<()> {
             let row = first(large).unwrap_or_default();
             let (value, found) = shown(row, if half > 0.0 { half } else { large });
             let expected = format!(
-                "a value that can be measured (`missing = {value:e}` takes it for a missing one, `ignore = {name}` leaves \
-                 the column out)"
+                "a value that can be measured (`missing = {value:e}` takes it for a missing one, `ignore = {name}` \
+                 leaves the column out)"
             );
             return Err(table.error(row, Some(c), found, expected));
         }

@@ -52,7 +52,8 @@ const FORMATS: &[Format] = &[
 pub(crate) struct Format {
     /// What messages call it.
     pub name: &'static str,
-    /// Endings by which files of a folder are taken for logs (also with `.gz` or `.zst`), and which an episode's name leaves out.
+    /// Endings by which files of a folder are taken for logs (also with `.gz` or `.zst`), and which an episode's name
+    /// leaves out.
     pub extensions: &'static [&'static str],
     /// Whether a log is of this format, by its first bytes (none of a folder). Files are told by content alone.
     pub is: fn(&Input, &[u8]) -> bool,

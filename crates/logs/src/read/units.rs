@@ -98,7 +98,8 @@ pub(super) fn guessed(stamps: &[f64], steps: &mut Vec<f64>) -> Result<(TimeUnit,
         let also = [TimeUnit::Ms, TimeUnit::Us, TimeUnit::Ns].into_iter().find(possible);
         let note = hz.zip(also).map(|(hz, also)| {
             format!(
-                "the stamps are whole numbers without a unit: taken for seconds, {} Hz (`time_unit = {}` makes them {})",
+                "the stamps are whole numbers without a unit: taken for seconds, {} Hz (`time_unit = {}` makes them \
+                 {})",
                 short(hz),
                 also.short(),
                 also.word()

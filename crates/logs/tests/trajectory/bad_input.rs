@@ -57,7 +57,7 @@ const CASES: &[Case] = &[
     ("no list", "time,q\n0,[1 2]\n1,12\n", Some(3), Some("q"), "`12`", "a list of numbers"),
     ("thousands", "time;x\n0;1,503\n1;1,506\n", Some(2), None, "decimals or thousands", "decimal_comma = true"),
     ("a dot between commas", "t [s];x\n0,5;1\n", Some(1), Some("time"), "only `t`, `x`", "time_column = NAME"),
-    ("joint unknown", "time,name0,name1,p0,p1\n0,a,b,1,2\n1,a,c,1,2\n", Some(3), Some("3"), "the joint `c`", "one of `a`"),
+    ("joint unknown", "time,name0,name1,p0,p1\n0,a,b,1,2\n1,a,c,1,2\n", Some(3), Some("3"), "joint `c`", "one of `a`"),
     ("a joint twice", "time,name0,name1,p0,p1\n0,a,b,1,2\n1,a,a,1,2\n", Some(3), None, "`a` twice", "each joint once"),
 ];
 

@@ -35,6 +35,8 @@ const INFINITE: &[&str] = &["1.#inf", "-1.#inf", ".inf", "-.inf", "+.inf"];
 /// How the numbers of a log are written.
 pub(super) struct Cells {
     decimal_comma: bool,
+    /// Whether numbers have dots and none of them stands for a missing value.
+    as_usual: bool,
     /// What stands for a missing value, as text and where it is one as a number.
     missing: Vec<(String, Option<f64>)>,
 }
@@ -50,19 +52,20 @@ pub(super) enum NoNumber {
 
 impl Cells {
     pub fn new(decimal_comma: bool, options: &ReadOptions) -> Self {
-        let missing = options.missing.iter().map(|text| (text.trim().to_string(), text.trim().parse().ok())).collect();
-        Self { decimal_comma, missing }
+        let missing: Vec<_> =
+            options.missing.iter().map(|text| (text.trim().to_string(), text.trim().parse().ok())).collect();
+        Self { decimal_comma, as_usual: !decimal_comma && missing.is_empty(), missing }
+    }
+
+    /// The number of a cell that holds one as nearly all cells do; `None` says nothing of a cell.
+    #[inline]
+    pub fn plain(&self, cell: &[u8]) -> Option<f64> {
+        if self.as_usual { short(cell) } else { None }
     }
 
     /// The number of a cell without space around it, or why there is none.
     pub fn number(&self, cell: &[u8]) -> Result<f64, NoNumber> {
         let fault = |kind| Err(NoNumber::Fault(kind));
-        if self.missing.is_empty()
-            && let Some(value) = short(cell)
-            && !(self.decimal_comma && cell.contains(&b'.'))
-        {
-            return Ok(value);
-        }
         if cell.is_empty() {
             return fault(FaultKind::Empty);
         }
@@ -100,6 +103,7 @@ impl Cells {
 ///
 /// Digits and power of ten are whole numbers below 2^53, so the one division gives the number that is nearest to the
 /// decimal, as the standard library's parser does.
+#[inline]
 fn short(cell: &[u8]) -> Option<f64> {
     const POWERS: [f64; 16] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
     let (negative, digits) = match cell {
@@ -122,6 +126,7 @@ fn short(cell: &[u8]) -> Option<f64> {
 }
 
 /// How many digits `bytes` (at most 16) begins with, and `number` with them behind it.
+#[inline]
 fn leading_digits(bytes: &[u8], mut number: u64) -> (usize, u64) {
     let mut count = 0;
     if let Some(first) = bytes.first_chunk::<8>()
@@ -140,6 +145,7 @@ fn leading_digits(bytes: &[u8], mut number: u64) -> (usize, u64) {
 }
 
 /// The number of eight digits, all at once: neighbours are joined to two, four and eight digits.
+#[inline]
 fn eight_digits(digits: [u8; 8]) -> Option<u64> {
     let bytes = u64::from_le_bytes(digits);
     let high = 0xf0f0_f0f0_f0f0_f0f0;

@@ -178,8 +178,8 @@ pub(super) fn numbered(name: &str) -> Option<(&str, &str, &str)> {
     (digits > 0 && word_begin < word_end).then_some((&front[..word_begin], &front[word_begin..], number))
 }
 
-/// Names of a joint's quantity: `elbow.velocity`, and `elbow` for its position, as in logs of ROS; what stands before is
-/// left out where it says nothing.
+/// Names of a joint's quantity: `elbow.velocity`, and `elbow` for its position, as in logs of ROS; what stands before
+/// is left out where it says nothing.
 pub(super) fn of_joint(before: &str, joint: &str, word: &str) -> String {
     let before = before.trim_start_matches("field.");
     match word.trim_start_matches('_').to_lowercase().as_str() {

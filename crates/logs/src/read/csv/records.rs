@@ -89,8 +89,8 @@ impl<'a> Records<'a> {
     /// Goes to the next row that is neither blank nor a comment; `false` at the end.
     ///
     /// # Errors
-    /// [`Error::Io`] where the log cannot be read, [`Error::Log`] for a damaged archive, a quote that is not closed, and
-    /// a row beyond all measure.
+    /// [`Error::Io`] where the log cannot be read, [`Error::Log`] for a damaged archive, a quote that is not closed,
+    /// and a row beyond all measure.
     pub fn advance(&mut self) -> Result<bool> {
         loop {
             match self.cut() {

@@ -94,7 +94,10 @@ impl Rows<'_> {
         let layout = self.layout;
         for (i, role) in layout.roles.iter().enumerate() {
             match role {
-                Role::Value(output) => self.put(row, i, *output, from)?,
+                Role::Value(output) => match self.cells.plain(row.field(i)) {
+                    Some(value) => self.sheet.values[from + *output] = value,
+                    None => self.put(row, i, *output, from)?,
+                },
                 Role::List(items) => self.put_list(row, i, items, from)?,
                 Role::OfJoint { slot, kind } => {
                     let joint = self.slots.get(*slot).map_or(0, |(_, joint)| *joint);
@@ -192,8 +195,8 @@ impl Rows<'_> {
             NoNumber::Fault(kind) => kind,
             NoNumber::Dot => {
                 let found = format!("`{}`, a dot in a log of decimal commas", shown(cell));
-                let expected = "numbers with a comma and without separators of thousands (`decimal_comma = false` for a \
-                                log of decimal dots)";
+                let expected = "numbers with a comma and without separators of thousands (`decimal_comma = false` for \
+                                a log of decimal dots)";
                 return Err(self.error(row, Some(name), found, expected));
             }
         };

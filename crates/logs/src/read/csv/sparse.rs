@@ -66,8 +66,8 @@ pub(super) fn join(sheet: &mut Sheet, input: &Input, options: &ReadOptions) -> R
         Fill::Linear => "the line between their values",
     };
     sheet.notes.push(format!(
-        "the rows are the {} of {before} that hold `{name}` and lie where all channels have values; the other channels are brought \
-         there by {by}",
+        "the rows are the {} of {before} that hold `{name}` and lie where all channels have values; the other \
+         channels are brought there by {by}",
         sheet.rows()
     ));
     Ok(())

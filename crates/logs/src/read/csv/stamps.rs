@@ -140,7 +140,7 @@ fn guess(columns: &Columns, pairs: &[(usize, usize)]) -> Result<Guess> {
 
 fn no_column(columns: &Columns, name: &str) -> crate::Error {
     let found = format!("no such column, only {}", columns.all());
-    let expected = "a time column: `time`, `time [s]`, `time [ms]`, `time [us]` or `time [ns]` (`time_column = NAME` for \
-                    another name, `hz = RATE` for a log without times)";
+    let expected = "a time column: `time`, `time [s]`, `time [ms]`, `time [us]` or `time [ns]` (`time_column = NAME` \
+                    for another name, `hz = RATE` for a log without times)";
     columns.error(Some(name), found, expected)
 }
