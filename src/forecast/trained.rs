@@ -6,7 +6,6 @@ use super::dataset::{CUT, Dataset};
 use super::file::{self, VERSION};
 use super::motion::{MotionModel, TrainedMotion, of_kind};
 use super::result::{Forecast, FutureArray, Origin};
-use super::unfamiliar::range_seen;
 use super::{Forecaster, LevelForecaster, Request};
 use crate::error::{Error, Result};
 use crate::files::FileRecord;
@@ -181,7 +180,7 @@ impl Model {
             normaliser: dataset.normaliser.clone(),
             sources: frames.sources.clone(),
             seen: dataset.seen(),
-            seen_range: range_seen(dataset),
+            seen_range: dataset.seen_range(),
             notes: frames.notes.clone(),
             outcome,
             train_seconds,
