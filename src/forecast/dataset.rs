@@ -139,6 +139,19 @@ impl Dataset {
         own.chain(self.cut_from.iter().map(|whole| format!("{CUT}{whole}"))).collect()
     }
 
+    /// `(D)`: lowest and highest value of each channel in the episodes that training sees and chooses weights by.
+    pub(super) fn seen_range(&self) -> Vec<[f64; 2]> {
+        let mut range = vec![[f64::INFINITY, f64::NEG_INFINITY]; self.frames.channels.len()];
+        for episode in self.split.train.iter().chain(&self.split.validation) {
+            for row in self.frames.episodes[*episode].values.chunks_exact(range.len()) {
+                for ([low, high], value) in range.iter_mut().zip(row) {
+                    (*low, *high) = (low.min(*value), high.max(*value));
+                }
+            }
+        }
+        range
+    }
+
     /// How a training is kept in a file: what it is of is these episodes and `of`, an object.
     pub(super) fn plan(&self, path: &Path, resume: bool, of: serde_json::Value) -> CheckpointPlan {
         let mut identity = of;

@@ -7,7 +7,6 @@ use super::file::{self, VERSION};
 use super::future_array::FutureArray;
 use super::motion::{MotionModel, TrainedMotion, of_kind};
 use super::result::{Forecast, Origin};
-use super::unfamiliar::range_seen;
 use super::{Forecaster, LevelForecaster, Request};
 use crate::error::{Error, Result};
 use crate::files::FileRecord;
@@ -186,7 +185,7 @@ impl Model {
             normaliser: dataset.normaliser.clone(),
             sources: frames.sources.clone(),
             seen: dataset.seen(),
-            seen_range: range_seen(dataset),
+            seen_range: dataset.seen_range(),
             notes: frames.notes.clone(),
             outcome,
             train_seconds,

@@ -1,6 +1,6 @@
 //! Values that training never came near: another unit, a wrong reading.
 
-use super::{Dataset, Model};
+use super::Model;
 use crate::trajectory::{Episode, Frames};
 use serde::Serialize;
 use std::fmt::{Display, Formatter};
@@ -47,20 +47,6 @@ impl Display for Unfamiliar {
         }
         write!(f, ": another unit, or a wrong reading?")
     }
-}
-
-/// `(D)`: lowest and highest value of each channel in the episodes that training sees and chooses weights by.
-pub(super) fn range_seen(dataset: &Dataset) -> Vec<[f64; 2]> {
-    let (frames, split) = (&dataset.frames, &dataset.split);
-    let mut range = vec![[f64::INFINITY, f64::NEG_INFINITY]; frames.channels.len()];
-    for episode in split.train.iter().chain(&split.validation) {
-        for row in frames.episodes[*episode].values.chunks_exact(range.len()) {
-            for ([low, high], value) in range.iter_mut().zip(row) {
-                (*low, *high) = (low.min(*value), high.max(*value));
-            }
-        }
-    }
-    range
 }
 
 impl Model {

@@ -40,7 +40,7 @@ impl Pace {
         let even = 2.0 * secs(&mut others.iter().filter(|s| regular(s))) >= secs(&mut others.iter())
             && 4 * steps.iter().filter(|s| **s < 0.5 * median).count() <= n
             && 16 * steps.iter().filter(|s| **s <= 0.0).count() <= n
-            && steps.iter().any(|s| regular(s));
+            && steps.iter().any(regular);
         if even {
             // Where stamps jitter so much that steps leave that band on both sides, five standard deviations (1.48
             // median deviations each) belong to it, as long as a step over a missing row does not.

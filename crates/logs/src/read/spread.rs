@@ -57,9 +57,9 @@ fn on_a_line(time: &[f64], groups: &[(usize, usize)]) -> Option<Vec<f64>> {
     let (mut squares, mut products) = (0.0, 0.0);
     for stretch in &stretches {
         let (row, secs) = centre(*stretch);
-        for i in stretch.0..stretch.1 {
+        for (i, time) in (stretch.0..).zip(&time[stretch.0..stretch.1]) {
             squares += (i as f64 - row).powi(2);
-            products += (i as f64 - row) * (time[i] - secs);
+            products += (i as f64 - row) * (time - secs);
         }
     }
     let slope = products / squares;
