@@ -123,6 +123,31 @@ fn a_damaged_chunk_is_left_out_and_told() {
     let [note] = log.notes.as_slice() else { panic!("{:?}", log.notes) };
     assert!(note.starts_with("a damaged chunk (checksum "), "{note}");
     assert!(note.ends_with(&format!(") is left out, with {} messages or more", 300 - all.len())), "{note}");
+
+    // The channel is described in the first chunk and in the summary, or in the first chunk alone.
+    let place = whole.windows(8).position(|window| window == 3.0_f64.to_le_bytes()).unwrap();
+    let mut log = whole.clone();
+    log[place] = 1;
+    let recording = read("x.mcap", &log).unwrap();
+    assert!(recording.notes[0].starts_with("a damaged chunk (checksum ") && recording.notes.len() == 1);
+    assert_eq!(recording.episodes[0].values.last(), Some(&0.5));
+    assert!(recording.episodes[0].values[0] > 3.0 && rows(&recording) > 250);
+    log.truncate(log.len() - 20);
+    let (found, _) = refused(read("x.mcap", &log));
+    let start = "no message on the topic `/j` that could be read, and 2";
+    assert!(found.starts_with(start) && found.ends_with(" of channels that it does not describe"), "{found}");
+}
+
+#[test]
+fn a_channel_told_twice_and_differently_is_refused() {
+    let message = |row: u64| (0, at(row), positions(at(row), "", &["a"], &[row as f64]));
+    let mut log = mcap_with(mcap::WriteOptions::new().use_chunks(false), &[Topic::joints("/j1")], &[message(0)]);
+    let other = log.windows(3).rposition(|window| window == b"/j1").unwrap();
+    log[other + 2] = b'2';
+    // The summary's checksum is not what tells it.
+    let found = refused(Recording::from_bytes("x.mcap", &log, &crate::topic("/j2"))).0;
+    let of = |topic: &str| format!("{topic} sensor_msgs/msg/JointState cdr");
+    assert_eq!(found, format!("channel 0 first as {}, then as {}", of("/j2"), of("/j1")));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::topics::{Channel, Chosen, Decoder};
 use crate::error::Result;
 use crate::read::Input;
 use crate::read::numbers::{Column, Numbers};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Layouts that are remembered: a publisher may send its joints in any order.
 const REMEMBERED: usize = 1024;
@@ -17,6 +17,10 @@ pub(super) struct Gather<'a> {
     input: &'a Input<'a>,
     chosen: Chosen,
     channels: HashMap<u64, Source>,
+    /// Topic, type and encoding of all channels of the file.
+    known: HashMap<u64, [String; 3]>,
+    /// Messages of channels that the file does not tell.
+    untold: u64,
     streams: Vec<Stream>,
     /// Messages on the topic so far, and those without a number.
     messages: u64,
@@ -65,6 +69,7 @@ struct Stream {
 /// A place to go back to.
 pub(super) struct Mark {
     rows: Vec<usize>,
+    known: HashSet<u64>,
     messages: u64,
     empty: u64,
 }
@@ -75,6 +80,8 @@ impl<'a> Gather<'a> {
             input,
             chosen,
             channels: HashMap::new(),
+            known: HashMap::new(),
+            untold: 0,
             streams: Vec::new(),
             messages: 0,
             empty: 0,
@@ -88,13 +95,23 @@ impl<'a> Gather<'a> {
     /// Another file of the same log begins.
     pub fn next_file(&mut self) {
         self.channels.clear();
+        self.known.clear();
     }
 
     /// Hears of a channel of the file.
     ///
     /// # Errors
-    /// [`crate::Error::Log`] for a channel of the topic that cannot be read.
+    /// [`crate::Error::Log`] for a channel of the topic that cannot be read, and for one told twice and differently.
     pub fn channel(&mut self, id: u64, channel: Channel) -> Result<()> {
+        let about = [&channel.topic, &channel.type_name, &channel.encoding].map(Clone::clone);
+        match self.known.get(&id) {
+            Some(known) if *known != about => {
+                let found = format!("channel {id} first as {}, then as {}", known.join(" "), about.join(" "));
+                return Err(self.input.error(found, "one description of every channel"));
+            }
+            Some(_) => {}
+            None => drop(self.known.insert(id, about)),
+        }
         if channel.topic != self.chosen.topic || self.channels.contains_key(&id) {
             return Ok(());
         }
@@ -114,6 +131,11 @@ impl<'a> Gather<'a> {
     /// Whether messages of the channel are wanted.
     pub fn wants(&self, id: u64) -> bool {
         self.channels.contains_key(&id)
+    }
+
+    /// A message that is not wanted.
+    pub fn passed(&mut self, id: u64) {
+        self.untold += u64::from(!self.known.contains_key(&id));
     }
 
     /// A message of the topic.
@@ -175,10 +197,10 @@ impl<'a> Gather<'a> {
     /// Where the rows are now.
     pub fn mark(&self) -> Mark {
         let rows = self.streams.iter().map(|s| s.lines.len()).collect();
-        Mark { rows, messages: self.messages, empty: self.empty }
+        Mark { rows, known: self.known.keys().copied().collect(), messages: self.messages, empty: self.empty }
     }
 
-    /// Forgets the messages since the mark; how many they were.
+    /// Forgets the messages and channels since the mark; how many messages they were.
     pub fn forget(&mut self, mark: &Mark) -> u64 {
         for (number, stream) in self.streams.iter_mut().enumerate() {
             let rows = mark.rows.get(number).copied().unwrap_or(0);
@@ -187,6 +209,8 @@ impl<'a> Gather<'a> {
             stream.lines.truncate(rows);
             stream.values.truncate(rows * stream.columns.len());
         }
+        self.known.retain(|id, _| mark.known.contains(id));
+        self.channels.retain(|id, _| mark.known.contains(id));
         let forgotten = self.messages - mark.messages;
         (self.messages, self.empty) = (mark.messages, mark.empty);
         forgotten
@@ -202,6 +226,11 @@ impl<'a> Gather<'a> {
         let number = match (self.chosen.stream, filled.as_slice()) {
             (_, []) => {
                 let found = match self.messages {
+                    0 if self.untold > 0 => format!(
+                        "no message on the topic `{topic}` that could be read, and {} of channels that it does not \
+                         describe",
+                        self.untold
+                    ),
                     0 => format!("no message on the topic `{topic}` that could be read"),
                     n => format!("{n} messages on the topic `{topic}` and no number in them"),
                 };
@@ -225,6 +254,9 @@ impl<'a> Gather<'a> {
         notes.append(&mut self.notes);
         if rest > 0 {
             notes.push(format!("{rest} messages of other streams on the topic `{topic}` are left out"));
+        }
+        if self.untold > 0 {
+            notes.push(format!("{} messages of channels that the file does not describe are left out", self.untold));
         }
         if self.empty > 0 {
             notes.push(format!("{} messages without a number on the topic `{topic}` are left out", self.empty));

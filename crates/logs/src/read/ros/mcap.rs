@@ -40,7 +40,7 @@ pub(super) fn part(input: Input<'_>) -> Part<'_> {
 /// The topics: by the summary at the end where there is one, else all messages are counted.
 fn survey(input: &Input, into: &mut Survey) -> Result<()> {
     if let Some(counted) = summary(input)? {
-        for (channel, messages) in counted {
+        for (_, channel, messages) in counted {
             into.add(&channel, messages);
         }
         return Ok(());
@@ -55,8 +55,12 @@ fn survey(input: &Input, into: &mut Survey) -> Result<()> {
 ///
 /// A file that is cut off or damaged is read up to there, a damaged chunk is left out; both are noted.
 fn scan(input: &Input, hear: &mut dyn Hear) -> Result<()> {
+    // A channel may be described nowhere else than in a chunk that is damaged.
+    for (id, channel, _) in summary(input)?.unwrap_or_default() {
+        hear.channel(id, channel)?;
+    }
     let mut bytes = Bytes::new(input.stream()?);
-    let mut scan = Scan { hear, schemas: HashMap::new(), buffer: Vec::new(), messages: 0 };
+    let mut scan = Scan { hear, schemas: HashMap::new(), in_chunk: Vec::new(), buffer: Vec::new(), messages: 0 };
     if let Err(stop) = scan.file(input, &mut bytes) {
         let why = stop.damage(input)?;
         let at = bytes.at;
@@ -70,6 +74,8 @@ fn scan(input: &Input, hear: &mut dyn Hear) -> Result<()> {
 struct Scan<'h> {
     hear: &'h mut dyn Hear,
     schemas: HashMap<u16, Definition>,
+    /// Those that came with the chunk.
+    in_chunk: Vec<u16>,
     buffer: Vec<u8>,
     messages: u64,
 }
@@ -101,6 +107,7 @@ impl Scan<'_> {
                 fill(reader, length, &mut self.buffer)?;
                 match parsed(opcode, &self.buffer)? {
                     Record::Schema { header, data } => {
+                        self.in_chunk.push(header.id);
                         self.schemas.insert(header.id, definition(header, &data));
                     }
                     Record::Channel(channel) => {
@@ -156,6 +163,7 @@ impl Scan<'_> {
             return Err(Stop::Bad(format!("{packed} bytes of messages in a chunk of {length}")));
         };
         self.hear.chunk();
+        self.in_chunk.clear();
         let (messages, body) = (self.messages, bytes.at);
         let mut inside = bytes.take(packed);
         let done = match compression.as_str() {
@@ -177,6 +185,7 @@ impl Scan<'_> {
             Err(stop) if !bytes.ended => {
                 let why = stop.damage(input)?;
                 self.messages = messages;
+                self.schemas.retain(|id, _| !self.in_chunk.contains(id));
                 self.hear.lost(&why);
             }
             done => done?,
@@ -260,8 +269,8 @@ fn described(channel: mcap::records::Channel, schemas: &HashMap<u16, Definition>
     }
 }
 
-/// The channels with their numbers of messages, from the summary; `None` without a whole one.
-fn summary(input: &Input) -> Result<Option<Vec<(Channel, u64)>>> {
+/// The channels by number, with how many messages they have, from the summary; `None` without a whole one.
+fn summary(input: &Input) -> Result<Option<Vec<(u64, Channel, u64)>>> {
     let Some(mut file) = input.seekable()? else { return Ok(None) };
     let mut end = Vec::new();
     if file.seek(SeekFrom::End(-END)).is_err() || file.by_ref().take(END as u64).read_to_end(&mut end).is_err() {
@@ -279,7 +288,7 @@ fn summary(input: &Input) -> Result<Option<Vec<(Channel, u64)>>> {
     Ok(summary_records(&mut Bytes::new(Box::new(file))).ok().flatten())
 }
 
-fn summary_records(bytes: &mut Bytes) -> Result<Option<Vec<(Channel, u64)>>, Stop> {
+fn summary_records(bytes: &mut Bytes) -> Result<Option<Vec<(u64, Channel, u64)>>, Stop> {
     let (mut schemas, mut channels, mut counts) = (HashMap::new(), Vec::new(), None);
     let mut buffer = Vec::new();
     loop {
@@ -306,5 +315,9 @@ fn summary_records(bytes: &mut Bytes) -> Result<Option<Vec<(Channel, u64)>>, Sto
     if told != counts.message_count {
         return Ok(None);
     }
-    Ok(Some(channels.into_iter().map(|c| (count(c.id), described(c, &schemas))).map(|(n, c)| (c, n)).collect()))
+    let told = |channel: mcap::records::Channel| {
+        let (id, messages) = (channel.id, count(channel.id));
+        (u64::from(id), described(channel, &schemas), messages)
+    };
+    Ok(Some(channels.into_iter().map(told).collect()))
 }

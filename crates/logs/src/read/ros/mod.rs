@@ -104,7 +104,9 @@ impl Hear for Rows<'_> {
         self.gather.message(id, log_nanos, message)
     }
 
-    fn passed(&mut self, _: u64) {}
+    fn passed(&mut self, id: u64) {
+        self.gather.passed(id);
+    }
 
     fn about(&mut self, name: &str, values: &BTreeMap<String, String>) {
         episodes::about(name, values, &mut self.gather);

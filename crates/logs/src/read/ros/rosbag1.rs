@@ -6,7 +6,7 @@ use super::{Counter, Format, Hear, Part};
 use crate::error::Result;
 use crate::read::table::Table;
 use crate::read::{Input, ReadOptions};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::{BufReader, Read, SeekFrom};
 
 /// First bytes of a bag, before the version.
@@ -35,7 +35,7 @@ fn read(input: &Input, options: &ReadOptions) -> Result<Table> {
 /// The topics: by the index at the end where there is one, else all messages are counted.
 fn survey(input: &Input, into: &mut Survey) -> Result<()> {
     if let Some(counted) = index(input)? {
-        for (channel, messages) in counted {
+        for (_, channel, messages) in counted {
             into.add(&channel, messages);
         }
         return Ok(());
@@ -50,6 +50,10 @@ fn survey(input: &Input, into: &mut Survey) -> Result<()> {
 ///
 /// A bag that is cut off or damaged is read up to there, a damaged chunk is left out; both are noted.
 fn scan(input: &Input, hear: &mut dyn Hear) -> Result<()> {
+    // A connection may be described nowhere else than in a chunk that is damaged.
+    for (id, channel, _) in index(input)?.unwrap_or_default() {
+        hear.channel(id, channel)?;
+    }
     let mut bytes = Bytes::new(input.stream()?);
     let mut scan = Scan { hear, header: Vec::new(), buffer: Vec::new(), messages: 0 };
     if let Err(stop) = scan.file(input, &mut bytes) {
@@ -254,8 +258,8 @@ fn connection(fields: &Fields, data: &[u8]) -> Result<Channel, Stop> {
     })
 }
 
-/// The connections with their numbers of messages, from the index; `None` without a whole one.
-fn index(input: &Input) -> Result<Option<Vec<(Channel, u64)>>> {
+/// The connections by number, with how many messages they have, from the index; `None` without a whole one.
+fn index(input: &Input) -> Result<Option<Vec<(u64, Channel, u64)>>> {
     let Some(mut file) = input.seekable()? else { return Ok(None) };
     let Ok(Some((at, connections, chunks))) = bag_header(&mut file) else { return Ok(None) };
     if at == 0 || file.seek(SeekFrom::Start(at)).is_err() {
@@ -279,8 +283,8 @@ fn bag_header(file: &mut impl Read) -> Result<Option<(u64, u32, u32)>, Stop> {
     })
 }
 
-fn index_records(bytes: &mut Bytes, connections: u32, chunks: u32) -> Result<Vec<(Channel, u64)>, Stop> {
-    let (mut found, mut counts) = (HashMap::new(), HashMap::<u32, u64>::new());
+fn index_records(bytes: &mut Bytes, connections: u32, chunks: u32) -> Result<Vec<(u64, Channel, u64)>, Stop> {
+    let (mut found, mut counts) = (BTreeMap::new(), HashMap::<u32, u64>::new());
     let (mut header, mut data) = (Vec::new(), Vec::new());
     let mut infos = 0;
     while (found.len() as u64) < u64::from(connections) || infos < chunks {
@@ -304,5 +308,6 @@ fn index_records(bytes: &mut Bytes, connections: u32, chunks: u32) -> Result<Vec
             _ => {}
         }
     }
-    Ok(found.into_iter().map(|(id, channel)| (channel, counts.get(&id).copied().unwrap_or(0))).collect())
+    let count = |id: u32| counts.get(&id).copied().unwrap_or(0);
+    Ok(found.into_iter().map(|(id, channel)| (u64::from(id), channel, count(id))).collect())
 }
