@@ -159,7 +159,7 @@ pub(crate) fn period(unit: Option<&str>) -> Option<f64> {
 }
 
 /// `q_FFJ3 [rad]` -> (`q_FFJ3`, `rad`). A number in brackets is an index and belongs to the name: `position[0]`.
-fn name_and_unit(cell: &str) -> (&str, Option<&str>) {
+pub(super) fn name_and_unit(cell: &str) -> (&str, Option<&str>) {
     match cell.strip_suffix(']').and_then(|c| c.rsplit_once('[')) {
         Some((name, unit)) if unit.trim().parse::<u64>().is_err() => {
             (name.trim(), Some(unit.trim()).filter(|u| !u.is_empty()))
@@ -169,7 +169,7 @@ fn name_and_unit(cell: &str) -> (&str, Option<&str>) {
 }
 
 /// The first names, for messages.
-fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
+pub(super) fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
     const SHOWN: usize = 24;
     let names: Vec<&str> = names.collect();
     let mut text = names.iter().take(SHOWN).map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");

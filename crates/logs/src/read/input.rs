@@ -37,6 +37,12 @@ impl<'a> Input<'a> {
         self.memory.is_none() && self.path.is_dir()
     }
 
+    /// Whether it lies in a file.
+    #[cfg(feature = "parquet")]
+    pub fn is_file(&self) -> bool {
+        self.memory.is_none() && self.path.is_file()
+    }
+
     /// The bytes as they lie there.
     ///
     /// # Errors

@@ -2,11 +2,19 @@
 
 mod csv;
 mod episodes;
+#[cfg(any(feature = "parquet", feature = "hdf5"))]
+mod guard;
 pub(crate) mod header;
 mod input;
+#[cfg(feature = "parquet")]
+mod lerobot;
 mod numbers;
 mod options;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod paths;
+#[cfg(feature = "parquet")]
+mod runs;
 pub(crate) mod table;
 
 use super::Recording;
@@ -19,7 +27,13 @@ use std::path::{Path, PathBuf};
 use table::Table;
 
 /// One row per format; the first whose `is` says so reads the log.
-const FORMATS: &[Format] = &[csv::FORMAT];
+const FORMATS: &[Format] = &[
+    #[cfg(feature = "parquet")]
+    lerobot::FORMAT,
+    #[cfg(feature = "parquet")]
+    parquet::FORMAT,
+    csv::FORMAT,
+];
 
 /// A format of logs.
 pub(crate) struct Format {

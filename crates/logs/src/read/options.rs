@@ -42,6 +42,8 @@ pub struct ReadOptions {
     pub delimiter: char,
     /// Numbers are written as `0,5` (with another delimiter than `,`).
     pub decimal_comma: bool,
+    /// Rows per second of a log without times, above 0.
+    pub hz: Option<f64>,
 }
 
 /// What to do where a log has a gap: missing rows, or cells without a finite number.
@@ -68,6 +70,7 @@ impl Default for ReadOptions {
             episode_column: None,
             delimiter: ',',
             decimal_comma: false,
+            hz: None,
         }
     }
 }
@@ -76,6 +79,11 @@ impl ReadOptions {
     pub(super) fn validate(&self) -> Result<()> {
         if !(self.max_gap.is_finite() && self.max_gap > 1.0) {
             return Err(Error::config("max_gap", self.max_gap, "a number of median steps above 1"));
+        }
+        if let Some(hz) = self.hz
+            && !(hz.is_finite() && hz > 0.0)
+        {
+            return Err(Error::config("hz", hz, "a number of rows per second above 0"));
         }
         let delimiter = self.delimiter_byte()?;
         if self.decimal_comma && delimiter == b',' {
