@@ -1,4 +1,4 @@
-//! Libraries that panic on damaged files: their panic becomes an error.
+//! Files that are damaged, or made to do damage: a library's panic becomes an error, and sizes have limits.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
@@ -28,6 +28,17 @@ pub(crate) fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, String> {
         let text = panic.downcast_ref::<&str>().map(ToString::to_string);
         text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no reason given".into())
     })
+}
+
+/// So many numbers are read whatever the size of the file.
+const ALWAYS: u64 = 10_000_000;
+/// So many numbers more are read for each byte of the file: more do not come of a recording, whose numbers differ from
+/// row to row, but of a file that was made to fill the memory.
+const PER_BYTE: u64 = 64;
+
+/// Whether so many numbers cannot come of a recording of so many bytes.
+pub(crate) fn too_many(numbers: u64, bytes: u64) -> bool {
+    numbers > bytes.saturating_mul(PER_BYTE).saturating_add(ALWAYS)
 }
 
 #[cfg(test)]

@@ -1,14 +1,20 @@
 //! From log files to a [`Recording`]. A new format is one file and one row in the table of formats.
 
+#[cfg(any(feature = "numpy", feature = "hdf5"))]
+mod arrays;
 mod csv;
 mod episodes;
-#[cfg(any(feature = "parquet", feature = "hdf5"))]
+#[cfg(any(feature = "parquet", feature = "numpy", feature = "hdf5"))]
 mod guard;
+#[cfg(feature = "hdf5")]
+mod hdf5;
 pub(crate) mod header;
 mod input;
 #[cfg(feature = "parquet")]
 mod lerobot;
 mod numbers;
+#[cfg(feature = "numpy")]
+mod numpy;
 mod options;
 #[cfg(feature = "parquet")]
 mod parquet;
@@ -32,6 +38,10 @@ const FORMATS: &[Format] = &[
     lerobot::FORMAT,
     #[cfg(feature = "parquet")]
     parquet::FORMAT,
+    #[cfg(feature = "numpy")]
+    numpy::FORMAT,
+    #[cfg(feature = "hdf5")]
+    hdf5::FORMAT,
     csv::FORMAT,
 ];
 

@@ -38,6 +38,16 @@ pub(crate) struct Numbers {
     pub notes: Vec<String>,
 }
 
+/// Whether `channels` asks for columns that are no motion: a pattern begins with the name of what they are.
+#[cfg(any(feature = "parquet", feature = "numpy", feature = "hdf5"))]
+pub(crate) fn asks_for(options: &ReadOptions, name: &str) -> bool {
+    let begins = |pattern: &String| {
+        let rest = pattern.strip_prefix(name);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[', '*']))
+    };
+    options.channels.as_ref().is_some_and(|patterns| patterns.iter().any(begins))
+}
+
 impl Numbers {
     /// The chosen columns as a table.
     ///

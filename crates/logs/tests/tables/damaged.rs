@@ -15,6 +15,13 @@ fn files() -> Vec<(&'static str, ReadOptions)> {
             files.push((format!("{name}.parquet").leak() as &str, ReadOptions::default()));
         }
     }
+    let at_50_hz = || ReadOptions { hz: Some(50.0), ..Default::default() };
+    if cfg!(feature = "numpy") {
+        files.extend(["observed.npz", "timed.npz", "fortran.npy", "little_f2.npy"].map(|name| (name, at_50_hz())));
+    }
+    if cfg!(feature = "hdf5") {
+        files.extend(["robomimic.hdf5", "robomimic_latest.hdf5", "d4rl.hdf5"].map(|name| (name, at_50_hz())));
+    }
     files
 }
 

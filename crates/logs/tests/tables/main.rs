@@ -3,11 +3,15 @@
 // A test may stop at once: a failed unwrap is a failed test.
 #![allow(clippy::unwrap_used)]
 
+#[cfg(any(feature = "numpy", feature = "hdf5"))]
+mod arrays;
 mod damaged;
 #[cfg(feature = "parquet")]
 mod lerobot;
 #[cfg(feature = "parquet")]
 mod parquet;
+
+mod writing;
 
 use ebmotion_logs::{Error, ReadOptions, Recording, Result};
 use std::path::{Path, PathBuf};

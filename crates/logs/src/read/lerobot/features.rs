@@ -3,6 +3,8 @@
 use super::Column;
 use super::info::Info;
 use crate::read::ReadOptions;
+use crate::read::header::name_and_unit;
+use crate::read::numbers::asks_for;
 use serde_json::Value;
 use std::collections::HashSet;
 use std::path::Path;
@@ -58,11 +60,7 @@ pub(super) fn chosen(info: &Info, options: &ReadOptions) -> Features {
     // A dataset says its columns in any order: what moves stands first.
     known.sort_by_key(|(name, ..)| !motion(name));
     for (name, described, width) in known {
-        let asked = |pattern: &String| {
-            let rest = pattern.strip_prefix(name.as_str());
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[', '*']))
-        };
-        let asked = options.channels.as_ref().is_some_and(|patterns| patterns.iter().any(asked));
+        let asked = asks_for(options, name);
         let is_motion = motion(name);
         if !is_motion && !asked {
             features.left_out.push((name.clone(), width));
@@ -85,7 +83,10 @@ impl Features {
     /// All numbers of a row.
     pub fn columns(&self) -> Vec<Column> {
         let of_feature = |feature: &Feature| {
-            let column = |name: &String| Column { name: name.clone(), unit: None, bookkeeping: feature.bookkeeping };
+            let column = |name: &String| {
+                let (name, unit) = name_and_unit(name);
+                Column { name: name.into(), unit: unit.map(Into::into), bookkeeping: feature.bookkeeping }
+            };
             feature.names.iter().map(column).collect::<Vec<_>>()
         };
         self.all.iter().flat_map(of_feature).collect()

@@ -1,7 +1,7 @@
 //! A Parquet file as columns of numbers, without arrow.
 
 use super::super::Input;
-use super::super::guard::guarded;
+use super::super::guard::{guarded, too_many};
 use super::leaf::{Kind, Leaf};
 use super::numbers;
 use crate::error::{Error, Result};
@@ -17,11 +17,6 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// So many numbers are read whatever the size of the file.
-const ALWAYS: u64 = 10_000_000;
-/// So many numbers more are read for each byte of the file: more do not come of a recording, whose times differ from row
-/// to row, but of a file that was made to fill the memory.
-const PER_BYTE: u64 = 64;
 /// Below so many numbers one thread is faster than several.
 const FOR_ONE_THREAD: usize = 200_000;
 /// Widest list that becomes columns.
@@ -123,9 +118,9 @@ impl ParquetFile {
     /// Refuses numbers that would fill the memory.
     fn check_size(&self, columns: usize) -> Result<()> {
         let numbers = self.rows().saturating_mul(columns as u64);
-        if numbers > self.length.saturating_mul(PER_BYTE).saturating_add(ALWAYS) {
+        if too_many(numbers, self.length) {
             let found = format!("{} rows of {columns} numbers in {} bytes", self.rows(), self.length);
-            return Err(self.error(None, found, format!("at most {PER_BYTE} numbers a byte")));
+            return Err(self.error(None, found, "as many as are there"));
         }
         Ok(())
     }
