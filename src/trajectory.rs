@@ -5,5 +5,5 @@
 pub use ebmotion_logs::{
     Channel, ChannelFaults, ChannelReport, ConstantStretch, DEFAULT_TOLERANCE, Episode, EpisodeReport, Frames,
     GapReport, Inspection, Labels, LogGroup, Normaliser, OnGap, ReadOptions, Recording, Scalar, ShortEpisode, Split,
-    Stuck, WindowSpec, Windows, inspect,
+    Stuck, WindowSpec, Windows, WriteOptions, inspect,
 };

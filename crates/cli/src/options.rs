@@ -1,14 +1,17 @@
 //! What the library calls a setting, the command line calls an option.
 
 /// Settings that messages of the library name, and the options that set them.
-const OPTIONS: [(&str, &str); 10] = [
+const OPTIONS: [(&str, &str); 13] = [
     ("beside", "--beside"),
+    ("channels", "--channels"),
     ("delimiter", "--delimiter"),
     ("device", "--device"),
     ("false_alarms", "--false-alarms"),
+    ("hz", "--hz"),
     ("ignore", "--ignore"),
     ("on_gap", "--on-gap"),
     ("overwrite", "--overwrite"),
+    ("rate_hz", "--rate"),
     ("resume", "--resume"),
     ("time_column", "--time-column"),
     ("wrap", "--wrap"),

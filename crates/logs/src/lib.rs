@@ -13,6 +13,7 @@ mod recording;
 mod resample;
 mod split;
 mod window;
+mod write;
 
 pub use ebmotion_engine::error::{Error, Result};
 pub(crate) use ebmotion_engine::{error, noise};
@@ -26,3 +27,4 @@ pub use recording::{Channel, Episode, Frames, Recording};
 pub use resample::DEFAULT_TOLERANCE;
 pub use split::Split;
 pub use window::{ShortEpisode, WindowSpec, Windows};
+pub use write::WriteOptions;

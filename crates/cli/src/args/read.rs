@@ -35,6 +35,9 @@ pub(crate) struct ReadArgs {
     /// Numbers are written with a decimal comma.
     #[arg(long)]
     pub(crate) decimal_comma: bool,
+    /// Rows per second of a log without times.
+    #[arg(long, value_name = "HZ")]
+    pub(crate) hz: Option<f64>,
 }
 
 /// How recordings become frames.
@@ -78,6 +81,9 @@ impl ReadArgs {
             read.delimiter = v;
         }
         read.decimal_comma |= self.decimal_comma;
+        if self.hz.is_some() {
+            read.hz = self.hz;
+        }
     }
 }
 
