@@ -5,6 +5,7 @@ mod anomaly;
 mod bad_input;
 mod bench;
 mod breaking_off;
+mod convert;
 mod golden;
 mod image;
 mod image_breaking_off;

@@ -1,7 +1,7 @@
 //! Logs that are named arrays of numbers, a row a time: which of them are motion, and where episodes end.
 
-use super::csv::guessed_unit;
 use super::numbers::{Column, Numbers, asks_for};
+use super::roles::guessed_unit;
 use super::table::Run;
 use super::{Input, ReadOptions};
 use crate::error::{Error, Result};
@@ -199,8 +199,11 @@ impl Plan {
             }
         }
         if hz.is_none() {
-            let units_per_sec = (1.0 / guessed_unit(&numbers.time_secs)).round();
+            let (units_per_sec, guess) = guessed_unit(&numbers.time_secs);
             numbers.time_secs.iter_mut().for_each(|t| *t /= units_per_sec);
+            let (path, name) = (input.path.display(), &numbers.time_column);
+            let note = guess.map(|unit| format!("{path}: `{name}` is taken for {unit} by its size and steps"));
+            numbers.notes.extend(note);
         }
         numbers.lines = (1..=numbers.time_secs.len() as u64).collect();
         if !self.left_out.is_empty() {

@@ -119,7 +119,7 @@ fn parse(path: &Path, source: FileRecord, bytes: &[u8], options: &ReadOptions) -
 }
 
 /// A time without a unit: nanoseconds where every stamp is an integer and the median step at least 1000, else seconds.
-pub(super) fn guessed_unit(time: &[f64]) -> f64 {
+fn guessed_unit(time: &[f64]) -> f64 {
     let stamps: Vec<f64> = time.iter().copied().filter(|t| t.is_finite()).collect();
     let mut steps: Vec<f64> = stamps.windows(2).map(|w| (w[1] - w[0]).abs()).collect();
     let whole = stamps.iter().all(|t| t.fract().abs() < f64::MIN_POSITIVE);

@@ -19,6 +19,9 @@ mod options;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod paths;
+#[cfg(any(feature = "parquet", feature = "numpy", feature = "hdf5"))]
+#[cfg_attr(not(feature = "parquet"), allow(dead_code))]
+mod roles;
 #[cfg(feature = "parquet")]
 mod runs;
 pub(crate) mod table;
@@ -68,7 +71,8 @@ impl Recording {
 
     /// Reads log files; a folder stands for all log files directly in it, sorted by name.
     ///
-    /// Formats are told by the ending: `.csv`, and `.csv.gz`. All files must hold the same channels with the same
+    /// Formats are told by content: CSV (also packed by gzip); with the feature `parquet` Parquet tables and LeRobot
+    /// datasets, which are folders; with `numpy` and `hdf5` arrays of these. All files must hold the same channels with the same
     /// units at the same rate (the mean step of an episode within 1 % of the first episode's). An episode is named
     /// after its file's stem, then `/` and the value of the episode column where there is one, then `#` and the number
     /// of the piece, from 1, where a gap has split it.

@@ -51,9 +51,9 @@ fn only_what_is_asked_for_is_read() {
 }
 
 #[test]
-fn time_stamps_are_the_time_where_they_are_asked_for() {
-    let options = ReadOptions { time_column: Some("when".into()), ..Default::default() };
-    let recording = read("stamps.parquet", &options).unwrap();
+fn time_stamps_are_the_time() {
+    // The only column of time stamps needs no name.
+    let recording = read("stamps.parquet", &ReadOptions::default()).unwrap();
     let times = &recording.episodes[0].time_secs;
     for (r, time) in times.iter().enumerate() {
         // A number of this size has steps of 2.4e-7.
@@ -61,6 +61,17 @@ fn time_stamps_are_the_time_where_they_are_asked_for() {
     }
     let number = ReadOptions { time_column: Some("label".into()), ..Default::default() };
     refuses(read("kinds.parquet", &number), &["`label`", "no numbers", "expected numbers"]);
+}
+
+#[test]
+fn what_only_counts_is_no_channel() {
+    let recording = read("lerobot_v21/data/chunk-000/episode_000000.parquet", &ReadOptions::default()).unwrap();
+    assert_eq!(ids(&recording), ["episode_000000/0"]);
+    assert_eq!(recording.channels.len(), 52);
+    assert_eq!(channels(&recording)[25..27], ["observation.state[25]", "action[0]"]);
+    assert!(recording.notes[0].contains("`frame_index`, `index`, `task_index`"), "{:?}", recording.notes);
+    let asked = read("lerobot_v21/data/chunk-000/episode_000000.parquet", &options(&["frame_index"])).unwrap();
+    assert_eq!(asked.episodes[0].values[..3], [0.0, 1.0, 2.0]);
 }
 
 #[test]

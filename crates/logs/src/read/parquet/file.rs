@@ -48,7 +48,7 @@ impl ParquetFile {
             (Some(bytes), length)
         };
         let metadata = guarded(|| match &bytes {
-            Some(bytes) => Ok(ParquetMetaDataReader::new().parse_and_finish(bytes)),
+            Some(bytes) => Ok::<_, Error>(ParquetMetaDataReader::new().parse_and_finish(bytes)),
             None => {
                 let file = File::open(&input.path).map_err(Error::io(&input.path, "read"))?;
                 Ok(ParquetMetaDataReader::new().parse_and_finish(&file))

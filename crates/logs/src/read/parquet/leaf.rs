@@ -18,6 +18,8 @@ pub(crate) struct Leaf {
     pub element: i16,
     /// Whether a cell is a list (of lists).
     repeated: bool,
+    /// Whether the cells can only be whole numbers.
+    whole: bool,
 }
 
 /// What a cell is.
@@ -53,7 +55,14 @@ impl Leaf {
             defined: described.max_def_level(),
             element,
             repeated: described.max_rep_level() > 0,
+            whole: matches!(described.physical_type(), Physical::INT32 | Physical::INT64)
+                && !matches!(described.logical_type_ref(), Some(LogicalType::Decimal(_))),
         }
+    }
+
+    /// Whether the cells can only be whole numbers.
+    pub fn is_whole(&self) -> bool {
+        self.whole
     }
 
     /// Whether a cell is a list.

@@ -4,14 +4,16 @@ mod file;
 mod leaf;
 mod numbers;
 
-use super::csv::guessed_unit;
-use super::header::{Header, list, name_and_unit};
+use super::header::{list, name_and_unit};
+use super::numbers::{Column, Numbers, chosen};
+use super::roles::{episode, guessed_unit, is_bookkeeping, name_unit, per_sec, time};
 use super::runs::runs;
-use super::table::{Fault, FaultKind, Run, Table};
+use super::table::{Run, Table};
 use super::{Format, Input, ReadOptions};
 use crate::error::Result;
 pub(super) use file::{ParquetFile, Place};
 use leaf::Kind;
+use std::collections::HashSet;
 
 /// Tables with named columns.
 pub(crate) const FORMAT: Format = Format { name: "Parquet", extensions: &[".parquet", ".pq"], is, read };
@@ -25,87 +27,165 @@ fn is(_: &Input, head: &[u8]) -> bool {
 
 fn read(input: &Input, options: &ReadOptions) -> Result<Table> {
     let file = ParquetFile::open(input)?;
-    let columns = Columns::of(&file, options)?;
-    let names: Vec<&str> = columns.names.iter().map(String::as_str).collect();
-    let header = Header::new(&input.path, &names, options)?;
-    let places = |of: &[usize]| of.iter().map(|column| columns.number(&file, *column)).collect::<Result<Vec<_>>>();
+    let all = Columns::of(&file, options)?;
+    let mut numbers = Numbers { time_column: all.name(all.time).into(), ..Numbers::default() };
+    let (columns, channels) = chosen(input, &all.motion(), options)?;
 
-    let mut time_secs = file.numbers(&places(&[header.time])?)?;
-    let rows = time_secs.len();
-    if rows == 0 {
-        return Err(input.error("no row", "at least one row of values"));
-    }
-    if !matches!(columns.places[header.time].leaf.kind, Kind::Stamp(_)) {
-        let secs_per_unit = header.secs_per_unit.unwrap_or_else(|| guessed_unit(&time_secs));
-        // Dividing by a whole number rounds once.
-        let units_per_sec = (1.0 / secs_per_unit).round();
-        time_secs.iter_mut().for_each(|t| *t /= units_per_sec);
-    }
-    let path = &input.path;
-    let runs = match header.episode.map(|column| (names[column], columns.places[column].leaf, column)) {
+    numbers.time_secs = file.numbers(&[all.numbers(&file, all.time)?])?;
+    all.to_seconds(&file, &mut numbers)?;
+    let rows = numbers.time_secs.len();
+    numbers.runs = match all.episode {
         None => vec![Run { episode: None, rows: 0..rows }],
-        Some((name, leaf, _)) if leaf.kind == Kind::Text => runs(path, name, file.texts(leaf)?)?,
-        Some((name, _, column)) => runs(path, name, file.numbers(&places(&[column])?)?.into_iter().map(Number))?,
+        Some(column) => {
+            let (name, leaf) = (all.name(column), all.places[column].leaf);
+            if leaf.kind == Kind::Text {
+                runs(&input.path, name, file.texts(leaf)?)?
+            } else {
+                let numbers = file.numbers(&[all.numbers(&file, column)?])?;
+                runs(&input.path, name, numbers.into_iter().map(Number))?
+            }
+        }
     };
-    let mut values = file.numbers(&places(&header.columns)?)?;
-    let faults = faults(&mut time_secs, &mut values, header.channels.len());
-    Ok(Table {
-        path: input.path.clone(),
-        source: input.record(&[])?,
-        time_column: header.time_column,
-        channels: header.channels,
-        time_secs,
-        values,
-        lines: (1..=rows as u64).collect(),
-        faults,
-        runs,
-        notes: columns.notes,
-    })
+    let places: Vec<Place> = columns.iter().map(|column| all.places[*column]).collect();
+    numbers.values = file.numbers(&places)?;
+    numbers.lines = (1..=rows as u64).collect();
+    numbers.notes.extend(all.notes);
+    numbers.of_channels(input, input.record(&[])?, channels)
 }
 
-/// The columns that can be time, episode or channels.
+/// The columns of a file: its numbers, lists as so many columns; time stamps and text only as time and episode.
 struct Columns<'a> {
     names: Vec<String>,
     places: Vec<Place<'a>>,
+    time: usize,
+    episode: Option<usize>,
     notes: Vec<String>,
 }
 
 impl<'a> Columns<'a> {
-    /// Of a file: its numbers, lists as so many columns; time stamps and text only as time and episode.
     fn of(file: &'a ParquetFile, options: &ReadOptions) -> Result<Self> {
-        let mut columns = Self { names: Vec::new(), places: Vec::new(), notes: Vec::new() };
-        let time = options.time_column.as_deref().unwrap_or("time");
-        let episode = options.episode_column.as_deref().unwrap_or("episode");
+        let leaves = file.leaves();
+        let bare: Vec<&str> = leaves.iter().map(|leaf| name_and_unit(&leaf.name).0).collect();
+        let find = |name: &String, what: &str| {
+            let found = || format!("no such column, only {}", list(bare.iter().copied()));
+            let error = || file.error(Some(name), found(), format!("the {what} column that was asked for"));
+            leaves.iter().zip(&bare).position(|(leaf, n)| n == name && !leaf.is_list()).ok_or_else(error)
+        };
+        let single: Vec<&str> =
+            leaves.iter().zip(&bare).map(|(leaf, name)| if leaf.is_list() { "" } else { name }).collect();
+        let time = match &options.time_column {
+            Some(name) => Some(find(name, "time")?),
+            None => time(&single).or_else(|| only_stamp(file)),
+        };
+        let episode = match &options.episode_column {
+            Some(name) => Some(find(name, "episode")?),
+            None => episode(&single),
+        };
+        let Some(time) = time else {
+            let expected = "a column `time`, `timestamp` or the like (`time_column = NAME` for another name)";
+            return Err(file.error(None, format!("no time among {}", list(bare.iter().copied())), expected));
+        };
+        let mut all = Self { names: Vec::new(), places: Vec::new(), time: 0, episode: None, notes: Vec::new() };
         let mut left_out = Vec::new();
-        for leaf in file.leaves() {
-            let bare = name_and_unit(&leaf.name).0;
-            let named = !leaf.is_list() && (bare == time || bare == episode);
+        for (at, leaf) in leaves.iter().enumerate() {
+            let named = at == time || Some(at) == episode;
             let width = if leaf.is_number() { file.width(leaf)? } else { usize::from(named) };
             if width == 0 {
                 left_out.push(leaf.name.as_str());
             }
-            columns.names.extend(leaf.names(width));
-            columns.places.extend((0..width).map(|at| Place { leaf, width, at }));
+            if at == time {
+                all.time = all.places.len();
+            }
+            if Some(at) == episode {
+                all.episode = Some(all.places.len());
+            }
+            all.names.extend(leaf.names(width));
+            all.places.extend((0..width).map(|at| Place { leaf, width, at }));
         }
         if !left_out.is_empty() {
-            columns.notes.push(format!(
-                "{}: {} without numbers left out: {}",
-                file.name(),
-                if left_out.len() == 1 { "a column" } else { "columns" },
-                list(left_out.into_iter())
-            ));
+            let columns = if left_out.len() == 1 { "a column" } else { "columns" };
+            let left_out = list(left_out.into_iter());
+            all.notes.push(format!("{}: {columns} without numbers left out: {left_out}", file.name()));
         }
-        Ok(columns)
+        let mut seen = HashSet::new();
+        if let Some(twin) = all.names.iter().find(|name| !seen.insert(name_and_unit(name).0)) {
+            return Err(file.error(Some(twin), "the name twice", "each name once"));
+        }
+        all.tell_bookkeeping(file, options);
+        Ok(all)
+    }
+
+    /// Name of a column, without its unit.
+    fn name(&self, column: usize) -> &str {
+        name_and_unit(&self.names[column]).0
+    }
+
+    /// Whether a column is neither time nor episode, but no motion.
+    fn is_bookkeeping(&self, column: usize) -> bool {
+        is_bookkeeping(self.name(column), self.places[column].leaf.is_whole())
+    }
+
+    /// All columns; time and episode are never channels, whoever asks for them.
+    fn motion(&self) -> Vec<Column> {
+        let column = |i: usize| {
+            let (name, unit) = name_and_unit(&self.names[i]);
+            if i == self.time || Some(i) == self.episode {
+                return Column { name: String::new(), unit: None, bookkeeping: true };
+            }
+            Column { name: name.into(), unit: unit.map(Into::into), bookkeeping: self.is_bookkeeping(i) }
+        };
+        (0..self.names.len()).map(column).collect()
+    }
+
+    /// A note of the columns that are left out for their names.
+    fn tell_bookkeeping(&mut self, file: &ParquetFile, options: &ReadOptions) {
+        let others = |i: &usize| *i != self.time && Some(*i) != self.episode && self.is_bookkeeping(*i);
+        let asked = |name: &str| options.channels.as_ref().is_some_and(|all| all.iter().any(|wanted| wanted == name));
+        let names: Vec<&str> = (0..self.names.len()).filter(others).map(|i| self.name(i)).collect();
+        let names: Vec<&str> = names.into_iter().filter(|name| !asked(name)).collect();
+        if !names.is_empty() {
+            let names = list(names.into_iter());
+            self.notes.push(format!("{}: left out, since they are no motion by their names: {names}", file.name()));
+        }
     }
 
     /// The place of a column that has to be one of numbers, or of time stamps.
-    fn number(&self, file: &ParquetFile, column: usize) -> Result<Place<'a>> {
+    fn numbers(&self, file: &ParquetFile, column: usize) -> Result<Place<'a>> {
         let place = self.places[column];
         match place.leaf.kind {
             Kind::Text | Kind::Other => Err(file.error(Some(&place.leaf.name), "no numbers", "numbers")),
             _ => Ok(place),
         }
     }
+
+    /// Brings the times to seconds: by the unit in brackets, by that in the name, or by their size.
+    fn to_seconds(&self, file: &ParquetFile, numbers: &mut Numbers) -> Result<()> {
+        if matches!(self.places[self.time].leaf.kind, Kind::Stamp(_)) {
+            return Ok(());
+        }
+        let (name, unit) = name_and_unit(&self.names[self.time]);
+        let units_per_sec = match (unit, name_unit(name)) {
+            (Some(unit), _) => per_sec(unit).ok_or_else(|| {
+                file.error(Some(name), format!("the unit `{unit}`"), "one of the units s, ms, us, ns, or none")
+            })?,
+            (None, Some(per_sec)) => per_sec,
+            (None, None) => {
+                let (per_sec, guess) = guessed_unit(&numbers.time_secs);
+                let note = |unit| format!("{}: `{name}` is taken for {unit} by its size and steps", file.name());
+                numbers.notes.extend(guess.map(note));
+                per_sec
+            }
+        };
+        // Dividing by a whole number rounds once.
+        numbers.time_secs.iter_mut().for_each(|t| *t /= units_per_sec);
+        Ok(())
+    }
+}
+
+/// The only column of time stamps, where there is one.
+fn only_stamp(file: &ParquetFile) -> Option<usize> {
+    let mut stamps = file.leaves().iter().enumerate().filter(|(_, l)| matches!(l.kind, Kind::Stamp(_)) && !l.is_list());
+    stamps.next().filter(|_| stamps.next().is_none()).map(|(at, _)| at)
 }
 
 /// An episode's number: two that are not numbers are alike.
@@ -121,21 +201,4 @@ impl std::fmt::Display for Number {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if self.0.is_nan() { Ok(()) } else { self.0.fmt(f) }
     }
-}
-
-/// The cells that are not finite numbers, in the order of the rows; they become NaN.
-fn faults(time_secs: &mut [f64], values: &mut [f64], width: usize) -> Vec<Fault> {
-    let mut faults = Vec::new();
-    let mut check = |row: usize, channel: Option<usize>, value: &mut f64| {
-        if !value.is_finite() {
-            let kind = if value.is_nan() { FaultKind::Nan } else { FaultKind::Infinite };
-            faults.push(Fault { row, channel, kind, text: value.to_string() });
-            *value = f64::NAN;
-        }
-    };
-    for (row, (time, values)) in time_secs.iter_mut().zip(values.chunks_exact_mut(width)).enumerate() {
-        check(row, None, time);
-        values.iter_mut().enumerate().for_each(|(channel, value)| check(row, Some(channel), value));
-    }
-    faults
 }
