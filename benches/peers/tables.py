@@ -18,8 +18,8 @@ from pathlib import Path
 
 OURS = Path(__file__).parents[2] / "target/release/examples/reading_speed"
 PEERS = {
-    "pyarrow": "import pyarrow.parquet as pq; read = lambda p: pq.read_table(p)",
-    "pandas": "import pandas; read = lambda p: pandas.read_parquet(p)",
+    "pyarrow": "import pyarrow.parquet as pq, pyarrow.dataset; read = lambda p: pq.read_table(p)",
+    "pandas": "import pandas, pyarrow.dataset, pyarrow.parquet; read = lambda p: pandas.read_parquet(p)",
 }
 
 

@@ -2,18 +2,14 @@
 
 use super::super::Input;
 use super::super::guard::{guarded, too_many};
+use super::bytes::{Chunk, Source};
 use super::leaf::{Kind, Leaf};
-use super::numbers;
+use super::numbers::{self, BATCH, Reader};
 use crate::error::{Error, Result};
-use bytes::{Buf, Bytes};
 use ebmotion_engine::parallel;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
-use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::serialized_reader::SerializedPageReader;
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
-use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -25,8 +21,7 @@ const WIDEST: usize = 65_536;
 /// An open Parquet file.
 pub(crate) struct ParquetFile {
     path: PathBuf,
-    /// All bytes; `None` where they are read from the file as they are needed.
-    bytes: Option<Bytes>,
+    source: Source,
     length: u64,
     metadata: ParquetMetaData,
     leaves: Vec<Leaf>,
@@ -38,27 +33,15 @@ impl ParquetFile {
     /// # Errors
     /// [`Error::Io`] naming the file; [`Error::Log`] for one that is damaged.
     pub fn open(input: &Input) -> Result<Self> {
-        let in_place = input.is_file() && !input.is_packed()?;
-        let (bytes, length) = if in_place {
-            let length = std::fs::metadata(&input.path).map_err(Error::io(&input.path, "read"))?.len();
-            (None, length)
-        } else {
-            let bytes = Bytes::from(input.bytes()?.into_owned());
-            let length = bytes.len() as u64;
-            (Some(bytes), length)
-        };
-        let metadata = guarded(|| match &bytes {
-            Some(bytes) => Ok::<_, Error>(ParquetMetaDataReader::new().parse_and_finish(bytes)),
-            None => {
-                let file = File::open(&input.path).map_err(Error::io(&input.path, "read"))?;
-                Ok(ParquetMetaDataReader::new().parse_and_finish(&file))
-            }
-        });
+        let source = Source::of(input)?;
+        let length = source.length().map_err(Error::io(&input.path, "read"))?;
+        let whole = Chunk { source: source.clone(), range: 0..length };
+        let metadata = guarded(|| ParquetMetaDataReader::new().parse_and_finish(&whole));
         let damaged = |why: String| input.error(format!("a file that cannot be read ({why})"), "a whole Parquet file");
-        let metadata = metadata.map_err(damaged)??.map_err(|e| damaged(e.to_string()))?;
+        let metadata = metadata.map_err(damaged)?.map_err(|e| damaged(e.to_string()))?;
         let schema = metadata.file_metadata().schema_descr();
         let leaves = (0..schema.num_columns()).map(|column| Leaf::new(schema, column)).collect();
-        let file = Self { path: input.path.clone(), bytes, length, metadata, leaves };
+        let file = Self { path: input.path.clone(), source, length, metadata, leaves };
         file.check_lengths()?;
         Ok(file)
     }
@@ -151,20 +134,31 @@ impl ParquetFile {
     ///
     /// # Errors
     /// [`Error::Log`] with the column for a file that is damaged, and for lists of another length.
-    pub fn numbers(&self, wanted: &[Place<'_>]) -> Result<Vec<f64>> {
-        self.check_size(wanted.len())?;
+    pub fn numbers<'a>(&self, wanted: &[Place<'a>]) -> Result<Vec<f64>> {
         let (leaves, spans) = spans(wanted);
-        let mut all = Vec::new();
+        self.check_size(leaves.iter().map(|(_, width)| width).sum())?;
+        let rows = usize::try_from(self.rows()).unwrap_or(usize::MAX);
+        // So many numbers were found to be within the limits of the file's size.
+        let mut all = Vec::with_capacity(rows.saturating_mul(wanted.len()));
+        let threads = if rows.saturating_mul(wanted.len()) < FOR_ONE_THREAD { 1 } else { parallel::available() };
         let mut before = 0;
         for group in 0..self.metadata.num_row_groups() {
             let rows = usize::try_from(self.metadata.row_group(group).num_rows()).unwrap_or(0);
-            let threads = if rows * wanted.len() < FOR_ONE_THREAD { 1 } else { parallel::available() };
-            let columns = parallel::map(threads, leaves.len(), |i| {
-                let (leaf, width) = leaves[i];
-                self.guarded(leaf, || numbers::column(self.pages(leaf, group)?, leaf, width, before..before + rows))
-            });
-            let columns = columns.into_iter().collect::<Result<Vec<_>>>()?;
-            append_rows(&mut all, &columns, &spans, rows, wanted.len(), threads);
+            let reader = |(leaf, width): &(&'a Leaf, usize)| {
+                self.guarded(leaf, || Reader::new(self.pages(leaf, group)?, leaf, *width, before))
+            };
+            let mut readers = leaves.iter().map(reader).collect::<Result<Vec<_>>>()?;
+            for begin in (0..rows).step_by(BATCH) {
+                let count = BATCH.min(rows - begin);
+                let all_readers: Vec<&mut Reader> = readers.iter_mut().collect();
+                let read = |i: usize, reader: &mut Reader| self.guarded(leaves[i].0, || reader.read(count));
+                parallel::each(threads, all_readers, read).into_iter().collect::<Result<()>>()?;
+                let columns: Vec<&[f64]> = readers.iter().map(|reader| reader.numbers.as_slice()).collect();
+                append_rows(&mut all, &columns, &spans, count, wanted.len(), threads);
+            }
+            for (reader, (leaf, _)) in readers.iter_mut().zip(&leaves) {
+                self.guarded(leaf, || reader.finish())?;
+            }
             before += rows;
         }
         Ok(all)
@@ -209,54 +203,10 @@ impl ParquetFile {
         let group = self.metadata.row_group(group);
         let column = group.column(leaf.column);
         let (start, length) = column.byte_range();
-        let bytes = match &self.bytes {
-            Some(bytes) => bytes.slice(start as usize..(start + length) as usize),
-            None => {
-                let mut file = File::open(&self.path)?;
-                file.seek(SeekFrom::Start(start))?;
-                let mut bytes = Vec::new();
-                file.take(length).read_to_end(&mut bytes)?;
-                bytes.into()
-            }
-        };
-        let chunk = Arc::new(Chunk { start, bytes });
+        let chunk = Arc::new(Chunk { source: self.source.clone(), range: start..start + length });
         let rows = usize::try_from(group.num_rows()).map_err(|e| ParquetError::General(e.to_string()))?;
         let pages = SerializedPageReader::new(chunk, column, rows, None)?;
         Ok(numbers::Pages { described: column.column_descr_ptr(), pages: Box::new(pages) })
-    }
-}
-
-/// The bytes of one column in one row group, at their places in the file.
-struct Chunk {
-    start: u64,
-    bytes: Bytes,
-}
-
-impl Chunk {
-    fn part(&self, range: Range<u64>) -> Result<Bytes, ParquetError> {
-        let place = |at: u64| at.checked_sub(self.start).and_then(|at| usize::try_from(at).ok());
-        match (place(range.start), place(range.end)) {
-            (Some(from), Some(to)) if from <= to && to <= self.bytes.len() => Ok(self.bytes.slice(from..to)),
-            _ => Err(ParquetError::EOF(format!("bytes {range:?} outside of the column"))),
-        }
-    }
-}
-
-impl Length for Chunk {
-    fn len(&self) -> u64 {
-        self.start + self.bytes.len() as u64
-    }
-}
-
-impl ChunkReader for Chunk {
-    type T = bytes::buf::Reader<Bytes>;
-
-    fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
-        Ok(self.part(start..self.len())?.reader())
-    }
-
-    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
-        self.part(start..start.saturating_add(length as u64))
     }
 }
 
@@ -298,7 +248,7 @@ fn spans<'a>(wanted: &[Place<'a>]) -> (Vec<(&'a Leaf, usize)>, Vec<Span>) {
 }
 
 /// Appends `rows` rows of `stride` numbers, which lie in `columns` leaf after leaf.
-fn append_rows(all: &mut Vec<f64>, columns: &[Vec<f64>], spans: &[Span], rows: usize, stride: usize, threads: usize) {
+fn append_rows(all: &mut Vec<f64>, columns: &[&[f64]], spans: &[Span], rows: usize, stride: usize, threads: usize) {
     /// Rows that are put together at a time: they stay in the cache.
     const BLOCK: usize = 512;
     if stride == 0 {

@@ -1,5 +1,6 @@
 //! Parquet: a table of named columns. Time, episode and channels are told by the columns' names, as those of CSV.
 
+mod bytes;
 mod file;
 mod leaf;
 mod numbers;
@@ -10,6 +11,7 @@ use super::roles::{episode, guessed_unit, is_bookkeeping, name_unit, per_sec, ti
 use super::runs::runs;
 use super::table::{Run, Table};
 use super::{Format, Input, ReadOptions};
+use crate::Channel;
 use crate::error::Result;
 pub(super) use file::{ParquetFile, Place};
 use leaf::Kind;
@@ -26,6 +28,17 @@ fn is(_: &Input, head: &[u8]) -> bool {
 }
 
 fn read(input: &Input, options: &ReadOptions) -> Result<Table> {
+    // The hash takes as long as the numbers do.
+    std::thread::scope(|scope| {
+        let source = scope.spawn(|| input.record(&[]));
+        let (numbers, channels) = numbers(input, options)?;
+        let source = source.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        numbers.of_channels(input, source, channels)
+    })
+}
+
+/// The numbers of the chosen channels.
+fn numbers(input: &Input, options: &ReadOptions) -> Result<(Numbers, Vec<Channel>)> {
     let file = ParquetFile::open(input)?;
     let all = Columns::of(&file, options)?;
     let mut numbers = Numbers { time_column: all.name(all.time).into(), ..Numbers::default() };
@@ -50,7 +63,7 @@ fn read(input: &Input, options: &ReadOptions) -> Result<Table> {
     numbers.values = file.numbers(&places)?;
     numbers.lines = (1..=rows as u64).collect();
     numbers.notes.extend(all.notes);
-    numbers.of_channels(input, input.record(&[])?, channels)
+    Ok((numbers, channels))
 }
 
 /// The columns of a file: its numbers, lists as so many columns; time stamps and text only as time and episode.

@@ -3,17 +3,16 @@
 use super::leaf::{Kind, Leaf};
 use parquet::basic::Type as Physical;
 use parquet::column::page::PageReader;
-use parquet::column::reader::{ColumnReaderImpl, get_column_reader, get_typed_column_reader};
+use parquet::column::reader::{ColumnReader, ColumnReaderImpl, get_column_reader, get_typed_column_reader};
 use parquet::data_type::{
     BoolType, ByteArrayType, DataType, DoubleType, FixedLenByteArray, FixedLenByteArrayType, FloatType, Int32Type,
     Int64Type, Int96, Int96Type,
 };
 use parquet::errors::{ParquetError, Result};
 use parquet::schema::types::ColumnDescPtr;
-use std::ops::Range;
 
 /// Rows read at a time.
-const BATCH: usize = 16 * 1024;
+pub(super) const BATCH: usize = 16 * 1024;
 
 /// The pages of a column in a row group.
 pub(super) struct Pages {
@@ -38,40 +37,64 @@ impl std::fmt::Display for Misfit {
 
 impl std::error::Error for Misfit {}
 
-/// `(rows, width)`: the numbers of a column in a row group whose rows are `rows` in the file; NaN for an empty cell, and
-/// for all numbers of an empty list.
-pub(super) fn column(pages: Pages, leaf: &Leaf, width: usize, rows: Range<usize>) -> Result<Vec<f64>> {
-    let mut all = Vec::new();
-    let mut row = rows.start;
-    each_batch(pages, leaf, BATCH, &mut |batch| {
-        row += batch.rows;
-        if row > rows.end {
-            return Err(ParquetError::General(format!("more rows than the {} of the row group", rows.len())));
-        }
-        let first = row - batch.rows;
-        if leaf.is_list() {
-            lists(batch, leaf, width, first, &mut all)?
-        } else {
-            cells(batch, leaf, &mut all)
-        }
-        Ok(true)
-    })?;
-    if row != rows.end {
-        let found = format!("{} rows of the {} of the row group", row - rows.start, rows.len());
-        return Err(ParquetError::General(found));
+/// A column of numbers in a row group, read some rows at a time.
+pub(super) struct Reader<'a> {
+    leaf: &'a Leaf,
+    width: usize,
+    /// The next row in the file.
+    row: usize,
+    batches: Box<dyn Batches>,
+    batch: Batch,
+    /// `(rows, width)`: the numbers read last; NaN for an empty cell, and for all numbers of an empty list.
+    pub numbers: Vec<f64>,
+}
+
+impl<'a> Reader<'a> {
+    /// Of a column whose first row is row `row` of the file.
+    pub fn new(pages: Pages, leaf: &'a Leaf, width: usize, row: usize) -> Result<Self> {
+        let batches = batches(pages, leaf)?;
+        Ok(Self { leaf, width, row, batches, batch: Batch::default(), numbers: Vec::new() })
     }
-    Ok(all)
+
+    /// Reads the next rows; none are left out.
+    pub fn read(&mut self, rows: usize) -> Result<()> {
+        self.batches.next(rows, &mut self.batch)?;
+        if self.batch.rows != rows {
+            let found = format!("{} of {rows} rows from row {} on", self.batch.rows, self.row + 1);
+            return Err(ParquetError::General(found));
+        }
+        self.numbers.clear();
+        if self.leaf.is_list() {
+            lists(&self.batch, self.leaf, self.width, self.row, &mut self.numbers)?;
+        } else {
+            cells(&mut self.batch, self.leaf, &mut self.numbers);
+        }
+        self.row += rows;
+        Ok(())
+    }
+
+    /// There must be no more rows.
+    pub fn finish(&mut self) -> Result<()> {
+        self.batches.next(1, &mut self.batch)?;
+        match self.batch.rows {
+            0 => Ok(()),
+            _ => Err(ParquetError::General("more rows than the row group has".into())),
+        }
+    }
 }
 
 /// Length of the first list that is not empty.
 pub(super) fn first_width(pages: Pages, leaf: &Leaf) -> Result<Option<usize>> {
-    let mut width = None;
-    // A list's length is all that is asked for: a few rows are enough.
-    each_batch(pages, leaf, 64, &mut |batch| {
-        width = lengths(batch, leaf).into_iter().find(|length| *length > 0);
-        Ok(width.is_none())
-    })?;
-    Ok(width)
+    let mut batches = batches(pages, leaf)?;
+    let mut batch = Batch::default();
+    loop {
+        // A list's length is all that is asked for: a few rows are enough.
+        batches.next(64, &mut batch)?;
+        let width = lengths(&batch, leaf).into_iter().find(|length| *length > 0);
+        if width.is_some() || batch.rows == 0 {
+            return Ok(width);
+        }
+    }
 }
 
 /// `(rows,)`: the text of a column in a row group.
@@ -96,6 +119,7 @@ pub(super) fn texts(pages: Pages, leaf: &Leaf, rows: usize) -> Result<Vec<String
 }
 
 /// Some rows of a column.
+#[derive(Default)]
 struct Batch {
     rows: usize,
     /// Definition levels; empty where every cell is there.
@@ -106,58 +130,50 @@ struct Batch {
     values: Vec<f64>,
 }
 
-/// Gives `take` the batches of a column until there are no more, or it has enough.
-fn each_batch(pages: Pages, leaf: &Leaf, rows: usize, take: &mut dyn FnMut(&mut Batch) -> Result<bool>) -> Result<()> {
-    let physical = pages.described.physical_type();
-    let reader = get_column_reader(pages.described, pages.pages);
-    match (physical, leaf.kind) {
-        (Physical::BOOLEAN, _) => typed::<BoolType>(reader_of(reader), rows, take, |v| f64::from(u8::from(*v))),
-        (Physical::FLOAT, _) => typed::<FloatType>(reader_of(reader), rows, take, |v| f64::from(*v)),
-        (Physical::DOUBLE, _) => typed::<DoubleType>(reader_of(reader), rows, take, |v| *v),
-        (Physical::INT32, Kind::Unsigned) => {
-            typed::<Int32Type>(reader_of(reader), rows, take, |v| f64::from(v.cast_unsigned()))
-        }
-        (Physical::INT32, Kind::Number(by)) => {
-            typed::<Int32Type>(reader_of(reader), rows, take, |v| f64::from(*v) / by)
-        }
-        (Physical::INT64, Kind::Unsigned) => {
-            typed::<Int64Type>(reader_of(reader), rows, take, |v| v.cast_unsigned() as f64)
-        }
-        (Physical::INT64, Kind::Number(by) | Kind::Stamp(by)) => {
-            typed::<Int64Type>(reader_of(reader), rows, take, |v| *v as f64 / by)
-        }
-        (Physical::INT96, _) => typed::<Int96Type>(reader_of(reader), rows, take, int96_secs),
-        (Physical::FIXED_LEN_BYTE_ARRAY, Kind::Half) => {
-            typed::<FixedLenByteArrayType>(reader_of(reader), rows, take, half)
-        }
-        _ => Err(ParquetError::General("cells that are no numbers".into())),
-    }
+/// A column of any type as numbers.
+trait Batches: Send {
+    /// Reads up to `rows` rows, fewer only at the end.
+    fn next(&mut self, rows: usize, batch: &mut Batch) -> Result<()>;
 }
 
-fn reader_of<T: DataType>(reader: parquet::column::reader::ColumnReader) -> ColumnReaderImpl<T> {
-    get_typed_column_reader(reader)
+/// A column of one type.
+struct Typed<T: DataType, F> {
+    reader: ColumnReaderImpl<T>,
+    cells: Vec<T::T>,
+    number: F,
 }
 
-fn typed<T: DataType>(
-    mut reader: ColumnReaderImpl<T>,
-    rows: usize,
-    take: &mut dyn FnMut(&mut Batch) -> Result<bool>,
-    number: impl Fn(&T::T) -> f64,
-) -> Result<()> {
-    let mut cells = Vec::new();
-    let mut batch = Batch { rows: 0, defined: Vec::new(), repeated: Vec::new(), values: Vec::new() };
-    loop {
-        cells.clear();
+impl<T: DataType, F: Fn(&T::T) -> f64 + Send> Batches for Typed<T, F> {
+    fn next(&mut self, rows: usize, batch: &mut Batch) -> Result<()> {
+        self.cells.clear();
         batch.defined.clear();
         batch.repeated.clear();
         batch.values.clear();
-        (batch.rows, ..) =
-            reader.read_records(rows, Some(&mut batch.defined), Some(&mut batch.repeated), &mut cells)?;
-        batch.values.extend(cells.iter().map(&number));
-        if batch.rows == 0 || !take(&mut batch)? {
-            return Ok(());
-        }
+        let (defined, repeated) = (&mut batch.defined, &mut batch.repeated);
+        (batch.rows, ..) = self.reader.read_records(rows, Some(defined), Some(repeated), &mut self.cells)?;
+        batch.values.extend(self.cells.iter().map(&self.number));
+        Ok(())
     }
+}
+
+fn batches(pages: Pages, leaf: &Leaf) -> Result<Box<dyn Batches>> {
+    fn typed<T: DataType>(reader: ColumnReader, number: impl Fn(&T::T) -> f64 + Send + 'static) -> Box<dyn Batches> {
+        Box::new(Typed { reader: get_typed_column_reader::<T>(reader), cells: Vec::new(), number })
+    }
+    let physical = pages.described.physical_type();
+    let reader = get_column_reader(pages.described, pages.pages);
+    Ok(match (physical, leaf.kind) {
+        (Physical::BOOLEAN, _) => typed::<BoolType>(reader, |v| f64::from(u8::from(*v))),
+        (Physical::FLOAT, _) => typed::<FloatType>(reader, |v| f64::from(*v)),
+        (Physical::DOUBLE, _) => typed::<DoubleType>(reader, |v| *v),
+        (Physical::INT32, Kind::Unsigned) => typed::<Int32Type>(reader, |v| f64::from(v.cast_unsigned())),
+        (Physical::INT32, Kind::Number(by)) => typed::<Int32Type>(reader, move |v| f64::from(*v) / by),
+        (Physical::INT64, Kind::Unsigned) => typed::<Int64Type>(reader, |v| v.cast_unsigned() as f64),
+        (Physical::INT64, Kind::Number(by) | Kind::Stamp(by)) => typed::<Int64Type>(reader, move |v| *v as f64 / by),
+        (Physical::INT96, _) => typed::<Int96Type>(reader, int96_secs),
+        (Physical::FIXED_LEN_BYTE_ARRAY, Kind::Half) => typed::<FixedLenByteArrayType>(reader, half),
+        _ => return Err(ParquetError::General("cells that are no numbers".into())),
+    })
 }
 
 /// Appends a batch of numbers.
