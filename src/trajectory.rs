@@ -2,10 +2,9 @@
 //!
 //! The crate `ebmotion-logs`, handed on: `log file -> Recording -> Frames -> Windows -> normalised tensors`.
 
-#[cfg(feature = "ros")]
-pub use ebmotion_logs::write_mcap;
 pub use ebmotion_logs::{
-    Channel, ChannelFaults, ChannelReport, ConstantStretch, Curve, DEFAULT_TOLERANCE, Episode, EpisodeReport, Fill, Finding,
-    FindingKind, Frames, GapReport, Inspection, JointLimits, Labels, LogGroup, Normaliser, OnBackwards, OnGap, OnRepeat, Place, ReadOptions,
-    Recording, Scalar, Severity, ShortEpisode, Split, Stuck, TimeUnit, WindowSpec, Windows, inspect, inspect_with,
+    Channel, ChannelFaults, ChannelReport, ConstantStretch, Curve, DEFAULT_TOLERANCE, Episode, EpisodeReport, Fill,
+    Finding, FindingKind, Frames, GapReport, Inspection, JointLimits, Labels, LogGroup, Normaliser, OnBackwards, OnGap,
+    OnRepeat, Place, ReadOptions, Recording, Scalar, Severity, ShortEpisode, Split, Stuck, TimeUnit, WindowSpec,
+    Windows, WriteOptions, inspect, inspect_with,
 };

@@ -76,8 +76,9 @@ const LAYERS: &[(&str, &[&str], &[&str])] = &[
 const ONLY: &[(&str, &[&str])] = &[
     ("plotters", &["src/eval/report"]),
     ("png", &["crates/images/src/image"]),
-    ("parquet", &["crates/images/src/image/read"]),
+    ("parquet", &["crates/images/src/image/read", "crates/logs/src/read", "crates/logs/src/write"]),
     ("roxmltree", &["crates/robot/src/urdf.rs"]),
+    ("hdf5_pure", &["crates/logs/src/read/hdf5.rs"]),
     ("ebmotion_viz", &["crates/cli/src/view.rs", "crates/cli/src/image/live.rs"]),
 ];
 

@@ -43,6 +43,7 @@ use text::span;
 Examples:
   ebmotion demo
   ebmotion inspect logs/*.csv
+  ebmotion convert logs/ all.parquet
   ebmotion train logs/ -o arm.safetensors
   ebmotion predict arm.safetensors logs/last.csv --horizon 4s --samples 64 -o forecast.json
   ebmotion report arm.safetensors logs/ -o report/
@@ -64,6 +65,8 @@ pub(crate) struct Cli {
 pub(crate) enum Verb {
     /// Shows what a log holds and what is wrong with it: gaps, spikes, stuck channels, wraps and more.
     Inspect(InspectArgs),
+    /// Writes logs in another format: CSV, Parquet, or a LeRobot dataset.
+    Convert(ConvertArgs),
     /// Trains a model on logs.
     Train(TrainArgs),
     /// Draws possible continuations of a log.
@@ -87,6 +90,37 @@ pub(crate) enum Verb {
         /// The shell.
         shell: clap_complete::Shell,
     },
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ebmotion convert log.csv log.parquet
+  ebmotion convert runs/ all.csv.gz --channels 'q_*'
+  ebmotion convert demos.hdf5 demos.csv --hz 20
+  ebmotion convert log.csv sets/arm --rate 30 --task 'pick up the cup'   a LeRobot dataset (version 3.0)
+  ebmotion convert sets/arm arm.csv --channels '*,action*'               its actions too
+
+OUT ends in .csv, .csv.gz or .parquet, or is a folder without an ending: a LeRobot dataset. Every number is written such
+that the same number is read again; times are seconds, units stand after names (`q_elbow [rad]`).")]
+pub(crate) struct ConvertArgs {
+    /// Log files, or folders of them.
+    #[arg(required = true, value_name = "LOG")]
+    pub(crate) logs: Vec<PathBuf>,
+    /// Where all of them are written, in the format of its ending.
+    #[arg(value_name = "OUT")]
+    pub(crate) output: PathBuf,
+    /// Replaces what is there.
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+    /// Frames per second to resample to; the times as recorded where it is not given.
+    #[arg(long, value_name = "HZ")]
+    pub(crate) rate: Option<f64>,
+    /// What the robot does, in words, for a LeRobot dataset; `motion` where it is not given.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) task: Option<String>,
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
 }
 
 #[derive(Debug, Args)]

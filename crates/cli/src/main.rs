@@ -5,6 +5,7 @@ mod anomaly;
 mod args;
 mod bench;
 mod console;
+mod convert;
 mod demo;
 mod embedded;
 mod image;
@@ -86,6 +87,7 @@ fn perform(cli: &Cli) -> Result<()> {
     let mut console = Console::new(cli.quiet);
     match &cli.verb {
         Verb::Inspect(args) => inspect::run(args),
+        Verb::Convert(args) => convert::run(args, &mut console),
         Verb::Train(args) => train::run(args, &mut console),
         Verb::Predict(args) => predict::run(args, &mut console),
         Verb::Report(args) => report::run(args, &mut console),

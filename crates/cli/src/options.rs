@@ -23,6 +23,7 @@ const OPTIONS: &[(&str, &str)] = &[
     ("on_repeat", "--on-repeat"),
     ("overwrite", "--overwrite"),
     ("pivot", "--pivot"),
+    ("rate_hz", "--rate"),
     ("resume", "--resume"),
     ("time_column", "--time-column"),
     ("time_unit", "--time-unit"),

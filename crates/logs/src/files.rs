@@ -29,7 +29,7 @@ impl FileRecord {
 /// # Errors
 /// [`Error::Io`] naming the file when the folder cannot be created or the file cannot be written, synced or renamed
 /// (a full disk among them); the temporary file is removed and an older `path` stays as it was.
-pub fn write_atomically(path: &Path, fill: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<()> {
+pub fn write_atomically(path: &Path, fill: impl FnOnce(&mut (dyn Write + Send)) -> std::io::Result<()>) -> Result<()> {
     let folder = match path.parent() {
         Some(p) if !p.as_os_str().is_empty() => p,
         _ => Path::new("."),
@@ -51,6 +51,45 @@ pub fn write_atomically(path: &Path, fill: impl FnOnce(&mut dyn Write) -> std::i
     temporary.persist(path).map_err(|e| Error::io(path, "replace")(e.error))?;
     // Without this the rename itself may be lost with the power; a folder that cannot be synced is no failure.
     if let Ok(directory) = std::fs::File::open(folder) {
+        let _ = directory.sync_all();
+    }
+    Ok(())
+}
+
+/// Makes the folder `path` through a temporary one beside it: fill, rename. A folder that is there is replaced.
+///
+/// # Errors
+/// Those of `fill`; [`Error::Io`] naming the folder when it cannot be made or renamed. Whatever was there stays then.
+pub fn write_folder_atomically(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    let parent = match path.parent() {
+        Some(p) if !p.as_os_str().is_empty() => p,
+        _ => Path::new("."),
+    };
+    std::fs::create_dir_all(parent).map_err(Error::io(parent, "create the folder"))?;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".ebmotion-");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o777));
+    }
+    let beside = builder.tempdir_in(parent).map_err(Error::io(path, "write"))?;
+    let (new, old) = (beside.path().join("new"), beside.path().join("old"));
+    std::fs::create_dir(&new).map_err(Error::io(path, "write"))?;
+    fill(&new)?;
+    let replaces = path.exists();
+    if replaces {
+        std::fs::rename(path, &old).map_err(Error::io(path, "replace"))?;
+    }
+    if let Err(error) = std::fs::rename(&new, path) {
+        if replaces && let Err(error) = std::fs::rename(&old, path) {
+            // Better a folder by another name than none.
+            let _ = beside.keep();
+            return Err(Error::io(&old, "put back")(error));
+        }
+        return Err(Error::io(path, "replace")(error));
+    }
+    if let Ok(directory) = std::fs::File::open(parent) {
         let _ = directory.sync_all();
     }
     Ok(())

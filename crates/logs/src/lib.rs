@@ -16,7 +16,6 @@ mod recording;
 mod resample;
 mod split;
 mod window;
-#[cfg(feature = "ros")]
 mod write;
 
 pub use ebmotion_engine::error::{Error, Result};
@@ -32,5 +31,4 @@ pub use recording::{Channel, Episode, Frames, Recording};
 pub use resample::DEFAULT_TOLERANCE;
 pub use split::Split;
 pub use window::{ShortEpisode, WindowSpec, Windows};
-#[cfg(feature = "ros")]
-pub use write::write_mcap;
+pub use write::WriteOptions;

@@ -171,7 +171,6 @@ fn from_word<T: serde::de::DeserializeOwned>(text: &str) -> std::result::Result<
         T::deserialize(serde::de::value::StrDeserializer::new(text));
     value.map_err(|e| e.to_string())
 }
-}
 
 #[cfg(test)]
 mod tests {

@@ -6,6 +6,7 @@ mod as_they_are;
 mod bad_input;
 mod bench;
 mod breaking_off;
+mod convert;
 mod doctor;
 mod golden;
 mod image;
@@ -15,9 +16,9 @@ mod image_train;
 mod outputs;
 mod reporting;
 mod robot;
-mod score;
 #[cfg(feature = "ros")]
 mod ros;
+mod score;
 mod whole_way;
 
 use ebmotion::train::Archive;

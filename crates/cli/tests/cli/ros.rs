@@ -1,14 +1,14 @@
 //! Logs of ROS on the command line.
 
 use crate::{SMALL, log, refuses, succeeds, train};
-use ebmotion::trajectory::{ReadOptions, Recording, write_mcap};
+use ebmotion::trajectory::{ReadOptions, Recording, WriteOptions};
 
 #[test]
 fn a_log_as_mcap_gives_the_model_and_forecast_of_the_same_log_as_csv() {
     let folder = tempfile::tempdir().unwrap();
     let f = folder.path();
     let recording = Recording::read(&[log(f, "log.csv")], &ReadOptions::default()).unwrap();
-    write_mcap(&recording, &f.join("log.mcap")).unwrap();
+    recording.write(&f.join("log.mcap"), &WriteOptions { overwrite: true, ..WriteOptions::default() }).unwrap();
 
     let output = succeeds(f, &["inspect", "log.mcap"]);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -6,8 +6,8 @@ use super::facts::Facts;
 use super::limits::JointLimits;
 use crate::error::Error;
 use crate::read::ReadOptions;
-use crate::read::episodes_of;
 use crate::read::table::Table;
+use crate::read::{Repairs, episodes_of};
 use crate::{Channel, Recording};
 
 /// Values of a channel in rows that follow each other in time.
@@ -101,10 +101,10 @@ impl<'a> Group<'a> {
 
 /// Reads the files as training does, for its rate.
 fn read(tables: &[(String, Table)], options: &ReadOptions) -> Result<Option<f64>, Error> {
-    let mut reference = None;
+    let (mut reference, mut repairs) = (None, Repairs::default());
     let mut episodes = Vec::new();
     for (stem, table) in tables {
-        let read = episodes_of(stem, table, options, &mut reference)?;
+        let read = episodes_of(stem, &mut table.clone(), options, &mut reference, &mut repairs)?;
         episodes.extend(read.into_iter().map(|episode| crate::Episode { values: Vec::new(), ..episode }));
     }
     Ok(Recording { channels: Vec::new(), episodes, sources: Vec::new(), notes: Vec::new() }.rate_hz().ok())

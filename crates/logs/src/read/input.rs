@@ -45,6 +45,12 @@ impl<'a> Input<'a> {
         self.memory.is_none() && self.path.is_dir()
     }
 
+    /// Whether it lies in a file.
+    #[cfg(feature = "parquet")]
+    pub fn is_file(&self) -> bool {
+        self.memory.is_none() && self.path.is_file()
+    }
+
     /// The bytes as they lie there.
     ///
     /// # Errors
@@ -77,6 +83,15 @@ impl<'a> Input<'a> {
         let head = Packing::HEAD as u64;
         self.packed()?.take(head).read_to_end(&mut start).map_err(Error::io(&self.path, "read"))?;
         Ok(Packing::of(&start))
+    }
+
+    /// Whether it begins as a packed file does.
+    ///
+    /// # Errors
+    /// [`Error::Io`] naming the file.
+    #[cfg(any(feature = "parquet", feature = "ros"))]
+    pub fn is_packed(&self) -> Result<bool> {
+        Ok(self.packing()?.is_some())
     }
 
     /// What an error of reading [`Input::stream`] says of the log.

@@ -1,23 +1,40 @@
 //! From log files to a [`Recording`]. A new format is one file and one row in the table of formats.
 
+#[cfg(any(feature = "numpy", feature = "hdf5"))]
+mod arrays;
 mod csv;
 mod episodes;
-mod fill;
 mod extremes;
+mod fill;
+#[cfg(any(feature = "parquet", feature = "numpy", feature = "hdf5"))]
+mod guard;
+#[cfg(feature = "hdf5")]
+mod hdf5;
 pub(crate) mod header;
 mod input;
+#[cfg(feature = "parquet")]
+mod lerobot;
 mod matching;
 mod numbers;
+#[cfg(feature = "numpy")]
+mod numpy;
 mod of_model;
 mod options;
 mod order;
 mod packed;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod paths;
 mod repairs;
-mod second_source;
-mod spread;
+#[cfg(any(feature = "parquet", feature = "numpy", feature = "hdf5"))]
+#[cfg_attr(not(feature = "parquet"), allow(dead_code))]
+mod roles;
 #[cfg(feature = "ros")]
 pub(crate) mod ros;
+#[cfg(feature = "parquet")]
+mod runs;
+mod second_source;
+mod spread;
 pub(crate) mod table;
 mod track;
 mod units;
@@ -28,15 +45,22 @@ use crate::error::{Error, Result};
 use episodes::Reference;
 pub(crate) use episodes::{episodes as episodes_of, id as episode_id};
 use input::Input;
-pub use options::{OnBackwards, OnGap, OnRepeat, ReadOptions};
-use repairs::Repairs;
-pub use options::{Fill, OnGap, ReadOptions, TimeUnit};
+pub use options::{Fill, OnBackwards, OnGap, OnRepeat, ReadOptions, TimeUnit};
 use packed::Packing;
+pub(crate) use repairs::Repairs;
 use std::path::{Path, PathBuf};
 use table::Table;
 
 /// One row per format; the first whose `is` says so reads the log.
 const FORMATS: &[Format] = &[
+    #[cfg(feature = "parquet")]
+    lerobot::FORMAT,
+    #[cfg(feature = "parquet")]
+    parquet::FORMAT,
+    #[cfg(feature = "numpy")]
+    numpy::FORMAT,
+    #[cfg(feature = "hdf5")]
+    hdf5::FORMAT,
     #[cfg(feature = "ros")]
     ros::MCAP,
     #[cfg(feature = "ros")]
@@ -73,17 +97,22 @@ impl Recording {
     /// Reads log files; a folder stands for all log files directly in it, sorted by name, or, where there are none, for
     /// those in the folders within.
     ///
-    /// Formats are told by what files hold. All files must hold the same channels, in any order, with the same units at
-    /// the same rate (the mean step of an episode within 1 % of the first episode's); the first file's order counts. An
+    /// Formats are told by what files hold: text tables, packed or not; with the feature `parquet` Parquet tables and
+    /// LeRobot datasets, which are folders; with `numpy` and `hdf5` arrays of these; with `ros` MCAP and bags. All files
+    /// must hold the same channels, in any order, with the same units at the same rate (the mean step of an episode within 1 % of the first episode's); the first file's order counts. An
     /// episode is named after its file's stem, then `/` and the value of the episode column where there is one, then
     /// `#` and the number of the piece, from 1, where a gap has split it. What was guessed or left out is in
     /// [`Recording::notes`].
     ///
     /// # Errors
     /// [`Error::Io`] when a path cannot be read; [`Error::Data`] without any log file; [`Error::Config`] for options
-pub use options::{Fill, OnBackwards, OnGap, OnRepeat, ReadOptions, TimeUnit};
-use packed::Packing;
-use repairs::Repairs;
+    /// out of range, and for an angle without unit whose period nothing says; [`Error::Log`] with file, line and column
+    /// for a file that is not as described: no time column or more than one, stamps of no known unit, no channel, a
+    /// name that is empty or used twice, no rows, a row of another length, a cell without a finite number, a value
+    /// beyond all measure, channels of several rates, time that stands still or runs backwards, a gap, another rate or
+    /// other channels than before, a selected channel that is not there, text that is neither UTF-8 nor UTF-16, a quote
+    /// that is not closed, a damaged packed file, a file given twice. Of these [`OnGap`], [`ReadOptions::max_gap`],
+    /// [`OnBackwards`] and [`OnRepeat`] mend what they say, counted in [`Recording::notes`].
     pub fn read(paths: &[impl AsRef<Path>], options: &ReadOptions) -> Result<Self> {
         let mut into = Assembly::default();
         let files = paths::log_files(paths, &extensions(), is_one_log)?;
@@ -193,7 +222,7 @@ impl Assembly {
             }
         }
         extremes::check(&mut table)?;
-        let episodes = episodes::episodes(stem, &table, options, &mut self.reference)?;
+        let episodes = episodes::episodes(stem, &mut table, options, &mut self.reference, &mut self.repairs)?;
         match &mut self.recording {
             None => {
                 let (sources, notes) = (vec![table.source], table.notes);
@@ -212,18 +241,18 @@ impl Assembly {
                 }
                 recording.episodes.extend(episodes);
                 recording.sources.push(table.source);
-                // What is true of all files is said once.
-                let new = table.notes.into_iter().filter(|note| !recording.notes.contains(note)).collect::<Vec<_>>();
-                recording.notes.extend(new);
+                recording.notes.extend(table.notes);
             }
         }
         Ok(())
     }
 
-        extremes::check(&mut table)?;
-    fn finish(self) -> Result<Recording> {
+    fn finish(self, options: &ReadOptions) -> Result<Recording> {
         let mut recording = self.recording.ok_or_else(|| Error::data("logs", "no file", "at least one log file"))?;
         recording.notes.extend(self.repairs.notes());
+        let blocks: Vec<&[f64]> = recording.episodes.iter().map(|e| &e.values[..]).collect();
+        let notes = wrap::settle(&mut recording.channels, &blocks, options)?;
+        recording.notes.extend(notes);
         // What is so in every file is said once.
         let mut said = std::collections::HashSet::new();
         recording.notes.retain(|note| said.insert(note.clone()));

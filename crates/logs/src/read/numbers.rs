@@ -3,6 +3,7 @@
 use super::header::{Selected, select};
 use super::table::{Fault, FaultKind, Run, Table};
 use super::{Input, ReadOptions};
+use crate::Channel;
 use crate::error::Result;
 use crate::files::FileRecord;
 
@@ -38,45 +39,69 @@ pub(crate) struct Numbers {
     pub notes: Vec<String>,
 }
 
+/// Whether `channels` asks for columns that are no motion: a pattern begins with the name of what they are.
+#[cfg(any(feature = "parquet", feature = "numpy", feature = "hdf5"))]
+pub(crate) fn asks_for(options: &ReadOptions, name: &str) -> bool {
+    let begins = |pattern: &String| {
+        let rest = pattern.strip_prefix(name);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[', '*']))
+    };
+    options.channels.as_ref().is_some_and(|patterns| patterns.iter().any(begins))
+}
+
+/// The wanted ones of the columns: their places, and what they are as channels.
+///
+/// # Errors
+/// [`crate::Error::Log`] for a log without columns, and as [`select`].
+pub(crate) fn chosen(input: &Input, columns: &[Column], options: &ReadOptions) -> Result<Selected> {
+    let named: Vec<(&str, Option<&str>)> = columns.iter().map(|c| (c.name.as_str(), c.unit.as_deref())).collect();
+    // Names that are asked for are taken whatever they are.
+    let taken = |column: &Column| !column.bookkeeping || options.asks_for(&column.name);
+    let all: Vec<usize> = (0..columns.len()).filter(|i| taken(&columns[*i])).collect();
+    if all.is_empty() {
+        return Err(input.error("no column of measured values", "at least one"));
+    }
+    select(&input.path, &named, &all, options)
+}
+
 impl Numbers {
     /// The chosen columns as a table.
     ///
     /// # Errors
     /// [`crate::Error::Log`] for a log without rows or columns, and as [`select`].
-    pub fn table(self, input: &Input, source: FileRecord, options: &ReadOptions) -> Result<Table> {
-        let rows = self.time_secs.len();
+    pub fn table(mut self, input: &Input, source: FileRecord, options: &ReadOptions) -> Result<Table> {
         let width = self.columns.len();
+        let Selected { columns, channels, notes } = chosen(input, &self.columns, options)?;
+        self.notes.extend(notes);
+        if !columns.iter().copied().eq(0..width) {
+            let rows = self.values.chunks_exact(width.max(1));
+            self.values = rows.flat_map(|row| columns.iter().map(|column| row[*column])).collect();
+        }
+        self.of_channels(input, source, channels)
+    }
+
+    /// A table of channels, whose values are all that there are.
+    ///
+    /// # Errors
+    /// [`crate::Error::Log`] for a log without rows.
+    pub fn of_channels(mut self, input: &Input, source: FileRecord, channels: Vec<Channel>) -> Result<Table> {
+        let rows = self.time_secs.len();
         if rows == 0 {
             return Err(input.error("no row", "at least one row of values"));
         }
-        let named: Vec<(&str, Option<&str>)> =
-            self.columns.iter().map(|c| (c.name.as_str(), c.unit.as_deref())).collect();
-        // Names that are asked for are taken whatever they are.
-        let all: Vec<usize> =
-            (0..width).filter(|i| !self.columns[*i].bookkeeping || options.asks_for(&self.columns[*i].name)).collect();
-        if all.is_empty() {
-            return Err(input.error("no column of measured values", "at least one"));
-        }
-        let Selected { columns, channels, notes } = select(&input.path, &named, &all, options)?;
-        let mut values = Vec::with_capacity(rows * columns.len());
         let mut faults = Vec::new();
-        let fault = |row: usize, channel: Option<usize>, value: f64| Fault {
-            row,
-            channel,
-            kind: if value.is_nan() { FaultKind::Nan } else { FaultKind::Infinite },
-            text: value.to_string(),
+        let mut check = |row: usize, channel: Option<usize>, value: f64| {
+            let kind = if value.is_nan() { FaultKind::Nan } else { FaultKind::Infinite };
+            faults.push(Fault { row, channel, kind, text: value.to_string() });
         };
-        for row in 0..rows {
-            let time = self.time_secs[row];
+        let values = self.values.chunks_exact_mut(channels.len());
+        for (row, (time, values)) in self.time_secs.iter().zip(values).enumerate() {
             if !time.is_finite() {
-                faults.push(fault(row, None, time));
+                check(row, None, *time);
             }
-            for (channel, column) in columns.iter().enumerate() {
-                let value = self.values[row * width + column];
-                if !value.is_finite() {
-                    faults.push(fault(row, Some(channel), value));
-                }
-                values.push(if value.is_finite() { value } else { f64::NAN });
+            for (channel, value) in values.iter_mut().enumerate().filter(|(_, value)| !value.is_finite()) {
+                check(row, Some(channel), *value);
+                *value = f64::NAN;
             }
         }
         let whole = || vec![Run { episode: None, rows: 0..rows }];
@@ -86,11 +111,11 @@ impl Numbers {
             time_column: self.time_column,
             channels,
             time_secs: self.time_secs,
-            values,
+            values: self.values,
             lines: self.lines,
             faults,
             runs: if self.runs.is_empty() { whole() } else { self.runs },
-            notes: self.notes.into_iter().chain(notes).collect(),
+            notes: self.notes,
         })
     }
 }

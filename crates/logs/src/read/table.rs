@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 /// The rows of one file. Cells that are not finite numbers are NaN in the arrays and listed in `faults`.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Table {
     pub path: PathBuf,
     pub source: FileRecord,
@@ -30,7 +30,7 @@ pub(crate) struct Table {
 }
 
 /// A recorded episode: consecutive rows with the same value in the episode column.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Run {
     /// The episode column's value; `None` where there is no such column.
     pub episode: Option<String>,
@@ -38,7 +38,7 @@ pub(crate) struct Run {
 }
 
 /// A cell that is not a finite number.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Fault {
     pub row: usize,
     /// Channel, or `None` for the time column.

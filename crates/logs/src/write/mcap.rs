@@ -1,11 +1,12 @@
 //! MCAP with joint states of ROS 2.
 
+use super::{WriteOptions, Writer};
 use crate::error::{Error, Result};
 use crate::read::ros::{ABOUT, definition};
 use crate::{Episode, Recording, files};
 use mcap::records::{MessageHeader, Metadata};
 use mcap::write::NoSeek;
-use mcap::{Compression, McapError, WriteOptions};
+use mcap::{Compression, McapError};
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 use std::path::Path;
@@ -14,14 +15,20 @@ const TYPE: &str = "sensor_msgs/msg/JointState";
 const TOPIC: &str = "/joint_states";
 const SECOND: u64 = 1_000_000_000;
 
-/// Writes `recording`; [`super::write_mcap`] says how.
+/// `sensor_msgs/msg/JointState` on the topic `/joint_states`, packed by zstd, one message a row.
 ///
-/// # Errors
-/// As there.
-pub(crate) fn write(recording: &Recording, path: &Path) -> Result<()> {
+/// Channels `NAME`, `NAME.velocity` and `NAME.effort` become position, velocity and effort of the joint `NAME` where
+/// every joint has them; else each channel is a position. Values are written as they are, times in whole nanoseconds.
+/// Episodes and units are metadata, which reading takes back. The message's stamp is the row's time; the time of its
+/// recording is the same, but later by a whole shift in episodes that would begin before the one in front of them ends.
+pub(super) const WRITER: Writer = Writer { name: "MCAP", ending: ".mcap", write };
+
+/// [`Error::Data`] for a time before 0 or after the year 2038, and for two rows in one nanosecond.
+fn write(recording: &Recording, path: &Path, _: &WriteOptions) -> Result<Vec<String>> {
     let times = times(recording)?;
     let joints = Joints::of(recording);
-    files::write_atomically(path, |out| messages(recording, &times, &joints, out).map_err(io_error))
+    files::write_atomically(path, |out| messages(recording, &times, &joints, out).map_err(io_error))?;
+    Ok(Vec::new())
 }
 
 /// `(rows,)` of each episode: nanoseconds of the message and of its recording.
@@ -84,7 +91,7 @@ fn messages(
     joints: &Joints,
     out: &mut dyn Write,
 ) -> std::result::Result<(), McapError> {
-    let options = WriteOptions::new().compression(Some(Compression::Zstd)).compression_threads(0).profile("ros2");
+    let options = mcap::WriteOptions::new().compression(Some(Compression::Zstd)).compression_threads(0).profile("ros2");
     let mut writer = options
         .library(concat!("ebmotion ", env!("CARGO_PKG_VERSION")))
         .disable_seeking(true)

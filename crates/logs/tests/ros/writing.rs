@@ -1,7 +1,7 @@
 //! What is written as MCAP comes back.
 
 use crate::{kept, names, read};
-use ebmotion_logs::{Channel, Episode, Error, ReadOptions, Recording, write_mcap};
+use ebmotion_logs::{Channel, Episode, Error, ReadOptions, Recording, WriteOptions};
 
 fn recording(names: &[&str], episodes: &[&[f64]]) -> Recording {
     let channel = |name: &&str| Channel { name: name.to_string(), unit: Some("rad".into()), period: None };
@@ -21,7 +21,7 @@ fn recording(names: &[&str], episodes: &[&[f64]]) -> Recording {
 fn there_and_back(recording: &Recording) -> Recording {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log.mcap");
-    write_mcap(recording, &path).unwrap();
+    recording.write(&path, &WriteOptions { overwrite: true, ..WriteOptions::default() }).unwrap();
     Recording::read(&[path], &ReadOptions::default()).unwrap()
 }
 
@@ -60,7 +60,7 @@ fn a_written_log_that_was_cut_keeps_its_episodes() {
     let log = recording(&["a", "b", "c"], &[&times, &times, &times]);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log.mcap");
-    write_mcap(&log, &path).unwrap();
+    log.write(&path, &WriteOptions { overwrite: true, ..WriteOptions::default() }).unwrap();
     let bytes = std::fs::read(&path).unwrap();
     let back = read("log.mcap", &bytes[..bytes.len() * 7 / 10]).unwrap();
     let lengths: Vec<usize> = back.episodes.iter().map(|e| e.time_secs.len()).collect();
@@ -79,7 +79,9 @@ fn times_that_a_stamp_cannot_hold_are_refused() {
         ([0.0, 3e9], "episode `day/0`: found the time 3000000000 s, expected"),
         ([0.0, 1e-10], "episode `day/0`: found rows 1 and 2 in one nanosecond, expected steps of at least one"),
     ] {
-        let error = write_mcap(&recording(&["a"], &[&times]), &path).unwrap_err();
+        let error = recording(&["a"], &[&times])
+            .write(&path, &WriteOptions { overwrite: true, ..WriteOptions::default() })
+            .unwrap_err();
         assert!(matches!(error, Error::Data { .. }) && error.to_string().starts_with(expected), "{error}");
         assert!(!path.exists());
     }

@@ -1,6 +1,6 @@
 //! What `inspect` finds in dirty logs.
 
-use crate::{kept, unpacked};
+use crate::kept;
 use ebmotion_logs::{Finding, FindingKind, Inspection, LogGroup, ReadOptions, Severity, Stuck, inspect};
 use std::f64::consts::{PI, TAU};
 use std::fmt::Write;

@@ -4,10 +4,10 @@
 #![allow(clippy::unwrap_used)]
 
 mod bad_input;
-mod dirty;
-mod faults;
 mod cases;
 mod dialects;
+mod dirty;
+mod faults;
 mod frames;
 mod inspection;
 mod mending;

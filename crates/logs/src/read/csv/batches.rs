@@ -93,7 +93,7 @@ pub(super) fn for_each<'a>(records: Records<'a>, mut each: impl FnMut(&Row) -> R
             // The cutter may be at its end.
             let _ = back.send(batch);
         }
-        cutter.join().map_err(|_| crate::Error::Other("the thread that cuts rows stopped".into()))?
+        cutter.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
 }
 

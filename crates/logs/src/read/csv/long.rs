@@ -67,7 +67,8 @@ pub(super) fn pivoted(sheet: Sheet, keys: &Keys, column: &str, input: &Input, op
         .collect();
     let units = || all.iter().map(|(_, kind)| sheet.outputs[*kind].channel.unit.as_deref());
     let named: Vec<(&str, Option<&str>)> = named.iter().map(String::as_str).zip(units()).collect();
-    let Selected { columns: chosen, channels, notes: of_selection } = select(&input.path, &named, &(0..all.len()).collect::<Vec<_>>(), options)?;
+    let Selected { columns: chosen, channels, notes: of_selection } =
+        select(&input.path, &named, &(0..all.len()).collect::<Vec<_>>(), options)?;
 
     let same = |row: usize| sheet.time[row].to_bits() == sheet.time[row - 1].to_bits();
     let times: usize =

@@ -17,7 +17,7 @@ mod time;
 
 use super::table::Table;
 use super::{Format, Input, ReadOptions};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use dialect::Dialect;
 use encoding::Encoding;
 use layout::Layout;
@@ -40,7 +40,7 @@ fn read(input: &Input, options: &ReadOptions) -> Result<Table> {
         if let Some(column) = layout.pivot {
             sheet = long::pivoted(sheet, &keys, &dialect.names[column], input, options)?;
         }
-        let record = record.join().map_err(|_| Error::Other("the thread that reads the digest stopped".into()))??;
+        let record = record.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
         sheet.table(input, record, options)
     })
 }

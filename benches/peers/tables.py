@@ -1,0 +1,75 @@
+"""How fast a Parquet log is read: ebmotion beside pyarrow and pandas, in turns.
+
+    cargo build --release -p ebmotion-logs --all-features --example reading_speed
+    python benches/peers/tables.py [--rounds 3] [--rows 800000]
+
+A log of 30 channels of random walks and 400 episodes is made once in a temporary folder: about 200 MB, with pyarrow's own
+settings. Each side reads it into numbers in memory; the start of a process and its imports do not count. ebmotion also
+hashes the file, checks every cell and every time step, and sorts the rows into episodes.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+OURS = Path(__file__).parents[2] / "target/release/examples/reading_speed"
+PEERS = {
+    "pyarrow": "import pyarrow.parquet as pq, pyarrow.dataset; read = lambda p: pq.read_table(p)",
+    "pandas": "import pandas, pyarrow.dataset, pyarrow.parquet; read = lambda p: pandas.read_parquet(p)",
+}
+
+
+def make(path, rows):
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rng = np.random.default_rng(0)
+    length = rows // 400
+    columns = {
+        "episode": np.repeat(np.arange(400), length),
+        "time [s]": np.tile(np.arange(length) / 100, 400),
+    }
+    for channel in range(30):
+        columns[f"q_{channel} [rad]"] = rng.normal(size=400 * length).cumsum() / 100
+    pq.write_table(pa.table(columns), path)
+
+
+def seconds(side, path):
+    if side == "ours":
+        command = [str(OURS), str(path)]
+    else:
+        code = f"import sys, time; {PEERS[side]}; b = time.perf_counter(); t = read(sys.argv[1]); e = time.perf_counter()"
+        command = [sys.executable, "-c", code + "; print(f'{{\"rows\": {len(t)}, \"seconds\": {e - b}}}')", str(path)]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)["seconds"]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rows", type=int, default=800_000)
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "log.parquet"
+        make(path, args.rows)
+        megabytes = path.stat().st_size / 1e6
+        # Once each for nothing: the file is in the system's cache for all.
+        taken = {side: [] for side in ["ours", *PEERS]}
+        for side in taken:
+            seconds(side, path)
+        for _ in range(args.rounds):
+            for side in taken:
+                taken[side].append(seconds(side, path))
+    print(f"{megabytes:.0f} MB; MB/s in each round")
+    for side, times in taken.items():
+        rates = [megabytes / t for t in times]
+        ratios = [t / o for t, o in zip(times, taken["ours"])]
+        shown = " ".join(f"{rate:7.0f}" for rate in rates)
+        print(f"{side:8} {shown}   seconds over ours {statistics.median(ratios):.2f} [{min(ratios):.2f}, {max(ratios):.2f}]")
+
+
+main()
