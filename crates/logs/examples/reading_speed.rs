@@ -13,6 +13,6 @@ fn main() -> Result<()> {
     let rows: usize = recording.episodes.iter().map(|episode| episode.time_secs.len()).sum();
     let channels = recording.channels.len();
     let found = serde_json::json!({ "rows": rows, "channels": channels, "seconds": seconds });
-    println!("{}", serde_json::to_string(&found).map_err(|e| Error::Other(e.to_string()))?);
+    println!("{}", serde_json::to_string(&found).map_err(Error::unwritable("figures", "JSON"))?);
     Ok(())
 }

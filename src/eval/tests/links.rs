@@ -31,8 +31,14 @@ fn finger(links: &[&str]) -> Result<Drive> {
 fn forecast(degrees: &[&[f64]]) -> Result<Forecast> {
     let (samples, horizon) = (degrees.len(), degrees[0].len());
     let values = degrees.concat().into_iter().flat_map(|angle| [7.0, angle]).collect();
-    let origin =
-        Origin { episode: None, start_secs: 0.0, history: vec![0.0; 2], truth: Vec::new(), truth_energy: None };
+    let origin = Origin {
+        episode: None,
+        start_secs: 0.0,
+        time_secs: 100.1,
+        history: vec![0.0; 2],
+        truth: Vec::new(),
+        truth_energy: None,
+    };
     Ok(Forecast {
         model: "ebm".into(),
         seed: 0,
@@ -41,6 +47,7 @@ fn forecast(degrees: &[&[f64]]) -> Result<Forecast> {
         origins: vec![origin],
         futures: FutureArray::new(values, [1, samples, horizon, 2])?,
         energies: None,
+        notes: Vec::new(),
     })
 }
 
@@ -68,9 +75,9 @@ fn a_forecast_is_also_where_links_go() -> Result<()> {
     forecast.write_link_poses(&drive, &path)?;
     let text = std::fs::read_to_string(&path).unwrap();
     let lines: Vec<&str> = text.lines().collect();
-    let head = "sample,step,time [s],tip.x [m],tip.y [m],tip.z [m],tip.qw,tip.qx,tip.qy,tip.qz,middle.x [m],";
+    let head = "sample,step,time [s],ahead [s],tip.x [m],tip.y [m],tip.z [m],tip.qw,tip.qx,tip.qy,tip.qz,middle.x [m],";
     assert!(lines[0].starts_with(head), "{}", lines[0]);
-    let row = "0,2,0.200000,0.000000,0.500000,0.000000,0.707107,0.000000,0.000000,0.707107,0.000000,0.300000,";
+    let row = "0,2,100.200000,0.200000,0.000000,0.500000,0.000000,0.707107,0.000000,0.000000,0.707107,0.000000,0.300000,";
     assert!(lines[2].starts_with(row), "{}", lines[2]);
     assert_eq!(lines.len(), 1 + 6);
     assert!(matches!(finger(&["thumb"]), Err(Error::Config { key, .. }) if key == "link"));
@@ -136,7 +143,8 @@ fn a_report_has_the_errors_where_a_robot_is_known() -> Result<()> {
     let swing = |i: u32| time_secs.iter().flat_map(move |t| [f64::from(i), 40.0 * (2.0 * t + f64::from(i)).sin()]);
     let episode = |i| Episode { id: format!("swing/{i}"), time_secs: time_secs.clone(), values: swing(i).collect() };
     let channels = vec![channel("force", "N"), channel("q_bend", "deg")];
-    let frames = Frames { channels, rate_hz: 25.0, episodes: (0..12).map(episode).collect(), sources: Vec::new() };
+    let episodes = (0..12).map(episode).collect();
+    let frames = Frames { channels, rate_hz: 25.0, episodes, sources: Vec::new(), notes: Vec::new() };
     let dataset = Dataset::new(frames, &RunConfig::default())?;
     let fit = |name: &str| Contender::fit(baseline_named(name)?, &dataset, &[], 0, None, &mut Silent);
     let (velocity, hold) = (fit("velocity")?, fit("hold")?);

@@ -93,5 +93,6 @@ fn motion() -> Result<Frames> {
         rate_hz: 25.0,
         episodes: walks.into_iter().enumerate().map(episode).collect(),
         sources: Vec::new(),
+        notes: Vec::new(),
     })
 }
