@@ -4,7 +4,7 @@
 
 use crate::error::Result;
 use crate::trajectory::{Channel, JointLimits};
-pub use ebmotion_robot::{Bounds, Drive, Joint, JointKind, Link, Mimic, Poses, Robot, Skeleton, skeleton};
+pub use ebmotion_robot::{Drive, Joint, JointBounds, JointKind, Link, Mimic, Poses, Robot, Skeleton, skeleton};
 
 /// How `channels` move the links of these names; where no names are given, the ends of the robot that move: finger tips
 /// and tools.
@@ -26,7 +26,7 @@ pub fn drive(robot: &Robot, channels: &[Channel], links: &[String]) -> Result<Dr
 /// As [`Robot::channel_limits`].
 pub fn joint_limits(robot: &Robot, channels: &[Channel]) -> Result<Vec<JointLimits>> {
     let limits = robot.channel_limits(&named(channels))?.into_iter();
-    let limits = limits.map(|(channel, Bounds { lower, upper, velocity, .. })| {
+    let limits = limits.map(|(channel, JointBounds { lower, upper, velocity, .. })| {
         let name = channels[channel].name.clone();
         JointLimits { name, lower, upper, velocity }
     });

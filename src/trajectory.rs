@@ -3,8 +3,8 @@
 //! The crate `ebmotion-logs`, handed on: `log file -> Recording -> Frames -> Windows -> normalised tensors`.
 
 pub use ebmotion_logs::{
-    Channel, ChannelFaults, ChannelReport, ConstantStretch, Curve, DEFAULT_TOLERANCE, Episode, EpisodeReport, Fill,
-    Finding, FindingKind, Frames, GapReport, Inspection, JointLimits, Labels, LogGroup, Normaliser, OnBackwards, OnGap,
-    OnRepeat, Place, ReadOptions, Recording, Scalar, Severity, ShortEpisode, Split, Stuck, TimeUnit, WindowSpec,
-    Windows, WriteOptions, inspect, inspect_with,
+    Channel, ChannelCurve, ChannelFaults, ChannelReport, ConstantStretch, DEFAULT_TOLERANCE, Episode, EpisodeReport,
+    Fill, FindingKind, FindingPlace, Frames, GapReport, Inspection, JointLimits, Labels, LogFinding, LogGroup,
+    Normaliser, OnBackwards, OnGap, OnRepeat, ReadOptions, Recording, Scalar, Severity, ShortEpisode, Split, Stuck,
+    TimeUnit, WindowSpec, Windows, WriteOptions, inspect, inspect_with,
 };

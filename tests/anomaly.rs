@@ -84,9 +84,10 @@ fn corruptions_of_hand_motion_are_found_at_the_false_alarm_rate_asked_for() {
     let scores = detector.score_episodes(&frames, 0.05, &mut Silent).unwrap();
     assert_eq!(scores.episodes.len(), frames.episodes.len());
     let share = scores.episodes.iter().filter(|e| e.p_value <= 0.05).count() as f64 / count;
-    let error = (0.05_f64 * 0.95 / count).sqrt();
-    assert!(share <= 0.05 + 4.0 * error, "{share}: {:?}", &scores.episodes[..5]);
-    assert!(scores.suspects().count() <= 2, "{:?}", scores.suspects().collect::<Vec<_>>());
+    // Both the test's episodes and those that calibrate are few.
+    let error = (0.05_f64 * 0.95 * (1.0 / count + 1.0 / scores.calibrated_on as f64)).sqrt();
+    assert!(share <= 0.05 + 3.0 * error, "{share}: {:?}", &scores.episodes[..5]);
+    assert!((scores.suspects().count() as f64) < 0.1 * count, "{:?}", scores.suspects().collect::<Vec<_>>());
 
     // In four of them another thing is wrong. A joint that stands beyond all that was seen is told as that.
     let width = frames.channels.len();

@@ -1,5 +1,6 @@
 //! All anomaly scores together, calibrated, beside the model in its file.
 
+use super::episode_distribution::{EpisodeDistribution, combined};
 use super::one_sided::OneSided;
 use super::range::{RANGE, Range};
 use super::saved::{numbers, vector};
@@ -79,9 +80,14 @@ pub struct Detector<'a> {
     normal: Normal,
     /// Scores of the validation windows.
     combined: ScoreDistribution,
+    /// How strange whole validation episodes are; none where the file of the model does not say.
+    episodes: Option<EpisodeDistribution>,
     /// In which each channel lay in training and validation.
     range: Range,
 }
+
+/// Name of the validation episodes' surprises in the file of a model.
+const EPISODES: &str = "combined.episodes";
 
 impl<'a> Detector<'a> {
     /// Fits [`SCORES`] on windows of the training episodes and calibrates them on those of the validation episodes.
@@ -108,17 +114,19 @@ impl<'a> Detector<'a> {
         let scores = highest(&own, &validation)?;
         let all: Vec<usize> = (0..episodes.len()).collect();
         let range = Range::seen(&[&training, &validation], &model.info().channels);
-        let (normal, combined) = (Normal::new(&scores, &all)?, ScoreDistribution::new(Vec::new()));
-        let mut detector = Self { model, normal, own, combined, range };
+        let (normal, nothing) = (Normal::new(&scores, &all)?, ScoreDistribution::new(Vec::new()));
+        let mut detector = Self { model, normal, own, combined: nothing, episodes: None, range };
         // Scored by the distributions of the other episodes, as windows will be that they have never seen.
-        let mut combined = Vec::with_capacity(episodes.len());
+        let mut scored: Vec<(usize, f64)> = Vec::with_capacity(episodes.len());
         let normal = detector.normal.clone();
         for held in folds(&episodes) {
             let (own, others): (Vec<usize>, Vec<usize>) = all.iter().partition(|i| held.contains(&episodes[**i]));
             detector.normal = Normal::new(&scores, if others.is_empty() { &own } else { &others })?;
-            combined.extend(detector.window_scores(&scores, &own).iter().map(|v| v.score));
+            let found = detector.window_scores(&scores, &own);
+            scored.extend(own.iter().zip(found).map(|(i, window)| (episodes[*i], window.score)));
         }
-        Ok(Self { normal, combined: ScoreDistribution::new(combined), ..detector })
+        let combined = ScoreDistribution::new(scored.iter().map(|(_, score)| *score).collect());
+        Ok(Self { normal, combined, episodes: whole_episodes(&scored), ..detector })
     }
 
     /// Of the windows `which` of those scored.
@@ -195,6 +203,11 @@ impl<'a> Detector<'a> {
         (-self.combined.surprise(score)).exp()
     }
 
+    /// How strange whole normal episodes are.
+    pub(super) fn normal_episodes(&self) -> Option<&EpisodeDistribution> {
+        self.episodes.as_ref()
+    }
+
     /// Adds this to the file of the model.
     ///
     /// # Errors
@@ -209,6 +222,9 @@ impl<'a> Detector<'a> {
         }
         put(vector("combined.correlations", &self.normal.correlations)?);
         put(vector("combined.distribution", self.combined.scores())?);
+        if let Some(episodes) = &self.episodes {
+            put(vector(EPISODES, episodes.surprises())?);
+        }
         put((RANGE.into(), self.range.to_tensor()?));
         put((WINDOW.into(), Tensor::new(&[self.frames() as u32], &Device::Cpu)?));
         archive.save(path)
@@ -265,8 +281,26 @@ impl<'a> Detector<'a> {
             Some(tensor) => Range::from_tensor(tensor, channels).map_err(damaged)?,
             None => Range::none(channels),
         };
-        Ok(Self { model, own, normal, combined, range })
+        let episodes = match archive.tensors.contains_key(&format!("{PREFIX}{EPISODES}")) {
+            true => EpisodeDistribution::of_surprises(numbers(&get, EPISODES, None).map_err(damaged)?),
+            false => None,
+        };
+        Ok(Self { model, own, normal, combined, episodes, range })
     }
+}
+
+/// How strange each validation episode is by the windows of the others; `scored` are windows by episode.
+fn whole_episodes(scored: &[(usize, f64)]) -> Option<EpisodeDistribution> {
+    let mut named: Vec<usize> = scored.iter().map(|(episode, _)| *episode).collect();
+    named.sort_unstable();
+    named.dedup();
+    let p = named.iter().filter_map(|held| {
+        let (own, others): (Vec<_>, Vec<_>) = scored.iter().partition(|(episode, _)| episode == held);
+        let others = ScoreDistribution::new(others.iter().map(|(_, score)| *score).collect());
+        let p: Vec<f64> = own.iter().map(|(_, score)| (-others.surprise(*score)).exp()).collect();
+        (!others.scores().is_empty()).then(|| combined(&p))
+    });
+    EpisodeDistribution::new(p)
 }
 
 /// The scores of some rows, those left out that are not for the model.

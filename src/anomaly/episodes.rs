@@ -1,5 +1,6 @@
 //! Whole episodes of a data set: which are unlike the motion of training, where, and how sure that is.
 
+use super::episode_distribution::combined;
 use super::score::STRIDE;
 use super::{Detector, WindowScore};
 use crate::error::{Error, Result};
@@ -8,15 +9,12 @@ use crate::files;
 use crate::forecast::WindowArray;
 use crate::trajectory::{Frames, ShortEpisode, WindowSpec, Windows};
 use serde::Serialize;
-use std::f64::consts::PI;
 use std::path::Path;
 
 /// The first word of the file of scores.
 const FORMAT: &str = "ebmotion episode scores 1";
 /// Windows beside the worst one belong to its stretch up to this p-value.
 const STRETCH: f64 = 0.05;
-/// The largest p-value that counts: 1 would outweigh all others.
-const LARGEST: f64 = 0.99;
 
 /// An episode, and how unlike the motion of training it is.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -50,7 +48,7 @@ pub struct EpisodeScores {
     pub model: String,
     /// The rate of false discoveries that was asked for: the expected share of episodes of normal motion among suspects.
     pub false_discoveries: f64,
-    /// Normal windows that the detector was calibrated on.
+    /// Normal episodes that the p-values rest on.
     pub calibrated_on: usize,
     /// The episodes, the worst first.
     pub episodes: Vec<EpisodeScore>,
@@ -64,9 +62,11 @@ impl Detector<'_> {
     /// An episode's p-value is made of those of its windows ([`Detector::frames`] frames, one every 4) by the
     /// Cauchy combination (Liu and Xie, "Cauchy combination test", JASA 115, 2020): windows overlap, and small p-values
     /// so combined are right whatever the dependence. A window's p-value is its rank among the validation windows,
-    /// going on exponentially beyond the highest twentieth of them. Since many episodes are asked at once, those are
-    /// suspects among which the expected share of normal ones is at most `false_discoveries` (Benjamini and Hochberg,
-    /// JRSS B 57, 1995).
+    /// going on exponentially beyond the highest twentieth of them. Episodes differ by more than their windows do, so
+    /// that is compared with the validation episodes, each scored by the windows of the others: by its rank, and in the
+    /// upper half by an exponential tail whose scale is as uncertain as so few episodes leave it. Since many episodes
+    /// are asked at once, those are suspects among which the expected share of normal ones is at most
+    /// `false_discoveries` (Benjamini and Hochberg, JRSS B 57, 1995).
     ///
     /// # Errors
     /// [`Error::Config`] unless `false_discoveries` lies between 0 and 1; as [`crate::forecast::Model::check_fits`] and
@@ -82,6 +82,11 @@ impl Detector<'_> {
             return Err(Error::config("false_discoveries", false_discoveries, "a share between 0 and 1"));
         }
         let model = self.model();
+        if self.normal_episodes().is_none() {
+            let found = "one, or a calibration of an earlier version";
+            let expected = "at least 2, by which whole episodes are judged (`data.validation_share` sets how many)";
+            return Err(Error::data("validation episodes of the model", found, expected));
+        }
         model.check_fits(frames)?;
         let (context, judged) = (model.info().config.model.frames().0, self.frames());
         let spec = WindowSpec { context, future: judged - context, stride: STRIDE, skip_short: true };
@@ -108,7 +113,7 @@ impl Detector<'_> {
         Ok(EpisodeScores {
             model: model.forecaster().name().into(),
             false_discoveries,
-            calibrated_on: self.calibrated_on(),
+            calibrated_on: self.normal_episodes().map_or(0, |normal| normal.count()),
             episodes,
             left_out,
         })
@@ -128,7 +133,7 @@ impl Detector<'_> {
         Some(EpisodeScore {
             episode: id.into(),
             windows: scores.len(),
-            p_value: combined(&p),
+            p_value: self.normal_episodes()?.p_value(combined(&p)),
             q_value: 1.0,
             suspect: false,
             cause: scores[worst].leading,
@@ -137,18 +142,6 @@ impl Detector<'_> {
             end_secs: (starts[last] + self.frames()) as f64 / frames.rate_hz,
             score: scores[worst].score,
         })
-    }
-}
-
-/// One p-value of many, whatever their dependence: `P(C > t)` of the mean `t` of their Cauchy deviates.
-fn combined(p: &[f64]) -> f64 {
-    // cot(pi p) = tan(pi (1/2 - p)), without the rounding of the difference.
-    let deviate = |p: &f64| 1.0 / (PI * p.clamp(f64::MIN_POSITIVE, LARGEST)).tan();
-    let mean = p.iter().map(deviate).sum::<f64>() / p.len() as f64;
-    match mean > 0.0 {
-        // Far out 1/2 - atan(t) / pi would be a difference of equal numbers.
-        true => (1.0 / mean).atan() / PI,
-        false => 0.5 - mean.atan() / PI,
     }
 }
 
@@ -228,8 +221,6 @@ impl EpisodeScores {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::noise::Noise;
-    use statrs::distribution::{ContinuousCDF, Normal};
 
     fn scored(p_value: f64) -> EpisodeScore {
         EpisodeScore {
@@ -243,36 +234,6 @@ mod tests {
             start_secs: 0.5,
             end_secs: 2.0,
             score: -p_value,
-        }
-    }
-
-    #[test]
-    fn combined_p_values_are_right_by_hand_and_of_windows_that_depend() {
-        assert!((combined(&[0.03]) - 0.03).abs() < 1e-12);
-        assert!((combined(&[0.2, 0.2, 0.2]) - 0.2).abs() < 1e-12, "one moment counted thrice is one moment");
-        // Far below 1/2 it is the harmonic mean: 4 / (1/1e-6 + 3) and the like.
-        assert!((combined(&[1e-6, 0.5, 0.5, 0.5]) / 4e-6 - 1.0).abs() < 1e-3);
-        assert!((combined(&[1e-300, 0.5]) / 2e-300 - 1.0).abs() < 1e-6);
-        assert!(combined(&[1.0, 1.0]) > 0.98 && combined(&[1.0, 1e-9]) < 1e-7);
-        // Windows of an episode overlap: normal numbers averaged over neighbours, 20 a run.
-        let (runs, windows, overlap) = (20_000, 20, 12);
-        let normal = Normal::new(0.0, 1.0).unwrap();
-        let mut noise = Noise::new(4);
-        let drawn = noise
-            .normal((runs, windows + overlap), candle_core::DType::F64, &candle_core::Device::Cpu)
-            .unwrap()
-            .to_vec2::<f64>()
-            .unwrap();
-        let p = |run: &Vec<f64>| {
-            let mean = |w: &[f64]| w.iter().sum::<f64>() / (overlap as f64).sqrt();
-            combined(&run.windows(overlap).map(|w| 1.0 - normal.cdf(mean(w))).collect::<Vec<_>>())
-        };
-        let found: Vec<f64> = drawn.iter().map(p).collect();
-        for level in [0.01, 0.05] {
-            let share = found.iter().filter(|p| **p <= level).count() as f64 / runs as f64;
-            // Three standard errors above, and not half as many as asked for.
-            let error = (level * (1.0 - level) / runs as f64).sqrt();
-            assert!(share < 1.15 * level + 3.0 * error && share > 0.5 * level, "{level}: {share}");
         }
     }
 

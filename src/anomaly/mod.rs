@@ -13,6 +13,7 @@ mod corruption;
 mod denoising;
 mod detector;
 mod energy;
+mod episode_distribution;
 mod episodes;
 mod findings;
 mod gaussian;

@@ -21,8 +21,8 @@ mod write;
 pub use ebmotion_engine::error::{Error, Result};
 pub(crate) use ebmotion_engine::{error, noise};
 pub use inspect::{
-    ChannelFaults, ChannelReport, ConstantStretch, Curve, EpisodeReport, Finding, FindingKind, GapReport, Inspection,
-    JointLimits, LogGroup, Place, Severity, Stuck, inspect, inspect_with,
+    ChannelCurve, ChannelFaults, ChannelReport, ConstantStretch, EpisodeReport, FindingKind, FindingPlace, GapReport,
+    Inspection, JointLimits, LogFinding, LogGroup, Severity, Stuck, inspect, inspect_with,
 };
 pub use labels::Labels;
 pub use normalise::{Normaliser, Scalar};

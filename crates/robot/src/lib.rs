@@ -45,5 +45,5 @@ mod urdf;
 
 pub use drive::{Drive, Poses};
 pub use ebmotion_engine::error::{Error, Result};
-pub use robot::{Bounds, Joint, JointKind, Link, Mimic, Robot};
+pub use robot::{Joint, JointBounds, JointKind, Link, Mimic, Robot};
 pub use skeleton::Skeleton;

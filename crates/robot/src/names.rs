@@ -6,7 +6,7 @@
 //! A channel with exactly the joint's name goes before all others. A channel whose unit is not one of the joint's kind
 //! is none. What is left undecided is an error.
 
-use crate::robot::{Bounds, JointKind, Robot};
+use crate::robot::{JointBounds, JointKind, Robot};
 use ebmotion_engine::error::{Error, Result};
 use std::collections::HashMap;
 
@@ -126,7 +126,7 @@ impl Robot {
         self.fault(line, found, "the robot of the log")
     }
 
-    /// Bounds by channel, as places in `channels`, in the channels' units (velocities in these a second): of those that
+    /// JointBounds by channel, as places in `channels`, in the channels' units (velocities in these a second): of those that
     /// drive a joint with limits. `channels` are names and units.
     ///
     /// ```
@@ -143,20 +143,20 @@ impl Robot {
     ///
     /// # Errors
     /// [`Error::Log`] where no channel drives any joint, or names do not decide which one does.
-    pub fn channel_limits(&self, channels: &[(&str, Option<&str>)]) -> Result<Vec<(usize, Bounds)>> {
+    pub fn channel_limits(&self, channels: &[(&str, Option<&str>)]) -> Result<Vec<(usize, JointBounds)>> {
         let found = self.find_channels(channels);
         let mut limits = Vec::new();
         for (j, found) in found.iter().enumerate() {
             self.decided(j, found, channels)?;
             let Some((channel, scale)) = found.channel else { continue };
-            let Bounds { lower, upper, velocity, effort } = self.joints[j].limits;
+            let JointBounds { lower, upper, velocity, effort } = self.joints[j].limits;
             let [lower, upper, velocity] = [lower, upper, velocity].map(|limit| limit.map(|limit| limit / scale));
-            limits.push((channel, Bounds { lower, upper, velocity, effort }));
+            limits.push((channel, JointBounds { lower, upper, velocity, effort }));
         }
         if limits.is_empty() {
             return Err(self.stranger(channels));
         }
-        limits.retain(|(_, limits)| *limits != Bounds::default());
+        limits.retain(|(_, limits)| *limits != JointBounds::default());
         limits.sort_by_key(|(channel, _)| *channel);
         Ok(limits)
     }

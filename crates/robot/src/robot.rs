@@ -45,7 +45,7 @@ pub struct Joint {
     /// Direction along which it turns or slides, in its own frame.
     pub axis: Unit<Vector3<f64>>,
     /// How far and how fast it may go.
-    pub limits: Bounds,
+    pub limits: JointBounds,
     /// The joint that it follows, where it does not move by itself.
     pub mimic: Option<Mimic>,
 }
@@ -100,7 +100,7 @@ impl JointKind {
 /// same the joint could not move: that is a place-holder of a program that wrote the file, and counts as no limits, as
 /// do a velocity and an effort of 0. A continuous joint has no ends.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Bounds {
+pub struct JointBounds {
     /// Lowest value.
     pub lower: Option<f64>,
     /// Highest value.

@@ -3,7 +3,7 @@
 //! Only what moves is read: links, joints, their origins, axes, limits and mimics. Everything else may be what it will
 //! (shapes, masses, transmissions, extensions of simulators).
 
-use crate::robot::{Bounds, Joint, JointKind, Link, Mimic, Robot};
+use crate::robot::{Joint, JointBounds, JointKind, Link, Mimic, Robot};
 use ebmotion_engine::error::{Error, Result};
 use nalgebra::{Isometry3, Quaternion, Translation3, Unit, UnitQuaternion, Vector3};
 use roxmltree::{Document, Node};
@@ -191,7 +191,7 @@ impl<'a, 'input> Parts<'a, 'input> {
             child,
             origin: part.origin(self.robot)?,
             axis: if has_value { part.axis()? } else { Vector3::x_axis() },
-            limits: if has_value { part.limits(kind)? } else { Bounds::default() },
+            limits: if has_value { part.limits(kind)? } else { JointBounds::default() },
             mimic: if has_value { part.mimic(joints)? } else { None },
         })
     }
@@ -269,8 +269,8 @@ impl<'a, 'input> Part<'_, 'a, 'input> {
         Unit::try_new(axis, LEAST_LENGTH).ok_or_else(none)
     }
 
-    fn limits(&self, kind: JointKind) -> Result<Bounds> {
-        let Some(node) = self.only("limit")? else { return Ok(Bounds::default()) };
+    fn limits(&self, kind: JointKind) -> Result<JointBounds> {
+        let Some(node) = self.only("limit")? else { return Ok(JointBounds::default()) };
         // From URDF 1.2 a limit may be infinite, which is none.
         let limit = |attribute: &str| match node.attribute(attribute).map(str::trim) {
             Some("inf" | "+inf" | "-inf") | None => Ok(None),
@@ -296,7 +296,7 @@ impl<'a, 'input> Part<'_, 'a, 'input> {
                 None => Ok(value.filter(|value| *value > 0.0)),
             }
         };
-        Ok(Bounds { lower, upper, velocity: size("velocity")?, effort: size("effort")? })
+        Ok(JointBounds { lower, upper, velocity: size("velocity")?, effort: size("effort")? })
     }
 
     fn mimic(&self, joints: &Places) -> Result<Option<Mimic>> {

@@ -1,6 +1,6 @@
 //! Which channel drives which joint.
 
-use ebmotion_robot::{Bounds, Poses, Result, Robot};
+use ebmotion_robot::{JointBounds, Poses, Result, Robot};
 
 /// An arm whose joints are called as they often are; the gripper slides, `wrist` follows the elbow.
 const ARM: &str = r#"<robot name="arm">
@@ -109,7 +109,7 @@ fn limits_are_in_the_channels_units() -> Result<()> {
     let ends = [shoulder.lower, shoulder.upper];
     assert!(close(ends[0], -1f64.to_degrees()) && close(ends[1], 2f64.to_degrees()), "{shoulder:?}");
     assert_eq!(shoulder.effort, Some(4.0));
-    assert!(limits.iter().all(|(_, limits)| *limits != Bounds::default()));
+    assert!(limits.iter().all(|(_, limits)| *limits != JointBounds::default()));
     Ok(())
 }
 

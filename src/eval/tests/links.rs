@@ -77,7 +77,8 @@ fn a_forecast_is_also_where_links_go() -> Result<()> {
     let lines: Vec<&str> = text.lines().collect();
     let head = "sample,step,time [s],ahead [s],tip.x [m],tip.y [m],tip.z [m],tip.qw,tip.qx,tip.qy,tip.qz,middle.x [m],";
     assert!(lines[0].starts_with(head), "{}", lines[0]);
-    let row = "0,2,100.200000,0.200000,0.000000,0.500000,0.000000,0.707107,0.000000,0.000000,0.707107,0.000000,0.300000,";
+    let row =
+        "0,2,100.200000,0.200000,0.000000,0.500000,0.000000,0.707107,0.000000,0.000000,0.707107,0.000000,0.300000,";
     assert!(lines[2].starts_with(row), "{}", lines[2]);
     assert_eq!(lines.len(), 1 + 6);
     assert!(matches!(finger(&["thumb"]), Err(Error::Config { key, .. }) if key == "link"));

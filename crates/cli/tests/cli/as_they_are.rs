@@ -139,7 +139,7 @@ fn channels_are_matched_by_name() {
     let cells = |line: &str| line.split(',').map(str::to_string).collect::<Vec<_>>();
     let rows = |of: &dyn Fn(&[String]) -> String, header: &str| -> String {
         let rows = text.lines().skip(1).map(|line| of(&cells(line)));
-        std::iter::once(header.to_string()).chain(rows).collect::<Vec<_>>().join("\n")
+        std::iter::once(header.to_string()).chain(rows).collect::<Vec<_>>().join("\n") + "\n"
     };
     // Another order, and columns that are no numbers at all.
     let swapped = rows(&|c| format!("{},on,{},{}", c[0], c[2], c[1]), "time [s],mode,q_b,q_a");
@@ -215,7 +215,7 @@ fn what_was_mended_is_told_and_kept() {
     lines.swap(100, 101);
     lines.insert(300, lines[299]);
     lines.remove(500);
-    std::fs::write(f.join("log.csv"), lines.join("\n")).unwrap();
+    std::fs::write(f.join("log.csv"), lines.join("\n") + "\n").unwrap();
     let with = |extra: &[&str]| train(f, "m.safetensors", extra);
     let refused = |extra: &[&str], part: &str| {
         let output = with(extra);

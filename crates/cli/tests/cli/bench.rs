@@ -50,7 +50,7 @@ fn what_cannot_be_measured_is_refused() {
     refuses(f, &["bench", "--dims", "12,20,3"], &["--dims"]);
     refuses(f, &["bench", "--batches", "0"], &["--batches", "at least 1"]);
     refuses(f, &["bench", "--device", "tpu"], &["--device", "cuda:0"]);
-    refuses(f, &["bench", "forecast", "--preset", "igebm"], &["preset", "igebm", "expected"]);
+    refuses(f, &["bench", "forecast", "--preset", "igebm"], &["--preset", "igebm", "denoising, temporal"]);
     refuses(f, &["bench", "forecast", "--device", "cuda:0"], &["--device", "langevin"]);
     // Without the feature, without a driver or without such a GPU: an error that says so, never a panic.
     let train = ["train", "nowhere.csv", "-o", "m.safetensors"];

@@ -20,7 +20,7 @@ fn faults_end_a_strict_run_and_notes_do_not() {
     assert_eq!(strict.status.code(), Some(1));
     assert_eq!(String::from_utf8(strict.stdout.clone()).unwrap(), text);
     let message = stderr(&strict);
-    assert!(message.contains("--strict: 11 warnings and errors") && message.contains("`refused`"), "{message}");
+    assert!(message.contains("11 findings of the kind warning or error") && message.contains("`refused`"), "{message}");
     succeeds(f, &["inspect", &clean, "--time-column", "t", "--strict"]);
 
     // A constant channel is a note.

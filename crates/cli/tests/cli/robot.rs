@@ -75,19 +75,19 @@ fn predict_and_report_say_where_the_tip_goes() {
         (head, lines.map(|row| row.iter().map(|cell| cell.parse().unwrap()).collect()).collect())
     };
     let (head, angles) = table("f.csv");
-    assert_eq!(head[4..], ["q_a [rad]", "q_b [rad]"]);
+    assert_eq!(head[5..], ["q_a [rad]", "q_b [rad]"]);
     let (head, poses) = table("f.links.csv");
-    assert_eq!(head[3..], ["tip.x [m]", "tip.y [m]", "tip.z [m]", "tip.qw", "tip.qx", "tip.qy", "tip.qz"]);
+    assert_eq!(head[4..], ["tip.x [m]", "tip.y [m]", "tip.z [m]", "tip.qw", "tip.qx", "tip.qy", "tip.qz"]);
     assert_eq!((angles.len(), poses.len()), (30, 30));
     for (angle, pose) in angles.iter().zip(&poses) {
-        assert_eq!(angle[..3], pose[..3]);
-        let (a, both) = (angle[4], angle[4] + angle[5]);
+        assert_eq!(angle[..4], pose[..4]);
+        let (a, both) = (angle[5], angle[5] + angle[6]);
         let place = [0.1 * a.cos() + 0.05 * both.cos(), 0.1 * a.sin() + 0.05 * both.sin(), 0.0];
         // Six decimals of both.
-        assert!(place.iter().zip(&pose[3..6]).all(|(ours, theirs)| (ours - theirs).abs() < 2e-6), "{place:?} {pose:?}");
+        assert!(place.iter().zip(&pose[4..7]).all(|(ours, theirs)| (ours - theirs).abs() < 2e-6), "{place:?} {pose:?}");
     }
     let (head, two) = table("g.links.csv");
-    assert_eq!((head.len(), two.len()), (3 + 14, 30));
+    assert_eq!((head.len(), two.len()), (4 + 14, 30));
     let report = ["report", "m.safetensors", "log.csv", "--horizon", "10f", "--samples", "4", "--baselines", "hold"];
     let output = succeeds(folder.path(), &[&report[..], &["--urdf", "finger.urdf", "-o", "report"]].concat());
     assert!(String::from_utf8(output.stdout).unwrap().contains("mm FDE"));

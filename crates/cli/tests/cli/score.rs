@@ -19,7 +19,13 @@ fn shifted(folder: &Path) {
 fn the_worst_episodes_are_told_and_left_out() {
     let folder = tempfile::tempdir().unwrap();
     let f = folder.path();
-    trained(f);
+    log(f, "log.csv");
+    // Whole episodes are calibrated by whole episodes.
+    let one = train(f, "one.safetensors", &[]);
+    assert!(one.status.success(), "{}", stderr(&one));
+    refuses(f, &["score", "one.safetensors", "log.csv"], &["validation episodes", "at least 2"]);
+    let output = train(f, "m.safetensors", &["--set", "data.validation_share=0.4"]);
+    assert!(output.status.success(), "{}", stderr(&output));
     shifted(f);
     let printed = succeeds(f, &["score", "m.safetensors", "day.csv", "-o", "scores.csv", "--json"]);
     let json: serde_json::Value = serde_json::from_slice(&printed.stdout).unwrap();

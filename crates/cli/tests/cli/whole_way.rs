@@ -30,7 +30,7 @@ fn the_whole_way_on_a_users_own_log() {
     assert_eq!(read("a.csv"), read("b.csv"), "the same seed");
     assert_ne!(read("a.csv"), read("c.csv"), "another seed");
     let csv = read("a.csv");
-    assert_eq!(csv.lines().next().unwrap(), "sample,step,time [s],energy [nats],q_a [rad],q_b [rad]");
+    assert_eq!(csv.lines().next().unwrap(), "sample,step,time [s],ahead [s],energy [nats],q_a [rad],q_b [rad]");
     assert_eq!(csv.lines().count(), 1 + 6 * 10);
 
     succeeds(f, &with(&["--at", "2s", "--episode", "3", "-o", "a.json"]));

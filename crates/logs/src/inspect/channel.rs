@@ -1,7 +1,7 @@
 //! The figures of one channel over all episodes.
 
 use super::checks::{holds, jumps, stuck};
-use super::finding::Place;
+use super::finding::FindingPlace;
 use super::group::Group;
 use super::{ChannelFaults, ChannelReport, ConstantStretch, Stuck};
 use crate::normalise::moments;
@@ -15,7 +15,7 @@ pub(super) fn report(group: &Group<'_>, c: usize) -> ChannelReport {
     let (mean, std) = moments(finite());
     let (min, max) = finite().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(v), b.max(v)));
     let facts = &group.facts[c];
-    let stuck: Vec<(Place, f64)> = stuck(group, c);
+    let stuck: Vec<(FindingPlace, f64)> = stuck(group, c);
     let wraps = jumps(group, c);
     ChannelReport {
         values,

@@ -1,7 +1,7 @@
 //! One recorded episode while it is looked at: its rows by time, its pace, where rows are missing.
 
-use super::finding::Place;
-use super::order::Order;
+use super::finding::FindingPlace;
+use super::order::{COARSE, Order};
 use super::timing::{self, Hole};
 use super::{EpisodeReport, GapReport};
 use crate::pace::median;
@@ -9,8 +9,6 @@ use crate::read::episode_id;
 use crate::read::table::{Run, Table};
 use crate::{Episode, Recording};
 
-/// Where more rows than this share have the time of another, the stamps are rounded.
-pub(super) const COARSE: f64 = 0.2;
 /// Missing rows over which values are not compared.
 const APART: usize = 2;
 /// Missing rows at which the clock may have been set instead.
@@ -82,9 +80,9 @@ impl<'a> Stretch<'a> {
     }
 
     /// Where a row of the table lies.
-    pub fn place(&self, row: usize) -> Place {
+    pub fn place(&self, row: usize) -> FindingPlace {
         let time = self.table.time_secs[row];
-        Place {
+        FindingPlace {
             path: self.table.source.path.clone(),
             episode: self.id.clone(),
             line: self.table.lines[row],

@@ -1,6 +1,6 @@
 //! What is known of a channel: its figures, its usual step, its levels.
 
-use super::group::Piece;
+use super::piece::Piece;
 use crate::pace::median;
 
 /// Values that a channel may take and still be a switch, a mode or a gripper's command.

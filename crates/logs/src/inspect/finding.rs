@@ -102,7 +102,7 @@ impl Display for FindingKind {
 
 /// Where something was found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Place {
+pub struct FindingPlace {
     /// The file.
     pub path: String,
     /// The episode.
@@ -118,7 +118,7 @@ pub struct Place {
 
 /// Something that was found in a log.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Finding {
+pub struct LogFinding {
     /// What it is.
     pub kind: FindingKind,
     /// How grave it is.
@@ -128,7 +128,7 @@ pub struct Finding {
     /// How often it occurs.
     pub count: usize,
     /// Where: the first 100 of them, in the order of the files.
-    pub places: Vec<Place>,
+    pub places: Vec<FindingPlace>,
     /// What was seen, as numbers.
     pub figures: BTreeMap<&'static str, f64>,
     /// What was seen, in words.
@@ -139,7 +139,7 @@ pub struct Finding {
     pub group: usize,
 }
 
-impl Finding {
+impl LogFinding {
     pub(super) fn new(kind: FindingKind, severity: Severity, seen: impl Into<String>) -> Self {
         Self {
             kind,
@@ -159,8 +159,8 @@ impl Finding {
         self
     }
 
-    pub(super) fn at(mut self, places: impl IntoIterator<Item = Place>) -> Self {
-        let places: Vec<Place> = places.into_iter().collect();
+    pub(super) fn at(mut self, places: impl IntoIterator<Item = FindingPlace>) -> Self {
+        let places: Vec<FindingPlace> = places.into_iter().collect();
         self.count = places.len().max(1);
         self.places = places.into_iter().take(PLACES).collect();
         self

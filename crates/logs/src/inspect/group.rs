@@ -1,30 +1,15 @@
 //! Files with the same channels while they are looked at: what every check is given.
 
-use super::checks::{Counts, counts};
+use super::counts::{Counts, counts};
 use super::episode::{Stretch, rate_hz};
 use super::facts::Facts;
-use super::limits::JointLimits;
+use super::joint::JointLimits;
+use super::piece::Piece;
 use crate::error::Error;
 use crate::read::ReadOptions;
 use crate::read::table::Table;
 use crate::read::{Repairs, episodes_of};
 use crate::{Channel, Recording};
-
-/// Values of a channel in rows that follow each other in time.
-pub(super) struct Piece<'a> {
-    pub stretch: &'a Stretch<'a>,
-    /// Rows of the table.
-    pub rows: Vec<usize>,
-    pub values: Vec<f64>,
-}
-
-impl Piece<'_> {
-    /// Seconds from one row of the piece to another.
-    pub fn secs(&self, from: usize, to: usize) -> f64 {
-        let time = &self.stretch.table.time_secs;
-        time[self.rows[to]] - time[self.rows[from]]
-    }
-}
 
 /// Files with the same channels.
 pub(super) struct Group<'a> {
@@ -60,7 +45,7 @@ impl<'a> Group<'a> {
         let mut group =
             Self { tables, channels, stretches, facts, counts: counted, options, limits, refusal, rate_hz: rate };
         group.facts = (0..channels.len()).map(|c| Facts::of(&group.pieces(c))).collect();
-        group.counts = (0..channels.len()).map(|c| counts(&group, c)).collect();
+        group.counts = (0..channels.len()).map(|c| counts(&group.facts[c], &group.pieces(c))).collect();
         group
     }
 

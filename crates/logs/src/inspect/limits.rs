@@ -1,29 +1,16 @@
 //! Limits of joints, and what goes beyond them.
 
 use super::episode::Stretch;
-use super::finding::{Finding, FindingKind, Place, Severity};
+use super::finding::{FindingKind, FindingPlace, LogFinding, Severity};
 use super::group::Group;
+use super::joint::JointLimits;
 use super::text::{count, short};
-use serde::{Deserialize, Serialize};
 
 /// Part of its range by which a value may lie beyond it: ends are rounded where they are written down, and a joint may
 /// rest against its stop.
 const REST: f64 = 1e-3;
 /// By how much of its range a joint may pass its limits before that is a warning: controllers overshoot.
 const SLACK: f64 = 0.01;
-
-/// What one joint can do, in the unit of the channel that it drives. What is `None` is not known and not checked.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct JointLimits {
-    /// Name of the channel, without its unit.
-    pub name: String,
-    /// Least value.
-    pub lower: Option<f64>,
-    /// Largest value.
-    pub upper: Option<f64>,
-    /// Largest speed, per second.
-    pub velocity: Option<f64>,
-}
 
 impl JointLimits {
     /// By how much a value lies beyond them; below 0 within.
@@ -38,7 +25,7 @@ impl JointLimits {
     }
 }
 
-pub(super) fn check(group: &Group<'_>) -> Vec<Finding> {
+pub(super) fn check(group: &Group<'_>) -> Vec<LogFinding> {
     let of = |(c, channel): (usize, &crate::Channel)| {
         let limits = group.limits.iter().find(|limits| limits.name == channel.name)?;
         Some([outside(group, c, limits), too_fast(group, c, limits)])
@@ -49,29 +36,29 @@ pub(super) fn check(group: &Group<'_>) -> Vec<Finding> {
 /// Places of what is beyond a limit, and the worst of it.
 #[derive(Default)]
 struct Beyond {
-    places: Vec<Place>,
+    places: Vec<FindingPlace>,
     worst: f64,
     most: f64,
 }
 
 impl Beyond {
-    fn add(&mut self, place: Place, value: f64, excess: f64) {
+    fn add(&mut self, place: FindingPlace, value: f64, excess: f64) {
         self.places.push(place);
         if excess > self.most {
             (self.most, self.worst) = (excess, value);
         }
     }
 
-    fn finding(self, kind: FindingKind, severity: Severity, channel: &str, seen: String) -> Option<Finding> {
+    fn finding(self, kind: FindingKind, severity: Severity, channel: &str, seen: String) -> Option<LogFinding> {
         let first = self.places.first()?;
         let seen =
             format!("{seen}, up to {}, first at line {} of {}", short(Some(self.worst)), first.line, first.episode);
         let worst = self.worst;
-        Some(Finding::new(kind, severity, seen).channel(channel).at(self.places).figure("worst", worst))
+        Some(LogFinding::new(kind, severity, seen).channel(channel).at(self.places).figure("worst", worst))
     }
 }
 
-fn outside(group: &Group<'_>, c: usize, limits: &JointLimits) -> Option<Finding> {
+fn outside(group: &Group<'_>, c: usize, limits: &JointLimits) -> Option<LogFinding> {
     let mut beyond = Beyond::default();
     for (stretch, row, value) in group.all_values(c) {
         let excess = limits.excess(value);
@@ -92,7 +79,7 @@ fn outside(group: &Group<'_>, c: usize, limits: &JointLimits) -> Option<Finding>
     Some(finding.advice("is it the joint of that name, in that unit, with that zero?"))
 }
 
-fn too_fast(group: &Group<'_>, c: usize, limits: &JointLimits) -> Option<Finding> {
+fn too_fast(group: &Group<'_>, c: usize, limits: &JointLimits) -> Option<LogFinding> {
     let velocity = limits.velocity?;
     let period = group.channels[c].period;
     let mut beyond = Beyond::default();

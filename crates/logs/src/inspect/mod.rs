@@ -5,24 +5,26 @@
 
 mod channel;
 mod checks;
+mod counts;
 mod curve;
 mod episode;
 mod facts;
 mod finding;
 mod group;
+mod joint;
 mod limits;
 mod order;
 mod page;
+mod piece;
 mod report;
 mod show;
 mod text;
 mod timing;
 
-pub use curve::Curve;
-pub use finding::{Finding, FindingKind, Place, Severity};
-pub use limits::JointLimits;
+pub use finding::{FindingKind, FindingPlace, LogFinding, Severity};
+pub use joint::JointLimits;
 pub use report::{
-    ChannelFaults, ChannelReport, ConstantStretch, EpisodeReport, GapReport, Inspection, LogGroup, Stuck,
+    ChannelCurve, ChannelFaults, ChannelReport, ConstantStretch, EpisodeReport, GapReport, Inspection, LogGroup, Stuck,
 };
 
 use super::read::table::Table;
@@ -34,7 +36,7 @@ use group::Group;
 use report::FORMAT;
 use std::path::Path;
 
-/// Looks at log files or folders of them, leniently: whatever is wrong is a [`Finding`], not an error.
+/// Looks at log files or folders of them, leniently: whatever is wrong is a [`LogFinding`], not an error.
 ///
 /// `options` select and name columns as in reading, and say what reading would refuse.
 ///
@@ -96,7 +98,7 @@ pub fn inspect_with(
         let known = tables.first().map_or(Ok(Vec::new()), |(_, table)| limits(&table.channels))?;
         let group = Group::new(tables, options, &known);
         let found = checks::CHECKS.iter().flat_map(|check| check(&group));
-        inspection.findings.extend(found.map(|finding| Finding { group: number, ..finding }));
+        inspection.findings.extend(found.map(|finding| LogFinding { group: number, ..finding }));
         inspection.groups.push(look(&group));
     }
     inspection.findings.extend(different_channels(&inspection.groups));
@@ -118,7 +120,7 @@ fn look(group: &Group<'_>) -> LogGroup {
     }
 }
 
-fn different_channels(groups: &[LogGroup]) -> Option<Finding> {
+fn different_channels(groups: &[LogGroup]) -> Option<LogFinding> {
     let [first, second, ..] = groups else { return None };
     let name = |group: &LogGroup| group.sources.first().map_or_else(String::new, |s| s.path.clone());
     let names = |group: &LogGroup| group.channels.iter().map(|c| c.channel.name.clone()).collect::<Vec<_>>();
@@ -131,7 +133,7 @@ fn different_channels(groups: &[LogGroup]) -> Option<Finding> {
         (a, b) => format!("{} against {}", a.join(", "), b.join(", ")),
     };
     let seen = format!("{} sets of channels: {} and {} differ ({difference})", groups.len(), name(first), name(second));
-    let finding = Finding::new(FindingKind::DifferentChannels, Severity::Error, seen)
+    let finding = LogFinding::new(FindingKind::DifferentChannels, Severity::Error, seen)
         .counted(groups.len())
         .advice("the files cannot be read as one recording: `channels = NAMES` takes what all have");
     Some(finding)

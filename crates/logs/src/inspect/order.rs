@@ -1,10 +1,12 @@
 //! The order of an episode's rows: which stand twice, which too late, where the clock was set back.
 
-use super::episode::COARSE;
 use crate::pace::median;
 use crate::read::table::{Run, Table};
 use std::collections::HashMap;
 use std::ops::Range;
+
+/// Where more rows than this share have the time of another, the stamps are rounded.
+pub(super) const COARSE: f64 = 0.2;
 
 /// Rows after a step back in time that go on forward: with fewer, rows came late; with more, the clock was set back.
 const LATE: usize = 10;

@@ -1,7 +1,7 @@
 //! A page of plots: every channel as a line, what was found marked in it. One file, no network.
 
 use super::text::{count, short};
-use super::{Curve, Finding, Inspection, LogGroup};
+use super::{ChannelCurve, Inspection, LogFinding, LogGroup};
 use std::fmt::Write;
 
 /// Size of a plot, in its own units.
@@ -43,14 +43,14 @@ impl Inspection {
             page += "</table>\n";
         }
         for (number, group) in self.groups.iter().enumerate() {
-            let own: Vec<&Finding> = self.findings.iter().filter(|f| f.group == number).collect();
+            let own: Vec<&LogFinding> = self.findings.iter().filter(|f| f.group == number).collect();
             page += &section(group, &own);
         }
         page + "</body></html>\n"
     }
 }
 
-fn section(group: &LogGroup, findings: &[&Finding]) -> String {
+fn section(group: &LogGroup, findings: &[&LogFinding]) -> String {
     let name = group.sources.first().map_or("", |s| s.path.as_str());
     let more = group.sources.len().saturating_sub(1);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
@@ -64,11 +64,11 @@ fn section(group: &LogGroup, findings: &[&Finding]) -> String {
     for note in &group.notes {
         let _ = writeln!(text, "<p>{}</p>", escaped(note));
     }
-    let time: Vec<&Finding> = findings.iter().copied().filter(|f| f.channel.is_none()).collect();
+    let time: Vec<&LogFinding> = findings.iter().copied().filter(|f| f.channel.is_none()).collect();
     for (channel, curve) in group.channels.iter().zip(&group.curves) {
         let name = &channel.channel.name;
         let own = findings.iter().copied().filter(|f| f.channel.as_ref() == Some(name));
-        let marked: Vec<&Finding> = own.chain(time.iter().copied()).collect();
+        let marked: Vec<&LogFinding> = own.chain(time.iter().copied()).collect();
         let unit = channel.channel.unit.as_ref().map_or_else(String::new, |u| format!(" [{u}]"));
         let range = format!("{} to {}", short(channel.min), short(channel.max));
         let _ = writeln!(
@@ -83,7 +83,7 @@ fn section(group: &LogGroup, findings: &[&Finding]) -> String {
 }
 
 /// A channel as a band from the least to the largest value of each point.
-fn plot(group: &LogGroup, curve: &Curve, findings: &[&Finding]) -> String {
+fn plot(group: &LogGroup, curve: &ChannelCurve, findings: &[&LogFinding]) -> String {
     let (width, height) = SIZE;
     let rows = group.rows.max(1) as f64;
     let shown = curve.points.iter().flatten().filter(|(low, high)| (high - low).is_finite());

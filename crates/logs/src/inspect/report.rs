@@ -1,6 +1,6 @@
 //! What can be found in a log.
 
-use super::{Curve, Finding, Severity};
+use super::{LogFinding, Severity};
 use crate::Channel;
 use crate::files::FileRecord;
 use serde::Serialize;
@@ -14,7 +14,7 @@ pub struct Inspection {
     /// Always `ebmotion inspection 1`.
     pub format: &'static str,
     /// Everything that was found, the gravest first.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<LogFinding>,
     /// Files with the same channels and units, together; more than one group cannot be read as one recording.
     pub groups: Vec<LogGroup>,
 }
@@ -44,7 +44,7 @@ pub struct LogGroup {
     pub channels: Vec<ChannelReport>,
     /// The course of each channel, to be drawn; not in the JSON.
     #[serde(skip)]
-    pub curves: Vec<Curve>,
+    pub curves: Vec<ChannelCurve>,
 }
 
 /// The time of one recorded episode.
@@ -172,4 +172,13 @@ pub enum Stuck {
     /// It keeps exactly one value for more than one second while other channels move, although it changes all the time
     /// otherwise.
     Run,
+}
+
+/// The course of a channel over all rows of a group, in the order of the files.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ChannelCurve {
+    /// Rows that each point stands for; the last one may stand for fewer.
+    pub rows_per_point: usize,
+    /// Least and largest value of each point; `None` where there is no finite number.
+    pub points: Vec<Option<(f64, f64)>>,
 }

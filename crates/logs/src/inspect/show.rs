@@ -1,7 +1,7 @@
 //! The report for people: tables of at most 100 columns, then what was found in words.
 
 use super::text::{count, short};
-use super::{ChannelReport, EpisodeReport, Finding, Inspection, LogGroup, Severity};
+use super::{ChannelReport, EpisodeReport, Inspection, LogFinding, LogGroup, Severity};
 use std::fmt::{Display, Formatter, Result};
 
 const WIDTH: usize = 100;
@@ -33,7 +33,7 @@ impl Display for Inspection {
     }
 }
 
-impl Display for Finding {
+impl Display for LogFinding {
     fn fmt(&self, f: &mut Formatter) -> Result {
         write!(f, "{} {}", self.severity.name(), self.kind.name())?;
         if let Some(channel) = &self.channel {

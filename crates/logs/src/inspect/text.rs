@@ -20,9 +20,9 @@ pub(super) fn count(n: usize, what: &str) -> String {
 }
 
 /// The first few lines, for a sentence.
-pub(super) fn lines(places: &[super::Place]) -> String {
+pub(super) fn lines(places: &[super::FindingPlace]) -> String {
     const SHOWN: usize = 5;
-    let of = |p: &super::Place| p.line.to_string();
+    let of = |p: &super::FindingPlace| p.line.to_string();
     let mut text: Vec<String> = places.iter().take(SHOWN).map(of).collect();
     if places.len() > SHOWN {
         text.push("...".into());

@@ -1,9 +1,11 @@
 //! What the column names of a log mean: names and units; and which channels are wanted.
 
 use super::ReadOptions;
+pub(crate) use super::glob::glob;
 use super::of_model::by_name;
+use super::periods::declared;
 use super::units::is_unit;
-use super::wrap::{Wrap, declared};
+use super::wrap::Wrap;
 use crate::Channel;
 pub(crate) use crate::angle::period;
 use crate::error::{Error, Result};
@@ -105,36 +107,9 @@ pub(super) fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
     text
 }
 
-/// Whether `name` fits `pattern`, in which `*` stands for any characters, also none.
-pub(crate) fn glob(pattern: &str, name: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == name,
-        Some((before, after)) => name.strip_prefix(before).is_some_and(|rest| {
-            rest.char_indices().map(|(i, _)| i).chain([rest.len()]).any(|i| glob(after, &rest[i..]))
-        }),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn globs() {
-        for (pattern, name, fits) in [
-            ("q", "q", true),
-            ("q", "qq", false),
-            ("q_*", "q_FFJ3", true),
-            ("*", "", true),
-            ("*J3", "q_FFJ3", true),
-            ("*J3", "q_FFJ3x", false),
-            ("q*F*3", "q_FFJ3", true),
-            ("q*X*3", "q_FFJ3", false),
-            ("ä*", "ärm", true),
-        ] {
-            assert_eq!(glob(pattern, name), fits, "{pattern} {name}");
-        }
-    }
 
     #[test]
     fn names_and_units() {

@@ -1,7 +1,7 @@
 //! Files of one recording hold the same channels; their order may differ, and names say which is which.
 
 use super::table::Table;
-use super::{ReadOptions, wrap};
+use super::{ReadOptions, periods};
 use crate::Channel;
 use crate::error::{Error, Result};
 
@@ -84,7 +84,7 @@ pub(super) fn other_channels(first: &[Channel], first_path: &str, table: &Table)
 /// Brings all tables with the same channels to one order, and tells the periods that their values show.
 ///
 /// # Errors
-/// As [`wrap::settle`].
+/// As [`periods::settle`].
 pub(super) fn settle(tables: &mut [(String, Table)], options: &ReadOptions) -> Result<()> {
     let mut settled = vec![false; tables.len()];
     for first in 0..tables.len() {
@@ -106,7 +106,7 @@ pub(super) fn settle(tables: &mut [(String, Table)], options: &ReadOptions) -> R
                 table.runs.iter().map(|run| &table.values[run.rows.start * width..run.rows.end * width])
             })
             .collect();
-        let notes = wrap::settle(&mut channels, &blocks, options)?;
+        let notes = periods::settle(&mut channels, &blocks, options)?;
         tables[first].1.notes.extend(notes);
         for i in alike {
             tables[i].1.channels.clone_from(&channels);

@@ -6,6 +6,8 @@ mod csv;
 mod episodes;
 mod extremes;
 mod fill;
+mod format;
+mod glob;
 #[cfg(any(feature = "parquet", feature = "numpy", feature = "hdf5"))]
 mod guard;
 #[cfg(feature = "hdf5")]
@@ -25,6 +27,7 @@ mod packed;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod paths;
+mod periods;
 mod repairs;
 #[cfg(any(feature = "parquet", feature = "numpy", feature = "hdf5"))]
 #[cfg_attr(not(feature = "parquet"), allow(dead_code))]
@@ -44,6 +47,7 @@ use super::Recording;
 use crate::error::{Error, Result};
 use episodes::Reference;
 pub(crate) use episodes::{episodes as episodes_of, id as episode_id};
+use format::Format;
 use input::Input;
 pub use options::{Fill, OnBackwards, OnGap, OnRepeat, ReadOptions, TimeUnit};
 use packed::Packing;
@@ -71,19 +75,6 @@ const FORMATS: &[Format] = &[
     ros::SQLITE,
     csv::FORMAT,
 ];
-
-/// A format of logs.
-pub(crate) struct Format {
-    /// What messages call it.
-    pub name: &'static str,
-    /// Endings by which files of a folder are taken for logs (also with `.gz` or `.zst`), and which an episode's name
-    /// leaves out.
-    pub extensions: &'static [&'static str],
-    /// Whether a log is of this format, by its first bytes (none of a folder). Files are told by content alone.
-    pub is: fn(&Input, &[u8]) -> bool,
-    /// Reads a log. What it holds is judged afterwards, for all formats alike.
-    pub read: fn(&Input, &ReadOptions) -> Result<Table>,
-}
 
 impl Recording {
     /// The files that [`Recording::read`] would read: files as they are, of a folder the log files directly in it.
@@ -222,7 +213,10 @@ impl Assembly {
             }
         }
         extremes::check(&mut table)?;
+        let declared = table.channels.clone();
+        table.channels = periods::seen_in(&declared, &table.values, options);
         let episodes = episodes::episodes(stem, &mut table, options, &mut self.reference, &mut self.repairs)?;
+        table.channels = declared;
         match &mut self.recording {
             None => {
                 let (sources, notes) = (vec![table.source], table.notes);
@@ -251,7 +245,7 @@ impl Assembly {
         let mut recording = self.recording.ok_or_else(|| Error::data("logs", "no file", "at least one log file"))?;
         recording.notes.extend(self.repairs.notes());
         let blocks: Vec<&[f64]> = recording.episodes.iter().map(|e| &e.values[..]).collect();
-        let notes = wrap::settle(&mut recording.channels, &blocks, options)?;
+        let notes = periods::settle(&mut recording.channels, &blocks, options)?;
         recording.notes.extend(notes);
         // What is so in every file is said once.
         let mut said = std::collections::HashSet::new();

@@ -1,5 +1,6 @@
 //! How logs are read.
 
+pub use super::units::TimeUnit;
 use super::wrap::Wrap;
 use crate::Channel;
 use crate::error::{Error, Result};
@@ -71,20 +72,6 @@ pub struct ReadOptions {
     /// out, with a note. In place of `channels`, `ignore` and `wrap`.
     #[serde(skip)]
     pub of_model: Option<Vec<Channel>>,
-}
-
-/// A unit of time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TimeUnit {
-    /// Seconds.
-    S,
-    /// Milliseconds.
-    Ms,
-    /// Microseconds.
-    Us,
-    /// Nanoseconds.
-    Ns,
 }
 
 /// How channels of several rates are brought to the stamps of the fastest one.

@@ -1,7 +1,7 @@
 //! Units: which words are units, and the unit of stamps by their name or by their size.
 
-use super::options::TimeUnit;
 use crate::pace::median;
+use serde::{Deserialize, Serialize};
 
 /// Units of columns beside those of time, without powers and quotients.
 const UNITS: &[&str] = &[
@@ -15,6 +15,20 @@ const UNITS: &[&str] = &[
 const RATES: (f64, f64) = (0.2, 20_000.0);
 /// Stamps since 1970 of the years 1998 to 2103, seconds.
 const EPOCH: (f64, f64) = (0.9e9, 4.2e9);
+
+/// A unit of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TimeUnit {
+    /// Seconds.
+    S,
+    /// Milliseconds.
+    Ms,
+    /// Microseconds.
+    Us,
+    /// Nanoseconds.
+    Ns,
+}
 
 impl TimeUnit {
     const ALL: [Self; 4] = [Self::S, Self::Ms, Self::Us, Self::Ns];

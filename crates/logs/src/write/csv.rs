@@ -1,6 +1,7 @@
 //! CSV, plain or packed: `episode` where there are several, `time [s]`, the channels.
 
-use super::{WriteOptions, Writer, column_name, episode_names};
+use super::names::{column_name, episode_names};
+use super::writer::{WriteOptions, Writer};
 use crate::Recording;
 use crate::error::Result;
 use crate::files::write_atomically;

@@ -1,6 +1,6 @@
 //! MCAP with joint states of ROS 2.
 
-use super::{WriteOptions, Writer};
+use super::writer::{WriteOptions, Writer};
 use crate::error::{Error, Result};
 use crate::read::ros::{ABOUT, definition};
 use crate::{Episode, Recording, files};

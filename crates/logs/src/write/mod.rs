@@ -7,13 +7,17 @@ mod csv;
 mod lerobot;
 #[cfg(feature = "ros")]
 mod mcap;
+mod names;
 #[cfg(feature = "parquet")]
 mod parquet;
+mod writer;
 
 use crate::error::{Error, Result};
 use crate::{Channel, Recording};
 use std::collections::HashSet;
 use std::path::Path;
+pub use writer::WriteOptions;
+use writer::Writer;
 
 /// One row per format; the first whose ending a path has writes it.
 const WRITERS: &[Writer] = &[
@@ -26,31 +30,6 @@ const WRITERS: &[Writer] = &[
     #[cfg(feature = "parquet")]
     lerobot::WRITER,
 ];
-
-/// A format in which recordings are written.
-pub(crate) struct Writer {
-    /// What messages call it.
-    name: &'static str,
-    /// How paths of it end; empty for a folder.
-    ending: &'static str,
-    /// Writes all of a recording or nothing; returns what a person has to know of it, a sentence each.
-    write: fn(&Recording, &Path, &WriteOptions) -> Result<Vec<String>>,
-}
-
-/// How recordings are written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WriteOptions {
-    /// Replace what is there. A folder is replaced only by a dataset of its own kind.
-    pub overwrite: bool,
-    /// What the robot does, in words: LeRobot's task of every episode.
-    pub task: String,
-}
-
-impl Default for WriteOptions {
-    fn default() -> Self {
-        Self { overwrite: false, task: "motion".into() }
-    }
-}
 
 impl Recording {
     /// The format in which a path is written, by its ending: `.csv`, `.csv.gz`, `.mcap`, `.parquet`, and for a path without an
@@ -124,51 +103,9 @@ fn check_names(channels: &[Channel]) -> Result<()> {
     }
 }
 
-/// A channel as a column is called: `q_elbow [rad]`.
-fn column_name(channel: &Channel) -> String {
-    match &channel.unit {
-        Some(unit) => format!("{} [{unit}]", channel.name),
-        None => channel.name.clone(),
-    }
-}
-
-/// What the episodes are called within one file: their names without the folder that all have in common, which is the
-/// name of the log from which they came. None for a log that is one episode.
-fn episode_names(recording: &Recording) -> Option<Vec<&str>> {
-    let ids: Vec<&[u8]> = recording.episodes.iter().map(|e| e.id.as_bytes()).collect();
-    let alike = |a: &[u8], b: &[u8]| a.iter().zip(b).take_while(|(a, b)| a == b).count();
-    let same = ids.iter().map(|id| alike(ids[0], id)).min().unwrap_or(0);
-    let common = ids.first().and_then(|id| id[..same].iter().rposition(|b| *b == b'/')).map_or(0, |at| at + 1);
-    match &recording.episodes[..] {
-        [_] if common == 0 => None,
-        episodes => Some(episodes.iter().map(|episode| &episode.id[common..]).collect()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Episode;
-
-    fn names(ids: &[&str]) -> Option<Vec<String>> {
-        let episode = |id: &&str| Episode { id: (*id).into(), time_secs: vec![0.0], values: vec![0.0] };
-        let episodes = ids.iter().map(episode).collect();
-        let recording = Recording { channels: Vec::new(), episodes, sources: Vec::new(), notes: Vec::new() };
-        episode_names(&recording).map(|names| names.into_iter().map(Into::into).collect())
-    }
-
-    #[test]
-    fn episodes_lose_what_they_have_in_common() {
-        let some = |names: &[&str]| Some(names.iter().map(ToString::to_string).collect::<Vec<_>>());
-        assert_eq!(names(&["log"]), None);
-        assert_eq!(names(&["log/3"]), some(&["3"]));
-        assert_eq!(names(&["log/3", "log/31"]), some(&["3", "31"]));
-        assert_eq!(names(&["log#1", "log#2"]), some(&["log#1", "log#2"]));
-        assert_eq!(names(&["run1", "run2"]), some(&["run1", "run2"]));
-        assert_eq!(names(&["a/0", "b/0"]), some(&["a/0", "b/0"]));
-        assert_eq!(names(&["x/a/0", "x/b/0"]), some(&["a/0", "b/0"]));
-        assert_eq!(names(&["ä/0", "ö/0"]), some(&["ä/0", "ö/0"]));
-    }
 
     #[test]
     fn a_path_has_one_format() {

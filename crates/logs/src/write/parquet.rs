@@ -1,7 +1,8 @@
 //! Parquet: the columns that a CSV file would have.
 
 use super::columns::{Cells, Column, write as write_columns};
-use super::{WriteOptions, Writer, column_name, episode_names};
+use super::names::{column_name, episode_names};
+use super::writer::{WriteOptions, Writer};
 use crate::Recording;
 use crate::error::Result;
 use crate::files::write_atomically;

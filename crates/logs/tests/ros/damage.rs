@@ -120,7 +120,8 @@ fn a_damaged_chunk_is_left_out_and_told() {
     assert_eq!(log.episodes.len(), 2);
     let all: Vec<f64> = log.episodes.iter().flat_map(|e| e.values.iter().step_by(2).copied()).collect();
     assert!(all.len() < 300 && all.iter().all(|x| *x != 150.0), "{}", all.len());
-    let [note] = log.notes.as_slice() else { panic!("{:?}", log.notes) };
+    let [note, gap] = log.notes.as_slice() else { panic!("{:?}", log.notes) };
+    assert!(gap.starts_with("1 gap in time"), "{gap}");
     assert!(note.starts_with("a damaged chunk (checksum "), "{note}");
     assert!(note.ends_with(&format!(") is left out, with {} messages or more", 300 - all.len())), "{note}");
 

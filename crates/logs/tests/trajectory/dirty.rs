@@ -1,7 +1,7 @@
 //! A real log with faults put in: each is found by its kind, its channel and its line. Without them nothing is found.
 
 use crate::{kept, unpacked};
-use ebmotion_logs::{Finding, FindingKind, Inspection, ReadOptions, inspect};
+use ebmotion_logs::{FindingKind, Inspection, LogFinding, ReadOptions, inspect};
 
 /// Rows a second.
 const RATE: f64 = 30.0;
@@ -17,18 +17,18 @@ fn times(name: &str) -> (Vec<String>, Vec<f64>) {
     (header, text.lines().skip(1).map(|l| l.split(',').next().unwrap().parse().unwrap()).collect())
 }
 
-fn lines(finding: &Finding) -> Vec<u64> {
+fn lines(finding: &LogFinding) -> Vec<u64> {
     finding.places.iter().map(|place| place.line).collect()
 }
 
 /// The findings of a kind.
-fn all(found: &Inspection, kind: FindingKind) -> Vec<&Finding> {
+fn all(found: &Inspection, kind: FindingKind) -> Vec<&LogFinding> {
     found.findings.iter().filter(|f| f.kind == kind).collect()
 }
 
 /// The one finding of a kind.
 #[track_caller]
-fn one(found: &Inspection, kind: FindingKind) -> &Finding {
+fn one(found: &Inspection, kind: FindingKind) -> &LogFinding {
     let [finding] = all(found, kind)[..] else { panic!("not one {kind}: {found}") };
     finding
 }

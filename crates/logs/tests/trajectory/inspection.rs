@@ -1,7 +1,7 @@
 //! What `inspect` finds in dirty logs.
 
 use crate::kept;
-use ebmotion_logs::{Finding, FindingKind, Inspection, LogGroup, ReadOptions, Severity, Stuck, inspect};
+use ebmotion_logs::{FindingKind, Inspection, LogFinding, LogGroup, ReadOptions, Severity, Stuck, inspect};
 use std::f64::consts::{PI, TAU};
 use std::fmt::Write;
 
@@ -22,12 +22,12 @@ fn look(text: &str, options: &ReadOptions) -> LogGroup {
 
 /// The finding of a kind and a channel.
 #[track_caller]
-fn of<'a>(found: &'a Inspection, kind: FindingKind, channel: Option<&str>) -> &'a Finding {
-    let own = |f: &&Finding| f.kind == kind && f.channel.as_deref() == channel;
+fn of<'a>(found: &'a Inspection, kind: FindingKind, channel: Option<&str>) -> &'a LogFinding {
+    let own = |f: &&LogFinding| f.kind == kind && f.channel.as_deref() == channel;
     found.findings.iter().find(own).unwrap_or_else(|| panic!("{kind} {channel:?}: {found}"))
 }
 
-fn lines(finding: &Finding) -> Vec<u64> {
+fn lines(finding: &LogFinding) -> Vec<u64> {
     finding.places.iter().map(|place| place.line).collect()
 }
 

@@ -1,54 +1,17 @@
 //! Channels that are no motion: indices and stamps, and other channels again.
 
-use super::super::finding::{Finding, FindingKind, Severity};
-use super::super::group::{Group, Piece};
+use super::super::counts::{Counts, STEPS};
+use super::super::finding::{FindingKind, LogFinding, Severity};
+use super::super::group::Group;
 use super::super::text::short;
 
-/// Share of the steps that are alike.
-const ALIKE: f64 = 0.9;
-/// Steps that say that a channel counts.
-const STEPS: usize = 10;
 /// Rows by which two channels are first compared.
 const SAMPLED: usize = 256;
 /// How far a copy may lie from its original, as a share of its range.
 const SAME: f64 = 1e-6;
 
-/// What a channel counts.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(in super::super) enum Counts {
-    /// Rows, by this number.
-    Rows(f64),
-    /// Time, so many a second.
-    Time(f64),
-}
-
-/// Whether a channel counts rows or time.
-pub(in super::super) fn counts(group: &Group<'_>, c: usize) -> Option<Counts> {
-    let facts = &group.facts[c];
-    if facts.steps < STEPS || facts.changes as f64 <= ALIKE * facts.steps as f64 || facts.reversals > 0.1 {
-        return None;
-    }
-    let pieces = group.pieces(c);
-    let alike = |of: &dyn Fn(&Piece<'_>, usize) -> f64, usual: f64, slack: f64| {
-        let count = |p: &Piece<'_>| (1..p.values.len()).filter(|i| (of(p, *i) - usual).abs() <= slack).count();
-        pieces.iter().map(count).sum::<usize>() as f64 >= ALIKE * facts.steps as f64
-    };
-    let step = |p: &Piece<'_>, i: usize| p.values[i] - p.values[i - 1];
-    // A stamp of its own clock scatters against the log's.
-    let (first, last) = pieces.first().map(|p| (p, p.values.len() - 1))?;
-    let slope = (first.values[last] - first.values[0]) / first.secs(0, last);
-    let even = |p: &Piece<'_>, i: usize| step(p, i) / p.secs(i - 1, i).max(f64::MIN_POSITIVE);
-    let units = [1.0, 1e3, 1e6, 1e9].into_iter().find(|units| (slope / units - 1.0).abs() < 0.01);
-    if let Some(units) = units.filter(|units| alike(&even, *units, 0.5 * units)) {
-        return Some(Counts::Time(units));
-    }
-    let usual = facts.usual_step;
-    let by_one = facts.whole && (alike(&step, usual, 0.0) || alike(&step, -usual, 0.0));
-    by_one.then_some(Counts::Rows(usual))
-}
-
 /// Indices, sequence numbers, stamps.
-pub(super) fn index(group: &Group<'_>) -> Vec<Finding> {
+pub(super) fn index(group: &Group<'_>) -> Vec<LogFinding> {
     let of = |c: usize| {
         let name = &group.channels[c].name;
         let counts = group.counts[c]?;
@@ -59,7 +22,7 @@ pub(super) fn index(group: &Group<'_>) -> Vec<Finding> {
                 (format!("runs as the time does, {units} a second: a stamp?"), ("per_second", units))
             }
         };
-        let finding = Finding::new(FindingKind::Counter, Severity::Warning, seen)
+        let finding = LogFinding::new(FindingKind::Counter, Severity::Warning, seen)
             .channel(name)
             .figure(figure.0, figure.1)
             .advice(format!("it is no motion: `ignore = {name}` leaves it out"));
@@ -69,7 +32,7 @@ pub(super) fn index(group: &Group<'_>) -> Vec<Finding> {
 }
 
 /// Channels that are another one again, exactly or scaled and shifted.
-pub(super) fn copy(group: &Group<'_>) -> Vec<Finding> {
+pub(super) fn copy(group: &Group<'_>) -> Vec<LogFinding> {
     let rows: usize = group.tables.iter().map(|(_, table)| table.rows()).sum();
     let candidate = |c: &usize| {
         let facts = &group.facts[*c];
@@ -83,7 +46,7 @@ pub(super) fn copy(group: &Group<'_>) -> Vec<Finding> {
     };
     let every = (rows / SAMPLED).max(1);
     let sampled: Vec<Vec<f64>> = channels.iter().map(|c| column(*c, every)).collect();
-    let mut findings: Vec<Finding> = Vec::new();
+    let mut findings: Vec<LogFinding> = Vec::new();
     let mut copies = vec![false; channels.len()];
     for i in 1..channels.len() {
         let of = |j: &usize| {
@@ -108,7 +71,7 @@ pub(super) fn copy(group: &Group<'_>) -> Vec<Finding> {
             }
         };
         findings.push(
-            Finding::new(FindingKind::Copy, severity, seen)
+            LogFinding::new(FindingKind::Copy, severity, seen)
                 .channel(name)
                 .figure("scale", scale)
                 .figure("shift", shift)

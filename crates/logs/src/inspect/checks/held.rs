@@ -1,7 +1,8 @@
 //! Channels that stand still: for ever, or where they should move.
 
-use super::super::finding::{Finding, FindingKind, Place, Severity};
-use super::super::group::{Group, Piece};
+use super::super::finding::{FindingKind, FindingPlace, LogFinding, Severity};
+use super::super::group::Group;
+use super::super::piece::Piece;
 use super::super::text::{count, short};
 use std::ops::RangeInclusive;
 
@@ -32,7 +33,7 @@ pub(in super::super) fn holds(piece: &Piece<'_>) -> Vec<RangeInclusive<usize>> {
 }
 
 /// Where a channel is stuck: places, and how long, seconds.
-pub(in super::super) fn stuck(group: &Group<'_>, c: usize) -> Vec<(Place, f64)> {
+pub(in super::super) fn stuck(group: &Group<'_>, c: usize) -> Vec<(FindingPlace, f64)> {
     let facts = &group.facts[c];
     if facts.constant() || facts.is_state() || facts.usual_step <= 0.0 {
         return Vec::new();
@@ -75,7 +76,7 @@ fn should_move(piece: &Piece<'_>, first: usize, last: usize, usual: f64, reversa
     catches_up().unwrap_or(false) || noisy || (last + 1 == v.len() && stops)
 }
 
-pub(super) fn check(group: &Group<'_>) -> Vec<Finding> {
+pub(super) fn check(group: &Group<'_>) -> Vec<LogFinding> {
     let of = |c: usize| {
         let found = stuck(group, c);
         let (place, longest) = found.iter().max_by(|a, b| a.1.total_cmp(&b.1)).cloned()?;
@@ -88,7 +89,7 @@ pub(super) fn check(group: &Group<'_>) -> Vec<Finding> {
             place.line,
             place.episode
         );
-        let finding = Finding::new(FindingKind::Stuck, Severity::Warning, seen)
+        let finding = LogFinding::new(FindingKind::Stuck, Severity::Warning, seen)
             .channel(name)
             .at(found.into_iter().map(|(place, _)| place))
             .figure("longest_secs", longest)
@@ -99,11 +100,11 @@ pub(super) fn check(group: &Group<'_>) -> Vec<Finding> {
 }
 
 /// Channels of one value.
-pub(super) fn constant(group: &Group<'_>) -> Vec<Finding> {
+pub(super) fn constant(group: &Group<'_>) -> Vec<LogFinding> {
     let of = |c: usize| {
         let facts = &group.facts[c];
         let name = &group.channels[c].name;
-        let finding = Finding::new(
+        let finding = LogFinding::new(
             FindingKind::Constant,
             Severity::Note,
             format!("always {}{}", short(Some(facts.min)), group.unit(c)),

@@ -11,16 +11,15 @@ mod spikes;
 mod units;
 mod wraps;
 
-pub(super) use counters::{Counts, counts};
 pub(super) use held::{holds, stuck};
 pub(super) use wraps::jumps;
 
-use super::finding::Finding;
+use super::finding::LogFinding;
 use super::group::Group;
 use super::limits;
 
 /// Looks for one or a few kinds of findings.
-type Check = fn(&Group<'_>) -> Vec<Finding>;
+type Check = fn(&Group<'_>) -> Vec<LogFinding>;
 
 /// Every check.
 pub(super) const CHECKS: &[Check] = &[

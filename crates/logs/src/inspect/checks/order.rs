@@ -1,7 +1,7 @@
 //! Rows in the wrong order, twice, at another's time, or missing; clocks that were set.
 
 use super::super::episode::Stretch;
-use super::super::finding::{Finding, FindingKind, Place, Severity};
+use super::super::finding::{FindingKind, FindingPlace, LogFinding, Severity};
 use super::super::group::Group;
 use super::super::text::{count, lines, short};
 
@@ -15,16 +15,16 @@ fn rows_of(
     group: &Group<'_>,
     kind: FindingKind,
     pick: impl Fn(&Stretch<'_>) -> Vec<usize>,
-    seen: impl Fn(usize, &[Place]) -> String,
-) -> Option<Finding> {
+    seen: impl Fn(usize, &[FindingPlace]) -> String,
+) -> Option<LogFinding> {
     let of = |stretch: &Stretch<'_>| pick(stretch).into_iter().map(|row| stretch.place(row)).collect::<Vec<_>>();
-    let places: Vec<Place> = group.stretches.iter().flat_map(of).collect();
+    let places: Vec<FindingPlace> = group.stretches.iter().flat_map(of).collect();
     let seen = seen(places.len(), places.first().map(|_| places.as_slice())?);
-    Some(Finding::new(kind, Severity::Warning, seen).at(places))
+    Some(LogFinding::new(kind, Severity::Warning, seen).at(places))
 }
 
 /// Clocks that were set while the log was written.
-pub(super) fn clock(group: &Group<'_>) -> Vec<Finding> {
+pub(super) fn clock(group: &Group<'_>) -> Vec<LogFinding> {
     let row = |s: &Stretch<'_>| {
         let mut rows = s.order.set_back.clone();
         rows.extend(s.set_forward.iter().map(|h| h.after));
@@ -40,7 +40,7 @@ pub(super) fn clock(group: &Group<'_>) -> Vec<Finding> {
             back.chain(s.set_forward.iter().map(|h| h.secs)).collect::<Vec<_>>()
         })
         .max_by(|a, b| a.abs().total_cmp(&b.abs()));
-    let seen = |n: usize, places: &[Place]| {
+    let seen = |n: usize, places: &[FindingPlace]| {
         format!(
             "time jumps {} while the motion goes on, by up to {} s, {}",
             count(n, "time"),
@@ -49,7 +49,7 @@ pub(super) fn clock(group: &Group<'_>) -> Vec<Finding> {
         )
     };
     let found = rows_of(group, FindingKind::ClockJump, row, seen);
-    let told = |f: Finding| {
+    let told = |f: LogFinding| {
         f.figure("largest_secs", largest.unwrap_or(f64::NAN))
             .advice("give the stamps of a clock that is not set (a steady one), or cut the log there")
     };
@@ -57,7 +57,7 @@ pub(super) fn clock(group: &Group<'_>) -> Vec<Finding> {
 }
 
 /// Rows that stand twice or in the wrong order, or have no time.
-pub(super) fn rows(group: &Group<'_>) -> Vec<Finding> {
+pub(super) fn rows(group: &Group<'_>) -> Vec<LogFinding> {
     let bad = rows_of(
         group,
         FindingKind::BadTime,
@@ -65,7 +65,7 @@ pub(super) fn rows(group: &Group<'_>) -> Vec<Finding> {
         |n, places| format!("{} without a finite time, {}", count(n, "row"), lines(places)),
     );
     let bad =
-        bad.map(|f| Finding { severity: Severity::Error, ..f }.advice("mend the stamps, or leave these rows out"));
+        bad.map(|f| LogFinding { severity: Severity::Error, ..f }.advice("mend the stamps, or leave these rows out"));
     let duplicated = rows_of(
         group,
         FindingKind::DuplicatedRow,
@@ -93,7 +93,7 @@ pub(super) fn rows(group: &Group<'_>) -> Vec<Finding> {
 }
 
 /// Stamps that rows share.
-pub(super) fn stamps(group: &Group<'_>) -> Vec<Finding> {
+pub(super) fn stamps(group: &Group<'_>) -> Vec<LogFinding> {
     let mut findings = Vec::new();
     let (mut shared, mut rounded) = (Vec::new(), None);
     for stretch in &group.stretches {
@@ -117,7 +117,7 @@ pub(super) fn stamps(group: &Group<'_>) -> Vec<Finding> {
         let severity = if coarse { Severity::Warning } else { Severity::Note };
         let seen = format!("stamps in steps of {unit_text}: {repeated} of {rows} rows of {} share one", place.episode);
         findings.push(
-            Finding::new(FindingKind::RoundedStamps, severity, seen)
+            LogFinding::new(FindingKind::RoundedStamps, severity, seen)
                 .at([place])
                 .figure("resolution_secs", unit.unwrap_or(f64::NAN))
                 .figure("shared", repeated as f64)
@@ -128,7 +128,7 @@ pub(super) fn stamps(group: &Group<'_>) -> Vec<Finding> {
         let seen =
             format!("{} at the time of another one with other values, {}", count(shared.len(), "row"), lines(&shared));
         findings.push(
-            Finding::new(FindingKind::RepeatedStamp, Severity::Warning, seen)
+            LogFinding::new(FindingKind::RepeatedStamp, Severity::Warning, seen)
                 .at(shared)
                 .advice("a stamp was written twice, or two sources write one log: mend the stamps or leave rows out"),
         );
@@ -143,7 +143,7 @@ pub(super) fn by_rounding(jitter: f64, share: f64) -> bool {
 }
 
 /// Missing rows.
-pub(super) fn holes(group: &Group<'_>) -> Vec<Finding> {
+pub(super) fn holes(group: &Group<'_>) -> Vec<LogFinding> {
     let of = |kind: FindingKind, few: bool| {
         let pick = |s: &Stretch<'_>| {
             let own = s.holes.iter().filter(|h| (h.missing <= FEW) == few);
@@ -154,7 +154,7 @@ pub(super) fn holes(group: &Group<'_>) -> Vec<Finding> {
         let missing: usize = own().map(|(_, h)| h.missing).sum();
         let longest = own().max_by(|a, b| a.1.secs.total_cmp(&b.1.secs));
         let (secs, steps) = longest.map_or((0.0, 0.0), |(s, h)| (h.secs, h.secs / s.step.unwrap_or(f64::INFINITY)));
-        let seen = |n: usize, places: &[Place]| {
+        let seen = |n: usize, places: &[FindingPlace]| {
             let place = longest.filter(|_| !few).map(|(s, h)| s.place(h.before));
             let longest = place.map_or_else(String::new, |place| {
                 format!(", the longest {} s after {} s of {}", short(Some(secs)), short(place.secs), place.episode)
@@ -174,7 +174,10 @@ pub(super) fn holes(group: &Group<'_>) -> Vec<Finding> {
         let allowed = steps <= group.options.max_gap;
         rows_of(group, kind, pick, seen).map(|f| {
             let severity = if allowed { Severity::Note } else { Severity::Warning };
-            Finding { severity, ..f }.figure("missing_rows", missing as f64).figure("longest_secs", secs).advice(advice)
+            LogFinding { severity, ..f }
+                .figure("missing_rows", missing as f64)
+                .figure("longest_secs", secs)
+                .advice(advice)
         })
     };
     [of(FindingKind::Gap, false), of(FindingKind::DroppedRows, true)].into_iter().flatten().collect()

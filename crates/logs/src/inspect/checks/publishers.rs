@@ -1,7 +1,7 @@
 //! Two sources in one log.
 
 use super::super::episode::Stretch;
-use super::super::finding::{Finding, FindingKind, Severity};
+use super::super::finding::{FindingKind, LogFinding, Severity};
 use super::super::group::Group;
 use super::super::text::count;
 use crate::pace::median;
@@ -15,7 +15,7 @@ const APART: f64 = 1.5;
 const SHARE: f64 = 0.03;
 
 /// Rows of a second source between those of a first.
-pub(super) fn check(group: &Group<'_>) -> Vec<Finding> {
+pub(super) fn check(group: &Group<'_>) -> Vec<LogFinding> {
     let found: Vec<(&Stretch<'_>, Vec<usize>)> = group
         .stretches
         .iter()
@@ -32,7 +32,7 @@ pub(super) fn check(group: &Group<'_>) -> Vec<Finding> {
         place.episode
     );
     let places = found.iter().flat_map(|(s, rows)| rows.iter().map(|row| s.place(*row)));
-    let finding = Finding::new(FindingKind::TwoPublishers, Severity::Warning, seen)
+    let finding = LogFinding::new(FindingKind::TwoPublishers, Severity::Warning, seen)
         .at(places)
         .counted(number)
         .advice("record one source, or take its rows alone: two nodes publish under one name");

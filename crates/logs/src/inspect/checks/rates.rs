@@ -1,7 +1,7 @@
 //! The rate: one for all, one that robots log at, and how even it is.
 
 use super::super::episode::Stretch;
-use super::super::finding::{Finding, FindingKind, Severity};
+use super::super::finding::{FindingKind, LogFinding, Severity};
 use super::super::group::Group;
 use super::super::text::{count, short};
 use crate::pace::median;
@@ -16,7 +16,7 @@ const USUAL: std::ops::RangeInclusive<f64> = 0.1..=20_000.0;
 const SCATTER: (f64, f64) = (0.005, 0.2);
 
 /// Episodes at different rates, and parts of one.
-pub(super) fn mixed(group: &Group<'_>) -> Vec<Finding> {
+pub(super) fn mixed(group: &Group<'_>) -> Vec<LogFinding> {
     let mut findings = Vec::new();
     let steps = |s: &Stretch<'_>| s.step.filter(|_| s.run.rows.len() > RUN);
     let first = group.stretches.iter().find_map(|s| steps(s).map(|step| (s, step)));
@@ -37,7 +37,7 @@ pub(super) fn mixed(group: &Group<'_>) -> Vec<Finding> {
         );
         let places = others.iter().map(|s| s.place(s.run.rows.start));
         findings.push(
-            Finding::new(FindingKind::MixedRates, Severity::Warning, seen)
+            LogFinding::new(FindingKind::MixedRates, Severity::Warning, seen)
                 .at(places)
                 .figure("first_hz", reference)
                 .figure("other_hz", own)
@@ -57,7 +57,7 @@ pub(super) fn mixed(group: &Group<'_>) -> Vec<Finding> {
             short(Some(others))
         );
         findings.push(
-            Finding::new(FindingKind::MixedRates, Severity::Warning, seen)
+            LogFinding::new(FindingKind::MixedRates, Severity::Warning, seen)
                 .at([place])
                 .figure("first_hz", others)
                 .figure("other_hz", own)
@@ -117,16 +117,16 @@ fn another_pace(stretch: &Stretch<'_>) -> Option<Pace> {
 }
 
 /// A rate at which no robot is logged: the unit of time is another.
-pub(super) fn unlikely(group: &Group<'_>) -> Vec<Finding> {
+pub(super) fn unlikely(group: &Group<'_>) -> Vec<LogFinding> {
     let Some(rate) = group.rate_hz.filter(|rate| !USUAL.contains(rate)) else { return Vec::new() };
-    let finding = Finding::new(FindingKind::UnlikelyRate, Severity::Warning, format!("{} Hz", short(Some(rate))))
+    let finding = LogFinding::new(FindingKind::UnlikelyRate, Severity::Warning, format!("{} Hz", short(Some(rate))))
         .figure("rate_hz", rate)
         .advice("is the unit of time another? The header can say it: `time [ms]`, `time [us]`, `time [ns]`");
     vec![finding]
 }
 
 /// Steps that scatter more than the rounding of the stamps explains.
-pub(super) fn jitter(group: &Group<'_>) -> Vec<Finding> {
+pub(super) fn jitter(group: &Group<'_>) -> Vec<LogFinding> {
     let mut found: Vec<(&Stretch<'_>, f64)> = Vec::new();
     for stretch in group.stretches.iter().filter(|s| s.run.rows.len() > RUN && another_pace(s).is_none()) {
         let (Some(jitter), Some(step)) = (stretch.jitter, stretch.step) else { continue };
@@ -147,9 +147,10 @@ pub(super) fn jitter(group: &Group<'_>) -> Vec<Finding> {
     );
     let severity = if most >= SCATTER.1 { Severity::Warning } else { Severity::Note };
     let places = found.iter().map(|(s, _)| s.place(s.run.rows.start));
-    let finding =
-        Finding::new(FindingKind::Jitter, severity, seen).at(places).figure("share", most).figure("secs", secs).advice(
-            "frames are interpolated to even steps; stamps of the sensor are better than those of the receiver",
-        );
+    let finding = LogFinding::new(FindingKind::Jitter, severity, seen)
+        .at(places)
+        .figure("share", most)
+        .figure("secs", secs)
+        .advice("frames are interpolated to even steps; stamps of the sensor are better than those of the receiver");
     vec![finding]
 }

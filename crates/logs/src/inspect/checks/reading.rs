@@ -1,7 +1,7 @@
 //! What keeps a log from being read, or from being learned from.
 
 use super::super::episode::Stretch;
-use super::super::finding::{Finding, FindingKind, PLACES, Place, Severity};
+use super::super::finding::{FindingKind, FindingPlace, LogFinding, PLACES, Severity};
 use super::super::group::Group;
 use super::super::text::{count, lines, short};
 use crate::error::Error;
@@ -15,11 +15,11 @@ const CONTEXT: usize = 8;
 const LEARNED: f64 = 0.6;
 
 /// Reading, with the settings as they are.
-pub(super) fn refused(group: &Group<'_>) -> Vec<Finding> {
+pub(super) fn refused(group: &Group<'_>) -> Vec<LogFinding> {
     let Some(error) = &group.refusal else { return Vec::new() };
-    let finding = Finding::new(FindingKind::Refused, Severity::Error, error.to_string());
+    let finding = LogFinding::new(FindingKind::Refused, Severity::Error, error.to_string());
     let Error::Log { path, line, column, found, expected } = error else { return vec![finding] };
-    let places: Vec<Place> = line
+    let places: Vec<FindingPlace> = line
         .and_then(|line| {
             let at =
                 |s: &&Stretch<'_>| s.table.path == *path && s.run.rows.clone().any(|row| s.table.lines[row] == line);
@@ -32,7 +32,7 @@ pub(super) fn refused(group: &Group<'_>) -> Vec<Finding> {
     let line = line.map_or_else(String::new, |line| format!(", line {line}"));
     let column_text = column.as_ref().map_or_else(String::new, |column| format!(", column `{column}`"));
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
-    let mut finding = Finding::new(
+    let mut finding = LogFinding::new(
         FindingKind::Refused,
         Severity::Error,
         format!("reading stops at {name}{line}{column_text}: {found}"),
@@ -44,7 +44,7 @@ pub(super) fn refused(group: &Group<'_>) -> Vec<Finding> {
 }
 
 /// Cells that hold no finite number.
-pub(super) fn missing_values(group: &Group<'_>) -> Vec<Finding> {
+pub(super) fn missing_values(group: &Group<'_>) -> Vec<LogFinding> {
     let of = |c: usize| {
         let (mut kinds, mut places) = ([0_usize; 4], Vec::new());
         let mut at = group.stretches.iter().peekable();
@@ -82,7 +82,7 @@ pub(super) fn missing_values(group: &Group<'_>) -> Vec<Finding> {
         } else {
             "`on_gap = split` leaves these rows out and begins a new episode after each".to_string()
         };
-        let mut finding = Finding::new(FindingKind::MissingValues, Severity::Warning, seen)
+        let mut finding = LogFinding::new(FindingKind::MissingValues, Severity::Warning, seen)
             .channel(name)
             .at(places)
             .counted(total)
@@ -96,22 +96,22 @@ pub(super) fn missing_values(group: &Group<'_>) -> Vec<Finding> {
 }
 
 /// Values that no sensor gives.
-pub(super) fn impossible_values(group: &Group<'_>) -> Vec<Finding> {
+pub(super) fn impossible_values(group: &Group<'_>) -> Vec<LogFinding> {
     let of = |c: usize| {
         let facts = &group.facts[c];
         if facts.max.max(-facts.min) <= LARGEST || group.counts[c].is_some() {
             return None;
         }
-        let large: Vec<(Place, f64)> = group
+        let large: Vec<(FindingPlace, f64)> = group
             .all_values(c)
             .filter(|(.., v)| v.abs() > LARGEST)
             .map(|(stretch, row, v)| (stretch.place(row), v))
             .collect();
         let worst = large.iter().map(|(_, v)| *v).max_by(|a, b| a.abs().total_cmp(&b.abs()))?;
-        let places: Vec<Place> = large.into_iter().map(|(place, _)| place).collect();
+        let places: Vec<FindingPlace> = large.into_iter().map(|(place, _)| place).collect();
         let name = &group.channels[c].name;
         let seen = format!("{} up to {}, {}", count(places.len(), "value"), short(Some(worst)), lines(&places));
-        let finding = Finding::new(FindingKind::ImpossibleValue, Severity::Error, seen)
+        let finding = LogFinding::new(FindingKind::ImpossibleValue, Severity::Error, seen)
             .channel(name)
             .at(places)
             .figure("worst", worst)
@@ -122,7 +122,7 @@ pub(super) fn impossible_values(group: &Group<'_>) -> Vec<Finding> {
 }
 
 /// Fewer frames than a model's regression has inputs.
-pub(super) fn too_few_frames(group: &Group<'_>) -> Vec<Finding> {
+pub(super) fn too_few_frames(group: &Group<'_>) -> Vec<LogFinding> {
     let moving = group.facts.iter().filter(|facts| facts.values > 0 && !facts.constant()).count();
     let rows: usize = group.stretches.iter().map(|s| s.run.rows.len()).sum();
     let weighed = CONTEXT * moving;
@@ -137,7 +137,7 @@ pub(super) fn too_few_frames(group: &Group<'_>) -> Vec<Finding> {
          from about {:.0} of the rows",
         LEARNED * rows as f64
     );
-    let finding = Finding::new(FindingKind::TooFewFrames, severity, seen)
+    let finding = LogFinding::new(FindingKind::TooFewFrames, severity, seen)
         .figure("rows", rows as f64)
         .figure("channels", moving as f64)
         .figure("needed", needed as f64)

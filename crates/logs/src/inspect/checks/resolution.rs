@@ -1,6 +1,6 @@
 //! Channels that are cut off at their ends, and channels that move in visible steps.
 
-use super::super::finding::{Finding, FindingKind, Place, Severity};
+use super::super::finding::{FindingKind, FindingPlace, LogFinding, Severity};
 use super::super::group::Group;
 use super::super::text::{count, lines, short};
 use super::held::holds;
@@ -19,13 +19,13 @@ const BY_ONE: f64 = 0.7;
 const FEW: (f64, f64) = (0.3, 3.5);
 
 /// Channels that stay at their largest or smallest value while they come there at speed.
-pub(super) fn saturated(group: &Group<'_>) -> Vec<Finding> {
+pub(super) fn saturated(group: &Group<'_>) -> Vec<LogFinding> {
     let of = |c: usize| {
         let facts = &group.facts[c];
         if facts.constant() || facts.levels.is_some() || group.counts[c].is_some() {
             return None;
         }
-        let (mut places, mut held, mut ends) = (Vec::<Place>::new(), 0, [false; 2]);
+        let (mut places, mut held, mut ends) = (Vec::<FindingPlace>::new(), 0, [false; 2]);
         for piece in group.pieces(c) {
             for hold in holds(&piece) {
                 let (first, last) = (*hold.start(), *hold.end());
@@ -52,7 +52,7 @@ pub(super) fn saturated(group: &Group<'_>) -> Vec<Finding> {
             count(places.len(), "time"),
             lines(&places)
         );
-        let finding = Finding::new(FindingKind::Saturated, Severity::Note, seen)
+        let finding = LogFinding::new(FindingKind::Saturated, Severity::Note, seen)
             .channel(name)
             .at(places)
             .figure("min", facts.min)
@@ -64,7 +64,7 @@ pub(super) fn saturated(group: &Group<'_>) -> Vec<Finding> {
 }
 
 /// Channels whose changes are mostly by one level.
-pub(super) fn quantised(group: &Group<'_>) -> Vec<Finding> {
+pub(super) fn quantised(group: &Group<'_>) -> Vec<LogFinding> {
     let of = |c: usize| {
         let facts = &group.facts[c];
         let levels = facts.levels.as_ref().filter(|_| !facts.is_state() && group.counts[c].is_none())?;
@@ -87,7 +87,7 @@ pub(super) fn quantised(group: &Group<'_>) -> Vec<Finding> {
             short(Some(unit)),
             group.unit(c)
         );
-        let finding = Finding::new(FindingKind::Quantised, Severity::Note, seen)
+        let finding = LogFinding::new(FindingKind::Quantised, Severity::Note, seen)
             .channel(name)
             .figure("levels", levels.len() as f64)
             .figure("unit", unit)

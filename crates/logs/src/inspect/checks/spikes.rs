@@ -1,8 +1,9 @@
 //! Single readings far from those before and after.
 
 use super::super::facts::Facts;
-use super::super::finding::{Finding, FindingKind, Place, Severity};
-use super::super::group::{Group, Piece};
+use super::super::finding::{FindingKind, FindingPlace, LogFinding, Severity};
+use super::super::group::Group;
+use super::super::piece::Piece;
 use super::super::text::{count, lines, short};
 use super::wraps::jumps;
 use crate::angle::unwrap;
@@ -26,7 +27,7 @@ const SHARPEST: f64 = 0.9995;
 /// The size, in the channel's range, from which on the first and the last reading are a spike as well.
 const WILD: f64 = 3.0;
 
-pub(super) fn check(group: &Group<'_>) -> Vec<Finding> {
+pub(super) fn check(group: &Group<'_>) -> Vec<LogFinding> {
     let of = |c: usize| {
         let facts = &group.facts[c];
         if facts.is_state() || group.counts[c].is_some() {
@@ -43,9 +44,9 @@ pub(super) fn check(group: &Group<'_>) -> Vec<Finding> {
             let own = own.iter().filter(|(_, size)| *size >= sharp);
             own.map(|(i, size)| (piece.stretch.place(piece.rows[*i]), piece.values[*i], *size)).collect::<Vec<_>>()
         };
-        let found: Vec<(Place, f64, f64)> = pieces.iter().zip(&found).flat_map(of).collect();
+        let found: Vec<(FindingPlace, f64, f64)> = pieces.iter().zip(&found).flat_map(of).collect();
         let (place, value, size) = found.iter().max_by(|a, b| a.2.total_cmp(&b.2)).cloned()?;
-        let places: Vec<Place> = found.into_iter().map(|(place, ..)| place).collect();
+        let places: Vec<FindingPlace> = found.into_iter().map(|(place, ..)| place).collect();
         let seen = format!(
             "{} far from those around, the largest {} at line {} of {} ({} off), {}",
             count(places.len(), "reading"),
@@ -55,7 +56,7 @@ pub(super) fn check(group: &Group<'_>) -> Vec<Finding> {
             short(Some(size)),
             lines(&places)
         );
-        let finding = Finding::new(FindingKind::Spike, Severity::Warning, seen)
+        let finding = LogFinding::new(FindingKind::Spike, Severity::Warning, seen)
             .channel(&group.channels[c].name)
             .at(places)
             .figure("worst", value)

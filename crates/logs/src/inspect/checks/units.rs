@@ -1,6 +1,6 @@
 //! Degrees where radians are meant.
 
-use super::super::finding::{Finding, FindingKind, Severity};
+use super::super::finding::{FindingKind, LogFinding, Severity};
 use super::super::group::Group;
 use super::super::text::short;
 use std::f64::consts::TAU;
@@ -22,7 +22,7 @@ fn may_be_an_angle(name: &str) -> bool {
     !axis && !OTHERS.iter().any(|part| name.contains(part))
 }
 
-pub(super) fn check(group: &Group<'_>) -> Vec<Finding> {
+pub(super) fn check(group: &Group<'_>) -> Vec<LogFinding> {
     let of = |c: usize| {
         let (channel, facts) = (&group.channels[c], &group.facts[c]);
         let largest = facts.max.max(-facts.min);
@@ -58,7 +58,7 @@ pub(super) fn check(group: &Group<'_>) -> Vec<Finding> {
                 format!("if so, say it in the header (`{name} [deg]`): logs in other units are then refused"),
             ),
         };
-        let finding = Finding::new(FindingKind::DegreesForRadians, severity, seen)
+        let finding = LogFinding::new(FindingKind::DegreesForRadians, severity, seen)
             .channel(name)
             .figure("min", facts.min)
             .figure("max", facts.max)

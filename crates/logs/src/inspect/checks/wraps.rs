@@ -1,6 +1,6 @@
 //! Angles that jump by a whole period.
 
-use super::super::finding::{Finding, FindingKind, Place, Severity};
+use super::super::finding::{FindingKind, FindingPlace, LogFinding, Severity};
 use super::super::group::Group;
 use super::super::text::{count, lines, short};
 use crate::read::header::period;
@@ -35,7 +35,7 @@ const SPANNED: f64 = 0.25;
 #[derive(Debug, Clone)]
 pub(in super::super) struct Jumps {
     pub period: f64,
-    pub places: Vec<Place>,
+    pub places: Vec<FindingPlace>,
     /// How far the motion over them lies from that before and after, all together.
     off: f64,
 }
@@ -93,7 +93,7 @@ fn wrap(v: &[f64], i: usize, period: f64) -> Option<f64> {
     (!around.is_empty() && smooth).then_some(off)
 }
 
-pub(super) fn check(group: &Group<'_>) -> Vec<Finding> {
+pub(super) fn check(group: &Group<'_>) -> Vec<LogFinding> {
     let of = |c: usize| {
         let channel = &group.channels[c];
         let Jumps { period: found, places, .. } = jumps(group, c)?;
@@ -107,7 +107,7 @@ pub(super) fn check(group: &Group<'_>) -> Vec<Finding> {
         let other = declared.map_or_else(String::new, |p| format!("; the period declared is {}", short(Some(p))));
         let seen =
             format!("jumps by nearly {} {}, {}{other}", plain(found), count(places.len(), "time"), lines(&places));
-        let finding = Finding::new(FindingKind::Wrap, Severity::Warning, seen)
+        let finding = LogFinding::new(FindingKind::Wrap, Severity::Warning, seen)
             .channel(name)
             .at(places)
             .figure("period", found)

@@ -5,7 +5,7 @@ use super::super::table::FaultKind;
 
 /// Words for a missing value, in small letters, beside what every language reads as NaN: of pandas, R, SQL, Python,
 /// YAML, Excel, and of Microsoft's C library.
-const MISSING: &[&str] = &[
+pub(super) const MISSING: &[&str] = &[
     "na",
     "n/a",
     "#n/a",
@@ -166,11 +166,6 @@ pub(super) fn list(cell: &[u8]) -> Option<impl Iterator<Item = &[u8]>> {
     let inner = inner.strip_prefix(b"[")?.strip_suffix(b"]")?;
     let between = |b: &u8| b.is_ascii_whitespace() || *b == b',';
     (!inner.contains(&b'[')).then(|| inner.split(between).filter(|item| !item.is_empty()))
-}
-
-/// Whether a cell can only be a value and no name: a number, a date, a word for a missing value.
-pub(super) fn is_value(text: &str) -> bool {
-    is_number(text) || super::time::kind_of(text).is_some() || MISSING.contains(&text.to_ascii_lowercase().as_str())
 }
 
 /// Whether a cell holds nothing, or a word for a missing value.

@@ -3,10 +3,11 @@
 use super::super::header::name_and_unit;
 use super::super::units::is_unit;
 use super::super::{Input, ReadOptions};
-use super::cell::{is_comma_number, is_number, is_thousands, is_value};
+use super::cell::{is_comma_number, is_number, is_thousands};
 use super::encoding::decoded;
 use super::names::time_unit;
 use super::records::{after_line_end, is_comment};
+use super::time::is_value;
 use crate::error::{Error, Result};
 use std::io::Read;
 

@@ -1,8 +1,9 @@
 //! What may become a channel: a column, an item of its lists, a quantity of a joint that cells name.
 
-use super::cell::{self, is_value};
-use super::layout::{Columns, Role};
+use super::cell;
+use super::columns::{Columns, Role};
 use super::names;
+use super::time::is_value;
 
 /// Something that may become a channel.
 pub(super) struct Entry {

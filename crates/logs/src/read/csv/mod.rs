@@ -2,12 +2,14 @@
 
 mod batches;
 mod cell;
+mod columns;
 mod dialect;
 mod encoding;
 mod entries;
 mod layout;
 mod long;
 mod names;
+mod pivot;
 mod records;
 mod rows;
 mod sheet;
@@ -41,6 +43,8 @@ fn read(input: &Input, options: &ReadOptions) -> Result<Table> {
             sheet = long::pivoted(sheet, &keys, &dialect.names[column], input, options)?;
         }
         let record = record.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-        sheet.table(input, record, options)
+        sheet.leave_out();
+        sparse::join(&mut sheet, input, options)?;
+        sheet.table(input, record)
     })
 }

@@ -1,10 +1,10 @@
 //! The numbers of a text log before they are channels: what is a counter, what is empty, what unit time has.
 
+use super::super::Input;
 use super::super::options::TimeUnit;
 use super::super::table::{Fault, FaultKind, Run, Table};
 use super::super::units::guessed;
-use super::super::{Input, ReadOptions};
-use super::layout::Output;
+use super::columns::Output;
 use crate::error::{Error, Result};
 use crate::files::FileRecord;
 use std::ops::Range;
@@ -206,10 +206,8 @@ impl Sheet {
     /// The sheet as a table.
     ///
     /// # Errors
-    /// [`Error::Log`] where nothing says the unit of its stamps, or how its channels of several rates go together.
-    pub fn table(mut self, input: &Input, source: FileRecord, options: &ReadOptions) -> Result<Table> {
-        self.leave_out();
-        super::sparse::join(&mut self, input, options)?;
+    /// [`Error::Log`] where nothing says the unit of its stamps.
+    pub fn table(mut self, input: &Input, source: FileRecord) -> Result<Table> {
         self.bring_to_secs(input)?;
         let width = self.width();
         let mut faults = self.faults;

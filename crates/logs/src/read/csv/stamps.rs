@@ -2,7 +2,7 @@
 
 use super::super::ReadOptions;
 use super::super::options::TimeUnit;
-use super::layout::Columns;
+use super::columns::Columns;
 use super::names::{is_plain, stamp_part, time_unit};
 use super::time::{Kind, Time, kind_of};
 use crate::error::Result;

@@ -2,7 +2,7 @@
 
 use super::super::table::FaultKind;
 use super::batches::Row;
-use super::cell::{Cells, NoNumber};
+use super::cell::{Cells, MISSING, NoNumber, is_number};
 use jiff::civil::{DateTime, Time as Clock};
 use jiff::{Timestamp, tz::TimeZone};
 
@@ -93,6 +93,11 @@ pub(super) fn kind_of(cell: &str) -> Option<Kind> {
     // Numbers such as 20250417 can be read as dates too.
     let dated = cell.len() >= 8 && cell.contains(':');
     [Kind::Zoned, Kind::Local, Kind::Clock].into_iter().filter(|_| dated).find(|kind| secs(cell, *kind).is_some())
+}
+
+/// Whether a cell can only be a value and no name: a number, a date, a word for a missing value.
+pub(super) fn is_value(text: &str) -> bool {
+    is_number(text) || kind_of(text).is_some() || MISSING.contains(&text.to_ascii_lowercase().as_str())
 }
 
 /// Seconds since 1970 (without a zone as in UTC), or since midnight.

@@ -1,9 +1,11 @@
 //! `meta/info.json`: what a dataset holds, and where.
 
-use super::INFO;
 use crate::error::{Error, Result};
 use serde_json::{Map, Value};
 use std::path::{Component, Path, PathBuf};
+
+/// Where a dataset says what it holds.
+pub(super) const INFO: &str = "meta/info.json";
 
 /// What a dataset says of itself.
 pub(super) struct Info {

@@ -14,15 +14,13 @@ use crate::error::Result;
 use crate::pace::median;
 use episodes::Piece;
 use features::Feature;
-use info::Info;
+use info::{INFO, Info};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 /// Datasets of LeRobot.
 pub(crate) const FORMAT: Format = Format { name: "a LeRobot dataset", extensions: &[], is, read };
 
-/// Where a dataset says what it holds.
-const INFO: &str = "meta/info.json";
 /// LeRobot takes time stamps for those of its rate up to this, seconds.
 const TOLERANCE_SECS: f64 = 1e-4;
 /// Columns of every file that place a row, as they are read.

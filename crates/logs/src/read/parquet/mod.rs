@@ -32,14 +32,14 @@ fn read(input: &Input, options: &ReadOptions) -> Result<Table> {
     // The hash takes as long as the numbers do.
     std::thread::scope(|scope| {
         let source = scope.spawn(|| input.record(&[]));
-        let (numbers, channels) = numbers(input, options)?;
+        let (numbers, channels) = wanted(input, options)?;
         let source = source.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
         numbers.of_channels(input, source, channels)
     })
 }
 
 /// The numbers of the chosen channels.
-fn numbers(input: &Input, options: &ReadOptions) -> Result<(Numbers, Vec<Channel>)> {
+fn wanted(input: &Input, options: &ReadOptions) -> Result<(Numbers, Vec<Channel>)> {
     let file = ParquetFile::open(input)?;
     let all = Columns::of(&file, options)?;
     let mut numbers = Numbers { time_column: all.name(all.time).into(), ..Numbers::default() };

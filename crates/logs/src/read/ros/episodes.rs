@@ -1,7 +1,6 @@
 //! What a log written by this program says about its episodes and units.
 
 use super::gather::Gather;
-use crate::read::table::Run;
 use std::collections::{BTreeMap, HashMap};
 
 /// Name of the metadata that tell episodes and units.
@@ -16,22 +15,4 @@ pub(super) fn about(name: &str, values: &BTreeMap<String, String>, gather: &mut 
     gather.episodes.extend(episodes.unwrap_or_default());
     let units = values.get("units").and_then(|text| serde_json::from_str::<HashMap<String, String>>(text).ok());
     gather.units.extend(units.unwrap_or_default());
-}
-
-/// The runs of `rows` rows by the episodes' lengths; a log that was cut has fewer.
-pub(super) fn runs(episodes: &[(String, usize)], rows: usize) -> Vec<Run> {
-    let mut runs = Vec::new();
-    let mut start = 0;
-    for (id, length) in episodes {
-        let end = start + (*length).min(rows - start);
-        if end > start {
-            runs.push(Run { episode: Some(id.clone()), rows: start..end });
-        }
-        start = end;
-    }
-    match start == rows {
-        true => runs,
-        // More rows than were told: other messages too, and the lengths mean nothing.
-        false => Vec::new(),
-    }
 }

@@ -5,6 +5,7 @@ use super::topics::{Channel, Chosen, Decoder};
 use crate::error::Result;
 use crate::read::Input;
 use crate::read::numbers::{Column, Numbers};
+use crate::read::table::Run;
 use std::collections::{HashMap, HashSet};
 
 /// Layouts that are remembered: a publisher may send its joints in any order.
@@ -267,7 +268,7 @@ impl<'a> Gather<'a> {
         for column in &mut numbers.columns {
             column.unit = self.units.remove(&column.name);
         }
-        numbers.runs = super::episodes::runs(&self.episodes, numbers.time_secs.len());
+        numbers.runs = runs(&self.episodes, numbers.time_secs.len());
         numbers.notes = notes;
         Ok(numbers)
     }
@@ -388,5 +389,23 @@ fn seconds(nanos: i64) -> f64 {
     match (-EXACT..=EXACT).contains(&nanos) {
         true => nanos as f64 / 1e9,
         false => (nanos.div_euclid(1_000_000_000)) as f64 + nanos.rem_euclid(1_000_000_000) as f64 / 1e9,
+    }
+}
+
+/// The runs of `rows` rows by the episodes' lengths; a log that was cut has fewer.
+fn runs(episodes: &[(String, usize)], rows: usize) -> Vec<Run> {
+    let mut runs = Vec::new();
+    let mut start = 0;
+    for (id, length) in episodes {
+        let end = start + (*length).min(rows - start);
+        if end > start {
+            runs.push(Run { episode: Some(id.clone()), rows: start..end });
+        }
+        start = end;
+    }
+    match start == rows {
+        true => runs,
+        // More rows than were told: other messages too, and the lengths mean nothing.
+        false => Vec::new(),
     }
 }

@@ -1,10 +1,11 @@
 //! MCAP, message by message. Records are parsed by the crate `mcap`; the way through them is here, since that crate's
 //! takes memory by the lengths that a file claims, and does not say where a chunk begins.
 
+use super::part::{Counter, Hear, Part, table};
 use super::stream::{Bytes, LONGEST, Stop, array, fill, skip};
 use super::topics::{Channel, Survey};
-use super::{Counter, Format, Hear, Part};
 use crate::error::Result;
+use crate::read::format::Format;
 use crate::read::table::Table;
 use crate::read::{Input, ReadOptions};
 use mcap::records::{Record, op};
@@ -29,7 +30,7 @@ fn is(_: &Input, head: &[u8]) -> bool {
 
 fn read(input: &Input, options: &ReadOptions) -> Result<Table> {
     let record = input.record(&[])?;
-    super::table(input, record, &[part(input.clone())], HashMap::new(), options)
+    table(input, record, &[part(input.clone())], HashMap::new(), options)
 }
 
 /// A file as a part of a log.

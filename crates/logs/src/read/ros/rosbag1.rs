@@ -1,9 +1,10 @@
 //! Bags of ROS 1, format 2.0, record by record. A bag that was not closed, or is cut off, needs no index.
 
+use super::part::{Counter, Hear, Part, table};
 use super::stream::{Bytes, Stop, array, fill, skip};
 use super::topics::{Channel, Survey};
-use super::{Counter, Format, Hear, Part};
 use crate::error::Result;
+use crate::read::format::Format;
 use crate::read::table::Table;
 use crate::read::{Input, ReadOptions};
 use std::collections::{BTreeMap, HashMap};
@@ -29,7 +30,7 @@ fn is(_: &Input, head: &[u8]) -> bool {
 
 fn read(input: &Input, options: &ReadOptions) -> Result<Table> {
     let record = input.record(&[])?;
-    super::table(input, record, &[Part::new(input.clone(), survey, scan)], HashMap::new(), options)
+    table(input, record, &[Part::new(input.clone(), survey, scan)], HashMap::new(), options)
 }
 
 /// The topics: by the index at the end where there is one, else all messages are counted.

@@ -1,8 +1,9 @@
 //! Bags of ROS 2 as folders: `metadata.yaml` and the files that it names.
 
-use super::stream::LONGEST;
-use super::{Format, Part, mcap, sqlite};
+use super::part::{Part, table};
+use super::{mcap, sqlite};
 use crate::error::{Error, Result};
+use crate::read::format::Format;
 use crate::read::table::Table;
 use crate::read::{Input, ReadOptions};
 use saphyr_parser::{Event, Parser};
@@ -41,7 +42,7 @@ fn read(input: &Input, options: &ReadOptions) -> Result<Table> {
     hash.extend(files.iter().cloned());
     let record = input.record(&hash)?;
     let parts = files.iter().map(|file| part(file, &metadata)).collect::<Result<Vec<_>>>()?;
-    super::table(input, record, &parts, metadata.formats, options)
+    table(input, record, &parts, metadata.formats, options)
 }
 
 /// One file, by its ending; a packed one is unpacked first.
@@ -177,19 +178,6 @@ fn leaves(text: &str) -> Result<Vec<(Vec<String>, String)>, String> {
         }
     }
     Ok(found)
-}
-
-/// A message as it was before it was packed.
-///
-/// # Errors
-/// What is wrong with it, in words.
-pub(super) fn unpacked(message: &[u8], into: &mut Vec<u8>) -> std::io::Result<()> {
-    into.clear();
-    let mut decoder = zstd::Decoder::with_buffer(message)?.take(LONGEST + 1);
-    match decoder.read_to_end(into)? as u64 > LONGEST {
-        true => Err(std::io::Error::other(format!("more than {LONGEST} bytes"))),
-        false => Ok(()),
-    }
 }
 
 #[cfg(test)]

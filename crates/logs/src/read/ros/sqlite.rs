@@ -1,9 +1,10 @@
 //! One file of a bag of ROS 2 as an SQLite database.
 
 use super::common::definition;
+use super::part::{Hear, Part, table};
 use super::topics::{Channel, Survey};
-use super::{Format, Hear, Part};
 use crate::error::{Error, Result};
+use crate::read::format::Format;
 use crate::read::table::Table;
 use crate::read::{Input, ReadOptions};
 use rusqlite::types::ValueRef;
@@ -24,7 +25,7 @@ fn is(_: &Input, head: &[u8]) -> bool {
 
 fn read(input: &Input, options: &ReadOptions) -> Result<Table> {
     let record = input.record(&[])?;
-    super::table(input, record, &[part(input.clone())], HashMap::new(), options)
+    table(input, record, &[part(input.clone())], HashMap::new(), options)
 }
 
 /// A file as a part of a log.

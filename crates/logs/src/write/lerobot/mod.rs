@@ -4,8 +4,9 @@ mod rate;
 mod stats;
 
 use super::columns::{Cells, Column, write as write_columns};
+use super::names::{column_name, episode_names};
 use super::parquet::Rows;
-use super::{WriteOptions, Writer, column_name, episode_names};
+use super::writer::{WriteOptions, Writer};
 use crate::Recording;
 use crate::error::{Error, Result};
 use crate::files::{write_atomically, write_bytes, write_folder_atomically};
