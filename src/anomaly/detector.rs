@@ -65,11 +65,11 @@ pub struct WindowScore {
     pub score: f64,
     /// Share of normal windows with at least this score.
     pub p_value: f64,
-    /// The anomaly score that has the largest part in it; `range` where a channel lies outside the range in which it lay
-    /// in training, whatever the scores say: what they are asked of is motion within it.
+    /// The anomaly score that has the largest part in it; `range` where a channel lies outside the range in which it
+    /// lay in training, whatever the scores say: what they are asked of is motion within it.
     pub leading: &'static str,
-    /// The channel that stands out most, by the scores that look at channels; that which lies outside its range; none where
-    /// no score looks at channels.
+    /// The channel that stands out most, by the scores that look at channels; that which lies outside its range; none
+    /// where no score looks at channels.
     pub channel: Option<usize>,
 }
 

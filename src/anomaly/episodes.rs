@@ -46,7 +46,8 @@ pub struct EpisodeScore {
 pub struct EpisodeScores {
     /// What judged: the forecaster's name, or a name that the caller puts in its place, such as the model's file.
     pub model: String,
-    /// The rate of false discoveries that was asked for: the expected share of episodes of normal motion among suspects.
+    /// The rate of false discoveries that was asked for: the expected share of episodes of normal motion among
+    /// suspects.
     pub false_discoveries: f64,
     /// Normal episodes that the p-values rest on.
     pub calibrated_on: usize,

@@ -8,8 +8,8 @@ use candle_core::Tensor;
 /// What a window is called whose values lie outside the range.
 pub(super) const RANGE: &str = "range";
 
-/// How far outside a value must lie, as a share of the range (of at least one standard deviation): normal motion of other
-/// episodes goes a little farther than that of training.
+/// How far outside a value must lie, as a share of the range (of at least one standard deviation): normal motion of
+/// other episodes goes a little farther than that of training.
 const SLACK: f32 = 0.1;
 
 /// Lowest and highest value of each channel over normal windows, z-scored; without limits for a channel that wraps.

@@ -129,7 +129,8 @@ fn panel(shown: &Forecast, window: usize, channel: usize) -> ForecastPanel {
 /// # let swing = |i: u32| time_secs.iter().map(|t| (2.0 * t + f64::from(i)).sin()).collect();
 /// # let episode = |i| Episode { id: format!("swing/{i}"), time_secs: time_secs.clone(), values: swing(i) };
 /// # let channels = vec![Channel { name: "q".into(), unit: None, period: None }];
-/// # let frames = Frames { channels, rate_hz: 25.0, episodes: (0..12).map(episode).collect(), sources: Vec::new(), notes: Vec::new() };
+/// # let episodes = (0..12).map(episode).collect();
+/// # let frames = Frames { channels, rate_hz: 25.0, episodes, sources: Vec::new(), notes: Vec::new() };
 ///
 /// // `frames`: a pendulum that swings, twelve times.
 /// let dataset = Dataset::new(frames, &RunConfig::default())?;

@@ -21,7 +21,8 @@ use std::path::Path;
 /// let swing = |i: u32| time_secs.iter().map(|t| (2.0 * t + f64::from(i)).sin()).collect();
 /// let episode = |i| Episode { id: format!("swing/{i}"), time_secs: time_secs.clone(), values: swing(i) };
 /// let channels = vec![Channel { name: "q".into(), unit: Some("rad".into()), period: None }];
-/// let frames = Frames { channels, rate_hz: 25.0, episodes: (0..5).map(episode).collect(), sources: Vec::new(), notes: Vec::new() };
+/// let episodes = (0..5).map(episode).collect();
+/// let frames = Frames { channels, rate_hz: 25.0, episodes, sources: Vec::new(), notes: Vec::new() };
 ///
 /// let dataset = Dataset::new(frames, &RunConfig::default())?;
 /// assert_eq!(dataset.split.train.len(), 3);

@@ -10,8 +10,8 @@ pub(crate) struct Pace {
     /// Median step, seconds.
     pub median: f64,
     /// The typical step, seconds: count over duration, without gaps. Of an even log the mean of the steps within half a
-    /// median of the median (or more where they jitter more); unlike the median it is exact where stamps are rounded (30 Hz in milliseconds gives 33.3
-    /// ms, not 33), because the rounding errors of neighbours cancel.
+    /// median of the median (or more where they jitter more); unlike the median it is exact where stamps are rounded
+    /// (30 Hz in milliseconds gives 33.3 ms, not 33), because the rounding errors of neighbours cancel.
     pub step: f64,
     /// Standard deviation of those steps, seconds.
     pub spread: f64,

@@ -126,8 +126,8 @@ impl Robot {
         self.fault(line, found, "the robot of the log")
     }
 
-    /// JointBounds by channel, as places in `channels`, in the channels' units (velocities in these a second): of those that
-    /// drive a joint with limits. `channels` are names and units.
+    /// JointBounds by channel, as places in `channels`, in the channels' units (velocities in these a second): of those
+    /// that drive a joint with limits. `channels` are names and units.
     ///
     /// ```
     /// # let urdf = r#"<robot name="arm"><link name="base"/><link name="arm"/>

@@ -108,7 +108,8 @@ fn plot(group: &LogGroup, curve: &ChannelCurve, findings: &[&LogFinding]) -> Str
             let title = format!("{}: line {} of {}", finding.kind.name(), place.line, place.episode);
             let _ = write!(
                 text,
-                "<line class=\"{severity}\" x1=\"{at:.1}\" y1=\"0\" x2=\"{at:.1}\" y2=\"{height}\"><title>{}</title></line>",
+                "<line class=\"{severity}\" x1=\"{at:.1}\" y1=\"0\" x2=\"{at:.1}\" y2=\"{height}\">\
+                 <title>{}</title></line>",
                 escaped(&title)
             );
         }

@@ -89,11 +89,11 @@ impl Recording {
     /// those in the folders within.
     ///
     /// Formats are told by what files hold: text tables, packed or not; with the feature `parquet` Parquet tables and
-    /// LeRobot datasets, which are folders; with `numpy` and `hdf5` arrays of these; with `ros` MCAP and bags. All files
-    /// must hold the same channels, in any order, with the same units at the same rate (the mean step of an episode within 1 % of the first episode's); the first file's order counts. An
-    /// episode is named after its file's stem, then `/` and the value of the episode column where there is one, then
-    /// `#` and the number of the piece, from 1, where a gap has split it. What was guessed or left out is in
-    /// [`Recording::notes`].
+    /// LeRobot datasets, which are folders; with `numpy` and `hdf5` arrays of these; with `ros` MCAP and bags. All
+    /// files must hold the same channels, in any order, with the same units at the same rate (the mean step of an
+    /// episode within 1 % of the first episode's); the first file's order counts. An episode is named after its file's
+    /// stem, then `/` and the value of the episode column where there is one, then `#` and the number of the piece,
+    /// from 1, where a gap has split it. What was guessed or left out is in [`Recording::notes`].
     ///
     /// # Errors
     /// [`Error::Io`] when a path cannot be read; [`Error::Data`] without any log file; [`Error::Config`] for options

@@ -57,7 +57,8 @@ pub(super) fn is_bookkeeping(name: &str, whole: bool) -> bool {
 }
 
 /// Units in a second of stamps of which nobody says the unit, with what was guessed. Stamps of the size of a time since
-/// 1970 are told by it. Others are nanoseconds where every one is whole and the median step at least 1000, else seconds.
+/// 1970 are told by it. Others are nanoseconds where every one is whole and the median step at least 1000, else
+/// seconds.
 pub(super) fn guessed_unit(stamps: &[f64]) -> (f64, Option<&'static str>) {
     let finite = || stamps.iter().copied().filter(|t| t.is_finite());
     for (per_sec, name) in [(1e3, "milliseconds"), (1e6, "microseconds"), (1e9, "nanoseconds")] {

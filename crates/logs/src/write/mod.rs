@@ -32,8 +32,8 @@ const WRITERS: &[Writer] = &[
 ];
 
 impl Recording {
-    /// The format in which a path is written, by its ending: `.csv`, `.csv.gz`, `.mcap`, `.parquet`, and for a path without an
-    /// ending a folder, a LeRobot dataset of version 3.0.
+    /// The format in which a path is written, by its ending: `.csv`, `.csv.gz`, `.mcap`, `.parquet`, and for a path
+    /// without an ending a folder, a LeRobot dataset of version 3.0.
     ///
     /// # Errors
     /// [`Error::Config`] for another ending.

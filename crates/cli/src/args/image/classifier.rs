@@ -38,7 +38,8 @@ Examples:
       out/fid --resume
 
 Samples may be whatever --data may be. The distance has two names: FID by Inception-v3, Fréchet distance of \
-classifier features by a classifier; the two cannot be compared. Beside it stands its floor: one half of the reference against the other.
+classifier features by a classifier; the two cannot be compared. Beside it stands its floor: one half \
+of the reference against the other.
 
 Weights of Inception-v3 are not part of this program. Those that published distances are measured with are
 pytorch-fid's:

@@ -15,8 +15,8 @@ const NOISY: f64 = 0.25;
 /// A stuck channel comes to rest by a step of at least this many usual ones and this share of the one before: a joint
 /// that is braked slows down first.
 const ABRUPT: (f64, f64) = (0.1, 0.4);
-/// A jump of this many usual steps at the end, and of the second many of those after it: the channel catches up with the
-/// joint. Without the second it is a joint that starts to move.
+/// A jump of this many usual steps at the end, and of the second many of those after it: the channel catches up with
+/// the joint. Without the second it is a joint that starts to move.
 const CATCHES_UP: (f64, f64) = (5.0, 3.0);
 
 /// The stretches of equal values in a piece: places of the first and last.

@@ -8,8 +8,8 @@ use crate::pace::median;
 
 /// How far, as a share, the steps of one source lie from its usual one.
 const EVEN: f64 = 0.15;
-/// How far the rows in between lie from the line between the others', in the others' steps: of one noisy source they lie
-/// about one step from it.
+/// How far the rows in between lie from the line between the others', in the others' steps: of one noisy source they
+/// lie about one step from it.
 const APART: f64 = 1.5;
 /// Fewest rows in between, as a share of all.
 const SHARE: f64 = 0.03;

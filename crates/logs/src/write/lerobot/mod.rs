@@ -196,7 +196,11 @@ impl<'a> Dataset<'a> {
             Column::new("task_index", |range| Cells::Longs(range.map(|row| row as i64).collect())),
             Column::new(INDEX, |range| Cells::Texts(range.map(|_| self.task.to_string()).collect())),
         ];
-        let column = |name: Value, field: &str, kind: &str, numpy: &str| json!({ "name": name, "field_name": field, "pandas_type": kind, "numpy_type": numpy, "metadata": null });
+        let column = |name: Value, field: &str, kind: &str, numpy: &str| {
+            json!({
+                "name": name, "field_name": field, "pandas_type": kind, "numpy_type": numpy, "metadata": null
+            })
+        };
         let pandas = json!({
             "index_columns": [INDEX],
             "column_indexes": [{
