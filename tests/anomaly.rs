@@ -78,6 +78,12 @@ fn corruptions_of_hand_motion_are_found_at_the_false_alarm_rate_asked_for() {
         assert!(found.interval[0] <= found.auroc && found.auroc <= found.interval[1], "{found:?}");
     }
 
+    whole_episodes(&dataset, &detector);
+}
+
+/// Episodes of normal motion, and four in which something is wrong.
+fn whole_episodes(dataset: &Dataset, detector: &Detector) {
+    let count = dataset.split.test.len() as f64;
     // Whole episodes: of the test's none in particular is told, and about one in twenty has a p-value of 5 %.
     let mut frames = dataset.frames.clone();
     frames.episodes = dataset.split.test.iter().map(|e| dataset.frames.episodes[*e].clone()).collect();

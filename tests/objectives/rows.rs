@@ -57,7 +57,6 @@ pub(crate) fn chains() -> ContrastiveConfig {
 
 /// `benches/quality/objectives.md` holds what was measured over three seeds; bounds are at least 1.3 times the worst of
 /// them, and every start lies above its bounds. Exact draws would have a total variation of 0.05 to 0.06 on the square.
-#[expect(clippy::too_many_lines, reason = "a table")]
 pub(crate) fn objectives() -> Vec<Row> {
     vec![
         usual(

@@ -11,6 +11,7 @@ use ebmotion::trajectory::{Labels, Recording};
 use ebmotion::{Error, Result};
 use ebmotion_logs::files::FileRecord;
 
+#[expect(clippy::too_many_lines, reason = "what a report is asked, step by step")]
 pub(super) fn run(args: &ReportArgs, console: &mut Console) -> Result<()> {
     if args.seeds == 0 {
         return Err(Error::config("--seeds", 0, "at least 1"));

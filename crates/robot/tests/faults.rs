@@ -35,6 +35,7 @@ fn with(from: &str, to: &str) -> String {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one row for each fault")]
 fn faults_are_told_with_place_and_name() {
     assert!(read(ARM).is_ok());
     let circle = with(r#"<parent link="base"/>"#, r#"<parent link="lower"/>"#);

@@ -239,7 +239,8 @@ fn what_was_mended_is_told_and_kept() {
 fn one_rate_in_training_and_forecasts() {
     let folder = tempfile::tempdir().unwrap();
     let f = folder.path();
-    let stamps: [(&str, fn(usize) -> f64); 3] = [
+    type Stamp = fn(usize) -> f64;
+    let stamps: [(&str, Stamp); 3] = [
         ("even", |k| k as f64 * 0.01),
         ("turns", |k| 0.01 * (k / 2 * 2) as f64 + 0.006 * (k % 2) as f64),
         ("jitter", |k| 0.01 * k as f64 + 0.0004 * (((k * 7919 + 5) % 13) as f64 / 6.0 - 1.0)),

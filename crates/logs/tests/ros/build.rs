@@ -18,7 +18,7 @@ impl Cdr {
     }
 
     pub fn align(mut self, to: usize) -> Self {
-        while (self.0.len() - 4) % to != 0 {
+        while !(self.0.len() - 4).is_multiple_of(to) {
             self.0.push(0);
         }
         self

@@ -289,7 +289,10 @@ fn summary(input: &Input) -> Result<Option<Vec<(u64, Channel, u64)>>> {
     Ok(summary_records(&mut Bytes::new(Box::new(file))).ok().flatten())
 }
 
-fn summary_records(bytes: &mut Bytes) -> Result<Option<Vec<(u64, Channel, u64)>>, Stop> {
+/// Channels with their numbers and their counts of messages.
+type Summary = Vec<(u64, Channel, u64)>;
+
+fn summary_records(bytes: &mut Bytes) -> Result<Option<Summary>, Stop> {
     let (mut schemas, mut channels, mut counts) = (HashMap::new(), Vec::new(), None);
     let mut buffer = Vec::new();
     loop {
