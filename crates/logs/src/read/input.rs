@@ -4,6 +4,7 @@ use super::packed::Packing;
 use crate::error::{Error, Result};
 use crate::files::FileRecord;
 use sha2::{Digest as _, Sha256};
+#[cfg(any(feature = "parquet", feature = "numpy", feature = "hdf5"))]
 use std::borrow::Cow;
 use std::fs::File;
 #[cfg(feature = "ros")]
@@ -145,6 +146,7 @@ impl<'a> Input<'a> {
     ///
     /// # Errors
     /// [`Error::Io`] naming the file; [`Error::Log`] for a damaged archive.
+    #[cfg(any(feature = "parquet", feature = "numpy", feature = "hdf5"))]
     pub fn bytes(&self) -> Result<Cow<'a, [u8]>> {
         if let Some(bytes) = self.memory
             && Packing::of(bytes).is_none()

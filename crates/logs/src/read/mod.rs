@@ -1,6 +1,7 @@
 //! From log files to a [`Recording`]. A new format is one file and one row in the table of formats.
 
 #[cfg(any(feature = "numpy", feature = "hdf5"))]
+#[cfg_attr(not(feature = "hdf5"), allow(dead_code))]
 mod arrays;
 mod csv;
 mod episodes;
@@ -9,6 +10,7 @@ mod fill;
 mod format;
 mod glob;
 #[cfg(any(feature = "parquet", feature = "numpy", feature = "hdf5"))]
+#[cfg_attr(not(any(feature = "parquet", feature = "hdf5")), allow(dead_code))]
 mod guard;
 #[cfg(feature = "hdf5")]
 mod hdf5;
@@ -17,6 +19,7 @@ mod input;
 #[cfg(feature = "parquet")]
 mod lerobot;
 mod matching;
+#[cfg(any(feature = "parquet", feature = "numpy", feature = "hdf5", feature = "ros"))]
 mod numbers;
 #[cfg(feature = "numpy")]
 mod numpy;
