@@ -39,21 +39,6 @@ pub struct Paired {
 pub(crate) type Comparisons = BTreeMap<String, Paired>;
 
 /// Compares `subject` with each of the other forecasters, by every metric whose resamples are known for both.
-///
-/// ```
-/// use ebmotion::eval::{MetricResult, Results, Verdict, compare_with};
-/// use std::collections::BTreeMap;
-///
-/// // A figure of each forecaster, over all episodes and on four resamples of them.
-/// let rmse = |mean, resampled| Results::from([("rmse".to_string(), MetricResult::new(mean, Vec::new(), resampled))]);
-/// let figures = BTreeMap::from([
-///     ("ebm".to_string(), rmse(0.9, vec![0.8, 1.0, 0.85, 0.95])),
-///     ("hold".to_string(), rmse(1.0, vec![0.9, 1.1, 0.95, 1.05])),
-/// ]);
-/// let pair = compare_with("ebm", &figures)["hold"]["rmse"];
-/// assert_eq!(pair.verdict, Verdict::Better); // by 0.1 on each resample
-/// assert!((pair.gain_percent - 10.0).abs() < 1e-9);
-/// ```
 pub(crate) fn compare_with(subject: &str, forecasters: &BTreeMap<String, Results>) -> BTreeMap<String, Comparisons> {
     let Some(own) = forecasters.get(subject) else { return BTreeMap::new() };
     let others = forecasters.iter().filter(|(name, _)| *name != subject);
@@ -143,5 +128,25 @@ mod tests {
         // A mean of three draws from {1, 2, 3} has a standard deviation of sqrt(2 / 9) = 0.47.
         assert!(rmse.interval[0] < 1.4 && rmse.interval[1] > 2.6, "{:?}", rmse.interval);
         assert_eq!(over_seeds(&[run(1.0)], &mut Noise::new(1))["rmse"].interval, [1.0; 2]);
+    }
+}
+
+#[cfg(test)]
+mod example {
+    use crate::eval::{MetricResult, Results, Verdict, compare_with};
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn a_gain_on_every_resample_is_better() {
+        // A figure of each forecaster, over all episodes and on four resamples of them.
+        let rmse =
+            |mean, resampled| Results::from([("rmse".to_string(), MetricResult::new(mean, Vec::new(), resampled))]);
+        let figures = BTreeMap::from([
+            ("ebm".to_string(), rmse(0.9, vec![0.8, 1.0, 0.85, 0.95])),
+            ("hold".to_string(), rmse(1.0, vec![0.9, 1.1, 0.95, 1.05])),
+        ]);
+        let pair = compare_with("ebm", &figures)["hold"]["rmse"];
+        assert_eq!(pair.verdict, Verdict::Better); // by 0.1 on each resample
+        assert!((pair.gain_percent - 10.0).abs() < 1e-9);
     }
 }

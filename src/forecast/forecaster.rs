@@ -31,21 +31,6 @@ impl Request {
 ///
 /// The report, the command line and the viewer know only this trait; the model and the baselines are told apart by
 /// [`Forecaster::name`] alone.
-///
-/// ```
-/// use candle_core::{Device, Tensor};
-/// use ebmotion::forecast::{Forecaster, Request, baseline::Velocity, baseline_named};
-/// use ebmotion::noise::Noise;
-///
-/// // Two frames of two channels: the first moves by 1 a frame, the second stands still.
-/// let history = Tensor::new(&[[[0f32, 5.0], [1.0, 5.0]]], &Device::Cpu)?;
-/// let velocity = Velocity::new(2);
-/// assert_eq!(baseline_named("velocity")?.name(), velocity.name());
-/// let futures = velocity.forecast(&history, &Request { horizon: 3, samples: 10 }, &mut Noise::new(1))?;
-/// assert_eq!(futures.dims(), [1, 1, 3, 2]); // it knows only one future
-/// assert_eq!(futures.flatten_all()?.to_vec1::<f32>()?, [2.0, 5.0, 3.0, 5.0, 4.0, 5.0]);
-/// # Ok::<(), ebmotion::Error>(())
-/// ```
 pub trait Forecaster {
     /// Short name, `snake_case`: the key in `report.json`.
     fn name(&self) -> &str;
@@ -113,4 +98,23 @@ pub fn history_rows(history: &Tensor, frames: usize, channels: usize) -> Result<
         return Err(bad(history.dims().to_vec()));
     }
     Ok((batch, history.narrow(1, k - frames, frames)?.flatten_all()?.to_vec1::<f32>()?))
+}
+
+#[cfg(test)]
+mod example {
+    use crate::forecast::{Forecaster, Request, baseline::Velocity, baseline_named};
+    use crate::noise::Noise;
+    use candle_core::{Device, Tensor};
+
+    #[test]
+    fn constant_velocity_knows_one_future() -> crate::Result<()> {
+        // Two frames of two channels: the first moves by 1 a frame, the second stands still.
+        let history = Tensor::new(&[[[0f32, 5.0], [1.0, 5.0]]], &Device::Cpu)?;
+        let velocity = Velocity::new(2);
+        assert_eq!(baseline_named("velocity")?.name(), velocity.name());
+        let futures = velocity.forecast(&history, &Request { horizon: 3, samples: 10 }, &mut Noise::new(1))?;
+        assert_eq!(futures.dims(), [1, 1, 3, 2]); // it knows only one future
+        assert_eq!(futures.flatten_all()?.to_vec1::<f32>()?, [2.0, 5.0, 3.0, 5.0, 4.0, 5.0]);
+        Ok(())
+    }
 }

@@ -13,16 +13,6 @@ const MARGIN: f32 = 0.01;
 /// A predicted value beyond them is put back to the end of the range, as a joint's stop would. Motion that begins
 /// beyond them may stay there, but goes no farther. Forecasts go on from what was drawn, not from what was put back:
 /// that would push them away from the stops, chunk after chunk.
-///
-/// ```
-/// use ebmotion::forecast::Limits;
-///
-/// let seen: [[f32; 1]; 2] = [[-1.0], [1.0]];
-/// let limits = Limits::around(seen.iter().map(|frame| &frame[..]), 1);
-/// let mut future = [0.5, 1.5, -3.0];
-/// limits.apply(&mut future, &[0.0], 3);
-/// assert_eq!(future, [0.5, 1.02, -1.02]); // 1 % of the range is added at either end
-/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Limits(Vec<[f32; 2]>);
 
@@ -123,5 +113,19 @@ mod tests {
         Limits::none(3).apply(&mut free, &[0.0; 3], 1);
         assert_eq!((free[0], free[2]), (1e9, -1e9));
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod example {
+    use crate::forecast::Limits;
+
+    #[test]
+    fn values_beyond_the_range_are_put_back() {
+        let seen: [[f32; 1]; 2] = [[-1.0], [1.0]];
+        let limits = Limits::around(seen.iter().map(|frame| &frame[..]), 1);
+        let mut future = [0.5, 1.5, -3.0];
+        limits.apply(&mut future, &[0.0], 3);
+        assert_eq!(future, [0.5, 1.02, -1.02]); // 1 % of the range is added at either end
     }
 }

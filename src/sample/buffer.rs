@@ -7,21 +7,6 @@ use crate::noise::Noise;
 use candle_core::{DType, Device, Tensor, WithDType};
 
 /// A first-in, first-out store of chains: rows of `T` (f32 unless said otherwise) with a row of context each.
-///
-/// ```
-/// use candle_core::{DType, Device, Tensor};
-/// use ebmotion::{noise::Noise, sample::buffer::Replay};
-///
-/// let mut buffer: Replay = Replay::new(100, &[3], None)?;
-/// let (fresh, mut noise) = (Tensor::zeros((8, 3), DType::F32, &Device::Cpu)?, Noise::new(1));
-/// let drawn = buffer.draw(&fresh, None, 0.05, &mut noise)?;
-/// assert_eq!(drawn.resumed(), 0); // the buffer is empty: all chains are fresh
-/// let sampled = (&drawn.x + 1.0)?; // in a training: some steps of a sampler
-/// buffer.write_back(&drawn, &sampled, 20)?;
-/// assert_eq!((buffer.len(), buffer.mean_age()), (8, 20.0));
-/// assert_eq!(buffer.draw(&fresh, None, 0.0, &mut noise)?.resumed(), 8);
-/// # Ok::<(), ebmotion::Error>(())
-/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Replay<T = f32> {
     capacity: usize,
@@ -394,5 +379,24 @@ mod tests {
         assert!(narrow.draw(&x, Some(&context), 0.5, &mut noise).is_err(), "another number type");
         let drawn = buffer(3).draw(&x, Some(&context), 0.5, &mut noise).unwrap();
         assert!(buffer(3).write_back(&drawn, &x.narrow(0, 0, 3).unwrap(), 1).is_err(), "too few rows");
+    }
+}
+
+#[cfg(test)]
+mod example {
+    use crate::{noise::Noise, sample::buffer::Replay};
+    use candle_core::{DType, Device, Tensor};
+
+    #[test]
+    fn an_empty_buffer_gives_fresh_chains() -> crate::Result<()> {
+        let mut buffer: Replay = Replay::new(100, &[3], None)?;
+        let (fresh, mut noise) = (Tensor::zeros((8, 3), DType::F32, &Device::Cpu)?, Noise::new(1));
+        let drawn = buffer.draw(&fresh, None, 0.05, &mut noise)?;
+        assert_eq!(drawn.resumed(), 0); // the buffer is empty: all chains are fresh
+        let sampled = (&drawn.x + 1.0)?; // in a training: some steps of a sampler
+        buffer.write_back(&drawn, &sampled, 20)?;
+        assert_eq!((buffer.len(), buffer.mean_age()), (8, 20.0));
+        assert_eq!(buffer.draw(&fresh, None, 0.0, &mut noise)?.resumed(), 8);
+        Ok(())
     }
 }
