@@ -1,7 +1,7 @@
 //! Logs that are named arrays of numbers, a row a time: which of them are motion, and where episodes end.
 
 use super::numbers::{Column, Numbers, asks_for};
-use super::roles::guessed_unit;
+use super::roles::units_per_sec;
 use super::table::Run;
 use super::{Input, ReadOptions};
 use crate::error::{Error, Result};
@@ -199,10 +199,9 @@ impl Plan {
             }
         }
         if hz.is_none() {
-            let (units_per_sec, guess) = guessed_unit(&numbers.time_secs);
-            numbers.time_secs.iter_mut().for_each(|t| *t /= units_per_sec);
-            let (path, name) = (input.path.display(), &numbers.time_column);
-            let note = guess.map(|unit| format!("{path}: `{name}` is taken for {unit} by its size and steps"));
+            let told = units_per_sec(&numbers.time_secs, options);
+            let (per_sec, note) = told.map_err(|(found, expected)| input.error(found, expected))?;
+            numbers.time_secs.iter_mut().for_each(|t| *t /= per_sec);
             numbers.notes.extend(note);
         }
         numbers.lines = (1..=numbers.time_secs.len() as u64).collect();

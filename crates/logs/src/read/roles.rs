@@ -1,6 +1,8 @@
 //! What names say of columns of numbers: time, episode, bookkeeping; and which unit stamps have.
 
-use crate::pace::median;
+use super::ReadOptions;
+use super::options::TimeUnit;
+use super::units::guessed;
 
 /// Names of the time, the first one there is taken.
 const TIMES: [&str; 6] = ["time", "timestamp", "timestamps", "stamp", "t", "%time"];
@@ -20,19 +22,6 @@ const BOOKKEEPING: [&str; 8] = [
 /// Names of whole numbers that only count.
 const COUNTING: [&str; 10] = ["index", "idx", "id", "step", "frame", "row", "count", "counter", "i", "n"];
 
-/// Units of time with how many of them a second has.
-const UNITS: [(&[&str], f64); 4] = [
-    (&["s", "sec", "secs", "second", "seconds"], 1.0),
-    (&["ms", "msec", "millis", "milliseconds"], 1e3),
-    (&["us", "µs", "μs", "usec", "micros", "microseconds"], 1e6),
-    (&["ns", "nsec", "nanos", "nanoseconds"], 1e9),
-];
-
-/// How many units of time a second has; `None` for a word that is none.
-pub(super) fn per_sec(unit: &str) -> Option<f64> {
-    UNITS.iter().find(|(words, _)| words.contains(&unit)).map(|(_, per_sec)| *per_sec)
-}
-
 /// Which of the names is that of the time: `time`, `timestamp` and the like, also with a unit, `timestamp_ms`.
 pub(super) fn time(names: &[&str]) -> Option<usize> {
     let plain = TIMES.iter().find_map(|time| names.iter().position(|name| name.eq_ignore_ascii_case(time)));
@@ -42,7 +31,7 @@ pub(super) fn time(names: &[&str]) -> Option<usize> {
 /// Units in a second by the name of a column of times: `timestamp_ms`.
 pub(super) fn name_unit(name: &str) -> Option<f64> {
     let (begin, unit) = name.rsplit_once('_')?;
-    TIMES.iter().any(|time| begin.eq_ignore_ascii_case(time)).then(|| per_sec(unit))?
+    TIMES.iter().any(|time| begin.eq_ignore_ascii_case(time)).then(|| TimeUnit::of_word(unit).map(TimeUnit::per_sec))?
 }
 
 /// Which of the names is that of the episode.
@@ -56,20 +45,17 @@ pub(super) fn is_bookkeeping(name: &str, whole: bool) -> bool {
     BOOKKEEPING.contains(&last) || name.starts_with("next.") || whole && COUNTING.contains(&last)
 }
 
-/// Units in a second of stamps of which nobody says the unit, with what was guessed. Stamps of the size of a time since
-/// 1970 are told by it. Others are nanoseconds where every one is whole and the median step at least 1000, else
-/// seconds.
-pub(super) fn guessed_unit(stamps: &[f64]) -> (f64, Option<&'static str>) {
-    let finite = || stamps.iter().copied().filter(|t| t.is_finite());
-    for (per_sec, name) in [(1e3, "milliseconds"), (1e6, "microseconds"), (1e9, "nanoseconds")] {
-        // From 2001 to 2286.
-        if finite().next().is_some() && finite().all(|t| (1e9 * per_sec..1e10 * per_sec).contains(&t)) {
-            return (per_sec, Some(name));
-        }
+/// Units in a second of stamps whose column does not say it, by `options` or as text logs have it, with a sentence
+/// where that is a guess.
+///
+/// # Errors
+/// What was found and the setting that decides, as [`guessed`].
+pub(super) fn units_per_sec(stamps: &[f64], options: &ReadOptions) -> Result<(f64, Option<String>), (String, String)> {
+    if let Some(unit) = options.time_unit {
+        return Ok((unit.per_sec(), None));
     }
-    let mut steps: Vec<f64> = stamps.windows(2).map(|w| (w[1] - w[0]).abs()).filter(|s| s.is_finite()).collect();
-    let whole = finite().all(|t| t.fract().abs() < f64::MIN_POSITIVE);
-    if whole && median(&mut steps).is_some_and(|m| m >= 1000.0) { (1e9, Some("nanoseconds")) } else { (1.0, None) }
+    let mut steps: Vec<f64> = stamps.windows(2).map(|w| w[1] - w[0]).filter(|step| step.is_finite()).collect();
+    guessed(stamps, &mut steps).map(|(unit, note)| (unit.per_sec(), note))
 }
 
 #[cfg(test)]
@@ -103,11 +89,12 @@ mod tests {
     #[test]
     fn stamps_tell_their_unit_by_size_and_step() {
         let stamps = |first: f64, step: f64| (0..5).map(|k| first + step * f64::from(k)).collect::<Vec<f64>>();
-        assert_eq!(guessed_unit(&stamps(1.7e12, 20.0)).0, 1e3);
-        assert_eq!(guessed_unit(&stamps(1.7e15, 20_000.0)).0, 1e6);
-        assert_eq!(guessed_unit(&stamps(1.7e18, 2e7)).0, 1e9);
-        assert_eq!(guessed_unit(&stamps(0.0, 2e7)).0, 1e9);
-        assert_eq!(guessed_unit(&stamps(1.7e9, 1.0)), (1.0, None));
-        assert_eq!(guessed_unit(&stamps(0.0, 0.02)), (1.0, None));
+        let guess = |stamps: &[f64]| units_per_sec(stamps, &ReadOptions::default()).unwrap();
+        assert_eq!(guess(&stamps(1.7e12, 20.0)).0, 1e3);
+        assert_eq!(guess(&stamps(1.7e15, 20_000.0)).0, 1e6);
+        assert_eq!(guess(&stamps(1.7e18, 2e7)).0, 1e9);
+        assert_eq!(guess(&stamps(0.0, 2e7)).0, 1e9);
+        assert_eq!(guess(&stamps(1.7e9, 1.0)), (1.0, None));
+        assert_eq!(guess(&stamps(0.0, 0.02)), (1.0, None));
     }
 }

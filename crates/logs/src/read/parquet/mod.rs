@@ -8,7 +8,8 @@ mod numbers;
 use super::header::Selected;
 use super::header::{list, name_and_unit};
 use super::numbers::{Column, Numbers, chosen};
-use super::roles::{episode, guessed_unit, is_bookkeeping, name_unit, per_sec, time};
+use super::options::TimeUnit;
+use super::roles::{episode, is_bookkeeping, name_unit, time, units_per_sec};
 use super::runs::runs;
 use super::table::{Run, Table};
 use super::{Format, Input, ReadOptions};
@@ -47,7 +48,7 @@ fn wanted(input: &Input, options: &ReadOptions) -> Result<(Numbers, Vec<Channel>
     numbers.notes.extend(notes);
 
     numbers.time_secs = file.numbers(&[all.numbers(&file, all.time)?])?;
-    all.to_seconds(&file, &mut numbers)?;
+    all.to_seconds(&file, options, &mut numbers)?;
     let rows = numbers.time_secs.len();
     numbers.runs = match all.episode {
         None => vec![Run { episode: None, rows: 0..rows }],
@@ -174,20 +175,20 @@ impl<'a> Columns<'a> {
     }
 
     /// Brings the times to seconds: by the unit in brackets, by that in the name, or by their size.
-    fn to_seconds(&self, file: &ParquetFile, numbers: &mut Numbers) -> Result<()> {
+    fn to_seconds(&self, file: &ParquetFile, options: &ReadOptions, numbers: &mut Numbers) -> Result<()> {
         if matches!(self.places[self.time].leaf.kind, Kind::Stamp(_)) {
             return Ok(());
         }
         let (name, unit) = name_and_unit(&self.names[self.time]);
         let units_per_sec = match (unit, name_unit(name)) {
-            (Some(unit), _) => per_sec(unit).ok_or_else(|| {
+            (Some(unit), _) => TimeUnit::of_word(unit).map(TimeUnit::per_sec).ok_or_else(|| {
                 file.error(Some(name), format!("the unit `{unit}`"), "one of the units s, ms, us, ns, or none")
             })?,
             (None, Some(per_sec)) => per_sec,
             (None, None) => {
-                let (per_sec, guess) = guessed_unit(&numbers.time_secs);
-                let note = |unit| format!("{}: `{name}` is taken for {unit} by its size and steps", file.name());
-                numbers.notes.extend(guess.map(note));
+                let told = units_per_sec(&numbers.time_secs, options);
+                let (per_sec, note) = told.map_err(|(found, expected)| file.error(Some(name), found, expected))?;
+                numbers.notes.extend(note);
                 per_sec
             }
         };
