@@ -1,7 +1,7 @@
 //! MCAP, message by message. Records are parsed by the crate `mcap`; the way through them is here, since that crate's
 //! takes memory by the lengths that a file claims, and does not say where a chunk begins.
 
-use super::part::{Counter, Hear, Part, table};
+use super::part::{self, Hear, Index, Part, table};
 use super::stream::{Bytes, LONGEST, Stop, array, fill, skip};
 use super::topics::{Channel, Survey};
 use crate::error::Result;
@@ -38,18 +38,8 @@ pub(super) fn part(input: Input<'_>) -> Part<'_> {
     Part::new(input, survey, scan)
 }
 
-/// The topics: by the summary at the end where there is one, else all messages are counted.
 fn survey(input: &Input, into: &mut Survey) -> Result<()> {
-    if let Some(counted) = summary(input)? {
-        for (_, channel, messages) in counted {
-            into.add(&channel, messages);
-        }
-        return Ok(());
-    }
-    let mut counter = Counter::default();
-    scan(input, &mut counter)?;
-    counter.into_survey(into);
-    Ok(())
+    part::survey(input, summary(input)?, scan, into)
 }
 
 /// Goes through all messages.
@@ -271,7 +261,7 @@ fn described(channel: mcap::records::Channel, schemas: &HashMap<u16, Definition>
 }
 
 /// The channels by number, with how many messages they have, from the summary; `None` without a whole one.
-fn summary(input: &Input) -> Result<Option<Vec<(u64, Channel, u64)>>> {
+fn summary(input: &Input) -> Result<Option<Index>> {
     let Some(mut file) = input.seekable()? else { return Ok(None) };
     let mut end = Vec::new();
     if file.seek(SeekFrom::End(-END)).is_err() || file.by_ref().take(END as u64).read_to_end(&mut end).is_err() {
@@ -289,10 +279,7 @@ fn summary(input: &Input) -> Result<Option<Vec<(u64, Channel, u64)>>> {
     Ok(summary_records(&mut Bytes::new(Box::new(file))).ok().flatten())
 }
 
-/// Channels with their numbers and their counts of messages.
-type Summary = Vec<(u64, Channel, u64)>;
-
-fn summary_records(bytes: &mut Bytes) -> Result<Option<Summary>, Stop> {
+fn summary_records(bytes: &mut Bytes) -> Result<Option<Index>, Stop> {
     let (mut schemas, mut channels, mut counts) = (HashMap::new(), Vec::new(), None);
     let mut buffer = Vec::new();
     loop {

@@ -35,7 +35,7 @@ pub(super) trait Hear {
 
 /// Counts the messages of every topic.
 #[derive(Default)]
-pub(super) struct Counter {
+struct Counter {
     channels: HashMap<u64, (Channel, u64)>,
 }
 
@@ -61,7 +61,7 @@ impl Hear for Counter {
 }
 
 impl Counter {
-    pub(super) fn into_survey(self, survey: &mut Survey) {
+    fn into_survey(self, survey: &mut Survey) {
         for (channel, messages) in self.channels.into_values() {
             survey.add(&channel, messages);
         }
@@ -156,6 +156,21 @@ impl Hear for Unpacking<'_> {
 
 pub(super) type SurveyFn = fn(&Input, &mut Survey) -> Result<()>;
 pub(super) type ScanFn = fn(&Input, &mut dyn Hear) -> Result<()>;
+
+/// Channels with their numbers and their counts of messages, as a file lists them.
+pub(super) type Index = Vec<(u64, Channel, u64)>;
+
+/// The topics of a file: by its index where it has one, else all messages are counted.
+pub(super) fn survey(input: &Input, index: Option<Index>, scan: ScanFn, into: &mut Survey) -> Result<()> {
+    if let Some(index) = index {
+        index.into_iter().for_each(|(_, channel, messages)| into.add(&channel, messages));
+        return Ok(());
+    }
+    let mut counter = Counter::default();
+    scan(input, &mut counter)?;
+    counter.into_survey(into);
+    Ok(())
+}
 
 /// A part of a log: a file, and how it is gone through.
 pub(super) struct Part<'a> {

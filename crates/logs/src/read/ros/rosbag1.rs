@@ -1,6 +1,6 @@
 //! Bags of ROS 1, format 2.0, record by record. A bag that was not closed, or is cut off, needs no index.
 
-use super::part::{Counter, Hear, Part, table};
+use super::part::{self, Hear, Index, Part, table};
 use super::stream::{Bytes, Stop, array, fill, skip};
 use super::topics::{Channel, Survey};
 use crate::error::Result;
@@ -33,18 +33,8 @@ fn read(input: &Input, options: &ReadOptions) -> Result<Table> {
     table(input, record, &[Part::new(input.clone(), survey, scan)], HashMap::new(), options)
 }
 
-/// The topics: by the index at the end where there is one, else all messages are counted.
 fn survey(input: &Input, into: &mut Survey) -> Result<()> {
-    if let Some(counted) = index(input)? {
-        for (_, channel, messages) in counted {
-            into.add(&channel, messages);
-        }
-        return Ok(());
-    }
-    let mut counter = Counter::default();
-    scan(input, &mut counter)?;
-    counter.into_survey(into);
-    Ok(())
+    part::survey(input, index(input)?, scan, into)
 }
 
 /// Goes through all messages.
@@ -260,7 +250,7 @@ fn connection(fields: &Fields, data: &[u8]) -> Result<Channel, Stop> {
 }
 
 /// The connections by number, with how many messages they have, from the index; `None` without a whole one.
-fn index(input: &Input) -> Result<Option<Vec<(u64, Channel, u64)>>> {
+fn index(input: &Input) -> Result<Option<Index>> {
     let Some(mut file) = input.seekable()? else { return Ok(None) };
     let Ok(Some((at, connections, chunks))) = bag_header(&mut file) else { return Ok(None) };
     if at == 0 || file.seek(SeekFrom::Start(at)).is_err() {
@@ -284,7 +274,7 @@ fn bag_header(file: &mut impl Read) -> Result<Option<(u64, u32, u32)>, Stop> {
     })
 }
 
-fn index_records(bytes: &mut Bytes, connections: u32, chunks: u32) -> Result<Vec<(u64, Channel, u64)>, Stop> {
+fn index_records(bytes: &mut Bytes, connections: u32, chunks: u32) -> Result<Index, Stop> {
     let (mut found, mut counts) = (BTreeMap::new(), HashMap::<u32, u64>::new());
     let (mut header, mut data) = (Vec::new(), Vec::new());
     let mut infos = 0;
