@@ -65,7 +65,7 @@ pub(crate) struct Cli {
 pub(crate) enum Verb {
     /// Shows what a log holds and what is wrong with it: gaps, spikes, stuck channels, wraps and more.
     Inspect(InspectArgs),
-    /// Writes logs in another format: CSV, Parquet, or a LeRobot dataset.
+    /// Writes logs in another format: CSV, MCAP, Parquet, or a LeRobot dataset.
     Convert(ConvertArgs),
     /// Trains a model on logs.
     Train(TrainArgs),
@@ -101,8 +101,9 @@ Examples:
   ebmotion convert log.csv sets/arm --rate 30 --task 'pick up the cup'   a LeRobot dataset (version 3.0)
   ebmotion convert sets/arm arm.csv --channels '*,action*'               its actions too
 
-OUT ends in .csv, .csv.gz or .parquet, or is a folder without an ending: a LeRobot dataset. Every number is written such
-that the same number is read again; times are seconds, units stand after names (`q_elbow [rad]`).")]
+OUT ends in .csv, .csv.gz, .mcap or .parquet, or is a folder without an ending: a LeRobot dataset. Every
+number is written such that the same number is read again; times are seconds, units stand after names
+(`q_elbow [rad]`).")]
 pub(crate) struct ConvertArgs {
     /// Log files, or folders of them.
     #[arg(required = true, value_name = "LOG")]

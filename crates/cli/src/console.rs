@@ -1,5 +1,6 @@
 //! Progress for a person: bars on a terminal, a line per phase elsewhere, nothing with `--quiet`.
 
+use super::options;
 use ebmotion::event::{Event, Sink};
 use ebmotion::{Error, Result};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -64,9 +65,9 @@ impl Console {
         }
     }
 
-    /// What was guessed, left out or mended in logs, each on a line of its own.
+    /// What was guessed, left out or mended in logs, each on a line of its own, settings by their options.
     pub(crate) fn notes(&self, notes: &[String]) {
-        notes.iter().for_each(|note| self.say(&format!("note: {note}")));
+        notes.iter().for_each(|note| self.say(&options::named(&format!("note: {note}"))));
     }
 }
 

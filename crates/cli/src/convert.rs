@@ -2,7 +2,6 @@
 
 use super::args::ConvertArgs;
 use super::console::Console;
-use super::options;
 use super::output::{Inputs, check_folder, check_writable};
 use ebmotion::event::{Event, Sink};
 use ebmotion::forecast::RunConfig;
@@ -24,19 +23,15 @@ pub(super) fn run(args: &ConvertArgs, console: &mut Console) -> Result<()> {
     let recording = Recording::read(&args.logs, &config.data.read)?;
     console.emit(&Event::Step { step: 1, note: &described(&recording) })?;
     console.emit(&Event::End)?;
-    for note in &recording.notes {
-        console.say(&options::named(&format!("note: {note}")));
-    }
     let recording = resampled(recording, args.rate)?;
+    console.notes(&recording.notes);
 
     console.emit(&Event::Begin { phase: "write", total: 1 })?;
     let notes = recording.write(&args.output, &write)?;
     let note = format!("{} ({format}, {})", args.output.display(), described(&recording));
     console.emit(&Event::Step { step: 1, note: &note })?;
     console.emit(&Event::End)?;
-    for note in notes {
-        console.say(&options::named(&format!("note: {note}")));
-    }
+    console.notes(&notes);
     Ok(())
 }
 
@@ -86,8 +81,8 @@ fn files(log: &Path, depth: usize) -> Result<Vec<PathBuf>> {
 fn resampled(recording: Recording, rate_hz: Option<f64>) -> Result<Recording> {
     let Some(rate_hz) = rate_hz else { return Ok(recording) };
     let frames = Frames::resample(&recording, Some(rate_hz), DEFAULT_TOLERANCE)?;
-    let Frames { channels, episodes, sources, .. } = frames;
-    Ok(Recording { channels, episodes, sources, notes: recording.notes })
+    let Frames { channels, episodes, sources, notes, .. } = frames;
+    Ok(Recording { channels, episodes, sources, notes })
 }
 
 /// Its size, for a person.

@@ -62,6 +62,12 @@ fn notes_are_told() {
     let folder = tempfile::tempdir().unwrap();
     let f = folder.path();
     std::fs::write(f.join("late.csv"), "time,x\n7,1\n7.1,2\n7.2,3\n").unwrap();
+    let out = succeeds(f, &["convert", "late.csv", "thin.csv", "--rate", "5"]);
+    assert!(stderr(&out).contains("note: recorded at 10 Hz and thinned to 5 Hz"), "{}", stderr(&out));
+    // What the library calls a setting, a note tells by its option.
+    std::fs::write(f.join("whole.csv"), "time,x\n1,1\n2,2\n3,3\n").unwrap();
+    let out = succeeds(f, &["convert", "whole.csv", "w.csv"]);
+    assert!(stderr(&out).contains("`--time-unit ms` makes them milliseconds"), "{}", stderr(&out));
     if cfg!(feature = "parquet") {
         let out = succeeds(f, &["convert", "late.csv", "set", "--task", "wait"]);
         assert!(stderr(&out).contains("note: LeRobot's episodes begin at 0 s"), "{}", stderr(&out));
