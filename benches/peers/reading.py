@@ -2,8 +2,8 @@
 """ebmotion's reader of text logs beside pandas and pyarrow: one file read in turns, in MB/s.
 
     python3 -m venv venv && venv/bin/pip install numpy pandas pyarrow
-    cargo bench -p ebmotion-logs --bench reading --no-run
-    venv/bin/python benches/peers/reading.py target/release/deps/reading-*
+    cargo build --release -p ebmotion-logs --example read
+    venv/bin/python benches/peers/reading.py
 
 Each measurement is a process of its own. What is timed is the reading alone, not the start of Python. The file (time and
 24 channels of 9 decimals) is made when it is not there.
@@ -47,7 +47,7 @@ def peer(setup, path):
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument("tool", help="the built bench")
+    ap.add_argument("--tool", default="target/release/examples/read", help="the built example")
     ap.add_argument("--file", default="/tmp/reading.csv")
     ap.add_argument("--megabytes", type=float, default=200)
     ap.add_argument("--rounds", type=int, default=3)

@@ -1,6 +1,6 @@
 """How fast a Parquet log is read: ebmotion beside pyarrow and pandas, in turns.
 
-    cargo build --release -p ebmotion-logs --all-features --example reading_speed
+    cargo build --release -p ebmotion-logs --all-features --example read
     python benches/peers/tables.py [--rounds 3] [--rows 800000]
 
 A log of 30 channels of random walks and 400 episodes is made once in a temporary folder: about 200 MB, with pyarrow's own
@@ -16,7 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-OURS = Path(__file__).parents[2] / "target/release/examples/reading_speed"
+OURS = Path(__file__).parents[2] / "target/release/examples/read"
 PEERS = {
     "pyarrow": "import pyarrow.parquet as pq, pyarrow.dataset; read = lambda p: pq.read_table(p)",
     "pandas": "import pandas, pyarrow.dataset, pyarrow.parquet; read = lambda p: pandas.read_parquet(p)",
@@ -44,8 +44,8 @@ def seconds(side, path):
         command = [str(OURS), str(path)]
     else:
         code = f"import sys, time; {PEERS[side]}; b = time.perf_counter(); t = read(sys.argv[1]); e = time.perf_counter()"
-        command = [sys.executable, "-c", code + "; print(f'{{\"rows\": {len(t)}, \"seconds\": {e - b}}}')", str(path)]
-    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)["seconds"]
+        command = [sys.executable, "-c", code + "; print(f'{{\"rows\": {len(t)}, \"secs\": {e - b}}}')", str(path)]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)["secs"]
 
 
 def main():

@@ -2,9 +2,9 @@
 """Reading joint states from logs of ROS: ours beside the Python packages, in turns.
 
     pip install mcap==1.6.0 mcap-ros2-support==0.6.0 rosbags==0.11.9 numpy
-    benches/logs/ros.py make FOLDER      # about 100 MB a file
+    benches/peers/ros.py make FOLDER      # about 100 MB a file
     cargo build --release -p ebmotion-logs --features ros --example read
-    benches/logs/ros.py compare FOLDER [ROUNDS]
+    benches/peers/ros.py compare FOLDER [ROUNDS]
 
 Every side reads positions, velocities, efforts and stamps into one array of numbers; their sums must agree. Seconds are
 those of the processor, user and system, of a process each; what a peer spends on starting and importing is left out.
@@ -122,10 +122,11 @@ def peer(kind, path):
 def ours(path):
     folder = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", pathlib.Path(__file__).parents[2] / "target"))
     program = subprocess.Popen([folder / "release/examples/read", path], stdout=subprocess.PIPE, text=True)
-    words = program.stdout.read().replace(",", "").split()
+    printed = program.stdout.read()
     _, status, used = os.wait4(program.pid, 0)
-    assert status == 0, words
-    return used.ru_utime + used.ru_stime, int(words[4]), float(words[-1])
+    assert status == 0, printed
+    found = json.loads(printed)
+    return used.ru_utime + used.ru_stime, found["rows"], found["sum"]
 
 
 def compare(folder, rounds):
