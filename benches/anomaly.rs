@@ -7,7 +7,7 @@
 
 use corruption::{Corruption, changed};
 use ebmotion::Result;
-use ebmotion::anomaly::{BASELINE_SCORES, Detector};
+use ebmotion::anomaly::{Detector, ScoreSpec};
 use ebmotion::event::Silent;
 use ebmotion::forecast::{Dataset, Model, RunConfig, WindowArray};
 use ebmotion::noise::Noise;
@@ -57,7 +57,7 @@ fn main() -> Result<()> {
     // The windows that the detector is fitted on.
     let all = dataset.windows(&dataset.split.train, k, judged - k, STRIDE)?.thinned(8192);
     let mut beside = Vec::new();
-    for (spec, windows) in BASELINE_SCORES.iter().zip([&all, &training, &all, &all]) {
+    for (spec, windows) in ScoreSpec::BASELINES.iter().zip([&all, &training, &all, &all]) {
         beside.extend((spec.fit)(&model, windows)?);
     }
     let scorer = |w: &WindowArray| {

@@ -7,7 +7,7 @@ use ebmotion::energy::Energy;
 use ebmotion::model::{Activation, Fixed, Mlp, MlpConfig, MlpEnergy, Network};
 use ebmotion::noise::Noise;
 use ebmotion::sample::Transition;
-use ebmotion::sample::langevin::{Langevin, Ula};
+use ebmotion::sample::langevin::Langevin;
 use std::time::Instant;
 
 /// The network's value alone: gradients by differentiation, chains step by step.
@@ -20,7 +20,7 @@ impl Energy for Reference<'_> {
 }
 
 fn step_secs(energy: &dyn Energy, x: &Tensor, steps: usize) -> Result<f64> {
-    let sampler: Ula = ebmotion::sample::Unadjusted(Langevin::calibrated(1e-2));
+    let sampler = ebmotion::sample::Unadjusted(Langevin::calibrated(1e-2));
     let begin = Instant::now();
     sampler.run_from(energy, x, steps, &mut Noise::new(1))?;
     Ok(begin.elapsed().as_secs_f64() / steps as f64)

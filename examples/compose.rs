@@ -17,7 +17,7 @@ fn main() -> Result<()> {
     let prior = Diagonal::new(&[0.0, 0.0], &[1.0, 0.5])?;
     // The first coordinate should be near 3: 0.5 * (x - 3)^2, and twice as strongly.
     let goal = Goal::new(Coordinates::new(&[0])?, &Tensor::new(&[3f64], &cpu)?, 0.5)?;
-    let both = Sum(prior, Scaled { energy: goal, factor: 2.0 });
+    let both = Sum::new().with(prior).with(Scaled { energy: goal, factor: 2.0 });
 
     let mut noise = Noise::new(1);
     let mala = Metropolis(Langevin::calibrated(0.3));

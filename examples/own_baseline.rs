@@ -4,12 +4,11 @@
 
 use candle_core::{Device, Tensor};
 use ebmotion::Result;
-use ebmotion::eval::{Baselines, CompareOptions, compare_with_baselines};
+use ebmotion::eval::{Baselines, CompareOptions, Comparison};
 use ebmotion::event::Silent;
-use ebmotion::forecast::{
-    Baseline, BaselineRun, Dataset, Forecaster, Request, RunConfig, baseline_named, history_rows,
-};
+use ebmotion::forecast::{Baseline, BaselineRun, Dataset, Forecaster, Request, RunConfig};
 use ebmotion::noise::Noise;
+use ebmotion::settings::Settings;
 use serde_json::{Value, json};
 
 /// Frame `t` is `decay^t` times the last one, z-scored.
@@ -37,7 +36,7 @@ impl Forecaster for Fade {
 
     fn forecast(&self, history: &Tensor, request: &Request, _: &mut Noise) -> Result<Tensor> {
         request.check()?;
-        let (batch, last) = history_rows(history, 1, self.channels)?;
+        let (batch, last) = Request::contexts(history, 1, self.channels)?;
         let last = Tensor::from_vec(last, (batch, 1, 1, self.channels), &Device::Cpu)?;
         let frame = |t: usize| Ok(last.affine(self.decay.powi(t as i32), 0.0)?);
         Ok(Tensor::cat(&(1..=request.horizon).map(frame).collect::<Result<Vec<_>>>()?, 2)?)
@@ -57,7 +56,7 @@ impl Baseline for FadeBaseline {
     }
 
     fn fit(&self, settings: &Value, run: &mut BaselineRun<'_>) -> Result<Box<dyn Forecaster + Sync>> {
-        let stride = ebmotion::settings::from_json(&settings["stride"])?;
+        let stride = usize::from_json(&settings["stride"])?;
         let pairs = run.dataset.windows(&run.dataset.split.train, 1, 1, stride)?;
         let (before, after) = (pairs.cut(0, 1), pairs.cut(1, 1));
         let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(a * b)).sum::<f64>();
@@ -68,10 +67,10 @@ impl Baseline for FadeBaseline {
 fn main() -> Result<()> {
     let log = concat!(env!("CARGO_MANIFEST_DIR"), "/data/hand_gestures/hand_gestures.csv.gz");
     let dataset = Dataset::read(&[log], &RunConfig::default())?;
-    let rows: [&dyn Baseline; 3] = [&FadeBaseline, baseline_named("hold")?, baseline_named("var")?];
+    let rows: [&dyn Baseline; 3] = [&FadeBaseline, <dyn Baseline>::named("hold")?, <dyn Baseline>::named("var")?];
     let options = CompareOptions { stride: 25, ..CompareOptions::new(50, 0) };
     let baselines = Baselines { rows: &rows, ..Baselines::default() };
-    let comparison = compare_with_baselines(&[], Vec::new(), &dataset, &baselines, &options, &mut Silent)?;
+    let comparison = Comparison::with_baselines(&[], Vec::new(), &dataset, &baselines, &options, &mut Silent)?;
     print!("{}", comparison.report.summary_table());
     Ok(())
 }

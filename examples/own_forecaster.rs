@@ -4,9 +4,9 @@
 
 use candle_core::Tensor;
 use ebmotion::Result;
-use ebmotion::eval::{CompareOptions, compare};
+use ebmotion::eval::{CompareOptions, Comparison};
 use ebmotion::event::Silent;
-use ebmotion::forecast::{Contender, Dataset, Forecaster, Request, RunConfig, baseline_named};
+use ebmotion::forecast::{Baseline, Contender, Dataset, Forecaster, Request, RunConfig};
 use ebmotion::noise::Noise;
 
 /// Plays the last `frames` frames again and again.
@@ -42,11 +42,11 @@ fn main() -> Result<()> {
     let log = concat!(env!("CARGO_MANIFEST_DIR"), "/data/hand_gestures/hand_gestures.csv.gz");
     let config = RunConfig::default();
     let dataset = Dataset::read(&[log], &config)?;
-    let baseline = |name| Contender::fit(baseline_named(name)?, &dataset, &[], 0, None, &mut Silent);
+    let baseline = |name| Contender::fit(<dyn Baseline>::named(name)?, &dataset, &[], 0, None, &mut Silent);
     let others = [baseline("hold")?, baseline("var")?];
     let mut options = CompareOptions::new(50, 0);
     options.stride = 25;
-    let comparison = compare(&dataset, &[(&Repeat { frames: 25 }, 0.0)], &others, &options, &mut Silent)?;
+    let comparison = Comparison::of(&dataset, &[(&Repeat { frames: 25 }, 0.0)], &others, &options, &mut Silent)?;
     print!("{}", comparison.report.summary_table());
     assert!(comparison.report.forecasters["repeat"]["frechet_velocity"].mean > 0.0);
     Ok(())

@@ -47,7 +47,8 @@
 //! | [`sample`] | chains (Langevin, MALA, HMC) and [`sample::diffusion`], the one way down noise levels |
 //! | [`model`] | networks that are energies, and networks to compare with |
 //! | [`train`] | objectives, the trainer, exact resuming |
-//! | [`trajectory`] | logs, frames, windows |
+//! | [`trajectory`] | logs, frames, windows: the crate `ebmotion-logs` |
+//! | [`kinematics`], [`robot`] | robots and where their links are: the crate `ebmotion-robot`; what channels mean to them |
 //! | [`forecast`] | models of motion and baselines |
 //! | [`eval`] | metrics, paired comparison, the report |
 //! | [`anomaly`] | which stretches are unlike the training motion |
@@ -68,16 +69,21 @@ pub mod energy;
 pub mod eval;
 pub mod event;
 pub mod forecast;
-pub mod kinematics;
 pub mod model;
+pub mod robot;
 pub mod sample;
 pub mod settings;
 pub mod train;
-pub mod trajectory;
 
 pub(crate) use ebmotion_engine::error;
 pub use ebmotion_engine::{Error, Result};
 pub(crate) use ebmotion_logs::files;
+
+/// Robot logs, frames of one rate, windows: the crate `ebmotion-logs`, whole.
+pub use ebmotion_logs as trajectory;
+
+/// Robots and where their links are: the crate `ebmotion-robot`, whole. With the feature `urdf` it reads URDF files.
+pub use ebmotion_robot as kinematics;
 
 /// Random numbers that are a function of a key, a draw, a chain and a position.
 pub mod noise {

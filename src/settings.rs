@@ -89,57 +89,71 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Auto<T> {
     }
 }
 
-/// Settings as they are written beside what was made with them.
-///
-/// # Errors
-/// [`Error::Unwritable`] for settings that have no such form.
-pub fn as_json(settings: &impl Serialize) -> Result<Value> {
-    serde_json::to_value(settings).map_err(Error::unwritable("settings", "JSON"))
-}
-
-/// Settings from JSON: what the program wrote beside a result, or a user in its place.
-///
-/// # Errors
-/// [`Error::Config`] for a value of the wrong type.
-pub fn from_json<T: DeserializeOwned>(settings: &Value) -> Result<T> {
-    T::deserialize(settings).map_err(|e| Error::config(WHOLE, e, "values of the settings' types"))
-}
-
-/// `base` with the settings of `changes` (an object of the same structure, of any depth) in their place. An object of
-/// one entry, as an enumeration with values is written, is replaced whole by another of one entry.
-///
-/// # Errors
-/// [`Error::Config`] naming the first key that does not exist, or the value that is of the wrong type.
-pub fn with<T: Serialize + DeserializeOwned>(base: &T, changes: &Value) -> Result<T> {
-    let mut all = as_json(base)?;
-    merge(&mut all, changes, "")?;
-    from_json(&all)
-}
-
-/// `base` with one setting changed by its dotted name, its value written as JSON or, failing that, as plain text.
+/// Settings of any kind: written beside what was made with them, read, and changed by name.
 ///
 /// ```
-/// use ebmotion::{sample::diffusion::SamplerConfig, settings::with_one};
+/// use ebmotion::{sample::diffusion::SamplerConfig, settings::Settings};
 ///
 /// let base = SamplerConfig::default();
-/// assert_eq!(with_one(&base, "levels", "12")?.levels, 12);
-/// let error = with_one(&base, "level", "12").unwrap_err().to_string();
+/// assert_eq!(base.with_one("levels", "12")?.levels, 12);
+/// let error = base.with_one("level", "12").unwrap_err().to_string();
 /// assert!(error.contains("unknown setting") && error.contains("levels"), "{error}");
 /// # Ok::<(), ebmotion::Error>(())
 /// ```
-///
-/// # Errors
-/// As [`with`].
-pub fn with_one<T: Serialize + DeserializeOwned>(base: &T, key: &str, value: &str) -> Result<T> {
-    let parsed = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_string()));
-    let changes = key.rsplit('.').fold(parsed, |inner, part| serde_json::json!({ part: inner }));
-    with(base, &changes).map_err(|e| match e {
-        Error::Config { key: place, found, expected } if place == WHOLE => {
-            Error::Config { key: key.into(), found: format!("{value} ({found})"), expected }
-        }
-        other => other,
-    })
+pub trait Settings: Serialize {
+    /// These settings as they are written beside what was made with them.
+    ///
+    /// # Errors
+    /// [`Error::Unwritable`] for settings that have no such form.
+    fn as_json(&self) -> Result<Value> {
+        serde_json::to_value(self).map_err(Error::unwritable("settings", "JSON"))
+    }
+
+    /// Settings from JSON: what the program wrote beside a result, or a user in its place.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a value of the wrong type.
+    fn from_json(settings: &Value) -> Result<Self>
+    where
+        Self: DeserializeOwned,
+    {
+        Self::deserialize(settings).map_err(|e| Error::config(WHOLE, e, "values of the settings' types"))
+    }
+
+    /// These with the settings of `changes` (an object of the same structure, of any depth) in their place. An object
+    /// of one entry, as an enumeration with values is written, is replaced whole by another of one entry.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the first key that does not exist, or the value that is of the wrong type.
+    fn with(&self, changes: &Value) -> Result<Self>
+    where
+        Self: DeserializeOwned,
+    {
+        let mut all = self.as_json()?;
+        merge(&mut all, changes, "")?;
+        Self::from_json(&all)
+    }
+
+    /// These with one setting changed by its dotted name, its value written as JSON or, failing that, as plain text.
+    ///
+    /// # Errors
+    /// As [`Settings::with`].
+    fn with_one(&self, key: &str, value: &str) -> Result<Self>
+    where
+        Self: DeserializeOwned,
+    {
+        let parsed = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_string()));
+        let changes = key.rsplit('.').fold(parsed, |inner, part| serde_json::json!({ part: inner }));
+        self.with(&changes).map_err(|e| match e {
+            Error::Config { key: place, found, expected } if place == WHOLE => {
+                Error::Config { key: key.into(), found: format!("{value} ({found})"), expected }
+            }
+            other => other,
+        })
+    }
 }
+
+impl<T: Serialize> Settings for T {}
 
 /// Key of an error that concerns no single setting.
 const WHOLE: &str = "settings";
@@ -219,13 +233,13 @@ mod tests {
     #[test]
     fn settings_are_changed_by_name_and_unknown_ones_refused() -> Result<()> {
         let base = Outer { steps: 1, inner: Inner { rate: 0.5, name: "a".into() }, clip: Clip::Norm(1.0) };
-        let changed = with(&base, &json!({"steps": 7, "inner": {"name": "b"}}))?;
+        let changed = base.with(&json!({"steps": 7, "inner": {"name": "b"}}))?;
         assert_eq!((changed.steps, changed.inner.rate, changed.inner.name.as_str()), (7, 0.5, "b"));
-        assert_eq!(with_one(&base, "inner.name", "plain text")?.inner.name, "plain text");
-        assert_eq!(with_one(&base, "clip", r#"{"value": 2.0}"#)?.clip, Clip::Value(2.0));
-        let unknown = with_one(&base, "inner.rat", "1").expect_err("no such setting").to_string();
+        assert_eq!(base.with_one("inner.name", "plain text")?.inner.name, "plain text");
+        assert_eq!(base.with_one("clip", r#"{"value": 2.0}"#)?.clip, Clip::Value(2.0));
+        let unknown = base.with_one("inner.rat", "1").expect_err("no such setting").to_string();
         assert!(unknown.contains("inner.rat") && unknown.contains("rate"), "{unknown}");
-        let wrong = with_one(&base, "inner.rate", "fast").expect_err("not a number").to_string();
+        let wrong = base.with_one("inner.rate", "fast").expect_err("not a number").to_string();
         assert!(wrong.contains("inner.rate") && wrong.contains("fast"), "{wrong}");
         Ok(())
     }

@@ -7,7 +7,7 @@ mod corruption;
 mod trial;
 
 use corruption::Corruption;
-use ebmotion::anomaly::{BASELINE_SCORES, Detector};
+use ebmotion::anomaly::{Detector, ScoreSpec};
 use ebmotion::event::Silent;
 use ebmotion::forecast::{Dataset, Model, RunConfig, WindowArray};
 use ebmotion::noise::Noise;
@@ -54,7 +54,7 @@ fn corruptions_of_hand_motion_are_found_at_the_false_alarm_rate_asked_for() {
     }
 
     let zero = vec![0f32; windows.channels];
-    let whole = (BASELINE_SCORES[2].fit)(&model, &windows).unwrap().unwrap();
+    let whole = (ScoreSpec::BASELINES[2].fit)(&model, &windows).unwrap().unwrap();
     let scorer = |w: &_| Ok([detector.scores(w)?, vec![("energy", whole.score(w)?)]].concat());
     let outcomes = trial(&scorer, &windows, &episodes, &zero, 20, 0).unwrap();
     let floors = [

@@ -7,12 +7,13 @@ mod support;
 use candle_core::Tensor;
 use ebmotion::Error;
 use ebmotion::energy::Energy;
-use ebmotion::energy::analytic::{Gaussian, Gumbel};
+use ebmotion::energy::analytic::Gaussian;
 use ebmotion::noise::Noise;
 use ebmotion::sample::hmc::Leapfrog;
 use ebmotion::sample::langevin::Langevin;
 use ebmotion::sample::schedule::{Annealed, NoiseScale, Schedule};
 use ebmotion::sample::{ChainState, Metropolis, Place, Proposal, Transition, Unadjusted};
+use support::gumbel::Gumbel;
 use support::{Draws, GUMBEL, assert_mean, normal, plain_rows};
 
 struct Row {

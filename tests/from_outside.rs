@@ -1,16 +1,16 @@
 //! A baseline, an anomaly score and a kind of motion model that the library does not know, by its public names alone.
 
 use candle_core::{DType, Device, Tensor};
-use ebmotion::anomaly::{AnomalyScore, Detector, Findings, SCORES, ScoreSpec};
-use ebmotion::eval::{Baselines, CompareOptions, compare_with_baselines};
+use ebmotion::anomaly::{AnomalyScore, Detector, Findings, ScoreSpec};
+use ebmotion::eval::{Baselines, CompareOptions, Comparison};
 use ebmotion::event::Silent;
 use ebmotion::forecast::{
     Baseline, Dataset, Forecaster, Model, ModelConfig, MotionModel, MotionRun, OtherConfig, Request, RunConfig,
-    TrainedMotion, WindowArray, baseline_named, history_rows,
+    TrainedMotion, WindowArray,
 };
 use ebmotion::model::{Activation, Mlp, MlpConfig};
 use ebmotion::noise::Noise;
-use ebmotion::settings::{Auto, from_json};
+use ebmotion::settings::{Auto, Settings};
 use ebmotion::train::objective::Regression;
 use ebmotion::train::{Batch, BatchSource};
 use ebmotion::trajectory::{Channel, Episode, Frames};
@@ -116,7 +116,7 @@ impl NextFrame {
         let config = MlpConfig {
             inputs: context * channels,
             context: 0,
-            hidden: vec![from_json(&settings["width"])?],
+            hidden: vec![usize::from_json(&settings["width"])?],
             positions: None,
             outputs: channels,
             activation: Activation::Swish,
@@ -174,7 +174,7 @@ impl Forecaster for NextFrameModel {
 
     fn forecast(&self, history: &Tensor, request: &Request, _: &mut Noise) -> Result<Tensor> {
         request.check()?;
-        let (batch, frames) = history_rows(history, self.context, self.channels)?;
+        let (batch, frames) = Request::contexts(history, self.context, self.channels)?;
         let mut frames = Tensor::from_vec(frames, (batch, self.context, self.channels), &Device::Cpu)?;
         for t in 0..request.horizon {
             let next = self.net.forward(&frames.narrow(1, t, self.context)?, None)?.unsqueeze(1)?;
@@ -255,13 +255,13 @@ fn a_baseline_stands_in_the_report_beside_a_model() -> Result<()> {
     let folder = tempfile::tempdir().expect("a folder");
     let models = train(&dataset)?.train_seeds(2, &dataset, &config, Some(folder.path()), &mut Silent)?;
     assert_eq!((models.len(), models[1].info().config.seed), (2, 1));
-    let rows: [&dyn Baseline; 2] = [&FadeBaseline, baseline_named("hold")?];
+    let rows: [&dyn Baseline; 2] = [&FadeBaseline, <dyn Baseline>::named("hold")?];
     let changes = [("fade.stride".to_string(), "3".to_string())];
     let baselines = Baselines { rows: &rows, changes: &changes, kept: None };
     let mut options = CompareOptions::new(10, 0);
     options.evaluation.bootstrap.replicates = 50;
     let compare = |baselines: &Baselines<'_>| {
-        compare_with_baselines(&models, Vec::new(), &dataset, baselines, &options, &mut Silent)
+        Comparison::with_baselines(&models, Vec::new(), &dataset, baselines, &options, &mut Silent)
     };
     let comparison = compare(&baselines)?;
     comparison.write(folder.path())?;
@@ -283,7 +283,8 @@ fn a_score_finds_what_it_is_for_and_is_kept_in_the_file_of_a_model() -> Result<(
     let dataset = Dataset::new(frames()?, &config()?)?;
     let model = train(&dataset)?;
     // Beside one that looks for the opposite, and beside all.
-    let [few, all] = [&SCORES[5..], &SCORES[..]].map(|own| own.iter().copied().chain([&JUMP]).collect::<Vec<_>>());
+    let [few, all] =
+        [&ScoreSpec::ALL[5..], &ScoreSpec::ALL[..]].map(|own| own.iter().copied().chain([&JUMP]).collect::<Vec<_>>());
     let detector = Detector::fit_with(&model, &dataset, &few)?;
     let mut log = frames()?;
     // The elbow is elsewhere for a frame.
@@ -297,7 +298,7 @@ fn a_score_finds_what_it_is_for_and_is_kept_in_the_file_of_a_model() -> Result<(
     );
 
     // Where no score looks at channels, none is named.
-    let found = Detector::fit_with(&model, &dataset, &SCORES[1..3])?.search(&log, 0.02)?;
+    let found = Detector::fit_with(&model, &dataset, &ScoreSpec::ALL[1..3])?.search(&log, 0.02)?;
     assert!(found.windows.iter().all(|w| w.channel.is_none() && ["energy", "time_reversal"].contains(&w.judge)));
 
     let detector = Detector::fit_with(&model, &dataset, &all)?;

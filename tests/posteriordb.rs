@@ -69,10 +69,10 @@ fn check<P: Tunable>(name: &str, posterior: &dyn Posterior, reference: &Value, s
     let start = Tensor::from_vec(start, (CHAINS, n), &Device::Cpu).unwrap();
     let mut noise = Noise::new(40);
     let warmup = Warmup { steps: 400, target: None, map: Some(MapShape::Dense) };
-    let warmed = warmup.run(&energy, &sampler, &start, &mut noise).unwrap();
-    let draws = Draws::record(&warmed.energy, &warmed.transition, &warmed.state, steps, &mut noise);
+    let (energy, transition, state) = warmup.run(&energy, &sampler, &start, &mut noise).unwrap();
+    let draws = Draws::record(&energy, &transition, &state, steps, &mut noise);
     let columns = |rows: &Vec<Vec<f64>>| -> Vec<Vec<f64>> {
-        let x = warmed.energy.map().to_x(&Tensor::new(rows.clone(), &Device::Cpu).unwrap()).unwrap();
+        let x = energy.map().to_x(&Tensor::new(rows.clone(), &Device::Cpu).unwrap()).unwrap();
         plain_rows(&x).iter().map(|u| posterior.columns(u)).collect()
     };
     let rows = draws.rows.iter().map(columns).collect();

@@ -8,9 +8,9 @@ mod support;
 use candle_core::{DType, Device, Tensor};
 use ebmotion::energy::Energy;
 use ebmotion::energy::affine::MapShape;
-use ebmotion::energy::analytic::{Diagonal, Gaussian, Gumbel};
+use ebmotion::energy::analytic::{Diagonal, Gaussian};
 use ebmotion::energy::clamp::Clamped;
-use ebmotion::energy::compose::{MixtureEnergy, Scaled, Sum, Total};
+use ebmotion::energy::compose::{MixtureEnergy, Scaled, Sum};
 use ebmotion::energy::constraint::Goal;
 use ebmotion::energy::coordinates::Coordinates;
 use ebmotion::noise::Noise;
@@ -20,6 +20,7 @@ use ebmotion::sample::hmc::Leapfrog;
 use ebmotion::sample::langevin::Langevin;
 use ebmotion::sample::{ChainState, Metropolis, Transition, Unadjusted};
 use ebmotion::{Error, Result};
+use support::gumbel::Gumbel;
 use support::{Draws, GUMBEL, assert_mean, exact_gumbel, normal, plain_rows};
 
 /// Leaves `warm` steps out and keeps `steps` of 64 chains from a wide start.
@@ -177,8 +178,8 @@ fn sums_and_factors_of_energies_draw_from_products_and_powers() {
     let cold = ([1.0, 0.0], [1.0 / 2.5, 4.0 / 2.5]);
     type Case<'a> = (&'static str, Box<dyn Energy + 'a>, ([f64; 2], [f64; 2]));
     let cases: Vec<Case> = vec![
-        ("sum", Box::new(Sum(one.clone(), two.clone())), product),
-        ("total", Box::new(Total::new().with(&one).with(&two).with(goal)), pulled),
+        ("sum", Box::new(Sum::new().with(one.clone()).with(two.clone())), product),
+        ("total", Box::new(Sum::new().with(&one).with(&two).with(goal)), pulled),
         ("scaled", Box::new(Scaled { energy: one.clone(), factor: 2.5 }), cold),
     ];
     for (case, energy, (mean, variance)) in cases {
@@ -285,8 +286,8 @@ fn warms<P: Tunable>(name: &str, sampler: Metropolis<P>, map: Option<MapShape>, 
     let target = Gaussian::from_covariance(&mean, &covariance).unwrap();
     let mut noise = Noise::new(31);
     let warmup = Warmup { steps: 2000, target: None, map };
-    let warmed = warmup.run(&target, &sampler, &normal(2, &[32, 3]), &mut noise).unwrap();
-    let draws = Draws::record(&warmed.energy, &warmed.transition, &warmed.state, 1000, &mut noise);
+    let (energy, transition, state) = warmup.run(&target, &sampler, &normal(2, &[32, 3]), &mut noise).unwrap();
+    let draws = Draws::record(&energy, &transition, &state, 1000, &mut noise);
     // 400 steps tune the last coordinates; dual averaging then errs by some hundredths.
     assert!((draws.acceptance - P::TARGET).abs() < 0.05, "{name}: acceptance {}", draws.acceptance);
     let x: Vec<Vec<Vec<f64>>> = draws
@@ -294,7 +295,7 @@ fn warms<P: Tunable>(name: &str, sampler: Metropolis<P>, map: Option<MapShape>, 
         .iter()
         .map(|rows| {
             let z = Tensor::new(rows.clone(), &Device::Cpu).unwrap();
-            plain_rows(&warmed.energy.map().to_x(&z).unwrap())
+            plain_rows(&energy.map().to_x(&z).unwrap())
         })
         .collect();
     let draws = Draws { rows: x, ..draws };
@@ -327,10 +328,10 @@ fn warm_up_keeps_coordinates_when_told_to_and_refuses_nonsense() {
     let x = normal(1, &[16, 2]);
     let mala = Metropolis(Langevin::calibrated(1e-3));
     let warmup = Warmup { steps: 300, target: Some(0.7), map: None };
-    let warmed = warmup.run(&target, &mala, &x, &mut Noise::new(3)).unwrap();
-    let z = warmed.energy.map().to_x(&warmed.state.x).unwrap();
-    assert_eq!(plain_rows(&z), plain_rows(&warmed.state.x));
-    let draws = Draws::record(&warmed.energy, &warmed.transition, &warmed.state, 300, &mut Noise::new(4));
+    let (energy, transition, state) = warmup.run(&target, &mala, &x, &mut Noise::new(3)).unwrap();
+    let z = energy.map().to_x(&state.x).unwrap();
+    assert_eq!(plain_rows(&z), plain_rows(&state.x));
+    let draws = Draws::record(&energy, &transition, &state, 300, &mut Noise::new(4));
     assert!((draws.acceptance - 0.7).abs() < 0.08, "{}", draws.acceptance);
     let boxed = Metropolis(Langevin { bounds: Some((-9.0, 9.0)), ..mala.0 });
     let refused = |warmup: Warmup, sampler| warmup.run(&target, sampler, &x, &mut Noise::new(3)).is_err();

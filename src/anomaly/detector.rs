@@ -6,7 +6,6 @@ use super::range::{RANGE, Range};
 use super::saved::{numbers, vector};
 use super::score::{AnomalyScore, FRAMES, STRIDE, ScoreSpec};
 use super::score_distribution::ScoreDistribution;
-use super::table::SCORES;
 use crate::error::{Error, Result};
 use crate::forecast::{Dataset, Model, WindowArray};
 use crate::train::Archive;
@@ -90,12 +89,12 @@ pub struct Detector<'a> {
 const EPISODES: &str = "combined.episodes";
 
 impl<'a> Detector<'a> {
-    /// Fits [`SCORES`] on windows of the training episodes and calibrates them on those of the validation episodes.
+    /// Fits [`ScoreSpec::ALL`] on windows of the training episodes and calibrates them on those of the validation episodes.
     ///
     /// # Errors
     /// [`Error::Data`] when episodes are shorter than a scored window.
     pub fn fit(model: &'a Model, dataset: &Dataset) -> Result<Self> {
-        Self::fit_with(model, dataset, &SCORES)
+        Self::fit_with(model, dataset, &ScoreSpec::ALL)
     }
 
     /// As [`Detector::fit`], with other scores.
@@ -235,7 +234,7 @@ impl<'a> Detector<'a> {
     /// # Errors
     /// [`Error::Model`] when the file holds none, or a damaged one.
     pub fn load(model: &'a Model, path: &Path) -> Result<Self> {
-        Self::load_with(model, path, &SCORES)
+        Self::load_with(model, path, &ScoreSpec::ALL)
     }
 
     /// As [`Detector::load`], with other scores: those that it was fitted with.

@@ -4,7 +4,7 @@
 //! scores: each becomes a normal deviate by its distribution over validation windows, all of them one likelihood ratio
 //! of "higher than normal" (Kudo 1963). That again is compared with the validation windows, so a false-alarm rate can
 //! be asked for. [`Detector::score_episodes`] says the same of whole episodes. A new score is one file with a
-//! [`ScoreSpec`] and one row of [`SCORES`].
+//! [`ScoreSpec`] and one row of [`ScoreSpec::ALL`].
 
 mod channel_swap;
 #[cfg(test)]
@@ -35,4 +35,3 @@ pub use detector::{Detector, WindowScore};
 pub use episodes::{EpisodeScore, EpisodeScores};
 pub use findings::{Finding, Findings, Stretch};
 pub use score::{AnomalyScore, ScoreSpec};
-pub use table::{BASELINE_SCORES, SCORES};

@@ -49,7 +49,7 @@ pub(super) type MadeScore<'a> = Result<Option<Box<dyn AnomalyScore + 'a>>>;
 /// A row of the table of scores: how one comes to be. Either way there is `None` for a model that it is not made for.
 ///
 /// One of your own goes into [`Detector::fit_with`](super::Detector::fit_with) and
-/// [`Detector::load_with`](super::Detector::load_with), beside [`SCORES`](super::SCORES) or without them.
+/// [`Detector::load_with`](super::Detector::load_with), beside [`ScoreSpec::ALL`] or without them.
 /// `tests/from_outside.rs` has one.
 pub struct ScoreSpec {
     /// From windows of the training episodes, z-scored, each [`Detector::frames`](super::Detector::frames) long.

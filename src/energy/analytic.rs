@@ -141,58 +141,6 @@ impl Energy for Diagonal {
     }
 }
 
-/// Independent Gumbel coordinates, an asymmetric density: with `z = (x - location) / scale` each adds
-/// `z + exp(-z) + ln scale`.
-///
-/// Mean `location + 0.5772.. scale`, variance `(pi scale)^2 / 6`, skewness 1.1395.., `p`-quantile
-/// `location - scale ln(-ln p)` (Johnson, Kotz and Balakrishnan, "Continuous univariate distributions", volume 2,
-/// chapter 22).
-#[derive(Debug, Clone)]
-pub struct Gumbel {
-    location: Tensor,
-    scale: Tensor,
-    normaliser: f64,
-}
-
-impl Gumbel {
-    /// By location (the mode) and scale of each of `F` coordinates.
-    ///
-    /// # Errors
-    /// [`Error::Data`] when the lengths differ or a scale is not positive and finite.
-    pub fn new(location: &[f64], scale: &[f64]) -> Result<Self> {
-        check_scales(location, scale, "a Gumbel density's scale")?;
-        let normaliser = scale.iter().map(|s| s.ln()).sum();
-        Ok(Self {
-            location: Tensor::new(location, &Device::Cpu)?,
-            scale: Tensor::new(scale, &Device::Cpu)?,
-            normaliser,
-        })
-    }
-
-    fn standardise(&self, x: &Tensor) -> Result<Tensor> {
-        let flat = rows_of(x, self.location.elem_count(), "the argument of a Gumbel density")?;
-        Ok(flat.broadcast_sub(&like(&self.location, x)?)?.broadcast_div(&like(&self.scale, x)?)?)
-    }
-
-    fn value(&self, z: &Tensor, decay: &Tensor) -> Result<Tensor> {
-        Ok((row_sum(&(z + decay)?)? + self.normaliser)?)
-    }
-}
-
-impl Energy for Gumbel {
-    fn energy(&self, x: &Tensor) -> Result<Tensor> {
-        let z = self.standardise(x)?;
-        self.value(&z, &z.neg()?.exp()?)
-    }
-
-    fn evaluate(&self, x: &Tensor) -> Result<Evaluated> {
-        let z = self.standardise(&x.detach())?;
-        let decay = z.neg()?.exp()?;
-        let grad = decay.affine(-1.0, 1.0)?.broadcast_div(&like(&self.scale, x)?)?.reshape(x.shape())?;
-        Ok(Evaluated { energy: self.value(&z, &decay)?, grad })
-    }
-}
-
 fn check_scales(location: &[f64], scale: &[f64], what: &'static str) -> Result<()> {
     if location.len() != scale.len() || scale.is_empty() {
         return Err(Error::data(

@@ -9,38 +9,6 @@ use crate::error::{Error, Result};
 use candle_core::Tensor;
 use ebmotion_engine::engine::Program;
 
-/// Conjunction of two: `A(x) + B(x)`, the product of their densities.
-///
-/// ```
-/// use candle_core::{Device, Tensor};
-/// use ebmotion::energy::{Energy, analytic::Diagonal, compose::Sum};
-///
-/// // Two sensors of equal precision say 0 and 2: together they say 1.
-/// let both = Sum(Diagonal::new(&[0.0], &[1.0])?, Diagonal::new(&[2.0], &[1.0])?);
-/// let gradient = both.evaluate(&Tensor::new(&[[1.0]], &Device::Cpu)?)?.grad;
-/// assert_eq!(gradient.to_vec2::<f64>()?, [[0.0]]);
-/// # Ok::<(), ebmotion::Error>(())
-/// ```
-#[derive(Debug, Clone, Copy)]
-pub struct Sum<A, B>(pub A, pub B);
-
-impl<A: Energy, B: Energy> Energy for Sum<A, B> {
-    fn energy(&self, x: &Tensor) -> Result<Tensor> {
-        Ok((self.0.energy(x)? + self.1.energy(x)?)?)
-    }
-
-    fn evaluate(&self, x: &Tensor) -> Result<Evaluated> {
-        plus(self.0.evaluate(x)?, self.1.evaluate(x)?)
-    }
-
-    fn program(&self, shape: &[usize]) -> Result<Option<Program>> {
-        match (self.0.program(shape)?, self.1.program(shape)?) {
-            (Some(a), Some(b)) => Ok(Some(a.plus(b)?)),
-            _ => Ok(None),
-        }
-    }
-}
-
 /// `factor` times an energy: an inverse temperature, the strength of a guide; negative for "not".
 ///
 /// ```
@@ -83,22 +51,22 @@ impl<E: Energy> Energy for Scaled<E> {
 ///
 /// ```
 /// use candle_core::{Device, Tensor};
-/// use ebmotion::energy::{Energy, analytic::Diagonal, compose::Total, constraint::SoftLimits};
+/// use ebmotion::energy::{Energy, analytic::Diagonal, compose::Sum, constraint::SoftLimits};
 ///
 /// let model = Diagonal::isotropic(1, 0.0, 1.0)?;
 /// let (low, high) = (Tensor::new(&[-1.0], &Device::Cpu)?, Tensor::new(&[1.0], &Device::Cpu)?);
-/// let total = Total::new().with(&model).with(SoftLimits::new(&low, &high, 50.0)?);
+/// let sum = Sum::new().with(&model).with(SoftLimits::new(&low, &high, 50.0)?);
 /// let x = Tensor::new(&[[1.1]], &Device::Cpu)?;
-/// let more = (total.energy(&x)? - model.energy(&x)?)?.to_vec1::<f64>()?[0];
+/// let more = (sum.energy(&x)? - model.energy(&x)?)?.to_vec1::<f64>()?[0];
 /// assert!((more - 0.5).abs() < 1e-9); // 50 * 0.1^2
 /// # Ok::<(), ebmotion::Error>(())
 /// ```
 #[derive(Default)]
-pub struct Total<'a> {
+pub struct Sum<'a> {
     parts: Vec<Box<dyn Energy + 'a>>,
 }
 
-impl<'a> Total<'a> {
+impl<'a> Sum<'a> {
     /// Zero everywhere.
     pub fn new() -> Self {
         Self::default()
@@ -121,19 +89,19 @@ impl<'a> Total<'a> {
     }
 }
 
-impl<'a> FromIterator<Box<dyn Energy + 'a>> for Total<'a> {
+impl<'a> FromIterator<Box<dyn Energy + 'a>> for Sum<'a> {
     fn from_iter<I: IntoIterator<Item = Box<dyn Energy + 'a>>>(parts: I) -> Self {
         Self { parts: parts.into_iter().collect() }
     }
 }
 
-impl std::fmt::Debug for Total<'_> {
+impl std::fmt::Debug for Sum<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Total").field("parts", &self.parts.len()).finish()
+        f.debug_struct("Sum").field("parts", &self.parts.len()).finish()
     }
 }
 
-impl Energy for Total<'_> {
+impl Energy for Sum<'_> {
     fn energy(&self, x: &Tensor) -> Result<Tensor> {
         match self.parts.split_first() {
             Some((first, rest)) => rest.iter().try_fold(first.energy(x)?, |sum, part| Ok((sum + part.energy(x)?)?)),

@@ -13,6 +13,9 @@ pub mod clamp;
 pub mod compose;
 pub mod constraint;
 pub mod coordinates;
+#[cfg(test)]
+#[path = "../../tests/support/gumbel.rs"]
+pub(crate) mod gumbel;
 pub(crate) mod rows;
 #[cfg(test)]
 mod tests;

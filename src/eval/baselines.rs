@@ -1,6 +1,6 @@
 //! A model in the report: beside baselines that are fitted on the same episodes, and beside other models.
 
-use super::compare::{CompareOptions, Comparison, compare};
+use super::compare::{CompareOptions, Comparison};
 use super::report::SUBJECT;
 use crate::error::{Error, Result};
 use crate::event::Sink;
@@ -20,47 +20,49 @@ pub struct Baselines<'a> {
     pub kept: Option<&'a Path>,
 }
 
-/// Fits the baselines, those that are trained once for each of `models`, and compares the models with them and with
-/// `others`, on the test episodes.
-///
-/// # Errors
-/// As [`Contender::fit`] and [`compare()`].
-pub fn compare_with_baselines(
-    models: &[Model],
-    mut others: Vec<Contender>,
-    dataset: &Dataset,
-    baselines: &Baselines<'_>,
-    options: &CompareOptions,
-    sink: &mut dyn Sink,
-) -> Result<Comparison> {
-    let &Baselines { rows, changes, kept } = baselines;
-    for baseline in rows {
-        let runs = if baseline.is_trained() { models.len() as u64 } else { 1 };
-        for seed in 0..runs {
-            others.push(Contender::fit(*baseline, dataset, changes, options.seed + seed, kept, sink)?);
+impl Comparison {
+    /// Fits the baselines, those that are trained once for each of `models`, and compares the models with them and with
+    /// `others`, on the test episodes.
+    ///
+    /// # Errors
+    /// As [`Contender::fit`] and [`Comparison::of`].
+    pub fn with_baselines(
+        models: &[Model],
+        mut others: Vec<Contender>,
+        dataset: &Dataset,
+        baselines: &Baselines<'_>,
+        options: &CompareOptions,
+        sink: &mut dyn Sink,
+    ) -> Result<Comparison> {
+        let &Baselines { rows, changes, kept } = baselines;
+        for baseline in rows {
+            let runs = if baseline.is_trained() { models.len() as u64 } else { 1 };
+            for seed in 0..runs {
+                others.push(Contender::fit(*baseline, dataset, changes, options.seed + seed, kept, sink)?);
+            }
         }
-    }
-    let subjects: Vec<_> = models.iter().map(|m| (m.forecaster(), m.info().train_seconds)).collect();
-    let mut comparison = compare(dataset, &subjects, &others, options, sink)?;
-    let notes = &mut comparison.report.protocol.notes;
-    if models.len() > 1 {
-        notes.push(format!(
-            "Trained forecasters: {} runs each, of successive seeds on the same training episodes; figures are means \
-                over the runs.",
-            models.len()
-        ));
-    }
-    for note in rows.iter().filter_map(|baseline| baseline.note()) {
-        if !notes.iter().any(|told| told == note) {
-            notes.push(note.into());
+        let subjects: Vec<_> = models.iter().map(|m| (m.forecaster(), m.info().train_seconds)).collect();
+        let mut comparison = Self::of(dataset, &subjects, &others, options, sink)?;
+        let notes = &mut comparison.report.protocol.notes;
+        if models.len() > 1 {
+            notes.push(format!(
+                "Trained forecasters: {} runs each, of successive seeds on the same training episodes; figures are means \
+                    over the runs.",
+                models.len()
+            ));
         }
+        for note in rows.iter().filter_map(|baseline| baseline.note()) {
+            if !notes.iter().any(|told| told == note) {
+                notes.push(note.into());
+            }
+        }
+        let seeds = &mut comparison.report.protocol.seeds;
+        if let Some(model) = models.first() {
+            seeds.insert("model".into(), model.info().config.seed);
+        }
+        seeds.insert("baselines".into(), options.seed);
+        Ok(comparison)
     }
-    let seeds = &mut comparison.report.protocol.seeds;
-    if let Some(model) = models.first() {
-        seeds.insert("model".into(), model.info().config.seed);
-    }
-    seeds.insert("baselines".into(), options.seed);
-    Ok(comparison)
 }
 
 impl Contender {

@@ -115,141 +115,144 @@ fn panel(shown: &Forecast, window: usize, channel: usize) -> ForecastPanel {
     }
 }
 
-/// Compares `subjects` and `others`, each with its seconds of training, on the test episodes.
-///
-/// The samples of the first subject are shown. Forecasters of one name count as one that was trained with several
-/// seeds.
-///
-/// ```
-/// use ebmotion::eval::{CompareOptions, compare};
-/// use ebmotion::event::Silent;
-/// use ebmotion::forecast::{Contender, Dataset, RunConfig, baseline_named};
-/// # use ebmotion::trajectory::{Channel, Episode, Frames};
-/// # let time_secs: Vec<f64> = (0..80).map(|t| f64::from(t) / 25.0).collect();
-/// # let swing = |i: u32| time_secs.iter().map(|t| (2.0 * t + f64::from(i)).sin()).collect();
-/// # let episode = |i| Episode { id: format!("swing/{i}"), time_secs: time_secs.clone(), values: swing(i) };
-/// # let channels = vec![Channel { name: "q".into(), unit: None, period: None }];
-/// # let episodes = (0..12).map(episode).collect();
-/// # let frames = Frames { channels, rate_hz: 25.0, episodes, sources: Vec::new(), notes: Vec::new() };
-///
-/// // `frames`: a pendulum that swings, twelve times.
-/// let dataset = Dataset::new(frames, &RunConfig::default())?;
-/// let velocity = Contender::fit(baseline_named("velocity")?, &dataset, &[], 0, None, &mut Silent)?;
-/// let hold = Contender::fit(baseline_named("hold")?, &dataset, &[], 0, None, &mut Silent)?;
-/// let subject = (velocity.forecaster.as_ref(), velocity.train_seconds);
-/// let compared = compare(&dataset, &[subject], &[hold], &CompareOptions::new(8, 7), &mut Silent)?;
-/// let rmse = |name: &str| compared.report.forecasters[name]["rmse"].mean;
-/// assert!(rmse("velocity") < rmse("hold"));
-/// # Ok::<(), ebmotion::Error>(())
-/// ```
-///
-/// # Errors
-/// When there is no test window of the asked length, or a forecaster or metric fails.
-#[expect(clippy::too_many_lines, reason = "a comparison from top to bottom")]
-pub fn compare(
-    dataset: &Dataset,
-    subjects: &[(&(dyn Forecaster + Sync), f64)],
-    others: &[Contender],
-    options: &CompareOptions,
-    sink: &mut dyn Sink,
-) -> Result<Comparison> {
-    let contenders: Vec<(&dyn Forecaster, f64)> =
-        (subjects.iter().map(|(f, seconds)| (*f as &dyn Forecaster, *seconds)))
-            .chain(others.iter().map(|c| (c.forecaster.as_ref() as &dyn Forecaster, c.train_seconds)))
-            .collect();
-    // Windows of five frames reach four frames into the context.
-    let context = contenders.iter().map(|(f, _)| f.context_frames()).max().unwrap_or(0).max(4);
-    let horizon = options.horizon;
-    let listed = dataset.listed(&dataset.split.test, context, horizon, options.stride)?;
-    let (test, reference) = test_set(dataset, &listed, options)?;
-    let d = test.channels;
-    let n = test.episode.len();
-    let total = contenders.len() as u64 + 1;
-    sink.emit(&Event::Begin { phase: "compare", total })?;
-    sink.emit(&Event::Step { step: 0, note: "floor: real against real" })?;
-    let mut evaluator = Evaluator::new(&test, options.evaluation.clone())?;
-    if let Some(links) = &options.links {
-        evaluator = evaluator.with_links(links.clone(), &dataset.normaliser)?;
-    }
-    let mut floor = evaluator.floor()?;
-    let bootstrap = &options.evaluation.bootstrap;
-    let modes = options.labels.as_ref().map(|labels| ModeGap::new(dataset, labels, (context, horizon), bootstrap));
-    let modes = modes.transpose()?;
-    floor.extend(modes.as_ref().map(|modes| (mode_gap::SPEC.name.to_string(), modes.floor())));
-    let history = Tensor::from_slice(&test.context, (n, context, d), &Device::Cpu)?;
-    let request = Request { horizon, samples: options.samples };
-    let noise = Noise::new(options.seed);
-    let mut runs: BTreeMap<String, Vec<(Results, Cost)>> = BTreeMap::new();
-    let mut shown = None;
-    for (i, (forecaster, train_seconds)) in contenders.iter().enumerate() {
-        if sink.stop_requested() {
-            return Err(Error::Interrupted { step: i as u64, saved: None });
+impl Comparison {
+    /// Compares `subjects` and `others`, each with its seconds of training, on the test episodes.
+    ///
+    /// The samples of the first subject are shown. Forecasters of one name count as one that was trained with several
+    /// seeds.
+    ///
+    /// ```
+    /// use ebmotion::eval::{CompareOptions, Comparison};
+    /// use ebmotion::event::Silent;
+    /// use ebmotion::forecast::{Baseline, Contender, Dataset, RunConfig};
+    /// # use ebmotion::trajectory::{Channel, Episode, Frames};
+    /// # let time_secs: Vec<f64> = (0..80).map(|t| f64::from(t) / 25.0).collect();
+    /// # let swing = |i: u32| time_secs.iter().map(|t| (2.0 * t + f64::from(i)).sin()).collect();
+    /// # let episode = |i| Episode { id: format!("swing/{i}"), time_secs: time_secs.clone(), values: swing(i) };
+    /// # let channels = vec![Channel { name: "q".into(), unit: None, period: None }];
+    /// # let episodes = (0..12).map(episode).collect();
+    /// # let frames = Frames { channels, rate_hz: 25.0, episodes, sources: Vec::new(), notes: Vec::new() };
+    ///
+    /// // `frames`: a pendulum that swings, twelve times.
+    /// let dataset = Dataset::new(frames, &RunConfig::default())?;
+    /// let velocity = Contender::fit(<dyn Baseline>::named("velocity")?, &dataset, &[], 0, None, &mut Silent)?;
+    /// let hold = Contender::fit(<dyn Baseline>::named("hold")?, &dataset, &[], 0, None, &mut Silent)?;
+    /// let subject = (velocity.forecaster.as_ref(), velocity.train_seconds);
+    /// let compared = Comparison::of(&dataset, &[subject], &[hold], &CompareOptions::new(8, 7), &mut Silent)?;
+    /// let rmse = |name: &str| compared.report.forecasters[name]["rmse"].mean;
+    /// assert!(rmse("velocity") < rmse("hold"));
+    /// # Ok::<(), ebmotion::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When there is no test window of the asked length, or a forecaster or metric fails.
+    #[expect(clippy::too_many_lines, reason = "a comparison from top to bottom")]
+    pub fn of(
+        dataset: &Dataset,
+        subjects: &[(&(dyn Forecaster + Sync), f64)],
+        others: &[Contender],
+        options: &CompareOptions,
+        sink: &mut dyn Sink,
+    ) -> Result<Comparison> {
+        let contenders: Vec<(&dyn Forecaster, f64)> =
+            (subjects.iter().map(|(f, seconds)| (*f as &dyn Forecaster, *seconds)))
+                .chain(others.iter().map(|c| (c.forecaster.as_ref() as &dyn Forecaster, c.train_seconds)))
+                .collect();
+        // Windows of five frames reach four frames into the context.
+        let context = contenders.iter().map(|(f, _)| f.context_frames()).max().unwrap_or(0).max(4);
+        let horizon = options.horizon;
+        let listed = dataset.listed(&dataset.split.test, context, horizon, options.stride)?;
+        let (test, reference) = test_set(dataset, &listed, options)?;
+        let d = test.channels;
+        let n = test.episode.len();
+        let total = contenders.len() as u64 + 1;
+        sink.emit(&Event::Begin { phase: "compare", total })?;
+        sink.emit(&Event::Step { step: 0, note: "floor: real against real" })?;
+        let mut evaluator = Evaluator::new(&test, options.evaluation.clone())?;
+        if let Some(links) = &options.links {
+            evaluator = evaluator.with_links(links.clone(), &dataset.normaliser)?;
         }
-        let name = forecaster.name().to_string();
-        sink.emit(&Event::Step { step: i as u64 + 1, note: &name })?;
-        // By name and run, so that a forecaster's figures do not depend on who else is in the report.
-        let noise = noise.named(&name).fork(runs.get(&name).map_or(0, Vec::len) as u64);
-        let begun = Instant::now();
-        let samples = forecaster.forecast(&history, &request, &mut noise.clone())?;
-        let seconds = begun.elapsed().as_secs_f64();
-        let s = samples.dims()[1];
-        let flat = samples.flatten_all()?.to_vec1::<f32>()?;
-        let futures = Futures { samples: &flat, n, s, h: horizon, d };
-        let cost = Cost {
-            train_seconds: *train_seconds,
-            parameters: forecaster.parameters(),
-            evaluations_per_chunk: forecaster.evaluations_per_chunk(),
-            ms_per_window: seconds * 1e3 / n as f64,
+        let mut floor = evaluator.floor()?;
+        let bootstrap = &options.evaluation.bootstrap;
+        let modes = options.labels.as_ref().map(|labels| ModeGap::new(dataset, labels, (context, horizon), bootstrap));
+        let modes = modes.transpose()?;
+        floor.extend(modes.as_ref().map(|modes| (mode_gap::SPEC.name.to_string(), modes.floor())));
+        let history = Tensor::from_slice(&test.context, (n, context, d), &Device::Cpu)?;
+        let request = Request { horizon, samples: options.samples };
+        let noise = Noise::new(options.seed);
+        let mut runs: BTreeMap<String, Vec<(Results, Cost)>> = BTreeMap::new();
+        let mut shown = None;
+        for (i, (forecaster, train_seconds)) in contenders.iter().enumerate() {
+            if sink.stop_requested() {
+                return Err(Error::Interrupted { step: i as u64, saved: None });
+            }
+            let name = forecaster.name().to_string();
+            sink.emit(&Event::Step { step: i as u64 + 1, note: &name })?;
+            // By name and run, so that a forecaster's figures do not depend on who else is in the report.
+            let noise = noise.named(&name).fork(runs.get(&name).map_or(0, Vec::len) as u64);
+            let begun = Instant::now();
+            let samples = forecaster.forecast(&history, &request, &mut noise.clone())?;
+            let seconds = begun.elapsed().as_secs_f64();
+            let s = samples.dims()[1];
+            let flat = samples.flatten_all()?.to_vec1::<f32>()?;
+            let futures = Futures { samples: &flat, n, s, h: horizon, d };
+            let cost = Cost {
+                train_seconds: *train_seconds,
+                parameters: forecaster.parameters(),
+                evaluations_per_chunk: forecaster.evaluations_per_chunk(),
+                ms_per_window: seconds * 1e3 / n as f64,
+            };
+            let mut results = evaluator.evaluate(&futures)?;
+            if let Some(modes) = &modes {
+                let result = modes.score(*forecaster, options.samples, &noise)?;
+                results.insert(mode_gap::SPEC.name.into(), result);
+            }
+            runs.entry(name).or_default().push((results, cost));
+            if i == 0 {
+                shown = Some(show(dataset, *forecaster, &listed, &test, &flat, s, options)?);
+            }
+        }
+        sink.emit(&Event::Step { step: total, note: "done" })?;
+        sink.emit(&Event::End)?;
+        let mut forecasters = BTreeMap::new();
+        let mut cost = BTreeMap::new();
+        for (name, runs) in runs {
+            let mean = |of: &dyn Fn(&Cost) -> f64| runs.iter().map(|(_, c)| of(c)).sum::<f64>() / runs.len() as f64;
+            let (train_seconds, ms_per_window) = (mean(&|c| c.train_seconds), mean(&|c| c.ms_per_window));
+            cost.insert(name.clone(), Cost { train_seconds, ms_per_window, ..runs[0].1 });
+            let results: Vec<Results> = runs.into_iter().map(|(results, _)| results).collect();
+            let mut seeds = Noise::new(options.evaluation.bootstrap.seed).fork(SEEDS).named(&name);
+            forecasters.insert(name, over_seeds(&results, &mut seeds));
+        }
+        let comparisons = compare_with(SUBJECT, &forecasters);
+        let split = &dataset.split;
+        let counts = |sets: [(&str, usize); 3]| sets.into_iter().map(|(k, v)| (k.to_string(), v)).collect();
+        let protocol = Protocol {
+            program: Protocol::program(),
+            data: dataset.frames.sources.clone(),
+            episodes: counts([
+                ("train", split.train.len()),
+                ("validation", split.validation.len()),
+                ("test", split.test.len()),
+            ]),
+            windows: [("test".to_string(), n), ("reference".to_string(), reference)].into(),
+            channels: dataset.frames.channels.iter().map(|c| c.name.clone()).collect(),
+            rate_hz: dataset.frames.rate_hz,
+            context,
+            horizon,
+            samples: options.samples,
+            seeds: [("forecast".to_string(), options.seed), ("bootstrap".into(), options.evaluation.bootstrap.seed)]
+                .into(),
+            metrics: Protocol::metrics()
+                .into_iter()
+                .filter(|(name, _)| forecasters.values().any(|results| results.contains_key(name)))
+                .collect(),
+            bootstrap: BootstrapProtocol::new(&evaluator, &options.evaluation),
+            notes: notes(options, &dataset.frames.notes),
         };
-        let mut results = evaluator.evaluate(&futures)?;
-        if let Some(modes) = &modes {
-            let result = modes.score(*forecaster, options.samples, &noise)?;
-            results.insert(mode_gap::SPEC.name.into(), result);
-        }
-        runs.entry(name).or_default().push((results, cost));
-        if i == 0 {
-            shown = Some(show(dataset, *forecaster, &listed, &test, &flat, s, options)?);
-        }
+        let shown = shown.ok_or_else(|| Error::data("forecasters to compare", 0, "at least 1"))?;
+        Ok(Comparison { report: Report { forecasters, floor, comparisons, protocol, cost }, shown })
     }
-    sink.emit(&Event::Step { step: total, note: "done" })?;
-    sink.emit(&Event::End)?;
-    let mut forecasters = BTreeMap::new();
-    let mut cost = BTreeMap::new();
-    for (name, runs) in runs {
-        let mean = |of: &dyn Fn(&Cost) -> f64| runs.iter().map(|(_, c)| of(c)).sum::<f64>() / runs.len() as f64;
-        let (train_seconds, ms_per_window) = (mean(&|c| c.train_seconds), mean(&|c| c.ms_per_window));
-        cost.insert(name.clone(), Cost { train_seconds, ms_per_window, ..runs[0].1 });
-        let results: Vec<Results> = runs.into_iter().map(|(results, _)| results).collect();
-        let mut seeds = Noise::new(options.evaluation.bootstrap.seed).fork(SEEDS).named(&name);
-        forecasters.insert(name, over_seeds(&results, &mut seeds));
-    }
-    let comparisons = compare_with(SUBJECT, &forecasters);
-    let split = &dataset.split;
-    let counts = |sets: [(&str, usize); 3]| sets.into_iter().map(|(k, v)| (k.to_string(), v)).collect();
-    let protocol = Protocol {
-        program: Protocol::program(),
-        data: dataset.frames.sources.clone(),
-        episodes: counts([
-            ("train", split.train.len()),
-            ("validation", split.validation.len()),
-            ("test", split.test.len()),
-        ]),
-        windows: [("test".to_string(), n), ("reference".to_string(), reference)].into(),
-        channels: dataset.frames.channels.iter().map(|c| c.name.clone()).collect(),
-        rate_hz: dataset.frames.rate_hz,
-        context,
-        horizon,
-        samples: options.samples,
-        seeds: [("forecast".to_string(), options.seed), ("bootstrap".into(), options.evaluation.bootstrap.seed)].into(),
-        metrics: Protocol::metrics()
-            .into_iter()
-            .filter(|(name, _)| forecasters.values().any(|results| results.contains_key(name)))
-            .collect(),
-        bootstrap: BootstrapProtocol::new(&evaluator, &options.evaluation),
-        notes: notes(options, &dataset.frames.notes),
-    };
-    let shown = shown.ok_or_else(|| Error::data("forecasters to compare", 0, "at least 1"))?;
-    Ok(Comparison { report: Report { forecasters, floor, comparisons, protocol, cost }, shown })
 }
 
 fn notes(options: &CompareOptions, of_logs: &[String]) -> Vec<String> {

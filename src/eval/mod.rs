@@ -1,6 +1,6 @@
 //! How good a forecast is: metrics, their intervals, and the report.
 //!
-//! [`compare()`] holds the true motion and scores one forecaster's futures at a time by every metric; a [`Comparison`]
+//! [`Comparison::of`] holds the true motion and scores one forecaster's futures at a time by every metric; a [`Comparison`]
 //! writes the results as files ([`report`]). Nothing here knows how a forecast was made.
 
 mod baselines;
@@ -17,8 +17,8 @@ mod result;
 #[cfg(test)]
 mod tests;
 
-pub use baselines::{Baselines, compare_with_baselines};
-pub use compare::{CompareOptions, Comparison, compare};
+pub use baselines::Baselines;
+pub use compare::{CompareOptions, Comparison};
 pub use context::{BootstrapSettings, EvalOptions};
 pub(crate) use data::{Futures, Reference, TestSet};
 pub(crate) use evaluator::Evaluator;

@@ -6,8 +6,7 @@ use super::network::{self, Convolution};
 use crate::error::{Error, Result};
 use crate::model::{Activation, MlpConfig};
 use crate::sample::diffusion::SamplerConfig;
-use crate::settings;
-use crate::settings::Auto;
+use crate::settings::{Auto, Settings};
 use crate::train::objective::{ContrastiveConfig, Form, RecoveryConfig};
 use crate::train::{AdamConfig, Clip, Decay, Divergence, TrainConfig, Whitening};
 use crate::trajectory::ReadOptions;
@@ -337,7 +336,7 @@ impl RunConfig {
     /// # Errors
     /// [`Error::Config`] naming the first key that does not exist, or whose value is of the wrong type.
     pub fn with(&self, changes: &Value) -> Result<Self> {
-        settings::with(self, changes)
+        Settings::with(self, changes)
     }
 
     /// These settings with one set by its dotted name, its value written as JSON or, failing that, as plain text.
@@ -345,7 +344,7 @@ impl RunConfig {
     /// # Errors
     /// As [`RunConfig::with`].
     pub fn with_one(&self, key: &str, value: &str) -> Result<Self> {
-        settings::with_one(self, key, value)
+        Settings::with_one(self, key, value)
     }
 }
 

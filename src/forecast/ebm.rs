@@ -9,7 +9,7 @@ use super::conditions::{ForecastConditions, Units, guides};
 use super::coordinates::ResidualCoordinates;
 use super::roll::{check_future, chunk_starts};
 use super::tensors::TensorRollout;
-use super::{Forecaster, Request, history_rows};
+use super::{Forecaster, Request};
 use crate::error::Result;
 use crate::model::{GAIN, LevelEnergy, MlpConfig};
 use crate::noise::Noise;
@@ -69,7 +69,7 @@ impl LevelForecaster {
     fn energies(&self, history: &Tensor, future: &Tensor, leading: Option<usize>) -> Result<Tensor> {
         let fit = self.coordinates.fit();
         let (k, d, chunk) = (fit.context(), fit.channels(), fit.chunk());
-        let (batch, contexts) = history_rows(history, k, d)?;
+        let (batch, contexts) = Request::contexts(history, k, d)?;
         let horizon = check_future(future, batch, d, chunk)?;
         let future = future.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
         let t = JUDGE_TAN.atan();
@@ -118,7 +118,7 @@ impl LevelForecaster {
         request.check()?;
         let fit = self.coordinates.fit();
         let (k, d) = (fit.context(), fit.channels());
-        let (batch, contexts) = history_rows(history, k, d)?;
+        let (batch, contexts) = Request::contexts(history, k, d)?;
         let (samples, horizon) = (request.samples, request.horizon);
         conditions.check(horizon, d, fit.chunk())?;
         let mut noise = noise.split_off();

@@ -25,6 +25,23 @@ impl Request {
         }
         Ok(())
     }
+
+    /// Batch and numbers of the last `frames` frames of `history`, as `(B, frames, channels)` row-major.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] unless `history` is `(B, K, channels)`, f32, with `B` at least 1 and `K` at least `frames`.
+    pub fn contexts(history: &Tensor, frames: usize, channels: usize) -> Result<(usize, Vec<f32>)> {
+        let bad = |found: Vec<usize>| Error::Shape {
+            what: "history",
+            found,
+            expected: format!("(B, K, {channels}) f32 with B at least 1 and K at least {frames}"),
+        };
+        let &[batch, k, d] = history.dims() else { return Err(bad(history.dims().to_vec())) };
+        if batch == 0 || k < frames || d != channels || history.dtype() != DType::F32 {
+            return Err(bad(history.dims().to_vec()));
+        }
+        Ok((batch, history.narrow(1, k - frames, frames)?.flatten_all()?.to_vec1::<f32>()?))
+    }
 }
 
 /// Predicts the future of z-scored motion.
@@ -83,26 +100,9 @@ pub trait Forecaster {
     }
 }
 
-/// Batch and numbers of the last `frames` frames of `history`, as `(B, frames, channels)` row-major.
-///
-/// # Errors
-/// [`Error::Shape`] unless `history` is `(B, K, channels)`, f32, with `B` at least 1 and `K` at least `frames`.
-pub fn history_rows(history: &Tensor, frames: usize, channels: usize) -> Result<(usize, Vec<f32>)> {
-    let bad = |found: Vec<usize>| Error::Shape {
-        what: "history",
-        found,
-        expected: format!("(B, K, {channels}) f32 with B at least 1 and K at least {frames}"),
-    };
-    let &[batch, k, d] = history.dims() else { return Err(bad(history.dims().to_vec())) };
-    if batch == 0 || k < frames || d != channels || history.dtype() != DType::F32 {
-        return Err(bad(history.dims().to_vec()));
-    }
-    Ok((batch, history.narrow(1, k - frames, frames)?.flatten_all()?.to_vec1::<f32>()?))
-}
-
 #[cfg(test)]
 mod example {
-    use crate::forecast::{Forecaster, Request, baseline::Velocity, baseline_named};
+    use crate::forecast::{Baseline, Forecaster, Request, baseline::Velocity};
     use crate::noise::Noise;
     use candle_core::{Device, Tensor};
 
@@ -111,7 +111,7 @@ mod example {
         // Two frames of two channels: the first moves by 1 a frame, the second stands still.
         let history = Tensor::new(&[[[0f32, 5.0], [1.0, 5.0]]], &Device::Cpu)?;
         let velocity = Velocity::new(2);
-        assert_eq!(baseline_named("velocity")?.name(), velocity.name());
+        assert_eq!(<dyn Baseline>::named("velocity")?.name(), velocity.name());
         let futures = velocity.forecast(&history, &Request { horizon: 3, samples: 10 }, &mut Noise::new(1))?;
         assert_eq!(futures.dims(), [1, 1, 3, 2]); // it knows only one future
         assert_eq!(futures.flatten_all()?.to_vec1::<f32>()?, [2.0, 5.0, 3.0, 5.0, 4.0, 5.0]);

@@ -2,12 +2,13 @@
 
 use super::data::chain_start;
 use super::roll::{check_future, chunk_starts, in_tiles};
-use super::{Forecaster, Request, history_rows};
+use super::{Forecaster, Request};
 use crate::error::{Error, Result};
 use crate::model::{Fixed, MlpEnergy, Network};
 use crate::noise::Noise;
 use crate::sample::Transition;
-use crate::sample::langevin::Ula;
+use crate::sample::Unadjusted;
+use crate::sample::langevin::Langevin;
 use candle_core::{Device, Tensor};
 
 /// Draws each chunk of frames by a Langevin chain that starts near the last frame, and feeds it back.
@@ -16,7 +17,7 @@ pub(crate) struct ChainForecaster {
     /// `E(future | context)` over z-scored frames.
     pub energy: MlpEnergy,
     /// One step of the chain.
-    pub sampler: Ula,
+    pub sampler: Unadjusted<Langevin>,
     /// Steps a chunk.
     pub steps: usize,
     /// Half width of the uniform noise on the start, z units.
@@ -87,7 +88,7 @@ impl Forecaster for ChainForecaster {
 
     fn energy(&self, history: &Tensor, future: &Tensor) -> Result<Option<Tensor>> {
         let (k, d, chunk) = (self.context, self.channels, self.chunk);
-        let (batch, contexts) = history_rows(history, k, d)?;
+        let (batch, contexts) = Request::contexts(history, k, d)?;
         let horizon = check_future(future, batch, d, chunk)?;
         let device = self.energy.parameters().device();
         let past = Tensor::from_vec(contexts, (batch, k, d), &device)?;

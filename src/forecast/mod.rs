@@ -25,14 +25,14 @@ mod trained;
 mod unfamiliar;
 mod windows;
 
-pub use baseline::{BASELINES, Baseline, BaselineRun, Contender, baseline_named};
+pub use baseline::{BASELINES, Baseline, BaselineRun, Contender};
 pub use conditions::{ForecastConditions, Observation};
 pub use config::{DataConfig, DenoisingConfig, IgebmConfig, LevelObjective, ModelConfig, OtherConfig, RunConfig};
 pub(crate) use coordinates::ResidualCoordinates;
 pub(crate) use data::{ChunkSource, FrameSource};
 pub use dataset::Dataset;
 pub use ebm::LevelForecaster;
-pub use forecaster::{Forecaster, Request, history_rows};
+pub use forecaster::{Forecaster, Request};
 pub use future_array::FutureArray;
 pub(crate) use limits::Limits;
 pub use motion::{MotionModel, MotionRun, TrainedMotion};

@@ -1,6 +1,6 @@
 //! What forecasters that draw samples share: the batch cut into tiles of chains, one worker a tile.
 
-use super::{Request, history_rows};
+use super::Request;
 use crate::error::{Error, Result};
 use crate::noise::Noise;
 use candle_core::{Device, Tensor};
@@ -15,7 +15,7 @@ const TILE: usize = 256;
 /// futures, `(R, horizon, channels)`. The answer does not depend on the number of workers.
 ///
 /// # Errors
-/// As [`history_rows`] and [`Request::check`]; whatever `roll_out` returns.
+/// As [`Request::contexts`] and [`Request::check`]; whatever `roll_out` returns.
 pub(super) fn in_tiles(
     history: &Tensor,
     request: &Request,
@@ -24,7 +24,7 @@ pub(super) fn in_tiles(
     roll_out: impl Fn(&[f32], &mut Noise) -> Result<Vec<f32>> + Sync,
 ) -> Result<Tensor> {
     request.check()?;
-    let (batch, contexts) = history_rows(history, frames, channels)?;
+    let (batch, contexts) = Request::contexts(history, frames, channels)?;
     let width = frames * channels;
     let base = noise.split_off();
     let tiles = parallel::tiles(batch * request.samples, TILE, |chains| {

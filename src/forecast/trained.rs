@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::files::FileRecord;
 use crate::noise::Noise;
 use crate::sample::diffusion::SamplerConfig;
-use crate::settings::as_json;
+use crate::settings::Settings;
 use crate::train::{Archive, Outcome};
 use crate::trajectory::{Channel, Frames, Normaliser};
 use candle_core::{DType, Device, Tensor};
@@ -113,7 +113,7 @@ impl Model {
     /// # Errors
     /// As [`Archive::save`].
     pub fn save(&self, path: &Path) -> Result<()> {
-        let meta = as_json(&self.info)?;
+        let meta = self.info.as_json()?;
         let mut archive = Archive { meta, ..Archive::default() };
         if let Some(level) = self.level() {
             let (rollout, tensors) = file::rollout(level)?;

@@ -31,6 +31,6 @@ pub(crate) use mixture::MixtureDensity;
 pub use mlp::Mlp;
 pub use mlp_energy::MlpEnergy;
 pub use network::{Fixed, Network};
-pub use parameters::{Parameters, required, required_count};
+pub use parameters::Parameters;
 pub use positions::{MlpConfig, Positions};
 pub use spectral::SpectralNorm;

@@ -3,27 +3,6 @@
 use crate::error::{Error, Result};
 use candle_core::{Device, Tensor, Var};
 
-/// The tensor of a name among those that were kept, which must be there.
-///
-/// # Errors
-/// [`Error::Data`] where it is not.
-pub fn required(name: &str, kept: Option<Tensor>) -> Result<Tensor> {
-    kept.ok_or_else(|| Error::data("what was kept", format!("no tensor `{name}`"), "one of this name"))
-}
-
-/// The count of a name among the tensors that were kept, which must be there.
-///
-/// # Errors
-/// [`Error::Data`] where it is not, or is not one whole number from 0 up; [`Error::Tensor`] for numbers of another
-/// type.
-pub fn required_count(name: &str, kept: Option<Tensor>) -> Result<u64> {
-    let numbers = required(name, kept)?.flatten_all()?.to_vec1::<i64>()?;
-    match numbers[..] {
-        [count] if count >= 0 => Ok(count as u64),
-        _ => Err(Error::data("what was kept", format!("`{name}` of {numbers:?}"), "one count")),
-    }
-}
-
 /// The weights of a network: an ordered list, so that optimisers and checkpoints see the same order every time.
 #[derive(Debug, Clone, Default)]
 pub struct Parameters {
@@ -31,6 +10,27 @@ pub struct Parameters {
 }
 
 impl Parameters {
+    /// The tensor of a name among those that were kept, which must be there.
+    ///
+    /// # Errors
+    /// [`Error::Data`] where it is not.
+    pub fn required(name: &str, kept: Option<Tensor>) -> Result<Tensor> {
+        kept.ok_or_else(|| Error::data("what was kept", format!("no tensor `{name}`"), "one of this name"))
+    }
+
+    /// The count of a name among the tensors that were kept, which must be there.
+    ///
+    /// # Errors
+    /// [`Error::Data`] where it is not, or is not one whole number from 0 up; [`Error::Tensor`] for numbers of another
+    /// type.
+    pub fn required_count(name: &str, kept: Option<Tensor>) -> Result<u64> {
+        let numbers = Self::required(name, kept)?.flatten_all()?.to_vec1::<i64>()?;
+        match numbers[..] {
+            [count] if count >= 0 => Ok(count as u64),
+            _ => Err(Error::data("what was kept", format!("`{name}` of {numbers:?}"), "one count")),
+        }
+    }
+
     /// Adds a trainable tensor and returns its variable.
     ///
     /// # Errors

@@ -116,8 +116,8 @@ impl DualAveraging {
 /// let start = Tensor::zeros((50, 2), DType::F64, &Device::Cpu)?;
 /// let hmc = Metropolis(Leapfrog { step: 1.0, leapfrogs: 5, jitter: 0.1 });
 /// let warmup = Warmup { steps: 200, target: None, map: Some(MapShape::Diagonal) };
-/// let warm = warmup.run(&energy, &hmc, &start, &mut Noise::new(1))?;
-/// let (_, info) = warm.transition.run_summed(&warm.energy, &warm.state, 20, &mut Noise::new(2))?;
+/// let (energy, transition, state) = warmup.run(&energy, &hmc, &start, &mut Noise::new(1))?;
+/// let (_, info) = transition.run_summed(&energy, &state, 20, &mut Noise::new(2))?;
 /// assert!(info.acceptance.is_some_and(|share| share > 0.6));
 /// # Ok::<(), ebmotion::Error>(())
 /// ```
@@ -131,23 +131,15 @@ pub struct Warmup {
     pub map: Option<MapShape>,
 }
 
-/// Chains that are warm: continue them with `transition` on `energy`, and read their places in the coordinates of the
-/// original energy with `energy.map().to_x(&state.x)`.
-pub struct Warmed<'e, P> {
-    /// The energy in the coordinates found.
-    pub energy: Affine<&'e dyn Energy>,
-    /// The transition with the step size found.
-    pub transition: Metropolis<P>,
-    /// The chains, in the coordinates found.
-    pub state: ChainState,
-}
-
 impl Warmup {
     /// Moves chains from `x`, `(B, *S)`, while it tunes `transition`.
     ///
     /// All chains share a step size, and the means over them drive it. With [`Warmup::map`], windows of doubling length
     /// each fit new coordinates to the draws of all chains, as in the Stan Reference Manual's warm-up: the first 15 %
     /// of the steps only find the mass of the density, the last 20 % only tune the step size.
+    ///
+    /// What comes back is warm: the energy in the coordinates found, the transition with the step size found, and the
+    /// chains, in those coordinates. `energy.map().to_x(&state.x)` is their places in the coordinates of before.
     ///
     /// # Errors
     /// [`Error::Config`] when there are fewer than 20 steps, the target is not between 0 and 1, or the proposal's
@@ -159,7 +151,7 @@ impl Warmup {
         transition: &Metropolis<P>,
         x: &Tensor,
         noise: &mut Noise,
-    ) -> Result<Warmed<'e, P>> {
+    ) -> Result<(Affine<&'e dyn Energy>, Metropolis<P>, ChainState)> {
         let target = self.target.unwrap_or(P::TARGET);
         if self.steps < 20 {
             return Err(Error::config("warmup.steps", self.steps, "20 or more"));
@@ -196,7 +188,7 @@ impl Warmup {
             }
         }
         let transition = Metropolis(transition.0.with_step_size(averaging.mean_step_size()));
-        Ok(Warmed { energy, transition, state })
+        Ok((energy, transition, state))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Hamiltonian Monte Carlo (Duane et al., Phys. Lett. B 195, 1987; Neal, "MCMC using Hamiltonian dynamics", 2011).
 
-use super::{ChainState, Metropolis, Proposal, Proposed};
+use super::{ChainState, Proposal, Proposed};
 use crate::energy::Energy;
 use crate::energy::rows::{column, row_sum};
 use crate::error::{Error, Result};
@@ -12,6 +12,23 @@ use ebmotion_engine::engine::ChainKind;
 ///
 /// The mass is 1: stretched densities are sampled in coordinates in which they are round, see
 /// [`crate::energy::affine`], which [`super::adapt::Warmup`] finds.
+///
+/// `Metropolis<Leapfrog>` is HMC, Hamiltonian Monte Carlo with a fixed number of leapfrog steps:
+///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use ebmotion::energy::analytic::Gaussian;
+/// use ebmotion::noise::Noise;
+/// use ebmotion::sample::hmc::Leapfrog;
+/// use ebmotion::sample::{ChainState, Metropolis, Transition};
+///
+/// let energy = Gaussian::from_covariance(&[1.0, -1.0], &[1.0, 0.5, 0.5, 1.0])?;
+/// let hmc = Metropolis(Leapfrog { step: 0.4, leapfrogs: 4, jitter: 0.1 });
+/// let start = ChainState::start(&energy, &Tensor::zeros((2000, 2), DType::F64, &Device::Cpu)?)?;
+/// let mean = hmc.run(&energy, &start, 20, &mut Noise::new(1))?.x.mean(0)?.to_vec1::<f64>()?;
+/// assert!((mean[0] - 1.0).abs() < 0.1 && (mean[1] + 1.0).abs() < 0.1);
+/// # Ok::<(), ebmotion::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Leapfrog {
     /// Step size, positive.
@@ -22,24 +39,6 @@ pub struct Leapfrog {
     /// that no trajectory closes on itself again and again; 0 (none) or greater, below 1.
     pub jitter: f64,
 }
-
-/// Hamiltonian Monte Carlo with a fixed number of leapfrog steps.
-///
-/// ```
-/// use candle_core::{DType, Device, Tensor};
-/// use ebmotion::energy::analytic::Gaussian;
-/// use ebmotion::noise::Noise;
-/// use ebmotion::sample::hmc::{Hmc, Leapfrog};
-/// use ebmotion::sample::{ChainState, Metropolis, Transition};
-///
-/// let energy = Gaussian::from_covariance(&[1.0, -1.0], &[1.0, 0.5, 0.5, 1.0])?;
-/// let hmc: Hmc = Metropolis(Leapfrog { step: 0.4, leapfrogs: 4, jitter: 0.1 });
-/// let start = ChainState::start(&energy, &Tensor::zeros((2000, 2), DType::F64, &Device::Cpu)?)?;
-/// let mean = hmc.run(&energy, &start, 20, &mut Noise::new(1))?.x.mean(0)?.to_vec1::<f64>()?;
-/// assert!((mean[0] - 1.0).abs() < 0.1 && (mean[1] + 1.0).abs() < 0.1);
-/// # Ok::<(), ebmotion::Error>(())
-/// ```
-pub type Hmc = Metropolis<Leapfrog>;
 
 impl Leapfrog {
     fn check(&self) -> Result<()> {
@@ -100,7 +99,7 @@ impl Proposal for Leapfrog {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::energy::analytic::Gumbel;
+    use crate::energy::gumbel::Gumbel;
     use candle_core::{DType, Device};
 
     fn largest(t: Tensor) -> f64 {

@@ -1,6 +1,6 @@
 //! Langevin dynamics: downhill in the energy, with noise.
 
-use super::{ChainState, Metropolis, Proposal, Proposed, Unadjusted};
+use super::{ChainState, Proposal, Proposed};
 use crate::energy::Energy;
 use crate::energy::rows::{row_sum, rows};
 use crate::error::{Error, Result};
@@ -12,6 +12,30 @@ use ebmotion_engine::engine::{ChainKind, LangevinStep};
 ///
 /// With `step = lambda / 2` and `noise = sqrt(lambda)` ([`Langevin::calibrated`]) this is Eq. 1 of Du and Mordatch 2019
 /// (arXiv 1903.08689) at temperature 1. Their image experiments take much smaller noise than that.
+///
+/// `Unadjusted<Langevin>` is ULA, the unadjusted Langevin algorithm: cheap, with a bias of the order of the step.
+/// `Metropolis<Langevin>` is MALA, the Metropolis-adjusted one (Roberts and Tweedie, Bernoulli 2, 1996): exact.
+///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use ebmotion::energy::analytic::Diagonal;
+/// use ebmotion::noise::Noise;
+/// use ebmotion::sample::langevin::Langevin;
+/// use ebmotion::sample::{Metropolis, Transition, Unadjusted};
+///
+/// let energy = Diagonal::isotropic(1, 3.0, 1.0)?;
+/// let start = Tensor::zeros((2000, 1), DType::F32, &Device::Cpu)?;
+///
+/// let ula = Unadjusted(Langevin::calibrated(0.1));
+/// let (end, _) = ula.run_from(&energy, &start, 200, &mut Noise::new(1))?;
+/// assert!((end.x.mean_all()?.to_scalar::<f32>()? - 3.0).abs() < 0.1);
+///
+/// let mala = Metropolis(Langevin::calibrated(1.0));
+/// let (end, info) = mala.run_from(&energy, &start, 50, &mut Noise::new(1))?;
+/// assert!((end.x.mean_all()?.to_scalar::<f32>()? - 3.0).abs() < 0.1);
+/// assert!(info.acceptance.is_some_and(|share| share > 0.8));
+/// # Ok::<(), ebmotion::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Langevin {
     /// Multiplier of the gradient, finite and 0 or greater.
@@ -26,43 +50,6 @@ pub struct Langevin {
     /// restricted to the box; it must start inside.
     pub bounds: Option<(f64, f64)>,
 }
-
-/// Unadjusted Langevin algorithm: cheap, with a bias of the order of the step.
-///
-/// ```
-/// use candle_core::{DType, Device, Tensor};
-/// use ebmotion::energy::analytic::Diagonal;
-/// use ebmotion::noise::Noise;
-/// use ebmotion::sample::langevin::{Langevin, Ula};
-/// use ebmotion::sample::{ChainState, Transition, Unadjusted};
-///
-/// let energy = Diagonal::isotropic(1, 3.0, 1.0)?;
-/// let start = ChainState::start(&energy, &Tensor::zeros((2000, 1), DType::F32, &Device::Cpu)?)?;
-/// let ula: Ula = Unadjusted(Langevin::calibrated(0.1));
-/// let end = ula.run(&energy, &start, 200, &mut Noise::new(1))?;
-/// assert!((end.x.mean_all()?.to_scalar::<f32>()? - 3.0).abs() < 0.1);
-/// # Ok::<(), ebmotion::Error>(())
-/// ```
-pub type Ula = Unadjusted<Langevin>;
-
-/// Metropolis-adjusted Langevin algorithm (Roberts and Tweedie, Bernoulli 2, 1996): exact.
-///
-/// ```
-/// use candle_core::{DType, Device, Tensor};
-/// use ebmotion::energy::analytic::Diagonal;
-/// use ebmotion::noise::Noise;
-/// use ebmotion::sample::langevin::{Langevin, Mala};
-/// use ebmotion::sample::{Metropolis, Transition};
-///
-/// let energy = Diagonal::isotropic(1, 3.0, 1.0)?;
-/// let mala: Mala = Metropolis(Langevin::calibrated(1.0));
-/// let start = Tensor::zeros((2000, 1), DType::F32, &Device::Cpu)?;
-/// let (end, info) = mala.run_from(&energy, &start, 50, &mut Noise::new(1))?;
-/// assert!((end.x.mean_all()?.to_scalar::<f32>()? - 3.0).abs() < 0.1);
-/// assert!(info.acceptance.is_some_and(|share| share > 0.8));
-/// # Ok::<(), ebmotion::Error>(())
-/// ```
-pub type Mala = Metropolis<Langevin>;
 
 impl Langevin {
     /// Eq. 1 with step size `lambda`: temperature 1, no clip, no bounds.

@@ -1,8 +1,8 @@
 //! Step sizes and noise that change along a run.
 
 use super::chain::summed;
-use super::langevin::{Langevin, Ula};
-use super::{ChainState, Place, RunInfo, StepInfo, Transition, fast};
+use super::langevin::Langevin;
+use super::{ChainState, Place, RunInfo, StepInfo, Transition, Unadjusted, fast};
 use crate::energy::Energy;
 use crate::error::Result;
 use crate::noise::Noise;
@@ -103,14 +103,14 @@ pub struct Annealed {
 
 impl Annealed {
     /// The transition at one place of a run.
-    pub fn at(&self, place: Place) -> Ula {
+    pub fn at(&self, place: Place) -> Unadjusted<Langevin> {
         let step = self.step.at(place);
         let noise = match self.noise {
             NoiseScale::Temperature(temperature) => (2.0 * step * temperature).sqrt(),
             NoiseScale::Temperatures(schedule) => (2.0 * step * schedule.at(place)).sqrt(),
             NoiseScale::Std(schedule) => schedule.at(place),
         };
-        super::Unadjusted(Langevin { step, noise, ..self.base })
+        Unadjusted(Langevin { step, noise, ..self.base })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Adam, Archive, Objective, TrainConfig};
 use crate::error::{Error, Result};
-use crate::settings::as_json;
+use crate::settings::Settings;
 use candle_core::{DType, Tensor, Var};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -84,7 +84,7 @@ impl CheckpointPlan {
             config: config.clone(),
             identity: self.identity.clone(),
         };
-        let meta = as_json(&header)?;
+        let meta = header.as_json()?;
         Archive { tensors, meta, ..Archive::default() }.save(&self.path)
     }
 

@@ -7,6 +7,7 @@ use ebmotion::noise::Noise;
 use ebmotion::sample::diagnose::Diagnosis;
 use ebmotion::sample::{ChainState, Transition};
 
+pub mod gumbel;
 pub mod posterior;
 pub mod regression;
 

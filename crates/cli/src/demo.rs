@@ -5,7 +5,7 @@ use super::console::Console;
 use super::telemetry::Telemetry;
 use super::{output, train, view};
 use crate::embedded;
-use ebmotion::eval::{Baselines, CompareOptions, compare_with_baselines};
+use ebmotion::eval::{Baselines, CompareOptions, Comparison};
 use ebmotion::forecast::{BASELINES, Baseline, Dataset, Forecast, Model, RunConfig};
 use ebmotion::trajectory::{Frames, Recording};
 use ebmotion::{Error, Result};
@@ -61,7 +61,7 @@ pub(super) fn run(args: &DemoArgs, console: &mut Console) -> Result<()> {
     let mut options = CompareOptions::new(HORIZON, args.seed);
     options.shown = SHOWN;
     let classic: Vec<&dyn Baseline> = BASELINES.into_iter().filter(|b| b.classic()).collect();
-    let comparison = compare_with_baselines(
+    let comparison = Comparison::with_baselines(
         std::slice::from_ref(&model),
         Vec::new(),
         &dataset,

@@ -5,8 +5,8 @@ use super::console::Console;
 use super::output::{self, Inputs};
 use super::train;
 use ebmotion::eval::report::Report;
-use ebmotion::eval::{Baselines, CompareOptions, compare_with_baselines};
-use ebmotion::forecast::{BASELINES, Baseline, Contender, Dataset, Model, baseline_named};
+use ebmotion::eval::{Baselines, CompareOptions, Comparison};
+use ebmotion::forecast::{BASELINES, Baseline, Contender, Dataset, Model};
 use ebmotion::trajectory::{Labels, Recording};
 use ebmotion::{Error, Result};
 use ebmotion_logs::files::FileRecord;
@@ -65,7 +65,7 @@ pub(super) fn run(args: &ReportArgs, console: &mut Console) -> Result<()> {
         beside.push(Contender::beside(&name, other, &dataset)?);
     }
     let baselines = Baselines { rows: &rows, changes: &changes, kept };
-    let mut comparison = compare_with_baselines(&models, beside, &dataset, &baselines, &options, console)?;
+    let mut comparison = Comparison::with_baselines(&models, beside, &dataset, &baselines, &options, console)?;
     if let Some(urdf) = &args.robot.urdf {
         let bytes = std::fs::read(urdf).map_err(Error::io(urdf, "read"))?;
         comparison.report.protocol.data.push(FileRecord::of(urdf, &bytes));
@@ -105,6 +105,6 @@ fn baselines(given: &[String]) -> Result<Vec<&'static dyn Baseline>> {
         [one] if one == "all" => Ok(BASELINES.to_vec()),
         [one] if one == "classic" => Ok(BASELINES.into_iter().filter(|b| b.classic()).collect()),
         [one] if one == "none" => Ok(Vec::new()),
-        names => names.iter().map(|name| baseline_named(name)).collect(),
+        names => names.iter().map(|name| <dyn Baseline>::named(name)).collect(),
     }
 }

@@ -11,7 +11,7 @@ use ebmotion::energy::compose::MixtureEnergy;
 use ebmotion::energy::{Energy, Evaluated};
 use ebmotion::noise::Noise;
 use ebmotion::sample::Metropolis;
-use ebmotion::sample::hmc::{Hmc, Leapfrog};
+use ebmotion::sample::hmc::Leapfrog;
 use ebmotion_images::sample::Ais;
 use support::normal;
 
@@ -29,7 +29,7 @@ impl<E: Energy> Energy for Shifted<E> {
     }
 }
 
-fn ais(temperatures: usize) -> Ais<Hmc> {
+fn ais(temperatures: usize) -> Ais<Metropolis<Leapfrog>> {
     Ais { transition: Metropolis(Leapfrog { step: 0.4, leapfrogs: 4, jitter: 0.3 }), steps: 1, temperatures }
 }
 

@@ -3,7 +3,8 @@
 
 use candle_core::Device;
 use ebmotion::event::{Event, Silent, Sink};
-use ebmotion::{Error, Result, settings};
+use ebmotion::settings::Settings;
+use ebmotion::{Error, Result};
 use ebmotion_images::experiment::classifier::{self, TrainingConfig};
 use ebmotion_images::experiment::compose::{self, ComposeConfig};
 use ebmotion_images::experiment::cross_class::{self, CrossClassConfig};
@@ -33,7 +34,7 @@ fn halves(count: usize) -> Images {
 
 /// The experiment's settings but for some.
 fn but<C: Default + Serialize + DeserializeOwned>(changes: Value) -> C {
-    settings::with(&C::default(), &changes).unwrap()
+    C::default().with(&changes).unwrap()
 }
 
 /// An energy of `halves`, trained for a moment.

@@ -3,22 +3,12 @@
 use super::canvas::{Anchor, Axis, Frame, INK, Line, PALETTE, SOFT, picture, text};
 use crate::error::Result;
 
-/// What a plot says of itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AxisLabels<'a> {
-    /// Above it.
-    pub title: &'a str,
-    /// Below the horizontal axis.
-    pub x: &'a str,
-    /// What the vertical axis shows, with its unit.
-    pub y: &'a str,
-}
-
-/// Lines through points `(x, y)`, each with its name, as SVG; the first one stands out. Both axes begin at 0.
+/// Lines through points `(x, y)`, each with its name, as SVG; the first one stands out. Both axes begin at 0. Their
+/// labels, x and y, say what they show and in which unit.
 ///
 /// # Errors
 /// [`crate::Error::Unwritable`] when the picture cannot be drawn.
-pub fn curves(labels: AxisLabels<'_>, lines: &[(String, Vec<(f64, f64)>)]) -> Result<String> {
+pub fn curves(title: &str, [x_label, y_label]: [&str; 2], lines: &[(String, Vec<(f64, f64)>)]) -> Result<String> {
     let points = || lines.iter().flat_map(|(_, points)| points.iter());
     let x = Axis::linear(points().map(|p| p.0), true);
     let y = Axis::linear(points().map(|p| p.1), true);
@@ -32,9 +22,9 @@ pub fn curves(labels: AxisLabels<'_>, lines: &[(String, Vec<(f64, f64)>)]) -> Re
         dashed: i >= PALETTE.len(),
     };
     picture(width, height, |area| {
-        text(area, labels.title, 12, 16, 15, INK, Anchor::Left)?;
-        text(area, labels.y, 12, 34, 11, SOFT, Anchor::Left)?;
-        text(area, labels.x, (frame.left + frame.right) / 2, frame.bottom + 31, 12, SOFT, Anchor::Centre)?;
+        text(area, title, 12, 16, 15, INK, Anchor::Left)?;
+        text(area, y_label, 12, 34, 11, SOFT, Anchor::Left)?;
+        text(area, x_label, (frame.left + frame.right) / 2, frame.bottom + 31, 12, SOFT, Anchor::Centre)?;
         for (i, (name, points)) in lines.iter().enumerate() {
             let row = frame.top + 10 + 20 * i as i32;
             line(i, points).swatch(area, frame.right + 23, row)?;

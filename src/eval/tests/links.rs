@@ -2,10 +2,11 @@
 
 use crate::eval::metric::{Kind, specs};
 use crate::eval::report::markdown;
-use crate::eval::{BootstrapSettings, CompareOptions, EvalOptions, Evaluator, Futures, Reference, TestSet, compare};
+use crate::eval::{BootstrapSettings, CompareOptions, EvalOptions, Evaluator, Futures, Reference, TestSet};
 use crate::event::Silent;
-use crate::forecast::{Contender, Dataset, Forecast, FutureArray, Origin, RunConfig, baseline_named};
-use crate::kinematics::{Drive, Robot, drive};
+use crate::forecast::{Contender, Dataset, Forecast, FutureArray, Origin, RunConfig};
+use crate::kinematics::{Drive, Robot};
+use crate::robot::drive;
 use crate::trajectory::{Channel, Episode, Frames, Normaliser};
 use crate::{Error, Result};
 
@@ -147,13 +148,13 @@ fn a_report_has_the_errors_where_a_robot_is_known() -> Result<()> {
     let episodes = (0..12).map(episode).collect();
     let frames = Frames { channels, rate_hz: 25.0, episodes, sources: Vec::new(), notes: Vec::new() };
     let dataset = Dataset::new(frames, &RunConfig::default())?;
-    let fit = |name: &str| Contender::fit(baseline_named(name)?, &dataset, &[], 0, None, &mut Silent);
+    let fit = |name: &str| Contender::fit(<dyn Baseline>::named(name)?, &dataset, &[], 0, None, &mut Silent);
     let (velocity, hold) = (fit("velocity")?, fit("hold")?);
     let subject = (velocity.forecaster.as_ref(), velocity.train_seconds);
     let mut options = CompareOptions::new(8, 7);
-    let without = compare(&dataset, &[subject], std::slice::from_ref(&hold), &options, &mut Silent)?.report;
+    let without = Comparison::of(&dataset, &[subject], std::slice::from_ref(&hold), &options, &mut Silent)?.report;
     options.links = Some(finger(&["tip"])?);
-    let with = compare(&dataset, &[subject], &[hold], &options, &mut Silent)?.report;
+    let with = Comparison::of(&dataset, &[subject], &[hold], &options, &mut Silent)?.report;
     let mm = |name: &str| with.forecasters[name]["link_fde_best20"].mean;
     assert!(mm("velocity") < mm("hold"), "{} and {} mm", mm("velocity"), mm("hold"));
     // A swing of 40 deg and 2 rad/s moves the tip by at most 0.5 m * 0.7 rad * 2 /s * 8 / 25 s.

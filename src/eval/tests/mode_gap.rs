@@ -1,6 +1,6 @@
 //! The mode gap on motion whose modes are known.
 
-use crate::eval::{CompareOptions, Comparison, compare};
+use crate::eval::{CompareOptions, Comparison};
 use crate::event::Silent;
 use crate::forecast::{Contender, Dataset, Forecaster, Request, RunConfig};
 use crate::noise::Noise;
@@ -86,7 +86,7 @@ fn compared(dataset: &Dataset, labels: Option<Labels>, horizon: usize) -> Result
     options.labels = labels;
     options.evaluation.bootstrap.replicates = 50;
     options.evaluation.bootstrap.window_replicates = 2;
-    compare(dataset, &[(&places("both_modes", &[1.0, -1.0]), 0.0)], &others, &options, &mut Silent)
+    Comparison::of(dataset, &[(&places("both_modes", &[1.0, -1.0]), 0.0)], &others, &options, &mut Silent)
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::forecast::roll::in_tiles;
 use crate::forecast::{Forecaster, Request, WindowArray};
 use crate::noise::Noise;
-use crate::settings::{as_json, from_json};
+use crate::settings::Settings;
 use candle_core::{D, Device, Tensor};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -89,15 +89,15 @@ impl Baseline for AnalogueBaseline {
     }
 
     fn settings(&self) -> Result<Value> {
-        as_json(&AnalogueConfig { neighbours: 20, segment: 50, fade: 8, velocity_weight: 0.1 })
+        AnalogueConfig { neighbours: 20, segment: 50, fade: 8, velocity_weight: 0.1 }.as_json()
     }
 
     fn check(&self, settings: &Value) -> Result<()> {
-        from_json::<AnalogueConfig>(settings).map(|_| ())
+        AnalogueConfig::from_json(settings).map(|_| ())
     }
 
     fn fit(&self, settings: &Value, run: &mut BaselineRun<'_>) -> Result<Box<dyn Forecaster + Sync>> {
-        let config: AnalogueConfig = from_json(settings)?;
+        let config = AnalogueConfig::from_json(settings)?;
         let windows = run.dataset.windows(&run.dataset.split.train, CONTEXT, config.segment, 1)?;
         let scale = delta_std(run.dataset);
         Ok(Box::new(Analogue::new(&windows, &scale, config.velocity_weight, config.neighbours, config.fade)?))

@@ -5,7 +5,7 @@ use super::spec::{Baseline, BaselineRun};
 use crate::error::Result;
 use crate::forecast::Forecaster;
 use crate::model::Cvae;
-use crate::settings::{Auto, as_json, from_json};
+use crate::settings::{Auto, Settings};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -37,15 +37,15 @@ impl Baseline for CvaeBaseline {
 
     fn settings(&self) -> Result<Value> {
         let head = Head::Cvae { code: 16, kl_weight: 1.0, free_nats: 0.1 };
-        as_json(&LatentConfig { chunk: Auto::Set(8), latent: 16, ..LatentConfig::of(head) })
+        LatentConfig { chunk: Auto::Set(8), latent: 16, ..LatentConfig::of(head) }.as_json()
     }
 
     fn check(&self, settings: &Value) -> Result<()> {
-        from_json::<LatentConfig<Head>>(settings).map(|_| ())
+        LatentConfig::<Head>::from_json(settings).map(|_| ())
     }
 
     fn fit(&self, settings: &Value, run: &mut BaselineRun<'_>) -> Result<Box<dyn Forecaster + Sync>> {
-        let config: LatentConfig<Head> = from_json(settings)?;
+        let config = LatentConfig::<Head>::from_json(settings)?;
         latent::fit("cvae", &config, run, |coordinates, _, noise| {
             let Head::Cvae { code, kl_weight, free_nats } = config.head;
             let sizes = [coordinates.latent(), coordinates.context_width(), code];

@@ -2,10 +2,10 @@
 
 use super::spec::{Baseline, BaselineRun, training};
 use crate::error::{Error, Result};
-use crate::forecast::{Forecaster, FrameSource, Request, history_rows};
+use crate::forecast::{Forecaster, FrameSource, Request};
 use crate::model::{Activation, Mlp, MlpConfig};
 use crate::noise::Noise;
-use crate::settings::as_json;
+use crate::settings::Settings;
 use crate::train::TrainConfig;
 use crate::train::objective::Regression;
 use candle_core::{DType, Device, Tensor};
@@ -76,7 +76,7 @@ impl Baseline for FullyConnectedBaseline {
             activation: Activation::LeakyRelu,
             spectral_norm: true,
         };
-        let identity = as_json(&config)?;
+        let identity = config.as_json()?;
         let net = Mlp::new(config, &mut run.weights(), DType::F32, &Device::Cpu)?;
         let mut objective = Regression { net };
         let config = TrainConfig { validate_every: 500, ..training(10_000, 1e-3, (0.0, None)) };
@@ -104,7 +104,7 @@ impl Forecaster for FullyConnected {
 
     fn forecast(&self, history: &Tensor, request: &Request, _: &mut Noise) -> Result<Tensor> {
         request.check()?;
-        let (batch, frames) = history_rows(history, self.context, self.channels)?;
+        let (batch, frames) = Request::contexts(history, self.context, self.channels)?;
         let mut frames = Tensor::from_vec(frames, (batch, self.context, self.channels), &Device::Cpu)?;
         let none = self.net.context_part(None)?;
         let mut drawn = Vec::with_capacity(request.horizon);

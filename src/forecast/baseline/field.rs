@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::forecast::{DenoisingConfig, Forecaster, ResidualCoordinates, auto, network};
 use crate::model::{MlpConfig, NoisePath, VectorField};
 use crate::sample::diffusion::SamplerConfig;
-use crate::settings::{Auto, as_json, from_json};
+use crate::settings::{Auto, Settings};
 use crate::train::Whitening;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -69,15 +69,15 @@ impl Baseline for FieldBaseline {
     }
 
     fn settings(&self) -> Result<Value> {
-        as_json(&self.config())
+        self.config().as_json()
     }
 
     fn check(&self, settings: &Value) -> Result<()> {
-        from_json::<LatentConfig<Head>>(settings).map(|_| ())
+        LatentConfig::<Head>::from_json(settings).map(|_| ())
     }
 
     fn fit(&self, settings: &Value, run: &mut BaselineRun<'_>) -> Result<Box<dyn Forecaster + Sync>> {
-        let config: LatentConfig<Head> = from_json(settings)?;
+        let config = LatentConfig::<Head>::from_json(settings)?;
         latent::fit(self.name, &config, run, |coordinates, chunk, noise| {
             let (Head::Diffusion(head) | Head::Flow(head)) = &config.head;
             let sampler = auto::sampler(config.sampler.unwrap_or_default(), chunk);

@@ -6,7 +6,7 @@ use crate::forecast::roll::in_tiles;
 use crate::forecast::{Forecaster, FrameSource, Request};
 use crate::model::{Generative, GruMixture};
 use crate::noise::Noise;
-use crate::settings::{as_json, from_json};
+use crate::settings::Settings;
 use crate::train::objective::GenerativeLoss;
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
@@ -66,7 +66,7 @@ impl Baseline for RecurrentBaseline {
     }
 
     fn settings(&self) -> Result<Value> {
-        as_json(&RecurrentConfig {
+        let config = RecurrentConfig {
             context: 16,
             future: 16,
             width: 128,
@@ -74,15 +74,16 @@ impl Baseline for RecurrentBaseline {
             input_noise: 1.0,
             steps: 1500,
             learning_rate: 1e-3,
-        })
+        };
+        config.as_json()
     }
 
     fn check(&self, settings: &Value) -> Result<()> {
-        from_json::<RecurrentConfig>(settings).map(|_| ())
+        RecurrentConfig::from_json(settings).map(|_| ())
     }
 
     fn fit(&self, settings: &Value, run: &mut BaselineRun<'_>) -> Result<Box<dyn Forecaster + Sync>> {
-        let config: RecurrentConfig = from_json(settings)?;
+        let config = RecurrentConfig::from_json(settings)?;
         let dataset = run.dataset;
         let windows = dataset.windows(&dataset.split.train, config.context, config.future, 1)?;
         let validation = dataset.windows(&dataset.split.validation, config.context, config.future, 4)?;

@@ -2,7 +2,7 @@
 
 use super::spec::{Baseline, BaselineRun};
 use crate::error::Result;
-use crate::forecast::{Forecaster, Request, history_rows};
+use crate::forecast::{Forecaster, Request};
 use crate::noise::Noise;
 use candle_core::Tensor;
 use serde_json::Value;
@@ -56,7 +56,7 @@ impl Forecaster for Hold {
 
     fn forecast(&self, history: &Tensor, request: &Request, _: &mut Noise) -> Result<Tensor> {
         request.check()?;
-        let (batch, last) = history_rows(history, 1, self.channels)?;
+        let (batch, last) = Request::contexts(history, 1, self.channels)?;
         let samples = Tensor::from_vec(last, (batch, 1, 1, self.channels), history.device())?;
         let samples = samples.repeat((1, 1, request.horizon, 1))?;
         Ok(samples)

@@ -8,7 +8,7 @@ use crate::forecast::{ChunkSource, DenoisingConfig, Forecaster, Limits, Request,
 use crate::model::{Generative, Generator};
 use crate::noise::Noise;
 use crate::sample::diffusion::SamplerConfig;
-use crate::settings::{Auto, as_json};
+use crate::settings::{Auto, Settings};
 use crate::train::Whitening;
 use crate::train::objective::GenerativeLoss;
 use candle_core::{DType, Device, Tensor};
@@ -85,7 +85,7 @@ pub(super) fn fit<H: Clone + Serialize, G: Generative + Generator + 'static>(
     let source = ChunkSource::new(&coordinates, &windows, &validation, noise)?;
     let mut objective = GenerativeLoss { model: make(&coordinates, chunk, &mut run.weights())? };
     // The weights depend on all settings but on how is drawn from them.
-    let identity = as_json(&LatentConfig { sampler: None, ..config.clone() })?;
+    let identity = LatentConfig { sampler: None, ..config.clone() }.as_json()?;
     let settings = training(steps, config.learning_rate, (config.weight_decay, config.whitening.clone()));
     run.train(&identity, &mut objective, &source, &settings)?;
     Ok(Box::new(LatentForecaster::new(name, coordinates, objective.model)))

@@ -5,7 +5,7 @@ use super::spec::{Baseline, BaselineRun};
 use crate::error::Result;
 use crate::forecast::{Forecaster, network};
 use crate::model::{MixtureDensity, MlpConfig};
-use crate::settings::{as_json, from_json};
+use crate::settings::Settings;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -32,15 +32,15 @@ impl Baseline for MixtureBaseline {
     }
 
     fn settings(&self) -> Result<Value> {
-        as_json(&LatentConfig { context_noise: 2.0, ..LatentConfig::of(Head::Mixture { components: 8 }) })
+        LatentConfig { context_noise: 2.0, ..LatentConfig::of(Head::Mixture { components: 8 }) }.as_json()
     }
 
     fn check(&self, settings: &Value) -> Result<()> {
-        from_json::<LatentConfig<Head>>(settings).map(|_| ())
+        LatentConfig::<Head>::from_json(settings).map(|_| ())
     }
 
     fn fit(&self, settings: &Value, run: &mut BaselineRun<'_>) -> Result<Box<dyn Forecaster + Sync>> {
-        let config: LatentConfig<Head> = from_json(settings)?;
+        let config = LatentConfig::<Head>::from_json(settings)?;
         latent::fit("mdn", &config, run, |coordinates, _, noise| {
             let Head::Mixture { components } = config.head;
             let over = network::over(coordinates, None, &config.widths());

@@ -43,14 +43,16 @@ pub static BASELINES: [&dyn Baseline; 11] = [
     &field::DIFFUSION,
 ];
 
-/// The row of [`BASELINES`] of a name.
-///
-/// # Errors
-/// [`Error::Config`] naming all for another name.
-pub fn baseline_named(name: &str) -> Result<&'static dyn Baseline> {
-    BASELINES.iter().copied().find(|b| b.name() == name).ok_or_else(|| {
-        let names: Vec<&str> = BASELINES.iter().map(|b| b.name()).collect();
-        let expected = format!("classic, all, none, or some of {}", names.join(","));
-        Error::config("baselines", format!("`{name}`"), expected)
-    })
+impl dyn Baseline {
+    /// The row of [`BASELINES`] of a name.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming all for another name.
+    pub fn named(name: &str) -> Result<&'static dyn Baseline> {
+        BASELINES.iter().copied().find(|b| b.name() == name).ok_or_else(|| {
+            let names: Vec<&str> = BASELINES.iter().map(|b| b.name()).collect();
+            let expected = format!("classic, all, none, or some of {}", names.join(","));
+            Error::config("baselines", format!("`{name}`"), expected)
+        })
+    }
 }

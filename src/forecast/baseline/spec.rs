@@ -5,7 +5,7 @@ use crate::event::Sink;
 use crate::forecast::motion::{STEPS, WEIGHTS};
 use crate::forecast::{Dataset, Forecaster};
 use crate::noise::Noise;
-use crate::settings;
+use crate::settings::Settings;
 use crate::train::{AdamConfig, BatchSource, Clip, Decay, Divergence, Objective, TrainConfig, Whitening, train};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -13,7 +13,7 @@ use std::time::Instant;
 
 /// A forecaster that a report compares with: fitted on the same training episodes as the model.
 ///
-/// One of your own takes part in [`crate::eval::compare_with_baselines`] beside those of
+/// One of your own takes part in [`Comparison`](crate::eval::Comparison) beside those of
 /// [`BASELINES`](crate::forecast::BASELINES). `examples/own_baseline.rs` is one.
 pub trait Baseline: Sync {
     /// Short name, `snake_case`: that of its forecaster, of its settings and of the files in which trainings are kept.
@@ -145,7 +145,7 @@ fn changed(baseline: &dyn Baseline, changes: &[(String, String)]) -> Result<Valu
     let mut all = baseline.settings()?;
     for (full, value) in changes {
         let Some(key) = full.strip_prefix(baseline.name()).and_then(|rest| rest.strip_prefix('.')) else { continue };
-        all = settings::with_one(&all, key, value)?;
+        all = all.with_one(key, value)?;
         baseline.check(&all).map_err(|e| match e {
             Error::Config { found, expected, .. } => Error::config(full, format!("{value} ({found})"), expected),
             other => other,
@@ -196,13 +196,12 @@ pub(super) fn delta_std(dataset: &Dataset) -> Vec<f32> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::baseline_named;
     use super::*;
 
     #[test]
     fn settings_are_changed_by_name_and_unknown_ones_refused() -> Result<()> {
         let set = |key: &str, value: &str| vec![(key.to_string(), value.to_string())];
-        let flow = baseline_named("flow")?;
+        let flow = <dyn Baseline>::named("flow")?;
         let settings = changed(flow, &set("flow.sampler.levels", "10"))?;
         let sampler = &settings["sampler"];
         assert_eq!(
@@ -210,7 +209,7 @@ mod tests {
             (&json!(10), &json!(0.245), &json!(0.95))
         );
         assert_eq!(changed(flow, &set("cvae.head.code", "3"))?, flow.settings()?);
-        assert_eq!(changed(baseline_named("hold")?, &[])?, json!({}));
+        assert_eq!(changed(<dyn Baseline>::named("hold")?, &[])?, json!({}));
         for (key, value, parts) in [
             ("flow.head.components", "3", ["head.components", "weighting"]),
             ("flow.latent", "many", ["flow.latent", "many"]),
@@ -219,7 +218,7 @@ mod tests {
             ("gru_mdn.width", "0.5", ["gru_mdn.width", "0.5"]),
             ("hold.length", "3", ["length", "unknown setting"]),
         ] {
-            let baseline = baseline_named(key.split('.').next().unwrap_or_default())?;
+            let baseline = <dyn Baseline>::named(key.split('.').next().unwrap_or_default())?;
             let refused = changed(baseline, &set(key, value)).expect_err(key).to_string();
             assert!(parts.iter().all(|part| refused.contains(part)), "{refused}");
         }

@@ -3,7 +3,7 @@
 use super::spec::{Baseline, BaselineRun, CONTEXT, VAR_RIDGE};
 use super::var_fit::{VarFit, rows_times};
 use crate::error::{Error, Result};
-use crate::forecast::{Forecaster, Request, history_rows};
+use crate::forecast::{Forecaster, Request};
 use crate::noise::Noise;
 use candle_core::Tensor;
 use ebmotion_engine::noise::Draw;
@@ -132,7 +132,7 @@ impl Forecaster for Autoregression {
         let (k, d, horizon) = (self.fit.context(), self.fit.channels(), request.horizon);
         let samples = if self.spread.is_some() { request.samples } else { 1 };
         request.check()?;
-        let (batch, contexts) = history_rows(history, k, d)?;
+        let (batch, contexts) = Request::contexts(history, k, d)?;
         let draws: Vec<Draw> = (0..horizon.div_ceil(self.fit.chunk())).map(|_| noise.next_draw()).collect();
         let rows = batch * samples;
         let mut values = vec![0.0; rows * horizon * d];

@@ -2,7 +2,7 @@
 
 use super::spec::{Baseline, BaselineRun};
 use crate::error::Result;
-use crate::forecast::{Forecaster, Request, history_rows};
+use crate::forecast::{Forecaster, Request};
 use crate::noise::Noise;
 use candle_core::Tensor;
 use serde_json::Value;
@@ -56,7 +56,7 @@ impl Forecaster for Velocity {
 
     fn forecast(&self, history: &Tensor, request: &Request, _: &mut Noise) -> Result<Tensor> {
         request.check()?;
-        let (batch, two) = history_rows(history, 2, self.channels)?;
+        let (batch, two) = Request::contexts(history, 2, self.channels)?;
         let d = self.channels;
         let mut values = Vec::with_capacity(batch * request.horizon * d);
         for window in two.chunks_exact(2 * d) {

@@ -2,7 +2,8 @@
 
 use crate::error::Result;
 use crate::noise::Noise;
-use crate::sample::langevin::{Langevin, Ula};
+use crate::sample::Unadjusted;
+use crate::sample::langevin::Langevin;
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
@@ -32,8 +33,8 @@ pub struct ContrastiveConfig {
 
 impl ContrastiveConfig {
     /// The chain of one batch.
-    pub fn sampler(&self) -> Ula {
-        crate::sample::Unadjusted(Langevin {
+    pub fn sampler(&self) -> Unadjusted<Langevin> {
+        Unadjusted(Langevin {
             step: self.step_size,
             noise: self.noise,
             gradient_clip: self.gradient_clip,

@@ -3,7 +3,7 @@
 use super::chains::{Augmentation, ContrastiveConfig, Form};
 use crate::energy::rows::column;
 use crate::error::{Error, Result};
-use crate::model::{Fixed, Network, Parameters, required};
+use crate::model::{Fixed, Network, Parameters};
 use crate::noise::Noise;
 use crate::sample::Transition;
 use crate::sample::buffer::{Replay, ReplayBatch};
@@ -278,7 +278,7 @@ impl<N: Network> Objective for Contrastive<N> {
     }
 
     fn restore(&mut self, get: &dyn Fn(&str) -> Option<Tensor>) -> Result<()> {
-        self.network.restore(&|name| required(name, get(name)))?;
+        self.network.restore(&|name| Parameters::required(name, get(name)))?;
         if let Some(replay) = &mut self.replay {
             let tensors: Vec<(String, Tensor)> = ["place", "age", "x", "context"]
                 .iter()

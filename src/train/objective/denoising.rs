@@ -15,7 +15,7 @@
 use super::contrastive::mean;
 use super::difference::CentralDifference;
 use crate::error::{Error, Result};
-use crate::model::{ANGLES, Leveled, Network, Parameters, required, weigh};
+use crate::model::{ANGLES, Leveled, Network, Parameters, weigh};
 use crate::noise::Noise;
 use crate::train::{Batch, EnergyObjective, Gradients, Loss, Objective};
 use candle_core::{DType, Tensor};
@@ -287,6 +287,6 @@ impl<N: Network> Objective for Denoising<N> {
     }
 
     fn restore(&mut self, get: &dyn Fn(&str) -> Option<Tensor>) -> Result<()> {
-        self.energy.network_mut().restore(&|name| required(name, get(name)))
+        self.energy.network_mut().restore(&|name| Parameters::required(name, get(name)))
     }
 }

@@ -11,7 +11,7 @@ use crate::energy::compose::Sum;
 use crate::energy::constraint::Goal;
 use crate::energy::coordinates::Coordinates;
 use crate::error::{Error, Result};
-use crate::model::{Leveled, Network, Parameters, required};
+use crate::model::{Leveled, Network, Parameters};
 use crate::noise::Noise;
 use crate::sample::langevin::Langevin;
 use crate::sample::{Transition, Unadjusted};
@@ -165,7 +165,7 @@ impl<N: Network> Recovery<N> {
             // The variance of `x` given `x'` is 1 / (1 + a^2 / s^2) = s^2 for a standard normal `x`.
             let sampler = Unadjusted(Langevin::calibrated(c.step_size * variance));
             for drawn in &mut samples {
-                let energy = Sum(&level, &bond);
+                let energy = Sum::new().with(&level).with(&bond);
                 drawn.push(sampler.run_from(&energy, &noisier, c.steps, &mut noise.split_off())?.0.x);
             }
             xs.push(x);
@@ -235,6 +235,6 @@ impl<N: Network> Objective for Recovery<N> {
     }
 
     fn restore(&mut self, get: &dyn Fn(&str) -> Option<Tensor>) -> Result<()> {
-        self.energy.network_mut().restore(&|name| required(name, get(name)))
+        self.energy.network_mut().restore(&|name| Parameters::required(name, get(name)))
     }
 }

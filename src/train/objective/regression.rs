@@ -1,7 +1,7 @@
 //! Least squares: the objective of the deterministic baselines.
 
 use crate::error::{Error, Result};
-use crate::model::{Mlp, Parameters, required};
+use crate::model::{Mlp, Parameters};
 use crate::noise::Noise;
 use crate::train::{Batch, Loss, Objective};
 use candle_core::{DType, Tensor};
@@ -48,6 +48,6 @@ impl Objective for Regression {
     }
 
     fn restore(&mut self, get: &dyn Fn(&str) -> Option<Tensor>) -> Result<()> {
-        self.net.restore(&|name| required(name, get(name)))
+        self.net.restore(&|name| Parameters::required(name, get(name)))
     }
 }

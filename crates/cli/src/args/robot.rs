@@ -2,7 +2,7 @@
 
 use clap::Args;
 use ebmotion::Result;
-use ebmotion::kinematics::{self, Drive, Robot};
+use ebmotion::kinematics::{Drive, Robot};
 use ebmotion::trajectory::Channel;
 use std::path::PathBuf;
 
@@ -22,7 +22,7 @@ pub(crate) struct RobotArgs {
 impl RobotArgs {
     /// How the channels move these links, where a robot is given.
     pub(crate) fn drive(&self, channels: &[Channel]) -> Result<Option<Drive>> {
-        let drive = |path: &PathBuf| kinematics::drive(&Robot::read(path)?, channels, &self.link);
+        let drive = |path: &PathBuf| ebmotion::robot::drive(&Robot::read(path)?, channels, &self.link);
         self.urdf.as_ref().map(drive).transpose()
     }
 }

@@ -3,7 +3,8 @@
 use super::text::key_value;
 use clap::Args;
 use ebmotion::forecast::Model;
-use ebmotion::{Error, Result, settings};
+use ebmotion::settings::Settings;
+use ebmotion::{Error, Result};
 
 #[derive(Debug, Args)]
 pub(crate) struct SamplerArgs {
@@ -25,7 +26,7 @@ impl SamplerArgs {
         };
         for pair in &self.sampler {
             let (key, value) = key_value("--sampler", pair)?;
-            sampler = settings::with_one(&sampler, key, value)?;
+            sampler = sampler.with_one(key, value)?;
         }
         model.with_sampler(sampler)
     }

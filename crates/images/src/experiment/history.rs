@@ -2,7 +2,7 @@
 
 use candle_core::{Device, Tensor};
 use ebmotion::Result;
-use ebmotion::model::{Parameters, required_count};
+use ebmotion::model::Parameters;
 use ebmotion::noise::Noise;
 use ebmotion::train::{Batch, Gradients, Loss, Objective};
 use serde::{Deserialize, Serialize};
@@ -88,7 +88,7 @@ impl Objective for Remembering<'_> {
     fn restore(&mut self, get: &dyn Fn(&str) -> Option<Tensor>) -> Result<()> {
         let begun = get(BEGUN);
         if begun.is_some() {
-            self.begun = required_count(BEGUN, begun)?;
+            self.begun = Parameters::required_count(BEGUN, begun)?;
             self.kept.clear();
             let set = |k: usize| -> Option<Vec<Tensor>> {
                 self.inner.parameters().iter().map(|(name, _)| get(&format!("history/{k}/{name}"))).collect()

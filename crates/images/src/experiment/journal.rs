@@ -2,7 +2,7 @@
 
 use candle_core::Tensor;
 use ebmotion::event::{Event, Sink};
-use ebmotion::settings::as_json;
+use ebmotion::settings::Settings;
 use ebmotion::train::{Archive, CheckpointPlan};
 use ebmotion::{Error, Result};
 use ebmotion_logs::files;
@@ -44,7 +44,7 @@ impl Journal {
     /// [`Error::Model`] when pieces are there and neither is asked for, when there are none to go on with, or when they
     /// are of another run; [`Error::Io`].
     pub fn begin(folder: &Path, of: &impl Serialize, resume: bool, overwrite: bool) -> Result<Self> {
-        let of = as_json(of)?;
+        let of = of.as_json()?;
         let run = folder.join(RUN);
         match (has_pieces(folder)?, resume) {
             (false, true) => {

@@ -7,9 +7,9 @@ use crate::image::Images;
 use crate::model::{ConvConfig, ConvEnergy, convolutional, on_device};
 use candle_core::{DType, Device, Tensor};
 use ebmotion::energy::{Energy, Evaluated};
-use ebmotion::model::{Leveled, Network, Parameters, required};
+use ebmotion::model::{Leveled, Network, Parameters};
 use ebmotion::noise::Noise;
-use ebmotion::settings::as_json;
+use ebmotion::settings::Settings;
 use ebmotion::train::{Archive, Outcome};
 use ebmotion::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -162,7 +162,7 @@ impl ImageModel {
             let mut member = Self { energy, history: Vec::new(), ..self.clone() };
             let state = self.network().state();
             let get = |name: &str| state.iter().find(|(n, _)| n == name).map(|(_, t)| t.clone());
-            member.network_mut().restore(&|name| required(name, get(name)))?;
+            member.network_mut().restore(&|name| Parameters::required(name, get(name)))?;
             member.parameters().set_values(weights)?;
             all.push(member);
         }
@@ -335,7 +335,7 @@ impl ImageModel {
     /// # Errors
     /// As [`Archive::save`].
     pub fn save(&self, path: &Path) -> Result<()> {
-        let meta = as_json(&self.info)?;
+        let meta = self.info.as_json()?;
         let mut archive = Archive { meta, ..Archive::default() };
         for (name, var) in self.parameters().iter() {
             archive.tensors.insert(format!("weight/{name}"), var.as_detached_tensor());

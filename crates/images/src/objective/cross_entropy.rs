@@ -3,7 +3,7 @@
 use crate::model::Classifier;
 use crate::sample::Attack;
 use candle_core::{DType, Device, Tensor};
-use ebmotion::model::{Parameters, required_count};
+use ebmotion::model::Parameters;
 use ebmotion::noise::Noise;
 use ebmotion::train::{Batch, Loss, Objective};
 use ebmotion::{Error, Result};
@@ -73,7 +73,7 @@ impl Objective for CrossEntropy {
     }
 
     fn restore(&mut self, get: &dyn Fn(&str) -> Option<Tensor>) -> Result<()> {
-        self.steps = required_count("steps", get("steps"))?;
+        self.steps = Parameters::required_count("steps", get("steps"))?;
         Ok(())
     }
 }

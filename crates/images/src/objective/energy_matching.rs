@@ -13,9 +13,9 @@
 use super::assignment::cheapest;
 use crate::arrays::mean;
 use candle_core::{D, DType, Tensor};
-use ebmotion::model::{Fixed, Network, Parameters, required, required_count};
+use ebmotion::model::{Fixed, Network, Parameters};
 use ebmotion::noise::Noise;
-use ebmotion::sample::langevin::{Langevin, Ula};
+use ebmotion::sample::langevin::Langevin;
 use ebmotion::sample::schedule::{Annealed, NoiseScale, Schedule};
 use ebmotion::sample::{Transition, Unadjusted};
 use ebmotion::train::objective::{CentralDifference, energy_score};
@@ -105,7 +105,7 @@ impl EnergyMatchingConfig {
     }
 
     /// The chain that stays among the data, at the temperature of the energy in the end.
-    pub fn stay(&self) -> Ula {
+    pub fn stay(&self) -> Unadjusted<Langevin> {
         let base = self.chain(0.0);
         Unadjusted(Langevin { noise: (2.0 * base.step * self.temperature).sqrt(), ..base })
     }
@@ -309,8 +309,8 @@ impl<N: Network> Objective for EnergyMatching<N> {
     }
 
     fn restore(&mut self, get: &dyn Fn(&str) -> Option<Tensor>) -> Result<()> {
-        self.network.restore(&|name| required(name, get(name)))?;
-        self.done = required_count("energy_matching.done", get("energy_matching.done"))?;
+        self.network.restore(&|name| Parameters::required(name, get(name)))?;
+        self.done = Parameters::required_count("energy_matching.done", get("energy_matching.done"))?;
         Ok(())
     }
 }

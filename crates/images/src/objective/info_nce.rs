@@ -7,7 +7,7 @@
 
 use crate::arrays::mean;
 use candle_core::{D, Tensor};
-use ebmotion::model::{Fixed, Network, Parameters, required};
+use ebmotion::model::{Fixed, Network, Parameters};
 use ebmotion::noise::Noise;
 use ebmotion::sample::langevin::Langevin;
 use ebmotion::sample::{Transition, Unadjusted};
@@ -256,7 +256,7 @@ impl<N: Network> Objective for InfoNce<N> {
     }
 
     fn restore(&mut self, get: &dyn Fn(&str) -> Option<Tensor>) -> Result<()> {
-        self.network.restore(&|name| required(name, get(name)))
+        self.network.restore(&|name| Parameters::required(name, get(name)))
     }
 }
 

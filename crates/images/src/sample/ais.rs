@@ -38,8 +38,8 @@ use ebmotion::{Error, Result};
 /// ```
 #[derive(Debug, Clone)]
 pub struct Ais<T> {
-    /// Leaves each tempered density as it is: [`Hmc`](ebmotion::sample::hmc::Hmc),
-    /// [`Mala`](ebmotion::sample::langevin::Mala) and so on. A transition without an accept rule has no such density,
+    /// Leaves each tempered density as it is: `Metropolis` over [`Leapfrog`](ebmotion::sample::hmc::Leapfrog),
+    /// [`Langevin`](ebmotion::sample::langevin::Langevin) and so on. A transition without an accept rule has no such density,
     /// and the bounds no longer hold.
     pub transition: T,
     /// Steps of the transition at each temperature. At least 1.
@@ -206,7 +206,7 @@ impl<T: Transition> AnnealingPath for Geometric<'_, T> {
         Ok(match share {
             0.0 => Box::new(base),
             1.0 => Box::new(target),
-            _ => Box::new(Sum(base, target)),
+            _ => Box::new(Sum::new().with(base).with(target)),
         })
     }
 

@@ -6,7 +6,7 @@ use ebmotion::Result;
 use ebmotion::energy::{Energy, Evaluated, by_autograd};
 use ebmotion::model::{Activation, Fixed, Network};
 use ebmotion::noise::Noise;
-use ebmotion::sample::langevin::{Langevin, Ula};
+use ebmotion::sample::langevin::Langevin;
 use ebmotion::sample::{Transition, Unadjusted};
 use ebmotion_images::model::{ConvConfig, ConvEnergy};
 
@@ -84,7 +84,7 @@ fn chains_are_those_of_single_steps() {
     let net = network(config.clone(), 5);
     let (x, context) = examples(&config, 37);
     let fixed = || Fixed { network: &net, context: context.as_ref() };
-    let sampler: Ula = Unadjusted(Langevin::calibrated(1e-2));
+    let sampler: Unadjusted<Langevin> = Unadjusted(Langevin::calibrated(1e-2));
     let (fast, _) = sampler.run_from(&fixed(), &x, 5, &mut Noise::new(1)).unwrap();
     let (slow, _) = sampler.run_from(&Steps(fixed()), &x, 5, &mut Noise::new(1)).unwrap();
     // Five steps of numbers near 1, each rounded.

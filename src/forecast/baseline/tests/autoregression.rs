@@ -3,7 +3,7 @@
 use super::motion::{CHANNELS, CHUNK, CONTEXT, oscillators, values};
 use crate::forecast::baseline::{var::Autoregression, var_fit::VarFit};
 use crate::forecast::{Forecaster, Request, ResidualCoordinates};
-use crate::model::required;
+use crate::model::Parameters;
 use crate::noise::Noise;
 use crate::{Error, Result};
 use candle_core::{DType, Device, Tensor};
@@ -163,7 +163,7 @@ fn a_fit_survives_its_tensors_and_refuses_foreign_ones() -> Result<()> {
     let fit = VarFit::fit(&oscillators(50, 1)?, CHANNELS, CONTEXT, CHUNK, 10.0)?;
     let mut tensors: std::collections::BTreeMap<String, Tensor> = fit.to_tensors()?.into_iter().collect();
     let read = |tensors: &std::collections::BTreeMap<String, Tensor>| {
-        VarFit::from_tensors(&|name| required(name, tensors.get(name).cloned()))
+        VarFit::from_tensors(&|name| Parameters::required(name, tensors.get(name).cloned()))
     };
     assert_eq!(read(&tensors)?, fit);
     tensors.insert("var.delta_std".into(), Tensor::ones(CHANNELS + 1, DType::F32, &Device::Cpu)?);

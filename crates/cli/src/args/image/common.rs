@@ -3,7 +3,8 @@
 use crate::args::bench::{Device, device};
 use crate::args::text::key_value;
 use clap::Args;
-use ebmotion::{Error, Result, settings};
+use ebmotion::settings::Settings;
+use ebmotion::{Error, Result};
 use ebmotion_images::experiment::ImageModel;
 use ebmotion_images::image::{Images, Known, Part};
 use serde::Serialize;
@@ -72,14 +73,14 @@ impl Common {
             let text = std::fs::read_to_string(path).map_err(Error::io(path, "read"))?;
             let changes: serde_json::Value =
                 toml::from_str(&text).map_err(|e| Error::config(path.display().to_string(), e, "TOML"))?;
-            config = settings::with(&config, &changes)?;
+            config = config.with(&changes)?;
         }
         for pair in &self.set {
             let (key, value) = key_value("--set", pair)?;
-            config = settings::with_one(&config, key, value)?;
+            config = config.with_one(key, value)?;
         }
         if let Some(seed) = self.seed {
-            config = settings::with_one(&config, "seed", &seed.to_string())?;
+            config = config.with_one("seed", &seed.to_string())?;
         }
         Ok(config)
     }

@@ -5,7 +5,7 @@ use super::expert::{half_square, shape};
 use super::scene::{Scale, Scene};
 use crate::experiment::draw::{WATCHED, show, velocity_of};
 use candle_core::{DType, Device, Tensor};
-use ebmotion::energy::compose::{Scaled, Total};
+use ebmotion::energy::compose::{Scaled, Sum};
 use ebmotion::energy::{Energy, Evaluated};
 use ebmotion::event::{Event, Sink};
 use ebmotion::noise::Noise;
@@ -31,12 +31,12 @@ impl Energy for Normal {
 /// standard normal that each `E_i` holds counts once. Negative weights negate.
 pub(super) fn all<'a>(parts: impl IntoIterator<Item = (f64, Box<dyn Energy + 'a>)>) -> Box<dyn Energy + 'a> {
     let mut weights = 0.0;
-    let mut total = Total::new();
+    let mut sum = Sum::new();
     for (factor, energy) in parts {
         weights += factor;
-        total = total.with(Scaled { energy, factor });
+        sum = sum.with(Scaled { energy, factor });
     }
-    Box::new(total.with(Scaled { energy: Normal, factor: 1.0 - weights }))
+    Box::new(sum.with(Scaled { energy: Normal, factor: 1.0 - weights }))
 }
 
 /// Images in the order of their energies, the lowest first.

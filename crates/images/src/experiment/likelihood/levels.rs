@@ -10,7 +10,7 @@ use ebmotion::energy::Energy;
 use ebmotion::energy::analytic::Diagonal;
 use ebmotion::event::{Event, Sink};
 use ebmotion::noise::Noise;
-use ebmotion::sample::hmc::{Hmc, Leapfrog};
+use ebmotion::sample::hmc::Leapfrog;
 use ebmotion::sample::{ChainState, Metropolis, Transition};
 use serde::Serialize;
 
@@ -95,7 +95,7 @@ pub(super) struct Levels<'a> {
     shape: [usize; 3],
     angles: Vec<f64>,
     /// Hamiltonian Monte Carlo at each.
-    ways: Vec<Hmc>,
+    ways: Vec<Metropolis<Leapfrog>>,
     trajectories: usize,
     /// Whose chains a listener is shown.
     shown: Option<&'a ImageModel>,

@@ -8,7 +8,7 @@ use candle_core::{DType, Device, Tensor};
 use ebmotion::event::Sink;
 use ebmotion::model::Generative;
 use ebmotion::noise::Noise;
-use ebmotion::settings::as_json;
+use ebmotion::settings::Settings;
 use ebmotion::train::objective::GenerativeLoss;
 use ebmotion::train::{AdamConfig, Archive, Batch, BatchSource, Clip, Decay, Divergence, TrainConfig, train};
 use ebmotion::{Error, Result};
@@ -114,7 +114,7 @@ fn fit<M: Generative + 'static, N: Serialize>(
 ) -> Result<(Box<dyn Generative>, BaselineRecord)> {
     let name = network.name();
     let (kind, path) = (format!("ood baseline {name} 1"), folder.join(format!("{name}.safetensors")));
-    let settings = as_json(of)?;
+    let settings = of.as_json()?;
     let data = serde_json::json!(DataRecord::of(source.images));
     let identity = serde_json::json!({
         "settings": settings, "seed": config.seed, "validation": config.validation, "data": data,
@@ -165,7 +165,7 @@ fn fit<M: Generative + 'static, N: Serialize>(
         validation_bits: outcome.best_validation,
     };
     let header = Header { kind, of: identity, record: record.clone() };
-    let meta = as_json(&header)?;
+    let meta = header.as_json()?;
     let tensors = network.parameters().iter().map(|(n, var)| (n.to_string(), var.as_detached_tensor())).collect();
     Archive { tensors, meta, ..Archive::default() }.save(&path)?;
     Ok((Box::new(network), record))

@@ -14,7 +14,7 @@ use crate::image::Images;
 use candle_core::{Device, Tensor};
 use ebmotion::event::Sink;
 use ebmotion::noise::Noise;
-use ebmotion::settings::as_json;
+use ebmotion::settings::Settings;
 use ebmotion::train::{CheckpointPlan, Objective, Outcome, train};
 use ebmotion::{Error, Result};
 use pictures::{Moved, Pictures};
@@ -70,7 +70,7 @@ pub fn run(
     let scale = if config.learning.in_pixels() { [0.0, 1.0] } else { moments(&chosen, training)? };
     let network = config.network(chosen.shape(), if config.conditional { classes.len() } else { 0 })?;
     let mut info = ImageModelInfo::new(network, config.learning.leveled(), classes, scale, DataRecord::of(&chosen));
-    info.settings = as_json(config)?;
+    info.settings = config.as_json()?;
     let plan = checkpoint.map(|path| CheckpointPlan {
         path: path.to_path_buf(),
         resume,

@@ -4,7 +4,7 @@ use super::config::{ConvConfig, FilterShape, StageShape};
 use candle_core::{DType, Device, Tensor, Var};
 use ebmotion::energy::{ConditionalEnergy, Evaluated};
 use ebmotion::model::SpectralNorm;
-use ebmotion::model::{Network, Parameters, required};
+use ebmotion::model::{Network, Parameters};
 use ebmotion::noise::Noise;
 use ebmotion::{Error, Result};
 use ebmotion_engine::engine::conv::{ImageTerm, Room};
@@ -127,7 +127,7 @@ impl ConvEnergy {
         there.parameters.set_values(&self.parameters.values()?)?;
         let state = self.state();
         let find = |name: &str| state.iter().find(|(n, _)| n == name).map(|(_, t)| t.clone());
-        there.restore(&|name| required(name, find(name)))?;
+        there.restore(&|name| Parameters::required(name, find(name)))?;
         Ok(there)
     }
 

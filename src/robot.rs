@@ -1,10 +1,8 @@
-//! Where a robot's links are: hands on `ebmotion-robot`, and says what the channels of a log mean to it.
-//!
-//! With the feature `urdf`, `Robot::read` reads a URDF file.
+//! What the channels of a log mean to a robot ([`crate::kinematics`]).
 
 use crate::error::Result;
 use crate::trajectory::{Channel, JointLimits};
-pub use ebmotion_robot::{Drive, Joint, JointBounds, JointKind, Link, Mimic, Poses, Robot, Skeleton, skeleton};
+use ebmotion_robot::{Drive, JointBounds, Robot};
 
 /// How `channels` move the links of these names; where no names are given, the ends of the robot that move: finger tips
 /// and tools.
