@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Counts the public names of the library, as its documentation lists them: scripts/public_names.sh [MOST]
+# Crates that it hands on whole (`ebmotion-logs`, `ebmotion-robot`) have a documentation of their own.
 #
 # With MOST it fails where there are more.
 set -euo pipefail

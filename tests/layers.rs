@@ -25,7 +25,6 @@ const LAYERS: &[(&str, &[&str], &[&str])] = &[
         &["nalgebra", "csv"],
     ),
     ("objective", &["error", "noise", "energy", "sample", "model", "train", "arrays"], &["nalgebra", "csv"]),
-    ("trajectory", &[], &["candle_core", "nalgebra"]),
     ("settings", &["error"], &["candle_core", "nalgebra", "csv"]),
     ("image", &["error", "files", "noise"], &["candle_core", "nalgebra", "csv"]),
     (
@@ -48,7 +47,7 @@ const LAYERS: &[(&str, &[&str], &[&str])] = &[
         ],
         &["csv"],
     ),
-    ("kinematics", &["error", "trajectory"], &["candle_core", "csv"]),
+    ("robot", &["error", "trajectory", "kinematics"], &["candle_core", "csv"]),
     (
         "forecast",
         &[

@@ -89,7 +89,8 @@ pub struct Detector<'a> {
 const EPISODES: &str = "combined.episodes";
 
 impl<'a> Detector<'a> {
-    /// Fits [`ScoreSpec::ALL`] on windows of the training episodes and calibrates them on those of the validation episodes.
+    /// Fits [`ScoreSpec::ALL`] on windows of the training episodes and calibrates them on those of the validation
+    /// episodes.
     ///
     /// # Errors
     /// [`Error::Data`] when episodes are shorter than a scored window.

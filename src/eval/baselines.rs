@@ -46,8 +46,8 @@ impl Comparison {
         let notes = &mut comparison.report.protocol.notes;
         if models.len() > 1 {
             notes.push(format!(
-                "Trained forecasters: {} runs each, of successive seeds on the same training episodes; figures are means \
-                    over the runs.",
+                "Trained forecasters: {} runs each, of successive seeds on the same training episodes; figures are \
+                 means over the runs.",
                 models.len()
             ));
         }

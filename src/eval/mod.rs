@@ -1,7 +1,7 @@
 //! How good a forecast is: metrics, their intervals, and the report.
 //!
-//! [`Comparison::of`] holds the true motion and scores one forecaster's futures at a time by every metric; a [`Comparison`]
-//! writes the results as files ([`report`]). Nothing here knows how a forecast was made.
+//! [`Comparison::of`] holds the true motion and scores one forecaster's futures at a time by every metric; a
+//! [`Comparison`] writes the results as files ([`report`]). Nothing here knows how a forecast was made.
 
 mod baselines;
 mod bootstrap;

@@ -39,8 +39,8 @@ use ebmotion::{Error, Result};
 #[derive(Debug, Clone)]
 pub struct Ais<T> {
     /// Leaves each tempered density as it is: `Metropolis` over [`Leapfrog`](ebmotion::sample::hmc::Leapfrog),
-    /// [`Langevin`](ebmotion::sample::langevin::Langevin) and so on. A transition without an accept rule has no such density,
-    /// and the bounds no longer hold.
+    /// [`Langevin`](ebmotion::sample::langevin::Langevin) and so on. A transition without an accept rule has no such
+    /// density, and the bounds no longer hold.
     pub transition: T,
     /// Steps of the transition at each temperature. At least 1.
     pub steps: usize,
