@@ -9,6 +9,7 @@ use super::score_distribution::ScoreDistribution;
 use crate::error::{Error, Result};
 use crate::forecast::{Dataset, Model, WindowArray};
 use crate::train::Archive;
+use crate::trajectory::{Frames, WindowSpec, Windows};
 use candle_core::{Device, Tensor};
 use std::path::Path;
 
@@ -178,6 +179,26 @@ impl<'a> Detector<'a> {
             }
         }
         Ok(judged)
+    }
+
+    /// Judges the motion that a forecast from frame `start` of an episode rests on: the [`Detector::frames`] frames
+    /// before it. `None` where there are fewer.
+    ///
+    /// # Errors
+    /// As [`Model::check_fits`] and [`Detector::judge`]; [`Error::Data`] where there is no such episode.
+    pub fn before(&self, frames: &Frames, episode: usize, start: usize) -> Result<Option<WindowScore>> {
+        self.model.check_fits(frames)?;
+        let (context, judged) = (self.model.info().config.model.frames().0, self.frames());
+        let spec = WindowSpec { context, future: judged - context, stride: 1, skip_short: true };
+        let enough = frames.episodes.get(episode).is_none_or(|e| (judged..=e.time_secs.len()).contains(&start));
+        if !enough {
+            return Ok(None);
+        }
+        let (listed, channels) = (Windows::new(frames, &[episode], spec)?, frames.channels.len());
+        let mut values = vec![0.0; judged * channels];
+        listed.fill(start - judged, &self.model.info().normaliser, &mut values)?;
+        let window = WindowArray { values, context, future: spec.future, channels };
+        Ok(self.judge(&window)?.pop())
     }
 
     /// Every anomaly score, `(N,)` each (the largest where there is one a channel), and `combined`.

@@ -347,6 +347,7 @@ fn show(
             history: units(past)?,
             truth: units(truth)?,
             truth_energy,
+            p_value: None,
         });
     }
     Ok(Forecast {

@@ -29,6 +29,9 @@ pub struct Origin {
     pub truth: Vec<f64>,
     /// `(H',)`: energy of the chunk in which each frame of the truth lies, nats; none for a truth shorter than a chunk.
     pub truth_energy: Option<Vec<f64>>,
+    /// Share of normal stretches that are at least as unlike the training motion as the one before the forecast
+    /// ([`Detector::before`](crate::anomaly::Detector::before)); `None` where that was not asked.
+    pub p_value: Option<f64>,
 }
 
 impl Origin {
@@ -230,6 +233,7 @@ impl Forecast {
             samples: self.futures.values().chunks_exact(horizon * d).map(|s| s.chunks_exact(d).collect()).collect(),
             energies: self.energies.as_ref().map(|e| e.chunks_exact(horizon).collect()),
             truth_energy: origin.truth_energy.as_deref(),
+            p_value: origin.p_value,
             notes: self.notes.clone(),
         };
         let text = serde_json::to_string(&file).map_err(Error::unwritable("a forecast", "JSON"))?;
@@ -270,6 +274,7 @@ impl Forecast {
             history: file.history.concat(),
             truth: file.truth.concat(),
             truth_energy: file.truth_energy,
+            p_value: file.p_value,
         };
         Ok(Self {
             model: file.model,
@@ -333,6 +338,8 @@ struct ForecastFile<Row> {
     energies: Option<Vec<Row>>,
     /// `(H')`
     truth_energy: Option<Row>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    p_value: Option<f64>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     notes: Vec<String>,
 }

@@ -308,6 +308,7 @@ impl Model {
             history: history[history.len() - self.forecaster().context_frames() * d..].to_vec(),
             truth: Vec::new(),
             truth_energy: None,
+            p_value: None,
         };
         Ok(Forecast {
             model: self.forecaster().name().into(),

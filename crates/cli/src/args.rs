@@ -105,7 +105,7 @@ OUT ends in .csv, .csv.gz, .mcap or .parquet, or is a folder without an ending: 
 number is written such that the same number is read again; times are seconds, units stand after names
 (`q_elbow [rad]`).")]
 pub(crate) struct ConvertArgs {
-    /// Log files, or folders of them.
+    /// Log files, folders of them, patterns in quotes (`'run*.csv'`), or `-` for standard input.
     #[arg(required = true, value_name = "LOG")]
     pub(crate) logs: Vec<PathBuf>,
     /// Where all of them are written, in the format of its ending.
@@ -139,7 +139,7 @@ Frames of a chunk and training steps are chosen by how much motion there is unle
 Beside the model stand MODEL.config.toml (the settings as resolved), MODEL.telemetry.jsonl and, until the run has
 ended, MODEL.checkpoint.")]
 pub(crate) struct TrainArgs {
-    /// Log files, or folders of them.
+    /// Log files, folders of them, patterns in quotes (`'run*.csv'`), or `-` for standard input.
     #[arg(value_name = "LOG", required_unless_present = "print_config")]
     pub(crate) logs: Vec<PathBuf>,
     /// Where the model is written.
@@ -190,7 +190,7 @@ pub(crate) struct PredictArgs {
     /// A model that `train` wrote.
     #[arg(value_name = "MODEL")]
     pub(crate) model: PathBuf,
-    /// The log to be continued.
+    /// The log to be continued, or `-` for standard input.
     #[arg(value_name = "LOG")]
     pub(crate) log: PathBuf,
     /// How far ahead: seconds (`4s`, `400ms`) or frames (`100f`).
@@ -208,7 +208,8 @@ pub(crate) struct PredictArgs {
     /// Where in the episode the forecast begins, from its start (`2.5s`, `60f`); its end where it is not given.
     #[arg(long, value_name = "TIME", value_parser = span)]
     pub(crate) at: Option<Span>,
-    /// Refuses a log whose last frames before the forecast lie far outside what training saw, instead of warning.
+    /// Refuses a log whose last frames before the forecast lie far outside what training saw, or are motion of a kind
+    /// that one stretch in a hundred is, instead of warning.
     #[arg(long)]
     pub(crate) strict: bool,
     #[command(flatten)]

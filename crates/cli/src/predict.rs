@@ -4,8 +4,9 @@ use super::args::PredictArgs;
 use super::console::Console;
 use super::output::{self, Inputs};
 use super::train;
+use ebmotion::anomaly::Detector;
 use ebmotion::forecast::{Model, Request};
-use ebmotion::trajectory::{Episode, Recording};
+use ebmotion::trajectory::{Episode, Frames, Recording};
 use ebmotion::{Error, Result};
 
 /// The kinds of file that a forecast can be written to.
@@ -38,10 +39,16 @@ pub(super) fn run(args: &PredictArgs, console: &mut Console) -> Result<()> {
     let seen = start.saturating_sub(model.forecaster().context_frames())..start;
     let unfamiliar = model.unfamiliar(&frames, episode..episode + 1, seen);
     train::say_unfamiliar(&unfamiliar, args.strict, console)?;
+    let unusual = unusual(args, &model, (&frames, episode, start), console)?;
     let request = Request { horizon, samples: args.samples };
     let mut forecast = model.forecast_episode(&frames, episode, start, &request, args.seed)?;
     forecast.model = args.model.display().to_string();
     forecast.notes.extend(unfamiliar.iter().map(ToString::to_string));
+    if let Some((p_value, note)) = unusual {
+        forecast.origins.iter_mut().for_each(|origin| origin.p_value = Some(p_value));
+        note.iter().for_each(|note| console.say(&format!("warning: {note}")));
+        forecast.notes.extend(note);
+    }
     match kind {
         Kind::Csv => forecast.write_csv(&args.output)?,
         Kind::Json => forecast.write_json(&args.output)?,
@@ -63,6 +70,42 @@ pub(super) fn run(args: &PredictArgs, console: &mut Console) -> Result<()> {
         console.say(&format!("next: ebmotion view {} -o forecast.rrd", args.output.display()));
     }
     Ok(())
+}
+
+/// Motion before a forecast that is as rare as this, as a share of normal motion, is told.
+const RARE: f64 = 0.01;
+
+/// How rare motion like that before the forecast is, and what there is to say of it; `None` where the model is not
+/// calibrated or the episode has not enough frames to look at.
+fn unusual(
+    args: &PredictArgs,
+    model: &Model,
+    (frames, episode, start): (&Frames, usize, usize),
+    console: &Console,
+) -> Result<Option<(f64, Option<String>)>> {
+    let detector = match Detector::load(model, &args.model) {
+        Err(e @ Error::Model { .. }) => {
+            console.say(&format!("note: how usual the motion before the forecast is cannot be told: {e}"));
+            return Ok(None);
+        }
+        other => other?,
+    };
+    let Some(found) = detector.before(frames, episode, start)? else { return Ok(None) };
+    let channel = found.channel.map_or(String::new(), |c| format!(", channel `{}`", frames.channels[c].name));
+    let note = format!(
+        "the {:.2} s before the forecast are unfamiliar, p = {:.2e} ({}{channel}): futures may be wrong",
+        detector.frames() as f64 / frames.rate_hz,
+        found.p_value,
+        found.leading
+    );
+    // Of few normal stretches none is as rare as that: then the strangest of all counts.
+    let least = 1.0 / (detector.calibrated_on() + 1) as f64;
+    match found.p_value <= RARE.max(least) {
+        true if args.strict => {
+            Err(Error::data("motion of the log", note, "motion like that of the training, by --strict"))
+        }
+        rare => Ok(Some((found.p_value, rare.then_some(note)))),
+    }
 }
 
 /// The episode that is `wanted`, the last where none is.

@@ -39,6 +39,7 @@ fn forecast(degrees: &[&[f64]]) -> Result<Forecast> {
         history: vec![0.0; 2],
         truth: Vec::new(),
         truth_energy: None,
+        p_value: None,
     };
     Ok(Forecast {
         model: "ebm".into(),

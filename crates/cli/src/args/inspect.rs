@@ -16,7 +16,7 @@ Examples:
 A finding is an error (the log is refused, or a value can be no measurement), a warning (a model
 would learn the fault) or a note. docs/inspect.md lists all kinds and the form of the JSON.")]
 pub(crate) struct InspectArgs {
-    /// Log files, or folders of them.
+    /// Log files, folders of them, patterns in quotes (`'run*.csv'`), or `-` for standard input.
     #[arg(required = true, value_name = "LOG")]
     pub(crate) logs: Vec<PathBuf>,
     /// Prints JSON instead of tables.

@@ -20,7 +20,7 @@ pub(crate) struct ScoreArgs {
     /// A model that `train` wrote.
     #[arg(value_name = "MODEL")]
     pub(crate) model: PathBuf,
-    /// Log files, or folders of them.
+    /// Log files, folders of them, patterns in quotes (`'run*.csv'`), or `-` for standard input.
     #[arg(required = true, value_name = "LOG")]
     pub(crate) logs: Vec<PathBuf>,
     /// Expected share of normal episodes among the suspects, at most.

@@ -1,6 +1,7 @@
 //! Logs as users have them: one long one, with faults that a choice mends, of other channels and rates than a model's.
 
 use super::*;
+use ebmotion::trajectory::{ReadOptions, Recording};
 use serde_json::Value;
 
 /// Two joints at a time, without units.
@@ -186,6 +187,38 @@ fn values_far_outside_the_training_are_told() {
 }
 
 #[test]
+fn unfamiliar_motion_before_a_forecast_is_told_with_its_p_value() {
+    let folder = tempfile::tempdir().unwrap();
+    let f = folder.path();
+    trained_on_one_log(f);
+    let predict = |log: &str, more: &[&str]| {
+        let args = ["predict", "m.safetensors", log, "--horizon", "4f", "--samples", "2", "-o", "x.json"];
+        run(f, &[&args[..], more].concat())
+    };
+    let output = predict("log.csv", &["--strict"]);
+    says(&output, &[]);
+    assert!(!stderr(&output).contains("unfamiliar"), "{}", stderr(&output));
+    let usual = json(&f.join("x.json"))["p_value"].as_f64().unwrap();
+    assert!(usual > 0.02 && usual <= 1.0, "{usual}");
+    // The joints' plugs are exchanged: every value is one that training saw.
+    let exchanged = |s: f64| joints(s).into_iter().rev().collect();
+    swing(&f.join("exchanged.csv"), 200, 20.0, 0.0, exchanged, "time [s],q_a,q_b");
+    says(&predict("exchanged.csv", &[]), &["before the forecast are unfamiliar, p = ", "futures may be wrong"]);
+    let forecast = json(&f.join("x.json"));
+    assert!(forecast["p_value"].as_f64().unwrap() < usual);
+    assert!(forecast["notes"].to_string().contains("unfamiliar"));
+    refuses(
+        f,
+        &[&["predict", "m.safetensors", "exchanged.csv", "-o", "y.json"][..], &["--strict"]].concat(),
+        &["unfamiliar"],
+    );
+    // Too little to judge: no p-value, and no warning.
+    let output = predict("exchanged.csv", &["--at", "12f"]);
+    says(&output, &[]);
+    assert!(!stderr(&output).contains("unfamiliar") && json(&f.join("x.json"))["p_value"].is_null());
+}
+
+#[test]
 fn a_faster_log_is_thinned_with_a_word_and_a_filter() {
     let folder = tempfile::tempdir().unwrap();
     let f = folder.path();
@@ -257,4 +290,31 @@ fn one_rate_in_training_and_forecasts() {
         let predict = ["predict", "even.safetensors", "log.csv", "--horizon", "4f", "--samples", "2", "-o", "x.csv"];
         succeeds(f, &predict);
     }
+}
+
+#[test]
+fn a_log_comes_by_standard_input() {
+    use std::io::Write;
+    use std::process::Stdio;
+    let folder = tempfile::tempdir().unwrap();
+    let f = folder.path();
+    trained_on_one_log(f);
+    let bytes = std::fs::read(f.join("log.csv")).unwrap();
+    let piped = |args: &[&str]| {
+        let mut command = ebmotion(f);
+        command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(&bytes).unwrap();
+        child.wait_with_output().unwrap()
+    };
+    let output = piped(&["inspect", "-"]);
+    assert!(String::from_utf8_lossy(&output.stdout).contains("1200 rows"), "{}", stderr(&output));
+    let forecast = ["--horizon", "4f", "--samples", "2", "-o"];
+    says(&piped(&[&["predict", "m.safetensors", "-"], &forecast[..], &["piped.json"]].concat()), &[]);
+    succeeds(f, &[&["predict", "m.safetensors", "log.csv"], &forecast[..], &["file.json"]].concat());
+    assert_eq!(json(&f.join("piped.json"))["samples"], json(&f.join("file.json"))["samples"]);
+    says(&piped(&["convert", "-", "piped.csv"]), &[]);
+    let read =
+        |name: &str| Recording::read(&[f.join(name)], &ReadOptions::default()).unwrap().episodes[0].values.clone();
+    assert_eq!(read("piped.csv"), read("log.csv"));
 }

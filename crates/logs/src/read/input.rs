@@ -1,6 +1,7 @@
 //! A log before it is read: a file, a folder that is one log, or bytes in memory.
 
 use super::packed::Packing;
+use super::paths::STDIN;
 use crate::error::{Error, Result};
 use crate::files::FileRecord;
 use sha2::{Digest as _, Sha256};
@@ -11,6 +12,7 @@ use std::fs::File;
 use std::io::Seek;
 use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 /// How much of a log is looked at to tell its format, bytes.
 const HEAD: u64 = 64 * 1024;
@@ -34,6 +36,24 @@ impl<'a> Input<'a> {
     /// A file or folder.
     pub fn at(path: &Path) -> Self {
         Self { path: path.to_path_buf(), memory: None }
+    }
+
+    /// What a user names: a file, a folder, or `-` for standard input, which is read to its end once and kept.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when standard input cannot be read.
+    pub fn of(path: &Path) -> Result<Self> {
+        static STANDARD: Mutex<Option<&[u8]>> = Mutex::new(None);
+        if path.as_os_str() != STDIN {
+            return Ok(Self::at(path));
+        }
+        let mut kept = STANDARD.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.is_none() {
+            let mut bytes = Vec::new();
+            std::io::stdin().lock().read_to_end(&mut bytes).map_err(Error::io(path, "read"))?;
+            *kept = Some(bytes.leak());
+        }
+        Ok(Self { path: path.to_path_buf(), memory: *kept })
     }
 
     /// Bytes; `name` stands for the path.

@@ -80,7 +80,8 @@ const FORMATS: &[Format] = &[
 ];
 
 impl Recording {
-    /// The files that [`Recording::read`] would read: files as they are, of a folder the log files directly in it.
+    /// The files that [`Recording::read`] would read: files as they are, of a folder the log files directly in it, of a
+    /// pattern all that fit it.
     ///
     /// # Errors
     /// [`Error::Io`] for a folder that cannot be listed; [`Error::Data`] without any log file.
@@ -89,7 +90,8 @@ impl Recording {
     }
 
     /// Reads log files; a folder stands for all log files directly in it, sorted by name, or, where there are none, for
-    /// those in the folders within.
+    /// those in the folders within; a path that is not there and has `*`, `?` or `[` for all that fit it; `-` for
+    /// standard input, which is held in memory.
     ///
     /// Formats are told by what files hold: text tables, packed or not; with the feature `parquet` Parquet tables and
     /// LeRobot datasets, which are folders; with `numpy` and `hdf5` arrays of these; with `ros` MCAP and bags. All
@@ -112,7 +114,7 @@ impl Recording {
         let files = paths::log_files(paths, &extensions(), is_one_log)?;
         let stems = paths::stems(&files, &extensions());
         for (path, stem) in files.iter().zip(stems) {
-            into.add(&stem, table(&Input::at(path), options)?, options)?;
+            into.add(&stem, table(&Input::of(path)?, options)?, options)?;
         }
         into.finish(options)
     }
@@ -167,7 +169,7 @@ fn extensions() -> Vec<&'static str> {
 pub(crate) fn tables(paths: &[impl AsRef<Path>], options: &ReadOptions) -> Result<Vec<(String, Table)>> {
     let files = paths::log_files(paths, &extensions(), is_one_log)?;
     let stems = paths::stems(&files, &extensions());
-    let read = |(path, stem): (&PathBuf, String)| Ok((stem, table(&Input::at(path), options)?));
+    let read = |(path, stem): (&PathBuf, String)| Ok((stem, table(&Input::of(path)?, options)?));
     let mut tables: Vec<(String, Table)> = files.iter().zip(stems).map(read).collect::<Result<_>>()?;
     matching::settle(&mut tables, options)?;
     Ok(tables)

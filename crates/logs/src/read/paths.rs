@@ -4,15 +4,23 @@ use super::packed::Packing;
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
 
-/// The logs meant by `paths`: files and folders that are one log as they are, other folders as the logs directly in
-/// them, sorted; where there are none, those in the folders within, in the same way.
+/// Stands for standard input among the paths.
+pub(crate) const STDIN: &str = "-";
+
+/// The logs meant by `paths`: files, standard input and folders that are one log as they are, other folders as the logs
+/// directly in them, sorted; where there are none, those in the folders within, in the same way. A path that is not there
+/// and has `*`, `?` or `[` is a pattern and stands for all that it fits, sorted.
 pub(crate) fn log_files(
     paths: &[impl AsRef<Path>],
     extensions: &[&str],
     is_one_log: fn(&Path) -> bool,
 ) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
-    for path in paths.iter().map(AsRef::as_ref) {
+    let paths = paths.iter().map(|path| fitting(path.as_ref())).collect::<Result<Vec<_>>>()?.concat();
+    if paths.iter().filter(|path| path.as_os_str() == STDIN).count() > 1 {
+        return Err(Error::data("logs", "standard input (`-`) twice", "every log once"));
+    }
+    for path in &paths {
         if !path.is_dir() || is_one_log(path) {
             files.push(path.to_path_buf());
             continue;
@@ -30,6 +38,24 @@ pub(crate) fn log_files(
         return Err(Error::data("logs", "no path", "at least one log file or folder"));
     }
     Ok(files)
+}
+
+/// The paths that fit a pattern; a path that is there, or is no pattern, stands for itself.
+fn fitting(path: &Path) -> Result<Vec<PathBuf>> {
+    let text = path.to_string_lossy();
+    if !text.contains(['*', '?', '[']) || path.exists() {
+        return Ok(vec![path.to_path_buf()]);
+    }
+    let what = || format!("logs `{text}`");
+    let found = glob::glob(&text).map_err(|e| Error::data(what(), e, "a file, a folder or a pattern of names"))?;
+    let found: Vec<PathBuf> = found.collect::<std::result::Result<_, _>>().map_err(|e| {
+        let place = e.path().to_path_buf();
+        Error::io(&place, "list")(e.into())
+    })?;
+    match found.is_empty() {
+        true => Err(Error::data(what(), "no file or folder that fits", "at least one")),
+        false => Ok(found),
+    }
 }
 
 /// Adds the logs in a folder. A link to a folder is not followed, so that this ends.
@@ -59,6 +85,9 @@ fn gather(folder: &Path, extensions: &[&str], is_one_log: fn(&Path) -> bool, int
 /// Names for the episodes of `files`: the file's name without its ending, with its folders where two would be alike.
 pub(crate) fn stems(files: &[PathBuf], extensions: &[&str]) -> Vec<String> {
     let short = |path: &PathBuf| {
+        if path.as_os_str() == STDIN {
+            return "stdin".into();
+        }
         let name = path.file_name().unwrap_or(path.as_os_str());
         let name = Path::new(name);
         stem(name, extensions).unwrap_or_else(|| name.display().to_string())

@@ -1,7 +1,7 @@
 //! What well-formed logs become.
 
 use crate::{kept, log_at, read, unpacked};
-use ebmotion_logs::{Frames, OnGap, ReadOptions, Recording};
+use ebmotion_logs::{Error, Frames, OnGap, ReadOptions, Recording};
 use std::f64::consts::TAU;
 use std::time::Instant;
 
@@ -158,4 +158,28 @@ fn a_large_log_is_read_in_a_second() {
     assert_eq!(log.episodes[0].time_secs.len(), 60_000);
     // Measured 0.15 s on two idle cores; the limit leaves room for a busy machine.
     assert!(secs < 2.0, "{secs} s");
+}
+
+#[test]
+fn patterns_stand_for_all_that_fit() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    for (name, value) in [("run2.csv", 2), ("run10.csv", 10), ("other.csv", 3), ("[run].csv", 4)] {
+        std::fs::write(at(name), format!("time [s],x\n0.0,{value}\n0.1,{value}\n")).unwrap();
+    }
+    let options = ReadOptions::default();
+    let read = |name: &str| {
+        let recording = Recording::read(&[at(name)], &options)?;
+        Ok::<_, Error>(recording.episodes.into_iter().map(|e| e.id).collect::<Vec<_>>())
+    };
+    assert_eq!(read("run*.csv").unwrap(), ["run10", "run2"]);
+    assert_eq!(read("run?.csv").unwrap(), ["run2"]);
+    // A file that is there is no pattern.
+    assert_eq!(read("[run].csv").unwrap(), ["[run]"]);
+    assert_eq!(Recording::files(&[at("*r*.csv")]).unwrap().len(), 4);
+    let none = read("walk*.csv").unwrap_err().to_string();
+    assert!(none.contains("walk*.csv") && none.contains("no file or folder that fits"), "{none}");
+    assert!(read("run[.csv").is_err());
+    let twice = Recording::read(&["-", "-"], &options).unwrap_err().to_string();
+    assert!(twice.contains("standard input"), "{twice}");
 }
