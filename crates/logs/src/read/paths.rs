@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 pub(crate) const STDIN: &str = "-";
 
 /// The logs meant by `paths`: files, standard input and folders that are one log as they are, other folders as the logs
-/// directly in them, sorted; where there are none, those in the folders within, in the same way. A path that is not there
-/// and has `*`, `?` or `[` is a pattern and stands for all that it fits, sorted.
+/// directly in them, sorted; where there are none, those in the folders within, in the same way. A path that is not
+/// there and has `*`, `?` or `[` is a pattern and stands for all that it fits, sorted.
 pub(crate) fn log_files(
     paths: &[impl AsRef<Path>],
     extensions: &[&str],
