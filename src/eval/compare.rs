@@ -181,6 +181,7 @@ impl Comparison {
         let request = Request { horizon, samples: options.samples };
         let noise = Noise::new(options.seed);
         let mut runs: BTreeMap<String, Vec<(Results, Cost)>> = BTreeMap::new();
+        let mut trust: BTreeMap<String, Vec<Results>> = BTreeMap::new();
         let mut shown = None;
         for (i, (forecaster, train_seconds)) in contenders.iter().enumerate() {
             if sink.stop_requested() {
@@ -207,6 +208,8 @@ impl Comparison {
                 let result = modes.score(*forecaster, options.samples, &noise)?;
                 results.insert(mode_gap::SPEC.name.into(), result);
             }
+            let trusted = evaluator.trust(&futures, mean_energies(*forecaster, &history, &samples)?.as_deref())?;
+            trust.entry(name.clone()).or_default().push(trusted);
             runs.entry(name).or_default().push((results, cost));
             if i == 0 {
                 shown = Some(show(dataset, *forecaster, &listed, &test, &flat, s, options)?);
@@ -224,6 +227,12 @@ impl Comparison {
             let mut seeds = Noise::new(options.evaluation.bootstrap.seed).fork(SEEDS).named(&name);
             forecasters.insert(name, over_seeds(&results, &mut seeds));
         }
+        let joined = |(name, runs): (String, Vec<Results>)| {
+            let mut seeds = Noise::new(options.evaluation.bootstrap.seed).fork(SEEDS).named(&name);
+            let results = over_seeds(&runs, &mut seeds);
+            (name, results)
+        };
+        let trust = trust.into_iter().map(joined).collect();
         let comparisons = compare_with(SUBJECT, &forecasters);
         let split = &dataset.split;
         let counts = |sets: [(&str, usize); 3]| sets.into_iter().map(|(k, v)| (k.to_string(), v)).collect();
@@ -251,7 +260,7 @@ impl Comparison {
             notes: notes(options, &dataset.frames.notes),
         };
         let shown = shown.ok_or_else(|| Error::data("forecasters to compare", 0, "at least 1"))?;
-        Ok(Comparison { report: Report { forecasters, floor, comparisons, protocol, cost }, shown })
+        Ok(Comparison { report: Report { forecasters, floor, trust, comparisons, protocol, cost }, shown })
     }
 }
 
@@ -294,6 +303,19 @@ fn test_set(dataset: &Dataset, listed: &Windows<'_>, options: &CompareOptions) -
         reference: Reference { context: reference_context, future, episode: reference_episode },
     };
     Ok((test, reference_windows))
+}
+
+/// Mean energy over the frames of each future `(N, S, H, D)` after `history`, `(n, s)` row-major; `None` from a
+/// forecaster that has no energy, or none of so short a horizon.
+fn mean_energies(forecaster: &dyn Forecaster, history: &Tensor, futures: &Tensor) -> Result<Option<Vec<f64>>> {
+    let (n, s, h, d) = futures.dims4()?;
+    let (_, k, _) = history.dims3()?;
+    let repeated = history.unsqueeze(1)?.broadcast_as((n, s, k, d))?.reshape((n * s, k, d))?;
+    match forecaster.energy(&repeated, &futures.reshape((n * s, h, d))?) {
+        Ok(Some(energies)) => Ok(Some(energies.to_dtype(DType::F64)?.mean(1)?.to_vec1()?)),
+        Ok(None) | Err(Error::Shape { .. }) => Ok(None), // a horizon shorter than the forecaster's chunk has no energy
+        Err(other) => Err(other),
+    }
 }
 
 /// Windows evenly spread over the test set, in units, with the energies of samples and truth.

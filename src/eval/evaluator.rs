@@ -3,7 +3,7 @@
 use super::bootstrap::ResamplingUnits;
 use super::context::{EvalContext, EvalOptions};
 use super::data::{Futures, TestSet};
-use super::metric::{LinkErrors, METRICS, MetricSpec, PreparedMetric};
+use super::metric::{self, LinkErrors, METRICS, MetricSpec, PreparedMetric};
 use super::result::{MetricResult, Results};
 use crate::error::{Error, Result};
 use crate::kinematics::Drive;
@@ -71,6 +71,20 @@ impl<'a> Evaluator<'a> {
             }
         }
         Ok(results)
+    }
+
+    /// When to trust a forecaster: its error at less coverage, and that of the sample of the lowest energy where its
+    /// samples have `energies`, `(n, s)`.
+    ///
+    /// # Errors
+    /// [`Error::NonFinite`] for a figure that is not finite.
+    pub fn trust(&self, futures: &Futures, energies: Option<&[f64]>) -> Result<Results> {
+        let found = metric::trust(&self.eval, futures, energies);
+        let checked = |(name, result): (String, MetricResult)| match result.mean.is_finite() {
+            true => Ok((name, result)),
+            false => Err(Error::NonFinite { what: format!("trust by `{name}`"), value: result.mean, step: 0 }),
+        };
+        found.into_iter().map(checked).collect()
     }
 
     /// The floor of the metrics that have one: the real reference windows scored as if they were a forecast.

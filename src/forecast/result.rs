@@ -359,6 +359,7 @@ mod tests {
             history: vec![1.0, 2.0, 3.0, 4.0],
             truth: vec![5.0, 0.1 + 0.2],
             truth_energy: None,
+            p_value: None,
         };
         Forecast {
             model: "ebm".into(),

@@ -33,14 +33,16 @@ impl Metric for Apd {
 
 impl PreparedMetric for Apd {
     fn score(&self, eval: &EvalContext, futures: &Futures) -> Result<MetricResult> {
-        let &Futures { samples, s, h, d, .. } = futures;
-        let window = |i: usize, values: &mut [f64]| {
-            for (t, value) in values.iter_mut().enumerate() {
-                let sample = |j: usize| &samples[((i * s + j) * h + t) * d..][..d];
-                let sum: f64 = (1..s).flat_map(|j| (0..j).map(move |k| distance(sample(j), sample(k)))).sum();
-                *value = sum / (s * s.saturating_sub(1) / 2).max(1) as f64;
-            }
-        };
-        Ok(average(eval, window, |steps| mean(steps)))
+        Ok(average(eval, |i, values| of_window(futures, i, values), |steps| mean(steps)))
+    }
+}
+
+/// The distance in window `i` at each step.
+pub(super) fn of_window(futures: &Futures, i: usize, values: &mut [f64]) {
+    let &Futures { samples, s, h, d, .. } = futures;
+    for (t, value) in values.iter_mut().enumerate() {
+        let sample = |j: usize| &samples[((i * s + j) * h + t) * d..][..d];
+        let sum: f64 = (1..s).flat_map(|j| (0..j).map(move |k| distance(sample(j), sample(k)))).sum();
+        *value = sum / (s * s.saturating_sub(1) / 2).max(1) as f64;
     }
 }

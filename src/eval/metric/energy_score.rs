@@ -40,17 +40,19 @@ impl PreparedMetric for EnergyScore {
 
 /// The score of futures against a `truth` of as many numbers a frame.
 pub(super) fn against(eval: &EvalContext, truth: &[f32], futures: &Futures) -> MetricResult {
+    average(eval, |i, values| of_window(truth, futures, i, values), |steps| mean(steps))
+}
+
+/// The score of window `i` at each step.
+pub(super) fn of_window(truth: &[f32], futures: &Futures, i: usize, values: &mut [f64]) {
     let &Futures { samples, s, h, d, .. } = futures;
-    let window = |i: usize, values: &mut [f64]| {
-        for (t, value) in values.iter_mut().enumerate() {
-            let sample = |j: usize| &samples[((i * s + j) * h + t) * d..][..d];
-            let real = &truth[(i * h + t) * d..][..d];
-            let misses: f64 = (0..s).map(|j| distance(sample(j), real)).sum();
-            let spreads: f64 = (1..s).flat_map(|j| (0..j).map(move |k| distance(sample(j), sample(k)))).sum();
-            // Each unordered pair once: 1 / (2 S (S - 1)) over ordered pairs is 1 / (S (S - 1)) over these.
-            let pairs = (s * s.saturating_sub(1)).max(1) as f64;
-            *value = misses / s as f64 - spreads / pairs;
-        }
-    };
-    average(eval, window, |steps| mean(steps))
+    for (t, value) in values.iter_mut().enumerate() {
+        let sample = |j: usize| &samples[((i * s + j) * h + t) * d..][..d];
+        let real = &truth[(i * h + t) * d..][..d];
+        let misses: f64 = (0..s).map(|j| distance(sample(j), real)).sum();
+        let spreads: f64 = (1..s).flat_map(|j| (0..j).map(move |k| distance(sample(j), sample(k)))).sum();
+        // Each unordered pair once: 1 / (2 S (S - 1)) over ordered pairs is 1 / (S (S - 1)) over these.
+        let pairs = (s * s.saturating_sub(1)).max(1) as f64;
+        *value = misses / s as f64 - spreads / pairs;
+    }
 }

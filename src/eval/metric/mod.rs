@@ -18,6 +18,7 @@ mod sharpness;
 mod spec;
 mod spectrum;
 mod statistics;
+mod trust;
 mod variogram;
 
 pub(crate) use super::data::{SEGMENT_FRAMES, WINDOW_FRAMES};
@@ -27,6 +28,7 @@ pub(crate) use energy_distance::energy_distance;
 pub use frechet::frechet_distance;
 pub(super) use links::LinkErrors;
 pub(crate) use spec::{Kind, Metric, MetricSpec, PreparedMetric};
+pub(crate) use trust::{COVERAGE, LOWEST_ENERGY, SIGNALS, trust};
 
 use super::mode_gap;
 
@@ -57,8 +59,7 @@ pub(crate) static METRICS: [&dyn Metric; 22] = [
 ];
 
 /// Every metric of the report, in the order of its tables, then that of `mode_gap`, which has windows of its own and is
-/// in a report where the logs have labels, and those of the links' errors,
-/// in one where a robot is known.
+/// in a report where the logs have labels, and those of the links' errors, in one where a robot is known.
 pub(crate) fn specs() -> impl Iterator<Item = &'static MetricSpec> {
     METRICS.iter().map(|metric| metric.spec()).chain([&mode_gap::SPEC]).chain(&links::SPECS)
 }

@@ -20,6 +20,12 @@ pub struct Report {
     pub forecasters: BTreeMap<String, Results>,
     /// What real motion scores against real motion, for the distances.
     pub floor: Results,
+    /// When to trust each forecaster. By what orders the windows (`spread` of the samples, their mean `energy`; `error`
+    /// is the best order there can be), the mean energy score of the surest 10 %, 20 % and so on to 100 % of the
+    /// windows as values per step, their mean as the figure. `ade_lowest_energy`: average displacement of the sample of
+    /// the lowest energy.
+    #[serde(default)]
+    pub trust: BTreeMap<String, Results>,
     /// How much better `ebm` is than each of the others, by metric, on the same resamples.
     #[serde(default)]
     pub comparisons: BTreeMap<String, Comparisons>,

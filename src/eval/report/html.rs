@@ -2,6 +2,7 @@
 
 use super::horizons::{HORIZONS, horizon_table};
 use super::markdown::{COST_HEADS, cost_rows, groups, headline, metric_rows, protocol_rows};
+use super::trust::{ONE, RISK, TRUST, one_future_table, risk_table};
 use super::verdict::{Passage, verdict};
 use super::{Figure, Report};
 use crate::eval::metric::MetricSpec;
@@ -26,6 +27,7 @@ pub(crate) fn html(report: &Report, figures: &[Figure]) -> String {
         }
     }
     page += &horizons(report);
+    page += &trust(report);
     page += "<h2>Verdict</h2>\n";
     for passage in verdict(report) {
         match passage {
@@ -115,6 +117,29 @@ fn horizons(report: &Report) -> String {
         table += "</tr>\n";
     }
     table + "</table></div>\n"
+}
+
+fn trust(report: &Report) -> String {
+    if report.trust.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("<h2>{TRUST}</h2>\n");
+    for (says, (heads, rows)) in [(RISK, risk_table(report)), (ONE, one_future_table(report))] {
+        if rows.is_empty() {
+            continue;
+        }
+        let heads: String = heads.iter().map(|head| format!("<th>{}</th>", escape(head))).collect();
+        let _ = write!(text, "<p>{}</p>\n<div class=\"wide\"><table>\n<tr>{heads}</tr>\n", escape(says));
+        for row in rows {
+            let cells = row.iter().enumerate().map(|(i, cell)| match i {
+                0 => format!("<th>{}</th>", escape(cell)),
+                _ => format!("<td>{}</td>", escape(cell)),
+            });
+            let _ = writeln!(text, "<tr>{}</tr>", cells.collect::<String>());
+        }
+        text += "</table></div>\n";
+    }
+    text
 }
 
 fn escape(text: &str) -> String {

@@ -2,6 +2,7 @@
 
 use super::format::{grouped, interval, number};
 use super::horizons::{HORIZONS, horizon_table};
+use super::trust::{ONE, RISK, TRUST, one_future_table, risk_table};
 use super::verdict::{Passage, verdict};
 use super::{Figure, Report};
 use crate::eval::metric::{self, Kind, MetricSpec};
@@ -21,6 +22,17 @@ pub(crate) fn markdown(report: &Report, figures: &[Figure]) -> String {
     text += &format!("## {HORIZONS}\n\n");
     text += &horizon_markdown(report);
     text.push('\n');
+    if !report.trust.is_empty() {
+        text += &format!("## {TRUST}\n\n");
+        for (says, (heads, rows)) in [(RISK, risk_table(report)), (ONE, one_future_table(report))] {
+            if rows.is_empty() {
+                continue;
+            }
+            let _ = writeln!(text, "{says}\n\n| {} |\n|{}", heads.join(" | "), "---|".repeat(heads.len()));
+            rows.iter().for_each(|row| text += &format!("| {} |\n", row.join(" | ")));
+            text.push('\n');
+        }
+    }
     text += "## Verdict\n\n";
     for passage in verdict(report) {
         match passage {

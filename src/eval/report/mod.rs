@@ -14,6 +14,7 @@ mod markdown;
 #[cfg(feature = "plot")]
 mod plot;
 mod summary;
+mod trust;
 mod verdict;
 mod write;
 

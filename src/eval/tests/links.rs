@@ -2,9 +2,9 @@
 
 use crate::eval::metric::{Kind, specs};
 use crate::eval::report::markdown;
-use crate::eval::{BootstrapSettings, CompareOptions, EvalOptions, Evaluator, Futures, Reference, TestSet};
+use crate::eval::{BootstrapSettings, CompareOptions, Comparison, EvalOptions, Evaluator, Futures, Reference, TestSet};
 use crate::event::Silent;
-use crate::forecast::{Contender, Dataset, Forecast, FutureArray, Origin, RunConfig};
+use crate::forecast::{Baseline, Contender, Dataset, Forecast, FutureArray, Origin, RunConfig};
 use crate::kinematics::{Drive, Robot};
 use crate::robot::drive;
 use crate::trajectory::{Channel, Episode, Frames, Normaliser};

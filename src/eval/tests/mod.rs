@@ -6,3 +6,4 @@ mod metrics;
 mod metrics_more;
 mod mode_gap;
 mod report;
+mod trust;

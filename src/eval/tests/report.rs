@@ -78,13 +78,15 @@ fn report() -> Result<Report> {
         ("var", Box::new(Autoregression::mean(fit))),
     ];
     let history = Tensor::from_vec(test.context.clone(), (n, K, D), &Device::Cpu)?;
-    let (mut forecasters, mut cost) = (BTreeMap::new(), BTreeMap::new());
+    let (mut forecasters, mut trust, mut cost) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     for (name, forecaster) in table {
         let request = Request { horizon: H, samples: SAMPLES };
         let forecast = forecaster.forecast(&history, &request, &mut Noise::new(7))?;
         let (_, s, _, _) = forecast.dims4()?;
         let samples = forecast.flatten_all()?.to_vec1::<f32>()?;
-        forecasters.insert(name.to_string(), evaluator.evaluate(&Futures { samples: &samples, n, s, h: H, d: D })?);
+        let futures = Futures { samples: &samples, n, s, h: H, d: D };
+        forecasters.insert(name.to_string(), evaluator.evaluate(&futures)?);
+        trust.insert(name.to_string(), evaluator.trust(&futures, None)?);
         let (parameters, evaluations_per_chunk) = (forecaster.parameters(), forecaster.evaluations_per_chunk());
         cost.insert(
             name.to_string(),
@@ -108,7 +110,7 @@ fn report() -> Result<Report> {
         notes: vec!["Synthetic.".into()],
     };
     let comparisons = compare_with("ebm", &forecasters);
-    Ok(Report { forecasters, floor: evaluator.floor()?, comparisons, protocol, cost })
+    Ok(Report { forecasters, floor: evaluator.floor()?, trust, comparisons, protocol, cost })
 }
 
 /// The distances, which have a floor, the scores, then the descriptions, which have no winner.
