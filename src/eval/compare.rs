@@ -130,7 +130,8 @@ fn panel(shown: &Forecast, window: usize, channel: usize) -> ForecastPanel {
 /// # let episode = |i| Episode { id: format!("swing/{i}"), time_secs: time_secs.clone(), values: swing(i) };
 /// # let channels = vec![Channel { name: "q".into(), unit: None, period: None }];
 /// # let episodes = (0..12).map(episode).collect();
-/// # let frames = Frames { channels, rate_hz: 25.0, episodes, sources: Vec::new(), notes: Vec::new() };
+/// # let (sources, notes, parts) = (Vec::new(), Vec::new(), Default::default());
+/// # let frames = Frames { channels, rate_hz: 25.0, episodes, sources, notes, parts };
 ///
 /// // `frames`: a pendulum that swings, twelve times.
 /// let dataset = Dataset::new(frames, &RunConfig::default())?;
