@@ -19,7 +19,8 @@ const STYLE: &str = ":root{color-scheme:light dark;--text:#222;--dim:#666;--page
 --motion:#7fb2e5;--error:#ff6b7d;--warning:#ffb347;--note:#aaa}}\
 body{font:14px/1.45 system-ui,sans-serif;margin:2em auto;max-width:960px;padding:0 1em;color:var(--text);\
 background:var(--page)}h1{font-size:1.4em}h2{font-size:1.15em;margin-top:2em;overflow-wrap:anywhere}\
-h3{font-size:1em;margin:1.2em 0 .2em;font-weight:600}small,.key{color:var(--dim);font-weight:400}svg{width:100%;height:auto}\
+h3{font-size:1em;margin:1.2em 0 .2em;font-weight:600}small,.key{color:var(--dim);font-weight:400}\
+svg{width:100%;height:auto}\
 rect{fill:var(--plot);stroke:var(--line)}text{font:11px system-ui,sans-serif;fill:var(--dim)}\
 table{border-collapse:collapse}th{text-align:left}td,th{padding:.25em .9em .25em 0;vertical-align:top;\
 border-top:1px solid var(--line)}td:nth-child(-n+2){white-space:nowrap}\
