@@ -216,6 +216,7 @@ fn frames() -> Result<Frames> {
         episodes,
         sources: Vec::new(),
         notes: Vec::new(),
+        parts: Default::default(),
     })
 }
 

@@ -22,7 +22,8 @@ use std::path::Path;
 /// let episode = |i| Episode { id: format!("swing/{i}"), time_secs: time_secs.clone(), values: swing(i) };
 /// let channels = vec![Channel { name: "q".into(), unit: Some("rad".into()), period: None }];
 /// let episodes = (0..5).map(episode).collect();
-/// let frames = Frames { channels, rate_hz: 25.0, episodes, sources: Vec::new(), notes: Vec::new() };
+/// let (sources, notes, parts) = (Vec::new(), Vec::new(), Default::default());
+/// let frames = Frames { channels, rate_hz: 25.0, episodes, sources, notes, parts };
 ///
 /// let dataset = Dataset::new(frames, &RunConfig::default())?;
 /// assert_eq!(dataset.split.train.len(), 3);
@@ -85,9 +86,10 @@ impl Dataset {
         let cut_from = if few { frames.episodes.iter().map(fingerprint).collect() } else { Vec::new() };
         let (context, chunk) = config.model.frames();
         // Not the chunk that the data choose: it must be the same in training and afterwards.
-        let frames = if few { frames.in_blocks(context + chunk.max(CHUNK[1]))? } else { frames };
+        let mut frames = if few { frames.in_blocks(context + chunk.max(CHUNK[1]))? } else { frames };
         let split = if few { Split::by_block } else { Split::by_episode };
         let split = split(&frames, data.validation_share, data.test_share, config.seed)?;
+        frames.notes.extend(split.told(&frames));
         let normaliser = Normaliser::fit(&frames, &split.train)?;
         Ok(Self { frames, split, normaliser, device: Device::Cpu, skip_short: data.skip_short, cut_from })
     }

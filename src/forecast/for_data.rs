@@ -69,7 +69,14 @@ mod tests {
         let episodes = lengths.iter().enumerate().map(episode).collect::<Result<_>>()?;
         let channels = (0..channels).map(channel).collect();
         Dataset::new(
-            Frames { channels, rate_hz: 25.0, episodes, sources: Vec::new(), notes: Vec::new() },
+            Frames {
+                channels,
+                rate_hz: 25.0,
+                episodes,
+                sources: Vec::new(),
+                notes: Vec::new(),
+                parts: Default::default(),
+            },
             &RunConfig::default(),
         )
     }

@@ -81,8 +81,8 @@ fn files(log: &Path, depth: usize) -> Result<Vec<PathBuf>> {
 fn resampled(recording: Recording, rate_hz: Option<f64>) -> Result<Recording> {
     let Some(rate_hz) = rate_hz else { return Ok(recording) };
     let frames = Frames::resample(&recording, Some(rate_hz), DEFAULT_TOLERANCE)?;
-    let Frames { channels, episodes, sources, notes, .. } = frames;
-    Ok(Recording { channels, episodes, sources, notes })
+    let Frames { channels, episodes, sources, notes, parts, .. } = frames;
+    Ok(Recording { channels, episodes, sources, notes, parts })
 }
 
 /// Its size, for a person.

@@ -4,6 +4,7 @@
 const OPTIONS: &[(&str, &str)] = &[
     ("beside", "--beside"),
     ("channels", "--channels"),
+    ("date_order", "--date-order"),
     ("decimal_comma", "--decimal-comma"),
     ("delimiter", "--delimiter"),
     ("device", "--device"),

@@ -90,6 +90,7 @@ impl Frames {
             secs(guard),
         ));
         self.episodes = episodes;
+        self.parts.clear();
         Ok(self)
     }
 

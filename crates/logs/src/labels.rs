@@ -99,6 +99,7 @@ mod tests {
             ],
             sources: Vec::new(),
             notes: Vec::new(),
+            parts: Default::default(),
         };
         let options = ReadOptions { ignore: vec!["kind".into()], ..ReadOptions::default() };
         let labels = Labels::read(&[&path], &options, "kind", &frames)?;

@@ -26,8 +26,8 @@ pub use inspect::{
 };
 pub use labels::Labels;
 pub use normalise::{Normaliser, Scalar};
-pub use read::{Fill, OnBackwards, OnGap, OnRepeat, ReadOptions, TimeUnit};
-pub use recording::{Channel, Episode, Frames, Recording};
+pub use read::{DateOrder, Fill, OnBackwards, OnGap, OnRepeat, ReadOptions, TimeUnit};
+pub use recording::{Channel, Episode, Frames, Recording, SplitPart};
 pub use resample::DEFAULT_TOLERANCE;
 pub use split::Split;
 pub use window::{ShortEpisode, WindowSpec, Windows};

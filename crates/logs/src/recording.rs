@@ -3,6 +3,7 @@
 use super::angle;
 use crate::files::FileRecord;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// One measured quantity of a log.
 ///
@@ -30,6 +31,18 @@ impl Channel {
     }
 }
 
+/// What an episode serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SplitPart {
+    /// To learn from.
+    Train,
+    /// To judge a training run while it runs.
+    Validation,
+    /// Only for the report.
+    Test,
+}
+
 /// A stretch of motion without gaps.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Episode {
@@ -53,6 +66,8 @@ pub struct Recording {
     pub sources: Vec<FileRecord>,
     /// What was guessed, left out or counted while reading, a sentence each.
     pub notes: Vec<String>,
+    /// What recorded episodes serve, by their names, where a log says it.
+    pub parts: BTreeMap<String, SplitPart>,
 }
 
 /// A recording at one fixed rate: frame `k` of an episode lies `k / rate_hz` seconds after its first.
@@ -68,4 +83,6 @@ pub struct Frames {
     pub sources: Vec<FileRecord>,
     /// [`Recording::notes`], and what was done to come to one rate, or to parts of a log, a sentence each.
     pub notes: Vec<String>,
+    /// As in [`Recording::parts`].
+    pub parts: BTreeMap<String, SplitPart>,
 }

@@ -103,6 +103,7 @@ impl Frames {
             episodes: recording.episodes.iter().map(resampled).collect::<Result<_>>()?,
             sources: recording.sources.clone(),
             notes,
+            parts: recording.parts.clone(),
         })
     }
 }

@@ -147,7 +147,8 @@ fn a_report_has_the_errors_where_a_robot_is_known() -> Result<()> {
     let episode = |i| Episode { id: format!("swing/{i}"), time_secs: time_secs.clone(), values: swing(i).collect() };
     let channels = vec![channel("force", "N"), channel("q_bend", "deg")];
     let episodes = (0..12).map(episode).collect();
-    let frames = Frames { channels, rate_hz: 25.0, episodes, sources: Vec::new(), notes: Vec::new() };
+    let frames =
+        Frames { channels, rate_hz: 25.0, episodes, sources: Vec::new(), notes: Vec::new(), parts: Default::default() };
     let dataset = Dataset::new(frames, &RunConfig::default())?;
     let fit = |name: &str| Contender::fit(<dyn Baseline>::named(name)?, &dataset, &[], 0, None, &mut Silent);
     let (velocity, hold) = (fit("velocity")?, fit("hold")?);

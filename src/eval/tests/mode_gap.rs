@@ -33,7 +33,8 @@ fn motion() -> Result<(Dataset, Labels)> {
     }
     let channel = |name: &str| Channel { name: name.into(), unit: None, period: None };
     let channels = vec![channel("x"), channel("y")];
-    let frames = Frames { channels, rate_hz: 25.0, episodes, sources: Vec::new(), notes: Vec::new() };
+    let frames =
+        Frames { channels, rate_hz: 25.0, episodes, sources: Vec::new(), notes: Vec::new(), parts: Default::default() };
     let names = ["rest", "left", "right", "away"].map(String::from).to_vec();
     Ok((Dataset::new(frames, &RunConfig::default())?, Labels { names, of_frame }))
 }

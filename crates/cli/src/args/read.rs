@@ -2,7 +2,7 @@
 
 use clap::Args;
 use ebmotion::forecast::RunConfig;
-use ebmotion::trajectory::{Fill, OnBackwards, OnGap, OnRepeat, TimeUnit};
+use ebmotion::trajectory::{DateOrder, Fill, OnBackwards, OnGap, OnRepeat, TimeUnit};
 
 /// How logs are read: given for `inspect` and `train`; the other verbs take it from the model and change what is given.
 #[derive(Debug, Args, Default)]
@@ -30,6 +30,9 @@ pub(crate) struct ReadArgs {
     /// Unit of the time stamps, where neither their column's name nor their size says it.
     #[arg(long, value_name = "s|ms|us|ns", value_parser = from_word::<TimeUnit>)]
     pub(crate) time_unit: Option<TimeUnit>,
+    /// Whether dates such as 05/04/2025 begin with the day or the month; found by what the log holds where it can be.
+    #[arg(long, value_name = "day_first|month_first", value_parser = from_word::<DateOrder>)]
+    pub(crate) date_order: Option<DateOrder>,
     /// Rows per second of a log without time stamps.
     #[arg(long, value_name = "RATE")]
     pub(crate) hz: Option<f64>,
@@ -120,6 +123,7 @@ impl ReadArgs {
             read.header = Some(v.clone());
         }
         read.time_unit = self.time_unit.or(read.time_unit);
+        read.date_order = self.date_order.or(read.date_order);
         read.hz = self.hz.or(read.hz);
         read.fill = self.fill.or(read.fill);
         if let Some(v) = self.max_gap {

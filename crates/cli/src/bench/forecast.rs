@@ -94,5 +94,6 @@ fn motion() -> Result<Frames> {
         episodes: walks.into_iter().enumerate().map(episode).collect(),
         sources: Vec::new(),
         notes: Vec::new(),
+        parts: Default::default(),
     })
 }

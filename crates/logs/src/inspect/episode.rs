@@ -164,8 +164,13 @@ impl<'a> Stretch<'a> {
 
 /// The rate that training would use for these episodes.
 pub(super) fn rate_hz(episodes: impl Iterator<Item = Episode>) -> Option<f64> {
-    let recording =
-        Recording { channels: Vec::new(), episodes: episodes.collect(), sources: Vec::new(), notes: Vec::new() };
+    let recording = Recording {
+        channels: Vec::new(),
+        episodes: episodes.collect(),
+        sources: Vec::new(),
+        notes: Vec::new(),
+        parts: Default::default(),
+    };
     recording.rate_hz().ok()
 }
 

@@ -92,5 +92,7 @@ fn read(tables: &[(String, Table)], options: &ReadOptions) -> Result<Option<f64>
         let read = episodes_of(stem, &mut table.clone(), options, &mut reference, &mut repairs)?;
         episodes.extend(read.into_iter().map(|episode| crate::Episode { values: Vec::new(), ..episode }));
     }
-    Ok(Recording { channels: Vec::new(), episodes, sources: Vec::new(), notes: Vec::new() }.rate_hz().ok())
+    Ok(Recording { channels: Vec::new(), episodes, sources: Vec::new(), notes: Vec::new(), parts: Default::default() }
+        .rate_hz()
+        .ok())
 }

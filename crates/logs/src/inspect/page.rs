@@ -4,18 +4,35 @@ use super::text::{count, short};
 use super::{ChannelCurve, Inspection, LogFinding, LogGroup};
 use std::fmt::Write;
 
-/// Size of a plot, in its own units.
-const SIZE: (f64, f64) = (900.0, 90.0);
+/// Size of a plot with its labels, in its own units.
+const SIZE: (f64, f64) = (960.0, 120.0);
+/// Where the motion lies in it: from the left, to the right, from the top, to the bottom.
+const INNER: [f64; 4] = [78.0, 952.0, 8.0, 98.0];
 /// Marks in a plot at most.
 const MARKS: usize = 200;
+/// Width of a letter, at most.
+const LETTER: f64 = 6.5;
 
-const STYLE: &str = "body{font:14px/1.45 system-ui,sans-serif;margin:2em auto;max-width:960px;padding:0 1em;color:#222}\
-h1{font-size:1.4em}h2{font-size:1.15em;margin-top:2em}h3{font-size:1em;margin:1.2em 0 .2em;font-weight:600}\
-h3 small{font-weight:400;color:#666}svg{width:100%;height:90px;background:#fafafa;border:1px solid #ddd}\
-table{border-collapse:collapse}td{padding:.25em .6em .25em 0;vertical-align:top;border-top:1px solid #eee}\
-.error{color:#b00020}.warning{color:#b26a00}.note{color:#555}\
-path{fill:#3b6ea5;stroke:#3b6ea5;stroke-width:.8}line.end{stroke:#ddd}\
-line.error{stroke:#b00020}line.warning{stroke:#e08a00}line.note{stroke:#999}";
+const STYLE: &str = ":root{color-scheme:light dark;--text:#222;--dim:#666;--page:#fff;--plot:#fafafa;--line:#ddd;\
+--motion:#3b6ea5;--error:#b00020;--warning:#b26a00;--note:#777}\
+@media(prefers-color-scheme:dark){:root{--text:#ddd;--dim:#999;--page:#16181b;--plot:#1e2125;--line:#3a3f45;\
+--motion:#7fb2e5;--error:#ff6b7d;--warning:#ffb347;--note:#aaa}}\
+body{font:14px/1.45 system-ui,sans-serif;margin:2em auto;max-width:960px;padding:0 1em;color:var(--text);\
+background:var(--page)}h1{font-size:1.4em}h2{font-size:1.15em;margin-top:2em;overflow-wrap:anywhere}\
+h3{font-size:1em;margin:1.2em 0 .2em;font-weight:600}small,.key{color:var(--dim);font-weight:400}\
+svg{width:100%;height:auto}\
+rect{fill:var(--plot);stroke:var(--line)}text{font:11px system-ui,sans-serif;fill:var(--dim)}\
+table{border-collapse:collapse}th{text-align:left}td,th{padding:.25em .9em .25em 0;vertical-align:top;\
+border-top:1px solid var(--line)}td:nth-child(-n+2){white-space:nowrap}\
+td:nth-child(n+3){overflow-wrap:break-word}td.error{color:var(--error)}\
+td.warning{color:var(--warning)}td.note{color:var(--note)}\
+path{fill:var(--motion);stroke:var(--motion);stroke-width:.8}line.end{stroke:var(--line)}\
+line.error{stroke:var(--error)}line.warning{stroke:var(--warning)}line.note{stroke:var(--note)}";
+
+/// What the plots show.
+const KEY: &str = "<p class=\"key\">Every channel over all rows, in the order of the files. A band goes from the least \
+to the largest value of the rows that share a place. Upright lines mark what was found: errors and warnings in their \
+colours, notes in grey; rest the mouse on one to read it. Pale lines part the episodes.</p>\n";
 
 impl Inspection {
     /// A page in HTML: the findings as a table, then every channel as a line over all rows, in the order of the files,
@@ -28,7 +45,7 @@ impl Inspection {
         if self.findings.is_empty() {
             page += "<p>Nothing suspicious.</p>\n";
         } else {
-            page += "<table>\n";
+            page += "<table>\n<tr><th></th><th>kind</th><th>channel</th><th>what was seen, and what helps</th></tr>\n";
             for finding in &self.findings {
                 let (severity, kind) = (finding.severity.name(), finding.kind.name());
                 let channel = escaped(finding.channel.as_deref().unwrap_or("-"));
@@ -42,6 +59,7 @@ impl Inspection {
             }
             page += "</table>\n";
         }
+        page += KEY;
         for (number, group) in self.groups.iter().enumerate() {
             let own: Vec<&LogFinding> = self.findings.iter().filter(|f| f.group == number).collect();
             page += &section(group, &own);
@@ -85,22 +103,28 @@ fn section(group: &LogGroup, findings: &[&LogFinding]) -> String {
 /// A channel as a band from the least to the largest value of each point.
 fn plot(group: &LogGroup, curve: &ChannelCurve, findings: &[&LogFinding]) -> String {
     let (width, height) = SIZE;
+    let [left, right, top, bottom] = INNER;
     let rows = group.rows.max(1) as f64;
     let shown = curve.points.iter().flatten().filter(|(low, high)| (high - low).is_finite());
     let (least, most) =
         shown.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), (low, high)| (a.min(*low), b.max(*high)));
-    let x = |row: f64| width * row / rows;
+    let x = |row: f64| left + (right - left) * row / rows;
     // Halves first: the largest and the smallest number differ by more than a number holds.
     let span = 0.5 * most - 0.5 * least;
     let share = |v: f64| if span > 0.0 { ((0.5 * v - 0.5 * least) / span).clamp(0.0, 1.0) } else { 0.5 };
-    let y = |v: f64| height - 4.0 - (height - 8.0) * share(v);
-    let mut text = format!("<svg viewBox=\"0 0 {width} {height}\" preserveAspectRatio=\"none\">");
-    let mut end = 0;
-    for episode in group.episodes.iter().take(group.episodes.len().saturating_sub(1)) {
-        end += episode.rows;
-        let at = x(end as f64);
-        let _ = write!(text, "<line class=\"end\" x1=\"{at:.1}\" y1=\"0\" x2=\"{at:.1}\" y2=\"{height}\"/>");
+    let y = |v: f64| bottom - 4.0 - (bottom - top - 8.0) * share(v);
+    let mut text = format!(
+        "<svg viewBox=\"0 0 {width} {height}\"><rect x=\"{left}\" y=\"{top}\" width=\"{}\" height=\"{}\"/>",
+        right - left,
+        bottom - top
+    );
+    if least <= most {
+        let ends = if span > 0.0 { &[least, most][..] } else { &[least] };
+        for value in ends {
+            label(&mut text, left - 6.0, y(*value) + 4.0, "end", &short(Some(*value)));
+        }
     }
+    episodes(&mut text, group, &x);
     for finding in findings {
         let severity = finding.severity.name();
         for place in finding.places.iter().take(MARKS) {
@@ -108,7 +132,7 @@ fn plot(group: &LogGroup, curve: &ChannelCurve, findings: &[&LogFinding]) -> Str
             let title = format!("{}: line {} of {}", finding.kind.name(), place.line, place.episode);
             let _ = write!(
                 text,
-                "<line class=\"{severity}\" x1=\"{at:.1}\" y1=\"0\" x2=\"{at:.1}\" y2=\"{height}\">\
+                "<line class=\"{severity}\" x1=\"{at:.1}\" y1=\"{top}\" x2=\"{at:.1}\" y2=\"{bottom}\">\
                  <title>{}</title></line>",
                 escaped(&title)
             );
@@ -118,13 +142,57 @@ fn plot(group: &LogGroup, curve: &ChannelCurve, findings: &[&LogFinding]) -> Str
         curve.points.iter().enumerate().filter_map(|(i, p)| Some((i, (*p)?))).collect();
     // One closed path a stretch of points without a break: along the largest values, back along the smallest.
     for stretch in points.chunk_by(|a, b| a.0 + 1 == b.0) {
-        let at = |i: usize| x((i as f64 + 0.5) * curve.rows_per_point as f64);
+        let at = |i: usize| x(((i as f64 + 0.5) * curve.rows_per_point as f64).min(rows));
         let up = stretch.iter().map(|(i, (_, high))| (at(*i), y(*high)));
         let back = stretch.iter().rev().map(|(i, (low, _))| (at(*i), y(*low)));
         let path: Vec<String> = up.chain(back).map(|(x, y)| format!("{x:.1} {y:.1}")).collect();
         let _ = write!(text, "<path d=\"M{}Z\"/>", path.join("L"));
     }
     text + "</svg>"
+}
+
+/// Below the motion: the seconds of a single episode, or its rows; of several their names, where there is room, and
+/// where they end.
+fn episodes(text: &mut String, group: &LogGroup, x: &dyn Fn(f64) -> f64) {
+    const TICKS: usize = 4;
+    let [left, right, top, bottom] = INNER;
+    let below = bottom + 15.0;
+    if let [one] = group.episodes.as_slice() {
+        for tick in 0..=TICKS {
+            let share = tick as f64 / TICKS as f64;
+            let anchor = if tick == 0 {
+                "start"
+            } else if tick == TICKS {
+                "end"
+            } else {
+                "middle"
+            };
+            // With gaps rows are no measure of time.
+            let place = match one.gaps.is_none() && one.backwards == 0 {
+                true => format!("{} s", short(Some(share * one.duration_secs))),
+                false => format!("row {:.0}", 1.0 + share * one.rows.saturating_sub(1) as f64),
+            };
+            label(text, left + share * (right - left), below, anchor, &place);
+        }
+        return;
+    }
+    let (mut begin, mut free) = (0, left);
+    for episode in &group.episodes {
+        let at = x(begin as f64);
+        if begin > 0 {
+            let _ = write!(text, "<line class=\"end\" x1=\"{at:.1}\" y1=\"{top}\" x2=\"{at:.1}\" y2=\"{bottom}\"/>");
+        }
+        let long = LETTER * (episode.id.chars().count() + 1) as f64;
+        if at >= free && at + long <= right {
+            label(text, at, below, "start", &episode.id);
+            free = at + long;
+        }
+        begin += episode.rows;
+    }
+}
+
+fn label(text: &mut String, x: f64, y: f64, anchor: &str, what: &str) {
+    let _ = write!(text, "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{}</text>", escaped(what));
 }
 
 fn escaped(text: &str) -> String {

@@ -158,16 +158,31 @@ fn table(f: &mut Formatter, head: &[&str], mut rows: Vec<Vec<String>>) -> Result
     Ok(())
 }
 
+/// The words of a text; what stands in backquotes is one where it is short, so that a setting can be copied.
+fn words(text: &str) -> Vec<String> {
+    const TOGETHER: usize = 50;
+    let mut words: Vec<String> = Vec::new();
+    let mut quoted = false;
+    for word in text.split(' ') {
+        match words.last_mut() {
+            Some(last) if quoted && last.len() + word.len() < TOGETHER => *last += &format!(" {word}"),
+            _ => words.push(word.into()),
+        }
+        quoted ^= word.matches('`').count() % 2 == 1;
+    }
+    words
+}
+
 /// A list item, broken between words at the width.
 fn bullet(f: &mut Formatter, text: &str) -> Result {
     let mut line = String::from("-");
-    for word in text.split(' ') {
+    for word in words(text) {
         if line.chars().count() + 1 + word.chars().count() > WIDTH && line.trim().len() > 1 {
             writeln!(f, "{line}")?;
             line = String::from(" ");
         }
         line.push(' ');
-        line.push_str(word);
+        line.push_str(&word);
     }
     writeln!(f, "{line}")
 }

@@ -3,26 +3,20 @@
 use super::arrays::{Part, Plan, Shape};
 use super::guard::{guarded, too_many};
 use super::table::Table;
-use super::{Format, Input, ReadOptions};
+use super::{Input, ReadOptions};
+use crate::SplitPart;
 use crate::error::{Error, Result};
 use hdf5_pure::{AttrValue, DType, Dataset, File, Group};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
-/// Files of HDF5.
-pub(crate) const FORMAT: Format = Format { name: "HDF5", extensions: &[".hdf5", ".h5"], is, read };
-
-/// First bytes of a file, or of what follows a block of the user's.
-const MAGIC: &[u8] = b"\x89HDF\r\n\x1a\n";
 /// Groups within groups that are looked into.
 const DEPTH: usize = 8;
 /// Arrays of an episode that are looked at.
 const MOST: usize = 4096;
 
-fn is(_: &Input, head: &[u8]) -> bool {
-    [0, 512, 1024, 2048, 4096].iter().any(|at| head.get(*at..).is_some_and(|rest| rest.starts_with(MAGIC)))
-}
-
-fn read(input: &Input, options: &ReadOptions) -> Result<Table> {
+/// Reads a file.
+pub(super) fn read(input: &Input, options: &ReadOptions) -> Result<Table> {
     let damaged = |why: String| input.error(format!("a file that cannot be read ({why})"), "a whole HDF5 file");
     let numbers = guarded(|| {
         let bytes = input.bytes()?.into_owned();
@@ -77,7 +71,9 @@ impl Log<'_> {
         if plan.time.is_none() && options.hz.is_none() {
             numbers.notes.append(&mut notes);
         }
-        numbers.notes.extend(self.sets(&root)?);
+        let (parts, note) = self.sets(&root)?;
+        numbers.parts = parts;
+        numbers.notes.extend(note);
         Ok(numbers)
     }
 
@@ -166,19 +162,41 @@ impl Log<'_> {
         (rate, rate.map(note).into_iter().collect())
     }
 
-    /// A note of the sets that `mask` names.
-    fn sets(&self, root: &Group) -> Result<Option<String>> {
+    /// What the episodes serve by the sets that `mask` names, and a note of these.
+    fn sets(&self, root: &Group) -> Result<(BTreeMap<String, SplitPart>, Option<String>)> {
+        let mut parts = BTreeMap::new();
         if !self.groups(root)?.contains(&"mask".to_string()) {
-            return Ok(None);
+            return Ok((parts, None));
         }
         let mask = self.group(root, "mask")?;
-        let mut sets = Vec::new();
+        let (mut sets, mut twice) = (Vec::new(), None);
         for name in self.file_datasets(&mask)? {
-            let size = mask.dataset(&name).and_then(|d| d.shape()).map_err(|e| self.damaged(&name, e))?;
+            let set = mask.dataset(&name).map_err(|e| self.damaged(&name, e))?;
+            let size = set.shape().map_err(|e| self.damaged(&name, e))?;
             sets.push(format!("`{name}` {}", size.first().copied().unwrap_or(0)));
+            let part = match name.as_str() {
+                "train" => SplitPart::Train,
+                "valid" | "validation" => SplitPart::Validation,
+                "test" => SplitPart::Test,
+                _ => continue,
+            };
+            for episode in set.read_string().map_err(|e| self.damaged(&name, e))? {
+                let episode = episode.trim_end_matches('\0').to_string();
+                if parts.insert(episode.clone(), part).is_some_and(|other| other != part) {
+                    twice = Some(episode);
+                }
+            }
         }
-        let path = self.input.path.display();
-        Ok(Some(format!("{path}: all episodes are read; of them `mask` names these sets: {}", sets.join(", "))))
+        let told = match &twice {
+            Some(episode) => format!("; `{episode}` is in two of the split, which is drawn therefore"),
+            None if parts.is_empty() => String::new(),
+            None => "; `train`, `valid` and `test` among them are the split".into(),
+        };
+        if twice.is_some() {
+            parts.clear();
+        }
+        let (path, sets) = (self.input.path.display(), sets.join(", "));
+        Ok((parts, Some(format!("{path}: all episodes are read; `mask` names these sets: {sets}{told}"))))
     }
 
     fn groups(&self, group: &Group) -> Result<Vec<String>> {

@@ -1,8 +1,9 @@
-//! From log files to a [`Recording`]. A new format is one file and one row in the table of formats.
+//! From log files to a [`Recording`]. A new format is one file and one row in the table of formats (`format.rs`).
 
 #[cfg(any(feature = "numpy", feature = "hdf5"))]
 #[cfg_attr(not(feature = "hdf5"), allow(dead_code))]
 mod arrays;
+pub(crate) mod by_turns;
 mod csv;
 mod episodes;
 mod extremes;
@@ -40,6 +41,7 @@ pub(crate) mod ros;
 #[cfg(feature = "parquet")]
 mod runs;
 mod second_source;
+mod signature;
 mod spread;
 pub(crate) mod table;
 mod track;
@@ -50,34 +52,14 @@ use super::Recording;
 use crate::error::{Error, Result};
 use episodes::Reference;
 pub(crate) use episodes::{episodes as episodes_of, id as episode_id};
-use format::Format;
+use format::{Format, extensions, is_one_log};
 use input::Input;
-pub use options::{Fill, OnBackwards, OnGap, OnRepeat, ReadOptions, TimeUnit};
+pub use options::{DateOrder, Fill, OnBackwards, OnGap, OnRepeat, ReadOptions, TimeUnit};
 use packed::Packing;
 pub(crate) use repairs::Repairs;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use table::Table;
-
-/// One row per format; the first whose `is` says so reads the log.
-const FORMATS: &[Format] = &[
-    #[cfg(feature = "parquet")]
-    lerobot::FORMAT,
-    #[cfg(feature = "parquet")]
-    parquet::FORMAT,
-    #[cfg(feature = "numpy")]
-    numpy::FORMAT,
-    #[cfg(feature = "hdf5")]
-    hdf5::FORMAT,
-    #[cfg(feature = "ros")]
-    ros::MCAP,
-    #[cfg(feature = "ros")]
-    ros::ROSBAG1,
-    #[cfg(feature = "ros")]
-    ros::ROSBAG2,
-    #[cfg(feature = "ros")]
-    ros::SQLITE,
-    csv::FORMAT,
-];
 
 impl Recording {
     /// The files that [`Recording::read`] would read: files as they are, of a folder the log files directly in it, of a
@@ -155,16 +137,6 @@ impl Recording {
     }
 }
 
-/// Whether a folder is one log and not a place where logs lie.
-fn is_one_log(folder: &Path) -> bool {
-    let input = Input::at(folder);
-    FORMATS.iter().any(|format| (format.is)(&input, &[]))
-}
-
-fn extensions() -> Vec<&'static str> {
-    FORMATS.iter().flat_map(|f| f.extensions).copied().collect()
-}
-
 /// Reads the tables of all files, without judging their rows.
 pub(crate) fn tables(paths: &[impl AsRef<Path>], options: &ReadOptions) -> Result<Vec<(String, Table)>> {
     let files = paths::log_files(paths, &extensions(), is_one_log)?;
@@ -187,11 +159,7 @@ fn table(input: &Input, options: &ReadOptions) -> Result<Table> {
         let (name, ending) = (said.name(), said.ending());
         return Err(input.error(format!("no {name} file"), format!("{name} data in a file that ends in `{ending}`")));
     }
-    let Some(format) = FORMATS.iter().find(|f| (f.is)(input, &head)) else {
-        let known: Vec<&str> = FORMATS.iter().map(|f| f.name).collect();
-        return Err(input.error("a file of an unknown kind", format!("one of {}", known.join(", "))));
-    };
-    (format.read)(input, options)
+    Format::of(input, &head)?.reader(input)?(input, options)
 }
 
 /// The files read so far.
@@ -222,10 +190,12 @@ impl Assembly {
         table.channels = periods::seen_in(&declared, &table.values, options);
         let episodes = episodes::episodes(stem, &mut table, options, &mut self.reference, &mut self.repairs)?;
         table.channels = declared;
+        let parts = std::mem::take(&mut table.parts).into_iter();
+        let parts: BTreeMap<_, _> = parts.map(|(episode, part)| (format!("{stem}/{episode}"), part)).collect();
         match &mut self.recording {
             None => {
                 let (sources, notes) = (vec![table.source], table.notes);
-                self.recording = Some(Recording { channels: table.channels, episodes, sources, notes });
+                self.recording = Some(Recording { channels: table.channels, episodes, sources, notes, parts });
             }
             Some(recording) => {
                 // `a.csv` beside `a.csv.gz`: almost surely the same log, and reports could not tell the two apart.
@@ -241,6 +211,7 @@ impl Assembly {
                 recording.episodes.extend(episodes);
                 recording.sources.push(table.source);
                 recording.notes.extend(table.notes);
+                recording.parts.extend(parts);
             }
         }
         Ok(())

@@ -3,9 +3,10 @@
 use super::header::{Selected, select};
 use super::table::{Fault, FaultKind, Run, Table};
 use super::{Input, ReadOptions};
-use crate::Channel;
 use crate::error::Result;
 use crate::files::FileRecord;
+use crate::{Channel, SplitPart};
+use std::collections::BTreeMap;
 
 /// A column beside the time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub(crate) struct Numbers {
     pub runs: Vec<Run>,
     /// What was guessed, left out or counted, a sentence each.
     pub notes: Vec<String>,
+    /// What the episodes serve, where the log says it.
+    pub parts: BTreeMap<String, SplitPart>,
 }
 
 /// Whether `channels` asks for columns that are no motion: a pattern begins with the name of what they are.
@@ -116,6 +119,7 @@ impl Numbers {
             faults,
             runs: if self.runs.is_empty() { whole() } else { self.runs },
             notes: self.notes,
+            parts: self.parts,
         })
     }
 }

@@ -3,31 +3,20 @@
 use super::arrays::{Part, Plan, Shape};
 use super::guard::too_many;
 use super::table::Table;
-use super::{Format, Input, ReadOptions};
+use super::{Input, ReadOptions};
 use crate::error::{Error, Result};
 use std::io::{Cursor, Read};
 use zip::ZipArchive;
 
-/// Arrays of NumPy.
-pub(crate) const FORMAT: Format = Format { name: "NumPy", extensions: &[".npz", ".npy"], is, read };
-
 /// First bytes of an array.
 const MAGIC: &[u8] = b"\x93NUMPY";
-/// First bytes of an archive.
-const ZIP: &[u8] = b"PK\x03\x04";
 /// Longest header that is read, bytes: it is a line of text.
 const LONGEST_HEADER: u64 = 64 * 1024;
 /// What the array of a file without names is called.
 const ONLY: &str = "x";
 
-/// The name of an archive's first file stands at byte 30.
-fn is(_: &Input, head: &[u8]) -> bool {
-    let length = head.get(26..28).map_or(0, |l| usize::from(u16::from_le_bytes([l[0], l[1]])));
-    let first = head.get(30..30 + length).unwrap_or_default();
-    head.starts_with(MAGIC) || head.starts_with(ZIP) && first.ends_with(b".npy")
-}
-
-fn read(input: &Input, options: &ReadOptions) -> Result<Table> {
+/// Reads arrays.
+pub(super) fn read(input: &Input, options: &ReadOptions) -> Result<Table> {
     let bytes = input.bytes()?;
     let mut log = Log::open(input, &bytes)?;
     let names = log.names();

@@ -47,6 +47,9 @@ pub struct ReadOptions {
     pub topic: Option<String>,
     /// Unit of the time column. Without it the column's name or header says it, or else the size of the stamps.
     pub time_unit: Option<TimeUnit>,
+    /// Whether dates of a text log that end in the year begin with the day or with the month. Without it a number above
+    /// 12 says it, or that they are written with dots, which is day first.
+    pub date_order: Option<DateOrder>,
     /// Rows per second of a text log without times, above 0.
     pub hz: Option<f64>,
     /// Name of the episode column. Without it `episode` or `episode_index` is taken where there is one.
@@ -82,6 +85,16 @@ pub enum Fill {
     Last,
     /// By the straight line between the values around.
     Linear,
+}
+
+/// What dates that end in the year begin with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DateOrder {
+    /// As in `17/04/2025`.
+    DayFirst,
+    /// As in `04/17/2025`.
+    MonthFirst,
 }
 
 /// What to do where a log has a gap: missing rows, or cells without a finite number.
@@ -135,6 +148,7 @@ impl Default for ReadOptions {
             time_column: None,
             topic: None,
             time_unit: None,
+            date_order: None,
             hz: None,
             episode_column: None,
             delimiter: None,

@@ -67,5 +67,9 @@ impl Repairs {
 
 /// For messages that tell the first one of `rows`: how many more there are.
 pub(super) fn others(rows: usize) -> String {
-    if rows > 1 { format!(" (and {} more times)", rows - 1) } else { String::new() }
+    match rows {
+        0 | 1 => String::new(),
+        2 => " (and 1 more time)".into(),
+        _ => format!(" (and {} more times)", rows - 1),
+    }
 }

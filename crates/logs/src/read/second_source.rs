@@ -1,10 +1,10 @@
 //! Rows of a second source: two nodes that publish on one topic, a state of before between those of now.
 
+use super::by_turns::{by_turns, off, second};
 use super::repairs::{Repairs, others};
 use super::table::Table;
 use super::track::{Track, pace};
 use super::{OnRepeat, ReadOptions};
-use crate::angle::whole_periods;
 use crate::error::Result;
 
 /// Refuses, or leaves out, rows of a second source: rows far ahead of the log's pace whose values are not on the way
@@ -18,7 +18,7 @@ pub(super) fn second_source(
     let (early, step) = in_between(table, tracks);
     let count = early.iter().flatten().filter(|early| **early).count();
     if count == 0 || !disagree(table, tracks, &early) {
-        return Ok(());
+        return of_one_rate(table, tracks, options, repairs);
     }
     let places = tracks.iter().zip(&early).flat_map(|(t, e)| (0..e.len()).filter(|i| e[*i]).map(move |i| (t, i)));
     let first = places.min_by_key(|(track, i)| track.rows[*i]);
@@ -33,12 +33,34 @@ pub(super) fn second_source(
         );
         return Err(table.error(track.rows[i], None, found, expected));
     }
-    for (track, early) in tracks.iter_mut().zip(&early) {
-        if let Some(first) = early.iter().position(|early| *early) {
-            repairs.second_source.add(early.iter().filter(|e| **e).count(), table, track.rows[first]);
+    tracks.iter_mut().zip(&early).for_each(|(track, early)| leave_out(table, track, early, repairs));
+    Ok(())
+}
+
+fn leave_out(table: &Table, track: &mut Track, rows: &[bool], repairs: &mut Repairs) {
+    if let Some(first) = rows.iter().position(|out| *out) {
+        repairs.second_source.add(rows.iter().filter(|out| **out).count(), table, track.rows[first]);
+    }
+    let keep: Vec<bool> = rows.iter().map(|out| !out).collect();
+    track.keep(&keep);
+}
+
+/// Refuses, or leaves out, rows of a second source of the first one's rate, which come by turns with it.
+fn of_one_rate(table: &Table, tracks: &mut [Track], options: &ReadOptions, repairs: &mut Repairs) -> Result<()> {
+    // Of one smooth motion this is 1 / 4, of noise 1.
+    const TIMES: f64 = 4.0;
+    for track in tracks {
+        if !by_turns(table, &track.rows, &track.time, TIMES) {
+            continue;
         }
-        let keep: Vec<bool> = early.iter().map(|early| !early).collect();
-        track.keep(&keep);
+        if options.on_repeat == OnRepeat::Drop {
+            let second = second(track);
+            leave_out(table, track, &second, repairs);
+            continue;
+        }
+        let found = "rows of two sources by turns: every other row lies on one motion, the rows between on another";
+        let expected = "rows of one source (`on_repeat = drop` takes those of the first row's source)";
+        return Err(table.error(track.rows[1], None, found, expected));
     }
     Ok(())
 }
@@ -101,8 +123,9 @@ fn early(table: &Table, track: &Track, step: f64) -> Vec<bool> {
         let the_last = match (before, next) {
             (Some(before), Some(next)) => {
                 let (without_last, without_this) = (uneven(before, i), uneven(last, next));
-                let further =
-                    |c: &usize| off(table, track, [before, last, next], *c) > off(table, track, [before, i, next], *c);
+                let further = |c: &usize| {
+                    off_at(table, track, [before, last, next], *c) > off_at(table, track, [before, i, next], *c)
+                };
                 match (without_last - without_this).abs() > EVEN * step {
                     true => without_last < without_this,
                     false => 2 * (0..table.channels.len()).filter(further).count() > table.channels.len(),
@@ -123,14 +146,8 @@ fn early(table: &Table, track: &Track, step: f64) -> Vec<bool> {
 }
 
 /// How far the middle one of three positions of a track lies off the straight line between the others, in a channel.
-fn off(table: &Table, track: &Track, [a, i, b]: [usize; 3], c: usize) -> f64 {
-    let value = |i: usize| table.values[track.rows[i] * table.channels.len() + c];
-    let share = (track.time[i] - track.time[a]) / (track.time[b] - track.time[a]);
-    let mut off = value(i) - value(a) - share * (value(b) - value(a));
-    if let Some(period) = table.channels[c].period {
-        off -= whole_periods(off, period);
-    }
-    off.abs()
+fn off_at(table: &Table, track: &Track, at: [usize; 3], c: usize) -> f64 {
+    off(table, at.map(|i| track.rows[i]), at.map(|i| track.time[i]), c)
 }
 
 /// Whether early rows lie off the straight line between the rows around them, far more than other rows do.
@@ -148,7 +165,7 @@ fn disagree(table: &Table, tracks: &[Track], early: &[Vec<bool>]) -> bool {
                 let after = (i + 1..early.len()).find(|k| !early[*k]);
                 let (Some(before), Some(after)) = (before, after) else { continue };
                 let usual = mean.max(usual[before]).max(usual[after]);
-                let own = off(table, track, [before, i, after], c);
+                let own = off_at(table, track, [before, i, after], c);
                 // A channel that stands still, or without a number here, says nothing.
                 if own.is_finite() && usual > 0.0 {
                     (sum, count) = (sum + own / usual, count + 1);
@@ -163,6 +180,6 @@ fn disagree(table: &Table, tracks: &[Track], early: &[Vec<bool>]) -> bool {
 fn usual(table: &Table, track: &Track, early: &[bool], c: usize) -> Vec<f64> {
     let kept: Vec<usize> = (0..early.len()).filter(|i| !early[*i]).collect();
     let mut usual = vec![f64::NAN; early.len()];
-    kept.windows(3).for_each(|w| usual[w[1]] = off(table, track, [w[0], w[1], w[2]], c));
+    kept.windows(3).for_each(|w| usual[w[1]] = off_at(table, track, [w[0], w[1], w[2]], c));
     usual
 }

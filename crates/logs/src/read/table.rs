@@ -1,8 +1,9 @@
 //! What every format reads a file into: all its rows, with the faults noted and nothing judged.
 
-use crate::Channel;
 use crate::error::Error;
 use crate::files::FileRecord;
+use crate::{Channel, SplitPart};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -27,6 +28,8 @@ pub(crate) struct Table {
     pub runs: Vec<Run>,
     /// What was guessed, left out or counted while reading, a sentence each.
     pub notes: Vec<String>,
+    /// What recorded episodes serve, by the value of the episode column, where the log says it.
+    pub parts: BTreeMap<String, SplitPart>,
 }
 
 /// A recorded episode: consecutive rows with the same value in the episode column.

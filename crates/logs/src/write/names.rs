@@ -31,7 +31,13 @@ mod tests {
     fn names(ids: &[&str]) -> Option<Vec<String>> {
         let episode = |id: &&str| Episode { id: (*id).into(), time_secs: vec![0.0], values: vec![0.0] };
         let episodes = ids.iter().map(episode).collect();
-        let recording = Recording { channels: Vec::new(), episodes, sources: Vec::new(), notes: Vec::new() };
+        let recording = Recording {
+            channels: Vec::new(),
+            episodes,
+            sources: Vec::new(),
+            notes: Vec::new(),
+            parts: Default::default(),
+        };
         episode_names(&recording).map(|names| names.into_iter().map(Into::into).collect())
     }
 

@@ -8,13 +8,14 @@ fn recording(names: &[&str], episodes: &[&[f64]]) -> Recording {
     let episode = |(number, times): (usize, &&[f64])| Episode {
         id: format!("day/{number}"),
         time_secs: times.to_vec(),
-        values: (0..times.len() * names.len()).map(|i| (i as f64 + number as f64).sin()).collect(),
+        values: (0..times.len() * names.len()).map(|i| (0.1 * i as f64 + number as f64).sin()).collect(),
     };
     Recording {
         channels: names.iter().map(channel).collect(),
         episodes: episodes.iter().enumerate().map(episode).collect(),
         sources: Vec::new(),
         notes: Vec::new(),
+        parts: Default::default(),
     }
 }
 

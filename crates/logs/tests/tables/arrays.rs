@@ -1,7 +1,7 @@
 //! Arrays of NumPy and HDF5.
 
 use crate::{ROWS, cell, channels, ids, kept, options, read, refuses, row};
-use ebmotion_logs::{ReadOptions, Recording};
+use ebmotion_logs::{Frames, ReadOptions, Recording, Split, SplitPart};
 
 fn at_50_hz() -> ReadOptions {
     ReadOptions { hz: Some(50.0), ..Default::default() }
@@ -128,7 +128,9 @@ mod hdf5 {
                 }
             }
             let notes = recording.notes.join("\n");
-            for part in ["20 rows a second, by `control_freq`", "`train` 2, `valid` 1", "`obs/camera` (12, 2, 2, 3)"] {
+            for part in
+                ["20 rows a second, by `control_freq`", "`train` 2, `valid` 1; `train`", "`obs/camera` (12, 2, 2, 3)"]
+            {
                 assert!(notes.contains(part), "{notes}");
             }
         }
@@ -138,6 +140,36 @@ mod hdf5 {
         let minari = read("minari.hdf5", &at_50_hz()).unwrap();
         assert_eq!(ids(&minari), ["minari/episode_0", "minari/episode_1"]);
         assert_eq!(minari.episodes[1].values[..4], [10.0, 11.0, 10.125, 11.125]);
+    }
+
+    #[test]
+    fn the_sets_of_a_mask_are_the_split() {
+        let recording = read("robomimic.hdf5", &ReadOptions::default()).unwrap();
+        let part = |id: &str| recording.parts[&format!("robomimic/{id}")];
+        assert_eq!([part("demo_0"), part("demo_2")], [SplitPart::Train; 2]);
+        assert_eq!((part("demo_10"), recording.parts.len()), (SplitPart::Validation, 3));
+        let mut frames = Frames::resample(&recording, None, 0.02).unwrap();
+        // The order of the episodes: demo_0, demo_2, demo_10. No test set is named: one of the two for training.
+        let mut seen = [false; 3];
+        for seed in 0..20 {
+            let split = Split::by_episode(&frames, 0.1, 0.1, seed).unwrap();
+            assert_eq!((split.validation.as_slice(), split.train.len(), split.test.len()), (&[2][..], 1, 1));
+            seen[split.test[0]] = true;
+            let told = split.told(&frames).unwrap();
+            assert!(told.contains("1 for validation") && told.contains("none for the report: drawn"), "{told}");
+        }
+        assert_eq!(seen, [true, true, false]);
+        frames.parts.insert("robomimic/demo_2".into(), SplitPart::Test);
+        let split = Split::by_episode(&frames, 0.1, 0.1, 1).unwrap();
+        assert_eq!((split.train, split.validation, split.test), (vec![0], vec![2], vec![1]));
+        // Episodes of no set: the usual split, with a word; none to train on is refused.
+        frames.parts.remove("robomimic/demo_10");
+        let split = Split::by_episode(&frames, 0.1, 0.1, 1).unwrap();
+        assert!(split.told(&frames).unwrap().contains("leaves out 1 of 3 episodes: another one is drawn"));
+        frames.parts = frames.parts.keys().map(|id| (id.clone(), SplitPart::Test)).collect();
+        frames.parts.insert("robomimic/demo_10".into(), SplitPart::Validation);
+        let error = Split::by_episode(&frames, 0.1, 0.1, 1).unwrap_err().to_string();
+        assert!(error.contains("0 for training, 1 for validation, 2 for the report"), "{error}");
     }
 
     #[test]

@@ -4,20 +4,20 @@ use crate::{kept, log_error, read};
 use ebmotion_logs::{Fill, Frames, OnGap, ReadOptions, Recording, TimeUnit, inspect};
 use std::f64::consts::TAU;
 
-fn case(path: &str, options: &ReadOptions) -> Recording {
+pub fn case(path: &str, options: &ReadOptions) -> Recording {
     Recording::read(&[kept("cases").join(path)], options).unwrap()
 }
 
 #[track_caller]
-fn refused(path: &str, options: &ReadOptions) -> String {
+pub fn refused(path: &str, options: &ReadOptions) -> String {
     Recording::read(&[kept("cases").join(path)], options).unwrap_err().to_string()
 }
 
-fn names(log: &Recording) -> Vec<&str> {
+pub fn names(log: &Recording) -> Vec<&str> {
     log.channels.iter().map(|c| c.name.as_str()).collect()
 }
 
-fn list(names: &[&str]) -> Vec<String> {
+pub fn list(names: &[&str]) -> Vec<String> {
     names.iter().map(ToString::to_string).collect()
 }
 
@@ -32,12 +32,12 @@ fn number(cell: &str) -> f64 {
 }
 
 /// The numbers of some columns, row by row.
-fn columns(path: &str, columns: std::ops::Range<usize>) -> Vec<f64> {
+pub fn columns(path: &str, columns: std::ops::Range<usize>) -> Vec<f64> {
     cells(path).iter().flat_map(|row| row[columns.clone()].iter().map(|c| number(c)).collect::<Vec<_>>()).collect()
 }
 
 #[track_caller]
-fn noted(log: &Recording, parts: &[&str]) {
+pub fn noted(log: &Recording, parts: &[&str]) {
     for part in parts {
         assert!(log.notes.iter().any(|note| note.contains(part)), "{part}: {:#?}", log.notes);
     }
@@ -278,7 +278,7 @@ fn the_long_form_is_put_together() {
 
 #[test]
 fn dates_are_stamps() {
-    for (path, zone) in [("date_time", true), ("iso_z", false), ("space", true)] {
+    for (path, zone) in [("date_time", true), ("iso", true), ("iso_z", false), ("space", true)] {
         let log = case(&format!("16-iso-time/{path}.csv"), &ReadOptions::default());
         assert_eq!((log.rate_hz().unwrap(), log.channels.len()), (50.0, 2), "{path}");
         // date -u -d '2025-04-17 17:00:08' +%s
@@ -312,7 +312,7 @@ fn what_a_power_cut_leaves_is_read_to_the_last_whole_row() {
 fn encodings_are_read_or_named() {
     let expected = case("22-encodings/utf8_bom_crlf.csv", &ReadOptions::default());
     assert_eq!(expected.channels[0].unit.as_deref(), Some("°"));
-    for path in ["cr_only", "unicode_names", "utf16_powershell"] {
+    for path in ["cr_only", "unicode_names", "utf16_powershell", "utf8"] {
         let log = case(&format!("22-encodings/{path}.csv"), &ReadOptions::default());
         assert_eq!(log.episodes[0].values, expected.episodes[0].values, "{path}");
         assert_eq!(log.channels == expected.channels, path != "unicode_names", "{path}");

@@ -12,7 +12,7 @@ fn channel(name: &str, period: Option<f64>) -> Channel {
 }
 
 fn recording(channels: Vec<Channel>, episodes: Vec<Episode>) -> Recording {
-    Recording { channels, episodes, sources: Vec::new(), notes: Vec::new() }
+    Recording { channels, episodes, sources: Vec::new(), notes: Vec::new(), parts: Default::default() }
 }
 
 /// An episode of one channel, `f` at the given times.
@@ -34,6 +34,7 @@ fn numbered(lengths: &[usize]) -> Frames {
         episodes: episodes.collect(),
         sources: Vec::new(),
         notes: Vec::new(),
+        parts: Default::default(),
     }
 }
 
@@ -268,6 +269,7 @@ fn a_turning_joint_gives_the_same_window_in_every_turn() {
         episodes: vec![episode("a", times, turning)],
         sources: Vec::new(),
         notes: Vec::new(),
+        parts: Default::default(),
     };
     let spec = WindowSpec { context: 3, future: 2, stride: 1, skip_short: false };
     let windows = Windows::new(&frames, &[0], spec).unwrap();
@@ -300,7 +302,8 @@ fn z_scores_have_mean_0_and_spread_1_and_go_back() {
         })
         .collect();
     let channels = ["a", "b", "c"].map(|n| channel(n, None)).to_vec();
-    let frames = Frames { channels, rate_hz: 10.0, episodes, sources: Vec::new(), notes: Vec::new() };
+    let frames =
+        Frames { channels, rate_hz: 10.0, episodes, sources: Vec::new(), notes: Vec::new(), parts: Default::default() };
     let n = Normaliser::fit(&frames, &[0, 1, 2]).unwrap();
     // Spread 1e-3 at 1e6 is 1e-9 of its size, and still a signal if only just: the limit is met with equality or more.
     assert_eq!(n.constant_channels(), [2]);
@@ -345,6 +348,7 @@ fn a_normaliser_knows_turning_joints_and_no_step_between_episodes() {
         episodes: vec![episode("a", times.clone(), |t| speed * t), episode("b", times, |t| 300.0 - speed * t)],
         sources: Vec::new(),
         notes: Vec::new(),
+        parts: Default::default(),
     };
     let n = Normaliser::fit(&frames, &[0, 1]).unwrap();
     assert_eq!(n.mean[0], 0.0);

@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod bad_input;
+mod case_findings;
+mod case_rates;
 mod cases;
 mod dialects;
 mod dirty;

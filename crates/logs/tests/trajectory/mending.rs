@@ -252,3 +252,51 @@ fn one_rate_whatever_the_stamps_are_like() {
     assert_eq!(rate(&dropped, &ReadOptions { max_gap: 2.1, ..Default::default() }), 100.0);
     assert_eq!(rate(&dropped, &ReadOptions { on_gap: OnGap::Split, ..Default::default() }), 100.0);
 }
+
+/// Two nodes at one rate: their rows come by turns, at even steps or not, of two robots or of one and its past.
+#[test]
+fn two_publishers_of_one_rate_are_refused_or_the_first_one_taken() {
+    let wave = |t: f64, joint: f64| (TAU * (0.4 + 0.1 * joint) * t + joint).sin();
+    type Motion<'a> = (&'a str, &'a dyn Fn(f64, f64) -> f64);
+    let other: [Motion<'_>; 3] = [
+        ("another robot", &|t, joint| 0.5 * wave(1.3 * t + 2.0, joint)),
+        ("stale states", &|t, joint| wave(t - 0.3, joint)),
+        ("an offset", &|t, joint| wave(t, joint) + 0.02),
+    ];
+    for (name, second) in other {
+        for (later, missing) in [(0.01, 1000), (0.006, 1000), (0.01, 77)] {
+            let mut rows: Vec<(f64, bool)> = (0..300).map(|k| (0.02 * f64::from(k), true)).collect();
+            rows.extend((0..300).filter(|k| *k != missing).map(|k| (0.02 * f64::from(k) + later, false)));
+            rows.sort_by(|a, b| a.0.total_cmp(&b.0));
+            let value = |(t, first): &(f64, bool), joint| if *first { wave(*t, joint) } else { second(*t, joint) };
+            let row = |r: &(f64, bool)| format!("{:.6},{:.6},{:.6}\n", r.0, value(r, 0.0), value(r, 1.0));
+            let text = format!("time,a,b\n{}", rows.iter().map(row).collect::<String>());
+            let error = log_error(read(&text, &ReadOptions::default()));
+            assert!(error.0 == Some(3) && error.2.contains("rows of two sources by turns"), "{name}: {error:?}");
+            assert!(error.3.contains("`on_repeat = drop`"), "{error:?}");
+            let log = read(&text, &repeat(OnRepeat::Drop)).unwrap();
+            let count = if missing < 300 { "299 rows" } else { "300 rows" };
+            noted(&log, &[count, "second source", "line 3"]);
+            assert_eq!(log.rate_hz().unwrap(), 50.0, "{name} {later} {missing}");
+            let off = |k: usize| (log.episodes[0].values[2 * k] - wave(0.02 * k as f64, 0.0)).abs();
+            assert!((0..300).all(|k| off(k) < 1e-6), "{name} {later} {missing}");
+        }
+    }
+}
+
+/// What is one source and no two: noise, a motion near the fastest that its rate shows, a chattering switch beside it.
+#[test]
+fn one_source_is_not_taken_for_two() {
+    let mut noise = vec![0.0; 600];
+    Noise::new(3).next_draw().normal(0, &mut noise);
+    let of = |value: &dyn Fn(usize) -> f64| {
+        let rows: String = (0..600).map(|k| format!("{:.2},{:.6},{}\n", 0.01 * k as f64, value(k), k % 2)).collect();
+        read(&format!("time,x,switch\n{rows}"), &ReadOptions::default()).map(|log| log.episodes[0].time_secs.len())
+    };
+    assert_eq!(of(&|k| noise[k]).unwrap(), 600);
+    assert_eq!(of(&|k| (0.05 * k as f64).sin() + 0.01 * noise[k]).unwrap(), 600);
+    for hz in [1.0, 10.0, 25.0, 33.0] {
+        assert_eq!(of(&|k| (TAU * hz * 0.01 * k as f64).sin()).unwrap(), 600, "{hz}");
+    }
+    assert_eq!(of(&|k| (k / 7) as f64).unwrap(), 600);
+}

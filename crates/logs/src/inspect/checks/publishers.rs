@@ -5,6 +5,7 @@ use super::super::finding::{FindingKind, LogFinding, Severity};
 use super::super::group::Group;
 use super::super::text::count;
 use crate::pace::median;
+use crate::read::by_turns::by_turns;
 
 /// How far, as a share, the steps of one source lie from its usual one.
 const EVEN: f64 = 0.15;
@@ -19,7 +20,7 @@ pub(super) fn check(group: &Group<'_>) -> Vec<LogFinding> {
     let found: Vec<(&Stretch<'_>, Vec<usize>)> = group
         .stretches
         .iter()
-        .filter_map(|s| between(group, s).or_else(|| alternate(group, s)).map(|rows| (s, rows)))
+        .filter_map(|s| between(group, s).or_else(|| alternate(s)).map(|rows| (s, rows)))
         .collect();
     let Some((first, rows)) = found.first() else { return Vec::new() };
     let number: usize = found.iter().map(|(_, rows)| rows.len()).sum();
@@ -35,7 +36,7 @@ pub(super) fn check(group: &Group<'_>) -> Vec<LogFinding> {
     let finding = LogFinding::new(FindingKind::TwoPublishers, Severity::Warning, seen)
         .at(places)
         .counted(number)
-        .advice("record one source, or take its rows alone: two nodes publish under one name");
+        .advice("record one source, or take its rows alone (`on_repeat = drop`): two nodes publish under one name");
     vec![finding]
 }
 
@@ -47,6 +48,13 @@ fn between(group: &Group<'_>, stretch: &Stretch<'_>) -> Option<Vec<usize>> {
     let step = median(&mut steps)?;
     let start = rows.windows(2).position(|w| ((time[w[1]] - time[w[0]]) / step - 1.0).abs() < EVEN)?;
     let (mut own, mut others) = (vec![start], Vec::new());
+    for i in (0..start).rev() {
+        let first = own.last().map_or(0, |first| rows[*first]);
+        let steps = (time[first] - time[rows[i]]) / step;
+        if steps > 1.0 - EVEN { &mut own } else { &mut others }.push(i);
+    }
+    own.reverse();
+    others.reverse();
     for i in start + 1..rows.len() {
         let last = own.last().map_or(0, |last| rows[*last]);
         match (time[rows[i]] - time[last]) / step {
@@ -82,30 +90,11 @@ fn between(group: &Group<'_>, stretch: &Stretch<'_>) -> Option<Vec<usize>> {
     (0..group.channels.len()).any(apart).then(|| others.iter().map(|i| rows[*i]).collect())
 }
 
-/// Every other row, where the rows by turns lie on two motions: neighbours differ far more than rows two apart.
-fn alternate(group: &Group<'_>, stretch: &Stretch<'_>) -> Option<Vec<usize>> {
+/// Every other row, where the rows by turns lie on two motions.
+fn alternate(stretch: &Stretch<'_>) -> Option<Vec<usize>> {
+    // Reading is surer before it refuses.
+    const TIMES: f64 = 2.0;
     let rows = stretch.order.sections.iter().max_by_key(|rows| rows.len())?;
-    if rows.len() < 40 {
-        return None;
-    }
-    let time = &stretch.table.time_secs;
-    // How far readings lie from the line between those `apart` rows before and after.
-    let bends = |c: usize, apart: usize| {
-        let value = |i: usize| stretch.table.values[rows[i] * group.channels.len() + c];
-        let size = |i: usize| {
-            let (a, b) = (time[rows[i - apart]], time[rows[i + apart]]);
-            let share = (time[rows[i]] - a) / (b - a);
-            (value(i) - value(i - apart) - share * (value(i + apart) - value(i - apart))).abs()
-        };
-        let mut sizes: Vec<f64> = (apart..rows.len() - apart).map(size).filter(|s| s.is_finite()).collect();
-        median(&mut sizes).unwrap_or(0.0)
-    };
-    // Of smooth motion rows two apart bend four times as much, of noise as much as neighbours.
-    let two = |c: usize| {
-        let near = bends(c, 1);
-        near > 2.0 * bends(c, 2) && near > 0.25 * group.facts[c].usual_step
-    };
-    let moving: Vec<usize> = (0..group.channels.len()).filter(|c| !group.facts[*c].is_state()).collect();
-    let alternating = moving.iter().filter(|c| two(**c)).count();
-    (alternating > 0 && 2 * alternating >= moving.len()).then(|| rows.iter().skip(1).step_by(2).copied().collect())
+    let time: Vec<f64> = rows.iter().map(|row| stretch.table.time_secs[*row]).collect();
+    by_turns(stretch.table, rows, &time, TIMES).then(|| rows.iter().skip(1).step_by(2).copied().collect())
 }

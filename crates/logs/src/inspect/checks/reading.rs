@@ -133,8 +133,10 @@ pub(super) fn too_few_frames(group: &Group<'_>) -> Vec<LogFinding> {
     // One log alone may be there to be continued, not to be learned from.
     let severity = if group.stretches.len() > 1 { Severity::Warning } else { Severity::Note };
     let seen = format!(
-        "{rows} rows of {moving} channels that move: a model weighs {weighed} numbers ({CONTEXT} frames back), \
+        "{} of {} that move: a model weighs {weighed} numbers ({CONTEXT} frames back), \
          and learns from about {:.0} of the rows",
+        count(rows, "row"),
+        count(moving, "channel"),
         LEARNED * rows as f64
     );
     let finding = LogFinding::new(FindingKind::TooFewFrames, severity, seen)

@@ -3,6 +3,7 @@
 mod batches;
 mod cell;
 mod columns;
+mod dates;
 mod dialect;
 mod encoding;
 mod entries;
@@ -18,21 +19,19 @@ mod stamps;
 mod time;
 
 use super::table::Table;
-use super::{Format, Input, ReadOptions};
+use super::{Input, ReadOptions};
 use crate::error::Result;
 use dialect::Dialect;
 use encoding::Encoding;
 use layout::Layout;
 
-/// Tables as text.
-pub(crate) const FORMAT: Format = Format { name: "CSV", extensions: &[".csv", ".tsv"], is, read };
-
 /// Whatever no other format claims may be a table as text.
-fn is(input: &Input, head: &[u8]) -> bool {
+pub(super) fn is(input: &Input, head: &[u8]) -> bool {
     !input.is_folder() && (Encoding::of(head) != Encoding::Utf8 || !head.iter().take(8).any(|byte| *byte == 0))
 }
 
-fn read(input: &Input, options: &ReadOptions) -> Result<Table> {
+/// Reads a table as text.
+pub(super) fn read(input: &Input, options: &ReadOptions) -> Result<Table> {
     // The file's digest is taken while its rows are read.
     std::thread::scope(|threads| {
         let record = threads.spawn(|| input.record(&[]));

@@ -233,6 +233,7 @@ impl Sheet {
             faults,
             runs: self.runs,
             notes: self.notes,
+            parts: Default::default(),
         })
     }
 }

@@ -3,8 +3,9 @@
 use super::super::ReadOptions;
 use super::super::options::TimeUnit;
 use super::columns::Columns;
+use super::dates::order;
 use super::names::{is_plain, stamp_part, time_unit};
-use super::time::{Kind, Time, kind_of};
+use super::time::{Kind, Order, Time, kind_of};
 use crate::error::Result;
 
 /// Where the time stands.
@@ -31,7 +32,10 @@ pub(super) fn find(columns: &Columns, options: &ReadOptions, notes: &mut Vec<Str
     }
     if let Some((first, second)) = options.time_column.as_deref().and_then(|name| two_columns(columns, name)) {
         let nanos = stamp_part(&columns.names[second]).is_some_and(|(_, nanos)| nanos);
-        let time = if nanos { Time::SecsAndNanos(first, second) } else { Time::DateAndClock(first, second) };
+        let time = match nanos {
+            true => Time::SecsAndNanos(first, second),
+            false => date_and_clock(columns, first, second, options, notes)?,
+        };
         return Ok(Stamps { time, name: columns.names[first].clone(), unit: None, beside });
     }
     let i = match &options.time_column {
@@ -51,18 +55,39 @@ pub(super) fn find(columns: &Columns, options: &ReadOptions, notes: &mut Vec<Str
     let date = columns.names.iter().position(|n| n.eq_ignore_ascii_case("date"));
     if let (Kind::Clock, Some(date)) = (kind, date) {
         notes.push(format!("the time is the columns `{}` and `{name}`, taken as UTC", columns.names[date]));
-        return Ok(Stamps { time: Time::DateAndClock(date, i), name, unit: None, beside });
+        let time = date_and_clock(columns, date, i, options, notes)?;
+        return Ok(Stamps { time, name, unit: None, beside });
     }
     if options.time_column.is_none() && name != "time" {
         notes.push(format!("the time is the column `{name}`"));
     }
+    let kind = match kind {
+        Kind::Zoned(_) => Kind::Zoned(order(columns, i, Kind::Zoned, str::to_string, options, notes)?),
+        Kind::Local(_) => Kind::Local(order(columns, i, Kind::Local, str::to_string, options, notes)?),
+        other => other,
+    };
     match kind {
-        Kind::Local => notes.push(format!("the stamps of `{name}` are dates without a zone: taken as UTC")),
+        Kind::Local(_) => notes.push(format!("the stamps of `{name}` are dates without a zone: taken as UTC")),
         Kind::Clock => notes.push(format!("the stamps of `{name}` are times of day without a date")),
-        Kind::Number | Kind::Zoned => {}
+        Kind::Number | Kind::Zoned(_) => {}
     }
     let unit = unit(columns, i, options, notes)?;
     Ok(Stamps { time: Time::Column(i, kind), name, unit, beside })
+}
+
+/// The date in column `i` and the time of day in column `j`.
+fn date_and_clock(
+    columns: &Columns,
+    i: usize,
+    j: usize,
+    options: &ReadOptions,
+    notes: &mut Vec<String>,
+) -> Result<Time> {
+    let midnight = |date: &str| format!("{date}T00:00:00");
+    // What is no date at all is told where its row is read.
+    let dated = columns.sample(i).find(|cell| !cell.is_empty()).is_some_and(|cell| kind_of(&midnight(cell)).is_some());
+    let order = if dated { order(columns, i, Kind::Local, midnight, options, notes)? } else { Order::Year };
+    Ok(Time::DateAndClock(i, j, order))
 }
 
 /// The unit that an option, the header or the name of a column says.

@@ -1,8 +1,10 @@
 //! Stamps of a text log: numbers, dates and times of day, in one column or two.
 
+use super::super::options::DateOrder;
 use super::super::table::FaultKind;
 use super::batches::Row;
 use super::cell::{Cells, MISSING, NoNumber, is_number};
+use super::dates::iso;
 use jiff::civil::{DateTime, Time as Clock};
 use jiff::{Timestamp, tz::TimeZone};
 
@@ -13,10 +15,23 @@ pub(super) enum Time {
     Column(usize, Kind),
     /// Seconds in one column and nanoseconds in another.
     SecsAndNanos(usize, usize),
-    /// The date in one column and the time of day in another.
-    DateAndClock(usize, usize),
+    /// The date in one column, written in this order, and the time of day in another.
+    DateAndClock(usize, usize, Order),
     /// Nowhere: rows come at this rate, Hz.
     Rate(f64),
+}
+
+/// What a date begins with: the year, or of dates that end in it the day or the month.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    /// `2025-04-17`, `2025/04/17`.
+    Year,
+    /// `17.04.2025`, `04/17/2025`.
+    YearLast(DateOrder),
+}
+
+impl Order {
+    pub const ALL: [Self; 3] = [Self::Year, Self::YearLast(DateOrder::DayFirst), Self::YearLast(DateOrder::MonthFirst)];
 }
 
 /// How a stamp is written.
@@ -25,9 +40,9 @@ pub(super) enum Kind {
     /// As a number.
     Number,
     /// As date and time with zone: `2025-04-17T17:00:08.02+02:00`.
-    Zoned,
+    Zoned(Order),
     /// As date and time without zone: `2025-04-17 17:00:08.02`.
-    Local,
+    Local(Order),
     /// As time of day: `17:00:08.02`.
     Clock,
 }
@@ -37,7 +52,7 @@ impl Time {
     pub fn columns(&self) -> Vec<usize> {
         match *self {
             Self::Column(i, _) => vec![i],
-            Self::SecsAndNanos(i, j) | Self::DateAndClock(i, j) => vec![i, j],
+            Self::SecsAndNanos(i, j) | Self::DateAndClock(i, j, _) => vec![i, j],
             Self::Rate(_) => Vec::new(),
         }
     }
@@ -58,9 +73,11 @@ impl Time {
                 let (secs, nanos) = (cells.number(row.field(i))?, cells.number(row.field(j))?);
                 if (0.0..1e9).contains(&nanos) { Ok(secs + nanos * 1e-9) } else { Err(TEXT) }
             }
-            Self::DateAndClock(i, j) => {
+            Self::DateAndClock(i, j, order) => {
                 let (date, clock) = (text(row.field(i))?, text(row.field(j))?);
-                secs(&format!("{date}T{clock}"), Kind::Local).ok_or(TEXT).or_else(|why| missing(row, cells, i, why))
+                secs(&format!("{date}T{clock}"), Kind::Local(order))
+                    .ok_or(TEXT)
+                    .or_else(|why| missing(row, cells, i, why))
             }
             Self::Rate(hz) => Ok(k as f64 / hz),
         }
@@ -88,11 +105,12 @@ fn missing(row: &Row, cells: &Cells, i: usize, why: NoNumber) -> Result<f64, NoN
     }
 }
 
-/// How a cell is written, where it is a date or a time of day.
+/// How a cell is written, where it is a date or a time of day; of several ways the first.
 pub(super) fn kind_of(cell: &str) -> Option<Kind> {
     // Numbers such as 20250417 can be read as dates too.
     let dated = cell.len() >= 8 && cell.contains(':');
-    [Kind::Zoned, Kind::Local, Kind::Clock].into_iter().filter(|_| dated).find(|kind| secs(cell, *kind).is_some())
+    let dates = Order::ALL.into_iter().flat_map(|order| [Kind::Zoned(order), Kind::Local(order)]);
+    dates.chain([Kind::Clock]).filter(|_| dated).find(|kind| secs(cell, *kind).is_some())
 }
 
 /// Whether a cell can only be a value and no name: a number, a date, a word for a missing value.
@@ -101,22 +119,21 @@ pub(super) fn is_value(text: &str) -> bool {
 }
 
 /// Seconds since 1970 (without a zone as in UTC), or since midnight.
-fn secs(cell: &str, kind: Kind) -> Option<f64> {
+pub(super) fn secs(cell: &str, kind: Kind) -> Option<f64> {
     let whole = |seconds: i64, nanos: i32| seconds as f64 + f64::from(nanos) * 1e-9;
-    let dated = |cell: &str| match cell.get(4..5) {
-        Some("/") => cell.replacen('/', "-", 2),
-        _ => cell.to_string(),
-    };
     match kind {
         Kind::Number => None,
-        Kind::Zoned => {
-            let stamp: Timestamp = dated(cell).parse().ok()?;
+        Kind::Zoned(order) => {
+            let stamp: Timestamp = iso(cell, order)?.0.parse().ok()?;
             Some(whole(stamp.as_second(), stamp.subsec_nanosecond()))
         }
-        // The parser takes a zone here and passes over it.
-        Kind::Local if cell.get(10..).is_none_or(|clock| clock.contains(['+', '-', 'Z', 'z', '['])) => None,
-        Kind::Local => {
-            let local: DateTime = dated(cell).parse().ok()?;
+        Kind::Local(order) => {
+            let (date, clock) = iso(cell, order)?;
+            // The parser takes a zone here and passes over it.
+            if date.get(clock..).is_none_or(|clock| clock.contains(['+', '-', 'Z', 'z', '['])) {
+                return None;
+            }
+            let local: DateTime = date.parse().ok()?;
             let stamp = TimeZone::UTC.to_timestamp(local).ok()?;
             Some(whole(stamp.as_second(), stamp.subsec_nanosecond()))
         }
@@ -133,25 +150,49 @@ fn secs(cell: &str, kind: Kind) -> Option<f64> {
 mod tests {
     use super::*;
 
+    const DAY: Order = Order::YearLast(DateOrder::DayFirst);
+    const MONTH: Order = Order::YearLast(DateOrder::MonthFirst);
+    const YEAR: Order = Order::Year;
+
     #[test]
     fn dates_and_times_of_day() {
         // date -u -d '2025-04-17 17:00:08' +%s
         let at = 1_744_909_208.0;
         for (cell, kind, expected) in [
-            ("2025-04-17T17:00:08.500000", Kind::Local, at + 0.5),
-            ("2025-04-17 17:00:08.500", Kind::Local, at + 0.5),
-            ("2025/04/17 17:00:08,5", Kind::Local, at + 0.5),
-            ("2025-04-17T17:00:08Z", Kind::Zoned, at),
-            ("2025-04-17 19:00:08.25+02:00", Kind::Zoned, at + 0.25),
-            ("2025-04-17T19:00:08+02:00[Europe/Berlin]", Kind::Zoned, at),
+            ("2025-04-17T17:00:08.500000", Kind::Local(YEAR), at + 0.5),
+            ("2025-04-17 17:00:08.500", Kind::Local(YEAR), at + 0.5),
+            ("2025/04/17 17:00:08,5", Kind::Local(YEAR), at + 0.5),
+            ("2025.4.17 17:00:08.5", Kind::Local(YEAR), at + 0.5),
+            ("17.04.2025 17:00:08.040", Kind::Local(DAY), at + 0.04),
+            ("17.04.2025 17:00:08,040", Kind::Local(DAY), at + 0.04),
+            ("17/04/2025T17:00:08", Kind::Local(DAY), at),
+            ("04/17/2025 17:00:08,5", Kind::Local(MONTH), at + 0.5),
+            ("4-17-2025 17:00:08", Kind::Local(MONTH), at),
+            ("17.04.2025 19:00:08+02:00", Kind::Zoned(DAY), at),
+            ("17.04.2025 7:00:08", Kind::Local(DAY), at - 36000.0),
+            ("2025-04-17T17:00:08Z", Kind::Zoned(YEAR), at),
+            ("2025-04-17 19:00:08.25+02:00", Kind::Zoned(YEAR), at + 0.25),
+            ("2025-04-17T19:00:08+02:00[Europe/Berlin]", Kind::Zoned(YEAR), at),
             ("17:00:08.25", Kind::Clock, 61_208.25),
         ] {
             assert_eq!(kind_of(cell), Some(kind), "{cell}");
             assert!((secs(cell, kind).unwrap() - expected).abs() < 1e-6, "{cell}");
         }
-        for cell in
-            ["20250417", "1.5", "soon", "", "17.04.2025 17:00:08", "2025-13-01 00:00:00", "25:00:00", "a:b:c:d:e"]
-        {
+        // The day may be the month: the first of two ways.
+        assert_eq!(kind_of("05/04/2025 17:00:08"), Some(Kind::Local(DAY)));
+        for cell in [
+            "20250417",
+            "1.5",
+            "soon",
+            "",
+            "17.04.25 17:00:08",
+            "17.14.2025 17:00:08",
+            "17.04-2025 17:00:08",
+            "17.04.2025",
+            "2025-13-01 00:00:00",
+            "25:00:00",
+            "a:b:c:d:e",
+        ] {
             assert_eq!(kind_of(cell), None, "{cell}");
         }
     }

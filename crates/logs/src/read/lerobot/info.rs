@@ -4,8 +4,7 @@ use crate::error::{Error, Result};
 use serde_json::{Map, Value};
 use std::path::{Component, Path, PathBuf};
 
-/// Where a dataset says what it holds.
-pub(super) const INFO: &str = "meta/info.json";
+pub(super) use crate::read::signature::INFO;
 
 /// What a dataset says of itself.
 pub(super) struct Info {

@@ -9,7 +9,7 @@ mod info;
 use super::numbers::{Column, Numbers};
 use super::parquet::{ParquetFile, Place};
 use super::table::{Run, Table};
-use super::{Format, Input, ReadOptions};
+use super::{Input, ReadOptions};
 use crate::error::Result;
 use crate::pace::median;
 use episodes::Piece;
@@ -18,19 +18,13 @@ use info::{INFO, Info};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-/// Datasets of LeRobot.
-pub(crate) const FORMAT: Format = Format { name: "a LeRobot dataset", extensions: &[], is, read };
-
 /// LeRobot takes time stamps for those of its rate up to this, seconds.
 const TOLERANCE_SECS: f64 = 1e-4;
 /// Columns of every file that place a row, as they are read.
 const PLACING: [&str; 4] = ["timestamp", "frame_index", "episode_index", "index"];
 
-fn is(input: &Input, _: &[u8]) -> bool {
-    input.is_folder() && input.path.join(INFO).is_file()
-}
-
-fn read(input: &Input, options: &ReadOptions) -> Result<Table> {
+/// Reads a dataset.
+pub(super) fn read(input: &Input, options: &ReadOptions) -> Result<Table> {
     let info = Info::read(&input.path)?;
     let features = features::chosen(&info, options);
     let pieces = episodes::pieces(&info)?;

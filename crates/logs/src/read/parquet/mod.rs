@@ -12,24 +12,15 @@ use super::options::TimeUnit;
 use super::roles::{episode, is_bookkeeping, name_unit, time, units_per_sec};
 use super::runs::runs;
 use super::table::{Run, Table};
-use super::{Format, Input, ReadOptions};
+use super::{Input, ReadOptions};
 use crate::Channel;
 use crate::error::Result;
 pub(super) use file::{ParquetFile, Place};
 use leaf::Kind;
 use std::collections::HashSet;
 
-/// Tables with named columns.
-pub(crate) const FORMAT: Format = Format { name: "Parquet", extensions: &[".parquet", ".pq"], is, read };
-
-/// First and last bytes of a Parquet file.
-const MAGIC: &[u8] = b"PAR1";
-
-fn is(_: &Input, head: &[u8]) -> bool {
-    head.starts_with(MAGIC)
-}
-
-fn read(input: &Input, options: &ReadOptions) -> Result<Table> {
+/// Reads a table with named columns.
+pub(super) fn read(input: &Input, options: &ReadOptions) -> Result<Table> {
     // The hash takes as long as the numbers do.
     std::thread::scope(|scope| {
         let source = scope.spawn(|| input.record(&[]));

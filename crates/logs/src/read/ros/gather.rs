@@ -371,6 +371,7 @@ impl Stream {
             lines: self.lines,
             runs: Vec::new(),
             notes: Vec::new(),
+            parts: Default::default(),
         }
     }
 

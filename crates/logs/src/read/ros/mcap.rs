@@ -5,7 +5,6 @@ use super::part::{self, Hear, Index, Part, table};
 use super::stream::{Bytes, LONGEST, Stop, array, fill, skip};
 use super::topics::{Channel, Survey};
 use crate::error::Result;
-use crate::read::format::Format;
 use crate::read::table::Table;
 use crate::read::{Input, ReadOptions};
 use mcap::records::{Record, op};
@@ -21,14 +20,8 @@ const MESSAGE: u64 = 22;
 /// Footer and last bytes.
 const END: i64 = 9 + 20 + 8;
 
-/// Logs of ROS 2 and others.
-pub(crate) const FORMAT: Format = Format { name: "MCAP", extensions: &[".mcap"], is, read };
-
-fn is(_: &Input, head: &[u8]) -> bool {
-    head.starts_with(&MAGIC)
-}
-
-fn read(input: &Input, options: &ReadOptions) -> Result<Table> {
+/// Reads a log of ROS 2 or others.
+pub(crate) fn read(input: &Input, options: &ReadOptions) -> Result<Table> {
     let record = input.record(&[])?;
     table(input, record, &[part(input.clone())], HashMap::new(), options)
 }

@@ -17,7 +17,7 @@ mod walk;
 
 pub(crate) use common::definition;
 pub(crate) use episodes::ABOUT;
-pub(crate) use mcap::FORMAT as MCAP;
-pub(crate) use rosbag1::FORMAT as ROSBAG1;
-pub(crate) use rosbag2::FORMAT as ROSBAG2;
-pub(crate) use sqlite::FORMAT as SQLITE;
+pub(crate) use mcap::read as mcap;
+pub(crate) use rosbag1::read as rosbag1;
+pub(crate) use rosbag2::read as rosbag2;
+pub(crate) use sqlite::read as sqlite;

@@ -4,14 +4,11 @@ use super::part::{self, Hear, Index, Part, table};
 use super::stream::{Bytes, Stop, array, fill, skip};
 use super::topics::{Channel, Survey};
 use crate::error::Result;
-use crate::read::format::Format;
 use crate::read::table::Table;
 use crate::read::{Input, ReadOptions};
 use std::collections::{BTreeMap, HashMap};
 use std::io::{BufReader, Read, SeekFrom};
 
-/// First bytes of a bag, before the version.
-const MAGIC: &[u8] = b"#ROSBAG V";
 /// First line.
 const VERSION: [u8; 13] = *b"#ROSBAG V2.0\n";
 /// Kinds of records.
@@ -21,14 +18,8 @@ const CHUNK: u8 = 5;
 const CHUNK_INFO: u8 = 6;
 const CONNECTION: u8 = 7;
 
-/// Bags of ROS 1.
-pub(crate) const FORMAT: Format = Format { name: "ROS 1 bag", extensions: &[".bag", ".bag.active"], is, read };
-
-fn is(_: &Input, head: &[u8]) -> bool {
-    head.starts_with(MAGIC)
-}
-
-fn read(input: &Input, options: &ReadOptions) -> Result<Table> {
+/// Reads a bag of ROS 1.
+pub(crate) fn read(input: &Input, options: &ReadOptions) -> Result<Table> {
     let record = input.record(&[])?;
     table(input, record, &[Part::new(input.clone(), survey, scan)], HashMap::new(), options)
 }

@@ -3,7 +3,7 @@
 use super::part::{Part, table};
 use super::{mcap, sqlite};
 use crate::error::{Error, Result};
-use crate::read::format::Format;
+use crate::read::signature::{METADATA, ROOT};
 use crate::read::table::Table;
 use crate::read::{Input, ReadOptions};
 use saphyr_parser::{Event, Parser};
@@ -12,23 +12,11 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-const METADATA: &str = "metadata.yaml";
-/// First key of the metadata.
-const ROOT: &str = "rosbag2_bagfile_information";
 /// No metadata are longer, bytes.
 const LONGEST_METADATA: u64 = 1 << 24;
 
-/// Folders of bags of ROS 2.
-pub(crate) const FORMAT: Format = Format { name: "rosbag2 folder", extensions: &[], is, read };
-
-fn is(input: &Input, _: &[u8]) -> bool {
-    let mut head = Vec::new();
-    input.is_folder()
-        && File::open(input.path.join(METADATA)).is_ok_and(|file| file.take(4096).read_to_end(&mut head).is_ok())
-        && head.windows(ROOT.len()).any(|window| window == ROOT.as_bytes())
-}
-
-fn read(input: &Input, options: &ReadOptions) -> Result<Table> {
+/// Reads a folder of a bag of ROS 2.
+pub(crate) fn read(input: &Input, options: &ReadOptions) -> Result<Table> {
     let metadata = Metadata::read(&input.path.join(METADATA))?;
     let files: Vec<PathBuf> = metadata.files.iter().map(|name| input.path.join(name)).collect();
     if let Some(missing) = files.iter().find(|file| !file.is_file()) {

@@ -4,7 +4,6 @@ use super::common::definition;
 use super::part::{Hear, Part, table};
 use super::topics::{Channel, Survey};
 use crate::error::{Error, Result};
-use crate::read::format::Format;
 use crate::read::table::Table;
 use crate::read::{Input, ReadOptions};
 use rusqlite::types::ValueRef;
@@ -13,17 +12,8 @@ use std::collections::HashMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// First bytes of a database.
-const MAGIC: &[u8] = b"SQLite format 3\0";
-
-/// Single files of bags of ROS 2.
-pub(crate) const FORMAT: Format = Format { name: "rosbag2 (SQLite)", extensions: &[".db3"], is, read };
-
-fn is(_: &Input, head: &[u8]) -> bool {
-    head.starts_with(MAGIC)
-}
-
-fn read(input: &Input, options: &ReadOptions) -> Result<Table> {
+/// Reads a single file of a bag of ROS 2.
+pub(crate) fn read(input: &Input, options: &ReadOptions) -> Result<Table> {
     let record = input.record(&[])?;
     table(input, record, &[part(input.clone())], HashMap::new(), options)
 }
