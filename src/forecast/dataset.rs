@@ -4,10 +4,10 @@ use super::auto::CHUNK;
 use super::config::{DataConfig, RunConfig};
 use super::windows::WindowArray;
 use crate::error::Result;
-use crate::files::sha256_hex;
 use crate::train::CheckpointPlan;
 use crate::trajectory::{Episode, Frames, Normaliser, Recording, Split, WindowSpec, Windows};
 use candle_core::Device;
+use sha2::{Digest as _, Sha256};
 use std::path::Path;
 
 /// Frames cut into episodes for training, validation and test, with what was fitted on the training episodes alone.
@@ -165,6 +165,13 @@ impl Dataset {
 }
 
 fn fingerprint(episode: &Episode) -> String {
-    let bytes: Vec<u8> = episode.values.iter().flat_map(|v| v.to_le_bytes()).collect();
-    sha256_hex(&bytes)[..16].to_string()
+    let mut digest = Sha256::new();
+    let mut bytes = Vec::new();
+    // Piece by piece: an episode may be larger than the memory.
+    for piece in episode.values.chunks(1 << 16) {
+        bytes.clear();
+        bytes.extend(piece.iter().flat_map(|v| v.to_le_bytes()));
+        digest.update(&bytes);
+    }
+    digest.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }

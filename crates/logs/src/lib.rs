@@ -15,6 +15,7 @@ mod read;
 mod recording;
 mod resample;
 mod split;
+mod values;
 mod window;
 mod write;
 
@@ -30,5 +31,7 @@ pub use read::{Fill, OnBackwards, OnGap, OnRepeat, ReadOptions, TimeUnit};
 pub use recording::{Channel, Episode, Frames, Recording};
 pub use resample::DEFAULT_TOLERANCE;
 pub use split::Split;
+pub(crate) use values::{Gathering, Growing};
+pub use values::Values;
 pub use window::{ShortEpisode, WindowSpec, Windows};
 pub use write::WriteOptions;

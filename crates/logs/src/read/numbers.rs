@@ -3,9 +3,9 @@
 use super::header::{Selected, select};
 use super::table::{Fault, FaultKind, Run, Table};
 use super::{Input, ReadOptions};
-use crate::Channel;
 use crate::error::Result;
 use crate::files::FileRecord;
+use crate::{Channel, Growing, Values};
 
 /// A column beside the time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub(crate) struct Numbers {
     /// The columns.
     pub columns: Vec<Column>,
     /// `(rows, columns)`; NaN where the log has no number.
-    pub values: Vec<f64>,
+    pub values: Values,
     /// `(rows,)` 1-based number of the row in the file, of the message on its topic; what stands for a line in
     /// messages.
     pub lines: Vec<u64>,
@@ -74,8 +74,13 @@ impl Numbers {
         let Selected { columns, channels, notes } = chosen(input, &self.columns, options)?;
         self.notes.extend(notes);
         if !columns.iter().copied().eq(0..width) {
-            let rows = self.values.chunks_exact(width.max(1));
-            self.values = rows.flat_map(|row| columns.iter().map(|column| row[*column])).collect();
+            let (all, mut kept) = (std::mem::take(&mut self.values), vec![0.0; columns.len()]);
+            self.values = Growing::filled(|values| {
+                all.chunks_exact(width.max(1)).try_for_each(|row| {
+                    kept.iter_mut().zip(&columns).for_each(|(value, column)| *value = row[*column]);
+                    values.extend(&kept)
+                })
+            })?;
         }
         self.of_channels(input, source, channels)
     }

@@ -1,6 +1,6 @@
 //! What every format reads a file into: all its rows, with the faults noted and nothing judged.
 
-use crate::Channel;
+use crate::{Channel, Values};
 use crate::error::Error;
 use crate::files::FileRecord;
 use std::ops::Range;
@@ -18,7 +18,7 @@ pub(crate) struct Table {
     /// `(rows,)` seconds.
     pub time_secs: Vec<f64>,
     /// `(rows, D)`.
-    pub values: Vec<f64>,
+    pub values: Values,
     /// `(rows,)`: 1-based line in the file.
     pub lines: Vec<u64>,
     /// Cells that are not finite numbers, in file order.

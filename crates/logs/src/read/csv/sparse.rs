@@ -101,8 +101,9 @@ fn fill_column(sheet: &mut Sheet, c: usize, run: usize, base: &[bool], kept: &mu
     let mut steps: Vec<f64> = own.windows(2).map(|w| w[1].0 - w[0].0).filter(|s| *s > 0.0).collect();
     let longest = max_gap * median(&mut steps).unwrap_or(f64::INFINITY);
     let period = sheet.outputs[c].channel.period;
+    let values = &mut *sheet.values;
     for row in rows.filter(|row| base[*row]) {
-        let value = &mut sheet.values[row * width + c];
+        let value = &mut values[row * width + c];
         if !value.is_nan() {
             continue;
         }
