@@ -6,5 +6,5 @@ pub use ebmotion_logs::{
     Channel, ChannelCurve, ChannelFaults, ChannelReport, ConstantStretch, DEFAULT_TOLERANCE, Episode, EpisodeReport,
     Fill, FindingKind, FindingPlace, Frames, GapReport, Inspection, JointLimits, Labels, LogFinding, LogGroup,
     Normaliser, OnBackwards, OnGap, OnRepeat, ReadOptions, Recording, Scalar, Severity, ShortEpisode, Split, Stuck,
-    TimeUnit, WindowSpec, Windows, WriteOptions, inspect, inspect_with,
+    TimeUnit, Values, WindowSpec, Windows, WriteOptions, inspect, inspect_with,
 };

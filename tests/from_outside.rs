@@ -207,7 +207,7 @@ fn frames() -> Result<Frames> {
             [phase.sin() + 0.02 * n[0], (0.7 * phase).cos() + 0.02 * n[1]]
         };
         let values = noise.into_iter().enumerate().flat_map(at).collect();
-        Ok(Episode { id: format!("e{e}"), time_secs: (0..200).map(|t| t as f64 / 25.0).collect(), values: values.into() })
+        Ok(Episode { id: format!("e{e}"), time_secs: (0..200).map(|t| t as f64 / 25.0).collect(), values })
     };
     let episodes = (0..20).map(episode).collect::<Result<_>>()?;
     Ok(Frames {

@@ -5,7 +5,9 @@
 use crate::error::{Error, Result};
 use memmap2::{MmapOptions, MmapRaw};
 use std::fs::File;
-use std::io::{Seek, SeekFrom, Write};
+#[cfg(any(test, feature = "ros"))]
+use std::io::{Seek, SeekFrom};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -55,6 +57,7 @@ impl Spill {
     }
 
     /// Shortens it.
+    #[cfg(any(test, feature = "ros"))]
     pub fn truncate(&mut self, numbers: usize) -> Result<()> {
         let end = (numbers * WIDTH) as u64;
         let shortened = self.file.set_len(end).and_then(|()| self.file.seek(SeekFrom::Start(end)));

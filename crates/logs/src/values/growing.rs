@@ -68,6 +68,7 @@ impl Growing {
     ///
     /// # Errors
     /// [`crate::Error::Io`] where the file cannot be shortened.
+    #[cfg(any(test, feature = "ros"))]
     pub fn truncate(&mut self, length: usize) -> Result<()> {
         let written = self.spill.as_ref().map_or(0, Spill::len);
         self.tail.truncate(length.saturating_sub(written));
