@@ -144,7 +144,7 @@ impl Dataset {
     pub(super) fn seen_range(&self) -> Vec<[f64; 2]> {
         let mut range = vec![[f64::INFINITY, f64::NEG_INFINITY]; self.frames.channels.len()];
         for episode in self.split.train.iter().chain(&self.split.validation) {
-            for row in self.frames.episodes[*episode].values.chunks_exact(range.len()) {
+            for row in self.frames.episodes[*episode].values.rows(range.len()) {
                 for ([low, high], value) in range.iter_mut().zip(row) {
                     (*low, *high) = (low.min(*value), high.max(*value));
                 }
@@ -165,10 +165,12 @@ impl Dataset {
 }
 
 fn fingerprint(episode: &Episode) -> String {
+    /// Numbers taken at once.
+    const PIECE: usize = 1 << 16;
     let mut digest = Sha256::new();
-    let mut bytes = Vec::new();
+    let (mut bytes, rest) = (Vec::new(), episode.values.chunks_exact(PIECE).remainder());
     // Piece by piece: an episode may be larger than the memory.
-    for piece in episode.values.chunks(1 << 16) {
+    for piece in episode.values.rows(PIECE).chain([rest]) {
         bytes.clear();
         bytes.extend(piece.iter().flat_map(|v| v.to_le_bytes()));
         digest.update(&bytes);

@@ -64,7 +64,7 @@ impl Limits {
         let mut z = vec![0.0; channels.len()];
         let episodes = dataset.split.train.iter().map(|e| &dataset.frames.episodes[*e]);
         for episode in episodes.filter(|episode| episode.time_secs.len() >= frames) {
-            for row in episode.values.chunks_exact(channels.len()) {
+            for row in episode.values.rows(channels.len()) {
                 dataset.normaliser.to_z(row, &mut z)?;
                 widen(&mut range, &z);
             }

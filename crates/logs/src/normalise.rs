@@ -81,7 +81,7 @@ impl Normaliser {
         if let Some(i) = episodes.iter().find(|i| **i >= known) {
             return Err(Error::data("episode to fit the normaliser on", i, format!("an index below {known}")));
         }
-        let rows = |i: &usize| frames.episodes[*i].values.chunks_exact(width.max(1));
+        let rows = |i: &usize| frames.episodes[*i].values.rows(width);
         if episodes.iter().flat_map(rows).next().is_none() {
             return Err(Error::data("frames to fit the normaliser on", 0, "at least one"));
         }

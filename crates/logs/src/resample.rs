@@ -118,7 +118,7 @@ fn continuous(episode: &Episode, channels: &[Channel]) -> Result<Values> {
     }
     let mut now = vec![0.0; channels.len()];
     Growing::filled(|values| {
-        episode.values.chunks_exact(channels.len()).try_for_each(|row| {
+        episode.values.rows(channels.len()).try_for_each(|row| {
             now.copy_from_slice(row);
             wrapping.iter_mut().for_each(|(c, unwrapped)| now[*c] = unwrapped.next(row[*c]));
             values.extend(&now)

@@ -34,6 +34,9 @@ pub struct Values {
     range: Range<usize>,
 }
 
+/// Numbers that one pass goes through before they are left to the file: 32 MB.
+const PASSED: usize = 4 << 20;
+
 /// What holds numbers.
 enum Store {
     Memory(Vec<f64>),
@@ -54,6 +57,26 @@ impl Values {
         let length = self[range.clone()].len();
         let start = self.range.start + range.start;
         Self { store: self.store.clone(), range: start..start + length }
+    }
+
+    /// Rows of `width` numbers, in order. Unlike those of a slice they do not all stay in memory: what was gone through
+    /// is left to the file.
+    ///
+    /// ```
+    /// use ebmotion_logs::Values;
+    ///
+    /// let values = Values::from(vec![1.0, 2.0, 3.0, 4.0]);
+    /// assert_eq!(values.rows(2).nth(1), Some(&[3.0, 4.0][..]));
+    /// ```
+    pub fn rows(&self, width: usize) -> impl Iterator<Item = &[f64]> + Clone {
+        let (width, mut left) = (width.max(1), PASSED);
+        self.chunks_exact(width).inspect(move |_| {
+            left = left.saturating_sub(width);
+            if let (0, Store::File(mapped)) = (left, &*self.store) {
+                mapped.release();
+                left = PASSED;
+            }
+        })
     }
 
     /// Leaves the first `length` of them.

@@ -76,7 +76,7 @@ impl Numbers {
         if !columns.iter().copied().eq(0..width) {
             let (all, mut kept) = (std::mem::take(&mut self.values), vec![0.0; columns.len()]);
             self.values = Growing::filled(|values| {
-                all.chunks_exact(width.max(1)).try_for_each(|row| {
+                all.rows(width).try_for_each(|row| {
                     kept.iter_mut().zip(&columns).for_each(|(value, column)| *value = row[*column]);
                     values.extend(&kept)
                 })
@@ -99,15 +99,19 @@ impl Numbers {
             let kind = if value.is_nan() { FaultKind::Nan } else { FaultKind::Infinite };
             faults.push(Fault { row, channel, kind, text: value.to_string() });
         };
-        let values = self.values.chunks_exact_mut(channels.len());
-        for (row, (time, values)) in self.time_secs.iter().zip(values).enumerate() {
+        let mut infinite = Vec::new();
+        for (row, (time, values)) in self.time_secs.iter().zip(self.values.rows(channels.len())).enumerate() {
             if !time.is_finite() {
                 check(row, None, *time);
             }
-            for (channel, value) in values.iter_mut().enumerate().filter(|(_, value)| !value.is_finite()) {
+            for (channel, value) in values.iter().enumerate().filter(|(_, value)| !value.is_finite()) {
                 check(row, Some(channel), *value);
-                *value = f64::NAN;
+                infinite.push(row * channels.len() + channel);
             }
+        }
+        if !infinite.is_empty() {
+            let values = &mut *self.values;
+            infinite.into_iter().for_each(|at| values[at] = f64::NAN);
         }
         let whole = || vec![Run { episode: None, rows: 0..rows }];
         Ok(Table {

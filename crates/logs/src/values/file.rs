@@ -92,9 +92,9 @@ impl Mapped {
         unsafe { std::slice::from_raw_parts(self.map.as_ptr().cast(), self.numbers) }
     }
 
-    /// Takes its pages out of the process, as is done when there are many.
-    #[cfg(all(test, target_os = "linux"))]
+    /// Takes its pages out of the process, which finds them again in the file.
     pub fn release(&self) {
+        #[cfg(target_os = "linux")]
         resident::release(&self.map);
     }
 

@@ -214,14 +214,13 @@ impl Sheet {
         self.bring_to_secs(input)?;
         let width = self.width();
         let mut faults = self.faults;
-        let empty = self.values.iter().enumerate().filter(|(_, v)| is_empty(**v));
         let before = faults.len();
-        faults.extend(empty.map(|(i, _)| Fault {
-            row: i / width,
-            channel: Some(i % width),
-            kind: FaultKind::Empty,
-            text: String::new(),
-        }));
+        for (row, values) in self.values.rows(width).enumerate() {
+            let empty = values.iter().enumerate().filter(|(_, v)| is_empty(**v));
+            let fault =
+                |(c, _)| Fault { row, channel: Some(c), kind: FaultKind::Empty, text: String::new() };
+            faults.extend(empty.map(fault));
+        }
         if faults.len() > before {
             faults.sort_by_key(|fault| (fault.row, fault.channel));
         }

@@ -15,7 +15,7 @@ use crate::pace::median;
 pub(super) fn join(sheet: &mut Sheet, input: &Input, options: &ReadOptions) -> Result<()> {
     let width = sheet.width();
     let text = sheet.faults.iter().any(|fault| fault.channel.is_some() && fault.kind != FaultKind::Nan);
-    if text || !sheet.values.iter().any(|v| v.is_nan()) {
+    if text || !sheet.values.rows(width).flatten().any(|v| v.is_nan()) {
         return Ok(());
     }
     let filled: Vec<usize> = (0..width).map(|c| sheet.column(c).filter(|v| !v.is_nan()).count()).collect();
