@@ -179,11 +179,7 @@ impl<'a> FrameSource<'a> {
     ///
     /// # Errors
     /// [`Error::Data`] when there is no training window.
-    pub fn new<'w>(
-        training: impl Into<Examples<'w, 'a>>,
-        validation: &WindowArray,
-        start_noise: f64,
-    ) -> Result<Self> {
+    pub fn new<'w>(training: impl Into<Examples<'w, 'a>>, validation: &WindowArray, start_noise: f64) -> Result<Self> {
         let training = training.into();
         if matches!(training, Examples::All(windows) if windows.is_empty()) {
             return Err(Error::data("training windows", 0, "at least 1"));

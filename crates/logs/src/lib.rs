@@ -1,6 +1,7 @@
 //! Robot logs: named channels with units, episodes at a fixed rate, windows of context and future, normalisation.
 //!
-//! The way of the data is `log file -> Recording -> Frames -> Windows -> normalised numbers`.
+//! The way of the data is `log file -> Recording -> Frames -> Windows -> normalised numbers`. Numbers of large logs lie
+//! in a temporary file ([`Values`]).
 
 mod angle;
 mod blocks;
@@ -31,7 +32,7 @@ pub use read::{Fill, OnBackwards, OnGap, OnRepeat, ReadOptions, TimeUnit};
 pub use recording::{Channel, Episode, Frames, Recording};
 pub use resample::DEFAULT_TOLERANCE;
 pub use split::Split;
-pub(crate) use values::{Gathering, Growing};
 pub use values::Values;
+pub(crate) use values::{Gathering, Growing};
 pub use window::{ShortEpisode, WindowSpec, Windows};
 pub use write::WriteOptions;

@@ -133,22 +133,15 @@ fn brought(time: &[f64], values: &Values, rate_hz: f64, tolerance: f64) -> Resul
         Some(samples) if samples.len() == time.len() && samples.iter().enumerate().all(|(k, sample)| k == *sample) => {
             Ok(values.clone())
         }
-        Some(samples) => Growing::filled(|to| {
-            samples.iter().try_for_each(|k| to.extend(&values[k * width..(k + 1) * width]))
-        }),
+        Some(samples) => {
+            Growing::filled(|to| samples.iter().try_for_each(|k| to.extend(&values[k * width..(k + 1) * width])))
+        }
         None => Growing::filled(|to| interpolated(time, values, width, rate_hz, to)),
     }
 }
 
 /// One of every `ratio` filtered rows of `values`; between two rows, what lies on the line between them.
-fn thinned(
-    filter: &LowPass,
-    values: &[f64],
-    width: usize,
-    ratio: f64,
-    tolerance: f64,
-    to: &mut Growing,
-) -> Result<()> {
+fn thinned(filter: &LowPass, values: &[f64], width: usize, ratio: f64, tolerance: f64, to: &mut Growing) -> Result<()> {
     let last = (values.len() / width - 1) as f64;
     let frames = ((last + tolerance.max(ROUNDING)) / ratio).floor() as usize + 1;
     let ends = filter.ends(values, width);

@@ -239,7 +239,10 @@ mod tests {
         let all = whole.training.len();
         assert!(whole.note().is_none() && all > 2 * FEWEST, "{all}");
         let note = few.note().unwrap();
-        assert!(note.contains(&format!("all {all} windows")) && note.contains(&format!("on {FEWEST} windows")), "{note}");
+        assert!(
+            note.contains(&format!("all {all} windows")) && note.contains(&format!("on {FEWEST} windows")),
+            "{note}"
+        );
         assert_eq!(few.training, whole.training.thinned(FEWEST));
         assert_eq!(few.validation, whole.validation.thinned(FEWEST));
         assert_eq!(
@@ -259,9 +262,8 @@ mod tests {
             // Products of matrices of other sizes add in another order.
             assert!(apart(&source(&whole)?, &source(&few)?)? < 1e-4);
         }
-        let source = |run: &MotionRun<'_>| {
-            FrameSource::new(run.examples(), &run.validation, 0.1)?.batch(64, &mut Noise::new(5))
-        };
+        let source =
+            |run: &MotionRun<'_>| FrameSource::new(run.examples(), &run.validation, 0.1)?.batch(64, &mut Noise::new(5));
         assert_eq!(apart(&source(&whole)?, &source(&few)?)?, 0.0);
         Ok(())
     }

@@ -6,9 +6,9 @@ use super::repairs::Repairs;
 use super::table::{FaultKind, Run, Table};
 use super::track::{Track, pace};
 use super::{OnGap, ReadOptions};
-use crate::{Episode, Gathering, Values};
 use crate::error::{Error, Result};
 use crate::pace::Pace;
+use crate::{Episode, Gathering, Values};
 use std::ops::Range;
 
 /// So many steps in a row that are all too long, or all too short, are another rate and not gaps.

@@ -1,8 +1,8 @@
 //! What every format reads a file into: all its rows, with the faults noted and nothing judged.
 
-use crate::{Channel, Values};
 use crate::error::Error;
 use crate::files::FileRecord;
+use crate::{Channel, Values};
 use std::ops::Range;
 use std::path::PathBuf;
 

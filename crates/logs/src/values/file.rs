@@ -5,9 +5,9 @@
 use crate::error::{Error, Result};
 use memmap2::{MmapOptions, MmapRaw};
 use std::fs::File;
+use std::io::Write;
 #[cfg(any(test, feature = "ros"))]
 use std::io::{Seek, SeekFrom};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

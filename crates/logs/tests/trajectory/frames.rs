@@ -296,7 +296,11 @@ fn z_scores_have_mean_0_and_spread_1_and_go_back() {
                 row[1] = -5.0 + 40.0 * row[1];
                 row[2] = 7.25;
             });
-            Episode { id: e.to_string(), time_secs: (0..300).map(|k| 0.1 * f64::from(k)).collect(), values: values.into() }
+            Episode {
+                id: e.to_string(),
+                time_secs: (0..300).map(|k| 0.1 * f64::from(k)).collect(),
+                values: values.into(),
+            }
         })
         .collect();
     let channels = ["a", "b", "c"].map(|n| channel(n, None)).to_vec();

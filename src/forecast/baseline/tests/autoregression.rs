@@ -154,7 +154,8 @@ fn told_by_frames(all: &ResidualCoordinates, chunks: &Tensor, expected: &Tensor)
     // 300 (width - 3) draws of variance 2.
     let error = 4.0 * (2.0 * expected / 300.0).sqrt();
     assert!((variance(&complete)? - expected).abs() < error, "{} of {width}", variance(&complete)?);
-    let same = (turned.complete(&turned_u, &rows, &mut Noise::new(1))? - turned_u)?.abs()?.max_all()?.to_scalar::<f32>()?;
+    let same =
+        (turned.complete(&turned_u, &rows, &mut Noise::new(1))? - turned_u)?.abs()?.max_all()?.to_scalar::<f32>()?;
     assert_eq!(same, 0.0, "nothing is missing");
     Ok(())
 }

@@ -188,14 +188,7 @@ impl Rows<'_> {
     }
 
     /// Notes a cell that is no number; one that would be another number is refused at once.
-    fn fault(
-        &mut self,
-        row: &Row,
-        column: usize,
-        channel: Option<usize>,
-        why: NoNumber,
-        cell: &[u8],
-    ) -> Result<()> {
+    fn fault(&mut self, row: &Row, column: usize, channel: Option<usize>, why: NoNumber, cell: &[u8]) -> Result<()> {
         let name = channel.map_or(&self.layout.time_column, |c| &self.layout.outputs[c].channel.name);
         let kind = match why {
             NoNumber::Fault(kind) => kind,

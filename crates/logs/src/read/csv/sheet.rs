@@ -217,8 +217,7 @@ impl Sheet {
         let before = faults.len();
         for (row, values) in self.values.rows(width).enumerate() {
             let empty = values.iter().enumerate().filter(|(_, v)| is_empty(**v));
-            let fault =
-                |(c, _)| Fault { row, channel: Some(c), kind: FaultKind::Empty, text: String::new() };
+            let fault = |(c, _)| Fault { row, channel: Some(c), kind: FaultKind::Empty, text: String::new() };
             faults.extend(empty.map(fault));
         }
         if faults.len() > before {

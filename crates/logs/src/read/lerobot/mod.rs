@@ -103,13 +103,7 @@ impl Rows {
     }
 
     /// Adds the rows of the episodes to `numbers`, their values to `values`; returns how many rows belong to none of them.
-    fn take(
-        &self,
-        episodes: &[Piece],
-        info: &Info,
-        numbers: &mut Numbers,
-        values: &mut Growing,
-    ) -> Result<usize> {
+    fn take(&self, episodes: &[Piece], info: &Info, numbers: &mut Numbers, values: &mut Growing) -> Result<usize> {
         let placing = self.placing.as_chunks::<4>().0;
         let mut rows_of: HashMap<u64, Vec<usize>> = HashMap::new();
         for (row, [_, _, episode, _]) in placing.iter().enumerate() {
