@@ -112,7 +112,7 @@ fn whole_episodes(dataset: &Dataset, detector: &Detector) {
         values[t * width + stuck] = values[half * width + stuck];
     }
     let reversed: Vec<f64> = frames.episodes[30].values.chunks_exact(width).rev().flatten().copied().collect();
-    frames.episodes[30].values = reversed;
+    frames.episodes[30].values = reversed.into();
     let scores = detector.score_episodes(&frames, 0.05, &mut Silent).unwrap();
     let of = |e: usize| scores.episodes.iter().find(|s| s.episode == frames.episodes[e].id).unwrap();
     for e in [3, 11] {

@@ -108,7 +108,9 @@ impl<'a> Detector<'a> {
         let future = frames(model) - context;
         let cut = |episodes: &[usize]| -> Result<(WindowArray, Vec<usize>)> {
             let listed = dataset.listed(episodes, context, future, STRIDE)?;
-            Ok(evenly(&dataset.filled(&listed)?, |i| listed.episode_of(i)))
+            let (n, kept) = (listed.len(), listed.len().min(MOST));
+            let windows = WindowArray::evenly(&listed, &dataset.normaliser, MOST)?;
+            Ok((windows, (0..kept).map(|i| listed.episode_of(i * n / kept)).collect()))
         };
         let ((training, _), (validation, episodes)) = (cut(&dataset.split.train)?, cut(&dataset.split.validation)?);
         let own = each(scores, |spec| (spec.fit)(model, &training))?;
@@ -199,6 +201,17 @@ impl<'a> Detector<'a> {
         listed.fill(start - judged, &self.model.info().normaliser, &mut values)?;
         let window = WindowArray { values, context, future: spec.future, channels };
         Ok(self.judge(&window)?.pop())
+    }
+
+    /// As [`Detector::judge`] listed windows, which are cut some at a time.
+    ///
+    /// # Errors
+    /// As [`Detector::judge`].
+    pub(super) fn judge_listed(&self, windows: &Windows<'_>) -> Result<Vec<WindowScore>> {
+        let (n, normaliser) = (windows.len(), &self.model.info().normaliser);
+        let blocks = (0..n).step_by(MOST).map(|begin| begin..n.min(begin + MOST));
+        let judged = blocks.map(|block| self.judge(&WindowArray::some(windows, normaliser, block)?));
+        Ok(judged.collect::<Result<Vec<_>>>()?.concat())
     }
 
     /// Every anomaly score, `(N,)` each (the largest where there is one a channel), and `combined`.
@@ -367,12 +380,6 @@ fn highest(own: &Scores<'_>, windows: &WindowArray) -> Result<Vec<Highest>> {
 fn frames(model: &Model) -> usize {
     let (context, chunk) = model.info().config.model.frames();
     FRAMES.max(context + chunk)
-}
-
-/// At most [`MOST`] of the windows, and the episodes that they are of.
-fn evenly(windows: &WindowArray, episode_of: impl Fn(usize) -> usize) -> (WindowArray, Vec<usize>) {
-    let (n, kept) = (windows.len(), windows.len().min(MOST));
-    (windows.thinned(MOST), (0..kept).map(|i| episode_of(i * n / kept)).collect())
 }
 
 /// The episodes in [`FOLDS`] parts, or as many as there are episodes.

@@ -6,7 +6,6 @@ use super::{Detector, WindowScore};
 use crate::error::{Error, Result};
 use crate::event::{Event, Sink};
 use crate::files;
-use crate::forecast::WindowArray;
 use crate::trajectory::{Frames, ShortEpisode, WindowSpec, Windows};
 use serde::Serialize;
 use std::path::Path;
@@ -103,7 +102,7 @@ impl Detector<'_> {
             let episode = &frames.episodes[i];
             if !left_out.iter().any(|short| short.id == episode.id) {
                 let listed = Windows::new(frames, &[i], spec)?;
-                let scores = self.judge(&WindowArray::filled(&listed, &model.info().normaliser)?)?;
+                let scores = self.judge_listed(&listed)?;
                 let starts: Vec<usize> = (0..scores.len()).map(|w| listed.start_of(w)).collect();
                 episodes.extend(self.episode(frames, &episode.id, &scores, &starts));
             }

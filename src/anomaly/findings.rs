@@ -4,7 +4,6 @@ use super::Detector;
 use super::score::STRIDE;
 use crate::error::{Error, Result};
 use crate::files;
-use crate::forecast::WindowArray;
 use crate::trajectory::{Frames, ShortEpisode, WindowSpec, Windows};
 use serde::Serialize;
 use std::path::Path;
@@ -92,7 +91,7 @@ impl Detector<'_> {
         let (context, judged) = (model.info().config.model.frames().0, self.frames());
         let spec = WindowSpec { context, future: judged - context, stride: STRIDE, skip_short: true };
         let listed = Windows::new(frames, &(0..frames.episodes.len()).collect::<Vec<_>>(), spec)?;
-        let found = self.judge(&WindowArray::filled(&listed, &model.info().normaliser)?)?;
+        let found = self.judge_listed(&listed)?;
         let windows = found.into_iter().enumerate().map(|(i, found)| {
             let start = listed.start_of(i);
             Finding {

@@ -115,7 +115,6 @@ fn panel(shown: &Forecast, window: usize, channel: usize) -> ForecastPanel {
     }
 }
 
-<<<<<<< HEAD
 impl Comparison {
     /// Compares `subjects` and `others`, each with its seconds of training, on the test episodes.
     ///
@@ -132,7 +131,8 @@ impl Comparison {
     /// # let episode = |i| Episode { id: format!("swing/{i}"), time_secs: time_secs.clone(), values: swing(i) };
     /// # let channels = vec![Channel { name: "q".into(), unit: None, period: None }];
     /// # let episodes = (0..12).map(episode).collect();
-    /// # let frames = Frames { channels, rate_hz: 25.0, episodes, sources: Vec::new(), notes: Vec::new() };
+    /// # let (sources, notes, parts) = (Vec::new(), Vec::new(), Default::default());
+    /// # let frames = Frames { channels, rate_hz: 25.0, episodes, sources, notes, parts };
     ///
     /// // `frames`: a pendulum that swings, twelve times.
     /// let dataset = Dataset::new(frames, &RunConfig::default())?;
@@ -172,78 +172,6 @@ impl Comparison {
         let mut evaluator = Evaluator::new(&test, options.evaluation.clone())?;
         if let Some(links) = &options.links {
             evaluator = evaluator.with_links(links.clone(), &dataset.normaliser)?;
-=======
-/// Compares `subjects` and `others`, each with its seconds of training, on the test episodes.
-///
-/// The samples of the first subject are shown. Forecasters of one name count as one that was trained with several
-/// seeds.
-///
-/// ```
-/// use ebmotion::eval::{CompareOptions, compare};
-/// use ebmotion::event::Silent;
-/// use ebmotion::forecast::{Contender, Dataset, RunConfig, baseline_named};
-/// # use ebmotion::trajectory::{Channel, Episode, Frames};
-/// # let time_secs: Vec<f64> = (0..80).map(|t| f64::from(t) / 25.0).collect();
-/// # let swing = |i: u32| time_secs.iter().map(|t| (2.0 * t + f64::from(i)).sin()).collect();
-/// # let episode = |i| Episode { id: format!("swing/{i}"), time_secs: time_secs.clone(), values: swing(i) };
-/// # let channels = vec![Channel { name: "q".into(), unit: None, period: None }];
-/// # let episodes = (0..12).map(episode).collect();
-/// # let (sources, notes, parts) = (Vec::new(), Vec::new(), Default::default());
-/// # let frames = Frames { channels, rate_hz: 25.0, episodes, sources, notes, parts };
-///
-/// // `frames`: a pendulum that swings, twelve times.
-/// let dataset = Dataset::new(frames, &RunConfig::default())?;
-/// let velocity = Contender::fit(baseline_named("velocity")?, &dataset, &[], 0, None, &mut Silent)?;
-/// let hold = Contender::fit(baseline_named("hold")?, &dataset, &[], 0, None, &mut Silent)?;
-/// let subject = (velocity.forecaster.as_ref(), velocity.train_seconds);
-/// let compared = compare(&dataset, &[subject], &[hold], &CompareOptions::new(8, 7), &mut Silent)?;
-/// let rmse = |name: &str| compared.report.forecasters[name]["rmse"].mean;
-/// assert!(rmse("velocity") < rmse("hold"));
-/// # Ok::<(), ebmotion::Error>(())
-/// ```
-///
-/// # Errors
-/// When there is no test window of the asked length, or a forecaster or metric fails.
-#[expect(clippy::too_many_lines, reason = "a comparison from top to bottom")]
-pub fn compare(
-    dataset: &Dataset,
-    subjects: &[(&(dyn Forecaster + Sync), f64)],
-    others: &[Contender],
-    options: &CompareOptions,
-    sink: &mut dyn Sink,
-) -> Result<Comparison> {
-    let contenders: Vec<(&dyn Forecaster, f64)> =
-        (subjects.iter().map(|(f, seconds)| (*f as &dyn Forecaster, *seconds)))
-            .chain(others.iter().map(|c| (c.forecaster.as_ref() as &dyn Forecaster, c.train_seconds)))
-            .collect();
-    // Windows of five frames reach four frames into the context.
-    let context = contenders.iter().map(|(f, _)| f.context_frames()).max().unwrap_or(0).max(4);
-    let horizon = options.horizon;
-    let listed = dataset.listed(&dataset.split.test, context, horizon, options.stride)?;
-    let (test, reference) = test_set(dataset, &listed, options)?;
-    let d = test.channels;
-    let n = test.episode.len();
-    let total = contenders.len() as u64 + 1;
-    sink.emit(&Event::Begin { phase: "compare", total })?;
-    sink.emit(&Event::Step { step: 0, note: "floor: real against real" })?;
-    let mut evaluator = Evaluator::new(&test, options.evaluation.clone())?;
-    if let Some(links) = &options.links {
-        evaluator = evaluator.with_links(links.clone(), &dataset.normaliser)?;
-    }
-    let mut floor = evaluator.floor()?;
-    let bootstrap = &options.evaluation.bootstrap;
-    let modes = options.labels.as_ref().map(|labels| ModeGap::new(dataset, labels, (context, horizon), bootstrap));
-    let modes = modes.transpose()?;
-    floor.extend(modes.as_ref().map(|modes| (mode_gap::SPEC.name.to_string(), modes.floor())));
-    let history = Tensor::from_slice(&test.context, (n, context, d), &Device::Cpu)?;
-    let request = Request { horizon, samples: options.samples };
-    let noise = Noise::new(options.seed);
-    let mut runs: BTreeMap<String, Vec<(Results, Cost)>> = BTreeMap::new();
-    let mut shown = None;
-    for (i, (forecaster, train_seconds)) in contenders.iter().enumerate() {
-        if sink.stop_requested() {
-            return Err(Error::Interrupted { step: i as u64, saved: None });
->>>>>>> readers
         }
         let mut floor = evaluator.floor()?;
         let bootstrap = &options.evaluation.bootstrap;

@@ -166,14 +166,16 @@ impl ResidualCoordinates {
     }
 
     /// Encoded chunks `(B, latent)` with noise in the place of the coordinates that do not lead, where those are mixed
-    /// in.
+    /// in; each has the noise of its number in `rows`. On the CPU.
     ///
     /// # Errors
     /// [`Error::Tensor`].
-    pub fn complete(&self, u: &Tensor, noise: &mut Noise) -> Result<Tensor> {
+    pub fn complete(&self, u: &Tensor, rows: &[usize], noise: &mut Noise) -> Result<Tensor> {
         match self.width() - self.leading {
             rest if self.by_frames && rest > 0 => {
-                let missing = noise.normal((u.dim(0)?, rest), u.dtype(), u.device())?;
+                let (draw, mut missing) = (noise.next_draw(), vec![0.0; rows.len() * rest]);
+                missing.chunks_exact_mut(rest).zip(rows).for_each(|(out, row)| draw.normal_f32(*row as u64, out));
+                let missing = Tensor::from_vec(missing, (rows.len(), rest), &Device::Cpu)?;
                 Ok((u + missing.matmul(&self.axes.narrow(0, self.leading, rest)?)?)?)
             }
             _ => Ok(u.clone()),

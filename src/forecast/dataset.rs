@@ -4,10 +4,10 @@ use super::auto::CHUNK;
 use super::config::{DataConfig, RunConfig};
 use super::windows::WindowArray;
 use crate::error::Result;
-use crate::files::sha256_hex;
 use crate::train::CheckpointPlan;
 use crate::trajectory::{Episode, Frames, Normaliser, Recording, Split, WindowSpec, Windows};
 use candle_core::Device;
+use sha2::{Digest as _, Sha256};
 use std::path::Path;
 
 /// Frames cut into episodes for training, validation and test, with what was fitted on the training episodes alone.
@@ -146,7 +146,7 @@ impl Dataset {
     pub(super) fn seen_range(&self) -> Vec<[f64; 2]> {
         let mut range = vec![[f64::INFINITY, f64::NEG_INFINITY]; self.frames.channels.len()];
         for episode in self.split.train.iter().chain(&self.split.validation) {
-            for row in self.frames.episodes[*episode].values.chunks_exact(range.len()) {
+            for row in self.frames.episodes[*episode].values.rows(range.len()) {
                 for ([low, high], value) in range.iter_mut().zip(row) {
                     (*low, *high) = (low.min(*value), high.max(*value));
                 }
@@ -167,6 +167,15 @@ impl Dataset {
 }
 
 fn fingerprint(episode: &Episode) -> String {
-    let bytes: Vec<u8> = episode.values.iter().flat_map(|v| v.to_le_bytes()).collect();
-    sha256_hex(&bytes)[..16].to_string()
+    /// Numbers taken at once.
+    const PIECE: usize = 1 << 16;
+    let mut digest = Sha256::new();
+    let (mut bytes, rest) = (Vec::new(), episode.values.chunks_exact(PIECE).remainder());
+    // Piece by piece: an episode may be larger than the memory.
+    for piece in episode.values.rows(PIECE).chain([rest]) {
+        bytes.clear();
+        bytes.extend(piece.iter().flat_map(|v| v.to_le_bytes()));
+        digest.update(&bytes);
+    }
+    digest.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }

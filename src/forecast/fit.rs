@@ -46,13 +46,18 @@ impl Model {
         let of = serde_json::json!({ "seed": config.seed, "data": config.data, "model": config.model });
         let plan = checkpoint.map(|(path, resume)| dataset.plan(path, resume, of));
         let mut run = MotionRun::new(dataset, config, plan, sink)?;
+        let note = run.note();
+        if let Some(note) = &note {
+            run.warn(note)?;
+        }
         let motion = row.train(&mut run)?;
         if motion.name() != NAME {
             return Err(Error::config("model.kind", format!("a forecaster `{}`", motion.name()), "one named `ebm`"));
         }
         let outcome = run.ended();
         let seconds = outcome.earlier_seconds + begun.elapsed().as_secs_f64();
-        let info = Model::header(config, dataset, outcome, seconds);
+        let mut info = Model::header(config, dataset, outcome, seconds);
+        info.notes.extend(note);
         Ok(Model { info, row, motion: motion.into() })
     }
 

@@ -64,7 +64,11 @@ mod tests {
         let channel = |c| Channel { name: format!("q{c}"), unit: None, period: None };
         let episode = |(e, frames): (usize, &usize)| -> Result<Episode> {
             let values = Noise::new(e as u64).normal(frames * channels, DType::F64, &Device::Cpu)?.to_vec1()?;
-            Ok(Episode { id: e.to_string(), time_secs: (0..*frames).map(|t| t as f64 / 25.0).collect(), values })
+            Ok(Episode {
+                id: e.to_string(),
+                time_secs: (0..*frames).map(|t| t as f64 / 25.0).collect(),
+                values: values.into(),
+            })
         };
         let episodes = lengths.iter().enumerate().map(episode).collect::<Result<_>>()?;
         let channels = (0..channels).map(channel).collect();

@@ -1,6 +1,6 @@
 //! The range in which motion was seen: where a joint's stops are, as far as the logs tell.
 
-use super::WindowArray;
+use super::{Dataset, WindowArray};
 use crate::error::{Error, Result};
 use crate::trajectory::Channel;
 use candle_core::{DType, Device, Tensor};
@@ -25,11 +25,12 @@ impl Limits {
     /// The range of each of `channels` channels over some frames, 1 % of it wider at either end.
     pub fn around<'a>(frames: impl Iterator<Item = &'a [f32]>, channels: usize) -> Self {
         let mut limits = vec![[f32::INFINITY, f32::NEG_INFINITY]; channels];
-        for frame in frames {
-            for (limit, value) in limits.iter_mut().zip(frame) {
-                *limit = [limit[0].min(*value), limit[1].max(*value)];
-            }
-        }
+        frames.for_each(|frame| widen(&mut limits, frame));
+        Self::beyond(limits)
+    }
+
+    /// 1 % wider at either end.
+    fn beyond(mut limits: Vec<[f32; 2]>) -> Self {
         for [low, high] in &mut limits {
             let margin = MARGIN * (*high - *low);
             (*low, *high) = (*low - margin, *high + margin);
@@ -37,16 +38,38 @@ impl Limits {
         Self(limits)
     }
 
+    /// The same, none for a channel that wraps.
+    fn but_wrapping(mut self, channels: &[Channel]) -> Self {
+        for (limit, _) in self.0.iter_mut().zip(channels).filter(|(_, channel)| channel.period.is_some()) {
+            *limit = [f32::NEG_INFINITY, f32::INFINITY];
+        }
+        self
+    }
+
     /// [`Limits::around`] the frames of the windows; none for a channel that wraps, or without windows.
     pub fn seen(windows: &WindowArray, channels: &[Channel]) -> Self {
         if windows.is_empty() {
             return Self::none(windows.channels);
         }
-        let mut limits = Self::around(windows.values.chunks_exact(windows.channels), windows.channels);
-        for (limit, _) in limits.0.iter_mut().zip(channels).filter(|(_, channel)| channel.period.is_some()) {
-            *limit = [f32::NEG_INFINITY, f32::INFINITY];
+        Self::around(windows.values.chunks_exact(windows.channels), windows.channels).but_wrapping(channels)
+    }
+
+    /// [`Limits::seen`] of all windows of `frames` frames of the training episodes, without cutting them.
+    ///
+    /// # Errors
+    /// As [`Normaliser::to_z`](crate::trajectory::Normaliser::to_z).
+    pub fn learned(dataset: &Dataset, frames: usize) -> Result<Self> {
+        let channels = &dataset.frames.channels;
+        let mut range = vec![[f32::INFINITY, f32::NEG_INFINITY]; channels.len()];
+        let mut z = vec![0.0; channels.len()];
+        let episodes = dataset.split.train.iter().map(|e| &dataset.frames.episodes[*e]);
+        for episode in episodes.filter(|episode| episode.time_secs.len() >= frames) {
+            for row in episode.values.rows(channels.len()) {
+                dataset.normaliser.to_z(row, &mut z)?;
+                widen(&mut range, &z);
+            }
         }
-        limits
+        Ok(Self::beyond(range).but_wrapping(channels))
     }
 
     /// Lowest and highest value by channel.
@@ -90,6 +113,13 @@ impl Limits {
             }
             None => Ok(Self(limits)),
         }
+    }
+}
+
+/// Widens each channel's range to a frame.
+fn widen(range: &mut [[f32; 2]], frame: &[f32]) {
+    for (limit, value) in range.iter_mut().zip(frame) {
+        *limit = [limit[0].min(*value), limit[1].max(*value)];
     }
 }
 

@@ -32,14 +32,35 @@ impl WindowArray {
     /// # Errors
     /// As [`Windows::fill`].
     pub fn filled(windows: &Windows<'_>, normaliser: &Normaliser) -> Result<Self> {
+        Self::some(windows, normaliser, 0..windows.len())
+    }
+
+    /// Those of listed windows with the numbers `which`, z-scored.
+    ///
+    /// # Errors
+    /// As [`Windows::fill`].
+    pub(crate) fn some(
+        windows: &Windows<'_>,
+        normaliser: &Normaliser,
+        which: impl ExactSizeIterator<Item = usize>,
+    ) -> Result<Self> {
         let WindowSpec { context, future, .. } = windows.spec();
         let channels = windows.channels();
         let width = (context + future) * channels;
-        let mut values = vec![0f32; windows.len() * width];
-        for (i, out) in values.chunks_exact_mut(width).enumerate() {
+        let mut values = vec![0f32; which.len() * width];
+        for (i, out) in which.zip(values.chunks_exact_mut(width)) {
             windows.fill(i, normaliser, out)?;
         }
         Ok(Self { values, context, future, channels })
+    }
+
+    /// At most `most` of listed windows, those that lie evenly over all: [`WindowArray::thinned`], without the others.
+    ///
+    /// # Errors
+    /// As [`Windows::fill`].
+    pub(crate) fn evenly(windows: &Windows<'_>, normaliser: &Normaliser, most: usize) -> Result<Self> {
+        let (n, kept) = (windows.len(), most.min(windows.len()));
+        Self::some(windows, normaliser, (0..kept).map(|i| i * n / kept))
     }
 
     /// Number of windows.

@@ -10,6 +10,7 @@ mod demo;
 mod embedded;
 mod image;
 mod inspect;
+mod memory;
 mod options;
 mod output;
 mod predict;
@@ -23,29 +24,16 @@ use args::{Cli, Verb};
 use clap::{CommandFactory, Parser};
 use console::Console;
 use ebmotion::Result;
-use mimalloc::MiMalloc;
 use std::io::Write;
 use std::process::ExitCode;
 
-/// Training allocates and frees tensors of megabytes at every step. The system's allocator may give them back to the
-/// kernel each time, which then clears them anew: up to half of a training's time (`benches/README.md`).
 #[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
+static ALLOCATOR: memory::Memory = memory::Memory;
 
 fn main() -> ExitCode {
     use_one_tensor_thread();
-    keep_freed_memory();
+    memory::keep_freed();
     run()
-}
-
-/// Memory once had stays with the process: given back, it would be cleared by the kernel anew for the next step's
-/// tensors, which was a quarter of a training's time (`benches/README.md`).
-#[allow(unsafe_code)]
-fn keep_freed_memory() {
-    /// `mi_option_purge_delay` of mimalloc 2 and 3, which the bindings do not name; -1 is never.
-    const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
-    // SAFETY: sets a number of the allocator that is linked in; no other thread exists yet.
-    unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, -1) };
 }
 
 /// One thread for each tensor operation: at the sizes of these networks waking the others costs more than they do (the

@@ -10,19 +10,33 @@ pub(crate) fn whole_periods(value: f64, period: f64) -> f64 {
     ebmotion_runtime::whole_periods(value, period)
 }
 
-/// Makes channel `channel` of `values`, `(T, width)` row-major, continuous: every step goes along the shorter arc.
-pub(crate) fn unwrap(values: &mut [f64], width: usize, channel: usize, period: f64) {
-    let mut turns = 0.0;
-    let mut before: Option<f64> = None;
-    for value in values.iter_mut().skip(channel).step_by(width) {
-        let recorded = *value;
-        if let Some(before) = before {
-            // Turns are counted on the recorded values: sums of periods would gather rounding errors.
-            turns -= ((recorded - before) / period).round();
-        }
-        *value = recorded + turns * period;
-        before = Some(recorded);
+/// A quantity that wraps, made continuous value by value: every step goes along the shorter arc.
+pub(crate) struct Unwrapped {
+    period: f64,
+    turns: f64,
+    before: Option<f64>,
+}
+
+impl Unwrapped {
+    /// Of a quantity with this period, before its first value.
+    pub fn new(period: f64) -> Self {
+        Self { period, turns: 0.0, before: None }
     }
+
+    /// The next value, which was recorded as `recorded`.
+    pub fn next(&mut self, recorded: f64) -> f64 {
+        if let Some(before) = self.before.replace(recorded) {
+            // Turns are counted on the recorded values: sums of periods would gather rounding errors.
+            self.turns -= ((recorded - before) / self.period).round();
+        }
+        recorded + self.turns * self.period
+    }
+}
+
+/// Makes values continuous, all of one quantity with this period.
+pub(crate) fn unwrap(values: &mut [f64], period: f64) {
+    let mut unwrapped = Unwrapped::new(period);
+    values.iter_mut().for_each(|value| *value = unwrapped.next(*value));
 }
 
 /// Period of an angle in `unit`; `None` where the unit is not one of angles.
@@ -53,13 +67,12 @@ mod tests {
 
     #[test]
     fn unwrapping_restores_a_turning_joint() {
-        // Three turns forward and back, 0.5 rad a frame, beside a channel that must stay as it is.
+        // Three turns forward and back, 0.5 rad a frame.
         let truth: Vec<f64> = (0..80).map(|k| 0.5 * f64::from(if k < 40 { k } else { 80 - k })).collect();
-        let mut values: Vec<f64> = truth.iter().flat_map(|v| [7.0, wrapped(*v, TAU)]).collect();
-        unwrap(&mut values, 2, 1, TAU);
-        for (row, v) in values.chunks_exact(2).zip(&truth) {
-            assert_eq!(row[0], 7.0);
-            assert!((row[1] - v).abs() < 1e-13);
+        let mut values: Vec<f64> = truth.iter().map(|v| wrapped(*v, TAU)).collect();
+        unwrap(&mut values, TAU);
+        for (value, v) in values.iter().zip(&truth) {
+            assert!((value - v).abs() < 1e-13);
         }
     }
 }

@@ -121,7 +121,7 @@ impl Frames {
         Episode {
             id,
             time_secs: episode.time_secs[frames.clone()].to_vec(),
-            values: episode.values[frames.start * width..frames.end * width].to_vec(),
+            values: episode.values.part(frames.start * width..frames.end * width),
         }
     }
 }

@@ -88,8 +88,11 @@ mod tests {
         let path = folder.path().join("log.csv");
         let text = "episode,time [s],x,kind\n0,0.0,1,reach\n0,0.1,2,reach\n0,0.2,3,2\n1,0.0,1,2.0\n1,0.1,2,reach\n";
         crate::files::write_bytes(&path, text.as_bytes())?;
-        let episode =
-            |id: &str, time_secs: Vec<f64>| Episode { id: id.into(), values: vec![0.0; time_secs.len()], time_secs };
+        let episode = |id: &str, time_secs: Vec<f64>| Episode {
+            id: id.into(),
+            values: vec![0.0; time_secs.len()].into(),
+            time_secs,
+        };
         let mut frames = Frames {
             channels: vec![Channel { name: "x".into(), unit: None, period: None }],
             rate_hz: 20.0,

@@ -1,6 +1,7 @@
 //! Robot logs: named channels with units, episodes at a fixed rate, windows of context and future, normalisation.
 //!
-//! The way of the data is `log file -> Recording -> Frames -> Windows -> normalised numbers`.
+//! The way of the data is `log file -> Recording -> Frames -> Windows -> normalised numbers`. Numbers of large logs lie
+//! in a temporary file ([`Values`]).
 
 mod angle;
 mod blocks;
@@ -15,6 +16,7 @@ mod read;
 mod recording;
 mod resample;
 mod split;
+mod values;
 mod window;
 mod write;
 
@@ -30,5 +32,7 @@ pub use read::{DateOrder, Fill, OnBackwards, OnGap, OnRepeat, ReadOptions, TimeU
 pub use recording::{Channel, Episode, Frames, Recording, SplitPart};
 pub use resample::DEFAULT_TOLERANCE;
 pub use split::Split;
+pub use values::Values;
+pub(crate) use values::{Gathering, Growing};
 pub use window::{ShortEpisode, WindowSpec, Windows};
 pub use write::WriteOptions;

@@ -81,8 +81,8 @@ impl Normaliser {
         if let Some(i) = episodes.iter().find(|i| **i >= known) {
             return Err(Error::data("episode to fit the normaliser on", i, format!("an index below {known}")));
         }
-        let rows = || episodes.iter().flat_map(|i| frames.episodes[*i].values.chunks_exact(width.max(1)));
-        if rows().next().is_none() {
+        let rows = |i: &usize| frames.episodes[*i].values.rows(width);
+        if episodes.iter().flat_map(rows).next().is_none() {
             return Err(Error::data("frames to fit the normaliser on", 0, "at least one"));
         }
         let mut fitted = Self {
@@ -91,11 +91,28 @@ impl Normaliser {
             velocity_std: vec![0.0; width],
             constant: Vec::new(),
         };
+        // Rows of all channels at once: a log may be larger than the memory.
+        let periods: Vec<Option<f64>> = frames.channels.iter().map(|channel| channel.period).collect();
+        let values = of_channels(width, |each| {
+            let value = |(v, period): (&f64, &Option<f64>)| period.map_or(*v, |p| wrapped(*v, p));
+            let mut now = Vec::with_capacity(width);
+            for row in episodes.iter().flat_map(rows) {
+                now.clear();
+                now.extend(row.iter().zip(&periods).map(value));
+                each(&now);
+            }
+        });
+        let steps = of_channels(width, |each| {
+            let mut now = Vec::with_capacity(width);
+            for (after, before) in episodes.iter().flat_map(|i| rows(i).skip(1).zip(rows(i))) {
+                now.clear();
+                now.extend(after.iter().zip(before).map(|(a, b)| a - b));
+                each(&now);
+            }
+        });
         for (c, channel) in frames.channels.iter().enumerate() {
             let period = channel.period;
-            let values = || rows().map(move |row| period.map_or(row[c], |p| wrapped(row[c], p)));
-            let (mean, std) = moments(values());
-            let largest = values().fold(0.0, |a: f64, v| a.max(v.abs()));
+            let Moments { mean, std, largest } = values[c];
             // A turning joint has no mean; its spread is that around 0, where the windows are shifted to.
             fitted.mean[c] = if period.is_some() { 0.0 } else { mean };
             if std <= 1e-9 * largest || std < f64::MIN_POSITIVE {
@@ -103,10 +120,7 @@ impl Normaliser {
                 continue;
             }
             fitted.std[c] = if period.is_some() { std.hypot(mean) } else { std };
-            let steps = episodes.iter().flat_map(|i| {
-                frames.episodes[*i].values.windows(width + 1).skip(c).step_by(width).map(|w| w[width] - w[0])
-            });
-            fitted.velocity_std[c] = moments(steps).1 / fitted.std[c];
+            fitted.velocity_std[c] = steps[c].std / fitted.std[c];
         }
         Ok(fitted)
     }
@@ -155,6 +169,38 @@ impl Normaliser {
             *b = B::from_f64(f(a.to_f64(), *mean, *std));
         }
     }
+}
+
+/// What is told of a channel.
+#[derive(Debug, Clone, Copy, Default)]
+struct Moments {
+    mean: f64,
+    /// Population standard deviation.
+    std: f64,
+    /// Largest magnitude.
+    largest: f64,
+}
+
+/// [`moments`] of `width` channels in two passes over rows, which `rows` hands on.
+fn of_channels(width: usize, rows: impl Fn(&mut dyn FnMut(&[f64]))) -> Vec<Moments> {
+    let (mut first, mut n, mut sums) = (None::<Vec<f64>>, 0_usize, vec![0.0; width]);
+    let mut all = vec![Moments::default(); width];
+    rows(&mut |row| {
+        let first = first.get_or_insert_with(|| row.to_vec());
+        for (c, v) in row.iter().enumerate() {
+            sums[c] += v - first[c];
+            all[c].largest = all[c].largest.max(v.abs());
+        }
+        n += 1;
+    });
+    let Some(first) = first else { return all };
+    all.iter_mut().zip(&first).zip(&sums).for_each(|((m, first), sum)| m.mean = first + sum / n as f64);
+    sums.fill(0.0);
+    rows(&mut |row| {
+        row.iter().enumerate().for_each(|(c, v)| sums[c] += (v - all[c].mean).powi(2));
+    });
+    all.iter_mut().zip(&sums).for_each(|(m, squares)| m.std = (squares / n as f64).sqrt());
+    all
 }
 
 /// Mean and population standard deviation; (0, 0) of nothing. In two passes, and relative to the first value: sums of

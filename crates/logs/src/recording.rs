@@ -1,6 +1,6 @@
 //! Motion as it was recorded, and at one fixed rate.
 
-use super::angle;
+use super::{Values, angle};
 use crate::files::FileRecord;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -52,7 +52,7 @@ pub struct Episode {
     /// `(T,)` seconds, strictly increasing.
     pub time_secs: Vec<f64>,
     /// `(T, D)` row-major, in the channels' units.
-    pub values: Vec<f64>,
+    pub values: Values,
 }
 
 /// What log files hold: the same channels for every episode, times as recorded.

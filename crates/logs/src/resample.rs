@@ -1,8 +1,8 @@
 //! One fixed rate for all episodes.
 
-use super::angle::unwrap;
+use super::angle::Unwrapped;
 use super::lowpass::{CUTOFF, LowPass};
-use super::{Episode, Frames, Recording};
+use super::{Channel, Episode, Frames, Gathering, Growing, Recording, Values};
 use crate::error::{Error, Result};
 
 /// How far, as a share of a frame, a sample may lie from the frame it is taken for: 0.02, at 25 Hz 0.8 ms.
@@ -78,63 +78,87 @@ impl Frames {
                 rounded(CUTOFF * rate_hz)
             ));
         }
-        let resampled = |episode: &Episode| -> Result<Episode> {
-            let mut values = episode.values.clone();
-            for (i, channel) in recording.channels.iter().enumerate() {
-                if let Some(period) = channel.period {
-                    unwrap(&mut values, width, i, period);
-                }
-            }
-            let time = &episode.time_secs;
+        let (mut episodes, mut gathering) = (Vec::new(), Gathering::default());
+        for (number, episode) in recording.episodes.iter().enumerate() {
             let own = if filter.is_some() { recorded } else { rate_hz };
             check_length(episode, own)?;
-            let values = brought(time, &values, width, own, tolerance);
+            let at_rate = brought(&episode.time_secs, &continuous(episode, &recording.channels)?, own, tolerance)?;
             let values = match &filter {
-                Some(filter) => thinned(filter, &values, width, ratio, tolerance),
-                None => values,
+                None if at_rate.in_file() => at_rate,
+                None => {
+                    gathering.add(number, |to| to.extend(&at_rate))?;
+                    Values::default()
+                }
+                Some(filter) => {
+                    gathering.add(number, |to| thinned(filter, &at_rate, width, ratio, tolerance, to))?;
+                    Values::default()
+                }
             };
-            let frames = values.len() / width;
-            let time_secs = (0..frames).map(|k| time[0] + k as f64 / rate_hz).collect();
-            Ok(Episode { id: episode.id.clone(), time_secs, values })
-        };
-        Ok(Self {
-            channels: recording.channels.clone(),
-            rate_hz,
-            episodes: recording.episodes.iter().map(resampled).collect::<Result<_>>()?,
-            sources: recording.sources.clone(),
-            notes,
-            parts: recording.parts.clone(),
-        })
+            episodes.push(Episode { id: episode.id.clone(), time_secs: Vec::new(), values });
+        }
+        gathering.finish(&mut episodes)?;
+        for (episode, recorded) in episodes.iter_mut().zip(&recording.episodes) {
+            let frames = episode.values.len() / width;
+            episode.time_secs = (0..frames).map(|k| recorded.time_secs[0] + k as f64 / rate_hz).collect();
+        }
+        let (channels, sources) = (recording.channels.clone(), recording.sources.clone());
+        Ok(Self { channels, rate_hz, episodes, sources, notes, parts: recording.parts.clone() })
     }
 }
 
-/// The values `(T, width)` at `time` as frames of `rate_hz`.
-fn brought(time: &[f64], values: &[f64], width: usize, rate_hz: f64, tolerance: f64) -> Vec<f64> {
+/// The values of an episode, those of channels with a period made continuous.
+fn continuous(episode: &Episode, channels: &[Channel]) -> Result<Values> {
+    let mut wrapping: Vec<(usize, Unwrapped)> = channels
+        .iter()
+        .enumerate()
+        .filter_map(|(c, channel)| channel.period.map(|period| (c, Unwrapped::new(period))))
+        .collect();
+    if wrapping.is_empty() {
+        return Ok(episode.values.clone());
+    }
+    let mut now = vec![0.0; channels.len()];
+    Growing::filled(|values| {
+        episode.values.rows(channels.len()).try_for_each(|row| {
+            now.copy_from_slice(row);
+            wrapping.iter_mut().for_each(|(c, unwrapped)| now[*c] = unwrapped.next(row[*c]));
+            values.extend(&now)
+        })
+    })
+}
+
+/// The values `(T, D)` at `time` as frames of `rate_hz`: the same ones where every sample is a frame.
+fn brought(time: &[f64], values: &Values, rate_hz: f64, tolerance: f64) -> Result<Values> {
+    let width = values.len() / time.len();
     match nearest(time, rate_hz, tolerance) {
-        Some(samples) => samples.iter().flat_map(|k| &values[k * width..(k + 1) * width]).copied().collect(),
-        None => interpolated(time, values, width, rate_hz),
+        Some(samples) if samples.len() == time.len() && samples.iter().enumerate().all(|(k, sample)| k == *sample) => {
+            Ok(values.clone())
+        }
+        Some(samples) => {
+            Growing::filled(|to| samples.iter().try_for_each(|k| to.extend(&values[k * width..(k + 1) * width])))
+        }
+        None => Growing::filled(|to| interpolated(time, values, width, rate_hz, to)),
     }
 }
 
 /// One of every `ratio` filtered rows of `values`; between two rows, what lies on the line between them.
-fn thinned(filter: &LowPass, values: &[f64], width: usize, ratio: f64, tolerance: f64) -> Vec<f64> {
+fn thinned(filter: &LowPass, values: &[f64], width: usize, ratio: f64, tolerance: f64, to: &mut Growing) -> Result<()> {
     let last = (values.len() / width - 1) as f64;
     let frames = ((last + tolerance.max(ROUNDING)) / ratio).floor() as usize + 1;
     let ends = filter.ends(values, width);
-    let mut out = vec![0.0; frames * width];
-    let mut next = vec![0.0; width];
-    for (frame, out) in out.chunks_exact_mut(width).enumerate() {
+    let (mut out, mut next) = (vec![0.0; width], vec![0.0; width]);
+    for frame in 0..frames {
         let position = (frame as f64 * ratio).min(last);
         let near = position.round();
         if (position - near).abs() <= tolerance.max(ROUNDING) {
-            filter.row(values, &ends, near as usize, out);
-            continue;
+            filter.row(values, &ends, near as usize, &mut out);
+        } else {
+            filter.row(values, &ends, position.floor() as usize, &mut out);
+            filter.row(values, &ends, position.ceil() as usize, &mut next);
+            out.iter_mut().zip(&next).for_each(|(a, b)| *a += position.fract() * (b - *a));
         }
-        filter.row(values, &ends, position.floor() as usize, out);
-        filter.row(values, &ends, position.ceil() as usize, &mut next);
-        out.iter_mut().zip(&next).for_each(|(a, b)| *a += position.fract() * (b - *a));
+        to.extend(&out)?;
     }
-    out
+    Ok(())
 }
 
 /// Steps may be long where that was asked for, but frames are not made without end.
@@ -189,11 +213,11 @@ fn nearest(time: &[f64], rate_hz: f64, tolerance: f64) -> Option<Vec<usize>> {
         .collect()
 }
 
-fn interpolated(time: &[f64], values: &[f64], width: usize, rate_hz: f64) -> Vec<f64> {
+fn interpolated(time: &[f64], values: &[f64], width: usize, rate_hz: f64, to: &mut Growing) -> Result<()> {
     let position = |k: usize| (time[k] - time[0]) * rate_hz;
     let last = time.len() - 1;
     let frames = (position(last) + ROUNDING).floor() as usize + 1;
-    let mut out = Vec::with_capacity(frames * width);
+    let mut out = Vec::with_capacity(width);
     let mut after = 0;
     for frame in 0..frames {
         let frame = (frame as f64).min(position(last));
@@ -204,7 +228,9 @@ fn interpolated(time: &[f64], values: &[f64], width: usize, rate_hz: f64) -> Vec
         let share =
             if before == after { 0.0 } else { (frame - position(before)) / (position(after) - position(before)) };
         let row = |k: usize| &values[k * width..(k + 1) * width];
+        out.clear();
         out.extend(row(before).iter().zip(row(after)).map(|(a, b)| a + share * (b - a)));
+        to.extend(&out)?;
     }
-    out
+    Ok(())
 }

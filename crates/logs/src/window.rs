@@ -56,8 +56,9 @@ pub struct ShortEpisode {
 pub struct Windows<'a> {
     frames: &'a Frames,
     spec: WindowSpec,
-    /// Episode and first frame of every window.
-    starts: Vec<(usize, usize)>,
+    /// Episodes with the number of their first window.
+    spans: Vec<(usize, usize)>,
+    count: usize,
     short: Vec<ShortEpisode>,
 }
 
@@ -75,7 +76,7 @@ impl<'a> Windows<'a> {
             }
         }
         let needed = spec.frames();
-        let (mut starts, mut short) = (Vec::new(), Vec::new());
+        let (mut spans, mut count, mut short) = (Vec::new(), 0, Vec::new());
         for &index in episodes {
             let episode = frames.episodes.get(index).ok_or_else(|| {
                 Error::data("episode to cut windows from", index, format!("an index below {}", frames.episodes.len()))
@@ -85,11 +86,12 @@ impl<'a> Windows<'a> {
                 short.push(ShortEpisode { id: episode.id.clone(), frames: length });
                 continue;
             }
-            starts.extend((0..=length - needed).step_by(spec.stride).map(|start| (index, start)));
+            spans.push((index, count));
+            count += (length - needed) / spec.stride + 1;
         }
         let window =
             format!("at least {needed} (a window of {} context and {} future frames)", spec.context, spec.future);
-        if let (Some(first), true) = (short.first(), !spec.skip_short || starts.is_empty()) {
+        if let (Some(first), true) = (short.first(), !spec.skip_short || count == 0) {
             let others = match short.len() - 1 {
                 0 => String::new(),
                 n => format!(" (and {n} more episodes are too short)"),
@@ -100,20 +102,20 @@ impl<'a> Windows<'a> {
                 window,
             ));
         }
-        if starts.is_empty() {
+        if count == 0 {
             return Err(Error::data("episodes to cut windows from", 0, "at least one"));
         }
-        Ok(Self { frames, spec, starts, short })
+        Ok(Self { frames, spec, spans, count, short })
     }
 
     /// Number of windows, at least 1.
     pub fn len(&self) -> usize {
-        self.starts.len()
+        self.count
     }
 
     /// Always false: there is at least one window.
     pub fn is_empty(&self) -> bool {
-        self.starts.is_empty()
+        self.count == 0
     }
 
     /// How the windows were cut.
@@ -131,7 +133,7 @@ impl<'a> Windows<'a> {
     /// # Panics
     /// When `i >= len()`, as a slice does.
     pub fn episode_of(&self, i: usize) -> usize {
-        self.starts[i].0
+        self.place(i).0
     }
 
     /// First frame of window `i` within its episode.
@@ -139,7 +141,14 @@ impl<'a> Windows<'a> {
     /// # Panics
     /// When `i >= len()`, as a slice does.
     pub fn start_of(&self, i: usize) -> usize {
-        self.starts[i].1
+        self.place(i).1
+    }
+
+    /// Episode and first frame of window `i`.
+    fn place(&self, i: usize) -> (usize, usize) {
+        assert!(i < self.count, "window {i} of {}", self.count);
+        let (episode, first) = self.spans[self.spans.partition_point(|(_, first)| *first <= i) - 1];
+        (episode, (i - first) * self.spec.stride)
     }
 
     /// The episodes that were passed over because they are shorter than a window.
@@ -156,9 +165,10 @@ impl<'a> Windows<'a> {
     /// # Errors
     /// [`Error::Data`] when `i` is out of range; [`Error::Shape`] when `out` or the normaliser has another size.
     pub fn fill(&self, i: usize, normaliser: &Normaliser, out: &mut [f32]) -> Result<()> {
-        let Some(&(index, start)) = self.starts.get(i) else {
+        if i >= self.count {
             return Err(Error::data("window", i, format!("an index below {}", self.len())));
-        };
+        }
+        let (index, start) = self.place(i);
         let (width, needed) = (self.channels(), self.spec.frames());
         if normaliser.channels() != width {
             let found = vec![normaliser.channels()];

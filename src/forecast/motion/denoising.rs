@@ -66,10 +66,10 @@ impl MotionModel for DenoisingModel {
         let (context, chunk) = config.model.frames();
         let channels = &dataset.frames.channels;
         let fit = VarFit::fit(&run.training.values, channels.len(), context, chunk, c.ridge)?;
-        let limits = if c.limits { Limits::seen(&run.training, channels) } else { Limits::none(channels.len()) };
+        let limits = if c.limits { Limits::learned(dataset, context + chunk)? } else { Limits::none(channels.len()) };
         let coordinates = c.coordinates(fit)?.within(limits);
         let noise = auto::context_noise(c.context_noise, chunk);
-        let source = ChunkSource::new(&coordinates, &run.training, &run.validation, noise)?;
+        let source = ChunkSource::new(&coordinates, run.examples(), &run.validation, noise)?;
         let energy = fresh(&coordinates, c, &mut run.weights(), &dataset.device)?;
         let mut objective = c.objective(energy.leveled(), &coordinates)?;
         run.train(objective.as_mut(), &source)?;

@@ -60,7 +60,7 @@ impl MotionModel for IgebmModel {
             return Err(Error::config("sampler", "settings of a sampler down noise levels", expected));
         }
         let d = dataset.frames.channels.len();
-        let source = FrameSource::new(&run.training, &run.validation, c.start_noise)?;
+        let source = FrameSource::new(run.examples(), &run.validation, c.start_noise)?;
         let energy = fresh(c, d, &mut run.weights(), &dataset.device)?;
         let shapes = ([c.chunk, d], [c.context, d]);
         let mut objective = Contrastive::new(energy, c.contrastive.clone(), &shapes.0, Some(&shapes.1))?;

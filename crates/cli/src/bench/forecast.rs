@@ -87,7 +87,11 @@ fn motion() -> Result<Frames> {
     let walks = walks.flatten_from(1)?.to_vec2::<f64>()?;
     let channel = |c| Channel { name: format!("q{c}"), unit: None, period: None };
     let time_secs: Vec<f64> = (0..FRAMES).map(|t| t as f64 / 25.0).collect();
-    let episode = |(e, values)| Episode { id: format!("walk/{e}"), time_secs: time_secs.clone(), values };
+    let episode = |(e, values): (usize, Vec<f64>)| Episode {
+        id: format!("walk/{e}"),
+        time_secs: time_secs.clone(),
+        values: values.into(),
+    };
     Ok(Frames {
         channels: (0..CHANNELS).map(channel).collect(),
         rate_hz: 25.0,

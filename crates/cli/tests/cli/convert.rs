@@ -122,3 +122,29 @@ fn a_dataset_that_is_read_is_not_replaced() {
     refuses(f, &["convert", "jumps.csv", "set"], &["times up to 0.020", "`--rate 10`"]);
     assert!(!f.join("set").exists());
 }
+
+/// A log of more numbers than stay in memory, where their file has no room or no folder.
+#[cfg(unix)]
+#[test]
+fn a_full_disk_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let channels: String = (0..30).map(|c| format!(",q{c}")).collect();
+    // 9 million numbers, 72 MB; as text 21 MB.
+    let rows: String = (0..300_000).map(|k| format!("{}.{:02}{}\n", k / 100, k % 100, ",1".repeat(30))).collect();
+    std::fs::write(folder.path().join("log.csv"), format!("time [s]{channels}\n{rows}")).unwrap();
+    // No file above 20 MB (or 40, by the shell's measure); the signal is ignored, so that writing fails as on a full
+    // disk.
+    let limited = "trap '' XFSZ; ulimit -f 40000; exec \"$0\" convert log.csv out.csv";
+    let of = |script: &str, temporary: &std::path::Path| {
+        let mut command = std::process::Command::new("sh");
+        command.current_dir(folder.path()).env("TMPDIR", temporary);
+        command.args(["-c", script, env!("CARGO_BIN_EXE_ebmotion")]).output().unwrap()
+    };
+    let full = of(limited, folder.path());
+    assert_eq!(full.status.code(), Some(2), "{}", stderr(&full));
+    assert!(stderr(&full).contains("cannot write a temporary file"), "{}", stderr(&full));
+    let nowhere = of("exec \"$0\" convert log.csv out.csv", &folder.path().join("not-there"));
+    assert_eq!(nowhere.status.code(), Some(2), "{}", stderr(&nowhere));
+    assert!(stderr(&nowhere).contains("not-there: cannot make a temporary file"), "{}", stderr(&nowhere));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left");
+}

@@ -7,7 +7,7 @@ use super::{EpisodeReport, GapReport};
 use crate::pace::median;
 use crate::read::episode_id;
 use crate::read::table::{Run, Table};
-use crate::{Episode, Recording};
+use crate::{Episode, Recording, Values};
 
 /// Missing rows over which values are not compared.
 const APART: usize = 2;
@@ -120,7 +120,7 @@ impl<'a> Stretch<'a> {
         self.order.sections.iter().map(|rows| {
             let mut time_secs: Vec<f64> = rows.iter().map(|row| self.table.time_secs[*row]).collect();
             time_secs.dedup();
-            Episode { id: self.id.clone(), time_secs, values: Vec::new() }
+            Episode { id: self.id.clone(), time_secs, values: Values::default() }
         })
     }
 

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::read::ReadOptions;
 use crate::read::table::Table;
 use crate::read::{Repairs, episodes_of};
-use crate::{Channel, Recording};
+use crate::{Channel, Recording, Values};
 
 /// Files with the same channels.
 pub(super) struct Group<'a> {
@@ -90,7 +90,7 @@ fn read(tables: &[(String, Table)], options: &ReadOptions) -> Result<Option<f64>
     let mut episodes = Vec::new();
     for (stem, table) in tables {
         let read = episodes_of(stem, &mut table.clone(), options, &mut reference, &mut repairs)?;
-        episodes.extend(read.into_iter().map(|episode| crate::Episode { values: Vec::new(), ..episode }));
+        episodes.extend(read.into_iter().map(|episode| crate::Episode { values: Values::default(), ..episode }));
     }
     Ok(Recording { channels: Vec::new(), episodes, sources: Vec::new(), notes: Vec::new(), parts: Default::default() }
         .rate_hz()

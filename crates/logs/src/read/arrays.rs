@@ -4,6 +4,7 @@ use super::numbers::{Column, Numbers, asks_for};
 use super::roles::units_per_sec;
 use super::table::Run;
 use super::{Input, ReadOptions};
+use crate::Growing;
 use crate::error::{Error, Result};
 use std::collections::HashSet;
 
@@ -175,9 +176,10 @@ impl Plan {
         let time_column = self.time.clone().unwrap_or_else(|| "time".into());
         let mut numbers = Numbers { time_column, columns: self.columns(), ..Numbers::default() };
         let hz = options.hz.or(hz.filter(|_| self.time.is_none()));
+        let mut values = Growing::default();
         for part in parts {
             let begin = numbers.time_secs.len();
-            let rows = part.add_values(self, &mut numbers.values);
+            let rows = part.add_values(self, &mut values)?;
             match (hz, part.time) {
                 (None, Some(time)) => numbers.time_secs.extend(time),
                 (Some(hz), _) => numbers.time_secs.extend((0..rows).map(|row| row as f64 / hz)),
@@ -198,6 +200,7 @@ impl Plan {
                 }
             }
         }
+        numbers.values = values.finish()?;
         if hz.is_none() {
             let told = units_per_sec(&numbers.time_secs, options);
             let (per_sec, note) = told.map_err(|(found, expected)| input.error(found, expected))?;
@@ -216,16 +219,15 @@ impl Plan {
 
 impl Part {
     /// Appends the rows; returns how many.
-    fn add_values(&self, plan: &Plan, values: &mut Vec<f64>) -> usize {
+    fn add_values(&self, plan: &Plan, values: &mut Growing) -> Result<usize> {
         let widths: Vec<usize> = plan.kept.iter().map(|(_, _, width)| width.unwrap_or(1)).collect();
         let rows = self.kept.iter().zip(&widths).map(|(array, width)| array.len() / width).min().unwrap_or(0);
-        values.reserve(rows * widths.iter().sum::<usize>());
         for row in 0..rows {
             for (array, width) in self.kept.iter().zip(&widths) {
-                values.extend_from_slice(&array[row * width..(row + 1) * width]);
+                values.extend(&array[row * width..(row + 1) * width])?;
             }
         }
-        rows
+        Ok(rows)
     }
 }
 

@@ -6,9 +6,10 @@ use super::repairs::Repairs;
 use super::table::{FaultKind, Run, Table};
 use super::track::{Track, pace};
 use super::{OnGap, ReadOptions};
-use crate::Episode;
 use crate::error::{Error, Result};
 use crate::pace::Pace;
+use crate::{Episode, Gathering, Values};
+use std::ops::Range;
 
 /// So many steps in a row that are all too long, or all too short, are another rate and not gaps.
 const RUN_OF_ANOTHER_RATE: usize = 10;
@@ -46,8 +47,9 @@ pub(crate) fn episodes(
     let usable = usable_rows(table, options, repairs)?;
     let gaps = Gaps { table, options, pace, longest, usable };
 
-    let mut episodes = Vec::new();
+    let (mut episodes, mut gathering) = (Vec::new(), Gathering::default());
     let mut next = tracks.iter().peekable();
+    let width = table.channels.len();
     for (run, recorded) in table.runs.iter().enumerate() {
         let mut pieces = Vec::new();
         while let Some(track) = next.next_if(|track| track.run == run) {
@@ -55,14 +57,19 @@ pub(crate) fn episodes(
         }
         let (id, split) = (id(stem, recorded), pieces.len() > 1);
         for (part, (rows, time_secs)) in pieces.into_iter().enumerate() {
-            let width = table.channels.len();
-            episodes.push(Episode {
-                id: if split { format!("{id}#{}", part + 1) } else { id.clone() },
-                time_secs,
-                values: rows.iter().flat_map(|r| &table.values[r * width..(r + 1) * width]).copied().collect(),
-            });
+            let values = match adjacent(&rows) {
+                Some(rows) => table.values.part(rows.start * width..rows.end * width),
+                None => {
+                    let row = |r: &usize| &table.values[r * width..(r + 1) * width];
+                    gathering.add(episodes.len(), |values| rows.iter().try_for_each(|r| values.extend(row(r))))?;
+                    Values::default()
+                }
+            };
+            let id = if split { format!("{id}#{}", part + 1) } else { id.clone() };
+            episodes.push(Episode { id, time_secs, values });
         }
     }
+    gathering.finish(&mut episodes)?;
     if episodes.is_empty() {
         return Err(Error::Log {
             path: table.path.clone(),
@@ -73,6 +80,12 @@ pub(crate) fn episodes(
         });
     }
     Ok(episodes)
+}
+
+/// The rows, where one follows the other.
+fn adjacent(rows: &[usize]) -> Option<Range<usize>> {
+    let (first, last) = (*rows.first()?, *rows.last()?);
+    rows.windows(2).all(|pair| pair[0] + 1 == pair[1]).then_some(first..last + 1)
 }
 
 /// Where the tracks of a table are cut.

@@ -18,7 +18,7 @@ pub(super) fn check(table: &mut Table) -> Result<()> {
     let width = table.channels.len();
     let each = table.rows().div_ceil(SAMPLE).max(1);
     let mut ranges = vec![(f64::INFINITY, f64::NEG_INFINITY); width];
-    for row in table.values.chunks_exact(width) {
+    for row in table.values.rows(width) {
         // What is no number is neither the least nor the largest.
         ranges.iter_mut().zip(row).for_each(|((low, high), v)| (*low, *high) = (low.min(*v), high.max(*v)));
     }

@@ -12,6 +12,9 @@ pub(super) fn fill(table: &mut Table, tracks: &[Track], longest: f64, repairs: &
     let mut channels: Vec<usize> = table.faults.iter().filter_map(|fault| fault.channel).collect();
     channels.sort_unstable();
     channels.dedup();
+    if channels.is_empty() {
+        return;
+    }
     for channel in channels {
         let period = table.channels[channel].period;
         for track in tracks {

@@ -48,7 +48,7 @@ mod track;
 mod units;
 mod wrap;
 
-use super::Recording;
+use super::{Episode, Gathering, Recording};
 use crate::error::{Error, Result};
 use episodes::Reference;
 pub(crate) use episodes::{episodes as episodes_of, id as episode_id};
@@ -170,6 +170,8 @@ struct Assembly {
     reference: Option<Reference>,
     /// What was mended so far.
     repairs: Repairs,
+    /// Values of episodes that lie in no file: many small logs are too much for the memory as one large one is.
+    gathering: Gathering,
 }
 
 impl Assembly {
@@ -188,10 +190,11 @@ impl Assembly {
         extremes::check(&mut table)?;
         let declared = table.channels.clone();
         table.channels = periods::seen_in(&declared, &table.values, options);
-        let episodes = episodes::episodes(stem, &mut table, options, &mut self.reference, &mut self.repairs)?;
+        let mut episodes = episodes::episodes(stem, &mut table, options, &mut self.reference, &mut self.repairs)?;
         table.channels = declared;
         let parts = std::mem::take(&mut table.parts).into_iter();
         let parts: BTreeMap<_, _> = parts.map(|(episode, part)| (format!("{stem}/{episode}"), part)).collect();
+        self.gather(&mut episodes)?;
         match &mut self.recording {
             None => {
                 let (sources, notes) = (vec![table.source], table.notes);
@@ -217,9 +220,20 @@ impl Assembly {
         Ok(())
     }
 
+    /// Takes the values of `episodes`, the next ones.
+    fn gather(&mut self, episodes: &mut [Episode]) -> Result<()> {
+        let before = self.recording.as_ref().map_or(0, |recording| recording.episodes.len());
+        for (number, episode) in episodes.iter_mut().enumerate().filter(|(_, episode)| !episode.values.in_file()) {
+            let own = std::mem::take(&mut episode.values);
+            self.gathering.add(before + number, |values| values.extend(&own))?;
+        }
+        Ok(())
+    }
+
     fn finish(self, options: &ReadOptions) -> Result<Recording> {
         let mut recording = self.recording.ok_or_else(|| Error::data("logs", "no file", "at least one log file"))?;
         recording.notes.extend(self.repairs.notes());
+        self.gathering.finish(&mut recording.episodes)?;
         let blocks: Vec<&[f64]> = recording.episodes.iter().map(|e| &e.values[..]).collect();
         let notes = periods::settle(&mut recording.channels, &blocks, options)?;
         recording.notes.extend(notes);

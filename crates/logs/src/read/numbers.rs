@@ -5,7 +5,7 @@ use super::table::{Fault, FaultKind, Run, Table};
 use super::{Input, ReadOptions};
 use crate::error::Result;
 use crate::files::FileRecord;
-use crate::{Channel, SplitPart};
+use crate::{Channel, Growing, SplitPart, Values};
 use std::collections::BTreeMap;
 
 /// A column beside the time.
@@ -30,7 +30,7 @@ pub(crate) struct Numbers {
     /// The columns.
     pub columns: Vec<Column>,
     /// `(rows, columns)`; NaN where the log has no number.
-    pub values: Vec<f64>,
+    pub values: Values,
     /// `(rows,)` 1-based number of the row in the file, of the message on its topic; what stands for a line in
     /// messages.
     pub lines: Vec<u64>,
@@ -77,8 +77,13 @@ impl Numbers {
         let Selected { columns, channels, notes } = chosen(input, &self.columns, options)?;
         self.notes.extend(notes);
         if !columns.iter().copied().eq(0..width) {
-            let rows = self.values.chunks_exact(width.max(1));
-            self.values = rows.flat_map(|row| columns.iter().map(|column| row[*column])).collect();
+            let (all, mut kept) = (std::mem::take(&mut self.values), vec![0.0; columns.len()]);
+            self.values = Growing::filled(|values| {
+                all.rows(width).try_for_each(|row| {
+                    kept.iter_mut().zip(&columns).for_each(|(value, column)| *value = row[*column]);
+                    values.extend(&kept)
+                })
+            })?;
         }
         self.of_channels(input, source, channels)
     }
@@ -97,15 +102,19 @@ impl Numbers {
             let kind = if value.is_nan() { FaultKind::Nan } else { FaultKind::Infinite };
             faults.push(Fault { row, channel, kind, text: value.to_string() });
         };
-        let values = self.values.chunks_exact_mut(channels.len());
-        for (row, (time, values)) in self.time_secs.iter().zip(values).enumerate() {
+        let mut infinite = Vec::new();
+        for (row, (time, values)) in self.time_secs.iter().zip(self.values.rows(channels.len())).enumerate() {
             if !time.is_finite() {
                 check(row, None, *time);
             }
-            for (channel, value) in values.iter_mut().enumerate().filter(|(_, value)| !value.is_finite()) {
+            for (channel, value) in values.iter().enumerate().filter(|(_, value)| !value.is_finite()) {
                 check(row, Some(channel), *value);
-                *value = f64::NAN;
+                infinite.push(row * channels.len() + channel);
             }
+        }
+        if !infinite.is_empty() {
+            let values = &mut *self.values;
+            infinite.into_iter().for_each(|at| values[at] = f64::NAN);
         }
         let whole = || vec![Run { episode: None, rows: 0..rows }];
         Ok(Table {

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::files::FileRecord;
-use crate::{Channel, SplitPart};
+use crate::{Channel, SplitPart, Values};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ pub(crate) struct Table {
     /// `(rows,)` seconds.
     pub time_secs: Vec<f64>,
     /// `(rows, D)`.
-    pub values: Vec<f64>,
+    pub values: Values,
     /// `(rows,)`: 1-based line in the file.
     pub lines: Vec<u64>,
     /// Cells that are not finite numbers, in file order.

@@ -37,7 +37,7 @@ fn rows(recording: &Recording, out: &mut dyn Write) -> std::io::Result<()> {
     csv.write_record(leading.chain(recording.channels.iter().map(column_name)))?;
     let mut cell = String::new();
     for (e, episode) in recording.episodes.iter().enumerate() {
-        let rows = episode.values.chunks_exact(recording.channels.len().max(1));
+        let rows = episode.values.rows(recording.channels.len());
         for (time, values) in episode.time_secs.iter().zip(rows) {
             if let Some(names) = &names {
                 csv.write_field(names[e])?;

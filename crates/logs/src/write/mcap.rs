@@ -106,7 +106,7 @@ fn messages(
     let mut sequence = 0;
     let mut message = Vec::new();
     for (episode, times) in recording.episodes.iter().zip(times) {
-        for (row, (stamp, log_time)) in episode.values.chunks_exact(width.max(1)).zip(times) {
+        for (row, (stamp, log_time)) in episode.values.rows(width).zip(times) {
             joint_state(&mut message, *stamp, joints, row);
             let header = MessageHeader { channel_id, sequence, log_time: *log_time, publish_time: *log_time };
             writer.write_to_known_channel(&header, &message)?;

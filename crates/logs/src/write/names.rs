@@ -29,7 +29,7 @@ mod tests {
     use crate::Episode;
 
     fn names(ids: &[&str]) -> Option<Vec<String>> {
-        let episode = |id: &&str| Episode { id: (*id).into(), time_secs: vec![0.0], values: vec![0.0] };
+        let episode = |id: &&str| Episode { id: (*id).into(), time_secs: vec![0.0], values: vec![0.0].into() };
         let episodes = ids.iter().map(episode).collect();
         let recording = Recording {
             channels: Vec::new(),

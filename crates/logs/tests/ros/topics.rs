@@ -188,7 +188,7 @@ fn big_endian_and_other_encapsulations() {
     big.extend(1.5_f64.to_be_bytes());
     big.extend((-7_i64).to_be_bytes());
     let log = read("x.mcap", &mcap(&[topic()], &[(0, at(0), big.clone())])).unwrap();
-    assert_eq!((names(&log), log.episodes[0].values.as_slice()), (vec!["few", "x", "y"], &[258.0, 1.5, -7.0][..]));
+    assert_eq!((names(&log), &log.episodes[0].values[..]), (vec!["few", "x", "y"], &[258.0, 1.5, -7.0][..]));
     big[1] = 3;
     let (found, expected) = refused(read("x.mcap", &mcap(&[topic()], &[(0, at(0), big)])));
     assert_eq!(found, "message 1 of `/x` with the encapsulation 0x00 0x03, not plain CDR");

@@ -117,7 +117,7 @@ fn any_number_of_channels_and_any_rate_is_read() {
     let fires = log.episodes[0].values.chunks_exact(4).position(|row| row[2] > 0.0);
     assert_eq!((fires, log.episodes[0].time_secs.len()), (Some(281), 300));
     let one = case("24-rate-mismatch/one_row.csv", &plain);
-    assert_eq!((one.episodes[0].values.as_slice(), one.rate_hz().is_err()), (&[0.1, 0.2][..], true));
+    assert_eq!((&one.episodes[0].values[..], one.rate_hz().is_err()), (&[0.1, 0.2][..], true));
 }
 
 #[test]

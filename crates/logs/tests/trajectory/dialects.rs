@@ -100,7 +100,7 @@ fn every_dialect_says_the_same() {
     for (what, text, options) in cases {
         let log = read(&text, &options).unwrap_or_else(|e| panic!("{what}: {e}"));
         assert_eq!(log.channels.iter().map(|c| c.name.as_str()).collect::<Vec<_>>(), ["q1", "q2"], "{what}");
-        assert_eq!((&log.episodes[0].values, &log.episodes[0].time_secs), (&values, &times), "{what}");
+        assert_eq!((&log.episodes[0].values[..], &log.episodes[0].time_secs), (&values[..], &times), "{what}");
     }
     let unit = |text: &str| read(text, &ReadOptions::default()).unwrap().channels[0].unit.clone();
     assert_eq!(unit(&csv.replacen('\n', "\n[s],[rad],[rad]\n", 1)).as_deref(), Some("rad"));

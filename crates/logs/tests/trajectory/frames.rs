@@ -135,7 +135,7 @@ fn rates_without_information_are_refused() {
     let single = recording(vec![channel("x", None)], vec![episode("a", [0.0], wave)]);
     assert!(matches!(Frames::resample(&single, None, 0.02), Err(Error::Data { .. })));
     let mut ragged = log.clone();
-    ragged.episodes[0].values.pop();
+    ragged.episodes[0].values = ragged.episodes[0].values[1..].to_vec().into();
     assert!(matches!(Frames::resample(&ragged, None, 0.02), Err(Error::Data { .. })));
 }
 
@@ -298,7 +298,11 @@ fn z_scores_have_mean_0_and_spread_1_and_go_back() {
                 row[1] = -5.0 + 40.0 * row[1];
                 row[2] = 7.25;
             });
-            Episode { id: e.to_string(), time_secs: (0..300).map(|k| 0.1 * f64::from(k)).collect(), values }
+            Episode {
+                id: e.to_string(),
+                time_secs: (0..300).map(|k| 0.1 * f64::from(k)).collect(),
+                values: values.into(),
+            }
         })
         .collect();
     let channels = ["a", "b", "c"].map(|n| channel(n, None)).to_vec();
@@ -308,7 +312,7 @@ fn z_scores_have_mean_0_and_spread_1_and_go_back() {
     // Spread 1e-3 at 1e6 is 1e-9 of its size, and still a signal if only just: the limit is met with equality or more.
     assert_eq!(n.constant_channels(), [2]);
     assert_eq!((n.mean[2], n.std[2], n.velocity_std[2]), (7.25, 1.0, 0.0));
-    let values: Vec<f64> = frames.episodes[..3].iter().flat_map(|e| e.values.clone()).collect();
+    let values: Vec<f64> = frames.episodes[..3].iter().flat_map(|e| e.values.to_vec()).collect();
     let mut z = vec![0.0; values.len()];
     n.to_z(&values, &mut z).unwrap();
     for c in 0..2 {

@@ -155,7 +155,7 @@ fn swapped_rows_are_sorted_and_clocks_set_back_split() {
     assert!(log_error(read(text, &ReadOptions::default())).3.contains("on_backwards = split"));
     let log = read(text, &backwards(OnBackwards::Split)).unwrap();
     noted(&log, &["1 time ", "another episode", "line 5"]);
-    let found: Vec<_> = log.episodes.iter().map(|e| (e.id.as_str(), e.values.clone())).collect();
+    let found: Vec<_> = log.episodes.iter().map(|e| (e.id.as_str(), e.values.to_vec())).collect();
     assert_eq!(found, [("log#1", vec![0.0, 1.0, 2.0]), ("log#2", vec![3.0, 4.0, 5.0])]);
 }
 
@@ -208,7 +208,7 @@ fn missing_cells_are_interpolated_each_in_its_channel() {
     let log = read(&text, &ReadOptions { on_gap: OnGap::Split, ..options }).unwrap();
     noted(&log, &["3 cells", "interpolated", "line 4"]);
     noted(&log, &["3 rows", "left out"]);
-    let found: Vec<f64> = log.episodes[0].values.clone();
+    let found: Vec<f64> = log.episodes[0].values.to_vec();
     assert_eq!(found.len(), 12);
     let step = (TAU - 3.083185 - 3.05) / 3.0;
     assert!((found[4] - 3.05 - step).abs() < 1e-12 && (found[6] - 3.05 - 2.0 * step).abs() < 1e-12, "{found:?}");

@@ -66,7 +66,7 @@ fn channels_are_selected_by_pattern() {
 fn splitting_begins_new_episodes_at_gaps_and_missing_values() {
     let text = "time,episode,x\n0,a,0\n1,a,1\n2,a,nan\n3,a,3\n4,a,4\n9,a,9\n10,a,10\n0,b,5\n1,b,6\n";
     let log = read(text, &ReadOptions { on_gap: OnGap::Split, ..Default::default() }).unwrap();
-    let found: Vec<_> = log.episodes.iter().map(|e| (e.id.as_str(), e.values.clone())).collect();
+    let found: Vec<_> = log.episodes.iter().map(|e| (e.id.as_str(), e.values.to_vec())).collect();
     assert_eq!(
         found,
         [

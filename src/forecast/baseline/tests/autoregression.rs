@@ -146,14 +146,16 @@ fn told_by_frames(all: &ResidualCoordinates, chunks: &Tensor, expected: &Tensor)
     let few = ResidualCoordinates::new(all.fit().clone(), 3)?.by_frames()?;
     let u = few.encode(chunks, expected)?;
     assert_eq!(few.latent(), width);
+    let rows: Vec<usize> = (0..300).collect();
     let variance = |u: &Tensor| -> Result<f32> { Ok((u.sqr()?.sum_all()?.to_scalar::<f32>()?) / 299.0) };
     assert!((variance(&u)? - 3.0).abs() < 0.05, "{}", variance(&u)?);
-    let complete = few.complete(&u, &mut Noise::new(1))?;
+    let complete = few.complete(&u, &rows, &mut Noise::new(1))?;
     let expected = width as f32;
     // 300 (width - 3) draws of variance 2.
     let error = 4.0 * (2.0 * expected / 300.0).sqrt();
     assert!((variance(&complete)? - expected).abs() < error, "{} of {width}", variance(&complete)?);
-    let same = (turned.complete(&turned_u, &mut Noise::new(1))? - turned_u)?.abs()?.max_all()?.to_scalar::<f32>()?;
+    let same =
+        (turned.complete(&turned_u, &rows, &mut Noise::new(1))? - turned_u)?.abs()?.max_all()?.to_scalar::<f32>()?;
     assert_eq!(same, 0.0, "nothing is missing");
     Ok(())
 }

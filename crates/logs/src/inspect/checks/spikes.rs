@@ -73,7 +73,7 @@ fn unwrapped<'a>(group: &'a Group<'_>, c: usize) -> Vec<Piece<'a>> {
     let mut pieces = group.pieces(c);
     let period = group.channels[c].period.or_else(|| jumps(group, c).map(|jumps| jumps.period));
     if let Some(period) = period {
-        pieces.iter_mut().for_each(|piece| unwrap(&mut piece.values, 1, 0, period));
+        pieces.iter_mut().for_each(|piece| unwrap(&mut piece.values, period));
     }
     pieces
 }

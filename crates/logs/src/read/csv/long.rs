@@ -7,7 +7,8 @@ use super::columns::Output;
 use super::names;
 use super::rows::Keys;
 use super::sheet::{EMPTY, Sheet, is_empty};
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::{Growing, Values};
 
 /// How many times as many cells the rows of a log may have when they are put together.
 const EMPTIER: usize = 64;
@@ -50,31 +51,34 @@ pub(super) fn pivoted(sheet: Sheet, keys: &Keys, column: &str, input: &Input, op
         has_unit: sheet.has_unit,
         time: Vec::new(),
         outputs: channels.into_iter().map(|channel| Output::new(channel, options)).collect(),
-        values: Vec::new(),
+        values: Values::default(),
         lines: Vec::new(),
         faults: Vec::new(),
         runs: Vec::new(),
         notes,
     };
-    put_together(&sheet, &mut new, &kinds, &place, keys).map_err(|(row, key)| {
+    let twice = |row: usize, key: usize| {
         let found = format!("`{}` twice at the same time", keys.names[key]);
         sheet.error(input, row, Some(column), found, "each channel once at a time".into())
-    })?;
+    };
+    put_together(&sheet, &mut new, &kinds, &place, (keys, &twice))?;
     Ok(new)
 }
 
 /// Fills `new` with the rows of `old`; `place` has the output, or none, of each kind of quantity of each channel.
 ///
 /// # Errors
-/// A row and its channel, where that has been seen at the same time.
+/// `twice` of a row and its channel, where that has been seen at the same time.
 fn put_together(
     old: &Sheet,
     new: &mut Sheet,
     kinds: &[usize],
     place: &[Option<usize>],
-    keys: &Keys,
-) -> std::result::Result<(), (usize, usize)> {
-    let (width, new_width) = (old.width(), new.width());
+    (keys, twice): (&Keys, &dyn Fn(usize, usize) -> Error),
+) -> Result<()> {
+    let (width, mut values) = (old.width(), Growing::default());
+    // The present row.
+    let mut now = vec![EMPTY; new.width()];
     let mut faults = old.faults.iter().peekable();
     // Last row in which each channel was seen.
     let mut seen = vec![usize::MAX; keys.names.len()];
@@ -85,16 +89,19 @@ fn put_together(
             if !same {
                 new.time.push(old.time[row]);
                 new.lines.push(old.lines[row]);
-                new.values.resize(new.values.len() + new_width, EMPTY);
+                if new.rows() > 1 {
+                    values.extend(&now)?;
+                }
+                now.fill(EMPTY);
             }
             let at = new.rows() - 1;
             let key = keys.of_row[row] as usize;
             if std::mem::replace(&mut seen[key], at) == at {
-                return Err((row, key));
+                return Err(twice(row, key));
             }
             for kind in kinds {
                 if let Some(output) = place[key * width + kind] {
-                    new.values[at * new_width + output] = old.values[row * width + kind];
+                    now[output] = old.values[row * width + kind];
                 }
             }
             while let Some(fault) = faults.next_if(|fault| fault.row == row) {
@@ -107,5 +114,7 @@ fn put_together(
         }
         new.runs.push(Run { episode: run.episode.clone(), rows: first..new.rows() });
     }
+    values.extend(&now)?;
+    new.values = values.finish()?;
     Ok(())
 }

@@ -10,6 +10,7 @@ use super::layout::Layout;
 use super::records::Records;
 use super::sheet::{EMPTY, Sheet};
 use crate::error::{Error, Result};
+use crate::{Growing, Values};
 use std::collections::{HashMap, HashSet};
 
 /// Longest piece of a cell that a message shows, letters.
@@ -20,7 +21,11 @@ pub(super) struct Rows<'a> {
     input: &'a Input<'a>,
     layout: &'a Layout,
     cells: Cells,
+    /// All but its values, which are in `values`.
     sheet: Sheet,
+    values: Growing,
+    /// Values of the present row.
+    row: Vec<f64>,
     /// Columns of the header.
     columns: usize,
     /// Where the columns begin that have neither name nor values.
@@ -60,7 +65,7 @@ pub(super) fn read(input: &Input, dialect: &Dialect, layout: &Layout, options: &
         has_unit: layout.time.has_unit(),
         time: Vec::new(),
         outputs: layout.outputs.clone(),
-        values: Vec::new(),
+        values: Values::default(),
         lines: Vec::new(),
         faults: Vec::new(),
         runs: Vec::new(),
@@ -70,7 +75,9 @@ pub(super) fn read(input: &Input, dialect: &Dialect, layout: &Layout, options: &
         input,
         layout,
         cells: Cells::new(dialect.decimal_comma, options),
+        row: vec![EMPTY; sheet.outputs.len()],
         sheet,
+        values: Growing::default(),
         columns: layout.roles.len(),
         named,
         done: HashSet::new(),
@@ -87,8 +94,7 @@ impl Rows<'_> {
     /// Adds a row.
     fn add(&mut self, row: &Row) -> Result<()> {
         self.check_length(row)?;
-        let from = self.sheet.values.len();
-        self.sheet.values.resize(from + self.sheet.outputs.len(), EMPTY);
+        self.row.fill(EMPTY);
         if !self.layout.joints.is_empty() {
             self.name_slots(row)?;
         }
@@ -96,14 +102,14 @@ impl Rows<'_> {
         for (i, role) in layout.roles.iter().enumerate() {
             match role {
                 Role::Value(output) => match self.cells.plain(row.field(i)) {
-                    Some(value) => self.sheet.values[from + *output] = value,
-                    None => self.put(row, i, *output, from)?,
+                    Some(value) => self.row[*output] = value,
+                    None => self.put(row, i, *output)?,
                 },
-                Role::List(items) => self.put_list(row, i, items, from)?,
+                Role::List(items) => self.put_list(row, i, items)?,
                 Role::OfJoint { slot, kind } => {
                     let joint = self.slots.get(*slot).map_or(0, |(_, joint)| *joint);
                     if let Some(output) = layout.of_joint[*kind][joint] {
-                        self.put(row, i, output, from)?;
+                        self.put(row, i, output)?;
                     }
                 }
                 Role::Blank if !row.field(i).is_empty() => {
@@ -113,9 +119,8 @@ impl Rows<'_> {
                 Role::Skip | Role::Blank | Role::Other | Role::Name(_) => {}
             }
         }
-        if self.is_of_others(row, from) {
+        if self.is_of_others(row) {
             self.of_others += 1;
-            self.sheet.values.truncate(from);
             let number = self.sheet.rows();
             while self.sheet.faults.pop_if(|fault| fault.row == number).is_some() {}
             return Ok(());
@@ -123,6 +128,7 @@ impl Rows<'_> {
         if let Some(key) = layout.pivot {
             self.key(row, key)?;
         }
+        self.values.extend(&self.row)?;
         self.sheet.lines.push(row.line());
         self.episode(row)?;
         self.stamp(row)
@@ -140,17 +146,17 @@ impl Rows<'_> {
         Ok(())
     }
 
-    fn put(&mut self, row: &Row, column: usize, output: usize, from: usize) -> Result<()> {
+    fn put(&mut self, row: &Row, column: usize, output: usize) -> Result<()> {
         let cell = row.field(column);
         match self.cells.number(cell) {
-            Ok(value) => self.sheet.values[from + output] = value,
+            Ok(value) => self.row[output] = value,
             Err(NoNumber::Fault(FaultKind::Empty)) => {}
-            Err(why) => self.fault(row, column, Some(output), from, why, cell)?,
+            Err(why) => self.fault(row, column, Some(output), why, cell)?,
         }
         Ok(())
     }
 
-    fn put_list(&mut self, row: &Row, column: usize, items: &[Option<usize>], from: usize) -> Result<()> {
+    fn put_list(&mut self, row: &Row, column: usize, items: &[Option<usize>]) -> Result<()> {
         let cell = row.field(column);
         if cell.is_empty() {
             return Ok(());
@@ -168,8 +174,8 @@ impl Rows<'_> {
         for (item, output) in found.iter().zip(items) {
             let Some(output) = *output else { continue };
             match self.cells.number(item) {
-                Ok(value) => self.sheet.values[from + output] = value,
-                Err(why) => self.fault(row, column, Some(output), from, why, item)?,
+                Ok(value) => self.row[output] = value,
+                Err(why) => self.fault(row, column, Some(output), why, item)?,
             }
         }
         Ok(())
@@ -182,15 +188,7 @@ impl Rows<'_> {
     }
 
     /// Notes a cell that is no number; one that would be another number is refused at once.
-    fn fault(
-        &mut self,
-        row: &Row,
-        column: usize,
-        channel: Option<usize>,
-        from: usize,
-        why: NoNumber,
-        cell: &[u8],
-    ) -> Result<()> {
+    fn fault(&mut self, row: &Row, column: usize, channel: Option<usize>, why: NoNumber, cell: &[u8]) -> Result<()> {
         let name = channel.map_or(&self.layout.time_column, |c| &self.layout.outputs[c].channel.name);
         let kind = match why {
             NoNumber::Fault(kind) => kind,
@@ -207,7 +205,7 @@ impl Rows<'_> {
             return Err(not_utf8(self.input, row.line(), column, *byte));
         }
         if let Some(channel) = channel {
-            self.sheet.values[from + channel] = f64::NAN;
+            self.row[channel] = f64::NAN;
         }
         let text = String::from_utf8_lossy(cell).into_owned();
         self.sheet.faults.push(Fault { row: self.sheet.rows(), channel, kind, text });
@@ -246,8 +244,8 @@ impl Rows<'_> {
     }
 
     /// Whether only columns that are not wanted have values in this row: it is one of another topic.
-    fn is_of_others(&self, row: &Row, from: usize) -> bool {
-        let outputs = self.layout.outputs.iter().zip(&self.sheet.values[from..]);
+    fn is_of_others(&self, row: &Row) -> bool {
+        let outputs = self.layout.outputs.iter().zip(&self.row);
         let none = outputs.filter(|(output, _)| !output.counting).all(|(_, value)| value.is_nan());
         let number = self.sheet.rows();
         let of_row = self.sheet.faults.iter().rev().take_while(|fault| fault.row == number);
@@ -322,8 +320,7 @@ impl Rows<'_> {
                     let name = self.layout.time_column.clone();
                     return Err(self.error(row, Some(&name), format!("`{}`", shown(&cell)), expected));
                 }
-                let from = self.sheet.values.len();
-                self.fault(row, column, None, from, why, &cell)?;
+                self.fault(row, column, None, why, &cell)?;
                 self.sheet.time.push(f64::NAN);
             }
         }
@@ -357,6 +354,7 @@ impl Rows<'_> {
                 expected: "at least one row of values".into(),
             });
         }
+        self.sheet.values = self.values.finish()?;
         Ok((self.sheet, self.keys))
     }
 

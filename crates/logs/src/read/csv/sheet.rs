@@ -5,6 +5,7 @@ use super::super::options::TimeUnit;
 use super::super::table::{Fault, FaultKind, Run, Table};
 use super::super::units::guessed;
 use super::columns::Output;
+use crate::Values;
 use crate::error::{Error, Result};
 use crate::files::FileRecord;
 use std::ops::Range;
@@ -32,7 +33,7 @@ pub(super) struct Sheet {
     pub time: Vec<f64>,
     pub outputs: Vec<Output>,
     /// `(rows, outputs)`.
-    pub values: Vec<f64>,
+    pub values: Values,
     /// `(rows,)`.
     pub lines: Vec<u64>,
     /// Cells that are neither numbers nor empty; their channel is the output.
@@ -135,9 +136,10 @@ impl Sheet {
         let mut place: Vec<Option<usize>> = vec![None; width];
         columns.iter().enumerate().for_each(|(new, old)| place[*old] = Some(new));
         let mut kept = 0;
-        for row in 0..self.rows() {
+        let (rows, values) = (self.rows(), &mut *self.values);
+        for row in 0..rows {
             for old in columns {
-                self.values[kept] = self.values[row * width + old];
+                values[kept] = values[row * width + old];
                 kept += 1;
             }
         }
@@ -157,12 +159,13 @@ impl Sheet {
         let width = self.width();
         let mut new_row = Vec::with_capacity(kept.len());
         let mut rows = 0;
+        let values = &mut *self.values;
         for (row, keep) in kept.iter().enumerate() {
             new_row.push(rows);
             if *keep {
                 self.time[rows] = self.time[row];
                 self.lines[rows] = self.lines[row];
-                self.values.copy_within(row * width..(row + 1) * width, rows * width);
+                values.copy_within(row * width..(row + 1) * width, rows * width);
                 rows += 1;
             }
         }
@@ -211,14 +214,12 @@ impl Sheet {
         self.bring_to_secs(input)?;
         let width = self.width();
         let mut faults = self.faults;
-        let empty = self.values.iter().enumerate().filter(|(_, v)| is_empty(**v));
         let before = faults.len();
-        faults.extend(empty.map(|(i, _)| Fault {
-            row: i / width,
-            channel: Some(i % width),
-            kind: FaultKind::Empty,
-            text: String::new(),
-        }));
+        for (row, values) in self.values.rows(width).enumerate() {
+            let empty = values.iter().enumerate().filter(|(_, v)| is_empty(**v));
+            let fault = |(c, _)| Fault { row, channel: Some(c), kind: FaultKind::Empty, text: String::new() };
+            faults.extend(empty.map(fault));
+        }
         if faults.len() > before {
             faults.sort_by_key(|fault| (fault.row, fault.channel));
         }

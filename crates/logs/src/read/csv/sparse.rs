@@ -15,7 +15,7 @@ use crate::pace::median;
 pub(super) fn join(sheet: &mut Sheet, input: &Input, options: &ReadOptions) -> Result<()> {
     let width = sheet.width();
     let text = sheet.faults.iter().any(|fault| fault.channel.is_some() && fault.kind != FaultKind::Nan);
-    if text || !sheet.values.iter().any(|v| v.is_nan()) {
+    if text || !sheet.values.rows(width).flatten().any(|v| v.is_nan()) {
         return Ok(());
     }
     let filled: Vec<usize> = (0..width).map(|c| sheet.column(c).filter(|v| !v.is_nan()).count()).collect();
@@ -101,8 +101,9 @@ fn fill_column(sheet: &mut Sheet, c: usize, run: usize, base: &[bool], kept: &mu
     let mut steps: Vec<f64> = own.windows(2).map(|w| w[1].0 - w[0].0).filter(|s| *s > 0.0).collect();
     let longest = max_gap * median(&mut steps).unwrap_or(f64::INFINITY);
     let period = sheet.outputs[c].channel.period;
+    let values = &mut *sheet.values;
     for row in rows.filter(|row| base[*row]) {
-        let value = &mut sheet.values[row * width + c];
+        let value = &mut values[row * width + c];
         if !value.is_nan() {
             continue;
         }

@@ -12,6 +12,7 @@ use super::table::{Run, Table};
 use super::{Input, ReadOptions};
 use crate::error::Result;
 use crate::pace::median;
+use crate::{Growing, Values};
 use episodes::Piece;
 use features::Feature;
 use info::{INFO, Info};
@@ -34,16 +35,17 @@ pub(super) fn read(input: &Input, options: &ReadOptions) -> Result<Table> {
 
     let mut files: Vec<PathBuf> = vec![input.path.join(INFO)];
     files.extend(pieces.listed.iter().cloned());
-    let mut orphans = 0;
+    let (mut orphans, mut values) = (0, Growing::default());
     for (file, of_file) in by_file(&pieces.all) {
         let rows = Rows::read(&file, &features.all)?;
-        orphans += rows.take(of_file, &info, &mut numbers)?;
+        orphans += rows.take(of_file, &info, &mut numbers, &mut values)?;
         files.push(file);
     }
     if orphans > 0 {
         let rows = if orphans == 1 { "row that belongs" } else { "rows that belong" };
         numbers.notes.push(format!("{}: {orphans} {rows} to no episode left out", input.path.display()));
     }
+    numbers.values = values.finish()?;
     check_rate(input, &info, &mut numbers, options)?;
     numbers.table(input, input.record(&files)?, options)
 }
@@ -59,7 +61,7 @@ struct Rows {
     /// `(rows, 4)`: as [`PLACING`] has them.
     placing: Vec<f64>,
     /// `(rows, width)`: the features.
-    values: Vec<f64>,
+    values: Values,
     width: usize,
 }
 
@@ -89,13 +91,13 @@ impl Rows {
             }
             places.extend((0..width).map(|at| Place { leaf, width, at }));
         }
-        let (placing, values) = (file.numbers(&placing)?, file.numbers(&places)?);
+        let (placing, values) = (file.numbers(&placing)?, file.values(&places)?);
         let width = features.iter().map(|f| f.width).sum();
         Ok(Self { file, placing, values, width })
     }
 
-    /// Adds the rows of the episodes to `numbers`; returns how many rows belong to none of them.
-    fn take(&self, episodes: &[Piece], info: &Info, numbers: &mut Numbers) -> Result<usize> {
+    /// Adds the rows of the episodes to `numbers`, their values to `values`; returns how many rows belong to none of them.
+    fn take(&self, episodes: &[Piece], info: &Info, numbers: &mut Numbers, values: &mut Growing) -> Result<usize> {
         let placing = self.placing.as_chunks::<4>().0;
         let mut rows_of: HashMap<u64, Vec<usize>> = HashMap::new();
         for (row, [_, _, episode, _]) in placing.iter().enumerate() {
@@ -117,7 +119,7 @@ impl Rows {
                 }
                 numbers.time_secs.push(time);
                 numbers.lines.push((index as u64).saturating_add(1));
-                numbers.values.extend_from_slice(&self.values[row * self.width..(row + 1) * self.width]);
+                values.extend(&self.values[row * self.width..(row + 1) * self.width])?;
             }
             let end = numbers.time_secs.len();
             taken += end - begin;

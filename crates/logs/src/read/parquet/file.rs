@@ -6,6 +6,7 @@ use super::bytes::{Chunk, Source};
 use super::leaf::{Kind, Leaf};
 use super::numbers::{self, BATCH, Reader};
 use crate::error::{Error, Result};
+use crate::{Growing, Values};
 use ebmotion_engine::parallel;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
@@ -134,14 +135,30 @@ impl ParquetFile {
     ///
     /// # Errors
     /// [`Error::Log`] with the column for a file that is damaged, and for lists of another length.
-    pub fn numbers<'a>(&self, wanted: &[Place<'a>]) -> Result<Vec<f64>> {
+    pub fn numbers(&self, wanted: &[Place<'_>]) -> Result<Vec<f64>> {
+        let mut all = Vec::new();
+        self.each_block(wanted, &mut |block| {
+            all.extend_from_slice(block);
+            Ok(())
+        })?;
+        Ok(all)
+    }
+
+    /// As [`ParquetFile::numbers`], in a temporary file where they are many.
+    ///
+    /// # Errors
+    /// As [`ParquetFile::numbers`]; [`Error::Io`] where there is no room for them.
+    pub fn values(&self, wanted: &[Place<'_>]) -> Result<Values> {
+        Growing::filled(|values| self.each_block(wanted, &mut |block| values.extend(block)))
+    }
+
+    /// Hands the rows of some columns to `each`, some at a time.
+    fn each_block<'a>(&self, wanted: &[Place<'a>], each: &mut dyn FnMut(&[f64]) -> Result<()>) -> Result<()> {
         let (leaves, spans) = spans(wanted);
         self.check_size(leaves.iter().map(|(_, width)| width).sum())?;
         let rows = usize::try_from(self.rows()).unwrap_or(usize::MAX);
-        // So many numbers were found to be within the limits of the file's size.
-        let mut all = Vec::with_capacity(rows.saturating_mul(wanted.len()));
         let threads = if rows.saturating_mul(wanted.len()) < FOR_ONE_THREAD { 1 } else { parallel::available() };
-        let mut before = 0;
+        let (mut before, mut block) = (0, Vec::new());
         for group in 0..self.metadata.num_row_groups() {
             let rows = usize::try_from(self.metadata.row_group(group).num_rows()).unwrap_or(0);
             let reader = |(leaf, width): &(&'a Leaf, usize)| {
@@ -154,14 +171,16 @@ impl ParquetFile {
                 let read = |i: usize, reader: &mut Reader| self.guarded(leaves[i].0, || reader.read(count));
                 parallel::each(threads, all_readers, read).into_iter().collect::<Result<()>>()?;
                 let columns: Vec<&[f64]> = readers.iter().map(|reader| reader.numbers.as_slice()).collect();
-                append_rows(&mut all, &columns, &spans, count, wanted.len(), threads);
+                block.resize(count * wanted.len(), 0.0);
+                fill_rows(&mut block, &columns, &spans, wanted.len(), threads);
+                each(&block)?;
             }
             for (reader, (leaf, _)) in readers.iter_mut().zip(&leaves) {
                 self.guarded(leaf, || reader.finish())?;
             }
             before += rows;
         }
-        Ok(all)
+        Ok(())
     }
 
     /// `(rows,)`: a column of text; empty where a cell is empty.
@@ -247,16 +266,14 @@ fn spans<'a>(wanted: &[Place<'a>]) -> (Vec<(&'a Leaf, usize)>, Vec<Span>) {
     (leaves, spans)
 }
 
-/// Appends `rows` rows of `stride` numbers, which lie in `columns` leaf after leaf.
-fn append_rows(all: &mut Vec<f64>, columns: &[&[f64]], spans: &[Span], rows: usize, stride: usize, threads: usize) {
+/// Fills rows of `stride` numbers, which lie in `columns` leaf after leaf.
+fn fill_rows(all: &mut [f64], columns: &[&[f64]], spans: &[Span], stride: usize, threads: usize) {
     /// Rows that are put together at a time: they stay in the cache.
     const BLOCK: usize = 512;
     if stride == 0 {
         return;
     }
-    let begin = all.len();
-    all.resize(begin + rows * stride, 0.0);
-    let blocks: Vec<(usize, &mut [f64])> = all[begin..].chunks_mut(BLOCK * stride).enumerate().collect();
+    let blocks: Vec<(usize, &mut [f64])> = all.chunks_mut(BLOCK * stride).enumerate().collect();
     parallel::each(threads, blocks, |_, (block, out)| {
         let mut left = 0;
         for Span { leaf, width, at, length } in spans {

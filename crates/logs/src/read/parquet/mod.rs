@@ -54,7 +54,7 @@ fn wanted(input: &Input, options: &ReadOptions) -> Result<(Numbers, Vec<Channel>
         }
     };
     let places: Vec<Place> = columns.iter().map(|column| all.places[*column]).collect();
-    numbers.values = file.numbers(&places)?;
+    numbers.values = file.values(&places)?;
     numbers.lines = (1..=rows as u64).collect();
     numbers.notes.extend(all.notes);
     Ok((numbers, channels))

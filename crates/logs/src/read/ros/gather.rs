@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::read::Input;
 use crate::read::numbers::{Column, Numbers};
 use crate::read::table::Run;
+use crate::{Growing, Values};
 use std::collections::{HashMap, HashSet};
 
 /// Layouts that are remembered: a publisher may send its joints in any order.
@@ -63,7 +64,9 @@ struct Stream {
     /// 0 where the message has none.
     stamp_nanos: Vec<i64>,
     stamped: bool,
-    values: Vec<f64>,
+    values: Growing,
+    /// The present row.
+    row: Vec<f64>,
     lines: Vec<u64>,
 }
 
@@ -183,14 +186,14 @@ impl<'a> Gather<'a> {
         stream.lines.push(line);
         match layout {
             Layout::To(_, places) => {
-                let start = stream.values.len();
-                stream.values.resize(start + stream.columns.len(), f64::NAN);
-                let row = &mut stream.values[start..];
+                stream.row.clear();
+                stream.row.resize(stream.columns.len(), f64::NAN);
                 for (value, place) in self.flat.values.iter().zip(places) {
-                    row[*place] = *value;
+                    stream.row[*place] = *value;
                 }
+                stream.values.extend(&stream.row)?;
             }
-            _ => stream.values.extend(&self.flat.values),
+            _ => stream.values.extend(&self.flat.values)?,
         }
         Ok(())
     }
@@ -202,19 +205,22 @@ impl<'a> Gather<'a> {
     }
 
     /// Forgets the messages and channels since the mark; how many messages they were.
-    pub fn forget(&mut self, mark: &Mark) -> u64 {
+    ///
+    /// # Errors
+    /// [`crate::Error::Io`] where the temporary file of their numbers cannot be shortened.
+    pub fn forget(&mut self, mark: &Mark) -> Result<u64> {
         for (number, stream) in self.streams.iter_mut().enumerate() {
             let rows = mark.rows.get(number).copied().unwrap_or(0);
             stream.log_nanos.truncate(rows);
             stream.stamp_nanos.truncate(rows);
             stream.lines.truncate(rows);
-            stream.values.truncate(rows * stream.columns.len());
+            stream.values.truncate(rows * stream.columns.len())?;
         }
         self.known.retain(|id, _| mark.known.contains(id));
         self.channels.retain(|id, _| mark.known.contains(id));
         let forgotten = self.messages - mark.messages;
         (self.messages, self.empty) = (mark.messages, mark.empty);
-        forgotten
+        Ok(forgotten)
     }
 
     /// The rows.
@@ -264,7 +270,7 @@ impl<'a> Gather<'a> {
         }
         // A log of this program has a stamp in every message, also where it is zero.
         let stamps = !self.episodes.is_empty();
-        let mut numbers = self.streams.swap_remove(number).numbers(stamps, &mut notes);
+        let mut numbers = self.streams.swap_remove(number).numbers(stamps, &mut notes)?;
         for column in &mut numbers.columns {
             column.unit = self.units.remove(&column.name);
         }
@@ -330,7 +336,8 @@ fn new_layout(source: &Source, message: &[u8], streams: &mut Vec<Stream>) -> Res
         log_nanos: Vec::new(),
         stamp_nanos: Vec::new(),
         stamped: false,
-        values: Vec::new(),
+        values: Growing::default(),
+        row: Vec::new(),
         lines: Vec::new(),
     });
     Ok(Layout::Same(streams.len() - 1))
@@ -338,14 +345,15 @@ fn new_layout(source: &Source, message: &[u8], streams: &mut Vec<Stream>) -> Res
 
 impl Stream {
     /// The rows in the order in which they were recorded.
-    fn numbers(mut self, all_set: bool, notes: &mut Vec<String>) -> Numbers {
+    fn numbers(mut self, all_set: bool, notes: &mut Vec<String>) -> Result<Numbers> {
         let rows = self.lines.len();
+        let mut values = std::mem::take(&mut self.values).finish()?;
         if !self.log_nanos.is_sorted() {
             let mut order: Vec<usize> = (0..rows).collect();
             order.sort_by_key(|row| self.log_nanos[*row]);
             let moved = order.iter().enumerate().filter(|(place, row)| place != *row).count();
             notes.push(format!("{moved} messages lie out of order in the file: read by the time of their recording"));
-            self.sort(&order);
+            values = self.sort(&order, &values)?;
         }
         // A log that begins at zero has one stamp of zero.
         let unset = |(stamp, log): &(&i64, &i64)| **stamp == 0 && **log != 0 && !all_set;
@@ -363,24 +371,27 @@ impl Stream {
             });
         }
         let nanos = if by_stamp { self.stamp_nanos } else { self.log_nanos };
-        Numbers {
+        Ok(Numbers {
             time_column: if by_stamp { "header.stamp".into() } else { "log time".into() },
             time_secs: nanos.into_iter().map(seconds).collect(),
             columns: self.columns,
-            values: self.values,
+            values,
             lines: self.lines,
             runs: Vec::new(),
             notes: Vec::new(),
             parts: Default::default(),
-        }
+        })
     }
 
-    fn sort(&mut self, order: &[usize]) {
+    /// The same rows in another order; their values.
+    fn sort(&mut self, order: &[usize], values: &Values) -> Result<Values> {
         let width = self.columns.len();
         self.log_nanos = order.iter().map(|row| self.log_nanos[*row]).collect();
         self.stamp_nanos = order.iter().map(|row| self.stamp_nanos[*row]).collect();
         self.lines = order.iter().map(|row| self.lines[*row]).collect();
-        self.values = order.iter().flat_map(|row| &self.values[row * width..(row + 1) * width]).copied().collect();
+        Growing::filled(|sorted| {
+            order.iter().try_for_each(|row| sorted.extend(&values[row * width..(row + 1) * width]))
+        })
     }
 }
 

@@ -170,7 +170,7 @@ impl Scan<'_> {
                 let why = stop.damage(input)?;
                 self.messages = messages;
                 self.schemas.retain(|id, _| !self.in_chunk.contains(id));
-                self.hear.lost(&why);
+                self.hear.lost(&why)?;
             }
             done => done?,
         }

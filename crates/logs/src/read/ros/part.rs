@@ -28,7 +28,9 @@ pub(super) trait Hear {
     /// Messages follow that are sound or lost together.
     fn chunk(&mut self) {}
     /// Those since [`Hear::chunk`] are lost.
-    fn lost(&mut self, _why: &str) {}
+    fn lost(&mut self, _why: &str) -> Result<()> {
+        Ok(())
+    }
     /// Something to be said.
     fn note(&mut self, _note: String) {}
 }
@@ -99,11 +101,12 @@ impl Hear for Rows<'_> {
         self.mark = Some(self.gather.mark());
     }
 
-    fn lost(&mut self, why: &str) {
+    fn lost(&mut self, why: &str) -> Result<()> {
         if let Some(mark) = self.mark.take() {
-            let lost = self.gather.forget(&mark);
+            let lost = self.gather.forget(&mark)?;
             self.gather.notes.push(format!("a damaged chunk ({why}) is left out, with {lost} messages or more"));
         }
+        Ok(())
     }
 
     fn note(&mut self, note: String) {
@@ -145,8 +148,8 @@ impl Hear for Unpacking<'_> {
         self.hear.chunk();
     }
 
-    fn lost(&mut self, why: &str) {
-        self.hear.lost(why);
+    fn lost(&mut self, why: &str) -> Result<()> {
+        self.hear.lost(why)
     }
 
     fn note(&mut self, note: String) {

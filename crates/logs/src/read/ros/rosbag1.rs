@@ -201,7 +201,7 @@ impl Scan<'_> {
             Err(stop) if !bytes.ended => {
                 let why = stop.damage(input)?;
                 self.messages = messages;
-                self.hear.lost(&why);
+                self.hear.lost(&why)?;
             }
             done => done?,
         }

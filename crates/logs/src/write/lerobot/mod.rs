@@ -251,7 +251,7 @@ impl Feature<'_> {
         let begin = |e: usize| self.rows.begins().get(e).copied().unwrap_or(self.rows.count);
         let range = begin(episodes.start)..begin(episodes.end);
         let channel = |i| self.rows.each(range.clone(), |e, row| (self.number)(e, row * width + i));
-        Stats::of(self.dtype == "int64", (0..width).map(channel).collect())
+        Stats::of(self.dtype == "int64", (0..width).map(channel))
     }
 }
 

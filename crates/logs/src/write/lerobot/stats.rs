@@ -16,23 +16,21 @@ pub(super) struct Stats {
 }
 
 impl Stats {
-    /// Of the values of each number.
-    pub fn of(whole: bool, mut channels: Vec<Vec<f64>>) -> Self {
-        let count = channels.first().map_or(0, Vec::len);
-        channels.iter_mut().for_each(|values| values.sort_unstable_by(f64::total_cmp));
-        let mean = |values: &Vec<f64>| values.iter().sum::<f64>() / values.len().max(1) as f64;
-        let std = |values: &Vec<f64>| {
-            let mean = mean(values);
-            (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / values.len().max(1) as f64).sqrt()
-        };
-        let each = |figure: &dyn Fn(&Vec<f64>) -> f64| channels.iter().map(figure).collect();
-        let mut figures: Vec<(&str, Vec<f64>)> = vec![
-            ("min", each(&|values| values.first().copied().unwrap_or(0.0))),
-            ("max", each(&|values| values.last().copied().unwrap_or(0.0))),
-            ("mean", each(&mean)),
-            ("std", each(&std)),
-        ];
-        figures.extend(QUANTILES.map(|(name, share)| (name, each(&|values| quantile(values, share)))));
+    /// Of the values of each number, one number after the other.
+    pub fn of(whole: bool, channels: impl Iterator<Item = Vec<f64>>) -> Self {
+        let names = ["min", "max", "mean", "std"].into_iter().chain(QUANTILES.map(|(name, _)| name));
+        let mut figures: Vec<(&str, Vec<f64>)> = names.map(|name| (name, Vec::new())).collect();
+        let mut count = 0;
+        for mut values in channels {
+            values.sort_unstable_by(f64::total_cmp);
+            count = values.len();
+            let n = count.max(1) as f64;
+            let mean = values.iter().sum::<f64>() / n;
+            let std = (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n).sqrt();
+            let ends = [values.first(), values.last()].map(|v| v.copied().unwrap_or(0.0));
+            let own = ends.into_iter().chain([mean, std]).chain(QUANTILES.map(|(_, share)| quantile(&values, share)));
+            figures.iter_mut().zip(own).for_each(|((_, all), figure)| all.push(figure));
+        }
         Self { whole, figures, count }
     }
 
@@ -75,7 +73,7 @@ mod tests {
     #[test]
     fn figures_of_numpy() {
         // numpy: quantile([1, 2, 4, 8, 16], [.01, .1, .5, .9, .99]), mean, std.
-        let stats = Stats::of(false, vec![vec![8.0, 1.0, 16.0, 2.0, 4.0]]);
+        let stats = Stats::of(false, [vec![8.0, 1.0, 16.0, 2.0, 4.0]].into_iter());
         let expected = [1.0, 16.0, 6.2, 5.455_272_678_794_342, 1.04, 1.4, 4.0, 12.8, 15.68];
         for ((name, found), expected) in stats.figures.iter().zip(expected) {
             assert!((found[0] - expected).abs() < 1e-12, "{name}: {} {expected}", found[0]);

@@ -1,0 +1,39 @@
+//! Values of many episodes, one after the other: one file at most, not one for each.
+
+use super::Growing;
+use crate::Episode;
+use crate::error::Result;
+use std::ops::Range;
+
+/// Values of episodes that do not have theirs yet.
+#[derive(Debug, Default)]
+pub(crate) struct Gathering {
+    values: Growing,
+    /// Which episode, and where its values are.
+    places: Vec<(usize, Range<usize>)>,
+}
+
+impl Gathering {
+    /// Adds the values of episode `episode`, which `fill` writes.
+    ///
+    /// # Errors
+    /// Those of `fill`.
+    pub fn add(&mut self, episode: usize, fill: impl FnOnce(&mut Growing) -> Result<()>) -> Result<()> {
+        let begin = self.values.len();
+        fill(&mut self.values)?;
+        self.places.push((episode, begin..self.values.len()));
+        Ok(())
+    }
+
+    /// Gives them to the episodes.
+    ///
+    /// # Errors
+    /// As [`Growing::finish`].
+    pub fn finish(self, episodes: &mut [Episode]) -> Result<()> {
+        let values = self.values.finish()?;
+        for (episode, place) in self.places {
+            episodes[episode].values = values.part(place);
+        }
+        Ok(())
+    }
+}
