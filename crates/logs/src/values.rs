@@ -72,11 +72,18 @@ impl Values {
         let (width, mut left) = (width.max(1), PASSED);
         self.chunks_exact(width).inspect(move |_| {
             left = left.saturating_sub(width);
-            if let (0, Store::File(mapped)) = (left, &*self.store) {
-                mapped.release();
+            if left == 0 {
+                self.release();
                 left = PASSED;
             }
         })
+    }
+
+    /// Leaves what was looked at to the file.
+    pub(crate) fn release(&self) {
+        if let Store::File(mapped) = &*self.store {
+            mapped.release();
+        }
     }
 
     /// Leaves the first `length` of them.

@@ -6,6 +6,9 @@ use super::normalise::Normaliser;
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
+/// One in so many windows leaves the pages of a large log to its file.
+const PASSED: usize = 32;
+
 /// How windows are cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -181,7 +184,8 @@ impl<'a> Windows<'a> {
                 expected: format!("{}", needed * width),
             });
         }
-        let window = &self.frames.episodes[index].values[start * width..(start + needed) * width];
+        let values = &self.frames.episodes[index].values;
+        let window = &values[start * width..(start + needed) * width];
         normaliser.to_z(window, out)?;
         let last = (self.spec.context - 1) * width;
         for (c, channel) in self.frames.channels.iter().enumerate() {
@@ -190,6 +194,10 @@ impl<'a> Windows<'a> {
             for (z, value) in out.iter_mut().zip(window).skip(c).step_by(width) {
                 *z = ((value - turns - normaliser.mean[c]) / normaliser.std[c]) as f32;
             }
+        }
+        // The kernel may map a megabyte of a file around each window.
+        if i.is_multiple_of(PASSED) {
+            values.release();
         }
         Ok(())
     }
