@@ -14,7 +14,7 @@ const FEW_LEVELS: usize = 8;
 /// Least distance of the two motions, in the usual steps of a channel.
 const APART: f64 = 0.25;
 
-/// Whether the rows lie on two motions by turns: in at least half of the channels that move, readings lie more than
+/// Whether the rows lie on two motions by turns: in most of the channels that move, readings lie more than
 /// `times` as far from the line between their neighbours as from the line between the rows two before and after. Of one
 /// smooth motion they lie a quarter as far, of noise as far.
 pub(crate) fn by_turns(table: &Table, rows: &[usize], time: &[f64], times: f64) -> bool {
@@ -46,7 +46,7 @@ pub(crate) fn by_turns(table: &Table, rows: &[usize], time: &[f64], times: f64) 
         moving += 1;
         turning += usize::from(near > APART * step && near > times * bend(2));
     }
-    turning > 0 && 2 * turning >= moving
+    2 * turning > moving
 }
 
 /// How far the middle one of three rows lies off the straight line between the others, in a channel.

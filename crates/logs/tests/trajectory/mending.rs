@@ -299,4 +299,8 @@ fn one_source_is_not_taken_for_two() {
         assert_eq!(of(&|k| (TAU * hz * 0.01 * k as f64).sin()).unwrap(), 600, "{hz}");
     }
     assert_eq!(of(&|k| (k / 7) as f64).unwrap(), 600);
+    // A joint that shakes near the fastest that the rate shows, beside one that moves slowly.
+    let shaken = |k: usize| (TAU * 0.48 * k as f64).sin();
+    let rows = (0..600).map(|k| format!("{:.2},{:.6},{:.6}\n", 0.01 * k as f64, shaken(k), (0.01 * k as f64).sin()));
+    assert!(read(&format!("time,x,y\n{}", rows.collect::<String>()), &ReadOptions::default()).is_ok());
 }
