@@ -10,6 +10,8 @@ use crate::sample::diffusion::SamplerConfig;
 pub(super) const CHUNK: [usize; 2] = [8, 32];
 /// Noise angle at which the longest chunks' samplers end; shorter ones' by the square root of their length.
 const END: f64 = 0.67;
+/// Where the sampler of missing cells ends, as a share of where that of forecasts does.
+const FILL_END: f64 = 0.5;
 /// Guidance without any motion to learn from, as it were, and of the longest chunks; linear in the frames a channel
 /// between, which is in the square of a chunk's length.
 const GUIDANCE: [f64; 2] = [0.65, 1.5];
@@ -25,6 +27,12 @@ pub(crate) fn sampler(asked: SamplerConfig, chunk: usize) -> SamplerConfig {
     let end = asked.end.or(END * share.sqrt());
     let guidance = asked.guidance.or(GUIDANCE[0] + (GUIDANCE[1] - GUIDANCE[0]) * share.powi(2));
     SamplerConfig { end: end.into(), guidance: guidance.into(), ..asked }
+}
+
+/// How missing cells are drawn by a model whose forecasts are drawn so: what is known after them leaves fewer ways to go,
+/// so the last evaluation may stand nearer to the data.
+pub(super) fn filling(forecasts: SamplerConfig) -> SamplerConfig {
+    SamplerConfig { end: (FILL_END * forecasts.end()).into(), ..forecasts }
 }
 
 /// A chunk's length as a share of the longest.

@@ -9,6 +9,7 @@ mod data;
 mod dataset;
 mod ebm;
 mod file;
+mod fill;
 mod fit;
 mod for_data;
 mod forecaster;
