@@ -20,6 +20,7 @@ mod links;
 mod motion;
 mod network;
 mod result;
+mod result_json;
 mod roll;
 mod tensors;
 mod trained;

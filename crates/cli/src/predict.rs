@@ -66,7 +66,7 @@ pub(super) fn run(args: &PredictArgs, console: &mut Console) -> Result<()> {
 }
 
 /// The episode that is `wanted`, the last where none is.
-fn choose(episodes: &[Episode], wanted: Option<&str>) -> Result<usize> {
+pub(super) fn choose(episodes: &[Episode], wanted: Option<&str>) -> Result<usize> {
     let found = match wanted {
         None => episodes.len().checked_sub(1),
         // An episode is known by its whole name or by what its file calls it.

@@ -10,11 +10,12 @@ pub(crate) fn whole_periods(value: f64, period: f64) -> f64 {
     ebmotion_runtime::whole_periods(value, period)
 }
 
-/// Makes channel `channel` of `values`, `(T, width)` row-major, continuous: every step goes along the shorter arc.
+/// Makes channel `channel` of `values`, `(T, width)` row-major, continuous: every step goes along the shorter arc,
+/// those over missing values (NaN) too.
 pub(crate) fn unwrap(values: &mut [f64], width: usize, channel: usize, period: f64) {
     let mut turns = 0.0;
     let mut before: Option<f64> = None;
-    for value in values.iter_mut().skip(channel).step_by(width) {
+    for value in values.iter_mut().skip(channel).step_by(width).filter(|v| !v.is_nan()) {
         let recorded = *value;
         if let Some(before) = before {
             // Turns are counted on the recorded values: sums of periods would gather rounding errors.
