@@ -10,8 +10,8 @@ use crate::sample::diffusion::SamplerConfig;
 pub(super) const CHUNK: [usize; 2] = [8, 32];
 /// Noise angle at which the longest chunks' samplers end; shorter ones' by the square root of their length.
 const END: f64 = 0.67;
-/// Where the sampler of missing cells ends, as a share of where that of forecasts does.
-const FILL_END: f64 = 0.5;
+/// End and guidance of the sampler of missing cells, as a share of those of forecasts (`benches/quality/fill.md`).
+const FILLING: f64 = 0.5;
 /// Guidance without any motion to learn from, as it were, and of the longest chunks; linear in the frames a channel
 /// between, which is in the square of a chunk's length.
 const GUIDANCE: [f64; 2] = [0.65, 1.5];
@@ -30,9 +30,10 @@ pub(crate) fn sampler(asked: SamplerConfig, chunk: usize) -> SamplerConfig {
 }
 
 /// How missing cells are drawn by a model whose forecasts are drawn so: what is known after them leaves fewer ways to go,
-/// so the last evaluation may stand nearer to the data.
+/// so the sampler goes nearer to the data, and the network is followed half as far from 1.
 pub(super) fn filling(forecasts: SamplerConfig) -> SamplerConfig {
-    SamplerConfig { end: (FILL_END * forecasts.end()).into(), ..forecasts }
+    let (end, guidance) = (FILLING * forecasts.end(), 1.0 + FILLING * (forecasts.guidance() - 1.0));
+    SamplerConfig { end: end.into(), guidance: guidance.into(), ..forecasts }
 }
 
 /// A chunk's length as a share of the longest.

@@ -128,7 +128,7 @@ impl Forecast {
                 rows.push([name.clone()].into_iter().chain(forecast.row(i)).chain(values).collect());
             }
         }
-        files::write_csv(path, rows)
+        files::write_csv(path, rows.into_iter())
     }
 
     /// Writes forecasts as a list of what [`Forecast::write_json`] writes; one alone as that does.
