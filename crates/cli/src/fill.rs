@@ -22,7 +22,6 @@ pub(super) fn run(args: &FillArgs, console: &mut Console) -> Result<()> {
     data.read.keep_missing = true;
     let mut frames = model.frames(std::slice::from_ref(&args.log), &data)?;
     console.notes(&frames.notes);
-    console.stop_on_interrupt()?;
     let filled = match args.gap {
         Some(_) => vec![one(args, &model, &mut frames)?],
         None => all(args, &model, &frames, console)?,
@@ -78,6 +77,8 @@ fn all(args: &FillArgs, model: &Model, frames: &Frames, console: &mut Console) -
         let expected = "a missing row or cell, or a stretch that counts as missing by --gap";
         return Err(Error::data(format!("gaps of `{}`", args.log.display()), "none", expected));
     }
+    // Between two gaps; one alone is broken off at once, with nothing written.
+    console.stop_on_interrupt()?;
     console.emit(&Event::Begin { phase: "fill", total: gaps.len() as u64 })?;
     let (mut filled, mut refused) = (Vec::new(), None);
     for (i, (episode, gap)) in gaps.into_iter().enumerate() {
