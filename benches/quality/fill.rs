@@ -111,7 +111,7 @@ fn of_model(asked: &Asked, (number, path): (usize, &str), gap: usize, joints: us
     let episodes = if asked.validation { &dataset.split.validation } else { &dataset.split.test };
     let limits = long_steps(&dataset, info.channels.len())?;
     // Windows with the same cells hidden are filled together: what depends on these alone is done once.
-    let mut alike: BTreeMap<(usize, Vec<usize>), Vec<(String, Hidden)>> = BTreeMap::new();
+    let mut alike: BTreeMap<(usize, Vec<usize>), Vec<Named>> = BTreeMap::new();
     for episode in episodes {
         let recorded = &dataset.frames.episodes[*episode];
         let mut z = vec![0f32; recorded.values.len()];
@@ -131,13 +131,11 @@ fn of_model(asked: &Asked, (number, path): (usize, &str), gap: usize, joints: us
     Ok(rows)
 }
 
+/// A window and its episode.
+type Named = (String, Hidden);
+
 /// Fills windows with the same cells hidden and scores them.
-fn judged(
-    windows: &[(String, Hidden)],
-    level: &LevelForecaster,
-    limits: &[f32],
-    (model, seed): (usize, u64),
-) -> Result<Vec<Row>> {
+fn judged(windows: &[Named], level: &LevelForecaster, limits: &[f32], (model, seed): (usize, u64)) -> Result<Vec<Row>> {
     let [(_, first), ..] = windows else { return Ok(Vec::new()) };
     let width = first.truth.len();
     let mut hidden: Vec<f32> = windows.iter().flat_map(|(_, window)| &window.truth).copied().collect();
@@ -148,7 +146,7 @@ fn judged(
     let seconds = begun.elapsed().as_secs_f64() / windows.len() as f64;
     let [mean, smoothed] = level.smooth(&hidden, SAMPLES, &mut Noise::new(seed))?;
     let [mean, smoothed] = [mean.flatten_all()?.to_vec1::<f32>()?, smoothed.flatten_all()?.to_vec1::<f32>()?];
-    let row = |(i, (episode, window)): (usize, &(String, Hidden))| {
+    let row = |(i, (episode, window)): (usize, &Named)| {
         let of = |all: &[f32], count: usize| all[i * count * width..(i + 1) * count * width].to_vec();
         let (filled, smoothed) = (of(&filled, SAMPLES), of(&smoothed, SAMPLES));
         let ways = [filled, smoothed, window.between(cubic), window.between(straight)];
