@@ -10,6 +10,8 @@ use crate::sample::diffusion::SamplerConfig;
 pub(super) const CHUNK: [usize; 2] = [8, 32];
 /// Noise angle at which the longest chunks' samplers end; shorter ones' by the square root of their length.
 const END: f64 = 0.67;
+/// End and guidance of the sampler of missing cells, as a share of those of forecasts (`benches/quality/fill.md`).
+const FILLING: f64 = 0.5;
 /// Guidance without any motion to learn from, as it were, and of the longest chunks; linear in the frames a channel
 /// between, which is in the square of a chunk's length.
 const GUIDANCE: [f64; 2] = [0.65, 1.5];
@@ -25,6 +27,13 @@ pub(crate) fn sampler(asked: SamplerConfig, chunk: usize) -> SamplerConfig {
     let end = asked.end.or(END * share.sqrt());
     let guidance = asked.guidance.or(GUIDANCE[0] + (GUIDANCE[1] - GUIDANCE[0]) * share.powi(2));
     SamplerConfig { end: end.into(), guidance: guidance.into(), ..asked }
+}
+
+/// How missing cells are drawn by a model whose forecasts are drawn so: what is known after them leaves fewer ways to
+/// go, so the sampler goes nearer to the data, and the network is followed half as far from 1.
+pub(super) fn filling(forecasts: SamplerConfig) -> SamplerConfig {
+    let (end, guidance) = (FILLING * forecasts.end(), 1.0 + FILLING * (forecasts.guidance() - 1.0));
+    SamplerConfig { end: end.into(), guidance: guidance.into(), ..forecasts }
 }
 
 /// A chunk's length as a share of the longest.

@@ -233,6 +233,21 @@ impl ResidualCoordinates {
         Ok((Linear::new(weight, &bias)?, Linear::new(colour, &mean)?))
     }
 
+    /// Residuals to all whitened coordinates, leading ones first, `(C D, C D)`: a row each. Directions that hardly move
+    /// count as moving by the least that is drawn, so that no coordinate is without bound.
+    pub(super) fn whitening(&self) -> DMatrix<f64> {
+        let width = self.width();
+        let axes = DMatrix::from_row_slice(width, width, &self.eigen.vectors);
+        let largest = self.eigen.values[0].max(0.0);
+        let mut rows = axes.clone();
+        for (k, mut row) in rows.row_iter_mut().enumerate() {
+            let vector = axes.row(k).transpose();
+            let sign = if vector[vector.iamax()] < 0.0 { -1.0 } else { 1.0 };
+            row *= sign / self.eigen.values[k].max(RANK * largest).sqrt();
+        }
+        if self.by_frames { axes.transpose() * rows } else { rows }
+    }
+
     /// Mean `(1, C D)`, and the map `(C D, C D)` from all coordinates, leading ones first, to deviations from it.
     pub(super) fn colouring(&self) -> (&Tensor, &Tensor) {
         (&self.mean, &self.colour)

@@ -7,9 +7,10 @@
 use super::baseline::DELTA_LIMIT;
 use super::conditions::{ForecastConditions, Units, guides};
 use super::coordinates::ResidualCoordinates;
+use super::fill::{Draws, filled};
 use super::roll::{check_future, chunk_starts};
 use super::tensors::TensorRollout;
-use super::{Forecaster, Request};
+use super::{Forecaster, Request, auto};
 use crate::error::Result;
 use crate::model::{GAIN, LevelEnergy, MlpConfig};
 use crate::noise::Noise;
@@ -137,6 +138,16 @@ impl LevelForecaster {
         Ok(Tensor::from_vec(drawn, (batch, samples, horizon, d), &Device::Cpu)?)
     }
 
+    /// Windows `(B, T, D)`, z-scored, with NaN in the same cells of each, as the autoregression behind the coordinates
+    /// fills them: the mean `(B, T, D)`, and `samples` draws `(B, S, T, D)`. That is the exact Gaussian conditional,
+    /// which a Kalman smoother computes: what [`Forecaster::fill`] has to be better than.
+    ///
+    /// # Errors
+    /// As [`Forecaster::fill`].
+    pub fn smooth(&self, windows: &Tensor, samples: usize, noise: &mut Noise) -> Result<[Tensor; 2]> {
+        filled(&self.coordinates, windows, samples, None, noise)
+    }
+
     /// What the engine runs for a forecast.
     pub fn rollout(&self) -> &Rollout {
         &self.rollout
@@ -218,6 +229,15 @@ impl Forecaster for LevelForecaster {
         noise: &mut Noise,
     ) -> Result<Tensor> {
         self.forecast_in(history, request, (conditions, &Units::standard(self.coordinates.fit().channels())), noise)
+    }
+
+    fn fill(&self, windows: &Tensor, samples: usize, noise: &mut Noise) -> Result<Tensor> {
+        let velocity = |x: &Tensor, context: &Tensor, at: f64| {
+            self.energy.conditioned(Some(context), x.dim(0)?)?.at(at)?.velocity(x)
+        };
+        let draws = Draws { velocity: &velocity, sampler: auto::filling(self.sampler) };
+        let [_, drawn] = filled(&self.coordinates, windows, samples, Some(&draws), noise)?;
+        Ok(drawn)
     }
 
     /// Per frame, the energy of the chunk it lies in, at noise level tan t = 0.5 and measured from the energy of the

@@ -90,6 +90,18 @@ pub trait Forecaster {
         }
     }
 
+    /// Windows `(B, T, D)`, z-scored, with NaN in their missing cells, which are the same in all of them: `samples` of
+    /// each with the missing cells drawn given all others, before and after, `(B, S, T, D)`. At least
+    /// [`Forecaster::context_frames`] frames before the first missing cell are complete.
+    ///
+    /// # Errors
+    /// [`Error::Config`] from a forecaster that fills nothing; [`Error::Data`] where nothing is missing, or too little
+    /// is known before; [`Error::NonFinite`] when a chain diverges.
+    fn fill(&self, _windows: &Tensor, _samples: usize, _noise: &mut Noise) -> Result<Tensor> {
+        let found = format!("the forecaster `{}`", self.name());
+        Err(Error::config("fill", found, "one that fills gaps (a model without noise levels does not)"))
+    }
+
     /// Energy of given futures `(B, H, D)` after `history`, `(B, H)`, nats: at each frame, that of the chunk it lies
     /// in. `None` from a forecaster that has no energy.
     ///

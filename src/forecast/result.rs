@@ -4,11 +4,7 @@ use super::future_array::FutureArray;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::trajectory::Channel;
-use serde::{Deserialize, Serialize};
 use std::path::Path;
-
-/// The first word of a forecast's file.
-const FORMAT: &str = "ebmotion forecast 1";
 
 /// The first columns of every table: which future, which frame of it, when that is.
 pub(super) const ROW: [&str; 4] = ["sample", "step", "time [s]", "ahead [s]"];
@@ -198,10 +194,7 @@ impl Forecast {
         if self.energies.is_some() {
             header.push("energy [nats]".into());
         }
-        header.extend(self.channels.iter().map(|c| match &c.unit {
-            Some(unit) => format!("{} [{unit}]", c.name),
-            None => c.name.clone(),
-        }));
+        header.extend(self.columns());
         let row = |i: usize| {
             let mut row = self.row(i);
             row.extend(self.energies.iter().map(|energies| format!("{:.6}", energies[i])));
@@ -217,27 +210,7 @@ impl Forecast {
     /// # Errors
     /// As [`Forecast::write_csv`].
     pub fn write_json(&self, path: &Path) -> Result<()> {
-        let origin = self.only()?;
-        let [_, _, horizon, d] = self.futures.shape();
-        let file = ForecastFile::<&[f64]> {
-            format: FORMAT.into(),
-            model: self.model.clone(),
-            seed: self.seed,
-            episode: origin.episode.clone().unwrap_or_default(),
-            start_secs: origin.start_secs,
-            time_secs: Some(origin.time_secs),
-            channels: self.channels.clone(),
-            rate_hz: self.rate_hz,
-            history: origin.history.chunks_exact(d).collect(),
-            truth: origin.truth.chunks_exact(d).collect(),
-            samples: self.futures.values().chunks_exact(horizon * d).map(|s| s.chunks_exact(d).collect()).collect(),
-            energies: self.energies.as_ref().map(|e| e.chunks_exact(horizon).collect()),
-            truth_energy: origin.truth_energy.as_deref(),
-            p_value: origin.p_value,
-            notes: self.notes.clone(),
-        };
-        let text = serde_json::to_string(&file).map_err(Error::unwritable("a forecast", "JSON"))?;
-        files::write_bytes(path, (text + "\n").as_bytes())
+        files::write_bytes(path, (self.to_json()? + "\n").as_bytes())
     }
 
     /// Reads what [`Forecast::write_json`] wrote.
@@ -247,48 +220,7 @@ impl Forecast {
     /// fit.
     pub fn read_json(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).map_err(Error::io(path, "read"))?;
-        let file: ForecastFile<Vec<f64>> = serde_json::from_str(&text)
-            .map_err(|e| Error::model(path, e, "a forecast in JSON, as ebmotion writes it"))?;
-        if file.format != FORMAT {
-            return Err(Error::model(path, format!("format `{}`", file.format), format!("`{FORMAT}`")));
-        }
-        let d = file.channels.len();
-        let (samples, horizon) = (file.samples.len(), file.samples.first().map_or(0, Vec::len));
-        let frames = file.history.iter().chain(&file.truth).chain(file.samples.iter().flatten());
-        if let Some(bad) = frames.into_iter().find(|f| f.len() != d) {
-            return Err(Error::model(path, format!("a frame of {} numbers", bad.len()), format!("{d}, one a channel")));
-        }
-        let energies = file.energies.iter().flatten().map(Vec::len);
-        let known = file.energies.as_ref().map_or(samples, Vec::len);
-        if samples * horizon * d == 0
-            || known != samples
-            || file.samples.iter().map(Vec::len).chain(energies).any(|frames| frames != horizon)
-        {
-            let expected = format!("{samples} futures of {horizon} frames, at least 1 of 1, and energies of as many");
-            return Err(Error::model(path, "futures of several lengths, or none", expected));
-        }
-        let origin = Origin {
-            episode: Some(file.episode).filter(|name| !name.is_empty()),
-            start_secs: file.start_secs,
-            time_secs: file.time_secs.unwrap_or(file.start_secs),
-            history: file.history.concat(),
-            truth: file.truth.concat(),
-            truth_energy: file.truth_energy,
-            p_value: file.p_value,
-        };
-        Ok(Self {
-            model: file.model,
-            seed: file.seed,
-            channels: file.channels,
-            rate_hz: file.rate_hz,
-            origins: vec![origin],
-            futures: FutureArray::new(
-                file.samples.into_iter().flatten().flatten().collect(),
-                [1, samples, horizon, d],
-            )?,
-            energies: file.energies.map(|e| e.concat()),
-            notes: file.notes,
-        })
+        Self::of_json(path, &text)
     }
 
     /// The first cells of row `i` of a table: what [`ROW`] calls.
@@ -301,6 +233,15 @@ impl Forecast {
         vec![sample.to_string(), (frame + 1).to_string(), time, ahead]
     }
 
+    /// The channels' names with their units, as in a table's header.
+    pub(super) fn columns(&self) -> Vec<String> {
+        let name = |c: &Channel| match &c.unit {
+            Some(unit) => format!("{} [{unit}]", c.name),
+            None => c.name.clone(),
+        };
+        self.channels.iter().map(name).collect()
+    }
+
     /// Where the one window begins.
     pub(super) fn only(&self) -> Result<&Origin> {
         match &self.origins[..] {
@@ -310,38 +251,6 @@ impl Forecast {
             }
         }
     }
-}
-
-/// A forecast of one window as a file; a `Row` holds numbers.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ForecastFile<Row> {
-    /// Always [`FORMAT`].
-    format: String,
-    model: String,
-    seed: u64,
-    /// Empty where the forecast is of no episode.
-    episode: String,
-    start_secs: f64,
-    /// Files of before had none.
-    #[serde(default)]
-    time_secs: Option<f64>,
-    channels: Vec<Channel>,
-    rate_hz: f64,
-    /// `(K)(D)`
-    history: Vec<Row>,
-    /// `(H')(D)`
-    truth: Vec<Row>,
-    /// `(S)(H)(D)`
-    samples: Vec<Vec<Row>>,
-    /// `(S)(H)`
-    energies: Option<Vec<Row>>,
-    /// `(H')`
-    truth_energy: Option<Row>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    p_value: Option<f64>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    notes: Vec<String>,
 }
 
 #[cfg(test)]

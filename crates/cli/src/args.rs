@@ -2,6 +2,7 @@
 
 mod anomaly;
 mod bench;
+mod fill;
 mod image;
 mod inspect;
 mod read;
@@ -15,6 +16,7 @@ pub(crate) use anomaly::AnomalyArgs;
 #[cfg(feature = "cuda")]
 pub(crate) use bench::Precision;
 pub(crate) use bench::{BenchArgs, Device, Workload};
+pub(crate) use fill::FillArgs;
 pub(crate) use image::{
     Again, ClassifierArgs, Common, ComposeArgs, ContinualArgs, CrossClassArgs, Experiment, GenerateArgs, ImageArgs,
     ImageTrainArgs, LikelihoodArgs, MeasureArgs, MendArgs, OodArgs, RobustArgs, ShowArgs, Watched,
@@ -46,6 +48,7 @@ Examples:
   ebmotion convert logs/ all.parquet
   ebmotion train logs/ -o arm.safetensors
   ebmotion predict arm.safetensors logs/last.csv --horizon 4s --samples 64 -o forecast.json
+  ebmotion fill arm.safetensors logs/last.csv --gap 2.0s..2.6s -o filled.json
   ebmotion report arm.safetensors logs/ -o report/
   ebmotion anomaly arm.safetensors logs/today.csv
   ebmotion score arm.safetensors logs/
@@ -71,13 +74,15 @@ pub(crate) enum Verb {
     Train(TrainArgs),
     /// Draws possible continuations of a log.
     Predict(PredictArgs),
+    /// Fills what a log lacks, frames or channels, given what comes before and after.
+    Fill(FillArgs),
     /// Compares a model with baselines on episodes that it has never seen.
     Report(ReportArgs),
     /// Finds what is wrong in a log: stretches that are unlike the motion a model was trained on.
     Anomaly(AnomalyArgs),
     /// Scores every episode of a data set, the worst first: which to leave out, and why.
     Score(ScoreArgs),
-    /// Turns a forecast into a rerun recording.
+    /// Turns forecasts, or filled gaps, into a rerun recording.
     View(ViewArgs),
     /// Trains, forecasts, compares and draws on the embedded robot-hand logs: everything at once, no set-up.
     Demo(DemoArgs),
@@ -232,7 +237,7 @@ Examples:
   ebmotion view forecast.json -o forecast.rrd && rerun forecast.rrd
   ebmotion view forecast.json --spawn")]
 pub(crate) struct ViewArgs {
-    /// A forecast that `predict -o FILE.json` wrote.
+    /// What `predict -o FILE.json` or `fill -o FILE.json` wrote.
     #[arg(value_name = "FORECAST")]
     pub(crate) forecast: PathBuf,
     /// Where the recording is written.

@@ -8,6 +8,7 @@ mod console;
 mod convert;
 mod demo;
 mod embedded;
+mod fill;
 mod image;
 mod inspect;
 mod memory;
@@ -78,6 +79,7 @@ fn perform(cli: &Cli) -> Result<()> {
         Verb::Convert(args) => convert::run(args, &mut console),
         Verb::Train(args) => train::run(args, &mut console),
         Verb::Predict(args) => predict::run(args, &mut console),
+        Verb::Fill(args) => fill::run(args, &mut console),
         Verb::Report(args) => report::run(args, &mut console),
         Verb::Anomaly(args) => anomaly::run(args, &mut console),
         Verb::Score(args) => score::run(args, &mut console),

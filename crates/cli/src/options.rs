@@ -13,6 +13,7 @@ const OPTIONS: &[(&str, &str)] = &[
     ("false_alarms", "--false-alarms"),
     ("false_discoveries", "--false-discoveries"),
     ("fill", "--fill"),
+    ("gap", "--gap"),
     ("header", "--header"),
     ("hz", "--hz"),
     ("ignore", "--ignore"),

@@ -109,7 +109,7 @@ fn unusual(
 }
 
 /// The episode that is `wanted`, the last where none is.
-fn choose(episodes: &[Episode], wanted: Option<&str>) -> Result<usize> {
+pub(super) fn choose(episodes: &[Episode], wanted: Option<&str>) -> Result<usize> {
     let found = match wanted {
         None => episodes.len().checked_sub(1),
         // An episode is known by its whole name or by what its file calls it.

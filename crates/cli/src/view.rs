@@ -9,14 +9,13 @@ use std::path::Path;
 
 pub(super) fn run(args: &ViewArgs, console: &mut Console) -> Result<()> {
     Inputs::new([&args.forecast]).spared_by(&args.output)?;
-    let forecast = Forecast::read_json(&args.forecast)?;
-    let forecasts = std::slice::from_ref(&forecast);
+    let forecasts = Forecast::read_json_of(&args.forecast)?;
     if let Some(path) = &args.output {
-        write(forecasts, path)?;
+        write(&forecasts, path)?;
         console.say(&format!("{}: open it with `rerun {}`", path.display(), path.display()));
     }
     if args.spawn {
-        spawn(forecasts)?;
+        spawn(&forecasts)?;
     }
     Ok(())
 }
@@ -68,11 +67,12 @@ mod with_rerun {
 
     fn scenes(forecasts: &[Forecast]) -> Result<Vec<Scene>> {
         let hand = embedded::hand_skeleton()?;
-        forecasts.iter().map(|f| scene(f, &hand)).collect()
+        let several = forecasts.len() > 1;
+        forecasts.iter().map(|f| scene(f, &hand, several)).collect()
     }
 
-    /// The first window of a forecast.
-    fn scene(f: &Forecast, hand: &Skeleton) -> Result<Scene> {
+    /// The first window of a forecast; one of `several` is named by its time too.
+    fn scene(f: &Forecast, hand: &Skeleton, several: bool) -> Result<Scene> {
         let names: Vec<&str> = f.channels.iter().map(|c| c.name.as_str()).collect();
         let [_, samples, horizon, d] = f.futures.shape();
         let rows = |values: &[f64]| -> Vec<Vec<f64>> { values.chunks_exact(d).map(<[f64]>::to_vec).collect() };
@@ -96,7 +96,7 @@ mod with_rerun {
         };
         let energies = f.energies.as_ref();
         Ok(Scene {
-            name: origin.episode.clone().unwrap_or_default(),
+            name: if several { origin.name() } else { origin.episode.clone().unwrap_or_default() },
             rate_hz: f.rate_hz,
             channels: f
                 .channels

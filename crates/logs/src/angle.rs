@@ -23,8 +23,11 @@ impl Unwrapped {
         Self { period, turns: 0.0, before: None }
     }
 
-    /// The next value, which was recorded as `recorded`.
+    /// The next value, which was recorded as `recorded`; a missing one (NaN) stays so and is passed over.
     pub fn next(&mut self, recorded: f64) -> f64 {
+        if recorded.is_nan() {
+            return recorded;
+        }
         if let Some(before) = self.before.replace(recorded) {
             // Turns are counted on the recorded values: sums of periods would gather rounding errors.
             self.turns -= ((recorded - before) / self.period).round();

@@ -1,9 +1,12 @@
 //! Motion as it was recorded, and at one fixed rate.
 
+use super::read::header::glob;
 use super::{Values, angle};
+use crate::error::{Error, Result};
 use crate::files::FileRecord;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// One measured quantity of a log.
 ///
@@ -43,7 +46,9 @@ pub enum SplitPart {
     Test,
 }
 
-/// A stretch of motion without gaps.
+/// A stretch of motion without gaps; with them, as NaN, where [`ReadOptions::keep_missing`] asked for it.
+///
+/// [`ReadOptions::keep_missing`]: super::ReadOptions::keep_missing
 #[derive(Debug, Clone, PartialEq)]
 pub struct Episode {
     /// Name in reports: the file's stem, with the episode column's value and the part after a split where there are
@@ -85,4 +90,48 @@ pub struct Frames {
     pub notes: Vec<String>,
     /// As in [`Recording::parts`].
     pub parts: BTreeMap<String, SplitPart>,
+}
+
+impl Frames {
+    /// The stretches of frames with missing cells (NaN), in rising order: the episode, and the frames from the first
+    /// incomplete one until after the last. Stretches with fewer than `apart` complete frames between them are one.
+    ///
+    /// ```
+    /// use ebmotion_logs::{Frames, ReadOptions, Recording};
+    ///
+    /// let log = b"time [s],x,y\n0.0,0,0\n0.1,1,1\n0.2,2,nan\n0.3,3,3\n0.4,4,4\n0.7,7,7\n0.8,8,8\n";
+    /// let options = ReadOptions { keep_missing: true, ..ReadOptions::default() };
+    /// let frames = Frames::resample(&Recording::from_bytes("log.csv", log, &options)?, None, 0.02)?;
+    /// assert_eq!(frames.missing(1), [(0, 2..3), (0, 5..7)]); // a cell, and the rows at 0.5 s and 0.6 s
+    /// assert_eq!(frames.missing(3), [(0, 2..7)]);
+    /// # Ok::<(), ebmotion_logs::Error>(())
+    /// ```
+    pub fn missing(&self, apart: usize) -> Vec<(usize, Range<usize>)> {
+        let mut stretches: Vec<(usize, Range<usize>)> = Vec::new();
+        for (e, episode) in self.episodes.iter().enumerate() {
+            for (frame, row) in episode.values.chunks_exact(self.channels.len().max(1)).enumerate() {
+                if !row.iter().any(|v| v.is_nan()) {
+                    continue;
+                }
+                match stretches.last_mut() {
+                    Some((of, gap)) if *of == e && (frame == gap.end || frame - gap.end < apart) => gap.end = frame + 1,
+                    _ => stretches.push((e, frame..frame + 1)),
+                }
+            }
+        }
+        stretches
+    }
+
+    /// The places of the channels whose names fit one of `patterns`, in which `*` stands for any characters.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a pattern that fits no channel.
+    pub fn channels_named(&self, patterns: &[String]) -> Result<Vec<usize>> {
+        let names = || self.channels.iter().map(|c| c.name.as_str());
+        if let Some(unknown) = patterns.iter().find(|p| !names().any(|name| glob(p, name))) {
+            let expected = format!("names of channels: {}", names().collect::<Vec<_>>().join(", "));
+            return Err(Error::config("channels", format!("`{unknown}`, which fits none"), expected));
+        }
+        Ok(names().enumerate().filter(|(_, name)| patterns.iter().any(|p| glob(p, name))).map(|(c, _)| c).collect())
+    }
 }

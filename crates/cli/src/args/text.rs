@@ -48,3 +48,10 @@ pub(super) fn span(text: &str) -> std::result::Result<Span, String> {
         Err(wrong())
     }
 }
+
+/// `2.0s..2.6s`: from where to where.
+pub(super) fn spans(text: &str) -> std::result::Result<(Span, Span), String> {
+    let wrong = || format!("`{text}` is no stretch of time: expected `2.0s..2.6s` or `50f..65f`");
+    let (from, to) = text.split_once("..").ok_or_else(wrong)?;
+    Ok((span(from).map_err(|_| wrong())?, span(to).map_err(|_| wrong())?))
+}

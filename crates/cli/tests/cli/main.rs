@@ -8,6 +8,7 @@ mod bench;
 mod breaking_off;
 mod convert;
 mod doctor;
+mod fill;
 mod golden;
 mod image;
 mod image_breaking_off;

@@ -17,6 +17,9 @@ const RUN_OF_ANOTHER_RATE: usize = 10;
 /// Longer gaps than this, in typical steps, are better not interpolated.
 const SHORT_GAP: f64 = 10.0;
 
+/// Over a longer gap, in typical steps, rows are never taken for missing ones: it ends the episode.
+const LONGEST_KEPT: f64 = 1000.0;
+
 /// The rate of the first episode.
 pub(crate) struct Reference {
     pace: Pace,
@@ -60,7 +63,11 @@ pub(crate) fn episodes(
             let values = match adjacent(&rows) {
                 Some(rows) => table.values.part(rows.start * width..rows.end * width),
                 None => {
-                    let row = |r: &usize| &table.values[r * width..(r + 1) * width];
+                    let missing = vec![f64::NAN; width];
+                    let row = |r: &Option<usize>| match r {
+                        Some(r) => &table.values[r * width..(r + 1) * width],
+                        None => &missing[..],
+                    };
                     gathering.add(episodes.len(), |values| rows.iter().try_for_each(|r| values.extend(row(r))))?;
                     Values::default()
                 }
@@ -82,10 +89,14 @@ pub(crate) fn episodes(
     Ok(episodes)
 }
 
-/// The rows, where one follows the other.
-fn adjacent(rows: &[usize]) -> Option<Range<usize>> {
-    let (first, last) = (*rows.first()?, *rows.last()?);
-    rows.windows(2).all(|pair| pair[0] + 1 == pair[1]).then_some(first..last + 1)
+/// Rows and times of a piece of a track; `None` is a row that is missing.
+type Piece = (Vec<Option<usize>>, Vec<f64>);
+
+/// The rows, where one follows the other and none is missing.
+fn adjacent(rows: &[Option<usize>]) -> Option<Range<usize>> {
+    let (first, last) = ((*rows.first()?)?, (*rows.last()?)?);
+    let next = |pair: &[Option<usize>]| pair[0].is_some_and(|row| pair[1] == Some(row + 1));
+    rows.windows(2).all(next).then_some(first..last + 1)
 }
 
 /// Where the tracks of a table are cut.
@@ -100,9 +111,9 @@ struct Gaps<'a> {
 }
 
 impl Gaps<'_> {
-    /// The pieces of a track between gaps and unusable rows: rows and times.
-    fn pieces(&self, track: &Track, all: &[Track], repairs: &mut Repairs) -> Result<Vec<(Vec<usize>, Vec<f64>)>> {
-        let mut pieces: Vec<(Vec<usize>, Vec<f64>)> = Vec::new();
+    /// The pieces of a track between gaps and unusable rows.
+    fn pieces(&self, track: &Track, all: &[Track], repairs: &mut Repairs) -> Result<Vec<Piece>> {
+        let mut pieces: Vec<Piece> = Vec::new();
         let mut before: Option<usize> = None;
         for i in (0..track.rows.len()).filter(|i| self.usable[track.rows[*i]]) {
             let (row, time) = (track.rows[i], track.time[i]);
@@ -110,7 +121,16 @@ impl Gaps<'_> {
             let gap = step.filter(|step| *step > self.longest);
             // A row left out splits the episode, however little time it took, unless missing rows are bridged.
             let adjacent = before.is_some_and(|b| b + 1 == i) || self.options.bridges();
-            match (gap, self.options.on_gap) {
+            if let (Some((rows, times)), Some(missing)) = (pieces.last_mut(), self.missing_rows(gap)) {
+                let step = step.unwrap_or_default() / (missing + 1) as f64;
+                rows.extend(std::iter::repeat_n(None, missing));
+                times.extend((0..missing).rev().map(|left| time - (left + 1) as f64 * step));
+                rows.push(Some(row));
+                times.push(time);
+                before = Some(i);
+                continue;
+            }
+            match (gap, self.on_gap()) {
                 (Some(step), OnGap::Error) => return Err(self.error(row, step, all)),
                 (Some(_), OnGap::Split) => repairs.gaps.add(1, self.table, row),
                 (None, _) => {
@@ -123,14 +143,26 @@ impl Gaps<'_> {
             }
             match pieces.last_mut() {
                 Some((rows, times)) if adjacent && gap.is_none() => {
-                    rows.push(row);
+                    rows.push(Some(row));
                     times.push(time);
                 }
-                _ => pieces.push((vec![row], vec![time])),
+                _ => pieces.push((vec![Some(row)], vec![time])),
             }
             before = Some(i);
         }
         Ok(pieces)
+    }
+
+    /// A log that is read to be filled is never refused for a gap.
+    fn on_gap(&self) -> OnGap {
+        if self.options.keep_missing { OnGap::Split } else { self.options.on_gap }
+    }
+
+    /// How many rows are missing in a gap of so many seconds, where they are kept as such.
+    fn missing_rows(&self, gap: Option<f64>) -> Option<usize> {
+        let steps = gap? / self.pace?.step;
+        let kept = self.options.keep_missing && steps <= LONGEST_KEPT;
+        kept.then(|| (steps.round() as usize).saturating_sub(1)).filter(|rows| *rows > 0)
     }
 
     fn error(&self, row: usize, step: f64, all: &[Track]) -> Error {
@@ -159,7 +191,7 @@ fn check_cells(table: &Table, options: &ReadOptions) -> Result<()> {
         let expected = match (fault.kind, fault.channel) {
             (FaultKind::Text, Some(_)) => format!("a number (`ignore = {name}` leaves the column out)"),
             (FaultKind::Text, None) => "a time as a number".into(),
-            _ if options.on_gap == OnGap::Error && !options.bridges() => missing_cell(),
+            _ if options.on_gap == OnGap::Error && !options.bridges() && !options.keep_missing => missing_cell(),
             _ => continue,
         };
         return Err(table.error(fault.row, fault.channel, fault.found(), expected));
@@ -173,11 +205,11 @@ fn missing_cell() -> String {
         .into()
 }
 
-/// `(rows,)`: whether every cell of the row is a finite number, now that what is to be filled is filled.
+/// `(rows,)`: whether every cell of the row is a finite number, now that what is to be filled is filled, or is kept.
 fn usable_rows(table: &Table, options: &ReadOptions, repairs: &mut Repairs) -> Result<Vec<bool>> {
     let width = table.channels.len();
     let mut usable = vec![true; table.rows()];
-    for fault in &table.faults {
+    for fault in table.faults.iter().filter(|fault| !options.keep_missing || fault.channel.is_none()) {
         let filled = fault.channel.is_some_and(|c| table.values[fault.row * width + c].is_finite());
         if filled || !usable[fault.row] {
             continue;

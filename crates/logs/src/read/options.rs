@@ -75,6 +75,10 @@ pub struct ReadOptions {
     /// out, with a note. In place of `channels`, `ignore` and `wrap`.
     #[serde(skip)]
     pub of_model: Option<Vec<Channel>>,
+    /// Keeps what is missing as missing, where a log is read to be filled: a cell without a finite number is NaN, and
+    /// rows of NaN stand where up to a thousand rows are missing. In place of `on_gap`.
+    #[serde(skip)]
+    pub keep_missing: bool,
 }
 
 /// How channels of several rates are brought to the stamps of the fastest one.
@@ -160,6 +164,7 @@ impl Default for ReadOptions {
             on_repeat: OnRepeat::Error,
             on_backwards: OnBackwards::Error,
             of_model: None,
+            keep_missing: false,
         }
     }
 }

@@ -96,7 +96,8 @@ impl Rows {
         Ok(Self { file, placing, values, width })
     }
 
-    /// Adds the rows of the episodes to `numbers`, their values to `values`; returns how many rows belong to none of them.
+    /// Adds the rows of the episodes to `numbers`, their values to `values`; returns how many rows belong to none of
+    /// them.
     fn take(&self, episodes: &[Piece], info: &Info, numbers: &mut Numbers, values: &mut Growing) -> Result<usize> {
         let placing = self.placing.as_chunks::<4>().0;
         let mut rows_of: HashMap<u64, Vec<usize>> = HashMap::new();
