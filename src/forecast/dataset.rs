@@ -2,6 +2,7 @@
 
 use super::auto::CHUNK;
 use super::config::{DataConfig, RunConfig};
+use super::limits::Limits;
 use super::windows::WindowArray;
 use crate::error::Result;
 use crate::train::CheckpointPlan;
@@ -134,6 +135,25 @@ impl Dataset {
     /// SHA-256 of an episode's numbers: the same motion is recognised under any name.
     pub fn fingerprint(&self, episode: usize) -> String {
         fingerprint(&self.frames.episodes[episode])
+    }
+
+    /// [`Limits::seen`] of all windows of `frames` frames of the training episodes, without cutting them.
+    ///
+    /// # Errors
+    /// As [`Normaliser::to_z`].
+    pub(super) fn limits(&self, frames: usize) -> Result<Limits> {
+        let channels = &self.frames.channels;
+        let episodes = self.split.train.iter().map(|e| &self.frames.episodes[*e]);
+        Limits::over(channels, |see| {
+            let mut z = vec![0.0; channels.len()];
+            for episode in episodes.filter(|episode| episode.time_secs.len() >= frames) {
+                for row in episode.values.rows(channels.len()) {
+                    self.normaliser.to_z(row, &mut z)?;
+                    see(&z);
+                }
+            }
+            Ok(())
+        })
     }
 
     /// Fingerprints of the episodes that training sees and chooses weights by, and of those that these are blocks of.

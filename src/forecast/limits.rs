@@ -1,6 +1,6 @@
 //! The range in which motion was seen: where a joint's stops are, as far as the logs tell.
 
-use super::{Dataset, WindowArray};
+use super::WindowArray;
 use crate::error::{Error, Result};
 use crate::trajectory::Channel;
 use candle_core::{DType, Device, Tensor};
@@ -54,21 +54,14 @@ impl Limits {
         Self::around(windows.values.chunks_exact(windows.channels), windows.channels).but_wrapping(channels)
     }
 
-    /// [`Limits::seen`] of all windows of `frames` frames of the training episodes, without cutting them.
+    /// The range of z-scored frames that `each` shows one by one, 1 % of it wider at either end; none for a channel that
+    /// wraps.
     ///
     /// # Errors
-    /// As [`Normaliser::to_z`](crate::trajectory::Normaliser::to_z).
-    pub fn learned(dataset: &Dataset, frames: usize) -> Result<Self> {
-        let channels = &dataset.frames.channels;
+    /// Those of `each`.
+    pub fn over(channels: &[Channel], each: impl FnOnce(&mut dyn FnMut(&[f32])) -> Result<()>) -> Result<Self> {
         let mut range = vec![[f32::INFINITY, f32::NEG_INFINITY]; channels.len()];
-        let mut z = vec![0.0; channels.len()];
-        let episodes = dataset.split.train.iter().map(|e| &dataset.frames.episodes[*e]);
-        for episode in episodes.filter(|episode| episode.time_secs.len() >= frames) {
-            for row in episode.values.rows(channels.len()) {
-                dataset.normaliser.to_z(row, &mut z)?;
-                widen(&mut range, &z);
-            }
-        }
+        each(&mut |frame| widen(&mut range, frame))?;
         Ok(Self::beyond(range).but_wrapping(channels))
     }
 

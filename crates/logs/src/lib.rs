@@ -7,6 +7,7 @@ mod angle;
 mod blocks;
 mod exclude;
 pub mod files;
+mod gathering;
 mod inspect;
 mod labels;
 mod lowpass;
@@ -22,6 +23,7 @@ mod write;
 
 pub use ebmotion_engine::error::{Error, Result};
 pub(crate) use ebmotion_engine::{error, noise};
+pub(crate) use gathering::Gathering;
 pub use inspect::{
     ChannelCurve, ChannelFaults, ChannelReport, ConstantStretch, EpisodeReport, FindingKind, FindingPlace, GapReport,
     Inspection, JointLimits, LogFinding, LogGroup, Severity, Stuck, inspect, inspect_with,
@@ -32,7 +34,7 @@ pub use read::{DateOrder, Fill, OnBackwards, OnGap, OnRepeat, ReadOptions, TimeU
 pub use recording::{Channel, Episode, Frames, Recording, SplitPart};
 pub use resample::DEFAULT_TOLERANCE;
 pub use split::Split;
+pub(crate) use values::Growing;
 pub use values::Values;
-pub(crate) use values::{Gathering, Growing};
 pub use window::{ShortEpisode, WindowSpec, Windows};
 pub use write::WriteOptions;

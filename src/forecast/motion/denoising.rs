@@ -66,7 +66,7 @@ impl MotionModel for DenoisingModel {
         let (context, chunk) = config.model.frames();
         let channels = &dataset.frames.channels;
         let fit = VarFit::fit(&run.training.values, channels.len(), context, chunk, c.ridge)?;
-        let limits = if c.limits { Limits::learned(dataset, context + chunk)? } else { Limits::none(channels.len()) };
+        let limits = if c.limits { dataset.limits(context + chunk)? } else { Limits::none(channels.len()) };
         let coordinates = c.coordinates(fit)?.within(limits);
         let noise = auto::context_noise(c.context_noise, chunk);
         let source = ChunkSource::new(&coordinates, run.examples(), &run.validation, noise)?;

@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn windows_cut_as_they_are_drawn_give_the_same_batches() -> Result<()> {
-        let dataset = motion(1200)?;
+        let dataset = motion(2000)?;
         let config = RunConfig::default().with_one("model.chunk", "8")?;
         let mut sinks = [crate::event::Silent, crate::event::Silent];
         let [first, second] = &mut sinks;
@@ -247,7 +247,7 @@ mod tests {
         assert_eq!(few.training, whole.training.thinned(FEWEST));
         assert_eq!(few.validation, whole.validation.thinned(FEWEST));
         assert_eq!(
-            Limits::learned(&dataset, 16)?,
+            dataset.limits(16)?,
             Limits::seen(&whole.training, &dataset.frames.channels),
             "the range is that of all windows"
         );

@@ -13,21 +13,7 @@ const MARKS: usize = 200;
 /// Width of a letter, at most.
 const LETTER: f64 = 6.5;
 
-const STYLE: &str = ":root{color-scheme:light dark;--text:#222;--dim:#666;--page:#fff;--plot:#fafafa;--line:#ddd;\
---motion:#3b6ea5;--error:#b00020;--warning:#b26a00;--note:#777}\
-@media(prefers-color-scheme:dark){:root{--text:#ddd;--dim:#999;--page:#16181b;--plot:#1e2125;--line:#3a3f45;\
---motion:#7fb2e5;--error:#ff6b7d;--warning:#ffb347;--note:#aaa}}\
-body{font:14px/1.45 system-ui,sans-serif;margin:2em auto;max-width:960px;padding:0 1em;color:var(--text);\
-background:var(--page)}h1{font-size:1.4em}h2{font-size:1.15em;margin-top:2em;overflow-wrap:anywhere}\
-h3{font-size:1em;margin:1.2em 0 .2em;font-weight:600}small,.key{color:var(--dim);font-weight:400}\
-svg{width:100%;height:auto}\
-rect{fill:var(--plot);stroke:var(--line)}text{font:11px system-ui,sans-serif;fill:var(--dim)}\
-table{border-collapse:collapse}th{text-align:left}td,th{padding:.25em .9em .25em 0;vertical-align:top;\
-border-top:1px solid var(--line)}td:nth-child(-n+2){white-space:nowrap}\
-td:nth-child(n+3){overflow-wrap:break-word}td.error{color:var(--error)}\
-td.warning{color:var(--warning)}td.note{color:var(--note)}\
-path{fill:var(--motion);stroke:var(--motion);stroke-width:.8}line.end{stroke:var(--line)}\
-line.error{stroke:var(--error)}line.warning{stroke:var(--warning)}line.note{stroke:var(--note)}";
+const STYLE: &str = include_str!("page.css");
 
 /// What the plots show.
 const KEY: &str = "<p class=\"key\">Every channel over all rows, in the order of the files. A band goes from the least \

@@ -60,15 +60,17 @@ pub(crate) fn episodes(
         }
         let (id, split) = (id(stem, recorded), pieces.len() > 1);
         for (part, (rows, time_secs)) in pieces.into_iter().enumerate() {
-            let values = match adjacent(&rows) {
-                Some(rows) => table.values.part(rows.start * width..rows.end * width),
-                None => {
+            let values = match &rows[..] {
+                [Stretch::Rows(rows)] => table.values.part(rows.start * width..rows.end * width),
+                stretches => {
                     let missing = vec![f64::NAN; width];
-                    let row = |r: &Option<usize>| match r {
-                        Some(r) => &table.values[r * width..(r + 1) * width],
-                        None => &missing[..],
-                    };
-                    gathering.add(episodes.len(), |values| rows.iter().try_for_each(|r| values.extend(row(r))))?;
+                    let row = |r: usize| &table.values[r * width..(r + 1) * width];
+                    gathering.add(episodes.len(), |values| {
+                        stretches.iter().try_for_each(|stretch| match stretch {
+                            Stretch::Rows(rows) => rows.clone().try_for_each(|r| values.extend(row(r))),
+                            Stretch::Missing(count) => (0..*count).try_for_each(|_| values.extend(&missing)),
+                        })
+                    })?;
                     Values::default()
                 }
             };
@@ -89,14 +91,21 @@ pub(crate) fn episodes(
     Ok(episodes)
 }
 
-/// Rows and times of a piece of a track; `None` is a row that is missing.
-type Piece = (Vec<Option<usize>>, Vec<f64>);
+/// Rows that follow each other in the table, or so many that are missing.
+enum Stretch {
+    Rows(Range<usize>),
+    Missing(usize),
+}
 
-/// The rows, where one follows the other and none is missing.
-fn adjacent(rows: &[Option<usize>]) -> Option<Range<usize>> {
-    let (first, last) = ((*rows.first()?)?, (*rows.last()?)?);
-    let next = |pair: &[Option<usize>]| pair[0].is_some_and(|row| pair[1] == Some(row + 1));
-    rows.windows(2).all(next).then_some(first..last + 1)
+/// Rows and times of a piece of a track.
+type Piece = (Vec<Stretch>, Vec<f64>);
+
+/// Adds a row to those of a piece.
+fn add(rows: &mut Vec<Stretch>, row: usize) {
+    match rows.last_mut() {
+        Some(Stretch::Rows(last)) if last.end == row => last.end += 1,
+        _ => rows.push(Stretch::Rows(row..row + 1)),
+    }
 }
 
 /// Where the tracks of a table are cut.
@@ -123,9 +132,9 @@ impl Gaps<'_> {
             let adjacent = before.is_some_and(|b| b + 1 == i) || self.options.bridges();
             if let (Some((rows, times)), Some(missing)) = (pieces.last_mut(), self.missing_rows(gap)) {
                 let step = step.unwrap_or_default() / (missing + 1) as f64;
-                rows.extend(std::iter::repeat_n(None, missing));
+                rows.push(Stretch::Missing(missing));
                 times.extend((0..missing).rev().map(|left| time - (left + 1) as f64 * step));
-                rows.push(Some(row));
+                add(rows, row);
                 times.push(time);
                 before = Some(i);
                 continue;
@@ -143,10 +152,10 @@ impl Gaps<'_> {
             }
             match pieces.last_mut() {
                 Some((rows, times)) if adjacent && gap.is_none() => {
-                    rows.push(Some(row));
+                    add(rows, row);
                     times.push(time);
                 }
-                _ => pieces.push((vec![Some(row)], vec![time])),
+                _ => pieces.push((vec![Stretch::Rows(row..row + 1)], vec![time])),
             }
             before = Some(i);
         }

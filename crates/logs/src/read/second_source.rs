@@ -6,6 +6,7 @@ use super::table::Table;
 use super::track::{Track, pace};
 use super::{OnRepeat, ReadOptions};
 use crate::error::Result;
+use std::borrow::Cow;
 
 /// Refuses, or leaves out, rows of a second source: rows far ahead of the log's pace whose values are not on the way
 /// between their neighbours. Rows that are merely early are on the way.
@@ -72,11 +73,13 @@ fn in_between(table: &Table, tracks: &[Track]) -> (Vec<Vec<bool>>, f64) {
     let mut found: Vec<Vec<bool>> = tracks.iter().map(|track| vec![false; track.rows.len()]).collect();
     let mut step = 0.0;
     for _ in 0..PASSES {
-        let mut kept = tracks.to_vec();
-        kept.iter_mut().zip(&found).for_each(|(track, found)| {
-            let keep: Vec<bool> = found.iter().map(|found| !found).collect();
-            track.keep(&keep);
-        });
+        let mut kept = Cow::Borrowed(tracks);
+        if found.iter().flatten().any(|found| *found) {
+            kept.to_mut().iter_mut().zip(&found).for_each(|(track, found)| {
+                let keep: Vec<bool> = found.iter().map(|found| !found).collect();
+                track.keep(&keep);
+            });
+        }
         let Some(pace) = pace(&kept) else { break };
         step = if pace.even { pace.median } else { pace.step };
         let mut more = false;
@@ -105,20 +108,17 @@ fn early(table: &Table, track: &Track, step: f64) -> Vec<bool> {
     const EVEN: f64 = 0.4;
     let time = &track.time;
     let mut early = vec![false; time.len()];
-    let mut kept: Vec<usize> = Vec::new();
+    // The last two that are kept.
+    let (mut before, mut last) = (None, 0);
     let mut late = 0.0_f64;
-    for i in 0..time.len() {
-        let Some(last) = kept.last().copied() else {
-            kept.push(i);
-            continue;
-        };
+    for i in 1..time.len() {
         let ahead = late + time[i] - time[last] - step;
         if ahead >= -AHEAD * step {
             late = (ahead * (1.0 - FORGOTTEN)).max(0.0);
-            kept.push(i);
+            (before, last) = (Some(last), i);
             continue;
         }
-        let (before, next) = (kept.len().checked_sub(2).map(|k| kept[k]), Some(i + 1).filter(|i| *i < time.len()));
+        let next = Some(i + 1).filter(|i| *i < time.len());
         let uneven = |from: usize, to: usize| (time[to] - time[from] - step).abs();
         let the_last = match (before, next) {
             (Some(before), Some(next)) => {
@@ -136,8 +136,7 @@ fn early(table: &Table, track: &Track, step: f64) -> Vec<bool> {
         };
         if the_last {
             early[last] = true;
-            kept.pop();
-            kept.push(i);
+            last = i;
         } else {
             early[i] = true;
         }

@@ -1,7 +1,7 @@
 //! Numbers that are being read: into memory, and beyond a size into a temporary file.
 
 use super::file::Spill;
-use super::{Store, Values};
+use super::stored::{Store, Values};
 use crate::error::Result;
 
 /// Numbers up to which they stay in memory: 64 MB.

@@ -1,3 +1,4 @@
+use super::stored::Store;
 use super::*;
 use crate::error::Result;
 use crate::{DEFAULT_TOLERANCE, Fill, Frames, OnBackwards, OnGap, ReadOptions, Recording, Split, WindowSpec, Windows};

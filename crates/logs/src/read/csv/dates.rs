@@ -3,35 +3,9 @@
 use super::super::ReadOptions;
 use super::super::options::DateOrder;
 use super::columns::Columns;
-use super::time::{Kind, Order, secs};
+use super::iso::Order;
+use super::time::{Kind, secs};
 use crate::error::Result;
-use std::borrow::Cow;
-
-/// A date, with a time of day or without, as ISO 8601 has it, and where its date ends; `None` for what is none in this
-/// order.
-pub(super) fn iso(cell: &str, order: Order) -> Option<(Cow<'_, str>, usize)> {
-    const DATE: usize = 10;
-    if order == Order::Year && cell.as_bytes().get(4) == Some(&b'-') && cell.is_char_boundary(DATE) {
-        return Some((cell.into(), DATE));
-    }
-    let (date, clock) = cell.split_at(cell.find([' ', 'T']).unwrap_or(cell.len()));
-    let mark = date.chars().find(|c| !c.is_ascii_digit()).filter(|mark| ['-', '/', '.'].contains(mark))?;
-    let mut numbers = date.split(mark);
-    let numbers = [numbers.next()?, numbers.next()?, numbers.next().filter(|_| numbers.next().is_none())?];
-    let [year, month, day] = match (order, numbers) {
-        (Order::Year, [year, month, day])
-        | (Order::YearLast(DateOrder::DayFirst), [day, month, year])
-        | (Order::YearLast(DateOrder::MonthFirst), [month, day, year]) => [year, month, day],
-    };
-    let digits = |text: &str, long: std::ops::RangeInclusive<usize>| {
-        long.contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit())
-    };
-    let whole = digits(year, 4..=4) && digits(month, 1..=2) && digits(day, 1..=2);
-    // `7:00:08` for `07:00:08`.
-    let (between, clock) = clock.split_at(clock.len().min(1));
-    let pad = if clock.find(':') == Some(1) { "0" } else { "" };
-    whole.then(|| (format!("{year}-{month:0>2}-{day:0>2}{between}{pad}{clock}").into(), DATE))
-}
 
 /// The order of the dates in column `i`, each turned into a stamp of this kind by `stamp`: by the option, or by a
 /// number that can be no month.

@@ -7,6 +7,7 @@ mod dates;
 mod dialect;
 mod encoding;
 mod entries;
+mod iso;
 mod layout;
 mod long;
 mod names;

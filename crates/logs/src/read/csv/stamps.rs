@@ -4,8 +4,9 @@ use super::super::ReadOptions;
 use super::super::options::TimeUnit;
 use super::columns::Columns;
 use super::dates::order;
+use super::iso::Order;
 use super::names::{is_plain, stamp_part, time_unit};
-use super::time::{Kind, Order, Time, kind_of};
+use super::time::{Kind, Time, kind_of};
 use crate::error::Result;
 
 /// Where the time stands.

@@ -1,10 +1,9 @@
 //! Stamps of a text log: numbers, dates and times of day, in one column or two.
 
-use super::super::options::DateOrder;
 use super::super::table::FaultKind;
 use super::batches::Row;
 use super::cell::{Cells, MISSING, NoNumber, is_number};
-use super::dates::iso;
+use super::iso::{Order, iso};
 use jiff::civil::{DateTime, Time as Clock};
 use jiff::{Timestamp, tz::TimeZone};
 
@@ -19,19 +18,6 @@ pub(super) enum Time {
     DateAndClock(usize, usize, Order),
     /// Nowhere: rows come at this rate, Hz.
     Rate(f64),
-}
-
-/// What a date begins with: the year, or of dates that end in it the day or the month.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Order {
-    /// `2025-04-17`, `2025/04/17`.
-    Year,
-    /// `17.04.2025`, `04/17/2025`.
-    YearLast(DateOrder),
-}
-
-impl Order {
-    pub const ALL: [Self; 3] = [Self::Year, Self::YearLast(DateOrder::DayFirst), Self::YearLast(DateOrder::MonthFirst)];
 }
 
 /// How a stamp is written.
@@ -149,6 +135,7 @@ pub(super) fn secs(cell: &str, kind: Kind) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::read::options::DateOrder;
 
     const DAY: Order = Order::YearLast(DateOrder::DayFirst);
     const MONTH: Order = Order::YearLast(DateOrder::MonthFirst);

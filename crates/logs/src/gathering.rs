@@ -1,8 +1,7 @@
 //! Values of many episodes, one after the other: one file at most, not one for each.
 
-use super::Growing;
-use crate::Episode;
 use crate::error::Result;
+use crate::{Episode, Growing};
 use std::ops::Range;
 
 /// Values of episodes that do not have theirs yet.
