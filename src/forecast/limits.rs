@@ -54,8 +54,8 @@ impl Limits {
         Self::around(windows.values.chunks_exact(windows.channels), windows.channels).but_wrapping(channels)
     }
 
-    /// The range of z-scored frames that `each` shows one by one, 1 % of it wider at either end; none for a channel that
-    /// wraps.
+    /// The range of z-scored frames that `each` shows one by one, 1 % of it wider at either end; none for a channel
+    /// that wraps.
     ///
     /// # Errors
     /// Those of `each`.
