@@ -7,8 +7,9 @@ use crate::pace::median;
 
 /// Fewest rows that say something.
 const FEWEST: usize = 40;
-/// Rows that are looked at, at most.
-const LOOKED: usize = 2048;
+/// Blocks of rows that are looked at, evenly over all, and rows of a block: single rows far apart would bring the whole
+/// file of a large log into memory.
+const BLOCKS: [usize; 2] = [8, 256];
 /// Values that a channel may take and still be a switch, a mode or a gripper's command.
 const FEW_LEVELS: usize = 8;
 /// Least distance of the two motions, in the usual steps of a channel.
@@ -21,8 +22,14 @@ pub(crate) fn by_turns(table: &Table, rows: &[usize], time: &[f64], times: f64) 
     if rows.len() < FEWEST {
         return false;
     }
-    let every = rows.len().div_ceil(LOOKED);
-    let looked = || (2..rows.len() - 2).step_by(every);
+    let [count, length] = BLOCKS;
+    let (inner, last) = (rows.len() - 4, (rows.len() - 4).saturating_sub(length));
+    let begins = match inner > count * length {
+        true => (0..count).map(|block| 2 + block * last / (count - 1)).collect(),
+        false => vec![2],
+    };
+    let each = if begins.len() > 1 { length } else { inner };
+    let looked = || begins.iter().flat_map(|begin| *begin..begin + each);
     let (mut moving, mut turning) = (0, 0);
     for c in 0..table.channels.len() {
         let value = |i: usize| table.values[rows[i] * table.channels.len() + c];
