@@ -165,13 +165,14 @@ impl Forecast {
     /// ```
     /// # use ebmotion::forecast::{Forecast, FutureArray, Origin};
     /// # use ebmotion::trajectory::Channel;
-    /// # let (history, truth, truth_energy) = (vec![0.0], Vec::new(), None);
+    /// # let (history, truth) = (vec![0.0], Vec::new());
+    /// # let (episode, start_secs, time_secs, truth_energy, p_value) = (None, 7.0, 107.0, None, None);
     /// # let forecast = Forecast {
     /// #     model: "ebm".into(),
     /// #     seed: 7,
     /// #     channels: vec![Channel { name: "elbow".into(), unit: Some("rad".into()), period: None }],
     /// #     rate_hz: 25.0,
-    /// #     origins: vec![Origin { episode: None, start_secs: 7.0, time_secs: 107.0, history, truth, truth_energy }],
+    /// #     origins: vec![Origin { episode, start_secs, time_secs, history, truth, truth_energy, p_value }],
     /// #     futures: FutureArray::new(vec![0.1, 0.25], [1, 1, 2, 1])?,
     /// #     energies: None,
     /// #     notes: Vec::new(),
