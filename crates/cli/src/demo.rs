@@ -59,7 +59,7 @@ pub(super) fn run(args: &DemoArgs, console: &mut Console) -> Result<()> {
     std::fs::remove_file(&checkpoint).map_err(Error::io(&checkpoint, "remove"))?;
 
     let mut options = CompareOptions::new(HORIZON, args.seed);
-    options.shown = SHOWN;
+    (options.shown, options.trust) = (SHOWN, false); // a demonstration is to be quick
     let classic: Vec<&dyn Baseline> = BASELINES.into_iter().filter(|b| b.classic()).collect();
     let comparison = Comparison::with_baselines(
         std::slice::from_ref(&model),
