@@ -32,7 +32,7 @@ pub(super) fn run(args: &FillArgs, console: &mut Console) -> Result<()> {
     }
     let count: usize = filled.iter().map(|f| f.futures.shape()[2]).sum();
     let (gaps, samples) = (filled.len(), args.samples);
-    console.say(&format!("{}: {samples} fillings of {count} frames in {gaps} gap(s)", args.output.display()));
+    console.say(&format!("{}: {samples} fillings of {count} frames, gaps: {gaps}", args.output.display()));
     if !csv {
         console.say(&format!("next: ebmotion view {} -o filled.rrd", args.output.display()));
     }
