@@ -18,11 +18,13 @@ const APART: f64 = 0.25;
 /// Whether the rows lie on two motions by turns: in most of the channels that move, readings lie more than
 /// `times` as far from the line between their neighbours as from the line between the rows two before and after. Of one
 /// smooth motion they lie a quarter as far, of noise as far.
-pub(crate) fn by_turns(table: &Table, rows: &[usize], time: &[f64], times: f64) -> bool {
+pub(crate) fn by_turns(table: &Table, rows: &[usize], time: &[f64], times: f64, stretches: usize) -> bool {
     if rows.len() < FEWEST {
         return false;
     }
-    let [count, length] = BLOCKS;
+    // Of many stretches each is looked at less.
+    let count = (BLOCKS[0] / stretches.max(1)).max(2);
+    let length = (BLOCKS[0] * BLOCKS[1] / (count * stretches.max(1))).max(FEWEST);
     let (inner, last) = (rows.len() - 4, (rows.len() - 4).saturating_sub(length));
     let begins = match inner > count * length {
         true => (0..count).map(|block| 2 + block * last / (count - 1)).collect(),

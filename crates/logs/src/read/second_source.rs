@@ -50,8 +50,9 @@ fn leave_out(table: &Table, track: &mut Track, rows: &[bool], repairs: &mut Repa
 fn of_one_rate(table: &Table, tracks: &mut [Track], options: &ReadOptions, repairs: &mut Repairs) -> Result<()> {
     // Of one smooth motion this is 1 / 4, of noise 1.
     const TIMES: f64 = 4.0;
+    let stretches = tracks.len();
     for track in tracks {
-        if !by_turns(table, &track.rows, &track.time, TIMES) {
+        if !by_turns(table, &track.rows, &track.time, TIMES, stretches) {
             continue;
         }
         if options.on_repeat == OnRepeat::Drop {

@@ -96,5 +96,5 @@ fn alternate(stretch: &Stretch<'_>) -> Option<Vec<usize>> {
     const TIMES: f64 = 2.0;
     let rows = stretch.order.sections.iter().max_by_key(|rows| rows.len())?;
     let time: Vec<f64> = rows.iter().map(|row| stretch.table.time_secs[*row]).collect();
-    by_turns(stretch.table, rows, &time, TIMES).then(|| rows.iter().skip(1).step_by(2).copied().collect())
+    by_turns(stretch.table, rows, &time, TIMES, 1).then(|| rows.iter().skip(1).step_by(2).copied().collect())
 }
