@@ -183,6 +183,12 @@ impl<'a> Detector<'a> {
         Ok(judged)
     }
 
+    /// How the windows that this judges are cut from a log, one every `stride` frames.
+    pub(super) fn cut(&self, stride: usize) -> WindowSpec {
+        let context = self.model.info().config.model.frames().0;
+        WindowSpec { context, future: self.frames() - context, stride, skip_short: true }
+    }
+
     /// Judges the motion that a forecast from frame `start` of an episode rests on: the [`Detector::frames`] frames
     /// before it. `None` where there are fewer.
     ///
@@ -190,8 +196,7 @@ impl<'a> Detector<'a> {
     /// As [`Model::check_fits`] and [`Detector::judge`]; [`Error::Data`] where there is no such episode.
     pub fn before(&self, frames: &Frames, episode: usize, start: usize) -> Result<Option<WindowScore>> {
         self.model.check_fits(frames)?;
-        let (context, judged) = (self.model.info().config.model.frames().0, self.frames());
-        let spec = WindowSpec { context, future: judged - context, stride: 1, skip_short: true };
+        let (judged, spec) = (self.frames(), self.cut(1));
         let enough = frames.episodes.get(episode).is_none_or(|e| (judged..=e.time_secs.len()).contains(&start));
         if !enough {
             return Ok(None);
@@ -199,7 +204,7 @@ impl<'a> Detector<'a> {
         let (listed, channels) = (Windows::new(frames, &[episode], spec)?, frames.channels.len());
         let mut values = vec![0.0; judged * channels];
         listed.fill(start - judged, &self.model.info().normaliser, &mut values)?;
-        let window = WindowArray { values, context, future: spec.future, channels };
+        let window = WindowArray { values, context: spec.context, future: spec.future, channels };
         Ok(self.judge(&window)?.pop())
     }
 

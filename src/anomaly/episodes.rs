@@ -6,7 +6,7 @@ use super::{Detector, WindowScore};
 use crate::error::{Error, Result};
 use crate::event::{Event, Sink};
 use crate::files;
-use crate::trajectory::{Frames, ShortEpisode, WindowSpec, Windows};
+use crate::trajectory::{Frames, ShortEpisode, Windows};
 use serde::Serialize;
 use std::path::Path;
 
@@ -88,8 +88,7 @@ impl Detector<'_> {
             return Err(Error::data("validation episodes of the model", found, expected));
         }
         model.check_fits(frames)?;
-        let (context, judged) = (model.info().config.model.frames().0, self.frames());
-        let spec = WindowSpec { context, future: judged - context, stride: STRIDE, skip_short: true };
+        let spec = self.cut(STRIDE);
         let all: Vec<usize> = (0..frames.episodes.len()).collect();
         // Fails where no episode is long enough, before anything is scored.
         let left_out = Windows::new(frames, &all, spec)?.too_short().to_vec();

@@ -4,7 +4,7 @@ use super::Detector;
 use super::score::STRIDE;
 use crate::error::{Error, Result};
 use crate::files;
-use crate::trajectory::{Frames, ShortEpisode, WindowSpec, Windows};
+use crate::trajectory::{Frames, ShortEpisode, Windows};
 use serde::Serialize;
 use std::path::Path;
 
@@ -88,9 +88,8 @@ impl Detector<'_> {
         self.check_rate(false_alarms)?;
         let model = self.model();
         model.check_fits(frames)?;
-        let (context, judged) = (model.info().config.model.frames().0, self.frames());
-        let spec = WindowSpec { context, future: judged - context, stride: STRIDE, skip_short: true };
-        let listed = Windows::new(frames, &(0..frames.episodes.len()).collect::<Vec<_>>(), spec)?;
+        let judged = self.frames();
+        let listed = Windows::new(frames, &(0..frames.episodes.len()).collect::<Vec<_>>(), self.cut(STRIDE))?;
         let found = self.judge_listed(&listed)?;
         let windows = found.into_iter().enumerate().map(|(i, found)| {
             let start = listed.start_of(i);

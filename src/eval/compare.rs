@@ -223,6 +223,10 @@ impl Comparison {
         }
         sink.emit(&Event::Step { step: total, note: "done" })?;
         sink.emit(&Event::End)?;
+        let joined = |name: &str, runs: &[Results]| {
+            let mut seeds = Noise::new(options.evaluation.bootstrap.seed).fork(SEEDS).named(name);
+            over_seeds(runs, &mut seeds)
+        };
         let mut forecasters = BTreeMap::new();
         let mut cost = BTreeMap::new();
         for (name, runs) in runs {
@@ -230,15 +234,10 @@ impl Comparison {
             let (train_seconds, ms_per_window) = (mean(&|c| c.train_seconds), mean(&|c| c.ms_per_window));
             cost.insert(name.clone(), Cost { train_seconds, ms_per_window, ..runs[0].1 });
             let results: Vec<Results> = runs.into_iter().map(|(results, _)| results).collect();
-            let mut seeds = Noise::new(options.evaluation.bootstrap.seed).fork(SEEDS).named(&name);
-            forecasters.insert(name, over_seeds(&results, &mut seeds));
+            let results = joined(&name, &results);
+            forecasters.insert(name, results);
         }
-        let joined = |(name, runs): (String, Vec<Results>)| {
-            let mut seeds = Noise::new(options.evaluation.bootstrap.seed).fork(SEEDS).named(&name);
-            let results = over_seeds(&runs, &mut seeds);
-            (name, results)
-        };
-        let trust = trust.into_iter().map(joined).collect();
+        let trust = trust.iter().map(|(name, runs)| (name.clone(), joined(name, runs))).collect();
         let comparisons = compare_with(SUBJECT, &forecasters);
         let split = &dataset.split;
         let counts = |sets: [(&str, usize); 3]| sets.into_iter().map(|(k, v)| (k.to_string(), v)).collect();
@@ -311,14 +310,20 @@ fn test_set(dataset: &Dataset, listed: &Windows<'_>, options: &CompareOptions) -
     Ok((test, reference_windows))
 }
 
-/// Mean energy over the frames of each future `(N, S, H, D)` after `history`, `(n, s)` row-major; `None` from a
-/// forecaster that has no energy, or none of so short a horizon.
+/// As [`energies`], of futures `(N, S, H, D)`: their means over the frames, `(N, S)` row-major.
 fn mean_energies(forecaster: &dyn Forecaster, history: &Tensor, futures: &Tensor) -> Result<Option<Vec<f64>>> {
     let (n, s, h, d) = futures.dims4()?;
     let (_, k, _) = history.dims3()?;
     let repeated = history.unsqueeze(1)?.broadcast_as((n, s, k, d))?.reshape((n * s, k, d))?;
-    match forecaster.energy(&repeated, &futures.reshape((n * s, h, d))?) {
-        Ok(Some(energies)) => Ok(Some(energies.to_dtype(DType::F64)?.mean(1)?.to_vec1()?)),
+    let energies = energies(forecaster, &repeated, &futures.reshape((n * s, h, d))?)?;
+    Ok(energies.map(|all| all.chunks_exact(h).map(|one| one.iter().sum::<f64>() / h as f64).collect()))
+}
+
+/// Energies `(B, H)` row-major of futures `(B, H, D)` after `history`; `None` from a forecaster that has no energy, or
+/// none of so short a horizon.
+fn energies(forecaster: &dyn Forecaster, history: &Tensor, futures: &Tensor) -> Result<Option<Vec<f64>>> {
+    match forecaster.energy(history, futures) {
+        Ok(Some(energies)) => Ok(Some(energies.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?)),
         Ok(None) | Err(Error::Shape { .. }) => Ok(None), // a horizon shorter than the forecaster's chunk has no energy
         Err(other) => Err(other),
     }
@@ -350,13 +355,8 @@ fn show(
         let drawn = &samples[i * s * h * d..(i + 1) * s * h * d];
         let all: Vec<f32> = drawn.iter().chain(truth).copied().collect();
         let history = Tensor::from_slice(past, (1, context, d), &Device::Cpu)?.broadcast_as((s + 1, context, d))?;
-        let of_all =
-            match forecaster.energy(&history.contiguous()?, &Tensor::from_vec(all, (s + 1, h, d), &Device::Cpu)?) {
-                Ok(Some(e)) => Some(e.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>()?),
-                Ok(None) => None,
-                Err(Error::Shape { .. }) => None, // a horizon shorter than the forecaster's chunk has no energy
-                Err(other) => return Err(other),
-            };
+        let futures_and_truth = Tensor::from_vec(all, (s + 1, h, d), &Device::Cpu)?;
+        let of_all = self::energies(forecaster, &history.contiguous()?, &futures_and_truth)?;
         let mut truth_energy = None;
         match (of_all, &mut energies) {
             (Some(mut of_all), Some(energies)) => {

@@ -6,7 +6,6 @@ use crate::error::{Error, Result};
 use crate::files;
 use crate::trajectory::Channel;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use std::path::Path;
 
 /// The first word of a forecast's file.
@@ -71,8 +70,11 @@ impl Forecast {
 
     /// What [`Forecast::to_json`] gave, in the file `path`.
     pub(super) fn of_json(path: &Path, text: &str) -> Result<Self> {
-        let file: ForecastFile<Vec<f64>> = serde_json::from_str(text)
-            .map_err(|e| Error::model(path, e, "a forecast in JSON, as ebmotion writes it"))?;
+        let file = serde_json::from_str(text);
+        Self::of_file(path, file.map_err(|e| Error::model(path, e, "a forecast in JSON, as ebmotion writes it"))?)
+    }
+
+    fn of_file(path: &Path, file: ForecastFile<Vec<f64>>) -> Result<Self> {
         if file.format != FORMAT {
             return Err(Error::model(path, format!("format `{}`", file.format), format!("`{FORMAT}`")));
         }
@@ -155,10 +157,10 @@ impl Forecast {
             return Ok(vec![Self::of_json(path, &text)?]);
         }
         let wrong = |found: String| Error::model(path, found, "forecasts in JSON, as ebmotion writes them");
-        let all: Vec<Value> = serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))?;
+        let all: Vec<ForecastFile<Vec<f64>>> = serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))?;
         if all.is_empty() {
             return Err(wrong("an empty list".into()));
         }
-        all.iter().map(|one| Self::of_json(path, &one.to_string())).collect()
+        all.into_iter().map(|one| Self::of_file(path, one)).collect()
     }
 }

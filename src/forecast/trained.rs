@@ -406,7 +406,7 @@ impl Model {
 
     /// The last frames of a history, z-scored, `(1, K, D)`; and the whole periods, `(D,)`, that were taken from
     /// channels that wrap, as training windows have it.
-    fn z_history(&self, history: &[f64]) -> Result<(Tensor, Vec<f64>)> {
+    pub(super) fn z_history(&self, history: &[f64]) -> Result<(Tensor, Vec<f64>)> {
         let (d, k) = (self.info.channels.len(), self.forecaster().context_frames());
         let periods = self.periods();
         let recent = history.len().saturating_sub(k * d);
@@ -419,11 +419,11 @@ impl Model {
     }
 
     /// Of channels that wrap, `(D,)`.
-    fn periods(&self) -> Vec<Option<f64>> {
+    pub(super) fn periods(&self) -> Vec<Option<f64>> {
         self.info.channels.iter().map(|c| c.period).collect()
     }
 
-    fn units<'a>(&'a self, periods: &'a [Option<f64>]) -> Units<'a> {
+    pub(super) fn units<'a>(&'a self, periods: &'a [Option<f64>]) -> Units<'a> {
         Units { mean: &self.info.normaliser.mean, std: &self.info.normaliser.std, periods }
     }
 }

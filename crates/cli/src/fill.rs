@@ -4,6 +4,7 @@ use super::args::FillArgs;
 use super::console::Console;
 use super::output::{self, Inputs};
 use super::predict::choose;
+use super::train;
 use ebmotion::event::{Event, Sink};
 use ebmotion::forecast::{Forecast, Model};
 use ebmotion::trajectory::{Frames, Recording};
@@ -16,9 +17,7 @@ pub(super) fn run(args: &FillArgs, console: &mut Console) -> Result<()> {
     Inputs::new(inputs.iter().chain([&args.model])).spared_by([&args.output])?;
     output::check_writable(&args.output)?;
     let model = args.sampler.apply(Model::load(&args.model)?)?;
-    let mut data = model.info().config.data.clone();
-    data.exclude_episodes = Vec::new();
-    args.read.apply_to(&mut data.read);
+    let mut data = train::settings_of(&model, &args.read).data;
     data.read.keep_missing = true;
     let mut frames = model.frames(std::slice::from_ref(&args.log), &data)?;
     console.notes(&frames.notes);

@@ -9,18 +9,8 @@ use ebmotion::forecast::{Model, Request};
 use ebmotion::trajectory::{Episode, Frames, Recording};
 use ebmotion::{Error, Result};
 
-/// The kinds of file that a forecast can be written to.
-enum Kind {
-    Csv,
-    Json,
-}
-
 pub(super) fn run(args: &PredictArgs, console: &mut Console) -> Result<()> {
-    let kind = match args.output.extension().and_then(|e| e.to_str()) {
-        Some("csv") => Kind::Csv,
-        Some("json") => Kind::Json,
-        _ => return Err(Error::config("output", args.output.display(), "a file that ends in .csv or .json")),
-    };
+    let csv = output::is_csv(Some(&args.output))?;
     let inputs = Recording::files(std::slice::from_ref(&args.log))?;
     let poses = args.output.with_extension("links.csv");
     let outputs = [Some(&args.output), args.robot.urdf.as_ref().map(|_| &poses)];
@@ -49,9 +39,9 @@ pub(super) fn run(args: &PredictArgs, console: &mut Console) -> Result<()> {
         note.iter().for_each(|note| console.say(&format!("warning: {note}")));
         forecast.notes.extend(note);
     }
-    match kind {
-        Kind::Csv => forecast.write_csv(&args.output)?,
-        Kind::Json => forecast.write_json(&args.output)?,
+    match csv {
+        true => forecast.write_csv(&args.output)?,
+        false => forecast.write_json(&args.output)?,
     }
     console.say(&format!(
         "{}: {} futures of {horizon} frames ({} s) from second {:.2} of `{}` on, at {:.6} s of the log",
@@ -66,7 +56,7 @@ pub(super) fn run(args: &PredictArgs, console: &mut Console) -> Result<()> {
         forecast.write_link_poses(drive, &poses)?;
         console.say(&format!("{}: poses of {}", poses.display(), drive.links().join(", ")));
     }
-    if matches!(kind, Kind::Json) {
+    if !csv {
         console.say(&format!("next: ebmotion view {} -o forecast.rrd", args.output.display()));
     }
     Ok(())

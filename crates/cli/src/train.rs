@@ -125,6 +125,14 @@ pub(super) fn read_frames_for(
     read_frames_but(model, logs, read, Vec::new())
 }
 
+/// The settings of a model's training for other logs: read as the options say, no episode left out.
+pub(super) fn settings_of(model: &Model, read: &ReadArgs) -> RunConfig {
+    let mut config = model.info().config.clone();
+    config.data.exclude_episodes = Vec::new();
+    read.apply(&mut config);
+    config
+}
+
 /// As [`read_frames_for`], without the episodes `exclude`.
 pub(super) fn read_frames_but(
     model: &Model,
@@ -132,9 +140,8 @@ pub(super) fn read_frames_but(
     read: &ReadArgs,
     exclude: Vec<String>,
 ) -> Result<(RunConfig, Frames)> {
-    let mut config = model.info().config.clone();
+    let mut config = settings_of(model, read);
     config.data.exclude_episodes = exclude;
-    read.apply(&mut config);
     config.data.rate_hz = Some(model.info().rate_hz);
     let frames = model.frames(logs, &config.data)?;
     Ok((config, frames))

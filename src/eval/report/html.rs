@@ -1,8 +1,8 @@
 //! `report.html`: one file that needs no other.
 
 use super::horizons::{HORIZONS, horizon_table};
-use super::markdown::{COST_HEADS, cost_rows, groups, headline, metric_rows, protocol_rows};
-use super::trust::{ONE, RISK, TRUST, one_future_table, risk_table};
+use super::markdown::{cost_table, groups, headline, metric_rows, protocol_rows};
+use super::trust::{ONE, RISK, TRUST, Table, one_future_table, risk_table};
 use super::verdict::{Passage, verdict};
 use super::{Figure, Report};
 use crate::eval::metric::MetricSpec;
@@ -41,14 +41,9 @@ pub(crate) fn html(report: &Report, figures: &[Figure]) -> String {
         }
     }
     page += &pictures(figures);
-    page += "<h2>Cost</h2>\n<div class=\"wide\"><table>\n<tr>";
-    page += &COST_HEADS.map(|head| format!("<th>{}</th>", escape(head))).concat();
-    page += "</tr>\n";
-    for [name, rest @ ..] in cost_rows(report) {
-        let cells = rest.map(|cell| format!("<td>{}</td>", escape(&cell))).concat();
-        let _ = writeln!(page, "<tr><th>{}</th>{cells}</tr>", escape(&name));
-    }
-    page += "</table></div>\n<h2>Protocol</h2>\n<dl>\n";
+    page += "<h2>Cost</h2>\n";
+    page += &table(cost_table(report));
+    page += "<h2>Protocol</h2>\n<dl>\n";
     for (key, value) in protocol_rows(report) {
         let _ = writeln!(page, "<dt>{}</dt><dd>{}</dd>", escape(key), escape(&value));
     }
@@ -124,22 +119,26 @@ fn trust(report: &Report) -> String {
         return String::new();
     }
     let mut text = format!("<h2>{TRUST}</h2>\n");
-    for (says, (heads, rows)) in [(RISK, risk_table(report)), (ONE, one_future_table(report))] {
-        if rows.is_empty() {
-            continue;
+    for (says, shown) in [(RISK, risk_table(report)), (ONE, one_future_table(report))] {
+        if !shown.1.is_empty() {
+            let _ = write!(text, "<p>{}</p>\n{}", escape(says), table(shown));
         }
-        let heads: String = heads.iter().map(|head| format!("<th>{}</th>", escape(head))).collect();
-        let _ = write!(text, "<p>{}</p>\n<div class=\"wide\"><table>\n<tr>{heads}</tr>\n", escape(says));
-        for row in rows {
-            let cells = row.iter().enumerate().map(|(i, cell)| match i {
-                0 => format!("<th>{}</th>", escape(cell)),
-                _ => format!("<td>{}</td>", escape(cell)),
-            });
-            let _ = writeln!(text, "<tr>{}</tr>", cells.collect::<String>());
-        }
-        text += "</table></div>\n";
     }
     text
+}
+
+/// Heads and rows; the first cell of a row is its name.
+fn table((heads, rows): Table) -> String {
+    let heads: String = heads.iter().map(|head| format!("<th>{}</th>", escape(head))).collect();
+    let mut text = format!("<div class=\"wide\"><table>\n<tr>{heads}</tr>\n");
+    for row in rows {
+        let cells = row.iter().enumerate().map(|(i, cell)| match i {
+            0 => format!("<th>{}</th>", escape(cell)),
+            _ => format!("<td>{}</td>", escape(cell)),
+        });
+        let _ = writeln!(text, "<tr>{}</tr>", cells.collect::<String>());
+    }
+    text + "</table></div>\n"
 }
 
 fn escape(text: &str) -> String {

@@ -2,7 +2,7 @@
 
 use super::format::{grouped, interval, number};
 use super::horizons::{HORIZONS, horizon_table};
-use super::trust::{ONE, RISK, TRUST, one_future_table, risk_table};
+use super::trust::{ONE, RISK, TRUST, Table, one_future_table, risk_table};
 use super::verdict::{Passage, verdict};
 use super::{Figure, Report};
 use crate::eval::metric::{self, Kind, MetricSpec};
@@ -24,13 +24,10 @@ pub(crate) fn markdown(report: &Report, figures: &[Figure]) -> String {
     text.push('\n');
     if !report.trust.is_empty() {
         text += &format!("## {TRUST}\n\n");
-        for (says, (heads, rows)) in [(RISK, risk_table(report)), (ONE, one_future_table(report))] {
-            if rows.is_empty() {
-                continue;
+        for (says, shown) in [(RISK, risk_table(report)), (ONE, one_future_table(report))] {
+            if !shown.1.is_empty() {
+                let _ = writeln!(text, "{says}\n\n{}", table(shown));
             }
-            let _ = writeln!(text, "{says}\n\n| {} |\n|{}", heads.join(" | "), "---|".repeat(heads.len()));
-            rows.iter().for_each(|row| text += &format!("| {} |\n", row.join(" | ")));
-            text.push('\n');
         }
     }
     text += "## Verdict\n\n";
@@ -44,7 +41,7 @@ pub(crate) fn markdown(report: &Report, figures: &[Figure]) -> String {
         }
     }
     text += "## Cost\n\n";
-    text += &cost_table(report);
+    text += &table(cost_table(report));
     if !figures.is_empty() {
         text += "\n## Pictures\n\n";
         for figure in figures {
@@ -152,35 +149,30 @@ pub(super) fn metric_rows(report: &Report, specs: &[&MetricSpec]) -> Vec<(String
     rows
 }
 
-fn horizon_markdown(report: &Report) -> String {
-    let (heads, rows) = horizon_table(report);
+/// Heads and rows.
+fn table((heads, rows): Table) -> String {
     let mut text = format!("| {} |\n|{}\n", heads.join(" | "), "---|".repeat(heads.len()));
-    for (labels, cells) in rows {
-        let cells = cells.iter().map(|(figure, best)| if *best { format!("**{figure}**") } else { figure.clone() });
-        let _ = writeln!(text, "| {} |", labels.into_iter().chain(cells).collect::<Vec<_>>().join(" | "));
-    }
+    rows.iter().for_each(|row| text += &format!("| {} |\n", row.join(" | ")));
     text
 }
 
-/// Heads of the table of costs.
-pub(super) const COST_HEADS: [&str; 5] =
-    ["", "training [s]", "parameters", "network evaluations a chunk", "time a window [ms]"];
+fn horizon_markdown(report: &Report) -> String {
+    let (heads, rows) = horizon_table(report);
+    let cell = |(figure, best)| if best { format!("**{figure}**") } else { figure };
+    let row = |(labels, cells): ([String; 2], Vec<_>)| labels.into_iter().chain(cells.into_iter().map(cell)).collect();
+    table((heads, rows.into_iter().map(row).collect()))
+}
 
-pub(super) fn cost_rows(report: &Report) -> Vec<[String; 5]> {
+/// What each forecaster costs.
+pub(super) fn cost_table(report: &Report) -> Table {
+    let heads = ["", "training [s]", "parameters", "network evaluations a chunk", "time a window [ms]"];
     let row = |name: &&str| {
         let cost = report.cost.get(*name)?;
         let (train, window) = (number(cost.train_seconds), number(cost.ms_per_window));
-        Some([name.to_string(), train, grouped(cost.parameters), cost.evaluations_per_chunk.to_string(), window])
+        let evaluations = cost.evaluations_per_chunk.to_string();
+        Some(vec![name.to_string(), train, grouped(cost.parameters), evaluations, window])
     };
-    report.names().iter().filter_map(row).collect()
-}
-
-fn cost_table(report: &Report) -> String {
-    let mut text = format!("| {} |\n|---|---|---|---|---|\n", COST_HEADS.join(" | "));
-    for row in cost_rows(report) {
-        let _ = writeln!(text, "| {} |", row.join(" | "));
-    }
-    text
+    (heads.map(String::from).to_vec(), report.names().iter().filter_map(row).collect())
 }
 
 /// The protocol as key and value.

@@ -15,11 +15,14 @@ pub(super) const RISK: &str = "Mean energy score of the windows that are surest,
 pub(super) const ONE: &str = "Average displacement where one future is wanted: any sample, the one of the lowest \
     energy, and the best in hindsight.";
 
+/// Heads and rows of a table.
+pub(super) type Table = (Vec<String>, Vec<Vec<String>>);
+
 /// Places in [`COVERAGE`] that the table shows.
 const SHOWN: [usize; 6] = [0, 1, 3, 5, 7, 9];
 
 /// Heads and rows: forecaster and what orders its windows, then the error of the surest shares of the windows.
-pub(super) fn risk_table(report: &Report) -> (Vec<String>, Vec<Vec<String>>) {
+pub(super) fn risk_table(report: &Report) -> Table {
     let share = |i: &usize| format!("surest {} %", number(100.0 * COVERAGE[*i]));
     let heads = ["", "by"].map(String::from).into_iter().chain(SHOWN.iter().map(share)).collect();
     let mut rows = Vec::new();
@@ -34,7 +37,7 @@ pub(super) fn risk_table(report: &Report) -> (Vec<String>, Vec<Vec<String>>) {
 }
 
 /// Heads and rows: forecasters with an energy, and the error of one future of theirs.
-pub(super) fn one_future_table(report: &Report) -> (Vec<String>, Vec<Vec<String>>) {
+pub(super) fn one_future_table(report: &Report) -> Table {
     let heads = ["", "any sample", "lowest energy", "best of 20"].map(String::from).to_vec();
     let row = |name: &str| {
         let lowest = report.trust.get(name)?.get(LOWEST_ENERGY)?;

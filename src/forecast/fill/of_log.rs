@@ -4,8 +4,7 @@ use crate::error::{Error, Result};
 use crate::forecast::{Forecast, FutureArray, Model, Origin};
 use crate::noise::Noise;
 use crate::trajectory::Frames;
-use candle_core::{DType, Device, Tensor};
-use ebmotion_runtime::whole_periods;
+use candle_core::{Device, Tensor};
 use std::ops::Range;
 
 impl Model {
@@ -120,20 +119,12 @@ impl Model {
     fn fill_window(&self, window: &[f64], samples: usize, seed: u64) -> Result<Vec<f64>> {
         let info = self.info();
         let (d, k) = (info.channels.len(), self.forecaster().context_frames());
-        let last = &window[(k - 1) * d..k * d];
-        let turn = |(channel, last): (&crate::trajectory::Channel, &f64)| {
-            channel.period.map_or(0.0, |period| whole_periods(*last, period))
-        };
-        let turns: Vec<f64> = info.channels.iter().zip(last).map(turn).collect();
+        let (_, turns) = self.z_history(&window[..k * d])?;
         let relative: Vec<f64> = window.iter().zip(turns.iter().cycle()).map(|(v, turn)| v - turn).collect();
         let mut z = vec![0f32; relative.len()];
         info.normaliser.to_z(&relative, &mut z)?;
         let z = Tensor::from_vec(z, (1, window.len() / d, d), &Device::Cpu)?;
         let drawn = self.forecaster().fill(&z, samples, &mut Noise::new(seed))?;
-        let drawn = drawn.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>()?;
-        let mut values = vec![0.0; drawn.len()];
-        info.normaliser.to_units(&drawn, &mut values)?;
-        values.iter_mut().zip(turns.iter().cycle()).for_each(|(v, turn)| *v += turn);
-        Ok(values)
+        Ok(self.units(&self.periods()).restore(&drawn.flatten_all()?.to_vec1::<f32>()?, &turns))
     }
 }

@@ -19,7 +19,7 @@ pub(crate) struct FillArgs {
     /// A model that `train` wrote.
     #[arg(value_name = "MODEL")]
     pub(crate) model: PathBuf,
-    /// The log.
+    /// The log, or `-` for standard input.
     #[arg(value_name = "LOG")]
     pub(crate) log: PathBuf,
     /// A stretch of the episode, from its start (`2.0s..2.6s`, `50f..65f`), that counts as missing; every missing

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use ebmotion::forecast::RunConfig;
-use ebmotion::trajectory::{DateOrder, Fill, OnBackwards, OnGap, OnRepeat, ReadOptions, TimeUnit};
+use ebmotion::trajectory::{DateOrder, Fill, OnBackwards, OnGap, OnRepeat, TimeUnit};
 
 /// How logs are read: given for `inspect` and `train`; the other verbs take it from the model and change what is given.
 #[derive(Debug, Args, Default)]
@@ -92,11 +92,7 @@ pub(crate) struct FrameArgs {
 impl ReadArgs {
     /// Sets what was given.
     pub(crate) fn apply(&self, config: &mut RunConfig) {
-        self.apply_to(&mut config.data.read);
-    }
-
-    /// Sets what was given.
-    pub(crate) fn apply_to(&self, read: &mut ReadOptions) {
+        let read = &mut config.data.read;
         if let Some(v) = self.on_gap {
             read.on_gap = v;
         }

@@ -4,34 +4,28 @@ use super::table::Table;
 use super::track::Track;
 use crate::angle::whole_periods;
 use crate::pace::median;
+use std::ops::Range;
 
 /// Fewest rows that say something.
 const FEWEST: usize = 40;
-/// Blocks of rows that are looked at, evenly over all, and rows of a block: single rows far apart would bring the whole
-/// file of a large log into memory.
-const BLOCKS: [usize; 2] = [8, 256];
+/// Blocks of rows that are looked at: single rows far apart would bring the whole file of a large log into memory.
+const BLOCKS: usize = 8;
+/// Rows of a block.
+const BLOCK: usize = 256;
 /// Values that a channel may take and still be a switch, a mode or a gripper's command.
 const FEW_LEVELS: usize = 8;
 /// Least distance of the two motions, in the usual steps of a channel.
 const APART: f64 = 0.25;
 
-/// Whether the rows lie on two motions by turns: in most of the channels that move, readings lie more than
-/// `times` as far from the line between their neighbours as from the line between the rows two before and after. Of one
-/// smooth motion they lie a quarter as far, of noise as far.
+/// Whether the rows lie on two motions by turns: in most of the channels that move, readings lie more than `times` as
+/// far from the line between their neighbours as from the line between the rows two before and after. Of one smooth
+/// motion they lie a quarter as far, of noise as far. They are one of so many `stretches` of a log.
 pub(crate) fn by_turns(table: &Table, rows: &[usize], time: &[f64], times: f64, stretches: usize) -> bool {
     if rows.len() < FEWEST {
         return false;
     }
-    // Of many stretches each is looked at less.
-    let count = (BLOCKS[0] / stretches.max(1)).max(2);
-    let length = (BLOCKS[0] * BLOCKS[1] / (count * stretches.max(1))).max(FEWEST);
-    let (inner, last) = (rows.len() - 4, (rows.len() - 4).saturating_sub(length));
-    let begins = match inner > count * length {
-        true => (0..count).map(|block| 2 + block * last / (count - 1)).collect(),
-        false => vec![2],
-    };
-    let each = if begins.len() > 1 { length } else { inner };
-    let looked = || begins.iter().flat_map(|begin| *begin..begin + each);
+    let blocks = blocks(rows.len(), stretches);
+    let looked = || blocks.iter().cloned().flatten();
     let (mut moving, mut turning) = (0, 0);
     for c in 0..table.channels.len() {
         let value = |i: usize| table.values[rows[i] * table.channels.len() + c];
@@ -56,6 +50,20 @@ pub(crate) fn by_turns(table: &Table, rows: &[usize], time: &[f64], times: f64, 
         turning += usize::from(near > APART * step && near > times * bend(2));
     }
     2 * turning > moving
+}
+
+/// The rows to look at, each with two more on either side: all, or blocks that lie evenly over all. Of many stretches
+/// each is looked at less.
+fn blocks(rows: usize, stretches: usize) -> Vec<Range<usize>> {
+    let stretches = stretches.max(1);
+    let count = (BLOCKS / stretches).max(2);
+    let length = (BLOCKS * BLOCK / (count * stretches)).max(FEWEST);
+    let inner = 2..rows - 2;
+    if inner.len() <= count * length {
+        return vec![inner];
+    }
+    let begin = |block: usize| inner.start + block * (inner.len() - length) / (count - 1);
+    (0..count).map(|block| begin(block)..begin(block) + length).collect()
 }
 
 /// How far the middle one of three rows lies off the straight line between the others, in a channel.

@@ -61,14 +61,14 @@ pub(crate) fn episodes(
         let (id, split) = (id(stem, recorded), pieces.len() > 1);
         for (part, (rows, time_secs)) in pieces.into_iter().enumerate() {
             let values = match &rows[..] {
-                [Stretch::Rows(rows)] => table.values.part(rows.start * width..rows.end * width),
-                stretches => {
+                [Rows::Kept(rows)] => table.values.part(rows.start * width..rows.end * width),
+                several => {
                     let missing = vec![f64::NAN; width];
                     let row = |r: usize| &table.values[r * width..(r + 1) * width];
                     gathering.add(episodes.len(), |values| {
-                        stretches.iter().try_for_each(|stretch| match stretch {
-                            Stretch::Rows(rows) => rows.clone().try_for_each(|r| values.extend(row(r))),
-                            Stretch::Missing(count) => (0..*count).try_for_each(|_| values.extend(&missing)),
+                        several.iter().try_for_each(|rows| match rows {
+                            Rows::Kept(rows) => rows.clone().try_for_each(|r| values.extend(row(r))),
+                            Rows::Missing(count) => (0..*count).try_for_each(|_| values.extend(&missing)),
                         })
                     })?;
                     Values::default()
@@ -92,19 +92,19 @@ pub(crate) fn episodes(
 }
 
 /// Rows that follow each other in the table, or so many that are missing.
-enum Stretch {
-    Rows(Range<usize>),
+enum Rows {
+    Kept(Range<usize>),
     Missing(usize),
 }
 
 /// Rows and times of a piece of a track.
-type Piece = (Vec<Stretch>, Vec<f64>);
+type Piece = (Vec<Rows>, Vec<f64>);
 
 /// Adds a row to those of a piece.
-fn add(rows: &mut Vec<Stretch>, row: usize) {
+fn add(rows: &mut Vec<Rows>, row: usize) {
     match rows.last_mut() {
-        Some(Stretch::Rows(last)) if last.end == row => last.end += 1,
-        _ => rows.push(Stretch::Rows(row..row + 1)),
+        Some(Rows::Kept(last)) if last.end == row => last.end += 1,
+        _ => rows.push(Rows::Kept(row..row + 1)),
     }
 }
 
@@ -132,7 +132,7 @@ impl Gaps<'_> {
             let adjacent = before.is_some_and(|b| b + 1 == i) || self.options.bridges();
             if let (Some((rows, times)), Some(missing)) = (pieces.last_mut(), self.missing_rows(gap)) {
                 let step = step.unwrap_or_default() / (missing + 1) as f64;
-                rows.push(Stretch::Missing(missing));
+                rows.push(Rows::Missing(missing));
                 times.extend((0..missing).rev().map(|left| time - (left + 1) as f64 * step));
                 add(rows, row);
                 times.push(time);
@@ -155,7 +155,7 @@ impl Gaps<'_> {
                     add(rows, row);
                     times.push(time);
                 }
-                _ => pieces.push((vec![Stretch::Rows(row..row + 1)], vec![time])),
+                _ => pieces.push((vec![Rows::Kept(row..row + 1)], vec![time])),
             }
             before = Some(i);
         }
