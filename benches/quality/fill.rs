@@ -145,7 +145,7 @@ fn judged(windows: &[Named], level: &LevelForecaster, limits: &[f32], (model, se
     let begun = std::time::Instant::now();
     let filled = level.fill(&hidden, SAMPLES, &mut Noise::new(seed))?.flatten_all()?.to_vec1::<f32>()?;
     let seconds = begun.elapsed().as_secs_f64() / windows.len() as f64;
-    let [mean, smoothed] = level.smooth(&hidden, SAMPLES, &mut Noise::new(seed))?;
+    let [mean, smoothed] = level.smooth(&hidden, &vec![0.0; first.d], SAMPLES, &mut Noise::new(seed))?;
     let [mean, smoothed] = [mean.flatten_all()?.to_vec1::<f32>()?, smoothed.flatten_all()?.to_vec1::<f32>()?];
     let row = |(i, (episode, window)): (usize, &Named)| {
         let of = |all: &[f32], count: usize| all[i * count * width..(i + 1) * count * width].to_vec();

@@ -7,7 +7,7 @@
 use super::baseline::DELTA_LIMIT;
 use super::conditions::{ForecastConditions, Units, guides};
 use super::coordinates::ResidualCoordinates;
-use super::fill::{Draws, filled};
+use super::fill::{Draws, Seen, filled};
 use super::roll::{check_future, chunk_starts};
 use super::tensors::TensorRollout;
 use super::{Forecaster, Request, auto};
@@ -139,13 +139,32 @@ impl LevelForecaster {
     }
 
     /// Windows `(B, T, D)`, z-scored, with NaN in the same cells of each, as the autoregression behind the coordinates
-    /// fills them: the mean `(B, T, D)`, and `samples` draws `(B, S, T, D)`. That is the exact Gaussian conditional,
-    /// which a Kalman smoother computes: what [`Forecaster::fill`] has to be better than.
+    /// fills and cleans them: the mean `(B, T, D)`, and `samples` draws `(B, S, T, D)`. That is the exact Gaussian
+    /// conditional, which a Kalman smoother computes: what [`Forecaster::fill`] and [`LevelForecaster::clean`] have to
+    /// be better than. `noise` `(D,)` is as for the latter; zeros for [`Forecaster::fill`].
     ///
     /// # Errors
-    /// As [`Forecaster::fill`].
-    pub fn smooth(&self, windows: &Tensor, samples: usize, noise: &mut Noise) -> Result<[Tensor; 2]> {
-        filled(&self.coordinates, windows, samples, None, noise)
+    /// As [`LevelForecaster::clean`].
+    pub fn smooth(&self, windows: &Tensor, noise: &[f64], samples: usize, draws: &mut Noise) -> Result<[Tensor; 2]> {
+        let filled = filled(&self.coordinates, &Seen { windows, noise }, samples, None, draws)?;
+        Ok([filled.mean, filled.draws])
+    }
+
+    /// What windows `(B, T, D)` were before noise came to them, z-scored: the mean `(B, T, D)`, and `samples` draws
+    /// `(B, S, T, D)`. `noise` `(D,)` is the standard deviation of each channel's noise, z-scored, normal and new in
+    /// each frame; 0 for a channel that is known. Cells that are NaN, the same in all windows, are missing; with noise
+    /// of 0 everywhere they are all that is drawn, as by [`Forecaster::fill`].
+    ///
+    /// # Errors
+    /// [`crate::Error::Shape`] where these do not fit the model or each other; [`crate::Error::Config`] for noise that
+    /// is none; [`crate::Error::Data`] for windows of no more than a context, and as [`Forecaster::fill`].
+    pub fn clean(&self, windows: &Tensor, noise: &[f64], samples: usize, draws: &mut Noise) -> Result<[Tensor; 2]> {
+        let velocity = |x: &Tensor, context: &Tensor, at: f64| {
+            self.energy.conditioned(Some(context), x.dim(0)?)?.at(at)?.velocity(x)
+        };
+        let by = Draws { velocity: &velocity, sampler: auto::filling(self.sampler) };
+        let filled = filled(&self.coordinates, &Seen { windows, noise }, samples, Some(&by), draws)?;
+        Ok([filled.mean, filled.draws])
     }
 
     /// What the engine runs for a forecast.
@@ -232,11 +251,8 @@ impl Forecaster for LevelForecaster {
     }
 
     fn fill(&self, windows: &Tensor, samples: usize, noise: &mut Noise) -> Result<Tensor> {
-        let velocity = |x: &Tensor, context: &Tensor, at: f64| {
-            self.energy.conditioned(Some(context), x.dim(0)?)?.at(at)?.velocity(x)
-        };
-        let draws = Draws { velocity: &velocity, sampler: auto::filling(self.sampler) };
-        let [_, drawn] = filled(&self.coordinates, windows, samples, Some(&draws), noise)?;
+        let known = vec![0.0; self.coordinates.fit().channels()];
+        let [_, drawn] = self.clean(windows, &known, samples, noise)?;
         Ok(drawn)
     }
 

@@ -1,11 +1,14 @@
-//! Chunks laid one after the other over a stretch of motion of which some cells are missing.
+//! Chunks laid one after the other over a stretch of motion of which some cells are missing, or seen with noise.
 //!
 //! A chunk's whitened coordinates are an affine function of its frames and of the frames before it. So all coordinates
-//! `U` of the chunks are an affine function of the missing cells, `U = U_0 + P (x - x_0)`: known cells, before and
+//! `U` of the chunks are an affine function of the unknown cells, `U = U_0 + P (x - x_0)`: known cells, before and
 //! after, confine `U` to a plane. The prior being standard normal, its part within the plane is standard normal too,
 //! about the plane's point nearest to 0: that is the Gaussian conditional of the autoregression given all that is
 //! known, which a Kalman smoother computes. (Least squares by the Cholesky factor of the normal equations: Golub and
 //! Van Loan, "Matrix Computations", 4th ed., section 5.3.2.)
+//!
+//! A cell that was seen as `y` with normal noise of deviation `s` is unknown, and its noise `(y - x) / s` is one more
+//! coordinate, standard normal as the others are.
 
 use super::super::ResidualCoordinates;
 use super::super::baseline::DELTA_LIMIT;
@@ -13,19 +16,21 @@ use crate::error::{Error, Result};
 use candle_core::{Device, Tensor};
 use nalgebra::DMatrix;
 
-/// The plane of chunks that agree with what is known, for one pattern of missing cells.
+/// The plane of chunks that agree with what is known, for one pattern of unknown cells.
 #[derive(Debug, Clone)]
 pub(super) struct Bridge<'a> {
     pub(super) coordinates: &'a ResidualCoordinates,
     /// Frames of context and of a chunk, channels, chunks.
     pub(super) sizes: [usize; 4],
-    /// The missing ones of the cells `(K + m C, D)`, by their number, rising.
-    pub(super) missing: Vec<usize>,
-    /// `(m C D, M)`: an orthonormal basis of the plane's directions.
+    /// The unknown ones of the cells `(K + m C, D)`, by their number, rising.
+    pub(super) unknown: Vec<usize>,
+    /// Whether each of those cells is missing, and not only seen with noise.
+    missing: Vec<bool>,
+    /// `(m C D + N, M)`: an orthonormal basis of the plane's directions; `N` of the `M` unknown cells were seen.
     pub(super) basis: Tensor,
-    /// The same as rows, `(M, m C D)`.
+    /// The same as rows, `(M, m C D + N)`.
     pub(super) basis_rows: Tensor,
-    /// `(M, M)`: steps along the basis, as rows, to changes of the missing cells.
+    /// `(M, M)`: steps along the basis, as rows, to changes of the unknown cells.
     pub(super) to_cells: Tensor,
     /// `(C D, C D)`: residual to coordinates.
     whitening: DMatrix<f64>,
@@ -40,19 +45,21 @@ struct Exact {
 }
 
 impl<'a> Bridge<'a> {
-    /// For frames `(K + m C, D)` of which those cells are missing that are not `known`; the first `K` frames are known.
+    /// For frames `(K + m C, D)` whose cells were seen with noise of these deviations, z-scored: 0 for a cell that is
+    /// known, infinite for one that is missing.
     ///
     /// # Errors
-    /// [`Error::Data`] where the missing cells do not follow from the coordinates.
-    pub(super) fn new(coordinates: &'a ResidualCoordinates, known: &[bool]) -> Result<Self> {
+    /// [`Error::Data`] where the unknown cells do not follow from the coordinates.
+    pub(super) fn new(coordinates: &'a ResidualCoordinates, noise: &[f64]) -> Result<Self> {
         let fit = coordinates.fit();
         let (k, c, d) = (fit.context(), fit.chunk(), fit.channels());
-        let chunks = (known.len() / d - k) / c;
-        let missing: Vec<usize> = (0..known.len()).filter(|i| !known[*i]).collect();
+        let chunks = (noise.len() / d - k) / c;
+        let unknown: Vec<usize> = (0..noise.len()).filter(|i| noise[*i] > 0.0).collect();
+        let seen: Vec<usize> = (0..unknown.len()).filter(|i| noise[unknown[*i]].is_finite()).collect();
         let whitening = coordinates.whitening();
         let of_context = &whitening * effect(coordinates);
-        let mut to_coordinates = DMatrix::zeros(chunks * c * d, missing.len());
-        for (column, cell) in missing.iter().enumerate() {
+        let mut to_coordinates = DMatrix::zeros(chunks * c * d + seen.len(), unknown.len());
+        for (column, cell) in unknown.iter().enumerate() {
             let frame = cell / d;
             for chunk in 0..chunks {
                 let (first, rows) = (chunk * c, chunk * c * d);
@@ -64,10 +71,13 @@ impl<'a> Bridge<'a> {
                 }
             }
         }
-        let normal = to_coordinates.tr_mul(&to_coordinates);
+        for (row, column) in seen.iter().enumerate() {
+            to_coordinates[(chunks * c * d + row, *column)] = -1.0 / noise[unknown[*column]];
+        }
+        let normal = to_coordinates.transpose() * &to_coordinates;
         let dependent = || Error::data("missing cells", "some that the chunks do not tell", "a fitted autoregression");
         let lower = normal.cholesky().ok_or_else(dependent)?.unpack();
-        let whole = DMatrix::identity(missing.len(), missing.len());
+        let whole = DMatrix::identity(unknown.len(), unknown.len());
         let inverse = lower.solve_lower_triangular(&whole).ok_or_else(dependent)?;
         let to_cells = inverse.transpose();
         let basis = to_coordinates * &to_cells;
@@ -75,7 +85,8 @@ impl<'a> Bridge<'a> {
         Ok(Self {
             coordinates,
             sizes: [k, c, d, chunks],
-            missing,
+            missing: unknown.iter().map(|cell| noise[*cell].is_infinite()).collect(),
+            unknown,
             basis: basis_rows.t()?.contiguous()?,
             basis_rows,
             to_cells: by_columns(&to_cells)?,
@@ -84,39 +95,51 @@ impl<'a> Bridge<'a> {
         })
     }
 
-    /// The plane's point nearest to 0, `(m C D,)`, and the missing cells there, `(M,)`, for z-scored frames
+    /// The plane's point nearest to 0, `(m C D + N,)`, and the unknown cells there, `(M,)`, for z-scored frames
     /// `(K + m C, D)`. What stands in missing cells does not matter.
     pub(super) fn centre(&self, frames: &[f32]) -> (Vec<f64>, Vec<f64>) {
         let Exact { basis, to_cells } = &self.exact;
         let mut start: Vec<f64> = frames.iter().map(|v| f64::from(*v)).collect();
         self.bridge_linearly(&mut start);
-        let at = DMatrix::from_vec(basis.nrows(), 1, self.coordinates_of(&start));
+        // Where an unknown cell is as it was seen, its noise is 0.
+        let mut at = self.coordinates_of(&start);
+        at.resize(basis.nrows(), 0.0);
+        let at = DMatrix::from_vec(basis.nrows(), 1, at);
         let along = basis.tr_mul(&at);
         let centre = at - basis * &along;
         let change = to_cells * along;
-        let cells = self.missing.iter().zip(change.iter()).map(|(cell, by)| start[*cell] - by).collect();
+        let cells = self.unknown.iter().zip(change.iter()).map(|(cell, by)| start[*cell] - by).collect();
         (centre.as_slice().to_vec(), cells)
     }
 
-    /// Whether each of `cells` cells is missing.
-    fn mask(&self, cells: usize) -> Vec<bool> {
-        let mut missing = vec![false; cells];
-        self.missing.iter().for_each(|cell| missing[*cell] = true);
-        missing
+    /// Variance of each unknown cell by the autoregression, `(M,)`.
+    pub(super) fn variances(&self) -> Vec<f64> {
+        self.exact.to_cells.row_iter().map(|row| row.norm_squared()).collect()
     }
 
-    /// Puts the straight line between the known values around into missing cells: a start that loses no digits.
+    /// Which of `cells` cells are unknown; of these, only the missing ones with `but_seen`.
+    fn mask(&self, cells: usize, but_seen: bool) -> Vec<bool> {
+        let mut mask = vec![false; cells];
+        self.unknown.iter().zip(&self.missing).for_each(|(cell, missing)| mask[*cell] = *missing || !but_seen);
+        mask
+    }
+
+    /// Puts the straight line between the values around into missing cells, before the first and after the last of a
+    /// channel its nearest value, where there is none at all 0: a start that loses no digits.
     fn bridge_linearly(&self, frames: &mut [f64]) {
         let d = self.sizes[2];
-        let missing = self.mask(frames.len());
+        let missing = self.mask(frames.len(), true);
         for channel in 0..d {
-            let known: Vec<usize> = (channel..frames.len()).step_by(d).filter(|cell| !missing[*cell]).collect();
-            for cell in self.missing.iter().filter(|cell| **cell % d == channel) {
-                let after = known.partition_point(|at| at < cell);
-                let before = known[after - 1];
-                frames[*cell] = match known.get(after) {
-                    None => frames[before],
-                    Some(after) => {
+            let cells = || (channel..frames.len()).step_by(d);
+            let there: Vec<usize> = cells().filter(|cell| !missing[*cell]).collect();
+            for cell in cells().filter(|cell| missing[*cell]).collect::<Vec<_>>() {
+                let after = there.partition_point(|at| *at < cell);
+                let before = after.checked_sub(1).map(|at| there[at]);
+                frames[cell] = match (before, there.get(after)) {
+                    (None, None) => 0.0,
+                    (Some(only), None) => frames[only],
+                    (None, Some(only)) => frames[*only],
+                    (Some(before), Some(after)) => {
                         let share = (cell - before) as f64 / (after - before) as f64;
                         frames[before] + share * (frames[*after] - frames[before])
                     }
@@ -128,13 +151,13 @@ impl<'a> Bridge<'a> {
     /// Coordinates `(m C D,)` of frames `(K + m C, D)`.
     fn coordinates_of(&self, frames: &[f64]) -> Vec<f64> {
         let [k, c, d, chunks] = self.sizes;
-        let missing = self.mask(frames.len());
+        let unknown = self.mask(frames.len(), false);
         let fit = self.coordinates.fit();
         let width = c * d;
         let mut all = Vec::with_capacity(chunks * width);
         for chunk in 0..chunks {
             let window = &frames[chunk * c * d..(chunk * c + k + c) * d];
-            let missing = &missing[chunk * c * d..];
+            let unknown = &unknown[chunk * c * d..];
             let (history, future) = window.split_at(k * d);
             let last = &history[(k - 1) * d..];
             let mut residual: Vec<f64> = future.iter().enumerate().map(|(i, v)| v - last[i % d]).collect();
@@ -145,9 +168,9 @@ impl<'a> Bridge<'a> {
             (0..d).for_each(|i| take(i, last[i]));
             for i in 0..(k - 1) * d {
                 let delta = (history[i + d] - history[i]) / f64::from(fit.delta_std()[i % d]);
-                // A glitch in what is known counts as the model has learned it; what is missing stays affine.
+                // A glitch in what is known counts as the model has learned it; what is unknown stays affine.
                 let limit = f64::from(DELTA_LIMIT);
-                let delta = if missing[i] || missing[i + d] { delta } else { delta.clamp(-limit, limit) };
+                let delta = if unknown[i] || unknown[i + d] { delta } else { delta.clamp(-limit, limit) };
                 take(d + i, delta);
             }
             take(k * d, 1.0);

@@ -1,6 +1,6 @@
-//! Missing frames and channels, given what comes before and after.
+//! Missing frames and channels, given what comes before and after; and motion that was seen with noise.
 //!
-//! Chunks are laid one after the other over the missing cells until the frames that follow are known. All their
+//! Chunks are laid one after the other over the unknown cells until the frames that follow are known. All their
 //! coordinates are drawn at once, down the noise levels of one sampler. At each level the network says of every chunk,
 //! given the frames before it as they are estimated so far, what it would be without noise; all chunks together are
 //! then moved to the nearest coordinates that agree with what is known ([`bridge`]). Where the network is 0 this draws
@@ -12,6 +12,7 @@ mod of_log;
 mod tests;
 
 use super::ResidualCoordinates;
+use super::baseline::VarFit;
 use crate::error::{Error, Result};
 use crate::noise::Noise;
 use crate::sample::diffusion::{Sampler, SamplerConfig};
@@ -29,29 +30,47 @@ pub(super) struct Draws<'a> {
     pub(super) sampler: SamplerConfig,
 }
 
-/// Windows `(B, T, D)`, z-scored, with NaN in the missing cells, which are the same in all of them: their mean and
-/// `samples` draws of each, `(B, T, D)` and `(B, S, T, D)`, by the autoregression alone, and by `draws` where given.
+/// What is known of windows, and what the model makes of it.
+pub(super) struct Seen<'a> {
+    /// `(B, T, D)`, z-scored, with NaN in the missing cells, which are the same in all of them.
+    pub(super) windows: &'a Tensor,
+    /// Standard deviation of the noise in each channel's cells, z-scored, `(D,)`; 0 where they are known.
+    pub(super) noise: &'a [f64],
+}
+
+/// Windows whose unknown cells were drawn.
+pub(super) struct Filled {
+    /// `(B, T, D)`: the mean. The autoregression's is exact; the network's part is the average of how far each draw lies
+    /// from the one that the autoregression makes of the same noise (a control variate: Owen 2013, "Monte Carlo theory,
+    /// methods and examples", section 8.9).
+    pub(super) mean: Tensor,
+    /// `(B, S, T, D)`.
+    pub(super) draws: Tensor,
+}
+
+/// `samples` draws of each window, by the autoregression alone, and by `draws` where given.
 ///
 /// # Errors
-/// [`Error::Data`] where nothing is missing, where windows miss different cells, and for less than a context of whole
-/// frames before the first missing cell; [`Error::NonFinite`] for an infinite cell or draw.
+/// [`Error::Data`] where nothing is unknown, where windows miss different cells, and, where no channel has noise, for
+/// less than a context of whole frames before the first missing cell; [`Error::NonFinite`] for an infinite cell or
+/// draw; [`Error::Config`] for noise that is none.
 pub(super) fn filled(
     coordinates: &ResidualCoordinates,
-    windows: &Tensor,
+    seen: &Seen<'_>,
     samples: usize,
     draws: Option<&Draws<'_>>,
     noise: &mut Noise,
-) -> Result<[Tensor; 2]> {
-    let (batch, frames, d) = windows.dims3()?;
-    let values = windows.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
-    let layout = Layout::of(coordinates, &values, [batch, frames, d])?;
-    let bridge = Bridge::new(coordinates, &layout.known(&values))?;
+) -> Result<Filled> {
+    let (batch, frames, d) = seen.windows.dims3()?;
+    let values = seen.windows.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
+    let layout = Layout::of(coordinates.fit(), &values, [batch, frames, d], seen.noise)?;
+    let bridge = Bridge::new(coordinates, &layout.noise(&values[..frames * d], seen.noise))?;
     let noise = noise.split_off();
     let tiles = parallel::tiles(batch, 1, |row| {
         let window = &values[row.start * frames * d..row.end * frames * d];
         let mut noise = noise.from_chain((row.start * samples) as u64);
         let drawn = Drawing::new(&bridge, &layout.cut(window))?.run(samples, draws, &mut noise)?;
-        let put = |cells: &Vec<f32>| layout.put(window, &bridge.missing, cells, coordinates.limits().by_channel());
+        let put = |cells: &Vec<f32>| layout.put(window, &bridge.unknown, cells, coordinates.limits().by_channel());
         Ok(drawn.iter().map(put).collect::<Vec<_>>())
     })?;
     let (mut means, mut all) = (Vec::new(), Vec::new());
@@ -64,9 +83,8 @@ pub(super) fn filled(
         let what = "a filled gap".to_string();
         return Err(Error::NonFinite { what, value: f64::from(all[at]), step: (at / d % frames) as u64 });
     }
-    let [means, all] = [(means, vec![batch, frames, d]), (all, vec![batch, samples, frames, d])]
-        .map(|(values, shape)| Tensor::from_vec(values, shape, &Device::Cpu));
-    Ok([means?, all?])
+    let mean = Tensor::from_vec(means, (batch, frames, d), &Device::Cpu)?;
+    Ok(Filled { mean, draws: Tensor::from_vec(all, (batch, samples, frames, d), &Device::Cpu)? })
 }
 
 /// Where chunks lie over a window.
@@ -79,13 +97,16 @@ struct Layout {
 }
 
 impl Layout {
-    /// The first chunk begins with the first incomplete frame; the last is that after which a whole context is known.
-    fn of(coordinates: &ResidualCoordinates, values: &[f32], [batch, frames, d]: [usize; 3]) -> Result<Self> {
-        let fit = coordinates.fit();
+    /// Where any channel has noise, chunks lie over the whole window. Otherwise the first begins with the first
+    /// incomplete frame; the last is that after which a whole context is known.
+    fn of(fit: &VarFit, values: &[f32], [batch, frames, d]: [usize; 3], noise: &[f64]) -> Result<Self> {
         let (k, c) = (fit.context(), fit.chunk());
-        if d != fit.channels() || batch * frames == 0 {
+        if d != fit.channels() || noise.len() != d || batch * frames == 0 {
             let expected = format!("(B, T, {}), B and T at least 1", fit.channels());
             return Err(Error::Shape { what: "windows to fill", found: vec![batch, frames, d], expected });
+        }
+        if let Some(bad) = noise.iter().find(|std| !(std.is_finite() && **std >= 0.0)) {
+            return Err(Error::config("noise", bad, "standard deviations: 0 or a positive number each"));
         }
         let width = frames * d;
         let pattern = |w: usize| values[w * width..(w + 1) * width].iter().map(|v| v.is_nan());
@@ -96,6 +117,15 @@ impl Layout {
             let what = "a window to fill".to_string();
             return Err(Error::NonFinite { what, value: f64::from(values[at]), step: (at % width / d) as u64 });
         }
+        let over = |begin: usize, end: usize| {
+            Self { begin, frames: k + (end - begin - k).div_ceil(c).max(1) * c, channels: d }
+        };
+        if noise.iter().any(|std| *std > 0.0) {
+            if frames <= k {
+                return Err(Error::data("frames of a window", frames, format!("more than {k}")));
+            }
+            return Ok(over(0, frames));
+        }
         let gone: Vec<usize> = pattern(0).enumerate().filter(|(_, gone)| *gone).map(|(cell, _)| cell / d).collect();
         let (Some(first), Some(last)) = (gone.first(), gone.last()) else {
             return Err(Error::data("missing cells", "none", "at least one"));
@@ -104,8 +134,7 @@ impl Layout {
             let expected = format!("at least {k}: the model reads as many before it fills anything");
             Error::data("complete frames before the first missing cell", first, expected)
         })?;
-        let reach = last + 1 + k - first;
-        Ok(Self { begin, frames: k + reach.div_ceil(c) * c, channels: d })
+        Ok(over(begin, last + 1 + k))
     }
 
     /// Cells `(K + m C, D)` of a window; 0 where they are missing or beyond it.
@@ -114,23 +143,24 @@ impl Layout {
         cells.chain(std::iter::repeat(0.0)).take(self.frames * self.channels).collect()
     }
 
-    /// Whether each of those cells is known.
-    fn known(&self, windows: &[f32]) -> Vec<bool> {
+    /// The deviation of each of those cells' noise, infinite where they are missing.
+    fn noise(&self, windows: &[f32], noise: &[f64]) -> Vec<f64> {
         let (first, most) = (self.begin * self.channels, self.frames * self.channels);
-        let known = windows[first..].iter().map(|v| !v.is_nan());
-        known.chain(std::iter::repeat(false)).take(most).collect()
+        let of = |(v, std): (&f32, &f64)| if v.is_nan() { f64::INFINITY } else { *std };
+        let there = windows[first..].iter().zip(noise.iter().cycle()).map(of);
+        there.chain(std::iter::repeat(f64::INFINITY)).take(most).collect()
     }
 
-    /// A window with its missing cells in place, put back within the `limits` of each channel, which reach to what is
+    /// A window with its unknown cells in place, put back within the `limits` of each channel, which reach to what is
     /// known in the window.
-    fn put(&self, window: &[f32], missing: &[usize], cells: &[f32], limits: &[[f32; 2]]) -> Vec<f32> {
+    fn put(&self, window: &[f32], unknown: &[usize], cells: &[f32], limits: &[[f32; 2]]) -> Vec<f32> {
         let mut limits = limits.to_vec();
         for (cell, value) in window.iter().enumerate().filter(|(_, v)| !v.is_nan()) {
             let [low, high] = &mut limits[cell % self.channels];
             (*low, *high) = (low.min(*value), high.max(*value));
         }
         let mut whole = window.to_vec();
-        for (cell, value) in missing.iter().zip(cells) {
+        for (cell, value) in unknown.iter().zip(cells) {
             let [low, high] = limits[cell % self.channels];
             if let Some(to) = whole.get_mut(self.begin * self.channels + cell) {
                 *to = value.max(low).min(high);
@@ -145,9 +175,9 @@ struct Drawing<'a> {
     bridge: &'a Bridge<'a>,
     /// `(K + m C, D)`: known cells.
     frames: Vec<f32>,
-    /// `(1, m C D)`: the coordinates nearest to 0 that agree with what is known.
+    /// `(1, m C D + N)`: the coordinates nearest to 0 that agree with what is known.
     centre: Tensor,
-    /// `(1, M)`: the missing cells there.
+    /// `(1, M)`: the unknown cells there.
     cells: Tensor,
 }
 
@@ -162,26 +192,28 @@ impl<'a> Drawing<'a> {
         Ok(Self { bridge, frames: frames.to_vec(), centre: row(centre)?, cells: row(cells)? })
     }
 
-    /// The missing cells: first as the autoregression expects them, then as drawn.
+    /// The unknown cells: their mean, then as drawn.
     fn run(&self, samples: usize, draws: Option<&Draws<'_>>, noise: &mut Noise) -> Result<Vec<Vec<f32>>> {
         let (_, width) = self.centre.dims2()?;
         let start = noise.normal((samples, width), DType::F32, &Device::Cpu)?;
-        let drawn = match draws {
-            None => start,
-            Some(draws) => {
-                let start = (start * draws.sampler.temperature)?;
-                // The guidance acts on the network alone, not on what is known.
-                let stops = SamplerConfig { guidance: 1.0.into(), ..draws.sampler };
-                let now = RefCell::new(self.cells.broadcast_as((samples, self.cells.dim(1)?))?.contiguous()?);
-                let model = |x: &Tensor, at: f64| self.velocity(x, at, draws, &now);
-                Sampler::new(&stops)?.run(&model, start, noise)?
-            }
+        let Some(draws) = draws else {
+            let drawn = self.unknown_cells(&start.matmul(&self.bridge.basis)?)?;
+            return Ok([self.cells.to_vec2::<f32>()?, drawn.to_vec2::<f32>()?].concat());
         };
-        let drawn = self.missing_cells(&drawn.matmul(&self.bridge.basis)?)?;
-        Ok([self.cells.to_vec2::<f32>()?, drawn.to_vec2::<f32>()?].concat())
+        let start = (start * draws.sampler.temperature)?;
+        // The guidance acts on the network alone, not on what is known.
+        let stops = SamplerConfig { guidance: 1.0.into(), ..draws.sampler };
+        let now = RefCell::new(self.cells.broadcast_as((samples, self.cells.dim(1)?))?.contiguous()?);
+        let model = |x: &Tensor, at: f64| self.velocity(x, at, draws, &now);
+        let drawn = Sampler::new(&stops)?.run(&model, start.clone(), noise)?;
+        let drawn = self.unknown_cells(&drawn.matmul(&self.bridge.basis)?)?;
+        // Without a network the same noise would have come to these, whose mean is known.
+        let plain = self.unknown_cells(&start.matmul(&self.bridge.basis)?)?;
+        let mean = (&self.cells + (&drawn - plain)?.mean_keepdim(0)?)?;
+        Ok([mean.to_vec2::<f32>()?, drawn.to_vec2::<f32>()?].concat())
     }
 
-    /// The velocity whose denoised estimate agrees with what is known. Contexts hold the missing cells as they are
+    /// The velocity whose denoised estimate agrees with what is known. Contexts hold the unknown cells as they are
     /// estimated `now`, which this estimate then replaces.
     fn velocity(&self, x: &Tensor, at: f64, draws: &Draws<'_>, now: &RefCell<Tensor>) -> Result<Tensor> {
         let (rows, width) = x.dims2()?;
@@ -189,27 +221,29 @@ impl<'a> Drawing<'a> {
         let (sin, cos) = at.sin_cos();
         let latent = self.bridge.coordinates.latent();
         let contexts = self.contexts(&now.borrow().to_vec2::<f32>()?)?;
-        let leading = x.reshape((rows * chunks, c * d))?.narrow(1, 0, latent)?.contiguous()?;
+        let of_chunks = x.narrow(1, 0, chunks * c * d)?.reshape((rows * chunks, c * d))?;
+        let leading = of_chunks.narrow(1, 0, latent)?.contiguous()?;
         let velocity = (draws.velocity)(&leading, &contexts, at)?.pad_with_zeros(1, 0, c * d - latent)?;
-        let estimate = ((x * cos)? - (velocity.reshape((rows, width))? * (sin * draws.sampler.guidance()))?)?;
+        let velocity = velocity.reshape((rows, chunks * c * d))?.pad_with_zeros(1, 0, width - chunks * c * d)?;
+        let estimate = ((x * cos)? - (velocity * (sin * draws.sampler.guidance()))?)?;
         let along = estimate.matmul(&self.bridge.basis)?;
         let moved = along.matmul(&self.bridge.basis_rows)?.broadcast_add(&self.centre)?;
-        now.replace(self.missing_cells(&along)?);
+        now.replace(self.unknown_cells(&along)?);
         Ok((((x * cos)? - moved)? / sin)?)
     }
 
-    /// The missing cells `(S, M)` at steps `(S, M)` along the plane's basis.
-    fn missing_cells(&self, along: &Tensor) -> Result<Tensor> {
+    /// The unknown cells `(S, M)` at steps `(S, M)` along the plane's basis.
+    fn unknown_cells(&self, along: &Tensor) -> Result<Tensor> {
         Ok(along.matmul(&self.bridge.to_cells)?.broadcast_add(&self.cells)?)
     }
 
-    /// What the network reads before each chunk, `(S m, K D)`, for missing cells `(S)(M)`.
+    /// What the network reads before each chunk, `(S m, K D)`, for unknown cells `(S)(M)`.
     fn contexts(&self, cells: &[Vec<f32>]) -> Result<Tensor> {
         let [k, c, d, chunks] = self.bridge.sizes;
         let mut histories = Vec::with_capacity(cells.len() * chunks * k * d);
         let mut frames = self.frames.clone();
         for row in cells {
-            self.bridge.missing.iter().zip(row).for_each(|(cell, value)| frames[*cell] = *value);
+            self.bridge.unknown.iter().zip(row).for_each(|(cell, value)| frames[*cell] = *value);
             (0..chunks).for_each(|i| histories.extend_from_slice(&frames[i * c * d..(i * c + k) * d]));
         }
         let width = self.bridge.coordinates.fit().feature_width();

@@ -108,7 +108,7 @@ fn without_a_network_gaps_are_filled_by_the_exact_conditional() -> Result<()> {
                 let all = t.flatten_all()?.to_vec1::<f32>()?;
                 Ok(missing.iter().map(|cell| f64::from(all[*cell])).collect())
             };
-            let [smoothed, draws] = model.smooth(&window, SAMPLES, &mut Noise::new(1))?;
+            let [smoothed, draws] = model.smooth(&window, &[0.0; SIZES[2]], SAMPLES, &mut Noise::new(1))?;
             for (found, expected) in cells(&smoothed)?.iter().zip(mean.iter()) {
                 assert!((found - expected).abs() < 1e-3 * (1.0 + expected.abs()), "{found} for {expected}");
             }
@@ -175,5 +175,77 @@ fn what_cannot_be_filled_is_refused() -> Result<()> {
         model.fill(&Tensor::zeros((1, 9, 3), DType::F32, &Device::Cpu)?, 1, &mut Noise::new(1)),
         Err(Error::Shape { .. })
     ));
+    Ok(())
+}
+
+/// Noise of each channel; the third is known.
+const NOISE: [f64; 4] = [0.3, 1.0, 0.0, 0.6];
+
+/// Mean and covariance of all cells `(T, D)` by the textbook: minus the log density is half of the coordinates' squares
+/// and of the noise's, the coordinates those that `encode` gives.
+fn posterior(model: &LevelForecaster, window: &Tensor) -> Result<(DVector<f64>, DMatrix<f64>)> {
+    let [k, c, d] = SIZES;
+    let seen = window.flatten_all()?.to_vec1::<f32>()?;
+    let encode = |x: &[f64]| -> Result<DVector<f64>> {
+        let x: Vec<f32> = x.iter().map(|v| *v as f32).collect();
+        let mut all = Vec::new();
+        for first in (0..x.len() / d - k).step_by(c) {
+            let (_, expected) = model.coordinates().expect(&x[first * d..(first + k) * d])?;
+            let chunk = Tensor::from_slice(&x[(first + k) * d..(first + k + c) * d], (1, c * d), &Device::Cpu)?;
+            all.extend(model.coordinates().encode(&chunk, &expected)?.flatten_all()?.to_vec1::<f32>()?);
+        }
+        Ok(DVector::from_iterator(all.len(), all.into_iter().map(f64::from)))
+    };
+    let zero: Vec<f64> = seen.iter().map(|v| if v.is_nan() { 0.0 } else { f64::from(*v) }).collect();
+    let unknown: Vec<usize> = (0..seen.len()).filter(|i| NOISE[i % d] > 0.0).collect();
+    let at = encode(&zero)?;
+    let mut slope = DMatrix::zeros(at.len(), unknown.len());
+    for (column, cell) in unknown.iter().enumerate() {
+        let (mut moved, step) = (zero.clone(), 0.5);
+        moved[*cell] += step;
+        slope.set_column(column, &((encode(&moved)? - &at) / step));
+    }
+    let mut precision = slope.transpose() * &slope;
+    for (i, cell) in unknown.iter().enumerate().filter(|(_, cell)| !seen[**cell].is_nan()) {
+        precision[(i, i)] += NOISE[cell % d].powi(-2);
+    }
+    let covariance = precision.try_inverse().unwrap();
+    let change = &covariance * slope.transpose() * at;
+    Ok((DVector::from_iterator(unknown.len(), unknown.iter().map(|c| zero[*c])) - change, covariance))
+}
+
+#[test]
+fn without_a_network_noise_is_taken_away_by_the_exact_conditional() -> Result<()> {
+    const SAMPLES: usize = 4000;
+    let [k, c, d] = SIZES;
+    let model = model(12, false, true)?; // `encode` gives all coordinates
+    let window = window(k + 2 * c, &[2 * d + 1, 9 * d, 9 * d + 1])?;
+    let (mean, covariance) = posterior(&model, &window)?;
+    let unknown = |t: &Tensor| -> Result<Vec<f64>> {
+        let all = t.flatten_all()?.to_vec1::<f32>()?.into_iter().enumerate();
+        Ok(all.filter(|(i, _)| NOISE[i % d] > 0.0).map(|(_, v)| f64::from(v)).collect())
+    };
+    let ways = [
+        model.smooth(&window, &NOISE, SAMPLES, &mut Noise::new(1))?,
+        model.clean(&window, &NOISE, SAMPLES, &mut Noise::new(2))?,
+    ];
+    for [exact, draws] in ways {
+        let known = draws.narrow(1, 0, 1)?.flatten_all()?.to_vec1::<f32>()?;
+        let given = window.flatten_all()?.to_vec1::<f32>()?;
+        assert!((0..given.len()).filter(|i| NOISE[i % d] == 0.0).all(|i| known[i] == given[i]));
+        for (found, expected) in unknown(&exact)?.iter().zip(mean.iter()) {
+            assert!((found - expected).abs() < 5e-3 * (1.0 + expected.abs()), "{found} for {expected}");
+        }
+        let rows = (0..SAMPLES).map(|s| unknown(&draws.narrow(1, s, 1)?)).collect::<Result<Vec<_>>>()?;
+        for i in 0..mean.len() {
+            let average = |of: &dyn Fn(&[f64]) -> f64| rows.iter().map(|r| of(r)).sum::<f64>() / SAMPLES as f64;
+            for j in 0..=i {
+                let found = average(&|r| (r[i] - mean[i]) * (r[j] - mean[j]));
+                let (own, both) = (covariance[(i, i)] * covariance[(j, j)], covariance[(i, j)]);
+                let error = 4.0 * ((own + both * both) / SAMPLES as f64).sqrt() + 5e-3 * own.sqrt();
+                assert!((found - both).abs() < error, "covariance of {i} and {j}: {found} for {both}");
+            }
+        }
+    }
     Ok(())
 }
