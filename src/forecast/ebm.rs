@@ -159,12 +159,15 @@ impl LevelForecaster {
     /// [`crate::Error::Shape`] where these do not fit the model or each other; [`crate::Error::Config`] for noise that
     /// is none; [`crate::Error::Data`] for windows of no more than a context, and as [`Forecaster::fill`].
     pub fn clean(&self, windows: &Tensor, noise: &[f64], samples: usize, draws: &mut Noise) -> Result<[Tensor; 2]> {
-        let velocity = |x: &Tensor, context: &Tensor, at: f64| {
-            self.energy.conditioned(Some(context), x.dim(0)?)?.at(at)?.velocity(x)
-        };
+        let velocity = |x: &Tensor, context: &Tensor, at: f64| self.velocity(x, context, at);
         let by = Draws { velocity: &velocity, sampler: auto::filling(self.sampler) };
         let filled = filled(&self.coordinates, &Seen { windows, noise }, samples, Some(&by), draws)?;
         Ok([filled.mean, filled.draws])
+    }
+
+    /// Velocity `(N, latent)` of coordinates `(N, latent)` after contexts `(N, K D)` at a noise angle.
+    pub(super) fn velocity(&self, x: &Tensor, contexts: &Tensor, at: f64) -> Result<Tensor> {
+        self.energy.conditioned(Some(contexts), x.dim(0)?)?.at(at)?.velocity(x)
     }
 
     /// What the engine runs for a forecast.

@@ -2,6 +2,7 @@
 
 mod anomaly;
 mod bench;
+mod clean;
 mod fill;
 mod image;
 mod inspect;
@@ -16,6 +17,7 @@ pub(crate) use anomaly::AnomalyArgs;
 #[cfg(feature = "cuda")]
 pub(crate) use bench::Precision;
 pub(crate) use bench::{BenchArgs, Device, Workload};
+pub(crate) use clean::CleanArgs;
 pub(crate) use fill::FillArgs;
 pub(crate) use image::{
     Again, ClassifierArgs, Common, ComposeArgs, ContinualArgs, CrossClassArgs, Experiment, GenerateArgs, ImageArgs,
@@ -49,6 +51,7 @@ Examples:
   ebmotion train logs/ -o arm.safetensors
   ebmotion predict arm.safetensors logs/last.csv --horizon 4s --samples 64 -o forecast.json
   ebmotion fill arm.safetensors logs/last.csv --gap 2.0s..2.6s -o filled.json
+  ebmotion clean arm.safetensors logs/last.csv -o cleaned.csv
   ebmotion report arm.safetensors logs/ -o report/
   ebmotion anomaly arm.safetensors logs/today.csv
   ebmotion score arm.safetensors logs/
@@ -76,13 +79,15 @@ pub(crate) enum Verb {
     Predict(PredictArgs),
     /// Fills what a log lacks, frames or channels, given what comes before and after.
     Fill(FillArgs),
+    /// Takes sensor noise away, without lag.
+    Clean(CleanArgs),
     /// Compares a model with baselines on episodes that it has never seen.
     Report(ReportArgs),
     /// Finds what is wrong in a log: stretches that are unlike the motion a model was trained on.
     Anomaly(AnomalyArgs),
     /// Scores every episode of a data set, the worst first: which to leave out, and why.
     Score(ScoreArgs),
-    /// Turns forecasts, or filled gaps, into a rerun recording.
+    /// Turns forecasts, filled gaps or cleaned logs into a rerun recording.
     View(ViewArgs),
     /// Trains, forecasts, compares and draws on the embedded robot-hand logs: everything at once, no set-up.
     Demo(DemoArgs),

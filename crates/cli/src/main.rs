@@ -4,6 +4,7 @@
 mod anomaly;
 mod args;
 mod bench;
+mod clean;
 mod console;
 mod convert;
 mod demo;
@@ -80,6 +81,7 @@ fn perform(cli: &Cli) -> Result<()> {
         Verb::Train(args) => train::run(args, &mut console),
         Verb::Predict(args) => predict::run(args, &mut console),
         Verb::Fill(args) => fill::run(args, &mut console),
+        Verb::Clean(args) => clean::run(args, &mut console),
         Verb::Report(args) => report::run(args, &mut console),
         Verb::Anomaly(args) => anomaly::run(args, &mut console),
         Verb::Score(args) => score::run(args, &mut console),

@@ -7,6 +7,8 @@
 //! from the exact Gaussian conditional of the autoregression, but for the sampler's end.
 
 mod bridge;
+mod clean;
+mod noise;
 mod of_log;
 #[cfg(test)]
 mod tests;
@@ -48,12 +50,19 @@ pub(super) struct Filled {
     pub(super) draws: Tensor,
 }
 
+/// Draws windows of one shape that miss the same cells.
+pub(super) struct Filling<'a> {
+    coordinates: &'a ResidualCoordinates,
+    layout: Layout,
+    bridge: Bridge<'a>,
+    /// Frames and channels of a window.
+    shape: [usize; 2],
+}
+
 /// `samples` draws of each window, by the autoregression alone, and by `draws` where given.
 ///
 /// # Errors
-/// [`Error::Data`] where nothing is unknown, where windows miss different cells, and, where no channel has noise, for
-/// less than a context of whole frames before the first missing cell; [`Error::NonFinite`] for an infinite cell or
-/// draw; [`Error::Config`] for noise that is none.
+/// [`Error::Data`] where windows miss different cells; as [`Filling::new`] and [`Filling::run`].
 pub(super) fn filled(
     coordinates: &ResidualCoordinates,
     seen: &Seen<'_>,
@@ -63,28 +72,85 @@ pub(super) fn filled(
 ) -> Result<Filled> {
     let (batch, frames, d) = seen.windows.dims3()?;
     let values = seen.windows.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
-    let layout = Layout::of(coordinates.fit(), &values, [batch, frames, d], seen.noise)?;
-    let bridge = Bridge::new(coordinates, &layout.noise(&values[..frames * d], seen.noise))?;
-    let noise = noise.split_off();
-    let tiles = parallel::tiles(batch, 1, |row| {
-        let window = &values[row.start * frames * d..row.end * frames * d];
-        let mut noise = noise.from_chain((row.start * samples) as u64);
-        let drawn = Drawing::new(&bridge, &layout.cut(window))?.run(samples, draws, &mut noise)?;
-        let put = |cells: &Vec<f32>| layout.put(window, &bridge.unknown, cells, coordinates.limits().by_channel());
-        Ok(drawn.iter().map(put).collect::<Vec<_>>())
-    })?;
-    let (mut means, mut all) = (Vec::new(), Vec::new());
-    for tile in tiles {
-        let mut rows = tile.into_iter();
-        means.extend(rows.next().unwrap_or_default());
-        all.extend(rows.flatten());
+    if batch * frames * d == 0 {
+        return Err(bad_shape(coordinates, vec![batch, frames, d]));
     }
-    if let Some(at) = all.iter().position(|v| !v.is_finite()) {
-        let what = "a filled gap".to_string();
-        return Err(Error::NonFinite { what, value: f64::from(all[at]), step: (at / d % frames) as u64 });
+    let pattern = |window: usize| values[window * frames * d..(window + 1) * frames * d].iter().map(|v| v.is_nan());
+    if let Some(other) = (1..batch).find(|w| !pattern(0).eq(pattern(*w))) {
+        return Err(Error::data("missing cells", format!("others in window {other}"), "the same in all windows"));
     }
-    let mean = Tensor::from_vec(means, (batch, frames, d), &Device::Cpu)?;
-    Ok(Filled { mean, draws: Tensor::from_vec(all, (batch, samples, frames, d), &Device::Cpu)? })
+    Filling::new(coordinates, &values[..frames * d], d, seen.noise)?.run(&values, samples, draws, noise)
+}
+
+fn bad_shape(coordinates: &ResidualCoordinates, found: Vec<usize>) -> Error {
+    let expected = format!("(B, T, {}), B and T at least 1", coordinates.fit().channels());
+    Error::Shape { what: "windows to fill", found, expected }
+}
+
+impl<'a> Filling<'a> {
+    /// For windows `(T, d)` that miss the cells that this one misses (NaN), with noise of these deviations `(d,)`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for other channels than the model's; [`Error::Config`] for noise that is none; [`Error::Data`]
+    /// where nothing is unknown, and, where no channel has noise, for less than a context of whole frames before the
+    /// first missing cell.
+    pub(super) fn new(coordinates: &'a ResidualCoordinates, window: &[f32], d: usize, noise: &[f64]) -> Result<Self> {
+        let frames = window.len() / d.max(1);
+        if d != coordinates.fit().channels() || noise.len() != d || frames == 0 {
+            return Err(bad_shape(coordinates, vec![1, frames, d]));
+        }
+        if let Some(bad) = noise.iter().find(|std| !(std.is_finite() && **std >= 0.0)) {
+            return Err(Error::config("noise", bad, "standard deviations: 0 or a positive number each"));
+        }
+        let layout = Layout::of(coordinates.fit(), window, noise)?;
+        let bridge = Bridge::new(coordinates, &layout.noise(window, noise))?;
+        Ok(Self { coordinates, layout, bridge, shape: [frames, d] })
+    }
+
+    /// Variance of each unknown cell by the autoregression, in the order of cells, `(M,)`.
+    pub(super) fn variances(&self) -> Vec<f64> {
+        self.bridge.variances()
+    }
+
+    /// `samples` draws of each of the windows `(B, T, D)`; with none, only their mean by the autoregression.
+    ///
+    /// # Errors
+    /// [`Error::NonFinite`] for an infinite cell or draw.
+    pub(super) fn run(
+        &self,
+        values: &[f32],
+        samples: usize,
+        draws: Option<&Draws<'_>>,
+        noise: &mut Noise,
+    ) -> Result<Filled> {
+        let [frames, d] = self.shape;
+        let (width, batch) = (frames * d, values.len() / (frames * d));
+        if let Some(at) = values.iter().position(|v| v.is_infinite()) {
+            let what = "a window to fill".to_string();
+            return Err(Error::NonFinite { what, value: f64::from(values[at]), step: (at % width / d) as u64 });
+        }
+        let noise = noise.split_off();
+        let limits = self.coordinates.limits().by_channel();
+        let tiles = parallel::tiles(batch, 1, |row| {
+            let window = &values[row.start * width..row.end * width];
+            let mut noise = noise.from_chain((row.start * samples) as u64);
+            let drawn = Drawing::new(&self.bridge, &self.layout.cut(window))?.run(samples, draws, &mut noise)?;
+            let put = |cells: &Vec<f32>| self.layout.put(window, &self.bridge.unknown, cells, limits);
+            Ok(drawn.iter().map(put).collect::<Vec<_>>())
+        })?;
+        let (mut means, mut all) = (Vec::new(), Vec::new());
+        for tile in tiles {
+            let mut rows = tile.into_iter();
+            means.extend(rows.next().unwrap_or_default());
+            all.extend(rows.flatten());
+        }
+        if let Some(at) = all.iter().position(|v| !v.is_finite()) {
+            let what = "a filled gap".to_string();
+            return Err(Error::NonFinite { what, value: f64::from(all[at]), step: (at / d % frames) as u64 });
+        }
+        let mean = Tensor::from_vec(means, (batch, frames, d), &Device::Cpu)?;
+        Ok(Filled { mean, draws: Tensor::from_vec(all, (batch, samples, frames, d), &Device::Cpu)? })
+    }
 }
 
 /// Where chunks lie over a window.
@@ -99,26 +165,13 @@ struct Layout {
 impl Layout {
     /// Where any channel has noise, chunks lie over the whole window. Otherwise the first begins with the first
     /// incomplete frame; the last is that after which a whole context is known.
-    fn of(fit: &VarFit, values: &[f32], [batch, frames, d]: [usize; 3], noise: &[f64]) -> Result<Self> {
-        let (k, c) = (fit.context(), fit.chunk());
-        if d != fit.channels() || noise.len() != d || batch * frames == 0 {
-            let expected = format!("(B, T, {}), B and T at least 1", fit.channels());
-            return Err(Error::Shape { what: "windows to fill", found: vec![batch, frames, d], expected });
-        }
-        if let Some(bad) = noise.iter().find(|std| !(std.is_finite() && **std >= 0.0)) {
-            return Err(Error::config("noise", bad, "standard deviations: 0 or a positive number each"));
-        }
-        let width = frames * d;
-        let pattern = |w: usize| values[w * width..(w + 1) * width].iter().map(|v| v.is_nan());
-        if let Some(other) = (1..batch).find(|w| !pattern(0).eq(pattern(*w))) {
-            return Err(Error::data("missing cells", format!("others in window {other}"), "the same in all windows"));
-        }
-        if let Some(at) = values.iter().position(|v| v.is_infinite()) {
-            let what = "a window to fill".to_string();
-            return Err(Error::NonFinite { what, value: f64::from(values[at]), step: (at % width / d) as u64 });
-        }
-        let over = |begin: usize, end: usize| {
-            Self { begin, frames: k + (end - begin - k).div_ceil(c).max(1) * c, channels: d }
+    fn of(fit: &VarFit, window: &[f32], noise: &[f64]) -> Result<Self> {
+        let (k, c, d) = (fit.context(), fit.chunk(), fit.channels());
+        let frames = window.len() / d;
+        let over = |begin: usize, end: usize| Self {
+            begin,
+            frames: k + (end - begin - k).div_ceil(c).max(1) * c,
+            channels: d,
         };
         if noise.iter().any(|std| *std > 0.0) {
             if frames <= k {
@@ -126,7 +179,7 @@ impl Layout {
             }
             return Ok(over(0, frames));
         }
-        let gone: Vec<usize> = pattern(0).enumerate().filter(|(_, gone)| *gone).map(|(cell, _)| cell / d).collect();
+        let gone: Vec<usize> = (0..window.len()).filter(|cell| window[*cell].is_nan()).map(|cell| cell / d).collect();
         let (Some(first), Some(last)) = (gone.first(), gone.last()) else {
             return Err(Error::data("missing cells", "none", "at least one"));
         };
@@ -144,10 +197,10 @@ impl Layout {
     }
 
     /// The deviation of each of those cells' noise, infinite where they are missing.
-    fn noise(&self, windows: &[f32], noise: &[f64]) -> Vec<f64> {
+    fn noise(&self, window: &[f32], noise: &[f64]) -> Vec<f64> {
         let (first, most) = (self.begin * self.channels, self.frames * self.channels);
         let of = |(v, std): (&f32, &f64)| if v.is_nan() { f64::INFINITY } else { *std };
-        let there = windows[first..].iter().zip(noise.iter().cycle()).map(of);
+        let there = window[first..].iter().zip(noise.iter().cycle()).map(of);
         there.chain(std::iter::repeat(f64::INFINITY)).take(most).collect()
     }
 
@@ -194,6 +247,9 @@ impl<'a> Drawing<'a> {
 
     /// The unknown cells: their mean, then as drawn.
     fn run(&self, samples: usize, draws: Option<&Draws<'_>>, noise: &mut Noise) -> Result<Vec<Vec<f32>>> {
+        if samples == 0 {
+            return Ok(self.cells.to_vec2::<f32>()?);
+        }
         let (_, width) = self.centre.dims2()?;
         let start = noise.normal((samples, width), DType::F32, &Device::Cpu)?;
         let Some(draws) = draws else {

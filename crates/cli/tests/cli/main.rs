@@ -5,6 +5,7 @@ mod anomaly;
 mod as_they_are;
 mod bad_input;
 mod bench;
+mod clean;
 mod breaking_off;
 mod convert;
 mod doctor;
