@@ -55,7 +55,9 @@ fn noise(args: &CleanArgs, model: &Model, frames: &Frames, console: &mut Console
     for (names, std) in &args.noise {
         match names {
             None => given.fill(Some(*std)),
-            Some(names) => frames.channels_named(std::slice::from_ref(names))?.into_iter().for_each(|c| given[c] = Some(*std)),
+            Some(names) => {
+                frames.channels_named(std::slice::from_ref(names))?.into_iter().for_each(|c| given[c] = Some(*std))
+            }
         }
     }
     if given.iter().all(Option::is_some) {
