@@ -17,7 +17,7 @@ use std::sync::{Mutex, PoisonError};
 /// How much of a log is looked at to tell its format, bytes.
 const HEAD: u64 = 64 * 1024;
 /// How much of a file is hashed at a time, bytes: few calls of the system, and yet in the cache.
-const HASHED: usize = 256 * 1024;
+const HASHED: usize = 64 * 1024;
 
 #[cfg(feature = "ros")]
 /// What can be read in any order.

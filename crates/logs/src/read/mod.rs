@@ -170,8 +170,8 @@ struct Assembly {
     reference: Option<Reference>,
     /// What was mended so far.
     repairs: Repairs,
-    /// Values of episodes that lie in no file, where there are several logs: many small ones are too much for the memory
-    /// as one large one is.
+    /// Values of episodes that lie in no file, where there are several logs: many small ones are too much for the
+    /// memory as one large one is.
     gathering: Gathering,
 }
 
