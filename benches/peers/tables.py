@@ -3,12 +3,13 @@
     cargo build --release -p ebmotion-logs --all-features --example read
     python benches/peers/tables.py [--rounds 3] [--rows 800000]
 
-A log of 30 channels of random walks and 400 episodes is made once in a temporary folder: about 200 MB, with pyarrow's own
-settings. Each side reads it into numbers in memory; the start of a process and its imports do not count. ebmotion also
-hashes the file, checks every cell and every time step, and sorts the rows into episodes. `pyarrow` and `pandas` leave it
-at columns in memory; `to rows` goes on to what ebmotion gives, but for the hash: an array (rows, channels) of `f64`, all
-cells finite, and a part of it for each episode, in which time ascends. Processor seconds are of all threads, of ours with
-the start of its process and a sum of all numbers: on a machine that others use they say more than seconds do.
+A log of 30 channels of random walks and 400 episodes is made once in a temporary folder: about 200 MB, with pyarrow's
+own settings. Each side reads it into numbers in memory; the start of a process and its imports do not count. ebmotion
+also hashes the file, checks every cell and every time step, and sorts the rows into episodes. `pyarrow` and `pandas`
+leave it at columns in memory; `to rows` goes on to what ebmotion gives, but for the hash: an array (rows, channels) of
+`f64`, all cells finite, and a part of it for each episode, in which time ascends. Processor seconds are of all threads,
+of ours with the start of its process and a sum of all numbers: on a machine that others use they say more than seconds
+do.
 """
 
 import argparse
@@ -93,7 +94,8 @@ def main():
         shares = [p / o for (_, p), (_, o) in zip(times, taken["ours"])]
         used = statistics.median(p for _, p in times)
         shown = " ".join(f"{rate:7.0f}" for rate in rates)
-        print(f"{side:15} {shown}   seconds over ours {statistics.median(ratios):.2f} [{min(ratios):.2f}, {max(ratios):.2f}]")
+        ratio = f"{statistics.median(ratios):.2f} [{min(ratios):.2f}, {max(ratios):.2f}]"
+        print(f"{side:15} {shown}   seconds over ours {ratio}")
         shown = f"{statistics.median(shares):.2f} [{min(shares):.2f}, {max(shares):.2f}]"
         print(f"{'':15} {used:.2f} processor seconds, over ours {shown}")
 

@@ -138,7 +138,7 @@ impl ParquetFile {
     /// # Errors
     /// [`Error::Log`] with the column for a file that is damaged, and for lists of another length.
     pub fn numbers(&self, wanted: &[Place<'_>]) -> Result<Vec<f64>> {
-        // What a damaged file says is not believed beyond that.
+        // A damaged file may say more than it has: beyond this the memory grows with what is there.
         let expected = self.checked(wanted)?;
         let (mut all, mut begin) = (vec![0.0; if stays(expected) { expected } else { 0 }], 0);
         self.each_block(wanted, &mut |length, fill| {
