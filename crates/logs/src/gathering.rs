@@ -24,6 +24,18 @@ impl Gathering {
         Ok(())
     }
 
+    /// Takes the values of `episodes` that lie in memory; `first` is the first one's number.
+    ///
+    /// # Errors
+    /// As [`Growing::extend`].
+    pub fn take(&mut self, first: usize, episodes: &mut [Episode]) -> Result<()> {
+        for (number, episode) in episodes.iter_mut().enumerate().filter(|(_, episode)| !episode.values.in_file()) {
+            let own = std::mem::take(&mut episode.values);
+            self.add(first + number, |values| values.extend(&own))?;
+        }
+        Ok(())
+    }
+
     /// Gives them to the episodes.
     ///
     /// # Errors

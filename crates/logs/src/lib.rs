@@ -36,5 +36,7 @@ pub use resample::DEFAULT_TOLERANCE;
 pub use split::Split;
 pub(crate) use values::Growing;
 pub use values::Values;
+#[cfg(feature = "parquet")]
+pub(crate) use values::stays;
 pub use window::{ShortEpisode, WindowSpec, Windows};
 pub use write::WriteOptions;

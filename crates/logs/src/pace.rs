@@ -26,8 +26,12 @@ impl Pace {
     /// The pace of `steps` (seconds, in any order; they are sorted, negative ones left out); `None` where none is
     /// positive.
     pub fn of(steps: &mut Vec<f64>) -> Option<Self> {
-        steps.retain(|s| s.is_finite() && *s >= 0.0);
-        steps.sort_unstable_by(f64::total_cmp);
+        steps.retain_mut(|s| {
+            // There is no -0 among them then: they are in the order of their bits, which are sooner compared.
+            *s += 0.0;
+            s.is_finite() && *s >= 0.0
+        });
+        steps.sort_unstable_by_key(|s| s.to_bits());
         if !steps.last().is_some_and(|longest| *longest > 0.0) {
             return None;
         }

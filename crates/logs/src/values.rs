@@ -7,4 +7,6 @@ mod stored;
 mod tests;
 
 pub(crate) use growing::Growing;
+#[cfg(feature = "parquet")]
+pub(crate) use growing::stays;
 pub use stored::Values;

@@ -17,16 +17,17 @@ const SAMPLE: usize = 1001;
 pub(super) fn check(table: &mut Table) -> Result<()> {
     let width = table.channels.len();
     let each = table.rows().div_ceil(SAMPLE).max(1);
-    let mut ranges = vec![(f64::INFINITY, f64::NEG_INFINITY); width];
+    let (mut lows, mut highs) = (vec![f64::INFINITY; width], vec![f64::NEG_INFINITY; width]);
     let mut samples: Vec<Vec<f64>> = vec![Vec::new(); width];
     for (number, row) in table.values.rows(width).enumerate() {
         if number.is_multiple_of(each) {
             samples.iter_mut().zip(row).filter(|(_, v)| v.is_finite()).for_each(|(sample, v)| sample.push(*v));
         }
         // What is no number is neither the least nor the largest.
-        ranges.iter_mut().zip(row).for_each(|((low, high), v)| (*low, *high) = (low.min(*v), high.max(*v)));
+        lows.iter_mut().zip(row).for_each(|(low, v)| *low = low.min(*v));
+        highs.iter_mut().zip(row).for_each(|(high, v)| *high = high.max(*v));
     }
-    for (c, ((low, high), mut sample)) in ranges.into_iter().zip(samples).enumerate() {
+    for (c, ((low, high), mut sample)) in lows.into_iter().zip(highs).zip(samples).enumerate() {
         sample.sort_unstable_by(f64::total_cmp);
         let Some(last) = sample.len().checked_sub(1) else { continue };
         let median = sample[last / 2];

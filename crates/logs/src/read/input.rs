@@ -10,12 +10,14 @@ use std::borrow::Cow;
 use std::fs::File;
 #[cfg(feature = "ros")]
 use std::io::Seek;
-use std::io::{Cursor, Read};
+use std::io::{Cursor, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 /// How much of a log is looked at to tell its format, bytes.
 const HEAD: u64 = 64 * 1024;
+/// How much of a file is hashed at a time, bytes: few calls of the system, and yet in the cache.
+const HASHED: usize = 64 * 1024;
 
 #[cfg(feature = "ros")]
 /// What can be read in any order.
@@ -117,7 +119,7 @@ impl<'a> Input<'a> {
 
     /// What an error of reading [`Input::stream`] says of the log.
     pub fn unreadable(&self, error: std::io::Error) -> Error {
-        use std::io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+        use ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
         match (self.packing(), error.kind()) {
             (Ok(Some(packing)), InvalidInput | InvalidData | UnexpectedEof) => {
                 let name = packing.name();
@@ -183,10 +185,17 @@ impl<'a> Input<'a> {
     /// # Errors
     /// [`Error::Io`] naming the file that cannot be read.
     pub fn record(&self, files: &[PathBuf]) -> Result<FileRecord> {
-        let mut hash = Sha256::new();
+        let (mut hash, mut block) = (Sha256::new(), vec![0; HASHED]);
         let mut add = |input: &Input| {
             let mut packed = input.packed()?;
-            std::io::copy(&mut packed, &mut hash).map_err(Error::io(&input.path, "read"))
+            loop {
+                match packed.read(&mut block) {
+                    Ok(0) => return Ok(()),
+                    Ok(read) => hash.update(&block[..read]),
+                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                    Err(error) => return Err(Error::io(&input.path, "read")(error)),
+                }
+            }
         };
         if files.is_empty() {
             add(self)?;

@@ -48,7 +48,7 @@ mod track;
 mod units;
 mod wrap;
 
-use super::{Episode, Gathering, Recording};
+use super::{Gathering, Recording};
 use crate::error::{Error, Result};
 use episodes::Reference;
 pub(crate) use episodes::{episodes as episodes_of, id as episode_id};
@@ -170,7 +170,8 @@ struct Assembly {
     reference: Option<Reference>,
     /// What was mended so far.
     repairs: Repairs,
-    /// Values of episodes that lie in no file: many small logs are too much for the memory as one large one is.
+    /// Values of episodes that lie in no file, where there are several logs: many small ones are too much for the
+    /// memory as one large one is.
     gathering: Gathering,
 }
 
@@ -194,7 +195,12 @@ impl Assembly {
         table.channels = declared;
         let parts = std::mem::take(&mut table.parts).into_iter();
         let parts: BTreeMap<_, _> = parts.map(|(episode, part)| (format!("{stem}/{episode}"), part)).collect();
-        self.gather(&mut episodes)?;
+        if let Some(recording) = &mut self.recording {
+            if recording.sources.len() == 1 {
+                self.gathering.take(0, &mut recording.episodes)?;
+            }
+            self.gathering.take(recording.episodes.len(), &mut episodes)?;
+        }
         match &mut self.recording {
             None => {
                 let (sources, notes) = (vec![table.source], table.notes);
@@ -216,16 +222,6 @@ impl Assembly {
                 recording.notes.extend(table.notes);
                 recording.parts.extend(parts);
             }
-        }
-        Ok(())
-    }
-
-    /// Takes the values of `episodes`, the next ones.
-    fn gather(&mut self, episodes: &mut [Episode]) -> Result<()> {
-        let before = self.recording.as_ref().map_or(0, |recording| recording.episodes.len());
-        for (number, episode) in episodes.iter_mut().enumerate().filter(|(_, episode)| !episode.values.in_file()) {
-            let own = std::mem::take(&mut episode.values);
-            self.gathering.add(before + number, |values| values.extend(&own))?;
         }
         Ok(())
     }

@@ -107,6 +107,10 @@ impl Numbers {
             if !time.is_finite() {
                 check(row, None, *time);
             }
+            // Without branches, since nearly all rows are whole.
+            if values.iter().fold(true, |whole, value| whole & value.is_finite()) {
+                continue;
+            }
             for (channel, value) in values.iter().enumerate().filter(|(_, value)| !value.is_finite()) {
                 check(row, Some(channel), *value);
                 infinite.push(row * channels.len() + channel);

@@ -6,6 +6,7 @@ use super::table::Table;
 use super::track::{Track, pace};
 use super::{OnRepeat, ReadOptions};
 use crate::error::Result;
+use ebmotion_engine::parallel;
 use std::borrow::Cow;
 
 /// Refuses, or leaves out, rows of a second source: rows far ahead of the log's pace whose values are not on the way
@@ -50,11 +51,9 @@ fn leave_out(table: &Table, track: &mut Track, rows: &[bool], repairs: &mut Repa
 fn of_one_rate(table: &Table, tracks: &mut [Track], options: &ReadOptions, repairs: &mut Repairs) -> Result<()> {
     // Of one smooth motion this is 1 / 4, of noise 1.
     const TIMES: f64 = 4.0;
-    let stretches = tracks.len();
-    for track in tracks {
-        if !by_turns(table, &track.rows, &track.time, TIMES, stretches) {
-            continue;
-        }
+    let by_turns = |i: usize| by_turns(table, &tracks[i].rows, &tracks[i].time, TIMES, tracks.len());
+    let turning = parallel::map(parallel::available(), tracks.len(), by_turns);
+    for (track, _) in tracks.iter_mut().zip(turning).filter(|(_, turning)| *turning) {
         if options.on_repeat == OnRepeat::Drop {
             let second = second(track);
             leave_out(table, track, &second, repairs);

@@ -6,6 +6,8 @@ use crate::error::Result;
 
 /// Numbers up to which they stay in memory: 64 MB.
 const MOST: usize = 8 << 20;
+/// Numbers up to which those of one table stay in memory, where it is known beforehand how many there are: 256 MB.
+const MOST_OF_TABLE: usize = 32 << 20;
 /// Numbers that are written to a file at once.
 const BLOCK: usize = 1 << 17;
 
@@ -22,19 +24,25 @@ pub(crate) struct Growing {
 
 impl Default for Growing {
     fn default() -> Self {
-        Self { spill: None, tail: Vec::new(), most: most() }
+        Self { spill: None, tail: Vec::new(), most: most(MOST) }
     }
 }
 
 #[cfg(not(test))]
-fn most() -> usize {
-    MOST
+fn most(usual: usize) -> usize {
+    usual
 }
 
 /// Tests of this crate write small logs to files too.
 #[cfg(test)]
-fn most() -> usize {
-    super::tests::MOST_OF_TEST.get().unwrap_or(MOST)
+fn most(usual: usize) -> usize {
+    super::tests::MOST_OF_TEST.get().unwrap_or(usual)
+}
+
+/// Whether the numbers of a table stay in memory.
+#[cfg(feature = "parquet")]
+pub(crate) fn stays(length: usize) -> bool {
+    length <= most(MOST_OF_TABLE)
 }
 
 impl Growing {

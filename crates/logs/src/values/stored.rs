@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 /// The numbers of an [`Episode`](crate::Episode): a slice of `f64`, whatever holds them.
 ///
-/// What is read or resampled lies in memory up to 64 MB, beyond in a temporary file without a name, of which only what
-/// is in use is in memory. The file is in the folder that the environment variable `TMPDIR` names, else in `/var/tmp`,
-/// else where the system has its temporary files; it is gone when the last of its numbers is. Clones share their
-/// numbers. Changing them copies them into memory first where they are shared.
+/// What is read or resampled lies in memory up to 64 MB (256 MB of a Parquet table), beyond in a temporary file without
+/// a name, of which only what is in use is in memory. The file is in the folder that the environment variable `TMPDIR`
+/// names, else in `/var/tmp`, else where the system has its temporary files; it is gone when the last of its numbers
+/// is. Clones share their numbers. Changing them copies them into memory first where they are shared.
 ///
 /// ```
 /// use ebmotion_logs::Values;

@@ -55,6 +55,34 @@ fn there_and_back_by_every_format() {
     assert!(left.iter().all(|name| !name.to_string_lossy().starts_with('.')), "{left:?}");
 }
 
+/// More numbers than are read at a time, on several threads; the last rows are no whole tile.
+#[cfg(feature = "parquet")]
+#[test]
+fn a_table_of_many_numbers_has_each_in_its_place() {
+    const WIDTH: usize = 31;
+    const LENGTHS: [usize; 3] = [20_011, 7, 9_003];
+    let names: String = (0..WIDTH).map(|c| format!(",q_{c}")).collect();
+    let mut log = format!("episode,time{names}\n");
+    let rows = LENGTHS.iter().enumerate().flat_map(|(episode, rows)| (0..*rows).map(move |row| (episode, row)));
+    for (number, (episode, row)) in rows.enumerate() {
+        let cells: String = (0..WIDTH).map(|c| format!(",{}", number * WIDTH + c)).collect();
+        log += &format!("{episode},{}{cells}\n", row as f64 / 64.0);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log.parquet");
+    let recording = Recording::from_bytes("log.csv", log.as_bytes(), &ReadOptions::default()).unwrap();
+    recording.write(&path, &WriteOptions::default()).unwrap();
+    let mut next = 0_u32;
+    for (episode, rows) in back(&path).episodes.iter().zip(LENGTHS) {
+        assert_eq!((episode.time_secs.len(), episode.values.len()), (rows, rows * WIDTH));
+        for value in &episode.values {
+            assert_eq!(*value, f64::from(next));
+            next += 1;
+        }
+    }
+    assert_eq!(next as usize, LENGTHS.iter().sum::<usize>() * WIDTH);
+}
+
 #[test]
 fn one_episode_needs_no_column() {
     let log = Recording::from_bytes("arm.csv", b"time,x\n0,1\n0.1,2\n", &ReadOptions::default()).unwrap();

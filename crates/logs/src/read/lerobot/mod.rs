@@ -33,21 +33,48 @@ pub(super) fn read(input: &Input, options: &ReadOptions) -> Result<Table> {
     numbers.columns = features.columns();
     numbers.notes = features.notes(&input.path);
 
+    let data = by_file(&pieces.all);
     let mut files: Vec<PathBuf> = vec![input.path.join(INFO)];
     files.extend(pieces.listed.iter().cloned());
+    files.extend(data.iter().map(|(file, _)| file.clone()));
+    let source = std::thread::scope(|scope| {
+        let source = scope.spawn(|| input.record(&files));
+        take_all(input, &info, &features.all, &data, &mut numbers)?;
+        source.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })?;
+    check_rate(input, &info, &mut numbers, options)?;
+    numbers.table(input, source, options)
+}
+
+/// Adds the rows of all data files to `numbers`.
+fn take_all(
+    input: &Input,
+    info: &Info,
+    features: &[Feature],
+    data: &[(PathBuf, &[Piece])],
+    numbers: &mut Numbers,
+) -> Result<()> {
     let (mut orphans, mut values) = (0, Growing::default());
-    for (file, of_file) in by_file(&pieces.all) {
-        let rows = Rows::read(&file, &features.all)?;
-        orphans += rows.take(of_file, &info, &mut numbers, &mut values)?;
-        files.push(file);
+    for (file, of_file) in data {
+        let rows = Rows::read(file, features)?;
+        let taken = rows.take(of_file, info, numbers)?;
+        orphans += rows.len() - taken.len();
+        // In a single file the rows mostly lie as they are wanted.
+        if data.len() == 1 && taken.iter().copied().eq(0..rows.len()) {
+            numbers.values = rows.values;
+        } else {
+            let row = |row: usize| &rows.values[row * rows.width..(row + 1) * rows.width];
+            taken.into_iter().try_for_each(|at| values.extend(row(at)))?;
+        }
+    }
+    if values.len() > 0 {
+        numbers.values = values.finish()?;
     }
     if orphans > 0 {
         let rows = if orphans == 1 { "row that belongs" } else { "rows that belong" };
         numbers.notes.push(format!("{}: {orphans} {rows} to no episode left out", input.path.display()));
     }
-    numbers.values = values.finish()?;
-    check_rate(input, &info, &mut numbers, options)?;
-    numbers.table(input, input.record(&files)?, options)
+    Ok(())
 }
 
 /// The episodes of each data file, in their order.
@@ -96,15 +123,19 @@ impl Rows {
         Ok(Self { file, placing, values, width })
     }
 
-    /// Adds the rows of the episodes to `numbers`, their values to `values`; returns how many rows belong to none of
-    /// them.
-    fn take(&self, episodes: &[Piece], info: &Info, numbers: &mut Numbers, values: &mut Growing) -> Result<usize> {
+    /// How many there are.
+    fn len(&self) -> usize {
+        self.placing.len() / PLACING.len()
+    }
+
+    /// Adds the rows of the episodes to `numbers`, without their values; returns which they are, in their order.
+    fn take(&self, episodes: &[Piece], info: &Info, numbers: &mut Numbers) -> Result<Vec<usize>> {
         let placing = self.placing.as_chunks::<4>().0;
         let mut rows_of: HashMap<u64, Vec<usize>> = HashMap::new();
         for (row, [_, _, episode, _]) in placing.iter().enumerate() {
             rows_of.entry(episode.to_bits()).or_default().push(row);
         }
-        let mut taken = 0;
+        let mut taken = Vec::new();
         for episode in episodes {
             let begin = numbers.time_secs.len();
             for row in rows_of.remove(&(episode.index as f64).to_bits()).unwrap_or_default() {
@@ -120,10 +151,9 @@ impl Rows {
                 }
                 numbers.time_secs.push(time);
                 numbers.lines.push((index as u64).saturating_add(1));
-                values.extend(&self.values[row * self.width..(row + 1) * self.width])?;
+                taken.push(row);
             }
             let end = numbers.time_secs.len();
-            taken += end - begin;
             if (end - begin) as u64 != episode.length {
                 let found = format!("{} frames of episode {}", end - begin, episode.index);
                 return Err(self.file.error(None, found, format!("{} as in {}", episode.length, info.episodes_name())));
@@ -132,7 +162,7 @@ impl Rows {
                 numbers.runs.push(Run { episode: Some(episode.index.to_string()), rows: begin..end });
             }
         }
-        Ok(placing.len() - taken)
+        Ok(taken)
     }
 }
 

@@ -8,13 +8,53 @@ use parquet::file::reader::{ChunkReader, Length};
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Where the bytes are.
 #[derive(Clone)]
 pub(super) enum Source {
     Memory(Bytes),
-    File(Arc<File>),
+    File(Arc<File>, Buffers),
+}
+
+/// Buffers that pages are read into, one after the other: new memory for each page takes longer than reading it.
+#[derive(Clone, Default)]
+pub(super) struct Buffers(Arc<Mutex<Vec<Vec<u8>>>>);
+
+impl Buffers {
+    /// More are not kept.
+    const MOST: usize = 8;
+    /// Nor larger ones, bytes.
+    const LARGEST: usize = 4 << 20;
+
+    /// One of `length` bytes at least.
+    fn take(&self, length: usize) -> Lent {
+        let mut bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+        bytes.resize(length.max(bytes.len()), 0);
+        Lent { bytes, length, buffers: self.clone() }
+    }
+}
+
+/// The first `length` bytes of a buffer that is given back.
+struct Lent {
+    bytes: Vec<u8>,
+    length: usize,
+    buffers: Buffers,
+}
+
+impl AsRef<[u8]> for Lent {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        let mut kept = self.buffers.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() < Buffers::MOST && self.bytes.len() <= Buffers::LARGEST {
+            kept.push(std::mem::take(&mut self.bytes));
+        }
+    }
 }
 
 impl Source {
@@ -25,7 +65,7 @@ impl Source {
     pub fn of(input: &Input) -> Result<Self> {
         if cfg!(unix) && input.is_file() && !input.is_packed()? {
             let file = File::open(&input.path).map_err(Error::io(&input.path, "read"))?;
-            return Ok(Self::File(Arc::new(file)));
+            return Ok(Self::File(Arc::new(file), Buffers::default()));
         }
         Ok(Self::Memory(input.bytes()?.into_owned().into()))
     }
@@ -34,7 +74,7 @@ impl Source {
     pub fn length(&self) -> std::io::Result<u64> {
         match self {
             Self::Memory(bytes) => Ok(bytes.len() as u64),
-            Self::File(file) => file.metadata().map(|data| data.len()),
+            Self::File(file, _) => file.metadata().map(|data| data.len()),
         }
     }
 }
@@ -74,7 +114,7 @@ impl Read for Onward {
                 part.copy_to_slice(&mut buffer[..wanted]);
                 wanted
             }
-            Source::File(file) => read_at(file, &mut buffer[..wanted], self.range.start)?,
+            Source::File(file, _) => read_at(file, &mut buffer[..wanted], self.range.start)?,
         };
         self.range.start += read as u64;
         Ok(read)
@@ -107,12 +147,14 @@ impl ChunkReader for Chunk {
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
         let range = self.part(start, length as u64)?;
-        if let Source::Memory(bytes) = &self.source {
-            return Ok(bytes.slice(range.start as usize..range.end as usize));
+        match &self.source {
+            Source::Memory(bytes) => Ok(bytes.slice(range.start as usize..range.end as usize)),
+            Source::File(_, buffers) => {
+                // The part lies within the file: so much is there.
+                let mut lent = buffers.take(length);
+                Onward { source: self.source.clone(), range }.read_exact(&mut lent.bytes[..length])?;
+                Ok(Bytes::from_owner(lent))
+            }
         }
-        // The part lies within the file: so much is there.
-        let mut bytes = vec![0; length];
-        Onward { source: self.source.clone(), range }.read_exact(&mut bytes)?;
-        Ok(bytes.into())
     }
 }

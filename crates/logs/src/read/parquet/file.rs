@@ -4,9 +4,9 @@ use super::super::Input;
 use super::super::guard::{guarded, too_many};
 use super::bytes::{Chunk, Source};
 use super::leaf::{Kind, Leaf};
-use super::numbers::{self, BATCH, Reader};
+use super::numbers::{self, Reader};
 use crate::error::{Error, Result};
-use crate::{Growing, Values};
+use crate::{Growing, Values, stays};
 use ebmotion_engine::parallel;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
@@ -16,6 +16,8 @@ use std::sync::Arc;
 
 /// Below so many numbers one thread is faster than several.
 const FOR_ONE_THREAD: usize = 200_000;
+/// Numbers that are read at a time, few enough for the cache: 4 MB.
+const BLOCK: usize = 1 << 19;
 /// Widest list that becomes columns.
 const WIDEST: usize = 65_536;
 
@@ -136,9 +138,14 @@ impl ParquetFile {
     /// # Errors
     /// [`Error::Log`] with the column for a file that is damaged, and for lists of another length.
     pub fn numbers(&self, wanted: &[Place<'_>]) -> Result<Vec<f64>> {
-        let mut all = Vec::new();
-        self.each_block(wanted, &mut |block| {
-            all.extend_from_slice(block);
+        // A damaged file may say more than it has: beyond this the memory grows with what is there.
+        let expected = self.checked(wanted)?;
+        let (mut all, mut begin) = (vec![0.0; if stays(expected) { expected } else { 0 }], 0);
+        self.each_block(wanted, &mut |length, fill| {
+            let end = begin + length;
+            all.resize(end.max(all.len()), 0.0);
+            fill(&mut all[begin..end]);
+            begin = end;
             Ok(())
         })?;
         Ok(all)
@@ -149,31 +156,45 @@ impl ParquetFile {
     /// # Errors
     /// As [`ParquetFile::numbers`]; [`Error::Io`] where there is no room for them.
     pub fn values(&self, wanted: &[Place<'_>]) -> Result<Values> {
-        Growing::filled(|values| self.each_block(wanted, &mut |block| values.extend(block)))
+        if stays(self.checked(wanted)?) {
+            return self.numbers(wanted).map(Values::from);
+        }
+        let mut block = Vec::new();
+        Growing::filled(|values| {
+            self.each_block(wanted, &mut |length, fill| {
+                block.resize(length, 0.0);
+                fill(&mut block);
+                values.extend(&block)
+            })
+        })
     }
 
-    /// Hands the rows of some columns to `each`, some at a time.
-    fn each_block<'a>(&self, wanted: &[Place<'a>], each: &mut dyn FnMut(&[f64]) -> Result<()>) -> Result<()> {
+    /// How many numbers the columns have, where there can be so many.
+    fn checked(&self, wanted: &[Place<'_>]) -> Result<usize> {
+        self.check_size(spans(wanted).0.iter().map(|(_, width)| width).sum())?;
+        Ok(usize::try_from(self.rows()).unwrap_or(usize::MAX).saturating_mul(wanted.len()))
+    }
+
+    /// Hands the rows of some columns to `each`, some at a time: how many numbers they are, and what writes them.
+    fn each_block<'a>(&self, wanted: &[Place<'a>], each: Each<'_>) -> Result<()> {
         let (leaves, spans) = spans(wanted);
-        self.check_size(leaves.iter().map(|(_, width)| width).sum())?;
-        let rows = usize::try_from(self.rows()).unwrap_or(usize::MAX);
-        let threads = if rows.saturating_mul(wanted.len()) < FOR_ONE_THREAD { 1 } else { parallel::available() };
-        let (mut before, mut block) = (0, Vec::new());
+        let threads = if self.checked(wanted)? < FOR_ONE_THREAD { 1 } else { parallel::available() };
+        let at_once = (BLOCK / leaves.iter().map(|(_, width)| width).sum::<usize>().max(1)).max(1);
+        let mut before = 0;
         for group in 0..self.metadata.num_row_groups() {
             let rows = usize::try_from(self.metadata.row_group(group).num_rows()).unwrap_or(0);
             let reader = |(leaf, width): &(&'a Leaf, usize)| {
                 self.guarded(leaf, || Reader::new(self.pages(leaf, group)?, leaf, *width, before))
             };
             let mut readers = leaves.iter().map(reader).collect::<Result<Vec<_>>>()?;
-            for begin in (0..rows).step_by(BATCH) {
-                let count = BATCH.min(rows - begin);
+            for begin in (0..rows).step_by(at_once) {
+                let count = at_once.min(rows - begin);
                 let all_readers: Vec<&mut Reader> = readers.iter_mut().collect();
                 let read = |i: usize, reader: &mut Reader| self.guarded(leaves[i].0, || reader.read(count));
                 parallel::each(threads, all_readers, read).into_iter().collect::<Result<()>>()?;
                 let columns: Vec<&[f64]> = readers.iter().map(|reader| reader.numbers.as_slice()).collect();
-                block.resize(count * wanted.len(), 0.0);
-                fill_rows(&mut block, &columns, &spans, wanted.len(), threads);
-                each(&block)?;
+                let fill = &mut |all: &mut [f64]| fill_rows(all, &columns, &spans, wanted.len(), threads);
+                each(count * wanted.len(), fill)?;
             }
             for (reader, (leaf, _)) in readers.iter_mut().zip(&leaves) {
                 self.guarded(leaf, || reader.finish())?;
@@ -239,6 +260,9 @@ pub(crate) struct Place<'a> {
     pub at: usize,
 }
 
+/// Takes so many numbers, which the function writes.
+type Each<'a> = &'a mut dyn FnMut(usize, &mut dyn FnMut(&mut [f64])) -> Result<()>;
+
 /// Consecutive numbers of each cell of a leaf.
 struct Span {
     /// Which of the leaves that are read.
@@ -268,20 +292,28 @@ fn spans<'a>(wanted: &[Place<'a>]) -> (Vec<(&'a Leaf, usize)>, Vec<Span>) {
 
 /// Fills rows of `stride` numbers, which lie in `columns` leaf after leaf.
 fn fill_rows(all: &mut [f64], columns: &[&[f64]], spans: &[Span], stride: usize, threads: usize) {
-    /// Rows that are put together at a time: they stay in the cache.
-    const BLOCK: usize = 512;
+    /// Numbers that are put together at a time: they stay in the nearest cache.
+    const TILE: usize = 2048;
     if stride == 0 {
         return;
     }
-    let blocks: Vec<(usize, &mut [f64])> = all.chunks_mut(BLOCK * stride).enumerate().collect();
-    parallel::each(threads, blocks, |_, (block, out)| {
-        let mut left = 0;
-        for Span { leaf, width, at, length } in spans {
-            let cells = columns[*leaf][block * BLOCK * width..].chunks_exact(*width);
-            for (to, cell) in out.chunks_exact_mut(stride).zip(cells) {
-                to[left..left + length].copy_from_slice(&cell[*at..at + length]);
+    let rows = (TILE / stride).max(1);
+    let share = (all.len() / stride).div_ceil(threads).next_multiple_of(rows);
+    let shares: Vec<&mut [f64]> = all.chunks_mut(share * stride).collect();
+    parallel::each(threads, shares, |i, out| {
+        for (tile, out) in out.chunks_mut(rows * stride).enumerate() {
+            let (begin, mut left) = (i * share + tile * rows, 0);
+            for Span { leaf, width, at, length } in spans {
+                let column = &columns[*leaf][begin * width..];
+                if (*width, *length) == (1, 1) {
+                    out[left..].iter_mut().step_by(stride).zip(column).for_each(|(to, number)| *to = *number);
+                } else {
+                    for (to, cell) in out.chunks_exact_mut(stride).zip(column.chunks_exact(*width)) {
+                        to[left..left + length].copy_from_slice(&cell[*at..at + length]);
+                    }
+                }
+                left += length;
             }
-            left += length;
         }
     });
 }

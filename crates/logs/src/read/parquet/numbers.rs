@@ -11,8 +11,8 @@ use parquet::data_type::{
 use parquet::errors::{ParquetError, Result};
 use parquet::schema::types::ColumnDescPtr;
 
-/// Rows read at a time.
-pub(super) const BATCH: usize = 16 * 1024;
+/// Rows of text read at a time.
+const BATCH: usize = 16 * 1024;
 
 /// The pages of a column in a row group.
 pub(super) struct Pages {
@@ -65,7 +65,7 @@ impl<'a> Reader<'a> {
         }
         self.numbers.clear();
         if self.leaf.is_list() {
-            lists(&self.batch, self.leaf, self.width, self.row, &mut self.numbers)?;
+            lists(&mut self.batch, self.leaf, self.width, self.row, &mut self.numbers)?;
         } else {
             cells(&mut self.batch, self.leaf, &mut self.numbers);
         }
@@ -130,13 +130,21 @@ struct Batch {
     values: Vec<f64>,
 }
 
+impl Batch {
+    fn clear(&mut self) {
+        self.defined.clear();
+        self.repeated.clear();
+        self.values.clear();
+    }
+}
+
 /// A column of any type as numbers.
 trait Batches: Send {
     /// Reads up to `rows` rows, fewer only at the end.
     fn next(&mut self, rows: usize, batch: &mut Batch) -> Result<()>;
 }
 
-/// A column of one type.
+/// A column of one type that is to be converted.
 struct Typed<T: DataType, F> {
     reader: ColumnReaderImpl<T>,
     cells: Vec<T::T>,
@@ -145,13 +153,21 @@ struct Typed<T: DataType, F> {
 
 impl<T: DataType, F: Fn(&T::T) -> f64 + Send> Batches for Typed<T, F> {
     fn next(&mut self, rows: usize, batch: &mut Batch) -> Result<()> {
+        batch.clear();
         self.cells.clear();
-        batch.defined.clear();
-        batch.repeated.clear();
-        batch.values.clear();
         let (defined, repeated) = (&mut batch.defined, &mut batch.repeated);
         (batch.rows, ..) = self.reader.read_records(rows, Some(defined), Some(repeated), &mut self.cells)?;
         batch.values.extend(self.cells.iter().map(&self.number));
+        Ok(())
+    }
+}
+
+/// Numbers that are stored as they are wanted.
+impl Batches for ColumnReaderImpl<DoubleType> {
+    fn next(&mut self, rows: usize, batch: &mut Batch) -> Result<()> {
+        batch.clear();
+        let (defined, repeated) = (&mut batch.defined, &mut batch.repeated);
+        (batch.rows, ..) = self.read_records(rows, Some(defined), Some(repeated), &mut batch.values)?;
         Ok(())
     }
 }
@@ -165,7 +181,7 @@ fn batches(pages: Pages, leaf: &Leaf) -> Result<Box<dyn Batches>> {
     Ok(match (physical, leaf.kind) {
         (Physical::BOOLEAN, _) => typed::<BoolType>(reader, |v| f64::from(u8::from(*v))),
         (Physical::FLOAT, _) => typed::<FloatType>(reader, |v| f64::from(*v)),
-        (Physical::DOUBLE, _) => typed::<DoubleType>(reader, |v| *v),
+        (Physical::DOUBLE, _) => Box::new(get_typed_column_reader::<DoubleType>(reader)),
         (Physical::INT32, Kind::Unsigned) => typed::<Int32Type>(reader, |v| f64::from(v.cast_unsigned())),
         (Physical::INT32, Kind::Number(by)) => typed::<Int32Type>(reader, move |v| f64::from(*v) / by),
         (Physical::INT64, Kind::Unsigned) => typed::<Int64Type>(reader, |v| v.cast_unsigned() as f64),
@@ -176,10 +192,10 @@ fn batches(pages: Pages, leaf: &Leaf) -> Result<Box<dyn Batches>> {
     })
 }
 
-/// Appends a batch of numbers.
+/// Puts a batch of numbers into `all`, which is empty.
 fn cells(batch: &mut Batch, leaf: &Leaf, all: &mut Vec<f64>) {
     if batch.values.len() == batch.rows {
-        all.append(&mut batch.values);
+        std::mem::swap(all, &mut batch.values);
         return;
     }
     let mut values = batch.values.iter();
@@ -187,20 +203,21 @@ fn cells(batch: &mut Batch, leaf: &Leaf, all: &mut Vec<f64>) {
     all.extend(batch.defined.iter().map(cell).map(|value| value.unwrap_or(f64::NAN)));
 }
 
-/// Appends a batch of lists, all of length `width` or empty.
-fn lists(batch: &Batch, leaf: &Leaf, width: usize, first: usize, all: &mut Vec<f64>) -> Result<()> {
+/// Puts a batch of lists, all of length `width` or empty, into `all`, which is empty.
+fn lists(batch: &mut Batch, leaf: &Leaf, width: usize, first: usize, all: &mut Vec<f64>) -> Result<()> {
+    // Most lists are whole: every level has its number, and every list begins where it is to.
+    let whole = width > 0 && batch.values.len() == batch.rows * width && batch.repeated.len() == batch.values.len();
+    let begins = |list: &[i16]| list[0] == 0 && list[1..].iter().all(|level| *level != 0);
+    if whole && batch.repeated.chunks_exact(width).all(begins) {
+        std::mem::swap(all, &mut batch.values);
+        return Ok(());
+    }
     let mut values = batch.values.iter();
     let mut next = || values.next().copied().unwrap_or(f64::NAN);
-    // Most lists are whole.
-    let whole = batch.values.len() == batch.rows * width && batch.repeated.len() == batch.values.len();
     let lengths = lengths(batch, leaf);
     if let Some((at, length)) = lengths.iter().enumerate().find(|(_, length)| **length != width && **length != 0) {
         let (found, expected) = (format!("a list of {length} numbers"), format!("{width} as in the first row"));
         return Err(ParquetError::External(Box::new(Misfit { row: first + at, found, expected })));
-    }
-    if whole {
-        all.extend_from_slice(&batch.values);
-        return Ok(());
     }
     let mut levels = batch.defined.iter();
     for length in lengths {
