@@ -1,5 +1,5 @@
-//! Noisy logs cleaned by models beside what one would use instead: the exact Gaussian conditional (a Kalman smoother's),
-//! Savitzky and Golay's filter, a moving median.
+//! Noisy logs cleaned by models beside what one would use instead: the exact Gaussian conditional (a Kalman
+//! smoother's), Savitzky and Golay's filter, a moving median.
 //!
 //!     cargo bench --bench clean -- LOG MODEL... [--on validation] [--noise 0.02,0.05,0.1,0.2] [--steps 0.2]
 //!         [--samples 8] [--sampler K=V]

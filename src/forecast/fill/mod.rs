@@ -42,9 +42,9 @@ pub(super) struct Seen<'a> {
 
 /// Windows whose unknown cells were drawn.
 pub(super) struct Filled {
-    /// `(B, T, D)`: the mean. The autoregression's is exact; the network's part is the average of how far each draw lies
-    /// from the one that the autoregression makes of the same noise (a control variate: Owen 2013, "Monte Carlo theory,
-    /// methods and examples", section 8.9).
+    /// `(B, T, D)`: the mean. The autoregression's is exact; the network's part is the average of how far each draw
+    /// lies from the one that the autoregression makes of the same noise (a control variate: Owen 2013, "Monte Carlo
+    /// theory, methods and examples", section 8.9).
     pub(super) mean: Tensor,
     /// `(B, S, T, D)`.
     pub(super) draws: Tensor,

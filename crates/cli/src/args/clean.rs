@@ -12,9 +12,9 @@ Examples:
   ebmotion clean arm.safetensors log.csv --noise 'q_wrist*=0.01,q_elbow=0' -o cleaned.csv
   ebmotion clean arm.safetensors log.csv -o cleaned.json && ebmotion view cleaned.json -o cleaned.rrd
 
-The output is a log at the model's rate: for every frame the mean of what the model takes the motion to have been, given
+The output is a log at the model's rate: for every frame the mean of what the model takes the motion to have been, by
 what was seen before and after, so nothing lags. Missing rows and cells are filled. Noise is taken to be normal and new
-in each frame; where its size is not given it is estimated, as what goes beyond the noise in the logs of the training.")]
+in each frame. Where its size is not given it is estimated: what goes beyond the noise in the logs of the training.")]
 pub(crate) struct CleanArgs {
     /// A model that `train` wrote.
     #[arg(value_name = "MODEL")]
@@ -22,8 +22,8 @@ pub(crate) struct CleanArgs {
     /// Log files, folders of them, patterns in quotes (`'run*.csv'`), or `-` for standard input.
     #[arg(required = true, value_name = "LOG")]
     pub(crate) logs: Vec<PathBuf>,
-    /// Standard deviation of the noise, in the channels' units: of all channels, or of those that NAMES fits (`*` stands
-    /// for any text); 0 keeps a channel as it is. Estimated for channels that are not named.
+    /// Standard deviation of the noise, in the channels' units: of all channels, or of those that NAMES fits (`*`
+    /// stands for any text); 0 keeps a channel as it is. Estimated for channels that are not named.
     #[arg(long, value_name = "STD|NAMES=STD", value_delimiter = ',', value_parser = noise)]
     pub(crate) noise: Vec<(Option<String>, f64)>,
     /// Draws behind each mean and standard deviation.
