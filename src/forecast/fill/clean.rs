@@ -56,9 +56,9 @@ impl Model {
     /// A log without its noise: the mean of what the model takes the motion to have been, and its standard deviation.
     ///
     /// `noise` `(D,)` is the standard deviation of each channel's noise in its unit, normal and new in each frame; 0
-    /// for a channel that is known ([`Model::noise_of`] estimates it). Missing cells (NaN) are filled on the way. Frames
-    /// before and after count alike, so nothing lags. Long episodes are cleaned in blocks that overlap. One seed gives
-    /// the same values each time.
+    /// for a channel that is known ([`Model::noise_of`] estimates it). Missing cells (NaN) are filled on the way.
+    /// Frames before and after count alike, so nothing lags. Long episodes are cleaned in blocks that overlap. One seed
+    /// gives the same values each time.
     ///
     /// ```
     /// # use ebmotion::forecast::{Dataset, RunConfig};
