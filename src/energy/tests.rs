@@ -6,6 +6,7 @@ use super::clamp::Clamped;
 use super::compose::{MixtureEnergy, Scaled, Sum};
 use super::constraint::{Goal, SoftLimits};
 use super::coordinates::Coordinates;
+use super::differences::Differences;
 use super::gumbel::Gumbel;
 use super::{ConditionalEnergy, Energy, by_autograd};
 use crate::error::Result;
@@ -63,6 +64,8 @@ fn table() -> Vec<(&'static str, Vec<usize>, Box<dyn Energy>)> {
         ("limits", vec![2, 2], Box::new(limits())),
         ("goal", vec![2, 2], Box::new(goal(&[3, 0], tensor(&[0.5, -0.5])))),
         ("goal per chain", vec![4], Box::new(goal(&[2, 1, 0, 3], context.clone()))),
+        ("velocities", vec![2, 2], Box::new(Differences::new(1, vec![0.3, f64::INFINITY], 2.0).unwrap())),
+        ("accelerations", vec![6], Box::new(Differences::new(2, vec![0.0, 0.5], 1.5).unwrap())),
         ("sum", vec![2, 2], Box::new(Sum::new().with(gaussian()).with(limits()))),
         ("scaled", vec![4], Box::new(Scaled { energy: gumbel(), factor: -0.7 })),
         ("total", vec![2, 2], Box::new(Sum::new().with(gaussian()).with(limits()).with(goal(&[1], tensor(&[2.0]))))),

@@ -1,0 +1,186 @@
+//! Limits on positions, velocities and accelerations: soft energies for the sampler, then exact bounds.
+
+use super::check::Shown;
+use super::entry::Entry;
+use super::project::difference;
+use super::{Hard, Kind, Run};
+use crate::energy::constraint::SoftLimits;
+use crate::energy::differences::Differences;
+use crate::error::Result;
+use crate::forecast::ForecastConditions;
+use crate::kinematics::JointBounds;
+use candle_core::{Device, Tensor};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Standard deviation of a soft limit where the file says nothing, as a share of the limited range.
+const SOFTNESS: f64 = 0.02;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    unit: Option<String>,
+    position: Option<Of<[f64; 2]>>,
+    velocity: Option<Of<f64>>,
+    acceleration: Option<Of<f64>>,
+}
+
+/// The limits of one order, by patterns of names, or `"urdf"`.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Of<T> {
+    Named(String),
+    Channels(BTreeMap<String, T>),
+}
+
+/// Limits on the differences of one order, a value or none for each channel.
+#[derive(Debug)]
+struct Limits {
+    name: String,
+    unit: String,
+    order: usize,
+    /// `(D,)`: lowest and highest in the channel's unit, a second for velocities.
+    bounds: Vec<Option<[f64; 2]>>,
+    /// `(D,)`: what one of a channel's unit is in `unit`.
+    scale: Vec<f64>,
+}
+
+pub(super) fn read(entry: &Entry<'_>) -> Result<Vec<Arc<dyn Kind>>> {
+    let file: File = entry.read()?;
+    let unit = file.unit.as_deref();
+    let both = |of: Option<Of<f64>>| match of {
+        None => None,
+        Some(Of::Named(name)) => Some(Of::Named(name)),
+        Some(Of::Channels(map)) => Some(Of::Channels(map.into_iter().map(|(k, v)| (k, [-v, v])).collect())),
+    };
+    let orders = [
+        (0, "position", file.position, lower_and_upper as fn(&JointBounds) -> _),
+        (1, "velocity", both(file.velocity), speed),
+        (2, "acceleration", both(file.acceleration), |_| None),
+    ];
+    let mut kinds: Vec<Arc<dyn Kind>> = Vec::new();
+    for (order, word, of, in_robot) in orders {
+        let Some(of) = of else { continue };
+        let mut bounds = vec![None; entry.channels.len()];
+        let mut scale = vec![1.0; entry.channels.len()];
+        match of {
+            Of::Named(name) if name == "urdf" => {
+                for (channel, limits) in entry.robot()?.channel_limits(&entry.named())? {
+                    bounds[channel] = in_robot(&limits);
+                }
+            }
+            Of::Named(name) => return Err(entry.fault(format!("{word} = \"{name}\""), "\"urdf\", or limits by channel")),
+            Of::Channels(map) => {
+                for (pattern, [low, high]) in map {
+                    if !(low < high && low.is_finite() && high.is_finite()) {
+                        let expected = if order == 0 { "the lower end first" } else { "a positive number" };
+                        return Err(entry.fault(format!("{word} of `{pattern}` from {low} to {high}"), expected));
+                    }
+                    for channel in entry.matching(&pattern)? {
+                        let factor = entry.factor(unit, channel)?;
+                        (bounds[channel], scale[channel]) = (Some([low * factor, high * factor]), 1.0 / factor);
+                    }
+                }
+            }
+        }
+        if bounds.iter().all(Option::is_none) {
+            let expected = "limits of the robot's joints (URDF has none of accelerations)";
+            return Err(entry.fault(format!("{word} without any"), expected));
+        }
+        let own = unit.or_else(|| entry.channels.iter().find_map(|c| c.unit.as_deref())).unwrap_or("");
+        let unit = [own.to_string(), format!("{own}/s"), format!("{own}/s^2")][order].clone();
+        kinds.push(Arc::new(Limits { name: entry.name.replacen("limits", &format!("limits, {word}"), 1), unit, order, bounds, scale }));
+    }
+    match kinds.is_empty() {
+        true => Err(entry.fault("no limit", "position, velocity or acceleration")),
+        false => Ok(kinds),
+    }
+}
+
+fn lower_and_upper(limits: &JointBounds) -> Option<[f64; 2]> {
+    let (lower, upper) = (limits.lower, limits.upper);
+    (lower.is_some() || upper.is_some())
+        .then(|| [lower.unwrap_or(f64::NEG_INFINITY), upper.unwrap_or(f64::INFINITY)])
+}
+
+fn speed(limits: &JointBounds) -> Option<[f64; 2]> {
+    limits.velocity.map(|v| [-v, v])
+}
+
+impl Limits {
+    /// The bounds of a channel in its unit and frames.
+    fn in_frames(&self, channel: usize, rate_hz: f64) -> Option<[f64; 2]> {
+        self.bounds[channel].map(|bound| bound.map(|v| v / rate_hz.powi(self.order as i32)))
+    }
+}
+
+impl Kind for Limits {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn unit(&self) -> &str {
+        &self.unit
+    }
+
+    fn within(&self) -> Option<f64> {
+        Some(0.0)
+    }
+
+    fn missed(&self, motion: &[f64], run: &Run<'_>) -> Result<f64> {
+        let d = run.channels.len();
+        let first = run.history.len() / d;
+        let mut worst = 0f64;
+        for (channel, bound) in self.bounds.iter().enumerate() {
+            let Some([low, high]) = bound else { continue };
+            let of: Vec<f64> = motion.iter().skip(first * d + channel).step_by(d).copied().collect();
+            let past = [run.last(1, channel), run.last(0, channel)];
+            for t in 0..of.len() {
+                let value = difference(self.order, &of, past, t) * run.rate_hz.powi(self.order as i32);
+                worst = worst.max(self.scale[channel] * (low - value).max(value - high));
+            }
+        }
+        Ok(worst)
+    }
+
+    fn conditions(&self, to: ForecastConditions, run: &Run<'_>) -> Result<ForecastConditions> {
+        // Channels of one width share a weight.
+        let bounds = (0..run.channels.len()).map(|c| self.in_frames(c, run.rate_hz));
+        let bounds: Vec<[f64; 2]> = bounds.map(|b| b.unwrap_or([f64::NEG_INFINITY, f64::INFINITY])).collect();
+        let widths: Vec<f64> = bounds.iter().map(|[low, high]| high - low).collect();
+        let mut kinds: Vec<f64> = widths.iter().copied().filter(|w| w.is_finite()).collect();
+        kinds.sort_by(f64::total_cmp);
+        kinds.dedup();
+        kinds.into_iter().try_fold(to, |to, width| {
+            let of = |free: f64, value: &dyn Fn(usize) -> f64| -> Vec<f64> {
+                let is = |c: usize| (widths[c] / width - 1.0).abs() < 1e-9;
+                (0..widths.len()).map(|c| if is(c) { value(c) } else { free }).collect()
+            };
+            let weight = 0.5 / (SOFTNESS * width).powi(2);
+            if self.order > 0 {
+                let energy = Differences::new(self.order, of(f64::INFINITY, &|c| bounds[c][1]), weight)?;
+                let curvature = energy.curvature();
+                return Ok(to.energy_over(0..run.horizon, self.order + 1, energy, curvature));
+            }
+            let row = |values: Vec<f64>| Tensor::new(values, &Device::Cpu);
+            let low = row(of(f64::NEG_INFINITY, &|c| bounds[c][0]))?;
+            let high = row(of(f64::INFINITY, &|c| bounds[c][1]))?;
+            Ok(to.energy(0..run.horizon, SoftLimits::new(&low, &high, weight)?, 2.0 * weight))
+        })
+    }
+
+    fn bound(&self, hard: &mut Hard, run: &Run<'_>) {
+        for channel in 0..self.bounds.len() {
+            if let Some(bound) = self.in_frames(channel, run.rate_hz) {
+                hard.narrow(channel, self.order, bound, &self.name);
+            }
+        }
+    }
+
+    fn shown(&self, run: &Run<'_>) -> Shown {
+        let band = |(channel, bound): (usize, &Option<[f64; 2]>)| bound.map(|bound| (channel, [0, run.horizon], bound));
+        let bands = self.bounds.iter().enumerate().filter_map(band).filter(|_| self.order == 0).collect();
+        Shown { bands, ..Shown::default() }
+    }
+}

@@ -1,0 +1,255 @@
+//! What a forecast must be besides likely, in a user's words: limits, goals, waypoints, spheres to keep out of, smooth
+//! motion, a plan to stay near.
+//!
+//! Each kind is a file of its own and a row of [`KINDS`]. To the sampler it is an energy with an analytic gradient, or
+//! an observation where it is one exactly ([`super::ForecastConditions`]). Limits and goals are also kept to the last
+//! digit: when all is drawn, each sample is moved to the nearest motion that keeps them ([`project`]).
+
+mod check;
+mod entry;
+mod goal;
+mod keep_out;
+mod limits;
+mod link_goal;
+mod near;
+mod project;
+mod smooth;
+#[cfg(test)]
+mod tests;
+
+pub use check::ConstraintCheck;
+pub(super) use link_goal::LinkGoal;
+pub(super) use project::{Projection, difference};
+
+use super::conditions::ForecastConditions;
+use super::trained::ModelInfo;
+use crate::error::{Error, Result};
+use crate::kinematics::Robot;
+use crate::trajectory::Channel;
+use check::Shown;
+use entry::Entry;
+use project::Bounds;
+use serde_json::Value;
+use std::fmt::Debug;
+use std::path::Path;
+use std::sync::Arc;
+
+/// How the entries of one key of the file are read: one entry may be several constraints.
+type Read = fn(&Entry<'_>) -> Result<Vec<Arc<dyn Kind>>>;
+
+/// The keys of the file.
+const KINDS: [(&str, Read); 6] = [
+    ("limits", limits::read),
+    ("goal", goal::read_goal),
+    ("waypoint", goal::read_waypoint),
+    ("keep_out", keep_out::read),
+    ("smooth", smooth::read),
+    ("near", near::read),
+];
+
+/// One constraint of a forecast.
+trait Kind: Debug + Send + Sync {
+    /// The entry that it is of, such as `goal 2`.
+    fn name(&self) -> &str;
+
+    /// The unit of what [`Kind::missed`] tells.
+    fn unit(&self) -> &str;
+
+    /// What may be missed for it to count as met, in that unit; `None` for a wish that is met more or less.
+    fn within(&self) -> Option<f64>;
+
+    /// By how much a motion misses it, at least 0. `motion` are the frames of the history and the forecast's, `(K + H,
+    /// D)`, in the channels' units.
+    ///
+    /// # Errors
+    /// Those of placing links.
+    fn missed(&self, motion: &[f64], run: &Run<'_>) -> Result<f64>;
+
+    /// With what tells the sampler of it.
+    ///
+    /// # Errors
+    /// Those of its energies.
+    fn conditions(&self, to: ForecastConditions, run: &Run<'_>) -> Result<ForecastConditions>;
+
+    /// Hard limits and pinned cells.
+    fn bound(&self, _: &mut Hard, _: &Run<'_>) {}
+
+    /// The place that a link has to reach, where it asks for one.
+    fn link_goal(&self) -> Option<&LinkGoal> {
+        None
+    }
+
+    /// What a picture shows of it.
+    fn shown(&self, _: &Run<'_>) -> Shown {
+        Shown::default()
+    }
+}
+
+/// What is known when a forecast begins.
+pub(super) struct Run<'a> {
+    pub(super) channels: &'a [Channel],
+    pub(super) rate_hz: f64,
+    /// Frames of the forecast.
+    pub(super) horizon: usize,
+    /// `(K, D)`, in the channels' units.
+    pub(super) history: &'a [f64],
+}
+
+impl Run<'_> {
+    /// The last frame of the history but `back`, of a channel.
+    pub(super) fn last(&self, back: usize, channel: usize) -> f64 {
+        let d = self.channels.len();
+        let frames = self.history.len() / d;
+        self.history[frames.saturating_sub(1 + back) * d + channel]
+    }
+
+    /// A value of a channel that wraps, in the turn that is nearest to its last one.
+    fn turned(&self, channel: usize, value: f64) -> f64 {
+        let last = self.last(0, channel);
+        value - (self.channels[channel].whole_periods(value - last))
+    }
+}
+
+/// What each sample keeps to the last digit.
+#[derive(Debug, Clone)]
+pub(super) struct Hard {
+    /// `(D,)`: bounds on positions, velocities and accelerations, in the channel's unit a frame.
+    pub(super) bounds: Vec<Bounds>,
+    /// The entry that set each.
+    pub(super) from: Vec<[String; 3]>,
+    /// Frame, channel, value and entry of each pinned cell.
+    pub(super) pins: Vec<(usize, usize, f64, String)>,
+}
+
+impl Hard {
+    /// Narrows a bound.
+    fn narrow(&mut self, channel: usize, order: usize, [low, high]: [f64; 2], name: &str) {
+        let [l, h] = self.bounds[channel][order].unwrap_or([f64::NEG_INFINITY, f64::INFINITY]);
+        self.bounds[channel][order] = Some([l.max(low), h.min(high)]);
+        self.from[channel][order] = name.to_string();
+    }
+}
+
+/// What a forecast must be besides likely: the entries of a constraint file, checked against a model's channels.
+///
+/// ```
+/// # use ebmotion::forecast::{Constraints, Dataset, Request, RunConfig};
+/// # use ebmotion::{event::Silent, forecast::Model};
+/// # fn main() -> ebmotion::Result<()> {
+/// # let config = RunConfig::default().with_one("train.steps", "20")?;
+/// # let data = Dataset::read(&["data/hand_gestures/hand_gestures.csv.gz"], &config)?;
+/// # let model = Model::train(&data, &config, None, false, &mut Silent)?;
+/// # let past = data.frames.episodes[0].values.to_vec();
+/// let asked = serde_json::json!({ // what `ebmotion predict --constraint` reads as TOML
+///     "limits": { "velocity": { "q_FF*": 3.0 }, "unit": "rad" },
+///     "goal": [{ "joints": { "q_FFJ3": 0.1, "q_FFJ2": 0.6 }, "unit": "rad", "at": "1s" }],
+/// });
+/// let request = Request { horizon: 25, samples: 16 };
+/// let constraints = Constraints::new(&asked, "asked".as_ref(), model.info(), request.horizon, None)?;
+/// let forecast = model.forecast_constrained(&past, &request, &constraints, 7)?;
+/// assert!(forecast.constraints.iter().all(|check| check.met.iter().all(|met| *met)));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Constraints {
+    kinds: Vec<Arc<dyn Kind>>,
+    /// For a horizon of so many frames.
+    horizon: usize,
+    /// Steps towards the mode of the energies at each noise level.
+    steps: usize,
+}
+
+impl Constraints {
+    /// The entries `settings` of a constraint file, `docs/constraints.md`, for forecasts of `horizon` frames by the
+    /// model that `info` is of. `file` names them in messages, and paths in them are relative to its folder. Limits
+    /// from a URDF file and constraints on links need a `robot`.
+    ///
+    /// # Errors
+    /// [`Error::Data`] naming the entry, for a key or a value that is none, a unit that does not fit a channel, a
+    /// channel or link that is not there, and a time beyond the horizon; those of reading a plan.
+    pub fn new(
+        settings: &Value,
+        file: &Path,
+        info: &ModelInfo,
+        horizon: usize,
+        robot: Option<&Robot>,
+    ) -> Result<Self> {
+        let known = || KINDS.map(|(key, _)| key).join(", ");
+        let wrong = |found: String| Error::data(file.display().to_string(), found, format!("entries of {}", known()));
+        let Some(table) = settings.as_object().filter(|table| !table.is_empty()) else {
+            return Err(wrong("none".into()));
+        };
+        if let Some(unknown) = table.keys().find(|key| *key != "steps" && !KINDS.iter().any(|(k, _)| k == key)) {
+            return Err(wrong(format!("`{unknown}`")));
+        }
+        let mut kinds = Vec::new();
+        for (key, read) in KINDS {
+            let entries = match table.get(key) {
+                None => continue,
+                Some(Value::Array(several)) => several.iter().enumerate().map(|(i, one)| (format!("{key} {}", i + 1), one)).collect(),
+                Some(one) => vec![(key.to_string(), one)],
+            };
+            for (name, value) in entries {
+                let entry = Entry {
+                    name: format!("{name} of {}", file.display()),
+                    value,
+                    file,
+                    channels: &info.channels,
+                    rate_hz: info.rate_hz,
+                    horizon,
+                    robot,
+                };
+                kinds.extend(read(&entry)?);
+            }
+        }
+        let steps = match table.get("steps") {
+            None => STEPS,
+            Some(steps) => match steps.as_u64().filter(|steps| (1..=1000).contains(steps)) {
+                Some(steps) => steps as usize,
+                None => return Err(wrong(format!("steps = {steps}"))),
+            },
+        };
+        Ok(Self { kinds, horizon, steps })
+    }
+
+    /// Frames of the forecasts that they are for.
+    pub(super) fn horizon(&self) -> usize {
+        self.horizon
+    }
+
+    /// What tells the sampler of them.
+    pub(super) fn conditions(&self, run: &Run<'_>) -> Result<ForecastConditions> {
+        let new = ForecastConditions { steps: Some(self.steps), ..ForecastConditions::new() };
+        self.kinds.iter().try_fold(new, |to, kind| kind.conditions(to, run))
+    }
+
+    /// What each sample keeps to the last digit.
+    pub(super) fn hard(&self, run: &Run<'_>) -> Hard {
+        let d = run.channels.len();
+        let mut hard = Hard { bounds: vec![[None; 3]; d], from: vec![Default::default(); d], pins: Vec::new() };
+        self.kinds.iter().for_each(|kind| kind.bound(&mut hard, run));
+        hard
+    }
+
+    /// What became of each in some motions, history and future `(K + H, D)` each.
+    pub(super) fn check(&self, run: &Run<'_>, motions: &[Vec<f64>]) -> Result<Vec<ConstraintCheck>> {
+        let of = |kind: &Arc<dyn Kind>| -> Result<ConstraintCheck> {
+            let missed = motions.iter().map(|motion| kind.missed(motion, run)).collect::<Result<Vec<_>>>()?;
+            let within = kind.within();
+            let met = within.iter().flat_map(|within| missed.iter().map(move |missed| missed <= within)).collect();
+            let Shown { bands, spheres } = kind.shown(run);
+            let (name, unit) = (kind.name().into(), kind.unit().into());
+            Ok(ConstraintCheck { name, unit, within, missed, met, bands, spheres })
+        };
+        self.kinds.iter().map(of).collect()
+    }
+
+    /// The places that links have to reach.
+    pub(super) fn link_goals(&self) -> Vec<&LinkGoal> {
+        self.kinds.iter().filter_map(|kind| kind.link_goal()).collect()
+    }
+}
+
+/// Steps towards the mode of the energies at each noise level, unless the file says otherwise.
+const STEPS: usize = 2;
