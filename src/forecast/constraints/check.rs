@@ -1,6 +1,11 @@
 //! What became of a constraint in each sample.
 
+use crate::error::Result;
+use crate::files;
+use crate::forecast::Forecast;
+use crate::kinematics::Drive;
 use serde::{Deserialize, Serialize};
+use std::path::Path;
 
 /// A constraint with what became of it: a forecast's JSON file holds one for each.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,6 +27,8 @@ pub struct ConstraintCheck {
     pub bands: Vec<(usize, [usize; 2], [f64; 2])>,
     /// Spheres that it is about, for pictures: centre and radius, m, in the frame of the robot's root.
     pub spheres: Vec<([f64; 3], f64)>,
+    /// The links that it is about, each with its places in the frames of the first samples, m, for pictures.
+    pub paths: Vec<(String, Vec<Vec<[f64; 3]>>)>,
 }
 
 /// What a picture shows of a constraint: bands and spheres as [`ConstraintCheck`] has them.
@@ -29,4 +36,24 @@ pub struct ConstraintCheck {
 pub(super) struct Shown {
     pub(super) bands: Vec<(usize, [usize; 2], [f64; 2])>,
     pub(super) spheres: Vec<([f64; 3], f64)>,
+    /// What places the links that it is about.
+    pub(super) drive: Option<Drive>,
+}
+
+impl Forecast {
+    /// Writes what became of each constraint as a table: `constraint, sample, missed, unit, met`, a row for each
+    /// constraint and sample; `met` is empty for a wish.
+    ///
+    /// # Errors
+    /// [`crate::Error::Io`] when the file cannot be written.
+    pub fn write_constraints(&self, path: &Path) -> Result<()> {
+        let header = ["constraint", "sample", "missed", "unit", "met"].map(str::to_string).to_vec();
+        let rows = self.constraints.iter().flat_map(|check| {
+            check.missed.iter().enumerate().map(|(s, missed)| {
+                let met = check.met.get(s).map_or(String::new(), |met| met.to_string());
+                vec![check.name.clone(), s.to_string(), format!("{missed:.6}"), check.unit.clone(), met]
+            })
+        });
+        files::write_csv(path, std::iter::once(header).chain(rows))
+    }
 }

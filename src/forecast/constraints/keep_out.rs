@@ -190,7 +190,8 @@ impl Kind for KeepOut {
     }
 
     fn shown(&self, _: &Run<'_>) -> Shown {
-        Shown { spheres: vec![(self.energy.centre.into(), self.radius)], ..Shown::default() }
+        let spheres = vec![(self.energy.centre.into(), self.radius)];
+        Shown { spheres, drive: Some(self.energy.drive.clone()), ..Shown::default() }
     }
 }
 

@@ -186,6 +186,6 @@ impl Kind for LinkGoal {
 
     fn shown(&self, _: &Run<'_>) -> Shown {
         let sphere = (self.position.into(), self.within * self.metres);
-        Shown { spheres: vec![sphere], ..Shown::default() }
+        Shown { spheres: vec![sphere], drive: Some(self.drive.clone()), ..Shown::default() }
     }
 }

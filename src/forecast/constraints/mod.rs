@@ -24,7 +24,7 @@ pub(super) use project::{Projection, difference};
 use super::conditions::ForecastConditions;
 use super::trained::ModelInfo;
 use crate::error::{Error, Result};
-use crate::kinematics::Robot;
+use crate::kinematics::{Drive, Poses, Robot};
 use crate::trajectory::Channel;
 use check::Shown;
 use entry::Entry;
@@ -238,9 +238,10 @@ impl Constraints {
             let missed = motions.iter().map(|motion| kind.missed(motion, run)).collect::<Result<Vec<_>>>()?;
             let within = kind.within();
             let met = within.iter().flat_map(|within| missed.iter().map(move |missed| missed <= within)).collect();
-            let Shown { bands, spheres } = kind.shown(run);
+            let Shown { bands, spheres, drive } = kind.shown(run);
             let (name, unit) = (kind.name().into(), kind.unit().into());
-            Ok(ConstraintCheck { name, unit, within, missed, met, bands, spheres })
+            let paths = drive.map_or(Ok(Vec::new()), |drive| paths(&drive, run, motions))?;
+            Ok(ConstraintCheck { name, unit, within, missed, met, bands, spheres, paths })
         };
         self.kinds.iter().map(of).collect()
     }
@@ -250,6 +251,24 @@ impl Constraints {
         self.kinds.iter().filter_map(|kind| kind.link_goal()).collect()
     }
 }
+
+/// Where the links of a drive are in the frames of the first motions, after their histories.
+fn paths(drive: &Drive, run: &Run<'_>, motions: &[Vec<f64>]) -> Result<Vec<(String, Vec<Vec<[f64; 3]>>)>> {
+    let mut room = Poses::default();
+    let mut all: Vec<_> = drive.links().iter().map(|link| (link.clone(), Vec::new())).collect();
+    for motion in motions.iter().take(PATHS) {
+        all.iter_mut().for_each(|(_, paths)| paths.push(Vec::new()));
+        for frame in motion[run.history.len()..].chunks_exact(run.channels.len()) {
+            for ((_, paths), pose) in all.iter_mut().zip(drive.place(frame, &mut room)?) {
+                paths.iter_mut().last().into_iter().for_each(|path| path.push(pose.translation.vector.into()));
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// Samples whose links' paths are kept for pictures.
+const PATHS: usize = 6;
 
 /// Steps towards the mode of the energies at each noise level, unless the file says otherwise.
 const STEPS: usize = 2;

@@ -1,7 +1,6 @@
 use super::keep_out::tests::sphere;
 use super::*;
 use crate::energy::Energy;
-use crate::kinematics::Poses;
 use crate::noise::Noise;
 use candle_core::{DType, Device};
 use ebmotion_engine::engine::{RunOptions, evaluate};
