@@ -226,7 +226,8 @@ impl Window<'_> {
         }
         if !goals.is_empty() {
             let goal = |(frame, joints): (&usize, &BTreeMap<&str, f64>)| {
-                json!({ "joints": joints, "unit": unit, "at": format!("{}f", frame + 1) })
+                let at = format!("{}f", frame + 1);
+                json!({ "joints": joints, "unit": unit, "at": at })
             };
             file["goal"] = goals.iter().map(goal).collect();
         }
@@ -449,7 +450,11 @@ fn tell(case: &str, models: &[OfModel]) {
         println!(
             "| {case} | {name} | {:.2} % | {} | {:.3} [{low:.3}, {high:.3}] | {:.4} | {:.3} | {skipped} of {windows} |",
             100.0 * sum(&|way| way.violated as f64) / samples,
-            if case == "limits" { "-".into() } else { format!("{:.2} %", 100.0 * sum(&|way| way.reached as f64) / samples) },
+            if case == "limits" {
+                "-".into()
+            } else {
+                format!("{:.2} %", 100.0 * sum(&|way| way.reached as f64) / samples)
+            },
             ratio(way, &whole),
             sum(&|way| way.score) / drawn,
             sum(&|way| way.seconds) / drawn,

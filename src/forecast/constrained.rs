@@ -247,7 +247,11 @@ impl Hard {
             if projection.run(&still, past, &bounds, |_| false).is_none() {
                 let from = self.from[channel].iter().find(|from| !from.is_empty()).cloned().unwrap_or_default();
                 let found = format!("`{name}`, which the log leaves at {last:.4} {unit} with {speed:.3} {unit}/s");
-                return Err(Error::data(from, found, format!("motion that can be kept within {}", self.told(channel, run))));
+                return Err(Error::data(
+                    from,
+                    found,
+                    format!("motion that can be kept within {}", self.told(channel, run)),
+                ));
             }
             let mut pins: Vec<_> = self.pins.iter().filter(|pin| pin.1 == channel).collect();
             pins.sort_by_key(|pin| pin.0);
@@ -260,7 +264,12 @@ impl Hard {
                     let secs = (frame + 1) as f64 / run.rate_hz;
                     let before = match count {
                         1 => format!("{last:.4} {unit} and {speed:.3} {unit}/s at the log's end"),
-                        _ => format!("{:.4} {unit} at {:.2} s, by {}", some[count - 2].2, (some[count - 2].0 + 1) as f64 / run.rate_hz, some[count - 2].3),
+                        _ => format!(
+                            "{:.4} {unit} at {:.2} s, by {}",
+                            some[count - 2].2,
+                            (some[count - 2].0 + 1) as f64 / run.rate_hz,
+                            some[count - 2].3
+                        ),
                     };
                     let found = format!("`{name}` at {value:.4} {unit} at {secs:.2} s, after {before}");
                     let expected = format!("what can be reached by then within {}", self.told(channel, run));
@@ -277,7 +286,9 @@ impl Hard {
             let name = &run.channels[*channel].name;
             let unit = run.channels[*channel].unit.as_deref().unwrap_or("");
             let secs = (frame + 1) as f64 / run.rate_hz;
-            if let Some((.., other, by)) = self.pins[..i].iter().find(|p| (p.0, p.1) == (*frame, *channel) && p.2 != *value) {
+            if let Some((.., other, by)) =
+                self.pins[..i].iter().find(|p| (p.0, p.1) == (*frame, *channel) && p.2 != *value)
+            {
                 let found = format!("`{name}` at {value:.4} {unit} at {secs:.2} s");
                 return Err(Error::data(from.clone(), found, format!("{other:.4} {unit}, by {by}")));
             }

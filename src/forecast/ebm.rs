@@ -110,8 +110,8 @@ impl LevelForecaster {
         self.sampler
     }
 
-    /// As [`Forecaster::forecast_given`], with conditions in units of their own. `values` `(N, B)`, z-scored, stand in the
-    /// place of those of the observations where each history has others.
+    /// As [`Forecaster::forecast_given`], with conditions in units of their own. Where each history has other values of
+    /// its observations, they are `values` `(N, B)`, z-scored.
     pub(super) fn forecast_in(
         &self,
         history: &Tensor,

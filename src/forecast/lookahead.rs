@@ -2,11 +2,12 @@
 //!
 //! Under the autoregression a chunk's frames are an affine function of its context `h` and of its standard normal
 //! coordinates `u`: `f = E h + e + S u`. So an observation of the chunk is also a linear observation of its context,
-//! with the normal noise that `S u` adds. From the last chunk to the first, each hands what was observed of it and after
-//! it to the chunk that its context lies in (the backward information filter of two-filter smoothing: Fraser and Potter
-//! 1969, "The optimum linear smoother as a combination of two optimum linear filters"). A chunk that is drawn given
-//! these rows, after the chunks before it, is drawn from the exact conditional where the model is the autoregression;
-//! where a network bends it, each chunk still heads for what lies ahead, and the chunk observed meets it.
+//! with the normal noise that `S u` adds. From the last chunk to the first, each hands what was observed of it and
+//! later to the chunk that its context lies in (the backward information filter of two-filter smoothing: Fraser and
+//! Potter 1969, "The optimum linear smoother as a combination of two optimum linear filters"). A chunk that is drawn
+//! given these rows, after the chunks before it, is drawn from the exact conditional where the model is the
+//! autoregression; where a network bends it, each chunk still heads for what lies ahead, and the chunk observed meets
+//! it.
 
 use super::ResidualCoordinates;
 use super::conditions::Observation;
@@ -58,12 +59,7 @@ pub(super) fn seen(
 }
 
 /// Rows of weights on a chunk's context and on the chunk, for the observations whose last frame lies in it.
-fn own(
-    observations: &[Observation],
-    values: Option<&DMatrix<f64>>,
-    chunk: usize,
-    [k, c, d]: [usize; 3],
-) -> Seen {
+fn own(observations: &[Observation], values: Option<&DMatrix<f64>>, chunk: usize, [k, c, d]: [usize; 3]) -> Seen {
     let last = |o: &Observation| o.summands.iter().map(|s| s.0).max().unwrap_or(0);
     let here: Vec<usize> = (0..observations.len()).filter(|i| last(&observations[*i]) / c == chunk).collect();
     let mut before = DMatrix::zeros(here.len(), k * d);
@@ -142,13 +138,13 @@ impl Seen {
     fn of_context(&self, chunk: &Affine) -> Result<Message> {
         let weights = &self.before + &self.frames * &chunk.of_context;
         let missing = &self.frames * &chunk.constant;
-        let values = DMatrix::from_fn(self.values.nrows(), self.values.ncols(), |row, b| {
-            self.values[(row, b)] - missing[row]
-        });
+        let values =
+            DMatrix::from_fn(self.values.nrows(), self.values.ncols(), |row, b| self.values[(row, b)] - missing[row]);
         let by = &self.frames * &chunk.of_coordinates;
         let mut noise = &by * by.transpose();
         self.std.iter().enumerate().for_each(|(i, std)| noise[(i, i)] += std * std);
-        let dependent = || Error::data("observations", "some that follow from others", "independent ones, or with noise");
+        let dependent =
+            || Error::data("observations", "some that follow from others", "independent ones, or with noise");
         let lower = noise.cholesky().ok_or_else(dependent)?.unpack();
         let in_units = |m: &DMatrix<f64>| lower.solve_lower_triangular(m).ok_or_else(dependent);
         let (weights, values) = (in_units(&weights)?, in_units(&values)?);

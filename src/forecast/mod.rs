@@ -2,6 +2,7 @@
 
 pub(crate) mod auto;
 pub(crate) mod baseline;
+mod condition_tensors;
 mod conditions;
 mod config;
 mod constrained;
@@ -33,9 +34,9 @@ mod windows;
 pub use baseline::{BASELINES, Baseline, BaselineRun, Contender};
 pub use conditions::{ForecastConditions, Observation};
 pub use config::{DataConfig, DenoisingConfig, IgebmConfig, LevelObjective, ModelConfig, OtherConfig, RunConfig};
+pub use constraints::{ConstraintCheck, Constraints};
 pub(crate) use coordinates::ResidualCoordinates;
 pub(crate) use data::{ChunkSource, FrameSource};
-pub use constraints::{ConstraintCheck, Constraints};
 pub use dataset::Dataset;
 pub use ebm::LevelForecaster;
 pub use forecaster::{Forecaster, Request};

@@ -2,7 +2,8 @@
 //! device other than the CPU.
 
 use super::baseline::DELTA_LIMIT;
-use super::conditions::{ForecastConditions, Here, Units};
+use super::condition_tensors::Here;
+use super::conditions::{ForecastConditions, Units};
 use super::lookahead::Seen;
 use super::{Request, ResidualCoordinates};
 use crate::error::{Error, Result};
@@ -113,12 +114,7 @@ impl TensorRollout {
     }
 
     /// One chunk `(R, C, D)` after histories `(R, K, D)` of the numbers `windows` `(R,)`.
-    fn chunk(
-        &self,
-        (history, windows): (&Tensor, &[usize]),
-        here: &Here<'_>,
-        noise: &mut Noise,
-    ) -> Result<Tensor> {
+    fn chunk(&self, (history, windows): (&Tensor, &[usize]), here: &Here<'_>, noise: &mut Noise) -> Result<Tensor> {
         let [k, chunk, d, latent] = self.sizes;
         let rows = history.dim(0)?;
         let last = history.narrow(1, k - 1, 1)?;

@@ -60,7 +60,10 @@ impl<'a> Entry<'a> {
         let found: Vec<usize> = (0..self.channels.len()).filter(|c| self.channels[*c].is_named(pattern)).collect();
         if found.is_empty() {
             let names: Vec<&str> = self.channels.iter().map(|c| c.name.as_str()).collect();
-            return Err(self.fault(format!("`{pattern}`, which fits no channel"), format!("names of channels: {}", names.join(", "))));
+            return Err(self.fault(
+                format!("`{pattern}`, which fits no channel"),
+                format!("names of channels: {}", names.join(", ")),
+            ));
         }
         Ok(found)
     }
@@ -78,9 +81,12 @@ impl<'a> Entry<'a> {
                 Some(factor) => Ok(factor),
                 None => Err(self.fault(format!("unit = \"{given}\""), format!("a unit for `{name} [{own}]`"))),
             },
-            (None, Some(own)) => Err(self.fault("no unit", format!("unit = \"{own}\", that of `{name}`, or one of its kind"))),
+            (None, Some(own)) => {
+                Err(self.fault("no unit", format!("unit = \"{own}\", that of `{name}`, or one of its kind")))
+            }
             (Some(given), None) => {
-                Err(self.fault(format!("unit = \"{given}\""), format!("unit = \"none\": `{name}` has no unit in the log")))
+                Err(self
+                    .fault(format!("unit = \"{given}\""), format!("unit = \"none\": `{name}` has no unit in the log")))
             }
         }
     }

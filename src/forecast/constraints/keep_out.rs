@@ -76,6 +76,7 @@ pub(super) fn read(entry: &Entry<'_>) -> Result<Vec<Arc<dyn Kind>>> {
 struct Room {
     poses: Poses,
     frame: Vec<f64>,
+    places: Vec<Vector3<f64>>,
     slopes: Vec<[f64; 3]>,
 }
 
@@ -86,15 +87,15 @@ thread_local! {
 impl Sphere {
     /// The energy of a frame `(D,)`; `add` hears of each channel and the energy's slope in it.
     fn at(&self, frame: impl Iterator<Item = f64>, mut add: impl FnMut(usize, f64)) -> Result<f64> {
-        ROOM.with_borrow_mut(|Room { poses, frame: values, slopes }| {
+        ROOM.with_borrow_mut(|Room { poses, frame: values, places, slopes }| {
             values.clear();
             values.extend(frame);
+            places.clear();
+            places.extend(self.drive.place(values, poses)?.iter().map(|pose| pose.translation.vector));
             slopes.resize(values.len(), [0.0; 3]);
             let mut energy = 0.0;
-            self.drive.place(values, poses)?;
-            for link in 0..self.drive.links().len() {
-                let Some(pose) = self.drive.place(values, poses)?.get(link) else { continue };
-                let out = pose.translation.vector - self.centre;
+            for (link, place) in places.iter().enumerate() {
+                let out = place - self.centre;
                 let distance = out.norm();
                 let inside = self.radius - distance;
                 if inside <= 0.0 {
@@ -186,7 +187,7 @@ impl Kind for KeepOut {
     fn conditions(&self, to: ForecastConditions, run: &Run<'_>) -> Result<ForecastConditions> {
         let last = &run.history[run.history.len() - run.channels.len()..];
         let curvature = self.energy.curvature(last)?;
-        Ok(to.energy(0..run.horizon, self.energy.clone(), curvature))
+        Ok(to.energy_over(0..run.horizon, 1, self.energy.clone(), curvature))
     }
 
     fn shown(&self, _: &Run<'_>) -> Shown {

@@ -4,12 +4,10 @@ use super::check::Shown;
 use super::entry::Entry;
 use super::project::difference;
 use super::{Hard, Kind, Run};
-use crate::energy::constraint::SoftLimits;
 use crate::energy::differences::Differences;
 use crate::error::Result;
 use crate::forecast::ForecastConditions;
 use crate::kinematics::JointBounds;
-use candle_core::{Device, Tensor};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -70,7 +68,9 @@ pub(super) fn read(entry: &Entry<'_>) -> Result<Vec<Arc<dyn Kind>>> {
                     bounds[channel] = in_robot(&limits);
                 }
             }
-            Of::Named(name) => return Err(entry.fault(format!("{word} = \"{name}\""), "\"urdf\", or limits by channel")),
+            Of::Named(name) => {
+                return Err(entry.fault(format!("{word} = \"{name}\""), "\"urdf\", or limits by channel"));
+            }
             Of::Channels(map) => {
                 for (pattern, [low, high]) in map {
                     if !(low < high && low.is_finite() && high.is_finite()) {
@@ -90,7 +90,8 @@ pub(super) fn read(entry: &Entry<'_>) -> Result<Vec<Arc<dyn Kind>>> {
         }
         let own = unit.or_else(|| entry.channels.iter().find_map(|c| c.unit.as_deref())).unwrap_or("");
         let unit = [own.to_string(), format!("{own}/s"), format!("{own}/s^2")][order].clone();
-        kinds.push(Arc::new(Limits { name: entry.name.replacen("limits", &format!("limits, {word}"), 1), unit, order, bounds, scale }));
+        let name = format!("{word} of {}", entry.name);
+        kinds.push(Arc::new(Limits { name, unit, order, bounds, scale }));
     }
     match kinds.is_empty() {
         true => Err(entry.fault("no limit", "position, velocity or acceleration")),
@@ -100,8 +101,7 @@ pub(super) fn read(entry: &Entry<'_>) -> Result<Vec<Arc<dyn Kind>>> {
 
 fn lower_and_upper(limits: &JointBounds) -> Option<[f64; 2]> {
     let (lower, upper) = (limits.lower, limits.upper);
-    (lower.is_some() || upper.is_some())
-        .then(|| [lower.unwrap_or(f64::NEG_INFINITY), upper.unwrap_or(f64::INFINITY)])
+    (lower.is_some() || upper.is_some()).then(|| [lower.unwrap_or(f64::NEG_INFINITY), upper.unwrap_or(f64::INFINITY)])
 }
 
 fn speed(limits: &JointBounds) -> Option<[f64; 2]> {
@@ -145,28 +145,18 @@ impl Kind for Limits {
     }
 
     fn conditions(&self, to: ForecastConditions, run: &Run<'_>) -> Result<ForecastConditions> {
-        // Channels of one width share a weight.
-        let bounds = (0..run.channels.len()).map(|c| self.in_frames(c, run.rate_hz));
-        let bounds: Vec<[f64; 2]> = bounds.map(|b| b.unwrap_or([f64::NEG_INFINITY, f64::INFINITY])).collect();
-        let widths: Vec<f64> = bounds.iter().map(|[low, high]| high - low).collect();
-        let mut kinds: Vec<f64> = widths.iter().copied().filter(|w| w.is_finite()).collect();
-        kinds.sort_by(f64::total_cmp);
-        kinds.dedup();
-        kinds.into_iter().try_fold(to, |to, width| {
-            let of = |free: f64, value: &dyn Fn(usize) -> f64| -> Vec<f64> {
-                let is = |c: usize| (widths[c] / width - 1.0).abs() < 1e-9;
-                (0..widths.len()).map(|c| if is(c) { value(c) } else { free }).collect()
-            };
-            let weight = 0.5 / (SOFTNESS * width).powi(2);
-            if self.order > 0 {
-                let energy = Differences::new(self.order, of(f64::INFINITY, &|c| bounds[c][1]), weight)?;
-                let curvature = energy.curvature();
-                return Ok(to.energy_over(0..run.horizon, self.order + 1, energy, curvature));
+        let of = |channel: usize| match self.in_frames(channel, run.rate_hz) {
+            Some([low, high]) if low.is_finite() && high.is_finite() => {
+                ([low, high], 0.5 / (SOFTNESS * (high - low)).powi(2))
             }
-            let row = |values: Vec<f64>| Tensor::new(values, &Device::Cpu);
-            let low = row(of(f64::NEG_INFINITY, &|c| bounds[c][0]))?;
-            let high = row(of(f64::INFINITY, &|c| bounds[c][1]))?;
-            Ok(to.energy(0..run.horizon, SoftLimits::new(&low, &high, weight)?, 2.0 * weight))
+            // A range that is open at one end has no width to be soft by: the final step keeps it.
+            _ => ([f64::NEG_INFINITY, f64::INFINITY], 0.0),
+        };
+        let energy = Differences::new(self.order, (0..run.channels.len()).map(of).collect())?;
+        let curvature = energy.curvature();
+        Ok(match curvature > 0.0 {
+            true => to.energy_over(0..run.horizon, self.order + 1, energy, curvature),
+            false => to,
         })
     }
 

@@ -171,7 +171,9 @@ impl Kind for LinkGoal {
     /// Observations whose values each sample has of its own.
     fn conditions(&self, to: ForecastConditions, _: &Run<'_>) -> Result<ForecastConditions> {
         let known = |to: &ForecastConditions, c: usize| {
-            to.observations.iter().any(|o| o.std <= 0.0 && matches!(o.summands[..], [(f, of, _)] if (f, of) == (self.frame, c)))
+            to.observations
+                .iter()
+                .any(|o| o.std <= 0.0 && matches!(o.summands[..], [(f, of, _)] if (f, of) == (self.frame, c)))
         };
         let cell = |to: ForecastConditions, c: &usize| match known(&to, *c) {
             true => to,

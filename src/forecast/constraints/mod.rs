@@ -168,13 +168,7 @@ impl Constraints {
     /// # Errors
     /// [`Error::Data`] naming the entry, for a key or a value that is none, a unit that does not fit a channel, a
     /// channel or link that is not there, and a time beyond the horizon; those of reading a plan.
-    pub fn new(
-        settings: &Value,
-        file: &Path,
-        info: &ModelInfo,
-        horizon: usize,
-        robot: Option<&Robot>,
-    ) -> Result<Self> {
+    pub fn new(settings: &Value, file: &Path, info: &ModelInfo, horizon: usize, robot: Option<&Robot>) -> Result<Self> {
         let known = || KINDS.map(|(key, _)| key).join(", ");
         let wrong = |found: String| Error::data(file.display().to_string(), found, format!("entries of {}", known()));
         let Some(table) = settings.as_object().filter(|table| !table.is_empty()) else {
@@ -187,7 +181,9 @@ impl Constraints {
         for (key, read) in KINDS {
             let entries = match table.get(key) {
                 None => continue,
-                Some(Value::Array(several)) => several.iter().enumerate().map(|(i, one)| (format!("{key} {}", i + 1), one)).collect(),
+                Some(Value::Array(several)) => {
+                    several.iter().enumerate().map(|(i, one)| (format!("{key} {}", i + 1), one)).collect()
+                }
                 Some(one) => vec![(key.to_string(), one)],
             };
             for (name, value) in entries {

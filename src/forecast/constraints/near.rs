@@ -70,7 +70,10 @@ pub(super) fn read(entry: &Entry<'_>) -> Result<Vec<Arc<dyn Kind>>> {
     };
     let plan: Vec<Option<Vec<f64>>> = (0..entry.horizon).map(at).collect();
     if plan.iter().all(Option::is_none) {
-        let expected = format!("times in seconds from the last known frame on, within {:.2} s", entry.horizon as f64 / entry.rate_hz);
+        let expected = format!(
+            "times in seconds from the last known frame on, within {:.2} s",
+            entry.horizon as f64 / entry.rate_hz
+        );
         return Err(Error::data(path.display().to_string(), "a plan that no frame of the forecast lies in", expected));
     }
     let (name, unit) = (entry.name.clone(), file.unit.unwrap_or_default());

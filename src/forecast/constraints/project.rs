@@ -73,7 +73,8 @@ impl Projection {
             let share = self.longest(1.0);
             let after: f64 = (0..self.slack.len())
                 .map(|i| {
-                    (self.slack[i] + share * self.slack_step[i]) * (self.multiplier[i] + share * self.multiplier_step[i])
+                    (self.slack[i] + share * self.slack_step[i])
+                        * (self.multiplier[i] + share * self.multiplier_step[i])
                 })
                 .sum();
             let centre = apart * (after / (count * apart)).powi(3);
@@ -160,7 +161,10 @@ impl Projection {
             }
         }
         gradient.iter_mut().zip(pinned).filter(|(_, pinned)| **pinned).for_each(|(g, _)| *g = 0.0);
-        missing.iter().chain(gradient.iter()).fold(0.0, |most: f64, r| if r.is_nan() { f64::NAN } else { most.max(r.abs()) })
+        missing
+            .iter()
+            .chain(gradient.iter())
+            .fold(0.0, |most: f64, r| if r.is_nan() { f64::NAN } else { most.max(r.abs()) })
     }
 
     /// The matrix of a step and its factor, `L D L^T`; false where it has none.
@@ -307,7 +311,8 @@ mod tests {
         // motions become.
         let least = cost(&found, &asked);
         for seed in 0..20 {
-            let other: Vec<f64> = asked.iter().enumerate().map(|(t, w)| w + 0.2 * ((t * (seed + 3)) as f64).sin()).collect();
+            let other: Vec<f64> =
+                asked.iter().enumerate().map(|(t, w)| w + 0.2 * ((t * (seed + 3)) as f64).sin()).collect();
             let mut other = other;
             (other[30], other[59]) = (0.4, -0.2);
             let other = projection.run(&other, past, &bounds, pinned).expect("a motion").to_vec();

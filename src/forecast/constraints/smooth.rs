@@ -65,15 +65,12 @@ impl Kind for Smooth {
     }
 
     fn conditions(&self, to: ForecastConditions, run: &Run<'_>) -> Result<ForecastConditions> {
-        // Channels of one unit share a weight.
-        let mut scales: Vec<f64> = self.scale.iter().flatten().copied().collect();
-        scales.sort_by(f64::total_cmp);
-        scales.dedup();
-        scales.into_iter().try_fold(to, |to, scale| {
-            let limits = self.scale.iter().map(|s| if *s == Some(scale) { 0.0 } else { f64::INFINITY }).collect();
-            let energy = Differences::new(2, limits, 0.5 * (scale * run.rate_hz.powi(2) / self.std).powi(2))?;
-            let curvature = energy.curvature();
-            Ok(to.energy_over(0..run.horizon, 3, energy, curvature))
-        })
+        let of = |scale: &Option<f64>| match scale {
+            Some(scale) => ([0.0; 2], 0.5 * (scale * run.rate_hz.powi(2) / self.std).powi(2)),
+            None => ([f64::NEG_INFINITY, f64::INFINITY], 0.0),
+        };
+        let energy = Differences::new(2, self.scale.iter().map(of).collect())?;
+        let curvature = energy.curvature();
+        Ok(to.energy_over(0..run.horizon, 3, energy, curvature))
     }
 }

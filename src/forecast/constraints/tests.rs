@@ -47,8 +47,14 @@ fn motion(seed: u64) -> Vec<f64> {
 fn entries() -> Vec<(&'static str, Value)> {
     let json = |text: &str| serde_json::from_str(text).unwrap();
     vec![
-        ("limits", json(r#"{"position": {"q_shoulder": [-10, 15]}, "velocity": {"q_sh*": 100}, "acceleration": {"q_shoulder": 900},
-            "unit": "deg"}"#)),
+        (
+            "limits",
+            json(
+                r#"{"position": {"q_shoulder": [-10, 15]}, "velocity": {"q_sh*": 100},
+            "acceleration": {"q_shoulder": 900},
+            "unit": "deg"}"#,
+            ),
+        ),
         ("limits", json(r#"{"position": "urdf", "velocity": "urdf"}"#)),
         ("keep_out", json(r#"{"links": ["tool", "lower"], "centre": [0.7, 0.2, 0.0], "radius": 50, "unit": "cm"}"#)),
         ("smooth", json(r#"{"acceleration": 3.0, "unit": "rad", "channels": "*er"}"#)),
@@ -85,7 +91,12 @@ fn gradients_are_those_of_finite_differences() {
                     };
                     let value = |by: f64| moved(by).energy.to_vec1::<f64>().unwrap()[0];
                     let numeric = (value(h) - value(-h)) / (2.0 * h);
-                    assert!((numeric - grad[i]).abs() < 1e-6 * (1.0 + size), "{}: {i} {numeric} {}", kind.name(), grad[i]);
+                    assert!(
+                        (numeric - grad[i]).abs() < 1e-6 * (1.0 + size),
+                        "{}: {i} {numeric} {}",
+                        kind.name(),
+                        grad[i]
+                    );
                     let slope = |by: f64| moved(by).grad.flatten_all().unwrap().to_vec1::<f64>().unwrap()[i];
                     steep = steep.max((slope(h) - slope(-h)) / (2.0 * h));
                 }
@@ -133,10 +144,20 @@ fn what_is_missed_is_told_in_the_units_of_the_file() {
     near(&limits[1], "deg/s", 10.0);
     near(&limits[2], "deg/s^2", 0.0);
     // Frame 9 of the forecast is frame 12 of all.
-    near(&missed("goal", r#"{"joints": {"q_shoulder": 0.5}, "unit": "rad", "at": "1s"}"#)[0], "rad", 38f64.to_radians() - 0.5);
-    near(&missed("waypoint", r#"{"joints": {"q_shoulder": 40, "q_elbow": 0}, "unit": "deg", "at": "10f"}"#)[0], "deg", 0.5f64.to_degrees());
+    near(
+        &missed("goal", r#"{"joints": {"q_shoulder": 0.5}, "unit": "rad", "at": "1s"}"#)[0],
+        "rad",
+        38f64.to_radians() - 0.5,
+    );
+    near(
+        &missed("waypoint", r#"{"joints": {"q_shoulder": 40, "q_elbow": 0}, "unit": "deg", "at": "10f"}"#)[0],
+        "deg",
+        0.5f64.to_degrees(),
+    );
     let goal = missed("goal", r#"{"link": "tool", "position": [90, 0, 0], "unit": "cm", "at": "2s"}"#);
-    let drive = arm().drive(&[("q_shoulder", Some("deg")), ("q_elbow", None), ("gripper", None), ("q_reach", Some("mm"))], &[3]).unwrap();
+    let drive = arm()
+        .drive(&[("q_shoulder", Some("deg")), ("q_elbow", None), ("gripper", None), ("q_reach", Some("mm"))], &[3])
+        .unwrap();
     let place = drive.place(&all[22 * 4..], &mut Poses::default()).unwrap()[0].translation.vector;
     near(&goal[0], "cm", 100.0 * (place - nalgebra::Vector3::new(0.9, 0.0, 0.0)).norm());
     let smooth = missed("smooth", r#"{"acceleration": 1, "unit": "deg", "channels": "q_shoulder"}"#);

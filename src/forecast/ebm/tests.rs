@@ -101,7 +101,8 @@ fn conditions() -> Result<ForecastConditions> {
     let asked = ForecastConditions::new().hold(1, 0..2, 0.4).near(2, 2, -0.3, 0.2).observe(sum).observe(step);
     let asked = asked.energy(4..8, SoftLimits::new(&lo, &hi, 2.0)?, 4.0);
     // The second difference of channels over frames of two chunks.
-    Ok(asked.energy_over(0..5, 3, Differences::new(2, vec![0.1, 0.0, f64::INFINITY, 0.2], 1.5)?, 18.0))
+    let bounds = [0.1, 0.0, f64::INFINITY, 0.2].map(|limit| ([-limit, limit], 1.5));
+    Ok(asked.energy_over(0..5, 3, Differences::new(2, bounds.to_vec())?, 18.0))
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod as_they_are;
 mod bad_input;
 mod bench;
 mod breaking_off;
+mod constraint;
 mod convert;
 mod doctor;
 mod fill;
