@@ -12,7 +12,8 @@ const HORIZON: usize = 50;
 const REQUEST: Request = Request { horizon: HORIZON, samples: 24 };
 
 /// Three joints of the index finger, in metres.
-const FINGER: &str = r#"<robot name="finger"><link name="palm"/><link name="a"/><link name="b"/><link name="c"/><link name="tip"/>
+const FINGER: &str = r#"<robot name="finger">
+  <link name="palm"/><link name="a"/><link name="b"/><link name="c"/><link name="tip"/>
   <joint name="FFJ3" type="revolute"><parent link="palm"/><child link="a"/><axis xyz="0 0 1"/>
     <limit lower="-0.35" upper="0.35" velocity="20" effort="1"/></joint>
   <joint name="FFJ2" type="revolute"><parent link="a"/><child link="b"/><origin xyz="0.02 0 0"/><axis xyz="0 1 0"/>
@@ -162,7 +163,8 @@ fn a_link_reaches_its_goal_and_keeps_out_of_spheres() -> Result<()> {
         }
         Ok(count)
     };
-    let keep_out = json!({ "steps": 8, "keep_out": { "links": ["tip"], "centre": [centre.x, centre.y, centre.z], "radius": 0.01,
+    let keep_out = json!({ "steps": 8, "keep_out": { "links": ["tip"], "centre": [centre.x, centre.y, centre.z],
+        "radius": 0.01,
         "unit": "m", "std": 0.0005 } });
     let (with, without) = (inside(&drawn(&keep_out, 5)?)?, inside(&free)?);
     assert!(2 * with < without, "{with} frames inside, {without} without");
@@ -190,7 +192,10 @@ fn what_contradicts_itself_is_refused_by_name() {
     );
     let two = json!([{ "joints": { "q_FFJ2": 0.1 }, "unit": "rad" }, { "joints": { "q_FFJ2": 0.2 }, "unit": "rad" }]);
     refused(json!({ "goal": two }), &["goal 2 of asked", "0.2000 rad at 2.00 s", "0.1000 rad, by goal 1"]);
-    let late = json!([{ "joints": { "q_FFJ2": 0.0 }, "unit": "rad", "at": "1s" }, { "joints": { "q_FFJ2": 1.3 }, "unit": "rad", "at": "1.2s" }]);
+    let late = json!([
+        { "joints": { "q_FFJ2": 0.0 }, "unit": "rad", "at": "1s" },
+        { "joints": { "q_FFJ2": 1.3 }, "unit": "rad", "at": "1.2s" },
+    ]);
     refused(
         json!({ "limits": speed, "waypoint": late }),
         &["waypoint 2 of asked", "after 0.0000 rad at 1.00 s, by waypoint 1"],

@@ -1,7 +1,7 @@
 //! Forecasts under constraints beside what one would do instead: clipped or bent free samples, the best of many.
 //!
 //!     cargo bench --bench constraint -- LOG MODEL... [--on validation] [--horizon 50] [--samples 16] [--windows 2]
-//!         [--cases limits,own,...] [--steps N] [--best 1000]
+//!         [--cases limits,own,...] [--share 0.995] [--soften X] [--steps N] [--best 1000]
 //!
 //! MODELs are trainings of one log with several seeds. `benches/quality/constraint.md` says what the cases and the
 //! columns are. Intervals: 95 %, on 1,000 resamples of models and of their episodes.
@@ -34,6 +34,8 @@ struct Asked {
     windows: usize,
     cases: Vec<String>,
     steps: Option<u64>,
+    soften: Option<f64>,
+    share: f64,
     best: usize,
 }
 
@@ -51,9 +53,12 @@ fn asked() -> Result<Asked> {
         windows: 2,
         cases: CASES.map(str::to_string).to_vec(),
         steps: None,
+        soften: None,
+        share: SHARE,
         best: 1000,
     };
     let number = |text: String| text.parse().map_err(|_| usage(&text));
+    let part = |text: String| text.parse::<f64>().map_err(|_| usage(&text));
     let mut words = std::env::args().skip(1).filter(|word| word != "--bench");
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or_else(|| usage(&word));
@@ -64,6 +69,8 @@ fn asked() -> Result<Asked> {
             "--windows" => asked.windows = number(value()?)?,
             "--best" => asked.best = number(value()?)?,
             "--steps" => asked.steps = Some(number(value()?)? as u64),
+            "--soften" => asked.soften = Some(part(value()?)?),
+            "--share" => asked.share = part(value()?)?,
             "--cases" => asked.cases = value()?.split(',').map(str::to_string).collect(),
             _ if asked.log.is_empty() => asked.log = word,
             _ => asked.models.push(word),
@@ -128,7 +135,7 @@ fn of_model(asked: &Asked, case: &str, (number, path): (usize, &str)) -> Result<
     let model = Model::load(path.as_ref())?;
     let info = model.info();
     let dataset = Dataset::new(model.frames(&[&asked.log], &info.config.data)?, &info.config)?;
-    let scales = scales(&dataset);
+    let scales = scales(&dataset, asked.share);
     let d = info.channels.len();
     let episodes = if asked.validation { &dataset.split.validation } else { &dataset.split.test };
     let mut found = OfModel::default();
@@ -155,7 +162,7 @@ fn of_model(asked: &Asked, case: &str, (number, path): (usize, &str)) -> Result<
 }
 
 /// By channel: the range of training, the speeds and accelerations that few steps exceed, and what speeds are.
-fn scales(dataset: &Dataset) -> Scales {
+fn scales(dataset: &Dataset, share: f64) -> Scales {
     let d = dataset.frames.channels.len();
     let mut all: [Vec<Vec<f64>>; 3] = std::array::from_fn(|_| vec![Vec::new(); d]);
     for episode in &dataset.split.train {
@@ -173,7 +180,7 @@ fn scales(dataset: &Dataset) -> Scales {
     all.iter_mut().flatten().for_each(|v| v.sort_by(f64::total_cmp));
     let range = all[0].iter().map(|v| [v[0], v[v.len() - 1]]).collect();
     let most = |of: &[Vec<f64>]| -> Vec<[f64; 2]> {
-        let limit = |v: &Vec<f64>| v[((v.len() - 1) as f64 * SHARE) as usize].max(1e-6);
+        let limit = |v: &Vec<f64>| v[((v.len() - 1) as f64 * share) as usize].max(1e-6);
         of.iter().map(|v| [-limit(v), limit(v)]).collect()
     };
     let std = dataset.normaliser.std.clone();
@@ -205,12 +212,12 @@ impl Window<'_> {
         }
     }
 
-    fn settings(&self, case: &str, model: &Model, steps: Option<u64>) -> Value {
+    fn settings(&self, case: &str, model: &Model, asked: &Asked) -> Value {
         let channels = &model.info().channels;
         let rate = model.info().rate_hz;
         let unit = channels[0].unit.clone().unwrap_or("none".into());
         let mut file = json!({});
-        if let Some(steps) = steps {
+        if let Some(steps) = asked.steps {
             file["steps"] = json!(steps);
         }
         if ["limits", "both"].contains(&case) {
@@ -219,6 +226,9 @@ impl Window<'_> {
                 channels.iter().zip(&self.scales.bounds[order]).map(|(c, b)| (c.name.as_str(), b[1] * scale)).collect()
             };
             file["limits"] = json!({ "velocity": by(1), "acceleration": by(2), "unit": unit });
+            if let Some(soften) = asked.soften {
+                file["limits"]["soften"] = json!(soften);
+            }
         }
         let mut goals: BTreeMap<usize, BTreeMap<&str, f64>> = BTreeMap::new();
         for (frame, channel, value) in self.goals(case) {
@@ -244,7 +254,7 @@ impl Window<'_> {
     ) -> Result<()> {
         let goals = self.goals(case);
         let request = |samples: usize| Request { horizon: asked.horizon, samples };
-        let settings = self.settings(case, model, asked.steps);
+        let settings = self.settings(case, model, asked);
         let constraints = Constraints::new(&settings, "case".as_ref(), model.info(), asked.horizon, None)?;
         let begun = Instant::now();
         let drawn = match model.forecast_constrained(self.history, &request(asked.samples), &constraints, seed) {

@@ -12,9 +12,6 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Standard deviation of a soft limit where the file says nothing, as a share of the limited range.
-const SOFTNESS: f64 = 0.02;
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -22,6 +19,8 @@ struct File {
     position: Option<Of<[f64; 2]>>,
     velocity: Option<Of<f64>>,
     acceleration: Option<Of<f64>>,
+    /// Of a soft limit besides, the standard deviation as a share of the limited range.
+    soften: Option<f64>,
 }
 
 /// The limits of one order, by patterns of names, or `"urdf"`.
@@ -42,11 +41,13 @@ struct Limits {
     bounds: Vec<Option<[f64; 2]>>,
     /// `(D,)`: what one of a channel's unit is in `unit`.
     scale: Vec<f64>,
+    soften: Option<f64>,
 }
 
 pub(super) fn read(entry: &Entry<'_>) -> Result<Vec<Arc<dyn Kind>>> {
     let file: File = entry.read()?;
     let unit = file.unit.as_deref();
+    let soften = file.soften.map(|share| entry.positive("soften", share)).transpose()?;
     let both = |of: Option<Of<f64>>| match of {
         None => None,
         Some(Of::Named(name)) => Some(Of::Named(name)),
@@ -91,7 +92,7 @@ pub(super) fn read(entry: &Entry<'_>) -> Result<Vec<Arc<dyn Kind>>> {
         let own = unit.or_else(|| entry.channels.iter().find_map(|c| c.unit.as_deref())).unwrap_or("");
         let unit = [own.to_string(), format!("{own}/s"), format!("{own}/s^2")][order].clone();
         let name = format!("{word} of {}", entry.name);
-        kinds.push(Arc::new(Limits { name, unit, order, bounds, scale }));
+        kinds.push(Arc::new(Limits { name, unit, order, bounds, scale, soften }));
     }
     match kinds.is_empty() {
         true => Err(entry.fault("no limit", "position, velocity or acceleration")),
@@ -145,9 +146,10 @@ impl Kind for Limits {
     }
 
     fn conditions(&self, to: ForecastConditions, run: &Run<'_>) -> Result<ForecastConditions> {
+        let Some(soften) = self.soften else { return Ok(to) };
         let of = |channel: usize| match self.in_frames(channel, run.rate_hz) {
             Some([low, high]) if low.is_finite() && high.is_finite() => {
-                ([low, high], 0.5 / (SOFTNESS * (high - low)).powi(2))
+                ([low, high], 0.5 / (soften * (high - low)).powi(2))
             }
             // A range that is open at one end has no width to be soft by: the final step keeps it.
             _ => ([f64::NEG_INFINITY, f64::INFINITY], 0.0),
