@@ -65,7 +65,7 @@ fn fastest(forecast: &Forecast, channel: usize) -> [f64; 2] {
 fn hard_limits_and_goals_hold_in_every_sample() -> Result<()> {
     let (model, past) = trained();
     let settings = json!({
-        "limits": { "position": { "q_MFJ2": [-0.2, 1.5] }, "velocity": { "q_*": 3.0 }, "acceleration": { "q_*": 60.0 },
+        "limits": { "position": { "q_MFJ2": [-0.2, 1.5] }, "velocity": { "q_*": 2.0 }, "acceleration": { "q_*": 40.0 },
                     "unit": "rad" },
         "waypoint": { "joints": { "q_FFJ2": 40.0 }, "unit": "deg", "at": "1s" },
         "goal": [{ "joints": { "q_FFJ2": 1.2, "q_RFJ2": 0.4 }, "unit": "rad" }],
@@ -75,9 +75,9 @@ fn hard_limits_and_goals_hold_in_every_sample() -> Result<()> {
     let mut broken = 0;
     for channel in 0..24 {
         let [speed, gain] = fastest(&forecast, channel);
-        assert!(speed <= 3.0 && gain <= 60.0, "{channel}: {speed} rad/s, {gain} rad/s^2");
+        assert!(speed <= 2.0 && gain <= 40.0, "{channel}: {speed} rad/s, {gain} rad/s^2");
         let [speed, gain] = fastest(&free, channel);
-        broken += usize::from(speed > 3.0 || gain > 60.0);
+        broken += usize::from(speed > 2.0 || gain > 40.0);
     }
     assert!(broken > 5, "free samples break the limits in {broken} channels");
     for s in 0..REQUEST.samples {
@@ -163,11 +163,13 @@ fn a_link_reaches_its_goal_and_keeps_out_of_spheres() -> Result<()> {
         }
         Ok(count)
     };
-    let keep_out = json!({ "steps": 8, "keep_out": { "links": ["tip"], "centre": [centre.x, centre.y, centre.z],
+    let keep_out = json!({ "keep_out": { "links": ["tip"], "centre": [centre.x, centre.y, centre.z],
         "radius": 0.01,
-        "unit": "m", "std": 0.0005 } });
-    let (with, without) = (inside(&drawn(&keep_out, 5)?)?, inside(&free)?);
-    assert!(2 * with < without, "{with} frames inside, {without} without");
+        "unit": "m" } });
+    let with = drawn(&keep_out, 5)?;
+    assert!(inside(&free)? > 50);
+    assert_eq!(inside(&with)?, 0);
+    assert!(with.constraints[0].met.iter().all(|met| *met));
     Ok(())
 }
 
@@ -191,7 +193,7 @@ fn what_contradicts_itself_is_refused_by_name() {
         &["goal 1 of asked", "9.0000 rad at 1.00 s", "2.000 rad/s"],
     );
     let two = json!([{ "joints": { "q_FFJ2": 0.1 }, "unit": "rad" }, { "joints": { "q_FFJ2": 0.2 }, "unit": "rad" }]);
-    refused(json!({ "goal": two }), &["goal 2 of asked", "0.2000 rad at 2.00 s", "0.1000 rad, by goal 1"]);
+    refused(json!({ "goal": two }), &["goal 2 of asked", "0.2000 rad at 2.00 s", "goal 1 of asked asks for 0.1000 rad"]);
     let late = json!([
         { "joints": { "q_FFJ2": 0.0 }, "unit": "rad", "at": "1s" },
         { "joints": { "q_FFJ2": 1.3 }, "unit": "rad", "at": "1.2s" },

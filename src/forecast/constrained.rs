@@ -1,23 +1,19 @@
 //! Forecasts that keep to the constraints of a file: drawn under them, then moved by as little as keeps hard limits.
 
 use super::conditions::{ForecastConditions, Units};
-use super::constraints::{ConstraintCheck, Constraints, Hard, LinkGoal, Projection, Run, difference};
+use super::constraints::{ConstraintCheck, Constraints, Hard, LinkGoal, Run};
 use super::future_array::FutureArray;
 use super::{Forecast, Forecaster, LevelForecaster, Model, Request};
 use crate::error::{Error, Result};
 use crate::noise::Noise;
 use crate::trajectory::Frames;
 use candle_core::Tensor;
-use ebmotion_engine::parallel;
 use nalgebra::DMatrix;
 
 /// One free sample is drawn for as many samples that need values of joints for a link's place.
 const PER_FREE: usize = 4;
 /// The least by which a joint counts as free to differ, in its standard deviations.
 const SPREAD: f64 = 0.1;
-/// Limits are kept with this share of room, and so that numbers of six decimals keep them too.
-const ROOM: f64 = 1e-4;
-const DECIMAL: f64 = 5e-7;
 
 /// What the model's z-scores are in the channels' units.
 struct Scales {
@@ -79,7 +75,7 @@ impl Model {
             }
         };
         let mut values = self.units(&self.periods()).restore(&drawn.flatten_all()?.to_vec1::<f32>()?, &turns);
-        hard.keep(&mut values, request.horizon, (&run, &scales.units.scale), &pins)?;
+        hard.keep(&mut values, (constraints, &run, &scales.units.scale), (request.samples, &pins))?;
         let mut forecast = self.empty(history, seed)?;
         forecast.futures = FutureArray::new(values, [1, request.samples, request.horizon, d])?;
         forecast.constraints = constraints.checks(&run, &forecast.futures)?;
@@ -195,195 +191,6 @@ impl Scales {
             let value = if observation.value.is_nan() { of_link() } else { Some(observation.value) };
             value.unwrap_or(offset) - offset
         })
-    }
-}
-
-impl Hard {
-    /// Where a channel can be in a frame by its limits alone.
-    fn reachable(&self, channel: usize, frame: usize, run: &Run<'_>) -> [f64; 2] {
-        let [position, velocity, acceleration] = self.bounds[channel];
-        let (last, steps) = (run.last(0, channel), (frame + 1) as f64);
-        let speed = last - run.last(1, channel);
-        let mut reach = position.unwrap_or([f64::NEG_INFINITY, f64::INFINITY]);
-        let mut narrow = |low: f64, high: f64| reach = [reach[0].max(low), reach[1].min(high)];
-        if let Some([low, high]) = velocity {
-            narrow(last + low * steps, last + high * steps);
-        }
-        if let Some([low, high]) = acceleration {
-            let gain = steps * (steps + 1.0) / 2.0;
-            narrow(last + speed * steps + low * gain, last + speed * steps + high * gain);
-        }
-        // Where nothing can be, the check before says so.
-        if reach[0] <= reach[1] { reach } else { [last, last] }
-    }
-
-    /// The bounds of a channel in units of its `scale`, narrower by the room that is left.
-    fn narrowed(&self, channel: usize, scale: f64) -> [Option<[f64; 2]>; 3] {
-        let mut bounds = self.bounds[channel];
-        for (order, bound) in bounds.iter_mut().enumerate() {
-            if let Some([low, high]) = bound {
-                let range = if high.is_finite() && low.is_finite() { *high - *low } else { 0.0 };
-                let room = (ROOM * range).max(2.0 * f64::from(1 << order) * DECIMAL).min(0.25 * range.max(1e-5));
-                *bound = Some([(*low + room) / scale, (*high - room) / scale]);
-            }
-        }
-        bounds
-    }
-
-    /// Checks that what was asked can be met together after the motion before.
-    fn check(&self, run: &Run<'_>, scales: &[f64]) -> Result<()> {
-        self.check_pins(run)?;
-        let mut projection = Projection::default();
-        for (channel, scale) in scales.iter().enumerate() {
-            let bounds = self.narrowed(channel, *scale);
-            if bounds.iter().all(Option::is_none) {
-                continue;
-            }
-            let name = &run.channels[channel].name;
-            let unit = run.channels[channel].unit.as_deref().unwrap_or("");
-            let (last, speed) = (run.last(0, channel), (run.last(0, channel) - run.last(1, channel)) * run.rate_hz);
-            let past = [run.last(1, channel) / scale, last / scale];
-            let still = vec![last / scale; run.horizon];
-            if projection.run(&still, past, &bounds, |_| false).is_none() {
-                let from = self.from[channel].iter().find(|from| !from.is_empty()).cloned().unwrap_or_default();
-                let found = format!("`{name}`, which the log leaves at {last:.4} {unit} with {speed:.3} {unit}/s");
-                return Err(Error::data(
-                    from,
-                    found,
-                    format!("motion that can be kept within {}", self.told(channel, run)),
-                ));
-            }
-            let mut pins: Vec<_> = self.pins.iter().filter(|pin| pin.1 == channel).collect();
-            pins.sort_by_key(|pin| pin.0);
-            for count in 1..=pins.len() {
-                let some = &pins[..count];
-                let mut wanted = still.clone();
-                some.iter().for_each(|pin| wanted[pin.0] = pin.2 / scale);
-                if projection.run(&wanted, past, &bounds, |t| some.iter().any(|pin| pin.0 == t)).is_none() {
-                    let (frame, _, value, from) = some[count - 1];
-                    let secs = (frame + 1) as f64 / run.rate_hz;
-                    let before = match count {
-                        1 => format!("{last:.4} {unit} and {speed:.3} {unit}/s at the log's end"),
-                        _ => format!(
-                            "{:.4} {unit} at {:.2} s, by {}",
-                            some[count - 2].2,
-                            (some[count - 2].0 + 1) as f64 / run.rate_hz,
-                            some[count - 2].3
-                        ),
-                    };
-                    let found = format!("`{name}` at {value:.4} {unit} at {secs:.2} s, after {before}");
-                    let expected = format!("what can be reached by then within {}", self.told(channel, run));
-                    return Err(Error::data(from.clone(), found, expected));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Checks pins against each other and against the ends of the range.
-    fn check_pins(&self, run: &Run<'_>) -> Result<()> {
-        for (i, (frame, channel, value, from)) in self.pins.iter().enumerate() {
-            let name = &run.channels[*channel].name;
-            let unit = run.channels[*channel].unit.as_deref().unwrap_or("");
-            let secs = (frame + 1) as f64 / run.rate_hz;
-            if let Some((.., other, by)) =
-                self.pins[..i].iter().find(|p| (p.0, p.1) == (*frame, *channel) && p.2 != *value)
-            {
-                let found = format!("`{name}` at {value:.4} {unit} at {secs:.2} s");
-                return Err(Error::data(from.clone(), found, format!("{other:.4} {unit}, by {by}")));
-            }
-            let [low, high] = self.bounds[*channel][0].unwrap_or([f64::NEG_INFINITY, f64::INFINITY]);
-            if !(low..=high).contains(value) {
-                let found = format!("`{name}` at {value:.4} {unit}");
-                let expected = format!("a value from {low:.4} to {high:.4} {unit}, by {}", self.from[*channel][0]);
-                return Err(Error::data(from.clone(), found, expected));
-            }
-        }
-        Ok(())
-    }
-
-    /// A channel's limits in words.
-    fn told(&self, channel: usize, run: &Run<'_>) -> String {
-        let unit = run.channels[channel].unit.as_deref().unwrap_or("");
-        let word = |(order, bound): (usize, &Option<[f64; 2]>)| {
-            bound.map(|[low, high]| {
-                let [low, high] = [low, high].map(|v| v * run.rate_hz.powi(order as i32));
-                match order {
-                    0 => format!("{low:.4} to {high:.4} {unit}"),
-                    1 => format!("{high:.3} {unit}/s"),
-                    _ => format!("{high:.2} {unit}/s^2"),
-                }
-            })
-        };
-        self.bounds[channel].iter().enumerate().filter_map(word).collect::<Vec<_>>().join(", ")
-    }
-
-    /// Moves samples `(S, H, D)` to the nearest that keep the limits and leave what is pinned as it is. A sample that
-    /// cannot keep them with the joints of its links' goals keeps them without.
-    fn keep(
-        &self,
-        values: &mut [f64],
-        horizon: usize,
-        (run, scales): (&Run<'_>, &[f64]),
-        pins: &[Vec<(usize, usize, f64)>],
-    ) -> Result<()> {
-        let d = scales.len();
-        let width = horizon * d;
-        for (channel, value) in self.pins.iter().map(|pin| ((pin.0, pin.1), pin.2)) {
-            values.iter_mut().skip(channel.0 * d + channel.1).step_by(width).for_each(|v| *v = value);
-        }
-        let samples = values.len() / width;
-        let moved = parallel::tiles(samples, 1, |rows| {
-            let (s, mut projection) = (rows.start, Projection::default());
-            let mut sample = values[s * width..(s + 1) * width].to_vec();
-            let own = pins.get(s).map_or(&[][..], Vec::as_slice);
-            let mut wanted = vec![0.0; horizon];
-            for (channel, scale) in scales.iter().enumerate() {
-                let bounds = self.narrowed(channel, *scale);
-                if bounds.iter().all(Option::is_none) {
-                    continue;
-                }
-                let column = sample.iter().skip(channel).step_by(d);
-                wanted.iter_mut().zip(column).for_each(|(to, v)| *to = v / scale);
-                let past = [run.last(1, channel) / scale, run.last(0, channel) / scale];
-                let held = |t: usize| self.pins.iter().any(|pin| (pin.0, pin.1) == (t, channel));
-                let by_link = |t: usize| own.iter().any(|pin| (pin.0, pin.1) == (t, channel));
-                let mut found = projection.run(&wanted, past, &bounds, |t| held(t) || by_link(t)).is_some();
-                if !found && own.iter().any(|pin| pin.1 == channel) {
-                    found = projection.run(&wanted, past, &bounds, held).is_some();
-                }
-                let none = || {
-                    let what = format!("limits of `{}` in sample {s}", run.channels[channel].name);
-                    Error::data(what, "no motion", format!("one within {}", self.told(channel, run)))
-                };
-                if !found {
-                    return Err(none());
-                }
-                let motion = projection.motion();
-                for (t, to) in sample.iter_mut().skip(channel).step_by(d).enumerate() {
-                    if !held(t) {
-                        *to = motion[t] * scale;
-                    }
-                }
-                if !self.kept(channel, &sample, run) {
-                    return Err(none());
-                }
-            }
-            Ok(sample)
-        })?;
-        values.copy_from_slice(&moved.concat());
-        Ok(())
-    }
-
-    /// Whether a sample keeps the limits of a channel.
-    fn kept(&self, channel: usize, sample: &[f64], run: &Run<'_>) -> bool {
-        let of: Vec<f64> = sample.iter().skip(channel).step_by(run.channels.len()).copied().collect();
-        let past = [run.last(1, channel), run.last(0, channel)];
-        let within = |(order, bound): (usize, &Option<[f64; 2]>)| {
-            let [low, high] = bound.unwrap_or([f64::NEG_INFINITY, f64::INFINITY]);
-            (0..of.len()).all(|t| (low..=high).contains(&difference(order, &of, past, t)))
-        };
-        self.bounds[channel].iter().enumerate().all(within)
     }
 }
 

@@ -17,6 +17,8 @@ use std::sync::Arc;
 
 /// Standard deviation by which a sphere is entered where the file says nothing, as a share of its radius.
 const SOFTNESS: f64 = 0.1;
+/// By how much farther than needed a link is pushed out, as a share of the radius.
+const PUSH: f64 = 0.02;
 /// The sampler's sphere is larger by this share, so that the true one stays empty.
 const MARGIN: f64 = 0.1;
 
@@ -182,6 +184,33 @@ impl Kind for KeepOut {
             }
         }
         Ok(worst / self.metres)
+    }
+
+    fn push(
+        &self,
+        frame: &[f64],
+        spread: &[f64],
+        free: &dyn Fn(usize) -> bool,
+        push: &mut dyn FnMut(usize, f64),
+    ) -> Result<()> {
+        let (mut room, mut slopes) = (Poses::default(), vec![[0.0; 3]; frame.len()]);
+        let drive = &self.energy.drive;
+        let places: Vec<_> = drive.place(frame, &mut room)?.iter().map(|pose| pose.translation.vector).collect();
+        for (link, place) in places.iter().enumerate() {
+            let out = place - self.energy.centre;
+            let inside = self.radius - out.norm();
+            if inside <= 0.0 {
+                continue;
+            }
+            drive.slopes(link, &room, &mut slopes)?;
+            let way = out.try_normalize(1e-9).unwrap_or_else(Vector3::z);
+            // How fast the link goes out as a channel moves by its spread.
+            let gain = |c: usize| if free(c) { spread[c] * way.dot(&Vector3::from(slopes[c])) } else { 0.0 };
+            let size: f64 = (0..frame.len()).map(|c| gain(c).powi(2)).sum();
+            let needed = inside + PUSH * self.radius;
+            (0..frame.len()).filter(|c| gain(*c) != 0.0).for_each(|c| push(c, spread[c] * gain(c) * needed / size));
+        }
+        Ok(())
     }
 
     fn conditions(&self, to: ForecastConditions, run: &Run<'_>) -> Result<ForecastConditions> {

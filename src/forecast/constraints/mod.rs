@@ -8,6 +8,7 @@
 mod check;
 mod entry;
 mod goal;
+mod hard;
 mod keep_out;
 mod limits;
 mod link_goal;
@@ -18,8 +19,8 @@ mod smooth;
 mod tests;
 
 pub use check::ConstraintCheck;
+pub(super) use hard::Hard;
 pub(super) use link_goal::LinkGoal;
-pub(super) use project::{Projection, difference};
 
 use super::conditions::ForecastConditions;
 use super::trained::ModelInfo;
@@ -28,7 +29,6 @@ use crate::kinematics::{Drive, Poses, Robot};
 use crate::trajectory::Channel;
 use check::Shown;
 use entry::Entry;
-use project::Bounds;
 use serde_json::Value;
 use std::fmt::Debug;
 use std::path::Path;
@@ -74,6 +74,21 @@ trait Kind: Debug + Send + Sync {
     /// Hard limits and pinned cells.
     fn bound(&self, _: &mut Hard, _: &Run<'_>) {}
 
+    /// What leads a frame `(D,)` that misses it back: tells `push` channels, and by how much each goes, in units of its
+    /// `spread` `(D,)` as little as possible. Only of channels that are `free`.
+    ///
+    /// # Errors
+    /// Those of placing links.
+    fn push(
+        &self,
+        _frame: &[f64],
+        _spread: &[f64],
+        _free: &dyn Fn(usize) -> bool,
+        _push: &mut dyn FnMut(usize, f64),
+    ) -> Result<()> {
+        Ok(())
+    }
+
     /// The place that a link has to reach, where it asks for one.
     fn link_goal(&self) -> Option<&LinkGoal> {
         None
@@ -107,26 +122,6 @@ impl Run<'_> {
     fn turned(&self, channel: usize, value: f64) -> f64 {
         let last = self.last(0, channel);
         value - (self.channels[channel].whole_periods(value - last))
-    }
-}
-
-/// What each sample keeps to the last digit.
-#[derive(Debug, Clone)]
-pub(super) struct Hard {
-    /// `(D,)`: bounds on positions, velocities and accelerations, in the channel's unit a frame.
-    pub(super) bounds: Vec<Bounds>,
-    /// The entry that set each.
-    pub(super) from: Vec<[String; 3]>,
-    /// Frame, channel, value and entry of each pinned cell.
-    pub(super) pins: Vec<(usize, usize, f64, String)>,
-}
-
-impl Hard {
-    /// Narrows a bound.
-    fn narrow(&mut self, channel: usize, order: usize, [low, high]: [f64; 2], name: &str) {
-        let [l, h] = self.bounds[channel][order].unwrap_or([f64::NEG_INFINITY, f64::INFINITY]);
-        self.bounds[channel][order] = Some([l.max(low), h.min(high)]);
-        self.from[channel][order] = name.to_string();
     }
 }
 
@@ -218,6 +213,17 @@ impl Constraints {
     pub(super) fn conditions(&self, run: &Run<'_>) -> Result<ForecastConditions> {
         let new = ForecastConditions { steps: Some(self.steps), ..ForecastConditions::new() };
         self.kinds.iter().try_fold(new, |to, kind| kind.conditions(to, run))
+    }
+
+    /// What leads a frame `(D,)` out of what it has to keep out of, as [`Kind::push`] says it.
+    pub(super) fn push(
+        &self,
+        frame: &[f64],
+        spread: &[f64],
+        free: &dyn Fn(usize) -> bool,
+        push: &mut dyn FnMut(usize, f64),
+    ) -> Result<()> {
+        self.kinds.iter().try_for_each(|kind| kind.push(frame, spread, free, push))
     }
 
     /// What each sample keeps to the last digit.

@@ -15,18 +15,20 @@ const STEPS: usize = 80;
 const NEAR: f64 = 1e-9;
 
 /// Lowest and highest difference of each order (position, velocity and acceleration in frames), where bounded.
-pub(in crate::forecast) type Bounds = [Option<[f64; 2]>; 3];
+pub(super) type Bounds = [Option<[f64; 2]>; 3];
 
 /// Room for the motion of one channel, used again for the next.
 #[derive(Debug, Default)]
-pub(in crate::forecast) struct Projection {
+pub(super) struct Projection {
     motion: Vec<f64>,
     /// The two frames before the motion, the last one last.
     past: [f64; 2],
     wanted: Vec<f64>,
     pinned: Vec<bool>,
-    /// Order, sign and bound of each one-sided limit: `sign * (difference - bound) >= 0`.
-    sides: Vec<(usize, f64, f64)>,
+    /// Order and sign of each one-sided limit, and its bound in each frame: `sign * (difference - bound) >= 0`. An
+    /// infinite bound is none.
+    sides: Vec<(usize, f64)>,
+    bound: Vec<f64>,
     /// Of each side and frame: slack and multiplier, and their steps.
     slack: Vec<f64>,
     multiplier: Vec<f64>,
@@ -42,16 +44,17 @@ pub(in crate::forecast) struct Projection {
 }
 
 impl Projection {
-    /// The motion nearest to `wanted` that stays within `bounds` after `past` and leaves `pinned` frames as they are;
-    /// `None` where there is none.
-    pub(in crate::forecast) fn run(
+    /// The motion nearest to `wanted` that stays within `bounds` after `past` and in each frame within its own `range`,
+    /// and leaves `pinned` frames as they are; `None` where there is none.
+    pub(super) fn run(
         &mut self,
         wanted: &[f64],
         past: [f64; 2],
         bounds: &Bounds,
+        range: impl Fn(usize) -> [f64; 2],
         pinned: impl Fn(usize) -> bool,
     ) -> Option<&[f64]> {
-        self.begin(wanted, past, bounds, pinned);
+        self.begin(wanted, past, (bounds, &range), pinned);
         if self.sides.is_empty() || self.missing.iter().all(|gap| *gap >= 0.0) {
             return Some(&self.motion);
         }
@@ -91,12 +94,13 @@ impl Projection {
         None
     }
 
-    /// The motion last found.
-    pub(in crate::forecast) fn motion(&self) -> &[f64] {
-        &self.motion
-    }
-
-    fn begin(&mut self, wanted: &[f64], past: [f64; 2], bounds: &Bounds, pinned: impl Fn(usize) -> bool) {
+    fn begin(
+        &mut self,
+        wanted: &[f64],
+        past: [f64; 2],
+        (bounds, range): (&Bounds, &dyn Fn(usize) -> [f64; 2]),
+        pinned: impl Fn(usize) -> bool,
+    ) {
         let frames = wanted.len();
         self.past = past;
         for to in [&mut self.motion, &mut self.wanted] {
@@ -106,40 +110,51 @@ impl Projection {
         self.pinned.clear();
         self.pinned.extend((0..frames).map(pinned));
         self.sides.clear();
+        self.bound.clear();
         for (order, bound) in bounds.iter().enumerate() {
-            for (sign, bound) in bound.iter().flat_map(|[low, high]| [(1.0, *low), (-1.0, *high)]) {
-                if bound.is_finite() {
-                    self.sides.push((order, sign, bound));
+            let [low, high] = bound.unwrap_or([f64::NEG_INFINITY, f64::INFINITY]);
+            for (end, sign) in [1.0, -1.0].into_iter().enumerate() {
+                let at = |t: usize| match (order, end) {
+                    // Where a pinned frame is, is not decided here.
+                    (0, _) if self.pinned[t] => f64::INFINITY,
+                    (0, 0) => low.max(range(t)[0]),
+                    (0, _) => high.min(range(t)[1]),
+                    (_, 0) => low,
+                    _ => high,
+                };
+                if (0..frames).any(|t| at(t).is_finite()) {
+                    self.sides.push((order, sign));
+                    self.bound.extend((0..frames).map(at));
                 }
             }
         }
-        let count = self.sides.len() * frames;
+        let count = self.bound.len();
         for to in [&mut self.slack, &mut self.multiplier, &mut self.missing] {
             to.resize(count, 0.0);
         }
         for to in [&mut self.slack_step, &mut self.multiplier_step, &mut self.aim] {
+            to.clear();
             to.resize(count, 0.0);
         }
         for to in [&mut self.gradient, &mut self.step].into_iter().chain(&mut self.bands) {
             to.resize(frames, 0.0);
         }
-        for (side, (order, sign, bound)) in self.sides.iter().enumerate() {
-            for t in 0..frames {
-                let gap = match *order == 0 && self.pinned[t] {
-                    true => 1.0, // where it is, is not decided here
-                    false => sign * (difference(*order, &self.motion, self.past, t) - bound),
-                };
-                let i = side * frames + t;
-                (self.missing[i], self.slack[i]) = (gap, gap.max(0.01));
-                self.multiplier[i] = 0.01 / self.slack[i];
-            }
+        for i in 0..count {
+            let (order, sign) = self.sides[i / frames];
+            (self.missing[i], self.slack[i], self.multiplier[i]) = match self.bound[i].is_finite() {
+                false => (0.0, 1.0, 0.0),
+                true => {
+                    let gap = sign * (difference(order, &self.motion, self.past, i % frames) - self.bound[i]);
+                    (gap, gap.max(0.01), 0.01 / gap.max(0.01))
+                }
+            };
         }
     }
 
     /// The residuals of the sides and of the motion; the largest of all.
     fn residuals(&mut self) -> f64 {
         let frames = self.motion.len();
-        let Self { motion, wanted, past, sides, slack, multiplier, missing, gradient, pinned, .. } = self;
+        let Self { motion, wanted, past, sides, bound, slack, multiplier, missing, gradient, pinned, .. } = self;
         gradient.fill(0.0);
         for t in 0..frames {
             let moved = |t: usize| motion[t] - wanted[t];
@@ -150,15 +165,10 @@ impl Projection {
                 gradient[t - 1] -= METRIC[1] * faster;
             }
         }
-        for (side, (order, sign, bound)) in sides.iter().enumerate() {
-            for t in 0..frames {
-                let i = side * frames + t;
-                missing[i] = match *order == 0 && pinned[t] {
-                    true => 1.0 - slack[i],
-                    false => sign * (difference(*order, motion, *past, t) - bound) - slack[i],
-                };
-                spread(*order, t, -sign * multiplier[i], gradient);
-            }
+        for i in (0..bound.len()).filter(|i| bound[*i].is_finite()) {
+            let ((order, sign), t) = (sides[i / frames], i % frames);
+            missing[i] = sign * (difference(order, motion, *past, t) - bound[i]) - slack[i];
+            spread(order, t, -sign * multiplier[i], gradient);
         }
         gradient.iter_mut().zip(pinned).filter(|(_, pinned)| **pinned).for_each(|(g, _)| *g = 0.0);
         missing
@@ -170,22 +180,18 @@ impl Projection {
     /// The matrix of a step and its factor, `L D L^T`; false where it has none.
     fn factor(&mut self) -> bool {
         let frames = self.motion.len();
-        let Self { bands, sides, slack, multiplier, pinned, .. } = self;
+        let Self { bands, sides, bound, slack, multiplier, pinned, .. } = self;
         let [diagonal, first, second] = bands;
         // `first[t]` is the entry of frames `t` and `t + 1`.
         for t in 0..frames {
             let next = if t + 1 < frames { METRIC[1] } else { 0.0 };
             (diagonal[t], first[t], second[t]) = (METRIC[0] + METRIC[1] + next, -next, 0.0);
         }
-        for (side, (order, ..)) in sides.iter().enumerate() {
-            let weights = WEIGHTS[*order];
-            for t in 0..frames {
-                let i = side * frames + t;
-                let steep = multiplier[i] / slack[i];
-                for (a, wa) in weights.iter().enumerate().filter(|(a, _)| *a <= t) {
-                    for (b, wb) in weights.iter().enumerate().filter(|(b, _)| *b >= a && *b <= t) {
-                        [&mut *diagonal, &mut *first, &mut *second][b - a][t - b] += steep * wa * wb;
-                    }
+        for i in (0..bound.len()).filter(|i| bound[*i].is_finite()) {
+            let (weights, t, steep) = (WEIGHTS[sides[i / frames].0], i % frames, multiplier[i] / slack[i]);
+            for (a, wa) in weights.iter().enumerate().filter(|(a, _)| *a <= t) {
+                for (b, wb) in weights.iter().enumerate().filter(|(b, _)| *b >= a && *b <= t) {
+                    [&mut *diagonal, &mut *first, &mut *second][b - a][t - b] += steep * wa * wb;
                 }
             }
         }
@@ -218,14 +224,12 @@ impl Projection {
     /// The steps of motion, slack and multipliers towards `aim`.
     fn solve(&mut self) {
         let frames = self.motion.len();
-        let Self { bands, sides, slack, multiplier, missing, gradient, step, pinned, aim, .. } = self;
+        let Self { bands, sides, bound, slack, multiplier, missing, gradient, step, pinned, aim, .. } = self;
         let [diagonal, first, second] = bands;
         step.iter_mut().zip(gradient.iter()).for_each(|(to, g)| *to = -g);
-        for (side, (order, sign, _)) in sides.iter().enumerate() {
-            for t in 0..frames {
-                let i = side * frames + t;
-                spread(*order, t, sign * (aim[i] - multiplier[i] * missing[i]) / slack[i], step);
-            }
+        for i in (0..bound.len()).filter(|i| bound[*i].is_finite()) {
+            let (order, sign) = sides[i / frames];
+            spread(order, i % frames, sign * (aim[i] - multiplier[i] * missing[i]) / slack[i], step);
         }
         step.iter_mut().zip(pinned).filter(|(_, pinned)| **pinned).for_each(|(to, _)| *to = 0.0);
         for t in 0..frames {
@@ -241,12 +245,10 @@ impl Projection {
             let after = |by: &[f64], ahead: usize| if t + ahead < frames { by[t] * step[t + ahead] } else { 0.0 };
             step[t] = step[t] / diagonal[t] - after(first, 1) - after(second, 2);
         }
-        for (side, (order, sign, _)) in sides.iter().enumerate() {
-            for t in 0..frames {
-                let i = side * frames + t;
-                self.slack_step[i] = sign * difference(*order, step, [0.0; 2], t) + missing[i];
-                self.multiplier_step[i] = (aim[i] - multiplier[i] * self.slack_step[i]) / slack[i];
-            }
+        for i in (0..bound.len()).filter(|i| bound[*i].is_finite()) {
+            let (order, sign) = sides[i / frames];
+            self.slack_step[i] = sign * difference(order, step, [0.0; 2], i % frames) + missing[i];
+            self.multiplier_step[i] = (aim[i] - multiplier[i] * self.slack_step[i]) / slack[i];
         }
     }
 
@@ -259,7 +261,7 @@ impl Projection {
 }
 
 /// The difference of order 0, 1 or 2 at frame `t` of a motion after `past`.
-pub(in crate::forecast) fn difference(order: usize, motion: &[f64], past: [f64; 2], t: usize) -> f64 {
+pub(super) fn difference(order: usize, motion: &[f64], past: [f64; 2], t: usize) -> f64 {
     let at = |back: usize| if back <= t { motion[t - back] } else { past[2 + t - back] };
     WEIGHTS[order].iter().enumerate().map(|(back, weight)| weight * at(back)).sum()
 }
@@ -276,6 +278,8 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const ALL: [f64; 2] = [f64::NEG_INFINITY, f64::INFINITY];
 
     fn wanted() -> Vec<f64> {
         (0..60).map(|t| 1.4 * (t as f64 * 0.35).sin() + 0.02 * t as f64).collect()
@@ -304,7 +308,7 @@ mod tests {
         let mut asked = wanted.clone();
         (asked[30], asked[59]) = (0.4, -0.2);
         let mut projection = Projection::default();
-        let found = projection.run(&asked, past, &bounds, pinned).expect("a motion").to_vec();
+        let found = projection.run(&asked, past, &bounds, |_| ALL, pinned).expect("a motion").to_vec();
         assert!(kept(&found, past, &bounds), "{found:?}");
         assert_eq!((found[30], found[59]), (0.4, -0.2));
         // No motion within the bounds is nearer: neither on the way to another one that keeps them, such as what other
@@ -315,7 +319,7 @@ mod tests {
                 asked.iter().enumerate().map(|(t, w)| w + 0.2 * ((t * (seed + 3)) as f64).sin()).collect();
             let mut other = other;
             (other[30], other[59]) = (0.4, -0.2);
-            let other = projection.run(&other, past, &bounds, pinned).expect("a motion").to_vec();
+            let other = projection.run(&other, past, &bounds, |_| ALL, pinned).expect("a motion").to_vec();
             let between: Vec<f64> = found.iter().zip(&other).map(|(a, b)| 0.9 * a + 0.1 * b).collect();
             assert!(cost(&between, &asked) > least - 1e-9, "{} {least}", cost(&between, &asked));
             assert!(cost(&other, &asked) > least - 1e-9);
@@ -327,20 +331,30 @@ mod tests {
         let calm: Vec<f64> = (0..40).map(|t| 0.1 * (t as f64 * 0.1).sin()).collect();
         let bounds = [Some([-0.9, 1.3]), Some([-0.3, 0.3]), Some([-0.1, 0.1])];
         let mut projection = Projection::default();
-        assert_eq!(projection.run(&calm, [0.0; 2], &bounds, |_| false), Some(&calm[..]));
-        assert_eq!(projection.run(&calm, [5.0; 2], &[None; 3], |_| false), Some(&calm[..]));
+        assert_eq!(projection.run(&calm, [0.0; 2], &bounds, |_| ALL, |_| false), Some(&calm[..]));
+        assert_eq!(projection.run(&calm, [5.0; 2], &[None; 3], |_| ALL, |_| false), Some(&calm[..]));
         // Too far in ten frames at 0.3 a frame; from too far outside; too fast to stop before the end of the range.
         let mut far = calm[..10].to_vec();
         far[9] = 1.2;
         let reached = |last: f64, past| {
             let mut asked = far.clone();
             asked[9] = last;
-            Projection::default().run(&asked, past, &bounds, |t| t == 9).is_some()
+            Projection::default().run(&asked, past, &bounds, |_| ALL, |t| t == 9).is_some()
         };
         assert!(reached(1.0, [0.0; 2]), "ten frames with 0.1 a frame and frame to begin with");
         assert!(!reached(2.9, [0.0; 2]));
-        assert!(projection.run(&calm, [1.4, 1.8], &bounds, |_| false).is_none());
-        assert!(projection.run(&calm, [0.95, 1.25], &bounds, |_| false).is_none());
-        assert!(projection.run(&calm, [0.2, 0.5], &bounds, |_| false).is_some());
+        assert!(projection.run(&calm, [1.4, 1.8], &bounds, |_| ALL, |_| false).is_none());
+        assert!(projection.run(&calm, [0.95, 1.25], &bounds, |_| ALL, |_| false).is_none());
+        assert!(projection.run(&calm, [0.2, 0.5], &bounds, |_| ALL, |_| false).is_some());
+    }
+
+    #[test]
+    fn a_frame_may_have_a_range_of_its_own() {
+        let calm: Vec<f64> = (0..40).map(|t| 0.1 * (t as f64 * 0.1).sin()).collect();
+        let range = |t: usize| if (10..14).contains(&t) { [0.5, f64::INFINITY] } else { ALL };
+        let bounds = [None, Some([-0.3, 0.3]), Some([-0.02, 0.02])];
+        let found = Projection::default().run(&calm, [0.0; 2], &bounds, range, |_| false).expect("a motion").to_vec();
+        assert!(kept(&found, [0.0; 2], &bounds) && found[10..14].iter().all(|v| *v > 0.5 - 1e-7), "{found:?}");
+        assert!(Projection::default().run(&calm, [0.0; 2], &bounds, range, |t| t == 8).is_none());
     }
 }
