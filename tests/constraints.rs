@@ -193,7 +193,10 @@ fn what_contradicts_itself_is_refused_by_name() {
         &["goal 1 of asked", "9.0000 rad at 1.00 s", "2.000 rad/s"],
     );
     let two = json!([{ "joints": { "q_FFJ2": 0.1 }, "unit": "rad" }, { "joints": { "q_FFJ2": 0.2 }, "unit": "rad" }]);
-    refused(json!({ "goal": two }), &["goal 2 of asked", "0.2000 rad at 2.00 s", "goal 1 of asked asks for 0.1000 rad"]);
+    refused(
+        json!({ "goal": two }),
+        &["goal 2 of asked", "0.2000 rad at 2.00 s", "goal 1 of asked asks for 0.1000 rad"],
+    );
     let late = json!([
         { "joints": { "q_FFJ2": 0.0 }, "unit": "rad", "at": "1s" },
         { "joints": { "q_FFJ2": 1.3 }, "unit": "rad", "at": "1.2s" },

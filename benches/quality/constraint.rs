@@ -1,6 +1,6 @@
 //! Forecasts under constraints beside what one would do instead: clipped or bent free samples, the best of many.
 //!
-//!     cargo bench --bench constraint -- LOG MODEL... [--on validation] [--horizon 50] [--samples 16] [--windows 2]
+//!     cargo bench --bench constraint -- LOG MODEL... [--on validation] [--horizon 48] [--samples 16] [--windows 2]
 //!         [--cases limits,own,...] [--share 0.995] [--soften X] [--steps N] [--best 1000]
 //!
 //! MODELs are trainings of one log with several seeds. `benches/quality/constraint.md` says what the cases and the
@@ -48,7 +48,7 @@ fn asked() -> Result<Asked> {
         log: String::new(),
         models: Vec::new(),
         validation: false,
-        horizon: 50,
+        horizon: 48,
         samples: 16,
         windows: 2,
         cases: CASES.map(str::to_string).to_vec(),

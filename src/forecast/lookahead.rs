@@ -45,14 +45,17 @@ pub(super) fn seen(
     let last = observations.iter().flat_map(|o| &o.summands).map(|s| s.0 / c).max();
     let mut all: Vec<Option<Seen>> = (0..chunks).map(|_| None).collect();
     let Some(last) = last.filter(|last| *last < chunks) else { return Ok(all) };
-    let chunk = Affine::of(coordinates)?;
+    let chunk = if last > 0 { Some(Affine::of(coordinates)?) } else { None };
     let mut later: Option<Message> = None;
     for at in (0..=last).rev() {
         let here = match later {
             Some(message) => of(at).with(message, [k, c, d]),
             None => of(at),
         };
-        later = if at > 0 { Some(here.of_context(&chunk)?) } else { None };
+        later = match &chunk {
+            Some(chunk) if at > 0 => Some(here.of_context(chunk)?),
+            _ => None,
+        };
         all[at] = Some(here);
     }
     Ok(all)

@@ -152,8 +152,8 @@ impl Hard {
         self.bounds[channel].iter().enumerate().filter_map(word).collect::<Vec<_>>().join(", ")
     }
 
-    /// Moves samples `(S, H, D)` to the nearest that keep the limits, leave what is pinned as it is and, where they can,
-    /// keep out of spheres. A sample that cannot keep the limits with the joints `links` of its links' goals keeps them
+    /// Moves samples `(S, H, D)` to the nearest that keep the limits, leave what is pinned as it is and keep out of
+    /// spheres where they can. A sample that cannot keep the limits with the joints `links` of its links' goals keeps them
     /// without.
     ///
     /// # Errors
@@ -279,13 +279,12 @@ impl Sample<'_> {
         let pinned: Vec<bool> = (0..self.wanted.len()).map(|t| self.pinned(t, channel)).collect();
         let range = |t: usize| self.ranges[t * d + channel].map(|v| v / scale);
         let Some(motion) = self.projection.run(&self.wanted, past, &bounds, range, |t| pinned[t]) else { return false };
-        let mut moved = self.values.clone();
-        for (t, to) in moved.iter_mut().skip(channel).step_by(d).enumerate().filter(|(t, _)| !pinned[*t]) {
-            *to = motion[t] * scale;
-        }
-        let kept = self.hard.kept(channel, &moved, self.run);
-        if kept {
-            self.values = moved;
+        let moves: Vec<usize> = (0..motion.len()).filter(|t| !pinned[*t] && motion[*t] != self.wanted[*t]).collect();
+        let before: Vec<f64> = moves.iter().map(|t| self.values[t * d + channel]).collect();
+        moves.iter().for_each(|t| self.values[t * d + channel] = motion[*t] * scale);
+        let kept = self.hard.kept(channel, &self.values, self.run);
+        if !kept {
+            moves.iter().zip(before).for_each(|(t, value)| self.values[t * d + channel] = value);
         }
         kept
     }

@@ -165,10 +165,11 @@ impl Projection {
                 gradient[t - 1] -= METRIC[1] * faster;
             }
         }
-        for i in (0..bound.len()).filter(|i| bound[*i].is_finite()) {
-            let ((order, sign), t) = (sides[i / frames], i % frames);
-            missing[i] = sign * (difference(order, motion, *past, t) - bound[i]) - slack[i];
-            spread(order, t, -sign * multiplier[i], gradient);
+        for (side, (order, sign)) in sides.iter().enumerate() {
+            for (t, i) in (0..frames).zip(side * frames..).filter(|(_, i)| bound[*i].is_finite()) {
+                missing[i] = sign * (difference(*order, motion, *past, t) - bound[i]) - slack[i];
+                spread(*order, t, -sign * multiplier[i], gradient);
+            }
         }
         gradient.iter_mut().zip(pinned).filter(|(_, pinned)| **pinned).for_each(|(g, _)| *g = 0.0);
         missing
@@ -187,11 +188,14 @@ impl Projection {
             let next = if t + 1 < frames { METRIC[1] } else { 0.0 };
             (diagonal[t], first[t], second[t]) = (METRIC[0] + METRIC[1] + next, -next, 0.0);
         }
-        for i in (0..bound.len()).filter(|i| bound[*i].is_finite()) {
-            let (weights, t, steep) = (WEIGHTS[sides[i / frames].0], i % frames, multiplier[i] / slack[i]);
-            for (a, wa) in weights.iter().enumerate().filter(|(a, _)| *a <= t) {
-                for (b, wb) in weights.iter().enumerate().filter(|(b, _)| *b >= a && *b <= t) {
-                    [&mut *diagonal, &mut *first, &mut *second][b - a][t - b] += steep * wa * wb;
+        for (side, (order, _)) in sides.iter().enumerate() {
+            let weights = WEIGHTS[*order];
+            for (t, i) in (0..frames).zip(side * frames..).filter(|(_, i)| bound[*i].is_finite()) {
+                let steep = multiplier[i] / slack[i];
+                for (a, wa) in weights.iter().enumerate().filter(|(a, _)| *a <= t) {
+                    for (b, wb) in weights.iter().enumerate().filter(|(b, _)| *b >= a && *b <= t) {
+                        [&mut *diagonal, &mut *first, &mut *second][b - a][t - b] += steep * wa * wb;
+                    }
                 }
             }
         }
@@ -227,9 +231,10 @@ impl Projection {
         let Self { bands, sides, bound, slack, multiplier, missing, gradient, step, pinned, aim, .. } = self;
         let [diagonal, first, second] = bands;
         step.iter_mut().zip(gradient.iter()).for_each(|(to, g)| *to = -g);
-        for i in (0..bound.len()).filter(|i| bound[*i].is_finite()) {
-            let (order, sign) = sides[i / frames];
-            spread(order, i % frames, sign * (aim[i] - multiplier[i] * missing[i]) / slack[i], step);
+        for (side, (order, sign)) in sides.iter().enumerate() {
+            for (t, i) in (0..frames).zip(side * frames..).filter(|(_, i)| bound[*i].is_finite()) {
+                spread(*order, t, sign * (aim[i] - multiplier[i] * missing[i]) / slack[i], step);
+            }
         }
         step.iter_mut().zip(pinned).filter(|(_, pinned)| **pinned).for_each(|(to, _)| *to = 0.0);
         for t in 0..frames {
@@ -245,10 +250,11 @@ impl Projection {
             let after = |by: &[f64], ahead: usize| if t + ahead < frames { by[t] * step[t + ahead] } else { 0.0 };
             step[t] = step[t] / diagonal[t] - after(first, 1) - after(second, 2);
         }
-        for i in (0..bound.len()).filter(|i| bound[*i].is_finite()) {
-            let (order, sign) = sides[i / frames];
-            self.slack_step[i] = sign * difference(order, step, [0.0; 2], i % frames) + missing[i];
-            self.multiplier_step[i] = (aim[i] - multiplier[i] * self.slack_step[i]) / slack[i];
+        for (side, (order, sign)) in sides.iter().enumerate() {
+            for (t, i) in (0..frames).zip(side * frames..).filter(|(_, i)| bound[*i].is_finite()) {
+                self.slack_step[i] = sign * difference(*order, step, [0.0; 2], t) + missing[i];
+                self.multiplier_step[i] = (aim[i] - multiplier[i] * self.slack_step[i]) / slack[i];
+            }
         }
     }
 

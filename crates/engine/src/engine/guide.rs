@@ -4,7 +4,7 @@
 //! of a chunk's coordinates, what is observed are its frames, and everything that does not change from step to step is
 //! computed once.
 
-use super::estimate::{gain, largest, momentum};
+use super::estimate::{gains, largest, momentum};
 use super::layers::Rows;
 use super::linear::Linear;
 use super::program::Program;
@@ -48,8 +48,10 @@ pub struct FrameTerm {
 pub struct Guide {
     pub(super) observed: Option<Seen>,
     pub(super) terms: Vec<FrameTerm>,
-    /// Frames to coordinates: the transpose of [`Rollout::to_frames`], without its bias.
-    pub(super) back: Linear,
+    /// Frames to coordinates, where there are energies: the transpose of [`Rollout::to_frames`], without its bias.
+    pub(super) back: Option<Linear>,
+    /// Numbers of a chunk.
+    width: usize,
     /// Steps towards the mode of the energies at each stop.
     pub(super) steps: usize,
     /// At each stop: the energies' share of a step, the variance left beside them, and the momentum of the steps.
@@ -103,18 +105,23 @@ impl Guide {
         let variances: Vec<f64> = rollout.stops.iter().map(|s| 1.0 / (curvature + 1.0 / s.variance)).collect();
         let share = |v: &f64| [(curvature * v) as f32, *v as f32, momentum(curvature * v) as f32];
         let shares = variances.iter().map(share).collect();
-        let back: Vec<f32> = (0..width).flat_map(|c| (0..width).map(move |f| colour(f, c) as f32)).collect();
+        let back = match terms.is_empty() {
+            true => None,
+            false => {
+                let rows = (0..width).flat_map(|c| (0..width).map(move |f| colour(f, c) as f32)).collect();
+                Some(Linear::new(rows, &vec![0.0; width])?)
+            }
+        };
         let observed = observed.map(|seen| Seen::new(rollout, seen, &variances)).transpose()?;
-        Ok(Self { observed, terms, back: Linear::new(back, &vec![0.0; width])?, steps, shares })
+        Ok(Self { observed, terms, back, width, steps, shares })
     }
 
     /// Checks that it was made for a rollout of this shape and so many histories.
     pub(super) fn check(&self, rollout: &Rollout, histories: usize) -> Result<()> {
         let width = rollout.chunk * rollout.channels;
         let stops = rollout.stops.len();
-        if self.back.outputs() != width || self.shares.len() != stops {
-            let (found, expected) =
-                (vec![self.back.outputs(), self.shares.len()], format!("{width} numbers, {stops} stops"));
+        if self.width != width || self.shares.len() != stops {
+            let (found, expected) = (vec![self.width, self.shares.len()], format!("{width} numbers, {stops} stops"));
             return Err(Error::Shape { what: "guide of a rollout", found, expected });
         }
         match self.observed.as_ref().map(|seen| seen.values.count()) {
@@ -152,7 +159,8 @@ impl Seen {
             }
         }
         let f32s = |values: &[f64]| -> Vec<f32> { values.iter().map(|v| *v as f32).collect() };
-        let gains = variances.iter().map(|v| Linear::new(f32s(&gain(&matrix, &seen.std, *v)?), &vec![0.0; width]));
+        let gains = gains(&matrix, &seen.std, variances)?;
+        let gains = gains.iter().map(|gain| Linear::new(f32s(gain), &vec![0.0; width]));
         let none = vec![0.0; count];
         let of_context = match seen.before.is_empty() {
             true => None,

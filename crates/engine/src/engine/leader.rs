@@ -13,7 +13,7 @@ pub(super) struct Leader<'a> {
     guide: &'a Guide,
     tile: Tile,
     to_frames: Map<'a>,
-    back: Map<'a>,
+    back: Option<Map<'a>>,
     seen: Option<Watching<'a>>,
     terms: Vec<Felt<'a>>,
     /// Chains of a history.
@@ -78,7 +78,7 @@ impl<'a> Leader<'a> {
             guide,
             tile,
             to_frames: Map::new(&rollout.to_frames, tile, arena),
-            back: Map::new(&guide.back, tile, arena),
+            back: guide.back.as_ref().map(|back| Map::new(back, tile, arena)),
             seen,
             terms: guide
                 .terms
@@ -283,8 +283,10 @@ impl<'a> Leader<'a> {
                 member.barrier();
             }
         }
-        // SAFETY: the caller's word; what is read is complete since the last barrier.
-        unsafe { self.back.apply(member, self.pull, self.to) };
+        if let Some(back) = &self.back {
+            // SAFETY: the caller's word; what is read is complete since the last barrier.
+            unsafe { back.apply(member, self.pull, self.to) };
+        }
         member.barrier();
     }
 }
