@@ -153,8 +153,8 @@ impl Hard {
     }
 
     /// Moves samples `(S, H, D)` to the nearest that keep the limits, leave what is pinned as it is and keep out of
-    /// spheres where they can. A sample that cannot keep the limits with the joints `links` of its links' goals keeps them
-    /// without.
+    /// spheres where they can. A sample that cannot keep the limits with the joints `links` of its links' goals keeps
+    /// them without.
     ///
     /// # Errors
     /// [`Error::Data`] where no motion keeps the limits.

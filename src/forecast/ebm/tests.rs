@@ -139,6 +139,28 @@ fn the_engine_meets_conditions_as_the_tensors_do() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn each_history_may_have_values_of_its_own() -> Result<()> {
+    let model = model(9, true, SamplerConfig::default())?;
+    let tensors = model.clone().on(&Device::Cpu)?;
+    let history = Noise::new(5).normal((3, 7, 4), DType::F32, &Device::Cpu)?;
+    let request = Request { horizon: 8, samples: 2 };
+    // In the third of three chunks.
+    let asked = ForecastConditions::new().hold(1, 7..8, f64::NAN);
+    let values = DMatrix::from_row_slice(1, 3, &[0.5, -0.4, 1.2]);
+    let given = |of: &LevelForecaster| {
+        of.forecast_in(&history, &request, (&asked, &Units::standard(4), Some(&values)), &mut Noise::new(9))
+    };
+    let (drawn, expected) = (given(&model)?, given(&tensors)?);
+    let scale = expected.abs()?.max_all()?.to_scalar::<f32>()?.max(1.0);
+    assert!((&drawn - expected)?.abs()?.max_all()?.to_scalar::<f32>()? < 3e-4 * scale);
+    let held = drawn.narrow(2, 7, 1)?.narrow(3, 1, 1)?.flatten_all()?.to_vec1::<f32>()?;
+    for (found, expected) in held.iter().zip([0.5, 0.5, -0.4, -0.4, 1.2, 1.2]) {
+        assert!((found - expected).abs() < 1e-4 * scale, "{held:?}");
+    }
+    Ok(())
+}
+
 /// Without a network a chunk is Gaussian, and what conditions make of it is known.
 #[test]
 fn the_engine_draws_a_gaussian_chunk_given_what_is_seen_of_it() -> Result<()> {
