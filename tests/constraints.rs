@@ -38,7 +38,7 @@ fn trained() -> &'static (Model, Vec<f64>) {
 
 fn asked(settings: &Value) -> Result<Constraints> {
     let robot = Robot::from_urdf("finger.urdf", FINGER.as_bytes())?;
-    Constraints::new(settings, "asked".as_ref(), trained().0.info(), HORIZON, Some(&robot))
+    trained().0.constraints(settings, "asked".as_ref(), HORIZON, Some(&robot))
 }
 
 fn drawn(settings: &Value, seed: u64) -> Result<Forecast> {

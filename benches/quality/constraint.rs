@@ -6,7 +6,7 @@
 //! MODELs are trainings of one log with several seeds. `benches/quality/constraint.md` says what the cases and the
 //! columns are. Intervals: 95 %, on 1,000 resamples of models and of their episodes.
 
-use ebmotion::forecast::{Constraints, Dataset, Forecast, Model, Request};
+use ebmotion::forecast::{Dataset, Forecast, Model, Request};
 use ebmotion::noise::Noise;
 use ebmotion::{Error, Result};
 use serde_json::{Value, json};
@@ -255,7 +255,7 @@ impl Window<'_> {
         let goals = self.goals(case);
         let request = |samples: usize| Request { horizon: asked.horizon, samples };
         let settings = self.settings(case, model, asked);
-        let constraints = Constraints::new(&settings, "case".as_ref(), model.info(), asked.horizon, None)?;
+        let constraints = model.constraints(&settings, "case".as_ref(), asked.horizon, None)?;
         let begun = Instant::now();
         let drawn = match model.forecast_constrained(self.history, &request(asked.samples), &constraints, seed) {
             Err(Error::Data { .. }) => {

@@ -1,6 +1,7 @@
 //! What a forecast has to be besides likely: a joint held, a goal at a frame, a sum of channels, energies of frames.
 
 use super::lookahead::Seen;
+use super::observation::Observation;
 use crate::energy::Energy;
 use crate::error::{Error, Result};
 use crate::sample::diffusion::STEPS;
@@ -9,19 +10,6 @@ use ebmotion_engine::engine::{FrameTerm, Guide, Observed, Program, Rollout, Rows
 use std::fmt::Debug;
 use std::ops::Range;
 use std::sync::Arc;
-
-/// A linear observation of a forecast, exact or with normal noise:
-/// `sum_i weight_i * value(frame_i, channel_i) = value`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Observation {
-    /// Frame (counted from 0 at the forecast's first), channel and weight of each summand. All frames lie in the chunk
-    /// of the last one or in the context before it.
-    pub summands: Vec<(usize, usize, f64)>,
-    /// What the sum is.
-    pub value: f64,
-    /// Standard deviation of the observation; 0 for one that is exact.
-    pub std: f64,
-}
 
 /// An energy of frames that is added to the model's.
 #[derive(Debug, Clone)]

@@ -5,10 +5,14 @@ use super::constraints::{ConstraintCheck, Constraints, Hard, LinkGoal, Run};
 use super::future_array::FutureArray;
 use super::{Forecast, Forecaster, LevelForecaster, Model, Request};
 use crate::error::{Error, Result};
+use crate::files;
+use crate::kinematics::Robot;
 use crate::noise::Noise;
 use crate::trajectory::Frames;
 use candle_core::Tensor;
 use nalgebra::DMatrix;
+use serde_json::Value;
+use std::path::Path;
 
 /// One free sample is drawn for as many samples that need values of joints for a link's place.
 const PER_FREE: usize = 4;
@@ -22,6 +26,23 @@ struct Scales {
 }
 
 impl Model {
+    /// The entries `settings` of a constraint file (`docs/constraints.md`) for forecasts of `horizon` frames by this
+    /// model. `file` names them in messages, and paths in them are relative to its folder. Limits from a URDF file and
+    /// constraints on links need a `robot`.
+    ///
+    /// # Errors
+    /// [`Error::Data`] naming the entry, for a key or a value that is none, a unit that does not fit a channel, a
+    /// channel or link that is not there, and a time beyond the horizon; those of reading a plan.
+    pub fn constraints(
+        &self,
+        settings: &Value,
+        file: &Path,
+        horizon: usize,
+        robot: Option<&Robot>,
+    ) -> Result<Constraints> {
+        Constraints::new(settings, file, (&self.info().channels, self.info().rate_hz), horizon, robot)
+    }
+
     /// As [`Model::forecast`], under constraints: joints, goals and spheres of a file. Hard limits are kept in every
     /// sample; [`Forecast::constraints`] says what became of each constraint.
     ///
@@ -75,7 +96,7 @@ impl Model {
             }
         };
         let mut values = self.units(&self.periods()).restore(&drawn.flatten_all()?.to_vec1::<f32>()?, &turns);
-        hard.keep(&mut values, (constraints, &run, &scales.units.scale), (request.samples, &pins))?;
+        constraints.keep(&hard, &mut values, (&run, &scales.units.scale), (request.samples, &pins))?;
         let mut forecast = self.empty(history, seed)?;
         forecast.futures = FutureArray::new(values, [1, request.samples, request.horizon, d])?;
         forecast.constraints = constraints.checks(&run, &forecast.futures)?;
@@ -200,5 +221,23 @@ impl Constraints {
         let [_, samples, ..] = futures.shape();
         let motions: Vec<Vec<f64>> = (0..samples).map(|s| [run.history, futures.future(0, s)].concat()).collect();
         self.check(run, &motions)
+    }
+}
+
+impl Forecast {
+    /// Writes what became of each constraint as a table: `constraint, sample, missed, unit, met`, a row for each
+    /// constraint and sample; `met` is empty for a wish.
+    ///
+    /// # Errors
+    /// [`crate::Error::Io`] when the file cannot be written.
+    pub fn write_constraints(&self, path: &Path) -> Result<()> {
+        let header = ["constraint", "sample", "missed", "unit", "met"].map(str::to_string).to_vec();
+        let rows = self.constraints.iter().flat_map(|check| {
+            check.missed.iter().enumerate().map(|(s, missed)| {
+                let met = check.met.get(s).map_or(String::new(), |met| met.to_string());
+                vec![check.name.clone(), s.to_string(), format!("{missed:.6}"), check.unit.clone(), met]
+            })
+        });
+        files::write_csv(path, std::iter::once(header).chain(rows))
     }
 }

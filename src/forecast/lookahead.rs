@@ -10,8 +10,8 @@
 //! it.
 
 use super::ResidualCoordinates;
-use super::conditions::Observation;
 use super::fill::effect;
+use super::observation::Observation;
 use crate::error::{Error, Result};
 use candle_core::DType;
 use nalgebra::DMatrix;

@@ -81,7 +81,7 @@ fn constraints(path: &Path, model: &Model, horizon: usize, robot: Option<&Robot>
     let text = std::fs::read_to_string(path).map_err(Error::io(path, "read"))?;
     let settings: serde_json::Value =
         toml::from_str(&text).map_err(|e| Error::config(path.display().to_string(), e, "TOML"))?;
-    Constraints::new(&settings, path, model.info(), horizon, robot)
+    model.constraints(&settings, path, horizon, robot)
 }
 
 /// A constraint and what became of it, in a line.

@@ -1,11 +1,7 @@
 //! What became of a constraint in each sample.
 
-use crate::error::Result;
-use crate::files;
-use crate::forecast::Forecast;
 use crate::kinematics::Drive;
 use serde::{Deserialize, Serialize};
-use std::path::Path;
 
 /// A constraint with what became of it: a forecast's JSON file holds one for each.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,22 +34,4 @@ pub(super) struct Shown {
     pub(super) spheres: Vec<([f64; 3], f64)>,
     /// What places the links that it is about.
     pub(super) drive: Option<Drive>,
-}
-
-impl Forecast {
-    /// Writes what became of each constraint as a table: `constraint, sample, missed, unit, met`, a row for each
-    /// constraint and sample; `met` is empty for a wish.
-    ///
-    /// # Errors
-    /// [`crate::Error::Io`] when the file cannot be written.
-    pub fn write_constraints(&self, path: &Path) -> Result<()> {
-        let header = ["constraint", "sample", "missed", "unit", "met"].map(str::to_string).to_vec();
-        let rows = self.constraints.iter().flat_map(|check| {
-            check.missed.iter().enumerate().map(|(s, missed)| {
-                let met = check.met.get(s).map_or(String::new(), |met| met.to_string());
-                vec![check.name.clone(), s.to_string(), format!("{missed:.6}"), check.unit.clone(), met]
-            })
-        });
-        files::write_csv(path, std::iter::once(header).chain(rows))
-    }
 }

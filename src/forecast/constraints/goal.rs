@@ -2,8 +2,8 @@
 
 use super::check::Shown;
 use super::entry::Entry;
-use super::link_goal::LinkGoal;
-use super::{Hard, Kind, Run};
+use super::kind::{Hard, Kind, Run};
+use super::place::LinkGoal;
 use crate::error::Result;
 use crate::forecast::{ForecastConditions, Observation};
 use serde::Deserialize;

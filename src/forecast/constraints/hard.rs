@@ -1,9 +1,10 @@
 //! What every sample keeps to the last digit: limits and pinned cells; and, where it can, spheres.
 
-use super::project::{Bounds, Projection, difference};
-use super::{Constraints, Run};
+use super::kind::{Hard, Kind, Run};
+use super::project::{Projection, difference};
 use crate::error::{Error, Result};
 use ebmotion_engine::parallel;
+use std::sync::Arc;
 
 /// Limits are kept with this share of room, and so that numbers of six decimals keep them too.
 const ROOM: f64 = 1e-4;
@@ -12,26 +13,6 @@ const DECIMAL: f64 = 5e-7;
 const ROUNDS: usize = 8;
 /// A range that holds all numbers.
 const ALL: [f64; 2] = [f64::NEG_INFINITY, f64::INFINITY];
-
-/// What each sample keeps to the last digit.
-#[derive(Debug, Clone)]
-pub(in crate::forecast) struct Hard {
-    /// `(D,)`: bounds on positions, velocities and accelerations, in the channel's unit a frame.
-    pub(super) bounds: Vec<Bounds>,
-    /// The entry that set each.
-    pub(super) from: Vec<[String; 3]>,
-    /// Frame, channel, value and entry of each pinned cell.
-    pub(in crate::forecast) pins: Vec<(usize, usize, f64, String)>,
-}
-
-impl Hard {
-    /// Narrows a bound.
-    pub(super) fn narrow(&mut self, channel: usize, order: usize, [low, high]: [f64; 2], name: &str) {
-        let [l, h] = self.bounds[channel][order].unwrap_or([f64::NEG_INFINITY, f64::INFINITY]);
-        self.bounds[channel][order] = Some([l.max(low), h.min(high)]);
-        self.from[channel][order] = name.to_string();
-    }
-}
 
 impl Hard {
     /// Where a channel can be in a frame by its limits alone.
@@ -158,10 +139,10 @@ impl Hard {
     ///
     /// # Errors
     /// [`Error::Data`] where no motion keeps the limits.
-    pub(in crate::forecast) fn keep(
+    pub(super) fn keep(
         &self,
         values: &mut [f64],
-        (constraints, run, scales): (&Constraints, &Run<'_>, &[f64]),
+        (kinds, run, scales): (&[Arc<dyn Kind>], &Run<'_>, &[f64]),
         (samples, links): (usize, &[Vec<(usize, usize, f64)>]),
     ) -> Result<()> {
         let (d, width) = (scales.len(), values.len() / samples);
@@ -181,7 +162,7 @@ impl Hard {
                 wanted: vec![0.0; width / d],
             };
             sample.keep(s)?;
-            sample.leave(constraints)?;
+            sample.leave(kinds)?;
             Ok(sample.values)
         })?;
         values.copy_from_slice(&moved.concat());
@@ -235,13 +216,14 @@ impl Sample<'_> {
     }
 
     /// Moves it out of what it has to keep out of, as far as limits and goals let it.
-    fn leave(&mut self, constraints: &Constraints) -> Result<()> {
+    fn leave(&mut self, kinds: &[Arc<dyn Kind>]) -> Result<()> {
         let d = self.scales.len();
         for _ in 0..ROUNDS {
             let mut pushed = Vec::new();
             for (t, frame) in self.values.chunks_exact(d).enumerate() {
                 let free = |c: usize| !self.pinned(t, c);
-                constraints.push(frame, self.scales, &free, &mut |c, by| pushed.push((t * d + c, by)))?;
+                let mut push = |c, by| pushed.push((t * d + c, by));
+                kinds.iter().try_for_each(|kind| kind.push(frame, self.scales, &free, &mut push))?;
             }
             let mut channels: Vec<usize> = pushed.iter().map(|(cell, _)| cell % d).collect();
             channels.sort_unstable();

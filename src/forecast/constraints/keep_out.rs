@@ -2,7 +2,7 @@
 
 use super::check::Shown;
 use super::entry::Entry;
-use super::{Kind, Run};
+use super::kind::{Kind, Run};
 use crate::energy::{Energy, Evaluated};
 use crate::error::Result;
 use crate::forecast::ForecastConditions;

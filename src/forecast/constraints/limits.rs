@@ -2,8 +2,8 @@
 
 use super::check::Shown;
 use super::entry::Entry;
+use super::kind::{Hard, Kind, Run};
 use super::project::difference;
-use super::{Hard, Kind, Run};
 use crate::energy::differences::Differences;
 use crate::error::Result;
 use crate::forecast::ForecastConditions;

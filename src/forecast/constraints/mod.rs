@@ -10,27 +10,28 @@ mod entry;
 mod goal;
 mod hard;
 mod keep_out;
+mod kind;
 mod limits;
 mod link_goal;
 mod near;
+mod place;
 mod project;
 mod smooth;
 #[cfg(test)]
 mod tests;
 
 pub use check::ConstraintCheck;
-pub(super) use hard::Hard;
-pub(super) use link_goal::LinkGoal;
+pub(super) use kind::{Hard, Run};
+pub(super) use place::LinkGoal;
 
 use super::conditions::ForecastConditions;
-use super::trained::ModelInfo;
 use crate::error::{Error, Result};
 use crate::kinematics::{Drive, Poses, Robot};
 use crate::trajectory::Channel;
 use check::Shown;
 use entry::Entry;
+use kind::Kind;
 use serde_json::Value;
-use std::fmt::Debug;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -47,88 +48,10 @@ const KINDS: [(&str, Read); 6] = [
     ("near", near::read),
 ];
 
-/// One constraint of a forecast.
-trait Kind: Debug + Send + Sync {
-    /// The entry that it is of, such as `goal 2`.
-    fn name(&self) -> &str;
-
-    /// The unit of what [`Kind::missed`] tells.
-    fn unit(&self) -> &str;
-
-    /// What may be missed for it to count as met, in that unit; `None` for a wish that is met more or less.
-    fn within(&self) -> Option<f64>;
-
-    /// By how much a motion misses it, at least 0. `motion` are the frames of the history and the forecast's, `(K + H,
-    /// D)`, in the channels' units.
-    ///
-    /// # Errors
-    /// Those of placing links.
-    fn missed(&self, motion: &[f64], run: &Run<'_>) -> Result<f64>;
-
-    /// With what tells the sampler of it.
-    ///
-    /// # Errors
-    /// Those of its energies.
-    fn conditions(&self, to: ForecastConditions, run: &Run<'_>) -> Result<ForecastConditions>;
-
-    /// Hard limits and pinned cells.
-    fn bound(&self, _: &mut Hard, _: &Run<'_>) {}
-
-    /// What leads a frame `(D,)` that misses it back: tells `push` channels, and by how much each goes, in units of its
-    /// `spread` `(D,)` as little as possible. Only of channels that are `free`.
-    ///
-    /// # Errors
-    /// Those of placing links.
-    fn push(
-        &self,
-        _frame: &[f64],
-        _spread: &[f64],
-        _free: &dyn Fn(usize) -> bool,
-        _push: &mut dyn FnMut(usize, f64),
-    ) -> Result<()> {
-        Ok(())
-    }
-
-    /// The place that a link has to reach, where it asks for one.
-    fn link_goal(&self) -> Option<&LinkGoal> {
-        None
-    }
-
-    /// What a picture shows of it.
-    fn shown(&self, _: &Run<'_>) -> Shown {
-        Shown::default()
-    }
-}
-
-/// What is known when a forecast begins.
-pub(super) struct Run<'a> {
-    pub(super) channels: &'a [Channel],
-    pub(super) rate_hz: f64,
-    /// Frames of the forecast.
-    pub(super) horizon: usize,
-    /// `(K, D)`, in the channels' units.
-    pub(super) history: &'a [f64],
-}
-
-impl Run<'_> {
-    /// The last frame of the history but `back`, of a channel.
-    pub(super) fn last(&self, back: usize, channel: usize) -> f64 {
-        let d = self.channels.len();
-        let frames = self.history.len() / d;
-        self.history[frames.saturating_sub(1 + back) * d + channel]
-    }
-
-    /// A value of a channel that wraps, in the turn that is nearest to its last one.
-    fn turned(&self, channel: usize, value: f64) -> f64 {
-        let last = self.last(0, channel);
-        value - (self.channels[channel].whole_periods(value - last))
-    }
-}
-
 /// What a forecast must be besides likely: the entries of a constraint file, checked against a model's channels.
 ///
 /// ```
-/// # use ebmotion::forecast::{Constraints, Dataset, Request, RunConfig};
+/// # use ebmotion::forecast::{Dataset, Request, RunConfig};
 /// # use ebmotion::{event::Silent, forecast::Model};
 /// # fn main() -> ebmotion::Result<()> {
 /// # let config = RunConfig::default().with_one("train.steps", "20")?;
@@ -140,7 +63,7 @@ impl Run<'_> {
 ///     "goal": [{ "joints": { "q_FFJ3": 0.1, "q_FFJ2": 0.6 }, "unit": "rad", "at": "1s" }],
 /// });
 /// let request = Request { horizon: 25, samples: 16 };
-/// let constraints = Constraints::new(&asked, "asked".as_ref(), model.info(), request.horizon, None)?;
+/// let constraints = model.constraints(&asked, "asked".as_ref(), request.horizon, None)?;
 /// let forecast = model.forecast_constrained(&past, &request, &constraints, 7)?;
 /// assert!(forecast.constraints.iter().all(|check| check.met.iter().all(|met| *met)));
 /// # Ok(())
@@ -156,14 +79,20 @@ pub struct Constraints {
 }
 
 impl Constraints {
-    /// The entries `settings` of a constraint file, `docs/constraints.md`, for forecasts of `horizon` frames by the
-    /// model that `info` is of. `file` names them in messages, and paths in them are relative to its folder. Limits
+    /// The entries `settings` of a constraint file, `docs/constraints.md`, for forecasts of `horizon` frames of
+    /// `channels` at `rate_hz`. `file` names them in messages, and paths in them are relative to its folder. Limits
     /// from a URDF file and constraints on links need a `robot`.
     ///
     /// # Errors
     /// [`Error::Data`] naming the entry, for a key or a value that is none, a unit that does not fit a channel, a
     /// channel or link that is not there, and a time beyond the horizon; those of reading a plan.
-    pub fn new(settings: &Value, file: &Path, info: &ModelInfo, horizon: usize, robot: Option<&Robot>) -> Result<Self> {
+    pub(super) fn new(
+        settings: &Value,
+        file: &Path,
+        (channels, rate_hz): (&[Channel], f64),
+        horizon: usize,
+        robot: Option<&Robot>,
+    ) -> Result<Self> {
         let known = || KINDS.map(|(key, _)| key).join(", ");
         let wrong = |found: String| Error::data(file.display().to_string(), found, format!("entries of {}", known()));
         let Some(table) = settings.as_object().filter(|table| !table.is_empty()) else {
@@ -186,8 +115,8 @@ impl Constraints {
                     name: format!("{name} of {}", file.display()),
                     value,
                     file,
-                    channels: &info.channels,
-                    rate_hz: info.rate_hz,
+                    channels,
+                    rate_hz,
                     horizon,
                     robot,
                 };
@@ -215,23 +144,23 @@ impl Constraints {
         self.kinds.iter().try_fold(new, |to, kind| kind.conditions(to, run))
     }
 
-    /// What leads a frame `(D,)` out of what it has to keep out of, as [`Kind::push`] says it.
-    pub(super) fn push(
-        &self,
-        frame: &[f64],
-        spread: &[f64],
-        free: &dyn Fn(usize) -> bool,
-        push: &mut dyn FnMut(usize, f64),
-    ) -> Result<()> {
-        self.kinds.iter().try_for_each(|kind| kind.push(frame, spread, free, push))
-    }
-
     /// What each sample keeps to the last digit.
     pub(super) fn hard(&self, run: &Run<'_>) -> Hard {
         let d = run.channels.len();
         let mut hard = Hard { bounds: vec![[None; 3]; d], from: vec![Default::default(); d], pins: Vec::new() };
         self.kinds.iter().for_each(|kind| kind.bound(&mut hard, run));
         hard
+    }
+
+    /// Moves samples `(S, H, D)` to what is hard, as [`Hard::keep`] does.
+    pub(super) fn keep(
+        &self,
+        hard: &Hard,
+        values: &mut [f64],
+        (run, scales): (&Run<'_>, &[f64]),
+        (samples, links): (usize, &[Vec<(usize, usize, f64)>]),
+    ) -> Result<()> {
+        hard.keep(values, (&self.kinds, run, scales), (samples, links))
     }
 
     /// What became of each in some motions, history and future `(K + H, D)` each.

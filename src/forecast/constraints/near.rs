@@ -1,7 +1,7 @@
 //! Staying near a plan: a log whose times count from the last known frame.
 
 use super::entry::Entry;
-use super::{Kind, Run};
+use super::kind::{Kind, Run};
 use crate::energy::constraint::Goal;
 use crate::energy::coordinates::Coordinates;
 use crate::error::{Error, Result};

@@ -1,8 +1,8 @@
 //! Smooth motion: accelerations cost as much as normal numbers of a standard deviation would.
 
 use super::entry::Entry;
+use super::kind::{Kind, Run};
 use super::project::difference;
-use super::{Kind, Run};
 use crate::energy::differences::Differences;
 use crate::error::Result;
 use crate::forecast::ForecastConditions;
