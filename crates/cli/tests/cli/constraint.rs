@@ -116,7 +116,8 @@ fn what_cannot_be_is_refused_by_the_name_of_its_entry() {
     refused("[goal]\nlink = 'tip'\nposition = [0, 0, 0]\nunit = 'm'\n", &["no robot", "--urdf"]);
     refused("[gaol]\njoints = { q_a = 0.9 }\n", &["`gaol`", "limits, goal, waypoint"]);
     refused("[goal\n", &["TOML", "line 1"]);
-    refused("[near]\nplan = 'none.csv'\nstd = 1\nunit = 'rad'\n", &["none.csv"]);
+    asked(f, "asked.toml", "[near]\nplan = 'none.csv'\nstd = 1\nunit = 'rad'\n");
+    refuses(f, &with(&["--constraint", "asked.toml", "-o", "a.csv"]), &["none.csv: cannot read"]);
     refuses(f, &with(&["--constraint", "none.toml", "-o", "a.csv"]), &["none.toml: cannot read"]);
     asked(f, "asked.toml", "[smooth]\nacceleration = 30.0\nunit = 'rad'\n");
     refuses(f, &with(&["--constraint", "asked.toml", "-o", "asked.toml"]), &[".csv or .json"]);
