@@ -6,9 +6,13 @@
 //! MODELs are trainings of one log with several seeds. `benches/quality/constraint.md` says what the cases and the
 //! columns are. Intervals: 95 %, on 1,000 resamples of models and of their episodes.
 
+#[path = "segments.rs"]
+mod segments;
+
 use ebmotion::forecast::{Dataset, Forecast, Model, Request};
 use ebmotion::noise::Noise;
 use ebmotion::{Error, Result};
+use segments::{Distances, Segments};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -117,13 +121,6 @@ struct Way {
     seconds: f64,
 }
 
-/// Segments of velocity, each of an episode.
-#[derive(Default)]
-struct Segments {
-    points: Vec<Vec<f32>>,
-    unit: Vec<usize>,
-}
-
 /// Limits of channels, a frame, and scales of their speeds.
 struct Scales {
     bounds: [Vec<[f64; 2]>; 3],
@@ -168,12 +165,10 @@ fn scales(dataset: &Dataset, share: f64) -> Scales {
     for episode in &dataset.split.train {
         let values = &dataset.frames.episodes[*episode].values;
         let at = |t: usize, c: usize| values[t * d + c];
-        for t in 2..values.len() / d {
-            for c in 0..d {
-                all[0][c].push(at(t, c));
-                all[1][c].push((at(t, c) - at(t - 1, c)).abs());
-                all[2][c].push((at(t, c) - 2.0 * at(t - 1, c) + at(t - 2, c)).abs());
-            }
+        for (t, c) in (2..values.len() / d).flat_map(|t| (0..d).map(move |c| (t, c))) {
+            all[0][c].push(at(t, c));
+            all[1][c].push((at(t, c) - at(t - 1, c)).abs());
+            all[2][c].push((at(t, c) - 2.0 * at(t - 1, c) + at(t - 2, c)).abs());
         }
     }
     let speed = all[1].iter().map(|v| (v.iter().map(|v| v * v).sum::<f64>() / v.len() as f64).sqrt()).collect();
@@ -386,51 +381,10 @@ fn futures(forecast: &Forecast) -> Vec<Vec<f64>> {
     (0..forecast.futures.shape()[1]).map(|s| forecast.futures.future(0, s).to_vec()).collect()
 }
 
-/// Sums of distances between two samples, by pairs of episodes.
-fn sums(a: &Segments, b: &Segments, units: usize) -> Vec<f64> {
-    let mut sums = vec![0.0; units * units];
-    for (x, i) in a.points.iter().zip(&a.unit) {
-        for (y, j) in b.points.iter().zip(&b.unit) {
-            let square: f32 = x.iter().zip(y).map(|(x, y)| (x - y) * (x - y)).sum();
-            sums[i * units + j] += f64::from(square.sqrt());
-        }
-    }
-    sums
-}
-
-/// What energy distances of one model are made of: real with each way, each with itself, and segments an episode.
-struct Distances {
-    across: Vec<Vec<f64>>,
-    own: Vec<Vec<f64>>,
-    real: Vec<f64>,
-    counts: Vec<f64>,
-    units: usize,
-}
-
-impl Distances {
-    fn of(model: &OfModel) -> Self {
-        let units = model.real.unit.iter().max().map_or(1, |u| u + 1);
-        let mut counts = vec![0.0; units];
-        model.real.unit.iter().for_each(|u| counts[*u] += 1.0);
-        let across = model.ways.iter().map(|way| sums(&model.real, &way.segments, units)).collect();
-        let own = model.ways.iter().map(|way| sums(&way.segments, &way.segments, units)).collect();
-        Self { across, own, real: sums(&model.real, &model.real, units), counts, units }
-    }
-
-    /// `2 E|X-Y| - E|X-X'| - E|Y-Y'|` of a way, with each episode's segments counted as often as its weight says.
-    fn distance(&self, way: usize, weights: &[f64]) -> f64 {
-        let n: f64 = self.counts.iter().zip(weights).map(|(c, w)| c * w).sum();
-        let mean = |sums: &[f64]| {
-            let of = |(i, sum): (usize, &f64)| sum * weights[i / self.units] * weights[i % self.units];
-            sums.iter().enumerate().map(of).sum::<f64>() / (n * n)
-        };
-        2.0 * mean(&self.across[way]) - mean(&self.own[way]) - mean(&self.real)
-    }
-}
-
 /// The lines of a case.
 fn tell(case: &str, models: &[OfModel]) {
-    let distances: Vec<Distances> = models.iter().map(Distances::of).collect();
+    let of = |m: &OfModel| Distances::of(&m.real, &m.ways.iter().map(|way| &way.segments).collect::<Vec<_>>());
+    let distances: Vec<Distances> = models.iter().map(of).collect();
     let ratio = |way: usize, of: &[(usize, Vec<f64>)]| {
         let sum = |way: usize| of.iter().map(|(m, weights)| distances[*m].distance(way, weights)).sum::<f64>();
         sum(way) / sum(0)

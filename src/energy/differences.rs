@@ -13,14 +13,17 @@ use std::sync::Arc;
 /// Weights of neighbouring frames in differences of order 0, 1 and 2.
 const WEIGHTS: [&[f64]; 3] = [&[1.0], &[-1.0, 1.0], &[1.0, -2.0, 1.0]];
 
+/// Lowest and highest difference of a channel, and the weight of what is beyond.
+type Bound = ([f64; 2], f64);
+
 /// Soft bounds on the differences of neighbouring frames: `sum_c weight_c (max(low_c - delta_c, 0)^2 + max(delta_c -
 /// high_c, 0)^2)` over windows `(B, (order + 1) D)` of `order + 1` frames, with `delta` the difference of that order;
 /// that of order 0 is the frame itself. With bounds of 0 it asks for smooth motion.
 #[derive(Debug, Clone)]
 pub(crate) struct Differences {
     weights: &'static [f64],
-    /// Lowest and highest difference, weight, `(D,)`.
-    bounds: Vec<([f64; 2], f64)>,
+    /// `(D,)`
+    bounds: Vec<Bound>,
 }
 
 impl Differences {
@@ -63,7 +66,7 @@ impl Differences {
     }
 
     /// A number of each channel, like `x`.
-    fn row(&self, of: &dyn Fn(&([f64; 2], f64)) -> f64, x: &Tensor) -> Result<Tensor> {
+    fn row(&self, of: &dyn Fn(&Bound) -> f64, x: &Tensor) -> Result<Tensor> {
         like(&Tensor::from_iter(self.bounds.iter().map(of), &Device::Cpu)?, x)
     }
 

@@ -1,7 +1,7 @@
 //! Forecasts that keep to the constraints of a file: drawn under them, then moved by as little as keeps hard limits.
 
 use super::conditions::{ForecastConditions, Units};
-use super::constraints::{ConstraintCheck, Constraints, Hard, LinkGoal, Run};
+use super::constraints::{Cell, ConstraintCheck, Constraints, Hard, LinkGoal, Run};
 use super::future_array::FutureArray;
 use super::{Forecast, Forecaster, LevelForecaster, Model, Request};
 use crate::error::{Error, Result};
@@ -82,7 +82,7 @@ impl Model {
         let conditions = constraints.conditions(&run)?;
         let noise = &mut Noise::new(seed);
         let goals = constraints.link_goals();
-        let mut pins: Vec<Vec<(usize, usize, f64)>> = Vec::new();
+        let mut pins: Vec<Vec<Cell>> = Vec::new();
         let drawn = match goals.is_empty() {
             true => level.forecast_in(&past, request, (&conditions, &scales.units, None), noise)?,
             false => {
@@ -147,7 +147,7 @@ impl Scales {
         hard: &Hard,
         (free, request): (&[f64], &Request),
         run: &Run<'_>,
-    ) -> Result<Vec<Vec<(usize, usize, f64)>>> {
+    ) -> Result<Vec<Vec<Cell>>> {
         let (d, width) = (self.d, request.horizon * self.d);
         let count = free.len() / width;
         let mut pins = vec![Vec::new(); request.samples];
@@ -162,7 +162,7 @@ impl Scales {
                 .collect();
             let limits: Vec<[f64; 2]> = (0..d).map(|c| hard.reachable(c, goal.frame, run)).collect();
             // A link of the same frame that was placed before keeps its joints.
-            let taken = |pin: &(usize, usize, f64)| pin.0 == goal.frame;
+            let taken = |pin: &Cell| pin.0 == goal.frame;
             let mut nearest = f64::INFINITY;
             let mut any = false;
             for (s, pins) in pins.iter_mut().enumerate() {
@@ -200,7 +200,7 @@ impl Scales {
     }
 
     /// The values `(N, S)` of the observations in each sample, z-scored.
-    fn values(&self, conditions: &ForecastConditions, pins: &[Vec<(usize, usize, f64)>]) -> DMatrix<f64> {
+    fn values(&self, conditions: &ForecastConditions, pins: &[Vec<Cell>]) -> DMatrix<f64> {
         let observations = &conditions.observations;
         DMatrix::from_fn(observations.len(), pins.len(), |i, s| {
             let observation = &observations[i];

@@ -44,7 +44,8 @@ impl<'a> Entry<'a> {
     /// # Errors
     /// [`Error::Data`] where none is given.
     pub(super) fn robot(&self) -> Result<&'a Robot> {
-        self.robot.ok_or_else(|| self.fault("no robot", "a URDF file that has its links, joints and limits (--urdf)"))
+        self.robot
+            .ok_or_else(|| self.fault("no robot", "a URDF file that has its links, joints and limits (`urdf = FILE`)"))
     }
 
     /// The channels' names and units, as a robot asks for them.

@@ -1,6 +1,6 @@
 //! What every sample keeps to the last digit: limits and pinned cells; and, where it can, spheres.
 
-use super::kind::{Hard, Kind, Run};
+use super::kind::{Cell, Hard, Kind, Run};
 use super::project::{Projection, difference};
 use crate::error::{Error, Result};
 use ebmotion_engine::parallel;
@@ -143,7 +143,7 @@ impl Hard {
         &self,
         values: &mut [f64],
         (kinds, run, scales): (&[Arc<dyn Kind>], &Run<'_>, &[f64]),
-        (samples, links): (usize, &[Vec<(usize, usize, f64)>]),
+        (samples, links): (usize, &[Vec<Cell>]),
     ) -> Result<()> {
         let (d, width) = (scales.len(), values.len() / samples);
         for (frame, channel, value, _) in &self.pins {

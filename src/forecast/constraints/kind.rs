@@ -8,6 +8,9 @@ use crate::forecast::ForecastConditions;
 use crate::trajectory::Channel;
 use std::fmt::Debug;
 
+/// A pinned cell: frame, channel and value.
+pub(in crate::forecast) type Cell = (usize, usize, f64);
+
 /// One constraint of a forecast.
 pub(super) trait Kind: Debug + Send + Sync {
     /// The entry that it is of, such as `goal 2`.

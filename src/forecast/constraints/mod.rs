@@ -21,7 +21,7 @@ mod smooth;
 mod tests;
 
 pub use check::ConstraintCheck;
-pub(super) use kind::{Hard, Run};
+pub(super) use kind::{Cell, Hard, Run};
 pub(super) use place::LinkGoal;
 
 use super::conditions::ForecastConditions;
@@ -158,7 +158,7 @@ impl Constraints {
         hard: &Hard,
         values: &mut [f64],
         (run, scales): (&Run<'_>, &[f64]),
-        (samples, links): (usize, &[Vec<(usize, usize, f64)>]),
+        (samples, links): (usize, &[Vec<Cell>]),
     ) -> Result<()> {
         hard.keep(values, (&self.kinds, run, scales), (samples, links))
     }
@@ -183,8 +183,11 @@ impl Constraints {
     }
 }
 
+/// A link, and its places in the frames of some samples.
+type LinkPaths = (String, Vec<Vec<[f64; 3]>>);
+
 /// Where the links of a drive are in the frames of the first motions, after their histories.
-fn paths(drive: &Drive, run: &Run<'_>, motions: &[Vec<f64>]) -> Result<Vec<(String, Vec<Vec<[f64; 3]>>)>> {
+fn paths(drive: &Drive, run: &Run<'_>, motions: &[Vec<f64>]) -> Result<Vec<LinkPaths>> {
     let mut room = Poses::default();
     let mut all: Vec<_> = drive.links().iter().map(|link| (link.clone(), Vec::new())).collect();
     for motion in motions.iter().take(PATHS) {
