@@ -205,4 +205,4 @@ fn paths(drive: &Drive, run: &Run<'_>, motions: &[Vec<f64>]) -> Result<Vec<LinkP
 const PATHS: usize = 6;
 
 /// Steps towards the mode of the energies at each noise level, unless the file says otherwise.
-const STEPS: usize = 2;
+const STEPS: usize = 8;

@@ -2,15 +2,18 @@
 
 use super::entry::Entry;
 use super::kind::{Kind, Run};
-use crate::energy::constraint::Goal;
-use crate::energy::coordinates::Coordinates;
 use crate::error::{Error, Result};
 use crate::forecast::ForecastConditions;
 use crate::trajectory::{ReadOptions, Recording};
-use candle_core::{Device, Tensor};
 use serde::Deserialize;
 use std::path::Path;
 use std::sync::Arc;
+
+/// About so many observations are made of a plan in so many frames: more tell little and take time.
+const ROWS: usize = 96;
+const FRAMES: usize = 32;
+/// Rows of a plan may be so many times as far from each other as they usually are.
+const GAPS: f64 = 1000.0;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -36,7 +39,7 @@ struct Near {
 pub(super) fn read(entry: &Entry<'_>) -> Result<Vec<Arc<dyn Kind>>> {
     let file: File = entry.read()?;
     let path = entry.file.parent().unwrap_or(Path::new("")).join(&file.plan);
-    let log = Recording::read(&[&path], &ReadOptions::default())?;
+    let log = Recording::read(&[&path], &ReadOptions { max_gap: GAPS, ..ReadOptions::default() })?;
     let [episode] = &log.episodes[..] else {
         return Err(entry.fault(format!("{} episodes in the plan", log.episodes.len()), "one"));
     };
@@ -106,22 +109,15 @@ impl Kind for Near {
     }
 
     fn conditions(&self, to: ForecastConditions, run: &Run<'_>) -> Result<ForecastConditions> {
-        // Channels of one unit share a weight.
-        let mut scales: Vec<f64> = self.channels.iter().map(|c| c.1).collect();
-        scales.sort_by(f64::total_cmp);
-        scales.dedup();
-        let plan = |(frame, plan): (usize, &Option<Vec<f64>>)| plan.clone().map(|plan| (frame, plan));
-        let mut to = to;
-        for (frame, plan) in self.plan.iter().enumerate().filter_map(plan) {
-            for scale in &scales {
-                let cells = self.channels.iter().zip(&plan).filter(|((_, s), _)| s == scale);
-                let (at, values): (Vec<usize>, Vec<f64>) =
-                    cells.map(|((channel, _), value)| (*channel, run.turned(*channel, *value))).unzip();
-                let weight = 0.5 * (scale / self.std).powi(2);
-                let goal = Goal::new(Coordinates::new(&at)?, &Tensor::new(values, &Device::Cpu)?, weight)?;
-                to = to.energy(frame..frame + 1, goal, 2.0 * weight);
-            }
-        }
-        Ok(to)
+        // Of many channels not every frame is observed, each that is for those beside it.
+        let apart = (self.channels.len() * FRAMES).div_ceil(ROWS).max(1);
+        let plan = self.plan.iter().enumerate().skip(apart - 1).step_by(apart);
+        let cells =
+            plan.flat_map(|(frame, plan)| self.channels.iter().zip(plan.iter().flatten()).map(move |c| (frame, c)));
+        let observe = |to: ForecastConditions, (frame, ((channel, scale), value)): (usize, (&(usize, f64), &f64))| {
+            let std = self.std / scale / (apart as f64).sqrt();
+            to.near(*channel, frame, run.turned(*channel, *value), std)
+        };
+        Ok(cells.fold(to, observe))
     }
 }
