@@ -8,6 +8,10 @@ use crate::forecast::ForecastConditions;
 use crate::trajectory::Channel;
 use std::fmt::Debug;
 
+/// About so many observations are made of a wish in so many frames: more tell little and take time.
+pub(super) const ROWS: usize = 96;
+pub(super) const FRAMES: usize = 32;
+
 /// A pinned cell: frame, channel and value.
 pub(in crate::forecast) type Cell = (usize, usize, f64);
 

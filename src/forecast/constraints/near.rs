@@ -1,7 +1,7 @@
 //! Staying near a plan: a log whose times count from the last known frame.
 
 use super::entry::Entry;
-use super::kind::{Kind, Run};
+use super::kind::{FRAMES, Kind, ROWS, Run};
 use crate::error::{Error, Result};
 use crate::forecast::ForecastConditions;
 use crate::trajectory::{ReadOptions, Recording};
@@ -9,9 +9,6 @@ use serde::Deserialize;
 use std::path::Path;
 use std::sync::Arc;
 
-/// About so many observations are made of a plan in so many frames: more tell little and take time.
-const ROWS: usize = 96;
-const FRAMES: usize = 32;
 /// Rows of a plan may be so many times as far from each other as they usually are.
 const GAPS: f64 = 1000.0;
 

@@ -1,11 +1,10 @@
 //! Smooth motion: accelerations cost as much as normal numbers of a standard deviation would.
 
 use super::entry::Entry;
-use super::kind::{Kind, Run};
+use super::kind::{FRAMES, Kind, ROWS, Run};
 use super::project::difference;
-use crate::energy::differences::Differences;
 use crate::error::Result;
-use crate::forecast::ForecastConditions;
+use crate::forecast::{ForecastConditions, Observation};
 use serde::Deserialize;
 use std::sync::Arc;
 
@@ -65,12 +64,16 @@ impl Kind for Smooth {
     }
 
     fn conditions(&self, to: ForecastConditions, run: &Run<'_>) -> Result<ForecastConditions> {
-        let of = |scale: &Option<f64>| match scale {
-            Some(scale) => ([0.0; 2], 0.5 * (scale * run.rate_hz.powi(2) / self.std).powi(2)),
-            None => ([f64::NEG_INFINITY, f64::INFINITY], 0.0),
+        let channels: Vec<(usize, f64)> =
+            self.scale.iter().enumerate().filter_map(|(c, s)| s.map(|s| (c, s))).collect();
+        // Of many channels not every frame is observed, each that is for those beside it.
+        let apart = (channels.len() * FRAMES).div_ceil(ROWS).max(1);
+        let frames = (2..run.horizon).step_by(apart);
+        let cells = frames.flat_map(|t| channels.iter().map(move |c| (t, *c)));
+        let observe = |to: ForecastConditions, (t, (c, scale)): (usize, (usize, f64))| {
+            let std = self.std / (scale * run.rate_hz.powi(2) * (apart as f64).sqrt());
+            to.observe(Observation { summands: vec![(t - 2, c, 1.0), (t - 1, c, -2.0), (t, c, 1.0)], value: 0.0, std })
         };
-        let energy = Differences::new(2, self.scale.iter().map(of).collect())?;
-        let curvature = energy.curvature();
-        Ok(to.energy_over(0..run.horizon, 3, energy, curvature))
+        Ok(cells.fold(to, observe))
     }
 }

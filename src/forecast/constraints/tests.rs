@@ -57,7 +57,6 @@ fn entries() -> Vec<(&'static str, Value)> {
         ),
         ("limits", json(r#"{"position": "urdf", "velocity": "urdf", "soften": 0.02}"#)),
         ("keep_out", json(r#"{"links": ["tool", "lower"], "centre": [0.7, 0.2, 0.0], "radius": 50, "unit": "cm"}"#)),
-        ("smooth", json(r#"{"acceleration": 3.0, "unit": "rad", "channels": "*er"}"#)),
     ]
 }
 
