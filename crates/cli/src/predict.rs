@@ -5,7 +5,7 @@ use super::console::Console;
 use super::output::{self, Inputs};
 use super::train;
 use ebmotion::anomaly::Detector;
-use ebmotion::forecast::{ConstraintCheck, Constraints, Model, Request};
+use ebmotion::forecast::{ConstraintCheck, Constraints, Forecast, Model, Request};
 use ebmotion::kinematics::Robot;
 use ebmotion::trajectory::{Episode, Frames, Recording};
 use ebmotion::{Error, Result};
@@ -34,13 +34,7 @@ pub(super) fn run(args: &PredictArgs, console: &mut Console) -> Result<()> {
     train::say_unfamiliar(&unfamiliar, args.strict, console)?;
     let unusual = unusual(args, &model, (&frames, episode, start), console)?;
     let request = Request { horizon, samples: args.samples };
-    let mut forecast = match &args.constraint {
-        None => model.forecast_episode(&frames, episode, start, &request, args.seed)?,
-        Some(path) => {
-            let constraints = constraints(path, &model, horizon, args.robot.robot()?.as_ref())?;
-            model.forecast_episode_constrained(&frames, (episode, start), &request, &constraints, args.seed)?
-        }
-    };
+    let mut forecast = draw(args, &model, (&frames, episode, start), &request)?;
     forecast.model = args.model.display().to_string();
     forecast.notes.extend(unfamiliar.iter().map(ToString::to_string));
     if let Some((p_value, note)) = unusual {
@@ -74,6 +68,20 @@ pub(super) fn run(args: &PredictArgs, console: &mut Console) -> Result<()> {
         console.say(&format!("next: ebmotion view {} -o forecast.rrd", args.output.display()));
     }
     Ok(())
+}
+
+/// The futures that are asked for, under constraints where there are some.
+fn draw(
+    args: &PredictArgs,
+    model: &Model,
+    (frames, episode, start): (&Frames, usize, usize),
+    request: &Request,
+) -> Result<Forecast> {
+    let Some(path) = &args.constraint else {
+        return model.forecast_episode(frames, episode, start, request, args.seed);
+    };
+    let constraints = constraints(path, model, request.horizon, args.robot.robot()?.as_ref())?;
+    model.forecast_episode_constrained(frames, (episode, start), request, &constraints, args.seed)
 }
 
 /// The constraints of a TOML file.
