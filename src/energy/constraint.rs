@@ -156,7 +156,7 @@ impl Energy for Goal {
     }
 }
 
-fn check_weight(weight: f64) -> Result<()> {
+pub(super) fn check_weight(weight: f64) -> Result<()> {
     if weight.is_finite() && weight >= 0.0 {
         return Ok(());
     }

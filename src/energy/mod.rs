@@ -13,6 +13,7 @@ pub mod clamp;
 pub mod compose;
 pub mod constraint;
 pub mod coordinates;
+pub(crate) mod differences;
 #[cfg(test)]
 #[path = "../../tests/support/gumbel.rs"]
 pub(crate) mod gumbel;

@@ -6,6 +6,7 @@ use super::clamp::Clamped;
 use super::compose::{MixtureEnergy, Scaled, Sum};
 use super::constraint::{Goal, SoftLimits};
 use super::coordinates::Coordinates;
+use super::differences::Differences;
 use super::gumbel::Gumbel;
 use super::{ConditionalEnergy, Energy, by_autograd};
 use crate::error::Result;
@@ -53,6 +54,7 @@ fn table() -> Vec<(&'static str, Vec<usize>, Box<dyn Energy>)> {
     let dense = AffineMap::dense(&[0.1, 0.2, 0.3, 0.4], &COVARIANCE).unwrap();
     let diagonal = AffineMap::diagonal(&[0.1, 0.2, 0.3, 0.4], &[1., 2., 0.5, 3.]).unwrap();
     let precision = [2., 0.5, 0.5, 1.];
+    let free = ([f64::NEG_INFINITY, f64::INFINITY], 1.0);
     vec![
         ("gaussian by covariance", vec![4], Box::new(gaussian())),
         ("gaussian of an image", vec![2, 2], Box::new(gaussian())),
@@ -63,6 +65,13 @@ fn table() -> Vec<(&'static str, Vec<usize>, Box<dyn Energy>)> {
         ("limits", vec![2, 2], Box::new(limits())),
         ("goal", vec![2, 2], Box::new(goal(&[3, 0], tensor(&[0.5, -0.5])))),
         ("goal per chain", vec![4], Box::new(goal(&[2, 1, 0, 3], context.clone()))),
+        (
+            "positions",
+            vec![2],
+            Box::new(Differences::new(0, vec![([-0.4, f64::INFINITY], 2.0), ([0.1, 0.3], 1.0)]).unwrap()),
+        ),
+        ("velocities", vec![2, 2], Box::new(Differences::new(1, vec![([-0.3, 0.3], 2.0), free]).unwrap())),
+        ("accelerations", vec![6], Box::new(Differences::new(2, vec![([0.0, 0.0], 1.5), ([-0.5, 0.2], 0.7)]).unwrap())),
         ("sum", vec![2, 2], Box::new(Sum::new().with(gaussian()).with(limits()))),
         ("scaled", vec![4], Box::new(Scaled { energy: gumbel(), factor: -0.7 })),
         ("total", vec![2, 2], Box::new(Sum::new().with(gaussian()).with(limits()).with(goal(&[1], tensor(&[2.0]))))),

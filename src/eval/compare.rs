@@ -386,6 +386,7 @@ fn show(
         futures: FutureArray::new(futures, [origins.len(), s, h, d])?,
         origins,
         energies,
+        constraints: Vec::new(),
         notes: Vec::new(),
     })
 }

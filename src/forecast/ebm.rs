@@ -8,6 +8,7 @@ use super::baseline::DELTA_LIMIT;
 use super::conditions::{ForecastConditions, Units, guides};
 use super::coordinates::ResidualCoordinates;
 use super::fill::{Draws, Seen, filled};
+use super::lookahead::seen;
 use super::roll::{check_future, chunk_starts};
 use super::tensors::TensorRollout;
 use super::{Forecaster, Request, auto};
@@ -18,6 +19,7 @@ use crate::sample::diffusion::{self, SamplerConfig};
 use candle_core::{DType, Device, Tensor};
 use ebmotion_engine::engine::{Linear, Rollout, RolloutStop, RunOptions};
 use ebmotion_engine::parallel;
+use nalgebra::DMatrix;
 
 /// Noise angle at which motion is judged: tan t = 0.5.
 const JUDGE_TAN: f64 = 0.5;
@@ -108,12 +110,13 @@ impl LevelForecaster {
         self.sampler
     }
 
-    /// As [`Forecaster::forecast_given`], with conditions in units of their own.
+    /// As [`Forecaster::forecast_given`], with conditions in units of their own. Where each history has other values of
+    /// its observations, they are `values` `(N, B)`, z-scored.
     pub(super) fn forecast_in(
         &self,
         history: &Tensor,
         request: &Request,
-        (conditions, units): (&ForecastConditions, &Units),
+        (conditions, units, values): (&ForecastConditions, &Units, Option<&DMatrix<f64>>),
         noise: &mut Noise,
     ) -> Result<Tensor> {
         request.check()?;
@@ -121,14 +124,16 @@ impl LevelForecaster {
         let (k, d) = (fit.context(), fit.channels());
         let (batch, contexts) = Request::contexts(history, k, d)?;
         let (samples, horizon) = (request.samples, request.horizon);
-        conditions.check(horizon, d, fit.chunk())?;
+        conditions.check((horizon, d), [k, fit.chunk()], values.is_some())?;
+        let observations = conditions.standardised(&units.offset, &units.scale);
+        let seen = seen(&self.coordinates, &observations, values, horizon.div_ceil(fit.chunk()))?;
         let mut noise = noise.split_off();
         let mut drawn = match &self.elsewhere {
-            Some(there) => there.run(&contexts, request, (conditions, units), &noise)?,
+            Some(there) => there.run(&contexts, request, (conditions, units, &seen), &noise)?,
             None => {
                 let guides = match conditions.is_empty() {
                     true => Vec::new(),
-                    false => guides(conditions, units, &self.rollout, horizon)?,
+                    false => guides(conditions, &seen, units, &self.rollout)?,
                 };
                 self.rollout.run_guided(&contexts, samples, horizon, &guides, &mut noise, &RunOptions::default())?
             }
@@ -250,7 +255,8 @@ impl Forecaster for LevelForecaster {
         conditions: &ForecastConditions,
         noise: &mut Noise,
     ) -> Result<Tensor> {
-        self.forecast_in(history, request, (conditions, &Units::standard(self.coordinates.fit().channels())), noise)
+        let units = Units::standard(self.coordinates.fit().channels());
+        self.forecast_in(history, request, (conditions, &units, None), noise)
     }
 
     fn fill(&self, windows: &Tensor, samples: usize, noise: &mut Noise) -> Result<Tensor> {

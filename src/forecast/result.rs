@@ -1,5 +1,6 @@
 //! A forecast in the log's own units: what was drawn, what it continues, and the files that keep it.
 
+use super::constraints::ConstraintCheck;
 use super::future_array::FutureArray;
 use crate::error::{Error, Result};
 use crate::files;
@@ -74,6 +75,8 @@ pub struct Forecast {
     /// [`Model::with_energies`]: super::Model::with_energies
     /// [`Model::forecast_episode`]: super::Model::forecast_episode
     pub energies: Option<Vec<f64>>,
+    /// What became of the constraints under which it was drawn, one for each; empty where there were none.
+    pub constraints: Vec<ConstraintCheck>,
     /// What was guessed, left out or mended in the log, and what stands out in it, a sentence each.
     pub notes: Vec<String>,
 }
@@ -103,6 +106,7 @@ impl Forecast {
     /// #     origins: Vec::new(),
     /// #     futures: FutureArray::new(vec![0.3, 0.1, 0.2, 0.5, 0.4], [1, 5, 1, 1])?,
     /// #     energies: None,
+    /// #     constraints: Vec::new(),
     /// #     notes: Vec::new(),
     /// # };
     /// // `forecast`: one window, of which five futures end at 0.1, 0.2, 0.3, 0.4 and 0.5 rad.
@@ -141,7 +145,8 @@ impl Forecast {
             None => None,
         };
         let (model, channels, notes) = (self.model.clone(), self.channels.clone(), self.notes.clone());
-        Some(Self { model, channels, origins, futures, energies, notes, ..*self })
+        let constraints = self.constraints.clone();
+        Some(Self { model, channels, origins, futures, energies, constraints, notes, ..*self })
     }
 
     /// Its first `frames` frames, all of them where there are fewer.
@@ -175,6 +180,7 @@ impl Forecast {
     /// #     origins: vec![Origin { episode, start_secs, time_secs, history, truth, truth_energy, p_value }],
     /// #     futures: FutureArray::new(vec![0.1, 0.25], [1, 1, 2, 1])?,
     /// #     energies: None,
+    /// #     constraints: Vec::new(),
     /// #     notes: Vec::new(),
     /// # };
     /// # let folder = tempfile::tempdir().map_err(ebmotion::Error::io(".", "create a folder"))?;
@@ -279,6 +285,7 @@ mod tests {
             origins: vec![origin(Some("log.csv/0")), origin(None)],
             futures: FutureArray::new((0..40).map(value).collect(), [2, 5, 2, 2]).unwrap(),
             energies: Some((0..20).map(f64::from).collect()),
+            constraints: Vec::new(),
             notes: vec!["one row left out".into()],
         }
     }

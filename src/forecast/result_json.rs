@@ -1,5 +1,6 @@
 //! A forecast as JSON, and several of them as one file.
 
+use super::constraints::ConstraintCheck;
 use super::future_array::FutureArray;
 use super::result::{Forecast, Origin, ROW};
 use crate::error::{Error, Result};
@@ -40,6 +41,8 @@ struct ForecastFile<Row> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     p_value: Option<f64>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    constraints: Vec<ConstraintCheck>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     notes: Vec<String>,
 }
 
@@ -63,6 +66,7 @@ impl Forecast {
             energies: self.energies.as_ref().map(|e| e.chunks_exact(horizon).collect()),
             truth_energy: origin.truth_energy.as_deref(),
             p_value: origin.p_value,
+            constraints: self.constraints.clone(),
             notes: self.notes.clone(),
         };
         serde_json::to_string(&file).map_err(Error::unwritable("a forecast", "JSON"))
@@ -113,6 +117,7 @@ impl Forecast {
                 [1, samples, horizon, d],
             )?,
             energies: file.energies.map(|e| e.concat()),
+            constraints: file.constraints,
             notes: file.notes,
         })
     }

@@ -2,7 +2,9 @@
 //! device other than the CPU.
 
 use super::baseline::DELTA_LIMIT;
-use super::conditions::{ForecastConditions, Here, Units};
+use super::condition_tensors::Here;
+use super::conditions::{ForecastConditions, Units};
+use super::lookahead::Seen;
 use super::{Request, ResidualCoordinates};
 use crate::error::{Error, Result};
 use crate::model::{LevelEnergy, Parameters};
@@ -72,17 +74,16 @@ impl TensorRollout {
         &self,
         contexts: &[f32],
         request: &Request,
-        (conditions, units): (&ForecastConditions, &Units),
+        (conditions, units, seen): (&ForecastConditions, &Units, &[Option<Seen>]),
         noise: &Noise,
     ) -> Result<Vec<f32>> {
-        let observations = conditions.standardised(&units.offset, &units.scale);
         let [k, _, d, _] = self.sizes;
         let width = k * d;
         let chains = contexts.len() / width * request.samples;
         let mut futures = Vec::with_capacity(chains * request.horizon * d);
         for first in (0..chains).step_by(TILE) {
-            let windows = (first..chains.min(first + TILE)).map(|chain| chain / request.samples);
-            let tile: Vec<f32> = windows.flat_map(|w| &contexts[w * width..(w + 1) * width]).copied().collect();
+            let windows: Vec<usize> = (first..chains.min(first + TILE)).map(|chain| chain / request.samples).collect();
+            let tile: Vec<f32> = windows.iter().flat_map(|w| &contexts[w * width..(w + 1) * width]).copied().collect();
             let rows = tile.len() / width;
             let mut history = Tensor::from_vec(tile, (rows, k, d), &self.parameters().device())?;
             let mut noise = noise.from_chain(first as u64);
@@ -91,11 +92,11 @@ impl TensorRollout {
                 let here = Here {
                     first: c * self.sizes[1],
                     chunk: self.sizes[1],
-                    observations: &observations,
+                    seen: seen.get(c).and_then(Option::as_ref),
                     conditions,
                     units,
                 };
-                let chunk = self.chunk(&history, &here, &mut noise)?;
+                let chunk = self.chunk((&history, &windows), &here, &mut noise)?;
                 let frames = Tensor::cat(&[&history, &chunk], 1)?;
                 history = frames.narrow(1, frames.dim(1)? - k, k)?.contiguous()?;
                 drawn.push(chunk);
@@ -112,8 +113,8 @@ impl TensorRollout {
         }
     }
 
-    /// One chunk `(R, C, D)` after histories `(R, K, D)`.
-    fn chunk(&self, history: &Tensor, here: &Here<'_>, noise: &mut Noise) -> Result<Tensor> {
+    /// One chunk `(R, C, D)` after histories `(R, K, D)` of the numbers `windows` `(R,)`.
+    fn chunk(&self, (history, windows): (&Tensor, &[usize]), here: &Here<'_>, noise: &mut Noise) -> Result<Tensor> {
         let [k, chunk, d, latent] = self.sizes;
         let rows = history.dim(0)?;
         let last = history.narrow(1, k - 1, 1)?;
@@ -129,7 +130,7 @@ impl TensorRollout {
         let base =
             (expected.broadcast_add(&self.mean)? + last.broadcast_as((rows, chunk, d))?.reshape((rows, chunk * d))?)?;
         let rest = chunk * d - latent;
-        let coordinates = match here.conditions(chunk * d, &self.colour, &base)? {
+        let coordinates = match here.conditions(&self.colour, &base, (history, windows))? {
             None => {
                 let x = sampler.run(&model, leading, noise)?;
                 if rest == 0 { x } else { Tensor::cat(&[&x, &start.narrow(1, latent, rest)?.contiguous()?], 1)? }

@@ -294,13 +294,19 @@ impl Model {
                 let of_channel = |(mean, turn): (&f64, &f64)| mean + turn;
                 let offset = self.info.normaliser.mean.iter().zip(&turns).map(of_channel).collect();
                 let scale = self.info.normaliser.std.clone();
-                level.forecast_in(&past, request, (conditions, &ChannelUnits { offset, scale }), noise)?
+                level.forecast_in(&past, request, (conditions, &ChannelUnits { offset, scale }, None), noise)?
             }
             _ => self.forecaster().forecast_given(&past, request, conditions, noise)?,
         };
         let (_, samples, horizon, _) = drawn.dims4()?;
         let periods = self.periods();
         let values = self.units(&periods).restore(&drawn.flatten_all()?.to_vec1::<f32>()?, &turns);
+        Ok(Forecast { futures: FutureArray::new(values, [1, samples, horizon, d])?, ..self.empty(history, seed)? })
+    }
+
+    /// A forecast after `history` in which nothing is drawn yet.
+    pub(super) fn empty(&self, history: &[f64], seed: u64) -> Result<Forecast> {
+        let d = self.info.channels.len();
         let origin = Origin {
             episode: None,
             start_secs: (history.len() / d) as f64 / self.info.rate_hz,
@@ -316,8 +322,9 @@ impl Model {
             channels: self.info.channels.clone(),
             rate_hz: self.info.rate_hz,
             origins: vec![origin],
-            futures: FutureArray::new(values, [1, samples, horizon, d])?,
+            futures: FutureArray::new(Vec::new(), [0, 1, 1, d.max(1)])?,
             energies: None,
+            constraints: Vec::new(),
             notes: Vec::new(),
         })
     }
@@ -336,6 +343,17 @@ impl Model {
         request: &Request,
         seed: u64,
     ) -> Result<Forecast> {
+        self.of_episode(frames, (episode, at), request, &|history, request| self.forecast(history, request, seed))
+    }
+
+    /// What `draw` says of an episode from frame `at` on.
+    pub(super) fn of_episode(
+        &self,
+        frames: &Frames,
+        (episode, at): (usize, usize),
+        request: &Request,
+        draw: &dyn Fn(&[f64], &Request) -> Result<Forecast>,
+    ) -> Result<Forecast> {
         self.check_fits(frames)?;
         let Some(episode) = frames.episodes.get(episode) else {
             return Err(Error::data("episode", episode, format!("one of {}", frames.episodes.len())));
@@ -350,7 +368,7 @@ impl Model {
         request.check()?;
         // An energy is that of a chunk: a future that ends within one is drawn to its end, and cut.
         let drawn = Request { horizon: request.horizon.max(self.info.config.model.frames().1), ..*request };
-        let mut forecast = self.forecast(&episode.values[(at - context) * d..at * d], &drawn, seed)?;
+        let mut forecast = draw(&episode.values[(at - context) * d..at * d], &drawn)?;
         forecast.rate_hz = frames.rate_hz;
         let end = at.saturating_add(drawn.horizon).min(length);
         for origin in &mut forecast.origins {

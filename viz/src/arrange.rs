@@ -2,7 +2,7 @@
 
 use crate::layout::{Node, Properties};
 use crate::record::{channel, child, root};
-use crate::{Scene, Skeleton3d};
+use crate::{Links3d, Scene};
 use rerun::EntityPath;
 use rerun::external::re_sdk_types::blueprint::archetypes as drawn;
 use rerun::external::re_sdk_types::blueprint::components::{BackgroundKind, ContainerKind, LinkAxis};
@@ -29,7 +29,13 @@ fn one(root: &EntityPath, scene: &Scene) -> Node {
     let tabs = pages.into_iter().map(|(name, channels)| page(root, scene, &name, &channels)).collect();
     let mut top = vec![Node::Tabs { name: "channels".into(), front: front.unwrap_or(0), children: tabs }];
     if let Some(skeleton) = &scene.skeleton {
-        top.insert(0, space(child(root, "skeleton"), skeleton));
+        let frames =
+            skeleton.history.iter().chain(skeleton.truth.iter().flatten()).chain(skeleton.samples.iter().flatten());
+        top.insert(0, space("in space", child(root, "skeleton"), frames.flatten().copied()));
+    }
+    if let Some(Links3d { spheres, paths }) = &scene.links {
+        let points = spheres.iter().map(|(centre, _)| *centre).chain(paths.iter().flatten().copied());
+        top.insert(0, space("links", child(root, "links"), points));
     }
     let mut bottom = vec![];
     if scene.energies.is_some() {
@@ -48,12 +54,10 @@ fn one(root: &EntityPath, scene: &Scene) -> Node {
     }
 }
 
-/// The body from above and ahead, filling the view over the whole motion.
-fn space(origin: EntityPath, skeleton: &Skeleton3d) -> Node {
-    let frames =
-        skeleton.history.iter().chain(skeleton.truth.iter().flatten()).chain(skeleton.samples.iter().flatten());
+/// Points from above and ahead, filling the view over the whole motion.
+fn space(name: &str, origin: EntityPath, points: impl Iterator<Item = [f32; 3]>) -> Node {
     let (mut low, mut high) = ([f32::INFINITY; 3], [f32::NEG_INFINITY; 3]);
-    for point in frames.flatten().filter(|point| point.iter().all(|v| v.is_finite())) {
+    for point in points.filter(|point| point.iter().all(|v| v.is_finite())) {
         for axis in 0..3 {
             low[axis] = low[axis].min(point[axis]);
             high[axis] = high[axis].max(point[axis]);
@@ -72,7 +76,7 @@ fn space(origin: EntityPath, skeleton: &Skeleton3d) -> Node {
             drawn::EyeControls3D::new().with_position(eye).with_look_target(centre).with_eye_up([0.0, 0.0, 1.0]);
         properties.push(("EyeControls3D", Box::new(controls)));
     }
-    Node::View { class: "3D", name: "in space".into(), origin, properties }
+    Node::View { class: "3D", name: name.into(), origin, properties }
 }
 
 fn page(root: &EntityPath, scene: &Scene, name: &str, channels: &[usize]) -> Node {

@@ -15,6 +15,9 @@
 //! | `energy/samples`, `energy/mean` | energy of each sample, and its mean | one per future frame |
 //! | `skeleton/truth` | the skeleton as it was and came, as line strips | one per known and future frame |
 //! | `skeleton/sample_<i>` | the skeleton of some samples | one per future frame |
+//! | `channels/<name>/asked_<i>/low`, `…/high` | a goal or limit as two lines | one at each end |
+//! | `links/spheres`, `links/path_<i>` | spheres that were asked for, ways of links | static |
+//! | `links/path_<i>/now` | where a link is on its way | one per future frame |
 //! | `legend` | what the colours mean | static |
 //!
 //! [`Chains`] is a recording of chains of images that grows while they walk, on a timeline `step`: `chains` holds the
@@ -33,6 +36,8 @@
 //!     samples: vec![vec![vec![0.2], vec![0.3]], vec![vec![0.1], vec![0.0]]],
 //!     energies: None,
 //!     skeleton: None,
+//!     bands: vec![],
+//!     links: None,
 //! };
 //! let folder = tempfile::tempdir().unwrap();
 //! ebmotion_viz::write(&[scene], &folder.path().join("joint.rrd"))?;
@@ -50,7 +55,7 @@ mod style;
 
 pub use chains::Chains;
 pub use error::VizError;
-pub use scene::{ChannelLabel, Scene, Skeleton3d};
+pub use scene::{Band, ChannelLabel, Links3d, Scene, Skeleton3d};
 
 use error::refused;
 use file::{APPLICATION, replace};

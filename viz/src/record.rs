@@ -1,7 +1,7 @@
 //! Scenes to rerun's columns: one chunk per line of a picture, all frames at once.
 
 use crate::style::{self, Style};
-use crate::{Scene, Skeleton3d};
+use crate::{Links3d, Scene, Skeleton3d};
 use rerun::external::re_sdk_types::{SerializedComponentColumn, archetypes as shown, components};
 use rerun::{EntityPath, EntityPathPart, RecordingStream, RecordingStreamResult, TimeColumn};
 
@@ -38,6 +38,18 @@ pub(crate) fn scene(stream: &RecordingStream, root: &EntityPath, scene: &Scene) 
     }
     if let Some(skeleton) = &scene.skeleton {
         body(stream, &child(root, "skeleton"), scene.rate_hz, skeleton)?;
+    }
+    for (i, band) in scene.bands.iter().enumerate() {
+        let at = child(&channel(root, &scene.channels[band.channel].name), &format!("asked_{i}"));
+        // A gate as long as its frames, half a frame beyond at either end.
+        let ends = band.frames.map(|frame| (frame as f64 + 0.5) / scene.rate_hz);
+        let times = TimeColumn::new_duration_secs(TIMELINE, ends);
+        for (end, value) in ["low", "high"].into_iter().zip(band.range).filter(|(_, v)| v.is_finite()) {
+            lines(stream, &child(&at, end), style::ASKED, "asked", &times, &[vec![value], vec![value]])?;
+        }
+    }
+    if let Some(links) = &scene.links {
+        ways(stream, &child(root, "links"), scene.rate_hz, links)?;
     }
     let legend = shown::TextDocument::from_markdown(style::legend(scene));
     stream.log_static(child(root, "legend"), &legend)
@@ -97,6 +109,30 @@ fn body(stream: &RecordingStream, at: &EntityPath, rate_hz: f64, skeleton: &Skel
         let frames: Vec<&Vec<[f32; 3]>> = sample.iter().collect();
         let look = style::SAMPLES_3D[index % style::SAMPLES_3D.len()];
         strips(stream, &at, look, &seconds(rate_hz, 1, frames.len()), &skeleton.links, &frames)?;
+    }
+    Ok(())
+}
+
+/// Spheres, and the ways of links: whole, and with a point that goes along.
+fn ways(stream: &RecordingStream, at: &EntityPath, rate_hz: f64, links: &Links3d) -> RecordingStreamResult<()> {
+    stream.log_static(at.clone(), &shown::ViewCoordinates::RIGHT_HAND_Z_UP())?;
+    let (centres, radii): (Vec<_>, Vec<_>) = links.spheres.iter().copied().unzip();
+    let spheres = shown::Points3D::new(centres).with_radii(radii).with_colors([colour(style::ASKED)]);
+    stream.log_static(child(at, "spheres"), &spheres)?;
+    for (index, path) in links.paths.iter().enumerate() {
+        let look = style::SAMPLES_3D[index % style::SAMPLES_3D.len()];
+        let radius = components::Radius::new_ui_points(look.width);
+        let way = shown::LineStrips3D::new([path.clone()]).with_colors([colour(look)]).with_radii([radius]);
+        let at = child(at, &format!("path_{index}"));
+        stream.log_static(at.clone(), &way)?;
+        let point = shown::Points3D::update_fields()
+            .with_colors([colour(look)])
+            .with_radii([components::Radius::new_ui_points(3.0 * look.width)]);
+        let at = child(&at, "now");
+        stream.log_static(at.clone(), &point)?;
+        let points = shown::Points3D::update_fields().with_positions(path.iter().copied());
+        let columns: Vec<SerializedComponentColumn> = points.columns(vec![1; path.len()])?.collect();
+        stream.send_columns(at, [seconds(rate_hz, 1, path.len())], columns)?;
     }
     Ok(())
 }

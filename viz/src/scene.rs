@@ -32,6 +32,30 @@ pub struct Scene {
     pub energies: Option<Vec<Vec<f64>>>,
     /// The body in space, where its geometry is known.
     pub skeleton: Option<Skeleton3d>,
+    /// What channels were asked to do: goals and limits.
+    pub bands: Vec<Band>,
+    /// What links were asked to do, and where they go.
+    pub links: Option<Links3d>,
+}
+
+/// A range that a channel was asked to be in, in its unit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Band {
+    /// Index of the channel.
+    pub channel: usize,
+    /// First forecast frame, and the one after the last.
+    pub frames: [usize; 2],
+    /// Lowest and highest value.
+    pub range: [f64; 2],
+}
+
+/// Spheres in space, to be reached or kept out of, and the ways of links, in metres, z up.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Links3d {
+    /// Centre and radius.
+    pub spheres: Vec<([f32; 3], f32)>,
+    /// The ways of links in some samples: `any x H` points.
+    pub paths: Vec<Vec<[f32; 3]>>,
 }
 
 /// The body as `P` points in space, in metres, z up.
@@ -77,6 +101,13 @@ impl Scene {
         }
         if let Some(energies) = &self.energies {
             self.rows("energies", energies, self.samples.len(), horizon)?;
+        }
+        if let Some(band) = self.bands.iter().find(|b| b.channel >= channels || b.frames[1] > horizon) {
+            let expected = format!("within {channels} channels and {horizon} frames");
+            return Err(self.fault("a band", format!("{band:?}"), expected));
+        }
+        for (i, path) in self.links.iter().flat_map(|links| &links.paths).enumerate() {
+            self.rows(&format!("path {i} of links"), &[path.clone()], 1, horizon)?;
         }
         match &self.skeleton {
             Some(skeleton) => self.check_skeleton(skeleton),

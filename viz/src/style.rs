@@ -14,6 +14,7 @@ pub(crate) const TRUTH: Style = Style { colour: [255, 145, 20, 255], width: 2.5 
 pub(crate) const SAMPLES: Style = Style { colour: [90, 155, 255, 110], width: 1.0 };
 pub(crate) const MEAN: Style = Style { colour: [120, 225, 255, 255], width: 1.8 };
 pub(crate) const BAND: Style = Style { colour: [120, 225, 255, 200], width: 1.4 };
+pub(crate) const ASKED: Style = Style { colour: [235, 85, 110, 190], width: 2.0 };
 /// In space, where rerun 0.36 draws every line opaque, a shade of its own tells each sample's fingers from the others'.
 pub(crate) const SAMPLES_3D: [Style; 6] = [
     Style { colour: [70, 130, 235, 255], width: 1.3 },
@@ -38,6 +39,9 @@ pub(crate) fn legend(scene: &Scene) -> String {
     }
     entry("faint blue", "samples, each one possible future");
     entry("light blue", "mean of the samples, and the band from 5 to 95 %");
+    if !scene.bands.is_empty() || scene.links.is_some() {
+        entry("red", "what was asked: limits, gates of goals, spheres to reach or to keep out of");
+    }
     if scene.energies.is_some() {
         entry("energy", "nats, lower is likelier; per sample and mean");
     }

@@ -1,7 +1,7 @@
 //! Files read back with rerun's own decoder: every promised entity, on the promised timeline, with the promised values.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap in a test's helper is a failed test")]
 
-use ebmotion_viz::{Chains, ChannelLabel, Scene, Skeleton3d, VizError, write};
+use ebmotion_viz::{Band, Chains, ChannelLabel, Links3d, Scene, Skeleton3d, VizError, write};
 use rerun::external::arrow::array::{Array, AsArray};
 use rerun::external::arrow::datatypes::Float64Type;
 use rerun::external::re_log_encoding::DecoderApp;
@@ -37,6 +37,11 @@ fn scene(name: &str, channels: &[&str], samples: usize, horizon: usize) -> Scene
             truth: Some(body(0, KNOWN, horizon)),
             samples: (0..3).map(|s| body(s, KNOWN, horizon)).collect(),
         }),
+        bands: vec![Band { channel: 0, frames: [horizon / 2, horizon / 2 + 1], range: [0.1, f64::INFINITY] }],
+        links: Some(Links3d {
+            spheres: vec![([0.1, 0.2, 0.3], 0.05)],
+            paths: (0..2).map(|s| (0..horizon).map(|t| [t as f32, s as f32, 0.0]).collect()).collect(),
+        }),
     }
 }
 
@@ -52,6 +57,11 @@ fn read(path: &Path) -> (BTreeMap<String, Vec<Chunk>>, BTreeMap<String, Vec<Chun
         }
     }
     (data, blueprint)
+}
+
+/// The one entity whose path ends so.
+fn entity_of(data: &BTreeMap<String, Vec<Chunk>>, end: &str) -> String {
+    data.keys().find(|entity| entity.ends_with(end)).unwrap().clone()
 }
 
 /// The entity's one chunk with a timeline: its times in nanoseconds and its rows of the component ending in `name`.
@@ -114,12 +124,19 @@ fn what_is_written_can_be_read_again() {
     for sample in 0..3 {
         assert_eq!(rows(&data, &format!("/scene_0/skeleton/sample_{sample}"), "strips").0.len(), HORIZON);
     }
+    // A gate half a frame wide on either side, without a line where there is no limit.
+    let first = entity_of(&data, "asked_0/low");
+    let (times, values) = rows(&data, &first, "scalars");
+    assert_eq!((times, numbers(&values[0])), (vec![2_020_000_000, 2_060_000_000], vec![0.1]));
+    assert!(!data.keys().any(|entity| entity.ends_with("asked_0/high")));
+    assert!(data.contains_key("/scene_0/links/spheres") && data.contains_key("/scene_0/links/path_1"));
+    assert_eq!(rows(&data, "/scene_0/links/path_1/now", "positions").0.len(), HORIZON);
     assert!(data.contains_key("/scene_0/legend"));
     assert!(data.keys().any(|entity| entity.contains("odd") && entity.ends_with("/mean")), "{:?}", data.keys());
 
-    // 3 plots, energy, legend and 3-D view.
+    // 3 plots, energy, legend and two 3-D views.
     let views = blueprint.keys().filter(|e| e.starts_with("/view/") && e.matches('/').count() == 2).count();
-    assert_eq!(views, 6, "{:?}", blueprint.keys());
+    assert_eq!(views, 7, "{:?}", blueprint.keys());
     for entity in ["/viewport", "/time_panel"] {
         assert!(blueprint.contains_key(entity), "{entity}");
     }
@@ -129,7 +146,8 @@ fn what_is_written_can_be_read_again() {
 fn optional_parts_may_be_absent() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("bare.rrd");
-    let bare = Scene { history: vec![], truth: None, energies: None, skeleton: None, ..scene("bare", &["x"], 2, 3) };
+    let none = Scene { skeleton: None, bands: vec![], links: None, ..scene("bare", &["x"], 2, 3) };
+    let bare = Scene { history: vec![], truth: None, energies: None, ..none };
     write(&[bare], &path).unwrap();
     let (data, _) = read(&path);
     let (times, values) = rows(&data, "/scene_0/channels/x/samples", "scalars");
@@ -171,6 +189,8 @@ fn arrays_that_do_not_fit_are_named_and_nothing_is_written() {
         (spoil(&|s| s.history[1].clear()), "history, row 1: found 0 values"),
         (spoil(&|s| s.truth = Some(vec![vec![0.0; 2]; 4])), "truth: found 4 rows, expected 5"),
         (spoil(&|s| s.energies = Some(vec![vec![0.0; 5]; 3])), "energies: found 3 rows, expected 4"),
+        (spoil(&|s| s.bands[0].channel = 2), "a band: found Band"),
+        (spoil(&|s| s.links.as_mut().unwrap().paths[1].truncate(4)), "path 1 of links, row 0: found 4 values"),
         (spoil(&|s| s.skeleton.as_mut().unwrap().links.push((2, 30))), "(2, 30), expected indices below 30"),
         (spoil(&|s| s.skeleton.as_mut().unwrap().history.truncate(9)), "history of the skeleton: found 9 rows"),
         (spoil(&|s| s.skeleton.as_mut().unwrap().samples[1][2].truncate(29)), "sample 1 of the skeleton, row 2"),

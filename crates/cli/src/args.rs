@@ -193,9 +193,16 @@ Examples:
   ebmotion predict arm.safetensors log.csv --at 2.5s -o forecast.json   from the middle of the log, beside what followed
   ebmotion predict arm.safetensors log.csv --sampler temperature=1.1 -o forecast.csv   futures that differ more
   ebmotion predict arm.safetensors log.csv --urdf arm.urdf -o forecast.csv   also where the tool goes
+  ebmotion predict arm.safetensors log.csv --constraint goal.toml -o forecast.json   within limits, to a goal
 
 With --urdf the poses of the links stand in a second table, FORECAST.links.csv, with the same rows:
-metres and quaternions in the frame of the robot's root.")]
+metres and quaternions in the frame of the robot's root.
+
+A constraint file (docs/constraints.md) has limits, goals, waypoints, spheres to keep out of, smooth motion and plans to
+stay near:
+  limits = { velocity = { '*' = 4.0 }, unit = 'rad' }
+  goal = { joints = { q_elbow = 0.5 }, unit = 'rad', at = '2s' }
+The JSON file says what became of each in every sample; beside a CSV file stands FORECAST.constraints.csv.")]
 pub(crate) struct PredictArgs {
     /// A model that `train` wrote.
     #[arg(value_name = "MODEL")]
@@ -222,6 +229,10 @@ pub(crate) struct PredictArgs {
     /// that one stretch in a hundred is, instead of warning.
     #[arg(long)]
     pub(crate) strict: bool,
+    /// What every future must be besides likely: a TOML file with limits, goals and more. Those that contradict each
+    /// other or the motion before are refused.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) constraint: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) sampler: SamplerArgs,
     /// Where the forecast is written: .csv or .json.

@@ -108,6 +108,7 @@ fn forecasts(args: &CleanArgs, model: &Model, frames: &Frames, cleaned: &Frames)
             origins: vec![origin],
             futures: FutureArray::new(rest.to_vec(), [1, 1, rest.len() / d, d])?,
             energies: None,
+            constraints: Vec::new(),
             notes: frames.notes.clone(),
         })
     };

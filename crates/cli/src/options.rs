@@ -4,6 +4,7 @@
 const OPTIONS: &[(&str, &str)] = &[
     ("beside", "--beside"),
     ("channels", "--channels"),
+    ("constraint", "--constraint"),
     ("date_order", "--date-order"),
     ("decimal_comma", "--decimal-comma"),
     ("delimiter", "--delimiter"),
@@ -30,6 +31,7 @@ const OPTIONS: &[(&str, &str)] = &[
     ("time_column", "--time-column"),
     ("time_unit", "--time-unit"),
     ("topic", "--topic"),
+    ("urdf", "--urdf"),
     ("wrap", "--wrap"),
 ];
 

@@ -5,16 +5,19 @@ use super::console::Console;
 use super::output::{self, Inputs};
 use super::train;
 use ebmotion::anomaly::Detector;
-use ebmotion::forecast::{Model, Request};
+use ebmotion::forecast::{ConstraintCheck, Constraints, Forecast, Model, Request};
+use ebmotion::kinematics::Robot;
 use ebmotion::trajectory::{Episode, Frames, Recording};
 use ebmotion::{Error, Result};
+use std::path::Path;
 
 pub(super) fn run(args: &PredictArgs, console: &mut Console) -> Result<()> {
     let csv = output::is_csv(Some(&args.output))?;
     let inputs = Recording::files(std::slice::from_ref(&args.log))?;
-    let poses = args.output.with_extension("links.csv");
-    let outputs = [Some(&args.output), args.robot.urdf.as_ref().map(|_| &poses)];
-    let inputs = Inputs::new(inputs.iter().chain([&args.model]).chain(&args.robot.urdf));
+    let [poses, checks] = ["links.csv", "constraints.csv"].map(|ending| args.output.with_extension(ending));
+    let checked = args.constraint.as_ref().filter(|_| csv).map(|_| &checks);
+    let outputs = [Some(&args.output), args.robot.urdf.as_ref().map(|_| &poses), checked];
+    let inputs = Inputs::new(inputs.iter().chain([&args.model]).chain(&args.robot.urdf).chain(&args.constraint));
     inputs.spared_by(outputs.into_iter().flatten())?;
     output::check_writable(&args.output)?;
     let device = args.device.open()?;
@@ -31,7 +34,7 @@ pub(super) fn run(args: &PredictArgs, console: &mut Console) -> Result<()> {
     train::say_unfamiliar(&unfamiliar, args.strict, console)?;
     let unusual = unusual(args, &model, (&frames, episode, start), console)?;
     let request = Request { horizon, samples: args.samples };
-    let mut forecast = model.forecast_episode(&frames, episode, start, &request, args.seed)?;
+    let mut forecast = draw(args, &model, (&frames, episode, start), &request)?;
     forecast.model = args.model.display().to_string();
     forecast.notes.extend(unfamiliar.iter().map(ToString::to_string));
     if let Some((p_value, note)) = unusual {
@@ -52,6 +55,11 @@ pub(super) fn run(args: &PredictArgs, console: &mut Console) -> Result<()> {
         frames.episodes[episode].id,
         forecast.origins.first().map_or(0.0, |origin| origin.time_secs)
     ));
+    forecast.constraints.iter().for_each(|check| console.say(&told(check)));
+    if let Some(path) = checked {
+        forecast.write_constraints(path)?;
+        console.say(&format!("{}: what became of each constraint in every sample", path.display()));
+    }
     if let Some(drive) = &drive {
         forecast.write_link_poses(drive, &poses)?;
         console.say(&format!("{}: poses of {}", poses.display(), drive.links().join(", ")));
@@ -60,6 +68,41 @@ pub(super) fn run(args: &PredictArgs, console: &mut Console) -> Result<()> {
         console.say(&format!("next: ebmotion view {} -o forecast.rrd", args.output.display()));
     }
     Ok(())
+}
+
+/// The futures that are asked for, under constraints where there are some.
+fn draw(
+    args: &PredictArgs,
+    model: &Model,
+    (frames, episode, start): (&Frames, usize, usize),
+    request: &Request,
+) -> Result<Forecast> {
+    let Some(path) = &args.constraint else {
+        return model.forecast_episode(frames, episode, start, request, args.seed);
+    };
+    let constraints = constraints(path, model, request.horizon, args.robot.robot()?.as_ref())?;
+    model.forecast_episode_constrained(frames, (episode, start), request, &constraints, args.seed)
+}
+
+/// The constraints of a TOML file.
+fn constraints(path: &Path, model: &Model, horizon: usize, robot: Option<&Robot>) -> Result<Constraints> {
+    let text = std::fs::read_to_string(path).map_err(Error::io(path, "read"))?;
+    let settings: serde_json::Value =
+        toml::from_str(&text).map_err(|e| Error::config(path.display().to_string(), e, "TOML"))?;
+    model.constraints(&settings, path, horizon, robot)
+}
+
+/// A constraint and what became of it, in a line.
+fn told(check: &ConstraintCheck) -> String {
+    let ConstraintCheck { name, unit, missed, met, within, .. } = check;
+    let worst = missed.iter().copied().fold(0.0, f64::max);
+    match within {
+        Some(_) => {
+            let count = met.iter().filter(|met| **met).count();
+            format!("{name}: met in {count} of {} samples, missed by at most {worst:.2e} {unit}", met.len())
+        }
+        None => format!("{name}: a root mean square of at most {worst:.4} {unit}"),
+    }
 }
 
 /// Motion before a forecast that is as rare as this, as a share of normal motion, is told.

@@ -44,7 +44,7 @@ mod with_rerun {
     use crate::embedded;
     use ebmotion::Error;
     use ebmotion::kinematics::Skeleton;
-    use ebmotion_viz::{ChannelLabel, Scene, Skeleton3d, VizError};
+    use ebmotion_viz::{Band, ChannelLabel, Links3d, Scene, Skeleton3d, VizError};
 
     /// Samples drawn as hands: more would hide each other.
     const HANDS: usize = 6;
@@ -108,6 +108,25 @@ mod with_rerun {
             samples: futures,
             energies: energies.map(|e| e.chunks_exact(horizon).take(samples).map(<[f64]>::to_vec).collect()),
             skeleton,
+            bands: f
+                .constraints
+                .iter()
+                .flat_map(|check| &check.bands)
+                .map(|(channel, frames, range)| Band { channel: *channel, frames: *frames, range: *range })
+                .collect(),
+            links: links(f),
         })
+    }
+
+    /// Spheres of the constraints, and where the links that they are about go.
+    fn links(f: &Forecast) -> Option<Links3d> {
+        let point = |p: &[f64; 3]| p.map(|v| v as f32);
+        let mut all = Links3d::default();
+        for check in &f.constraints {
+            all.spheres.extend(check.spheres.iter().map(|(centre, radius)| (point(centre), *radius as f32)));
+            let paths = check.paths.iter().flat_map(|(_, paths)| paths);
+            all.paths.extend(paths.map(|path| path.iter().map(point).collect::<Vec<_>>()));
+        }
+        (!all.spheres.is_empty()).then_some(all)
     }
 }

@@ -32,6 +32,11 @@ impl Channel {
     pub fn whole_periods(&self, value: f64) -> f64 {
         self.period.map_or(0.0, |period| angle::whole_periods(value, period))
     }
+
+    /// Whether its name fits `pattern`, in which `*` stands for any characters, also none.
+    pub fn is_named(&self, pattern: &str) -> bool {
+        glob(pattern, &self.name)
+    }
 }
 
 /// What an episode serves.

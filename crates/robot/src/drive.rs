@@ -66,6 +66,44 @@ impl Drive {
         wanted.extend(self.wanted.iter().map(|body| bodies[*body]));
         Ok(wanted)
     }
+
+    /// How the place of a link, by its number in [`Drive::links`], changes with each channel: `slopes` `(channels,)`, m
+    /// for one of the channel's unit, at the frame that `room` was last used for. (The geometric Jacobian: Lynch and
+    /// Park, "Modern Robotics" (2017), section 5.1.)
+    ///
+    /// ```
+    /// # use ebmotion_robot::{Poses, Robot};
+    /// # let urdf = r#"<robot name="arm"><link name="base"/><link name="tool"/><joint name="slide" type="prismatic">
+    /// # <parent link="base"/><child link="tool"/><axis xyz="0 1 0"/></joint></robot>"#;
+    /// # let arm = Robot::from_urdf("arm.urdf", urdf.as_bytes())?;
+    /// let drive = arm.drive(&[("slide", Some("mm"))], &[arm.link("tool")?])?;
+    /// let (mut room, mut slopes) = (Poses::default(), [[0.0; 3]]);
+    /// drive.place(&[20.0], &mut room)?;
+    /// drive.slopes(0, &room, &mut slopes)?;
+    /// assert_eq!(slopes, [[0.0, 0.001, 0.0]]); // along y, by a millimetre
+    /// # Ok::<(), ebmotion_robot::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Data`] for a link that is not placed, for `room` that was not used with this drive, and where there are
+    /// not as many slopes as channels.
+    pub fn slopes(&self, link: usize, room: &Poses, slopes: &mut [[f64; 3]]) -> Result<()> {
+        let Some(body) = self.wanted.get(link).filter(|_| room.bodies.len() == self.tree.len()) else {
+            let expected = format!("below {}, after its place was asked for", self.wanted.len());
+            return Err(Error::data("number of a link", link, expected));
+        };
+        if slopes.len() != self.channels {
+            let expected = format!("{}, one a channel", self.channels);
+            return Err(Error::data("slopes of a link", slopes.len(), expected));
+        }
+        slopes.fill([0.0; 3]);
+        self.tree.slopes(*body, &room.bodies[*body].translation.vector, &room.bodies, |value, slope| {
+            if let Some(Source { channel, scale, .. }) = self.sources[value] {
+                (0..3).for_each(|axis| slopes[channel][axis] += scale * slope[axis]);
+            }
+        });
+        Ok(())
+    }
 }
 
 impl Robot {

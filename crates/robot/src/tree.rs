@@ -59,6 +59,30 @@ impl Tree {
         self.bodies.len()
     }
 
+    /// How a point of a body moves as each value above it grows, at the `poses` of [`Tree::place`]: told to `tell` with
+    /// the value's number, from the body to the base.
+    pub fn slopes(
+        &self,
+        body: usize,
+        point: &Vector3<f64>,
+        poses: &[Isometry3<f64>],
+        mut tell: impl FnMut(usize, Vector3<f64>),
+    ) {
+        let mut at = Some(body);
+        while let Some(i) = at {
+            // A motion leaves its own axis where it is.
+            match &self.bodies[i].motion {
+                Motion::Fixed => {}
+                Motion::Turn { anchor, axis } => {
+                    let arm = point - (poses[i].rotation * anchor + poses[i].translation.vector);
+                    tell(i, (poses[i].rotation * axis.into_inner()).cross(&arm));
+                }
+                Motion::Slide { axis } => tell(i, poses[i].rotation * axis.into_inner()),
+            }
+            at = self.bodies[i].parent;
+        }
+    }
+
     /// Where each body is against the base, for a value each; both as long as the tree.
     pub fn place(&self, values: &[f64], poses: &mut [Isometry3<f64>]) {
         for &i in &self.order {

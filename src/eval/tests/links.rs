@@ -49,6 +49,7 @@ fn forecast(degrees: &[&[f64]]) -> Result<Forecast> {
         origins: vec![origin],
         futures: FutureArray::new(values, [1, samples, horizon, 2])?,
         energies: None,
+        constraints: Vec::new(),
         notes: Vec::new(),
     })
 }

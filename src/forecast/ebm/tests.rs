@@ -1,6 +1,7 @@
 use super::*;
 use crate::energy::Energy;
 use crate::energy::constraint::SoftLimits;
+use crate::energy::differences::Differences;
 use crate::forecast::Observation;
 use crate::forecast::baseline::VarFit;
 use crate::model::{Activation, MlpConfig, Positions};
@@ -96,11 +97,12 @@ fn forecasts_refuse_a_temperature_of_zero() {
 fn conditions() -> Result<ForecastConditions> {
     let (lo, hi) = (Tensor::new(&[-1.0f32; 4], &Device::Cpu)?, Tensor::new(&[0.5f32; 4], &Device::Cpu)?);
     let sum = Observation { summands: vec![(3, 0, 1.0), (4, 0, -1.0), (5, 3, 0.5)], value: 0.2, std: 0.3 };
-    Ok(ForecastConditions::new().hold(1, 0..2, 0.4).near(2, 2, -0.3, 0.2).observe(sum).energy(
-        4..8,
-        SoftLimits::new(&lo, &hi, 2.0)?,
-        4.0,
-    ))
+    let step = Observation { summands: vec![(2, 2, -1.0), (3, 2, 1.0)], value: 0.1, std: 0.1 };
+    let asked = ForecastConditions::new().hold(1, 0..2, 0.4).near(2, 2, -0.3, 0.2).observe(sum).observe(step);
+    let asked = asked.energy(4..8, SoftLimits::new(&lo, &hi, 2.0)?, 4.0);
+    // The second difference of channels over frames of two chunks.
+    let bounds = [0.1, 0.0, f64::INFINITY, 0.2].map(|limit| ([-limit, limit], 1.5));
+    Ok(asked.energy_over(0..5, 3, Differences::new(2, bounds.to_vec())?, 18.0))
 }
 
 #[test]
@@ -122,7 +124,10 @@ fn the_engine_meets_conditions_as_the_tensors_do() -> Result<()> {
             let held = drawn.narrow(2, 0, 2)?.narrow(3, 1, 1)?.flatten_all()?.to_vec1::<f32>()?;
             assert!(held.iter().all(|v| (v - 0.4).abs() < 1e-4 * scale.max(1.0)), "{held:?}");
             for threads in [1, 3] {
-                let guides = guides(&conditions()?, &Units::standard(4), model.rollout(), horizon)?;
+                let (asked, units) = (conditions()?, Units::standard(4));
+                let rows = asked.standardised(&units.offset, &units.scale);
+                let seen = seen(&model.coordinates, &rows, None, horizon.div_ceil(3))?;
+                let guides = guides(&asked, &seen, &units, model.rollout())?;
                 let contexts = history.narrow(1, 2, 5)?.flatten_all()?.to_vec1::<f32>()?;
                 let mut noise = Noise::new(9).split_off();
                 let options = RunOptions::with_threads(threads);
@@ -130,6 +135,28 @@ fn the_engine_meets_conditions_as_the_tensors_do() -> Result<()> {
                 assert_eq!(again, drawn.flatten_all()?.to_vec1::<f32>()?, "{threads} threads");
             }
         }
+    }
+    Ok(())
+}
+
+#[test]
+fn each_history_may_have_values_of_its_own() -> Result<()> {
+    let model = model(9, true, SamplerConfig::default())?;
+    let tensors = model.clone().on(&Device::Cpu)?;
+    let history = Noise::new(5).normal((3, 7, 4), DType::F32, &Device::Cpu)?;
+    let request = Request { horizon: 8, samples: 2 };
+    // In the third of three chunks.
+    let asked = ForecastConditions::new().hold(1, 7..8, f64::NAN);
+    let values = DMatrix::from_row_slice(1, 3, &[0.5, -0.4, 1.2]);
+    let given = |of: &LevelForecaster| {
+        of.forecast_in(&history, &request, (&asked, &Units::standard(4), Some(&values)), &mut Noise::new(9))
+    };
+    let (drawn, expected) = (given(&model)?, given(&tensors)?);
+    let scale = expected.abs()?.max_all()?.to_scalar::<f32>()?.max(1.0);
+    assert!((&drawn - expected)?.abs()?.max_all()?.to_scalar::<f32>()? < 3e-4 * scale);
+    let held = drawn.narrow(2, 7, 1)?.narrow(3, 1, 1)?.flatten_all()?.to_vec1::<f32>()?;
+    for (found, expected) in held.iter().zip([0.5, 0.5, -0.4, -0.4, 1.2, 1.2]) {
+        assert!((found - expected).abs() < 1e-4 * scale, "{held:?}");
     }
     Ok(())
 }
@@ -191,6 +218,69 @@ fn the_engine_draws_a_gaussian_chunk_given_what_is_seen_of_it() -> Result<()> {
     Ok(())
 }
 
+/// Without a network all frames are Gaussian, and what is observed of some says what all are.
+#[test]
+fn the_chunks_before_an_observation_head_for_it() -> Result<()> {
+    const SIZES: [usize; 3] = [5, 3, 4]; // context, chunk, channels
+    let [k, c, d] = SIZES;
+    let sampler =
+        SamplerConfig { levels: 40, start: 1.5705, end: 0.005.into(), spacing: 1.0, ..SamplerConfig::default() };
+    let (draws, chunks) = (20_000, 3);
+    let (width, cells) = (c * d, chunks * c * d);
+    let history = Noise::new(5).normal((1, 7, d), DType::F32, &Device::Cpu)?;
+    let contexts = history.narrow(1, 7 - k, k)?.flatten_all()?.to_vec1::<f32>()?;
+    // A goal at the end, a waypoint with noise, and a step over the seam of two chunks.
+    let step = Observation { summands: vec![(2, 1, -1.0), (3, 1, 1.0)], value: 0.3, std: 0.1 };
+    let asked = ForecastConditions::new().hold(0, 8..9, 1.5).near(2, 7, -0.8, 0.3).observe(step);
+    let mut a = DMatrix::zeros(3, cells);
+    (a[(0, 8 * d)], a[(1, 7 * d + 2)], a[(2, 2 * d + 1)], a[(2, 3 * d + 1)]) = (1.0, 1.0, -1.0, 1.0);
+    let b = DVector::from_row_slice(&[1.5, -0.8, 0.3]);
+    let noise = DMatrix::from_diagonal(&DVector::from_row_slice(&[0.0, 0.09, 0.01]));
+    for (latent, by_frames) in [(7, false), (12, true)] {
+        let model = quiet(&model(latent, by_frames, sampler)?)?;
+        // The joint Gaussian, by rolling the autoregression out for each coordinate.
+        let roll = |u: &[f32]| -> Result<DVector<f64>> {
+            let mut all = contexts.clone();
+            for u in u.chunks_exact(width) {
+                let (_, expected) = model.coordinates.expect(&all[all.len() - k * d..])?;
+                let u = Tensor::from_slice(u, (1, width), &Device::Cpu)?;
+                all.extend(model.coordinates.decode(&u, &expected)?.flatten_all()?.to_vec1::<f32>()?);
+            }
+            Ok(DVector::from_iterator(cells, all[k * d..].iter().map(|v| f64::from(*v))))
+        };
+        let mean = roll(&vec![0.0; cells])?;
+        let mut effect = DMatrix::zeros(cells, cells);
+        for i in 0..cells {
+            let mut u = vec![0.0; cells];
+            u[i] = 1.0;
+            effect.set_column(i, &(roll(&u)? - &mean));
+        }
+        let covariance = &effect * effect.transpose();
+        let gain = &covariance * a.transpose() * (&a * &covariance * a.transpose() + &noise).try_inverse().expect("a");
+        let (exact, spread) = (&mean + &gain * (&b - &a * &mean), &covariance - &gain * &a * &covariance);
+        let request = Request { horizon: chunks * c, samples: draws };
+        let drawn = model.forecast_given(&history, &request, &asked, &mut Noise::new(3))?;
+        let drawn = drawn.reshape((draws, cells))?.to_dtype(DType::F64)?;
+        let found = drawn.mean(0)?.to_vec1::<f64>()?;
+        let centred = drawn.broadcast_sub(&drawn.mean_keepdim(0)?)?;
+        let products = (centred.t()?.matmul(&centred)? / (draws - 1) as f64)?.to_vec2::<f64>()?;
+        for i in 0..cells {
+            let error = (spread[(i, i)].max(0.0) / draws as f64).sqrt();
+            let off = (found[i] - exact[i]).abs();
+            assert!(off < 4.5 * error + 1e-3, "{latent}: mean {i} {} {}", found[i], exact[i]);
+            for j in 0..=i {
+                let own = spread[(i, i)] * spread[(j, j)] + spread[(i, j)].powi(2);
+                let error = (own.max(0.0) / draws as f64).sqrt();
+                let off = (products[i][j] - spread[(i, j)]).abs();
+                assert!(off < 4.5 * error + 1e-3, "{latent}: {i} {j} {} {}", products[i][j], spread[(i, j)]);
+            }
+        }
+        // Without the condition the first chunk would go elsewhere: the condition is not met by the last one alone.
+        assert!((0..width).any(|i| (exact[i] - mean[i]).abs() > 10.0 * (spread[(i, i)] / draws as f64).sqrt()));
+    }
+    Ok(())
+}
+
 /// `sum_c weight_c (x_c - centre)^2`, by tensors.
 #[derive(Debug)]
 struct Quadratic {
@@ -220,8 +310,8 @@ fn conditions_that_do_not_fit_are_refused() -> Result<()> {
     refused(new().near(0, 0, f64::NAN, 0.1), &["value NaN"]);
     refused(new().near(0, 0, 0.0, -1.0), &["standard deviation -1"]);
     refused(new().observe(Observation { summands: Vec::new(), value: 0.0, std: 0.0 }), &["no summand"]);
-    let apart = Observation { summands: vec![(0, 0, 1.0), (3, 0, 1.0)], value: 0.0, std: 0.0 };
-    refused(new().observe(apart), &["frames 0 and 3", "one chunk, which has 3"]);
+    let apart = Observation { summands: vec![(0, 0, 1.0), (7, 0, 1.0)], value: 0.0, std: 0.0 };
+    refused(new().observe(apart), &["frames 0 and 7", "one chunk, which has 3, and of the 5 before"]);
     refused(new().hold(0, 0..1, 0.0).hold(0, 0..1, 1.0), &["follow from others"]);
     let goal = || Quadratic { weights: [1.0; 4], centre: 0.0 };
     refused(new().energy(0..9, goal(), 2.0), &["energy 0", "frame 8"]);

@@ -189,7 +189,7 @@ fn by_columns(matrix: &DMatrix<f64>) -> Result<Tensor> {
 }
 
 /// What a change of the context's frames `(K, D)` adds to the expected chunk, `(C D, K D)`.
-fn effect(coordinates: &ResidualCoordinates) -> DMatrix<f64> {
+pub(in crate::forecast) fn effect(coordinates: &ResidualCoordinates) -> DMatrix<f64> {
     let fit = coordinates.fit();
     let (k, d, width) = (fit.context(), fit.channels(), fit.target_width());
     let coefficient = |feature: usize, out: usize| fit.coefficients()[feature * width + out];

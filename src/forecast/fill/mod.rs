@@ -19,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::noise::Noise;
 use crate::sample::diffusion::{Sampler, SamplerConfig};
 use bridge::Bridge;
+pub(super) use bridge::effect;
 use candle_core::{DType, Device, Tensor};
 use ebmotion_engine::parallel;
 use std::cell::RefCell;

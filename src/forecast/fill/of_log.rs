@@ -103,6 +103,7 @@ impl Model {
             origins: vec![origin],
             futures: FutureArray::new(values, [1, samples, gap.len(), d])?,
             energies: None,
+            constraints: Vec::new(),
             notes: frames.notes.clone(),
         })
     }

@@ -20,9 +20,13 @@ pub(crate) struct RobotArgs {
 }
 
 impl RobotArgs {
+    /// The robot, where one is given.
+    pub(crate) fn robot(&self) -> Result<Option<Robot>> {
+        self.urdf.as_ref().map(Robot::read).transpose()
+    }
+
     /// How the channels move these links, where a robot is given.
     pub(crate) fn drive(&self, channels: &[Channel]) -> Result<Option<Drive>> {
-        let drive = |path: &PathBuf| ebmotion::robot::drive(&Robot::read(path)?, channels, &self.link);
-        self.urdf.as_ref().map(drive).transpose()
+        self.robot()?.map(|robot| ebmotion::robot::drive(&robot, channels, &self.link)).transpose()
     }
 }

@@ -7,6 +7,7 @@ mod bad_input;
 mod bench;
 mod breaking_off;
 mod clean;
+mod constraint;
 mod convert;
 mod doctor;
 mod fill;

@@ -34,6 +34,19 @@ pub fn largest(rows: Range<usize>, width: usize, at: impl Fn(usize, usize) -> f6
 /// Less than this share of its own: an observation that follows from others but for rounding.
 const DEPENDENT: f64 = 1e-12;
 
+/// The products of `count` rows with each other, `(M, M)`, the lower triangle.
+fn products(matrix: &[f64], count: usize) -> Vec<f64> {
+    let width = matrix.len() / count;
+    let row = |i: usize| &matrix[i * width..(i + 1) * width];
+    let mut products = vec![0.0; count * count];
+    for i in 0..count {
+        for j in 0..=i {
+            products[i * count + j] = row(i).iter().zip(row(j)).map(|(a, b)| a * b).sum();
+        }
+    }
+    products
+}
+
 /// What an estimate moves by for each unit that it misses observations with rows `matrix` `(M, F)` and standard
 /// deviations `std` `(M,)`: `C A^T (C A A^T + S)^-1`, `(F, M)`, the gain of the Kalman filter, for data of variance `C`
 /// in all directions.
@@ -41,13 +54,26 @@ const DEPENDENT: f64 = 1e-12;
 /// # Errors
 /// [`Error::Data`] when exact observations are not independent.
 pub fn gain(matrix: &[f64], std: &[f64], variance: f64) -> Result<Vec<f64>> {
+    Ok(gains(matrix, std, &[variance])?.concat())
+}
+
+/// [`gain`] for several variances.
+///
+/// # Errors
+/// As [`gain`].
+pub(super) fn gains(matrix: &[f64], std: &[f64], variances: &[f64]) -> Result<Vec<Vec<f64>>> {
+    let products = products(matrix, std.len());
+    variances.iter().map(|variance| of_products(matrix, &products, std, *variance)).collect()
+}
+
+fn of_products(matrix: &[f64], products: &[f64], std: &[f64], variance: f64) -> Result<Vec<f64>> {
     let count = std.len();
     let width = matrix.len() / count;
     let row = |i: usize| &matrix[i * width..(i + 1) * width];
     let mut spread = vec![0.0; count * count];
     for i in 0..count {
         for j in 0..=i {
-            let both = variance * row(i).iter().zip(row(j)).map(|(a, b)| a * b).sum::<f64>();
+            let both = variance * products[i * count + j];
             let own = if i == j { std[i] * std[i] } else { 0.0 };
             (spread[i * count + j], spread[j * count + i]) = (both + own, both + own);
         }
@@ -61,11 +87,12 @@ pub fn gain(matrix: &[f64], std: &[f64], variance: f64) -> Result<Vec<f64>> {
     }
     let inverse = gram(&invert_lower(&factor, count), count);
     let mut gain = vec![0.0; width * count];
-    for f in 0..width {
-        for j in 0..count {
-            let sum: f64 = (0..count).map(|i| matrix[i * width + f] * inverse[i * count + j]).sum();
-            gain[f * count + j] = variance * sum;
+    for i in 0..count {
+        let inverse = &inverse[i * count..(i + 1) * count];
+        for (to, weight) in gain.chunks_exact_mut(count).zip(row(i)) {
+            to.iter_mut().zip(inverse).for_each(|(to, v)| *to += weight * v);
         }
     }
+    gain.iter_mut().for_each(|to| *to *= variance);
     Ok(gain)
 }

@@ -13,10 +13,9 @@ pub(super) struct Leader<'a> {
     guide: &'a Guide,
     tile: Tile,
     to_frames: Map<'a>,
-    back: Map<'a>,
+    back: Option<Map<'a>>,
     seen: Option<Watching<'a>>,
-    /// One for each term, over a frame's numbers.
-    terms: Vec<Ready<'a>>,
+    terms: Vec<Felt<'a>>,
     /// Chains of a history.
     samples: usize,
     /// Of the chunk, in coordinates: the denoised estimate, where it is moved to, and that with momentum.
@@ -28,14 +27,20 @@ pub(super) struct Leader<'a> {
     pull: Field,
     /// The energies' gradient in the coordinates, then the step against it.
     to: Field,
-    /// Of one frame: its numbers and the gradient there.
-    frame: Field,
+}
+
+/// A term with what it reads, the numbers of some frames, and its gradient there.
+struct Felt<'a> {
+    energy: Ready<'a>,
+    frames: Field,
     slope: Field,
 }
 
 struct Watching<'a> {
     of_coordinates: Map<'a>,
     of_frames: Map<'a>,
+    /// With what is observed of the context.
+    of_context: Option<(Map<'a>, Field)>,
     gains: Vec<Map<'a>>,
     values: &'a Rows,
     /// What the coordinates' part has to be, what it is, and how far that moves them.
@@ -62,6 +67,7 @@ impl<'a> Leader<'a> {
         let seen = guide.observed.as_ref().map(|seen| Watching {
             of_coordinates: Map::new(&seen.of_coordinates, tile, arena),
             of_frames: Map::new(&seen.of_frames, tile, arena),
+            of_context: seen.of_context.as_ref().map(|map| (Map::new(map, tile, arena), arena.field(map.outputs()))),
             gains: seen.gains.iter().map(|gain| Map::new(gain, tile, arena)).collect(),
             values: &seen.values,
             target: arena.field(seen.values.width),
@@ -72,9 +78,17 @@ impl<'a> Leader<'a> {
             guide,
             tile,
             to_frames: Map::new(&rollout.to_frames, tile, arena),
-            back: Map::new(&guide.back, tile, arena),
+            back: guide.back.as_ref().map(|back| Map::new(back, tile, arena)),
             seen,
-            terms: guide.terms.iter().map(|term| Ready::new(&term.energy, tile, true, arena)).collect(),
+            terms: guide
+                .terms
+                .iter()
+                .map(|term| Felt {
+                    energy: Ready::new(&term.energy, tile, true, arena),
+                    frames: arena.field(term.span * d),
+                    slope: arena.field(term.span * d),
+                })
+                .collect(),
             samples,
             estimate: arena.field(width),
             moved: arena.field(width),
@@ -82,8 +96,6 @@ impl<'a> Leader<'a> {
             frames: arena.field(width),
             pull: arena.field(width),
             to: arena.field(width),
-            frame: arena.field(d),
-            slope: arena.field(d),
         }
     }
 
@@ -115,13 +127,18 @@ impl<'a> Leader<'a> {
         member.barrier();
         // SAFETY: the caller's word; what is read is complete since the last barrier.
         unsafe { seen.of_frames.apply(member, self.frames, seen.missing) };
+        if let Some((map, known)) = &seen.of_context {
+            // SAFETY: as above.
+            unsafe { map.apply(member, led.history, *known) };
+        }
         member.barrier();
         // SAFETY: this worker's share of numbers within the fields, complete since the last barrier.
         unsafe {
             self.numbers(member, seen.values.width, |block, m, lane| {
                 let chain = self.tile.first + block * self.tile.width() + lane;
                 let value = seen.values.row(chain / self.samples)[m];
-                *seen.target.at(block, m).add(lane) = value - *seen.missing.at(block, m).add(lane);
+                let known = seen.of_context.as_ref().map_or(0.0, |(_, known)| *known.at(block, m).add(lane));
+                *seen.target.at(block, m).add(lane) = value - known - *seen.missing.at(block, m).add(lane);
             });
         }
         member.barrier();
@@ -235,31 +252,41 @@ impl<'a> Leader<'a> {
             });
         }
         member.barrier();
-        for (term, ready) in self.guide.terms.iter().zip(&self.terms) {
+        for (term, felt) in self.guide.terms.iter().zip(&self.terms) {
             for frame in term.frames.clone() {
+                // The place of each number that the term reads: beyond the context in the chunk.
+                let first = (context + frame + 1 - term.span) * channels;
+                let chunk = context * channels;
                 // SAFETY: this worker's share of numbers within the fields, complete since the last barrier.
                 unsafe {
-                    self.numbers(member, channels, |block, c, lane| {
-                        let from = self.frames.at(block, frame * channels + c).add(lane);
-                        *self.frame.at(block, c).add(lane) = term.offset[c] + term.scale[c] * *from;
+                    self.numbers(member, term.span * channels, |block, i, lane| {
+                        let (at, c) = (first + i, i % channels);
+                        let from = match at.checked_sub(chunk) {
+                            Some(at) => self.frames.at(block, at),
+                            None => led.history.at(block, at),
+                        };
+                        *felt.frames.at(block, i).add(lane) = term.offset[c] + term.scale[c] * *from.add(lane);
                     });
                 }
                 member.barrier();
-                // SAFETY: both fields are of this tile and of the frame's width, and all workers are here.
-                unsafe { ready.evaluate(member, self.frame, self.slope) };
+                // SAFETY: both fields are of this tile and as wide as the term's program, and all workers are here.
+                unsafe { felt.energy.evaluate(member, felt.frames, felt.slope) };
                 member.barrier();
                 // SAFETY: this worker's share of numbers within the fields, complete since the last barrier.
                 unsafe {
-                    self.numbers(member, channels, |block, c, lane| {
-                        let to = self.pull.at(block, frame * channels + c).add(lane);
-                        *to += term.scale[c] * *self.slope.at(block, c).add(lane);
+                    self.numbers(member, term.span * channels, |block, i, lane| {
+                        let Some(at) = (first + i).checked_sub(chunk) else { return };
+                        let to = self.pull.at(block, at).add(lane);
+                        *to += term.scale[i % channels] * *felt.slope.at(block, i).add(lane);
                     });
                 }
                 member.barrier();
             }
         }
-        // SAFETY: the caller's word; what is read is complete since the last barrier.
-        unsafe { self.back.apply(member, self.pull, self.to) };
+        if let Some(back) = &self.back {
+            // SAFETY: the caller's word; what is read is complete since the last barrier.
+            unsafe { back.apply(member, self.pull, self.to) };
+        }
         member.barrier();
     }
 }

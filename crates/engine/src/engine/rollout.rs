@@ -58,7 +58,11 @@ impl Rollout {
         let chains = histories.len() / row * samples;
         let chunks = horizon.div_ceil(self.chunk);
         let draws: Vec<Draw> = (0..chunks * self.draws()).map(|_| noise.next_draw()).collect();
-        let plan = plan::divide(self.network.layers().products(), 2 * self.products(), chains, options);
+        let mut plan = plan::divide(self.network.layers().products(), 2 * self.products(), chains, options);
+        if guides.iter().flatten().any(|guide| !guide.terms.is_empty()) {
+            // Energies of frames are too little work between two barriers.
+            plan.team = 1;
+        }
         let tiles = parallel::map(plan.tiles_at_once, chains.div_ceil(plan.tile), |i| {
             let first = i * plan.tile;
             let tile = Tile { isa: options.isa(), first, chains: plan.tile.min(chains - first) };
