@@ -14,6 +14,7 @@ mod ebm;
 mod file;
 mod fill;
 mod fit;
+mod fits;
 mod for_data;
 mod forecaster;
 mod future_array;

@@ -20,8 +20,6 @@ mod write;
 
 pub(crate) use content::{BootstrapProtocol, Figure, SUBJECT};
 pub use content::{Cost, Protocol, Report};
-#[cfg(feature = "plot")]
-pub use curves::curves;
 pub(crate) use html::html;
 pub(crate) use markdown::markdown;
 #[cfg(feature = "plot")]

@@ -6,7 +6,7 @@ use super::super::output;
 use super::live::Live;
 use super::results::{Results, ended, fingerprint, printed};
 use ebmotion::Result;
-use ebmotion::eval::report::curves;
+use ebmotion::eval::report::Report;
 use ebmotion_images::experiment::classifier;
 use ebmotion_images::experiment::robust::{self, Curve, RobustConfig, RobustFigures};
 use ebmotion_images::experiment::{DataRecord, Record};
@@ -51,8 +51,10 @@ pub(super) fn run(args: &RobustArgs, console: &mut Console) -> Result<()> {
     let figures = ended(outcome, &journal, console)?;
     for (norm, short, of) in NORMS {
         let drawn: Vec<_> = of_norm(&figures, norm).map(|c| (c.name.clone(), points(c))).collect();
-        results
-            .text(&plot(short), &curves("Accuracy under attack", [of, "share of images classified right"], &drawn)?)?;
+        results.text(
+            &plot(short),
+            &Report::curves("Accuracy under attack", [of, "share of images classified right"], &drawn)?,
+        )?;
     }
     let seconds = begun.elapsed().as_secs_f64();
     let json = results.json("robust", &Record::new("robust", &config, &[&train, &test], seconds, &figures))?;

@@ -7,6 +7,7 @@ use crate::error::Result;
 /// Numbers up to which they stay in memory: 64 MB.
 const MOST: usize = 8 << 20;
 /// Numbers up to which those of one table stay in memory, where it is known beforehand how many there are: 256 MB.
+#[cfg(feature = "parquet")]
 const MOST_OF_TABLE: usize = 32 << 20;
 /// Numbers that are written to a file at once.
 const BLOCK: usize = 1 << 17;
