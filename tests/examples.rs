@@ -1,4 +1,4 @@
-//! Every example runs, is short, and is named in the guide.
+//! Every example program runs, is short, and is named in the guide.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,6 +7,7 @@ fn examples() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let mut files: Vec<PathBuf> =
         std::fs::read_dir(folder).expect("the folder of examples").map(|e| e.expect("a file").path()).collect();
+    files.retain(|file| file.extension().is_some_and(|end| end == "rs"));
     files.sort();
     files
 }

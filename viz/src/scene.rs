@@ -107,7 +107,7 @@ impl Scene {
             return Err(self.fault("a band", format!("{band:?}"), expected));
         }
         for (i, path) in self.links.iter().flat_map(|links| &links.paths).enumerate() {
-            self.rows(&format!("path {i} of links"), &[path.clone()], 1, horizon)?;
+            self.rows(&format!("path {i} of links"), std::slice::from_ref(path), 1, horizon)?;
         }
         match &self.skeleton {
             Some(skeleton) => self.check_skeleton(skeleton),

@@ -126,3 +126,22 @@ fn what_cannot_be_is_refused_by_the_name_of_its_entry() {
     let none = ["predict", "p.safetensors", "log.csv", "--constraint", "asked.toml", "-o", "a.csv"];
     refuses(f, &none, &["constraint", "noise levels"]);
 }
+
+#[test]
+fn the_documents_example_is_drawn_and_met() {
+    let folder = tempfile::tempdir().unwrap();
+    let f = folder.path();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let text = |path: &str| root.join(path).display().to_string();
+    let (logs, file) = (text("data/hand_gestures/hand_gestures.csv.gz"), text("examples/constraints/hand.toml"));
+    let quick = ["--set", "train.steps=20", "--set", "model.hidden=[16]"];
+    succeeds(f, &[&["train", &logs, "-o", "m.safetensors"][..], &quick].concat());
+    let predict = ["predict", "m.safetensors", &logs, "--at", "2s", "--horizon", "3s", "--samples", "4"];
+    succeeds(f, &[&predict[..], &["--constraint", &file, "-o", "a.json"]].concat());
+    let json: serde_json::Value = serde_json::from_slice(&std::fs::read(f.join("a.json")).unwrap()).unwrap();
+    let checks = json["constraints"].as_array().unwrap();
+    assert_eq!(checks.len(), 3, "{checks:?}");
+    for check in checks {
+        assert!(check["met"].as_array().unwrap().iter().all(|met| met == true), "{check}");
+    }
+}
