@@ -99,7 +99,7 @@ fn told(check: &ConstraintCheck) -> String {
     match within {
         Some(_) => {
             let count = met.iter().filter(|met| **met).count();
-            format!("{name}: met in {count} of {} samples, missed by at most {worst:.2e} {unit}", met.len())
+            format!("{name}: met in {count} of {} samples, missed by at most {worst:.4} {unit}", met.len())
         }
         None => format!("{name}: a root mean square of at most {worst:.4} {unit}"),
     }

@@ -140,7 +140,7 @@ fn the_documents_example_is_drawn_and_met() {
     succeeds(f, &[&predict[..], &["--constraint", &file, "-o", "a.json"]].concat());
     let json: serde_json::Value = serde_json::from_slice(&std::fs::read(f.join("a.json")).unwrap()).unwrap();
     let checks = json["constraints"].as_array().unwrap();
-    assert_eq!(checks.len(), 3, "{checks:?}");
+    assert_eq!(checks.len(), 4, "{checks:?}");
     for check in checks {
         assert!(check["met"].as_array().unwrap().iter().all(|met| met == true), "{check}");
     }
