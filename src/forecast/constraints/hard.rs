@@ -1,7 +1,7 @@
 //! What every sample keeps to the last digit: limits and pinned cells; and, where it can, spheres.
 
 use super::kind::{Cell, Hard, Kind, Run};
-use super::project::{Projection, difference};
+use super::project::{ALL, Projection, difference};
 use crate::error::{Error, Result};
 use ebmotion_engine::parallel;
 use std::sync::Arc;
@@ -11,8 +11,6 @@ const ROOM: f64 = 1e-4;
 const DECIMAL: f64 = 5e-7;
 /// Times that a sample is led out of spheres at most.
 const ROUNDS: usize = 8;
-/// A range that holds all numbers.
-const ALL: [f64; 2] = [f64::NEG_INFINITY, f64::INFINITY];
 
 impl Hard {
     /// Where a channel can be in a frame by its limits alone.
@@ -20,7 +18,7 @@ impl Hard {
         let [position, velocity, acceleration] = self.bounds[channel];
         let (last, steps) = (run.last(0, channel), (frame + 1) as f64);
         let speed = last - run.last(1, channel);
-        let mut reach = position.unwrap_or([f64::NEG_INFINITY, f64::INFINITY]);
+        let mut reach = position.unwrap_or(ALL);
         let mut narrow = |low: f64, high: f64| reach = [reach[0].max(low), reach[1].min(high)];
         if let Some([low, high]) = velocity {
             narrow(last + low * steps, last + high * steps);
@@ -107,7 +105,7 @@ impl Hard {
                 let expected = format!("one value there: {by} asks for {other:.4} {unit}");
                 return Err(Error::data(from.clone(), found, expected));
             }
-            let [low, high] = self.bounds[*channel][0].unwrap_or([f64::NEG_INFINITY, f64::INFINITY]);
+            let [low, high] = self.bounds[*channel][0].unwrap_or(ALL);
             if !(low..=high).contains(value) {
                 let found = format!("`{name}` at {value:.4} {unit}");
                 let expected = format!("a value from {low:.4} to {high:.4} {unit}, by {}", self.from[*channel][0]);
@@ -174,7 +172,7 @@ impl Hard {
         let of: Vec<f64> = sample.iter().skip(channel).step_by(run.channels.len()).copied().collect();
         let past = [run.last(1, channel), run.last(0, channel)];
         let within = |(order, bound): (usize, &Option<[f64; 2]>)| {
-            let [low, high] = bound.unwrap_or([f64::NEG_INFINITY, f64::INFINITY]);
+            let [low, high] = bound.unwrap_or(ALL);
             (0..of.len()).all(|t| (low..=high).contains(&difference(order, &of, past, t)))
         };
         self.bounds[channel].iter().enumerate().all(within)

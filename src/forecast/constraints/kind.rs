@@ -2,15 +2,21 @@
 
 use super::check::Shown;
 use super::place::LinkGoal;
-use super::project::Bounds;
+use super::project::{ALL, Bounds};
 use crate::error::Result;
 use crate::forecast::ForecastConditions;
 use crate::trajectory::Channel;
 use std::fmt::Debug;
 
 /// About so many observations are made of a wish in so many frames: more tell little and take time.
-pub(super) const ROWS: usize = 96;
-pub(super) const FRAMES: usize = 32;
+const ROWS: usize = 96;
+const FRAMES: usize = 32;
+
+/// Frames from one observation of a wish to the next. Of many channels not every frame is observed; each that is counts
+/// for those beside it.
+pub(super) fn apart(channels: usize) -> usize {
+    (channels * FRAMES).div_ceil(ROWS).max(1)
+}
 
 /// A pinned cell: frame, channel and value.
 pub(in crate::forecast) type Cell = (usize, usize, f64);
@@ -107,7 +113,7 @@ pub(in crate::forecast) struct Hard {
 impl Hard {
     /// Narrows a bound.
     pub(super) fn narrow(&mut self, channel: usize, order: usize, [low, high]: [f64; 2], name: &str) {
-        let [l, h] = self.bounds[channel][order].unwrap_or([f64::NEG_INFINITY, f64::INFINITY]);
+        let [l, h] = self.bounds[channel][order].unwrap_or(ALL);
         self.bounds[channel][order] = Some([l.max(low), h.min(high)]);
         self.from[channel][order] = name.to_string();
     }

@@ -3,7 +3,7 @@
 use super::check::Shown;
 use super::entry::Entry;
 use super::kind::{Hard, Kind, Run};
-use super::project::difference;
+use super::project::{ALL, difference};
 use crate::energy::differences::Differences;
 use crate::error::Result;
 use crate::forecast::ForecastConditions;
@@ -152,7 +152,7 @@ impl Kind for Limits {
                 ([low, high], 0.5 / (soften * (high - low)).powi(2))
             }
             // A range that is open at one end has no width to be soft by: the final step keeps it.
-            _ => ([f64::NEG_INFINITY, f64::INFINITY], 0.0),
+            _ => (ALL, 0.0),
         };
         let energy = Differences::new(self.order, (0..run.channels.len()).map(of).collect())?;
         let curvature = energy.curvature();

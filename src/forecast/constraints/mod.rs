@@ -74,8 +74,8 @@ pub struct Constraints {
     kinds: Vec<Arc<dyn Kind>>,
     /// For a horizon of so many frames.
     horizon: usize,
-    /// Steps towards the mode of the energies at each noise level.
-    steps: usize,
+    /// Steps towards the mode of the energies at each noise level, where the file says how many.
+    steps: Option<usize>,
 }
 
 impl Constraints {
@@ -124,9 +124,9 @@ impl Constraints {
             }
         }
         let steps = match table.get("steps") {
-            None => STEPS,
+            None => None,
             Some(steps) => match steps.as_u64().filter(|steps| (1..=1000).contains(steps)) {
-                Some(steps) => steps as usize,
+                Some(steps) => Some(steps as usize),
                 None => return Err(wrong(format!("steps = {steps}"))),
             },
         };
@@ -140,7 +140,7 @@ impl Constraints {
 
     /// What tells the sampler of them.
     pub(super) fn conditions(&self, run: &Run<'_>) -> Result<ForecastConditions> {
-        let new = ForecastConditions { steps: Some(self.steps), ..ForecastConditions::new() };
+        let new = ForecastConditions { steps: self.steps, ..ForecastConditions::new() };
         self.kinds.iter().try_fold(new, |to, kind| kind.conditions(to, run))
     }
 
@@ -203,6 +203,3 @@ fn paths(drive: &Drive, run: &Run<'_>, motions: &[Vec<f64>]) -> Result<Vec<LinkP
 
 /// Samples whose links' paths are kept for pictures.
 const PATHS: usize = 6;
-
-/// Steps towards the mode of the energies at each noise level, unless the file says otherwise.
-const STEPS: usize = 8;

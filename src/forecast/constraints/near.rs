@@ -1,7 +1,7 @@
 //! Staying near a plan: a log whose times count from the last known frame.
 
 use super::entry::Entry;
-use super::kind::{FRAMES, Kind, ROWS, Run};
+use super::kind::{Kind, Run, apart};
 use crate::error::{Error, Result};
 use crate::forecast::ForecastConditions;
 use crate::trajectory::{ReadOptions, Recording};
@@ -106,8 +106,7 @@ impl Kind for Near {
     }
 
     fn conditions(&self, to: ForecastConditions, run: &Run<'_>) -> Result<ForecastConditions> {
-        // Of many channels not every frame is observed, each that is for those beside it.
-        let apart = (self.channels.len() * FRAMES).div_ceil(ROWS).max(1);
+        let apart = apart(self.channels.len());
         let plan = self.plan.iter().enumerate().skip(apart - 1).step_by(apart);
         let cells =
             plan.flat_map(|(frame, plan)| self.channels.iter().zip(plan.iter().flatten()).map(move |c| (frame, c)));

@@ -17,6 +17,9 @@ const NEAR: f64 = 1e-9;
 /// Lowest and highest difference of each order (position, velocity and acceleration in frames), where bounded.
 pub(super) type Bounds = [Option<[f64; 2]>; 3];
 
+/// A range that holds all numbers.
+pub(super) const ALL: [f64; 2] = [f64::NEG_INFINITY, f64::INFINITY];
+
 /// Room for the motion of one channel, used again for the next.
 #[derive(Debug, Default)]
 pub(super) struct Projection {
@@ -112,7 +115,7 @@ impl Projection {
         self.sides.clear();
         self.bound.clear();
         for (order, bound) in bounds.iter().enumerate() {
-            let [low, high] = bound.unwrap_or([f64::NEG_INFINITY, f64::INFINITY]);
+            let [low, high] = bound.unwrap_or(ALL);
             for (end, sign) in [1.0, -1.0].into_iter().enumerate() {
                 let at = |t: usize| match (order, end) {
                     // Where a pinned frame is, is not decided here.
@@ -285,8 +288,6 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 mod tests {
     use super::*;
 
-    const ALL: [f64; 2] = [f64::NEG_INFINITY, f64::INFINITY];
-
     fn wanted() -> Vec<f64> {
         (0..60).map(|t| 1.4 * (t as f64 * 0.35).sin() + 0.02 * t as f64).collect()
     }
@@ -299,7 +300,7 @@ mod tests {
 
     fn kept(motion: &[f64], past: [f64; 2], bounds: &Bounds) -> bool {
         let within = |(order, bound): (usize, &Option<[f64; 2]>)| {
-            let [low, high] = bound.unwrap_or([f64::NEG_INFINITY, f64::INFINITY]);
+            let [low, high] = bound.unwrap_or(ALL);
             (0..motion.len()).all(|t| (low - 1e-7..high + 1e-7).contains(&difference(order, motion, past, t)))
         };
         bounds.iter().enumerate().all(within)

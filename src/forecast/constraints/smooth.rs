@@ -1,7 +1,7 @@
 //! Smooth motion: accelerations cost as much as normal numbers of a standard deviation would.
 
 use super::entry::Entry;
-use super::kind::{FRAMES, Kind, ROWS, Run};
+use super::kind::{Kind, Run, apart};
 use super::project::difference;
 use crate::error::Result;
 use crate::forecast::{ForecastConditions, Observation};
@@ -66,8 +66,7 @@ impl Kind for Smooth {
     fn conditions(&self, to: ForecastConditions, run: &Run<'_>) -> Result<ForecastConditions> {
         let channels: Vec<(usize, f64)> =
             self.scale.iter().enumerate().filter_map(|(c, s)| s.map(|s| (c, s))).collect();
-        // Of many channels not every frame is observed, each that is for those beside it.
-        let apart = (channels.len() * FRAMES).div_ceil(ROWS).max(1);
+        let apart = apart(channels.len());
         let frames = (2..run.horizon).step_by(apart);
         let cells = frames.flat_map(|t| channels.iter().map(move |c| (t, *c)));
         let observe = |to: ForecastConditions, (t, (c, scale)): (usize, (usize, f64))| {
